@@ -1,0 +1,127 @@
+"""Errors of the ledger, each with a stable code.
+
+    TallyError
+    ├── Malformed            bytes that are not what they should be
+    │   ├── NonCanonical     MessagePack with a second, forbidden spelling
+    │   └── TooLarge         a bound of `limits` is passed
+    ├── Refusal              a business rule says no (recorded on the ledger)
+    ├── BlockInvalid         a block that cannot be reproduced
+    ├── VerificationError    a proof that does not prove
+    └── StoreError           the disk does not hold what it held
+
+Every error says what was wrong (`message`), and where it helps which `field`, what was
+`found`, what was `expected`, and a `remedy`: what the reader can do about it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class TallyError(Exception):
+    """Base of every error that a person may see."""
+
+    code = "error"
+    remedy = ""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        field: str | None = None,
+        found: object = None,
+        expected: object = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        if code is not None:
+            self.code = code
+        if remedy is not None:
+            self.remedy = remedy
+        self.field = field
+        self.found = found
+        self.expected = expected
+
+    def __str__(self) -> str:
+        parts = [self.message]
+        if self.field is not None:
+            parts.append(f"field {self.field}")
+        if self.found is not None:
+            parts.append(f"found {self.found}")
+        if self.expected is not None:
+            parts.append(f"expected {self.expected}")
+        return "; ".join(parts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The error as the API, the CLI and the logs show it."""
+        shown: dict[str, Any] = {"code": self.code, "message": self.message}
+        for name in ("field", "found", "expected"):
+            value = getattr(self, name)
+            if value is not None:
+                shown[name] = value if isinstance(value, int | str) else str(value)
+        if self.remedy:
+            shown["remedy"] = self.remedy
+        return shown
+
+
+class Malformed(TallyError):
+    """Bytes that do not have the form that their place asks for."""
+
+    code = "malformed"
+    remedy = "Build the bytes with the SDK, or compare them with docs/protocol.md."
+
+
+class NonCanonical(Malformed):
+    """MessagePack that is readable but not in the one permitted spelling."""
+
+    code = "non_canonical"
+    remedy = "Encode with shortest forms, map keys ascending, no floats and no extension types."
+
+
+class TooLarge(Malformed):
+    """A value that passes a named bound."""
+
+    code = "too_large"
+    remedy = "Send less at once; the bounds are listed in docs/protocol.md."
+
+
+class Refusal(TallyError):
+    """A business rule refuses an operation; the refusal itself goes on the ledger."""
+
+    code = "refused"
+
+    def __init__(
+        self,
+        code: str,
+        detail: str = "",
+        *,
+        field: str | None = None,
+        found: object = None,
+        expected: object = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(detail or code, code=code, field=field, found=found, expected=expected, remedy=remedy)
+        self.detail = detail
+
+
+class BlockInvalid(TallyError):
+    """A block that an honest node cannot reproduce, and therefore does not acknowledge."""
+
+    code = "block_invalid"
+    remedy = "The block is kept as evidence; compare the proposer's software version and state with ours."
+
+
+class VerificationError(TallyError):
+    """A proof that does not prove what it claims."""
+
+    code = "not_proved"
+    remedy = "Do not rely on this file; fetch it again, from another node if need be."
+
+
+class StoreError(TallyError):
+    """The disk does not hold what it is known to have held, or refuses to hold more."""
+
+    code = "store_damaged"
+    remedy = "Keep the folder as it is, and re-admit the node as a new learner (docs/operations.md)."

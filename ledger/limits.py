@@ -1,0 +1,80 @@
+"""Every bound of the ledger, with its unit, in one place.
+
+Relations between bounds are asserted at import, with the argument beside them.
+"""
+
+from __future__ import annotations
+
+DIGEST_BYTES = 32
+PUBLIC_KEY_BYTES = 32
+SIGNATURE_BYTES = 64
+
+INT_MIN = -(2**63)
+INT_MAX = 2**63 - 1
+
+MAX_DEPTH = 16
+"""Nesting of a canonical value; the outermost container counts as 1."""
+
+MAX_STRING_BYTES = 4_096
+"""UTF-8 bytes of one text inside a transaction."""
+
+MAX_BYTES_LENGTH = 16_384
+"""Length of one byte string inside a transaction."""
+
+MAX_IDENTIFIER_LENGTH = 64
+
+MAX_TRANSACTION_BYTES = 65_536
+MAX_OPERATIONS = 256
+"""Operations under one signature."""
+
+MAX_PRIVATE_FIELDS = 256
+MIN_NONCE_BYTES = 8
+MAX_NONCE_BYTES = 16
+MIN_SALT_BYTES = 16
+MAX_SALT_BYTES = 64
+
+MAX_VALIDITY_MS = 3_600_000
+"""How far ahead of block time `valid_until` may lie: the window in which ids are remembered."""
+
+MAX_BUNDLE_TRANSACTIONS = 500
+MAX_BUNDLE_BYTES = 4 * 1_048_576
+
+MAX_BLOCK_TRANSACTIONS = 1_000
+MAX_BLOCK_OPERATIONS = 2_000
+MAX_BLOCK_BYTES = 4 * 1_048_576
+MAX_CLOCK_AHEAD_MS = 60_000
+"""How far a block's time may lie ahead of the follower's own clock."""
+
+MAX_STATE_KEY_BYTES = 256
+MAX_STATE_VALUE_BYTES = 65_536
+MAX_RECORD_BYTES = 4_096
+
+MAX_MEMBERS = 64
+MAX_CERTIFICATE_DER_BYTES = 2_048
+MAX_NAME_BYTES = 64
+"""UTF-8 bytes of a node or organisation id."""
+
+MAX_PREAMBLE_BYTES = 65_536
+MAX_GENESIS_BYTES = 1_048_576
+
+MAX_PROOF_BYTES = 64 * 1_048_576
+"""A proof file: a whole history is the largest kind."""
+MAX_PROOF_ENTRIES = 256
+MAX_HISTORY_RECORDS = 200_000
+"""Records in one history proof; longer histories are fetched as suffixes."""
+MAX_TREE_LEAVES = 2**48
+
+BUCKET_BITS = 20
+NODE_FANOUT_BITS = 4
+BUCKET_CACHE_ENTRIES = 200_000
+"""Buckets of the state tree kept decoded in memory (about 100 bytes a record)."""
+VALUE_CACHE_ENTRIES = 100_000
+"""Committed state values kept decoded in memory."""
+MAX_OVERLAYS = 64
+"""Uncommitted blocks in flight on one store."""
+
+assert BUCKET_BITS % NODE_FANOUT_BITS == 0, "the levels of inner nodes divide the bucket's bits"
+assert MAX_TRANSACTION_BYTES <= MAX_BUNDLE_BYTES <= MAX_BLOCK_BYTES, "what is admitted fits a block"
+assert MAX_OPERATIONS <= MAX_BLOCK_OPERATIONS, "one transaction always fits an empty block"
+assert MAX_BUNDLE_TRANSACTIONS <= MAX_BLOCK_TRANSACTIONS, "one bundle fits an empty block"
+assert MAX_STRING_BYTES < MAX_TRANSACTION_BYTES and MAX_BYTES_LENGTH < MAX_TRANSACTION_BYTES

@@ -1,0 +1,214 @@
+"""The transaction: a signed envelope around a list of operations.
+
+    body     = [1, channel, signer, valid_until_ms, nonce, atomic, private, operations]
+    envelope = [body bytes, signature]
+    id       = digest(0x02, body bytes)
+    private  = [[operation index, field name, commitment], …]
+
+| part | type | meaning |
+|---|---|---|
+| channel | 32 bytes | hash of the genesis block: worth nothing on another ledger |
+| signer | 32 bytes | Ed25519 public key, which is also the key's id |
+| valid_until_ms | int | block time after which the transaction can no longer enter a block |
+| nonce | 8 to 16 bytes | tells two equal intents apart |
+| atomic | bool | all operations or none |
+| operations | array of maps | each with a text `op` and the fields of that operation |
+
+The id is the hash of what was signed, so the same bytes submitted twice are one
+transaction, and nobody can give them a second id by changing the signature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from ledger import codec, keys
+from ledger.errors import Malformed, TooLarge
+from ledger.limits import (
+    DIGEST_BYTES,
+    MAX_BYTES_LENGTH,
+    MAX_NONCE_BYTES,
+    MAX_OPERATIONS,
+    MAX_PRIVATE_FIELDS,
+    MAX_STRING_BYTES,
+    MAX_TRANSACTION_BYTES,
+    MIN_NONCE_BYTES,
+    PUBLIC_KEY_BYTES,
+    SIGNATURE_BYTES,
+)
+
+VERSION = 1
+Operation = dict[str, codec.Value]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Transaction:
+    """A transaction whose form is right; its signature is not checked by being here."""
+
+    id: bytes
+    body: bytes
+    signature: bytes
+    channel: bytes
+    signer: bytes
+    valid_until_ms: int
+    nonce: bytes
+    atomic: bool
+    private: tuple[tuple[int, str, bytes], ...]
+    operations: tuple[Operation, ...]
+
+    @property
+    def parts(self) -> tuple[bytes, bytes]:
+        """The envelope as the array that a block holds."""
+        return (self.body, self.signature)
+
+    @property
+    def envelope(self) -> bytes:
+        """The envelope as bytes: what a client submits."""
+        return codec.encode(self.parts)
+
+    @property
+    def size(self) -> int:
+        """Bytes that it adds to a block, to a few bytes."""
+        return len(self.body) + SIGNATURE_BYTES
+
+    def signature_ok(self) -> bool:
+        """Whether the signature is the signer's."""
+        return keys.verify(self.signer, keys.TRANSACTION_DOMAIN, self.body, self.signature)
+
+    @classmethod
+    def decode(cls, envelope: bytes) -> Transaction:
+        """Read an envelope's bytes.
+
+        Raises:
+            Malformed, NonCanonical, TooLarge: with the field that is wrong.
+        """
+        if len(envelope) > MAX_TRANSACTION_BYTES:
+            raise TooLarge(
+                "transaction too large",
+                code="transaction_too_large",
+                found=f"{len(envelope)} bytes",
+                expected=f"at most {MAX_TRANSACTION_BYTES}",
+            )
+        return cls.from_parts(codec.decode(envelope, MAX_TRANSACTION_BYTES))
+
+    @classmethod
+    def from_parts(cls, parts: codec.Value) -> Transaction:
+        """Read an envelope that is already an array of body and signature."""
+        if type(parts) is not tuple or len(parts) != 2 or type(parts[0]) is not bytes:
+            raise Malformed("not an envelope", field="envelope", expected="[body bytes, signature]")
+        body, signature = parts
+        if type(signature) is not bytes or len(signature) != SIGNATURE_BYTES:
+            raise Malformed("no signature of 64 bytes", field="signature")
+        fields = codec.decode(body, MAX_TRANSACTION_BYTES)
+        if type(fields) is not tuple or len(fields) != 8:
+            raise Malformed("transaction body", field="body", expected="an array of 8 elements")
+        version, channel, signer, valid_until_ms, nonce, atomic, private, operations = fields
+        if version != VERSION or type(version) is not int:
+            raise Malformed("unknown transaction version", field="version", found=version, expected=VERSION)
+        _check_bytes("channel", channel, DIGEST_BYTES, DIGEST_BYTES)
+        _check_bytes("signer", signer, PUBLIC_KEY_BYTES, PUBLIC_KEY_BYTES)
+        if type(valid_until_ms) is not int or valid_until_ms <= 0:
+            raise Malformed("valid_until_ms", field="valid_until_ms", expected="milliseconds since 1970")
+        _check_bytes("nonce", nonce, MIN_NONCE_BYTES, MAX_NONCE_BYTES)
+        if type(atomic) is not bool:
+            raise Malformed("atomic", field="atomic", expected="true or false")
+        _check_operations(operations)
+        if private:
+            _check_private(private, len(operations))
+        elif private != ():
+            raise Malformed("private", field="private", expected="an array")
+        return cls(
+            sha256(b"\x02" + body).digest(),
+            body,
+            signature,
+            channel,
+            signer,
+            valid_until_ms,
+            nonce,
+            atomic,
+            private,
+            operations,
+        )
+
+    @classmethod
+    def sign(
+        cls,
+        key: keys.SigningKey,
+        *,
+        channel: bytes,
+        operations: Sequence[Operation],
+        valid_until_ms: int,
+        nonce: bytes,
+        atomic: bool = True,
+        private: Iterable[tuple[int, str, bytes]] = (),
+    ) -> Transaction:
+        """A signed transaction.
+
+        Raises:
+            Malformed, TooLarge: the same checks as on the receiving side.
+        """
+        body = codec.encode(
+            (VERSION, channel, key.public, valid_until_ms, nonce, atomic, tuple(private), tuple(operations))
+        )
+        if len(body) + SIGNATURE_BYTES + 8 > MAX_TRANSACTION_BYTES:
+            raise TooLarge(
+                "transaction too large",
+                code="transaction_too_large",
+                found=f"{len(body)} bytes",
+                expected=f"at most {MAX_TRANSACTION_BYTES}",
+                remedy="Split the operations over several transactions.",
+            )
+        return cls.from_parts((body, key.sign(keys.TRANSACTION_DOMAIN, body)))
+
+
+def _check_bytes(field: str, value: codec.Value, least: int, most: int) -> None:
+    if type(value) is not bytes or not least <= len(value) <= most:
+        wanted = f"{least} bytes" if least == most else f"{least} to {most} bytes"
+        raise Malformed(field, field=field, expected=wanted)
+
+
+def _check_operations(operations: codec.Value) -> None:
+    if type(operations) is not tuple or not operations:
+        raise Malformed("no operations", field="operations", expected="an array of at least one map")
+    if len(operations) > MAX_OPERATIONS:
+        raise TooLarge(
+            "too many operations",
+            code="too_many_operations",
+            field="operations",
+            found=len(operations),
+            expected=f"at most {MAX_OPERATIONS}",
+        )
+    for index, operation in enumerate(operations):
+        if type(operation) is not dict or type(operation.get("op")) is not str:
+            raise Malformed("operation without a name", field=f"operations[{index}].op", expected="text")
+        for name, value in operation.items():
+            if type(value) is str and len(value) > MAX_STRING_BYTES // 4 and len(value.encode()) > MAX_STRING_BYTES:
+                raise TooLarge(
+                    "text too long", code="text_too_long", field=name, expected=f"at most {MAX_STRING_BYTES} bytes"
+                )
+            if type(value) is bytes and len(value) > MAX_BYTES_LENGTH:
+                raise TooLarge(
+                    "bytes too long", code="bytes_too_long", field=name, expected=f"at most {MAX_BYTES_LENGTH}"
+                )
+
+
+def _check_private(private: codec.Value, operations: int) -> None:
+    if type(private) is not tuple or len(private) > MAX_PRIVATE_FIELDS:
+        raise Malformed("private", field="private", expected=f"an array of at most {MAX_PRIVATE_FIELDS}")
+    before = (-1, "")
+    for entry in private:
+        if (
+            type(entry) is not tuple
+            or len(entry) != 3
+            or type(entry[0]) is not int
+            or not 0 <= entry[0] < operations
+            or type(entry[1]) is not str
+            or type(entry[2]) is not bytes
+            or len(entry[2]) != DIGEST_BYTES
+        ):
+            raise Malformed("private field", field="private", expected="[operation index, name, 32 bytes]")
+        if entry[:2] <= before:
+            raise Malformed("private fields out of order", field="private", expected="ascending, none twice")
+        before = entry[:2]
