@@ -1,0 +1,99 @@
+"""State as the contracts see it: keys, and an overlay that remembers how to take writes back.
+
+A state key is the canonical array [kind, part, part, …]; a state value is any canonical
+value but nil, which stands for "no entry". An `Overlay` collects the writes of one block
+over whatever lies below (committed state, or the blocks in flight). Contracts read their
+own writes; `savepoint` and `rollback` undo what a refused operation or a refused atomic
+transaction had already written.
+
+Values are shared, not copied: what `get` returns must never be changed in place.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ledger import codec
+from ledger.limits import MAX_RECORD_BYTES, MAX_STATE_KEY_BYTES
+
+Record = tuple[bytes, int, bytes]
+"""(state key of the history entry, sequence number from 0, record bytes)"""
+
+
+class Reader(Protocol):
+    """Anything that state can be read from."""
+
+    def get(self, key: bytes, /) -> codec.Value | None:
+        """The value of a key, or None when there is no entry."""
+        ...
+
+
+def state_key(kind: str, *parts: str | int | bytes) -> bytes:
+    """The key of a state entry; no two lists of parts give the same key, none begins another."""
+    return codec.encode((kind, *parts))
+
+
+_NEVER_WRITTEN = object()
+
+
+class Overlay:
+    """Writes and history records of one block, not yet part of the state below.
+
+    `writes` maps each key to its newest value, None for a deleted entry.
+    """
+
+    __slots__ = ("_below", "_undo", "records", "writes")
+
+    def __init__(self, below: Reader) -> None:
+        self._below = below
+        self._undo: list[tuple[bytes, codec.Value]] = []
+        self.writes: dict[bytes, codec.Value | None] = {}
+        self.records: list[Record] = []
+
+    def get(self, key: bytes) -> codec.Value | None:
+        """The newest value of a key, or None when there is no entry."""
+        value = self.writes.get(key, _NEVER_WRITTEN)
+        return self._below.get(key) if value is _NEVER_WRITTEN else value
+
+    def put(self, key: bytes, value: codec.Value) -> None:
+        """Set the value of a key.
+
+        Raises:
+            ValueError: nil, or a key beyond its bound: the contract should have refused it.
+        """
+        if value is None:
+            raise ValueError("None is not a state value; use delete")
+        if not 0 < len(key) <= MAX_STATE_KEY_BYTES:
+            raise ValueError(f"state key of {len(key)} bytes, at most {MAX_STATE_KEY_BYTES}")
+        self._undo.append((key, self.writes.get(key, _NEVER_WRITTEN)))
+        self.writes[key] = value
+
+    def delete(self, key: bytes) -> None:
+        """Remove the entry of a key, if there is one."""
+        self._undo.append((key, self.writes.get(key, _NEVER_WRITTEN)))
+        self.writes[key] = None
+
+    def record(self, key: bytes, sequence: int, record: bytes) -> None:
+        """Add a record to the history whose entry stands at `key`.
+
+        Raises:
+            ValueError: a record beyond its bound: the contract should have refused it.
+        """
+        if len(record) > MAX_RECORD_BYTES:
+            raise ValueError(f"history record of {len(record)} bytes, at most {MAX_RECORD_BYTES}")
+        self.records.append((key, sequence, record))
+
+    def savepoint(self) -> int:
+        """A mark of everything written so far, for `rollback`."""
+        return len(self.records) << 32 | len(self._undo)
+
+    def rollback(self, savepoint: int) -> None:
+        """Take back everything written since `savepoint`; savepoints taken later are void."""
+        undo, kept = self._undo, savepoint & 0xFFFFFFFF
+        while len(undo) > kept:
+            key, before = undo.pop()
+            if before is _NEVER_WRITTEN:
+                del self.writes[key]
+            else:
+                self.writes[key] = before
+        del self.records[savepoint >> 32 :]
