@@ -1,0 +1,97 @@
+"""Errors of a node, each with a stable code.
+
+    TallyError (ledger)
+    ├── SettingsError        the configuration does not describe a node that can run
+    ├── PeerRefused          a connection that is not what it must be
+    └── NotAdmitted          a transaction that this node does not take in (not recorded anywhere)
+
+`NotAdmitted` carries the HTTP status that the API answers with, and for refusals that pass
+by themselves the time after which trying the same bytes again makes sense. Refusals by a
+business rule are not errors of a node: they are results, and stand on the ledger.
+
+| code | status | retry | when |
+|---|---|---|---|
+| wrong_channel | 409 | no | signed for another ledger |
+| bad_signature | 401 | no | the signature is not the signer's |
+| unknown_key | 403 | no | no organisation has this key |
+| revoked_key | 403 | no | the key was revoked |
+| expired | 422 | no | `valid_until_ms` has passed |
+| validity_too_far | 422 | no | `valid_until_ms` lies beyond the remembered window |
+| doubled_in_bundle | 422 | no | one transaction twice in a bundle |
+| too_many_in_flight | 429 | yes | the organisation has used up its share of this node's queue |
+| busy | 503 | yes | this node's queue is full |
+| no_leader | 503 | yes | no leader for longer than a leader change takes |
+| outcome_unknown | 503 | yes | taken in, but not seen on the ledger within the time allowed |
+| shutting_down | 503 | yes | the node is being stopped |
+| storage_failed | 503 | yes | the disk failed; the node acknowledges nothing any more |
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ledger.errors import TallyError
+from node.limits import RETRY_AFTER_MS
+
+
+class SettingsError(TallyError):
+    """A configuration with which no node can run."""
+
+    code = "settings"
+    remedy = "Correct the named setting in the node's configuration file, or its TALLY_ variable."
+
+
+class PeerRefused(TallyError):
+    """A peer connection that does not prove what it claims, or breaks the protocol of frames."""
+
+    code = "peer_refused"
+    remedy = "Compare the node's certificate with the one in the genesis block."
+
+
+class _Kind(NamedTuple):
+    http_status: int
+    passes: bool
+    remedy: str
+
+
+_AGAIN = "Submit the same bytes again; a transaction is recorded once however often it is sent."
+
+KINDS: dict[str, _Kind] = {
+    "wrong_channel": _Kind(409, False, "Sign for the channel id that this node's /v1/status shows."),
+    "bad_signature": _Kind(
+        401, False, "Sign the body bytes with the key named as signer; see docs/protocol.md."
+    ),
+    "unknown_key": _Kind(403, False, "Let your organisation or the operator enrol the key first."),
+    "revoked_key": _Kind(403, False, "Sign with a key that your organisation has not revoked."),
+    "expired": _Kind(
+        422, False, "Sign again with a later valid_until_ms; this one can no longer be recorded."
+    ),
+    "validity_too_far": _Kind(422, False, "Choose valid_until_ms at most one hour ahead."),
+    "doubled_in_bundle": _Kind(422, False, "Send each transaction once in a bundle."),
+    "too_many_in_flight": _Kind(429, True, _AGAIN),
+    "busy": _Kind(503, True, _AGAIN),
+    "no_leader": _Kind(503, True, _AGAIN),
+    "outcome_unknown": _Kind(503, True, _AGAIN),
+    "shutting_down": _Kind(503, True, "Submit the same bytes to another node."),
+    "storage_failed": _Kind(
+        503, True, "Submit the same bytes to another node; the operator must look at this one."
+    ),
+}
+
+
+class NotAdmitted(TallyError):
+    """A transaction that this node does not take in; nothing of it is recorded."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        field: str | None = None,
+        found: object = None,
+        expected: object = None,
+    ) -> None:
+        kind = KINDS[code]
+        super().__init__(message, code=code, field=field, found=found, expected=expected, remedy=kind.remedy)
+        self.http_status = kind.http_status
+        self.retry_after_ms = RETRY_AFTER_MS if kind.passes else None

@@ -1,0 +1,76 @@
+"""Every bound of a node, with its unit, in one place.
+
+Relations between bounds are asserted at import, with the argument beside them.
+"""
+
+from __future__ import annotations
+
+from ledger.limits import MAX_BLOCK_BYTES, MAX_BLOCK_TRANSACTIONS, MAX_BUNDLE_BYTES, MAX_BUNDLE_TRANSACTIONS
+
+MAX_POOL_TRANSACTIONS = 20_000
+"""Transactions taken in and not yet seen on the ledger, of all organisations together."""
+MAX_POOL_BYTES = 64 * 1_048_576
+
+RETRY_AFTER_MS = 1_000
+"""What a refused client is told to wait: longer than an election."""
+NO_LEADER_GRACE_MS = 5_000
+"""How long submissions are taken in without a known leader: a few elections."""
+SUBMIT_TIMEOUT_MS = 20_000
+"""How long a submission waits for its outcome unless it asks for less."""
+REFORWARD_AFTER_MS = 2_000
+"""A forwarded transaction without an outcome is sent to the leader again after this."""
+BUSY_PAUSE_MS = 50
+"""How long nothing is forwarded to a leader that has said that it is full."""
+MAX_FORWARD_TRANSACTIONS = 500
+"""Transactions in one forwarding frame."""
+
+INLINE_SIGNATURE_CHECKS = 6
+"""Up to this many signatures are checked where they stand: a hop to a thread costs as much as 2 to 3 checks."""
+SIGNATURE_THREADS = 2
+SIGNATURE_CHUNK = 128
+"""Signatures checked per visit to a thread."""
+
+SEAL_WINDOW_BLOCKS = 3
+"""Own blocks in flight, sealed and not yet committed."""
+PIPELINED_SEAL_TRANSACTIONS = 64
+"""While a block is in flight the next one is sealed only with at least this many transactions."""
+SEAL_TRANSACTIONS = 500
+"""Transactions in one block: bounds how long executing one keeps the loop from heartbeats."""
+SEAL_BYTES = MAX_BLOCK_BYTES - 65_536
+"""Bytes of transactions in one block; the rest is for header and results."""
+
+MAX_APPEND_BYTES = 1_048_576
+"""Block data in one append message; a single larger block still passes."""
+MAX_FRAME_BYTES = MAX_APPEND_BYTES + MAX_BLOCK_BYTES + 1_048_576
+MAX_HELLO_BYTES = 1_024
+MAX_LINK_QUEUE_BYTES = 4 * MAX_FRAME_BYTES
+"""Bytes queued towards one peer; what goes beyond is dropped (the core sends again)."""
+HANDSHAKE_TIMEOUT_MS = 5_000
+RECONNECT_FIRST_MS = 50
+RECONNECT_MOST_MS = 2_000
+MAX_INCOMING_LINKS = 256
+"""Accepted peer connections at one time, unfinished handshakes included."""
+
+MAX_READY_QUEUE = 4_096
+"""Batches on their way to the disk."""
+MAX_GROUP_BLOCKS = 16
+"""Blocks that one synced write takes at most."""
+LOG_CACHE_BLOCKS = 64
+"""Recent blocks that replication reads from memory."""
+
+MAX_SUBSCRIBERS = 256
+MAX_SUBSCRIBER_BLOCKS = 1_024
+"""Blocks that a slow subscriber may lag before it reads from the disk again."""
+MAX_EVIDENCE_FILES = 64
+"""Refused blocks kept on disk for the operator."""
+DRAIN_TIMEOUT_MS = 5_000
+"""How long an orderly stop waits for what was taken in."""
+
+assert MAX_FRAME_BYTES > MAX_BUNDLE_BYTES, "one bundle fits one forwarding frame"
+assert MAX_FRAME_BYTES > MAX_APPEND_BYTES + MAX_BLOCK_BYTES, "a full append and one more block fit a frame"
+assert SEAL_TRANSACTIONS <= MAX_BLOCK_TRANSACTIONS, "what is sealed is a legal block"
+assert MAX_BUNDLE_TRANSACTIONS <= MAX_POOL_TRANSACTIONS, "an empty pool takes any bundle"
+assert PIPELINED_SEAL_TRANSACTIONS <= SEAL_TRANSACTIONS
+assert RECONNECT_FIRST_MS <= RECONNECT_MOST_MS < NO_LEADER_GRACE_MS, (
+    "a link is retried before clients are refused"
+)
