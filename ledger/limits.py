@@ -54,7 +54,9 @@ MAX_CERTIFICATE_DER_BYTES = 2_048
 MAX_NAME_BYTES = 64
 """UTF-8 bytes of a node or organisation id."""
 
-MAX_PREAMBLE_BYTES = 65_536
+MAX_HEADER_BYTES = 1_024
+MAX_PREAMBLE_BYTES = 1_048_576
+"""The genesis document is the largest preamble."""
 MAX_GENESIS_BYTES = 1_048_576
 
 MAX_PROOF_BYTES = 64 * 1_048_576
@@ -77,4 +79,5 @@ assert BUCKET_BITS % NODE_FANOUT_BITS == 0, "the levels of inner nodes divide th
 assert MAX_TRANSACTION_BYTES <= MAX_BUNDLE_BYTES <= MAX_BLOCK_BYTES, "what is admitted fits a block"
 assert MAX_OPERATIONS <= MAX_BLOCK_OPERATIONS, "one transaction always fits an empty block"
 assert MAX_BUNDLE_TRANSACTIONS <= MAX_BLOCK_TRANSACTIONS, "one bundle fits an empty block"
+assert MAX_GENESIS_BYTES <= MAX_PREAMBLE_BYTES < MAX_BLOCK_BYTES, "the genesis document is its block's preamble"
 assert MAX_STRING_BYTES < MAX_TRANSACTION_BYTES and MAX_BYTES_LENGTH < MAX_TRANSACTION_BYTES
