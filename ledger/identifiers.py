@@ -4,7 +4,7 @@
 |---|---|---|
 | LEI | ISO 17442: 18 letters or digits, 2 check digits | ISO 7064 MOD 97-10 leaves 1 |
 | creditor reference | ISO 11649: RF, 2 check digits, up to 21 more | the same, head moved behind |
-| GLN, GTIN-13, SSCC | GS1 General Specifications 7.9: 13, 13, 18 digits | weights 3, 1 from the right: sum mod 10 is 0 |
+| GLN, GTIN-13, SSCC | GS1 General Specifications 7.9 | weights 3, 1 from the right: sum mod 10 is 0 |
 
 The alphabet is a fixed table of ranges and not a property of the Unicode database: nodes
 on different Python versions must give the same verdict on every text. It holds ASCII, Latin, Greek,
