@@ -218,7 +218,9 @@ class Block:
         bodies = tuple([(transaction.body, transaction.signature) for transaction in transactions])
         data = codec.encode((header.data, signature, preamble, bodies, tuple(results)))
         if len(data) > MAX_BLOCK_BYTES:
-            raise TooLarge("block too large", found=f"{len(data)} bytes", expected=f"at most {MAX_BLOCK_BYTES}")
+            raise TooLarge(
+                "block too large", found=f"{len(data)} bytes", expected=f"at most {MAX_BLOCK_BYTES}"
+            )
         return cls(
             header,
             signature,
@@ -263,7 +265,9 @@ class Block:
                 )
         transaction_levels = merkle.levels([transaction_leaf(transaction) for transaction in transactions])
         if merkle.root_of(transaction_levels) != header.transactions_root:
-            raise BlockInvalid("the transactions do not have the header's root", field="header.transactions_root")
+            raise BlockInvalid(
+                "the transactions do not have the header's root", field="header.transactions_root"
+            )
         result_levels = merkle.levels([result_leaf(result) for result in results])
         if merkle.root_of(result_levels) != header.results_root:
             raise BlockInvalid("the results do not have the header's root", field="header.results_root")
@@ -297,7 +301,9 @@ def verify_header_signature(header: Header, signature: bytes, membership: Member
     if proposer is None:
         raise BlockInvalid("the proposer is not a member", field="header.proposer", found=header.proposer)
     if not keys.verify(proposer.key, keys.HEADER_DOMAIN, header.data, signature):
-        raise BlockInvalid("the header is not signed by its proposer", field="signature", found=header.proposer)
+        raise BlockInvalid(
+            "the header is not signed by its proposer", field="signature", found=header.proposer
+        )
 
 
 def check_result(result: codec.Value, place: str = "result") -> None:
@@ -322,12 +328,12 @@ def _check_result(result: codec.Value, place: str) -> None:
 def _check_counts(transactions: Sequence[Transaction]) -> None:
     if len(transactions) > MAX_BLOCK_TRANSACTIONS:
         raise TooLarge(
-            "too many transactions in a block", found=len(transactions), expected=f"at most {MAX_BLOCK_TRANSACTIONS}"
+            "too many transactions in a block",
+            found=len(transactions),
+            expected=f"at most {MAX_BLOCK_TRANSACTIONS}",
         )
     operations = sum([len(transaction.operations) for transaction in transactions])
     if operations > MAX_BLOCK_OPERATIONS:
         raise TooLarge(
             "too many operations in a block", found=operations, expected=f"at most {MAX_BLOCK_OPERATIONS}"
         )
-
-

@@ -55,7 +55,9 @@ def decode(data: bytes, limit_bytes: int = MAX_BLOCK_BYTES) -> Value:
     try:
         value = _unpackb(data, use_list=False, strict_map_key=True)
     except (ValueError, RecursionError, msgpack.exceptions.UnpackException) as error:
-        raise Malformed("not one whole MessagePack value", found=str(error)[:120] or type(error).__name__) from None
+        raise Malformed(
+            "not one whole MessagePack value", found=str(error)[:120] or type(error).__name__
+        ) from None
     if not _is_ordered(value):
         raise NonCanonical("map keys out of order", expected="strictly ascending keys")
     if _packb(value) != data:

@@ -102,7 +102,9 @@ class Refusal(TallyError):
         expected: object = None,
         remedy: str | None = None,
     ) -> None:
-        super().__init__(detail or code, code=code, field=field, found=found, expected=expected, remedy=remedy)
+        super().__init__(
+            detail or code, code=code, field=field, found=found, expected=expected, remedy=remedy
+        )
         self.detail = detail
 
 

@@ -58,6 +58,12 @@ MAX_HEADER_BYTES = 1_024
 MAX_PREAMBLE_BYTES = 1_048_576
 """The genesis document is the largest preamble."""
 MAX_GENESIS_BYTES = 1_048_576
+MAX_ORGANISATIONS = 4_096
+MAX_KEYS_PER_ORGANISATION = 64
+MAX_PARAMETERS = 64
+"""Entries in each of a genesis document's small lists: parameters, roles, identifiers."""
+MAX_TITLE_BYTES = 256
+"""UTF-8 bytes of a name for people."""
 
 MAX_PROOF_BYTES = 64 * 1_048_576
 """A proof file: a whole history is the largest kind."""
@@ -65,6 +71,7 @@ MAX_PROOF_ENTRIES = 256
 MAX_HISTORY_RECORDS = 200_000
 """Records in one history proof; longer histories are fetched as suffixes."""
 MAX_TREE_LEAVES = 2**48
+MAX_TREE_DEPTH = 48
 
 BUCKET_BITS = 20
 NODE_FANOUT_BITS = 4
@@ -79,5 +86,5 @@ assert BUCKET_BITS % NODE_FANOUT_BITS == 0, "the levels of inner nodes divide th
 assert MAX_TRANSACTION_BYTES <= MAX_BUNDLE_BYTES <= MAX_BLOCK_BYTES, "what is admitted fits a block"
 assert MAX_OPERATIONS <= MAX_BLOCK_OPERATIONS, "one transaction always fits an empty block"
 assert MAX_BUNDLE_TRANSACTIONS <= MAX_BLOCK_TRANSACTIONS, "one bundle fits an empty block"
-assert MAX_GENESIS_BYTES <= MAX_PREAMBLE_BYTES < MAX_BLOCK_BYTES, "the genesis document is its block's preamble"
-assert MAX_STRING_BYTES < MAX_TRANSACTION_BYTES and MAX_BYTES_LENGTH < MAX_TRANSACTION_BYTES
+assert MAX_GENESIS_BYTES <= MAX_PREAMBLE_BYTES < MAX_BLOCK_BYTES, "a genesis document fits its block"
+assert MAX_STRING_BYTES < MAX_BYTES_LENGTH < MAX_TRANSACTION_BYTES

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from ledger import codec, shape
 from ledger.errors import Malformed
@@ -80,15 +81,20 @@ class Membership:
             raise Malformed(
                 "membership", field="members", found=len(ordered), expected=f"1 to {MAX_MEMBERS} nodes"
             )
-        for before, after in zip(ordered, ordered[1:], strict=False):
+        for before, after in pairwise(ordered):
             if before.node == after.node:
                 raise Malformed("node listed twice", field="members", found=before.node)
         if len({member.key for member in ordered}) != len(ordered):
-            raise Malformed("one key for two nodes", field="members", expected="a key of its own for each node")
+            raise Malformed(
+                "one key for two nodes", field="members", expected="a key of its own for each node"
+            )
         majority = len(ordered) // 2 + 1
         if type(quorum) is not int or not majority <= quorum <= len(ordered):
             raise Malformed(
-                "quorum", field="quorum", found=quorum, expected=f"an integer from {majority} to {len(ordered)}"
+                "quorum",
+                field="quorum",
+                found=quorum,
+                expected=f"an integer from {majority} to {len(ordered)}",
             )
         return cls(quorum, ordered)
 

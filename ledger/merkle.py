@@ -123,9 +123,7 @@ def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], 
         raise VerificationError("Merkle path does not lead to the root")
 
 
-def verify_consistency(
-    size1: int, size2: int, root1: bytes, root2: bytes, proof: Sequence[bytes]
-) -> None:
+def verify_consistency(size1: int, size2: int, root1: bytes, root2: bytes, proof: Sequence[bytes]) -> None:
     """Check that a tree of `size1` leaves is the beginning of one of `size2` (RFC 9162 2.1.4.2).
 
     Raises:

@@ -10,19 +10,18 @@ place asks for. All raise `Malformed` with the field, what was found and what wa
 
 from __future__ import annotations
 
-import re
-
 from ledger import codec
 from ledger.errors import Malformed
-from ledger.limits import INT_MAX, MAX_NAME_BYTES
-
-_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME_BYTES - 1}}}")
+from ledger.identifiers import checked_name
+from ledger.limits import INT_MAX
 
 
 def array(value: codec.Value, length: int, field: str) -> tuple[codec.Value, ...]:
     """An array of exactly `length` elements."""
     if type(value) is not tuple or len(value) != length:
-        raise Malformed("wrong form", field=field, found=_shown(value), expected=f"an array of {length} elements")
+        raise Malformed(
+            "wrong form", field=field, found=_shown(value), expected=f"an array of {length} elements"
+        )
     return value
 
 
@@ -71,15 +70,10 @@ def text(value: codec.Value, most_bytes: int, field: str, *, least_bytes: int = 
 
 
 def name(value: codec.Value, field: str) -> str:
-    """The id of a node or organisation: letters, digits, `.`, `_`, `-`; safe in a path or a file name."""
-    if type(value) is not str or not _NAME.fullmatch(value):
-        raise Malformed(
-            "not an id",
-            field=field,
-            found=_shown(value),
-            expected=f"1 to {MAX_NAME_BYTES} letters, digits, '.', '_' or '-', the first a letter or digit",
-        )
-    return value
+    """The id of a node or organisation; safe in a path, a URL and a file name."""
+    if type(value) is not str:
+        raise Malformed("wrong form", field=field, found=_shown(value), expected="text")
+    return checked_name(value, field)
 
 
 def record(value: codec.Value, fields: tuple[str, ...], field: str) -> dict[str, codec.Value]:

@@ -184,13 +184,23 @@ def _check_operations(operations: codec.Value) -> None:
         if type(operation) is not dict or type(operation.get("op")) is not str:
             raise Malformed("operation without a name", field=f"operations[{index}].op", expected="text")
         for name, value in operation.items():
-            if type(value) is str and len(value) > MAX_STRING_BYTES // 4 and len(value.encode()) > MAX_STRING_BYTES:
+            if (
+                type(value) is str
+                and len(value) > MAX_STRING_BYTES // 4
+                and len(value.encode()) > MAX_STRING_BYTES
+            ):
                 raise TooLarge(
-                    "text too long", code="text_too_long", field=name, expected=f"at most {MAX_STRING_BYTES} bytes"
+                    "text too long",
+                    code="text_too_long",
+                    field=name,
+                    expected=f"at most {MAX_STRING_BYTES} bytes",
                 )
             if type(value) is bytes and len(value) > MAX_BYTES_LENGTH:
                 raise TooLarge(
-                    "bytes too long", code="bytes_too_long", field=name, expected=f"at most {MAX_BYTES_LENGTH}"
+                    "bytes too long",
+                    code="bytes_too_long",
+                    field=name,
+                    expected=f"at most {MAX_BYTES_LENGTH}",
                 )
 
 
