@@ -10,6 +10,7 @@ The defaults of the risk fields are those of the running example in docs/pricing
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -110,7 +111,7 @@ class ProgrammeTerms(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         obligors = [limit.obligor for limit in self.limits]
-        if any(later <= earlier for earlier, later in zip(obligors, obligors[1:], strict=False)):
+        if any(later <= earlier for earlier, later in pairwise(obligors)):
             raise ValueError("limits must be ascending by obligor, none twice")
         if self.min_tenor_days > self.max_tenor_days:
             raise ValueError("min_tenor_days must not pass max_tenor_days")
