@@ -1,0 +1,404 @@
+"""The Merkle tree over contract state: one root for a set of entries, whatever their history.
+
+    key hash   = SHA-256(key)                        value hash = digest(0x0a, value bytes)
+    bucket     = the first 20 bits of the key hash: 2^20 buckets
+    leaf       = digest(0x04, key hash || value hash || …, ascending by key hash); zeros when empty
+    inner node = digest(0x05, its 16 children);      zeros when all 16 are zeros
+    root       = the node above five levels of nodes; zeros for the empty state
+
+The shape never changes: no rotation, no split, no memory of the order of insertion. An
+update costs a hash per touched bucket and one for each touched inner node *of a whole
+block*, so it stays near flat while a bucket grows from no record to ten (10 million
+keys). Node hashes live in memory (34 MiB, paged in as they are touched); bucket contents
+are rows of the store, 64 bytes a record, of which a bounded part is cached.
+
+Blocks in flight are applied to the tree at once, because their headers name the root.
+Each `update` is remembered as a `Change` with everything that it replaced. Readers are
+only ever shown the *settled* tree: what a pending change replaced, oldest first, and the
+live tree where none did. `undo` takes the newest change back, `settle` lets go of the
+oldest ones once the store has them.
+
+A proof shows the whole bucket of each key, so it proves presence and absence alike. For
+every touched parent, from the leaves up and ascending, it lists the children that cannot
+be computed: a 16-bit mask of those that are not zeros, then their hashes.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import islice, pairwise
+
+from ledger import codec, shape
+from ledger.errors import Malformed, StoreError, VerificationError
+from ledger.hashing import STATE_BUCKET, STATE_NODE, STATE_VALUE, ZERO
+from ledger.limits import (
+    BUCKET_BITS,
+    BUCKET_CACHE_ENTRIES,
+    DIGEST_BYTES,
+    MAX_OVERLAYS,
+    MAX_PROOF_BYTES,
+    MAX_PROOF_ENTRIES,
+    MAX_STATE_KEY_BYTES,
+    MAX_STATE_VALUE_BYTES,
+    NODE_FANOUT_BITS,
+)
+
+DEPTH = BUCKET_BITS // NODE_FANOUT_BITS
+FANOUT = 1 << NODE_FANOUT_BITS
+BUCKETS = 1 << BUCKET_BITS
+RECORD_BYTES = 2 * DIGEST_BYTES
+
+_SPAN = FANOUT * DIGEST_BYTES
+_ZEROS = bytes(_SPAN)
+_BUCKET_SHIFT = 24 - BUCKET_BITS
+_MASK_BYTES = FANOUT // 8
+
+assert 0 <= _BUCKET_SHIFT < 8, "three bytes of a key hash hold the bucket's number"
+
+Changes = Mapping[bytes, bytes | None]
+"""State key to its new canonical value bytes, or None for a deleted entry."""
+
+
+def value_hash(value: bytes) -> bytes:
+    """What a bucket holds for a value's canonical bytes."""
+    return sha256(STATE_VALUE + value).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One update: the contents of the touched buckets, and the hashes that it replaced by level."""
+
+    before: dict[int, bytes]
+    after: dict[int, bytes]
+    nodes: tuple[dict[int, bytes], ...]
+
+
+class StateTree:
+    """The tree, with the changes of the blocks in flight on top.
+
+    `read(bucket)` gives the stored contents of a bucket; empty for none. It is only asked
+    for buckets that no pending change has touched.
+    """
+
+    __slots__ = ("_cache", "_levels", "_read", "pending")
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._read = read
+        self._cache: dict[int, bytes] = {}
+        # Anonymous mappings: the kernel gives zero pages on first touch, so a small ledger stays small.
+        self._levels = tuple(
+            mmap.mmap(-1, DIGEST_BYTES << (BUCKET_BITS - level * NODE_FANOUT_BITS), flags=mmap.MAP_PRIVATE)
+            for level in range(DEPTH + 1)
+        )
+        self.pending: list[Change] = []
+
+    @property
+    def root(self) -> bytes:
+        """Root after the newest change."""
+        return self._levels[DEPTH][:]
+
+    @property
+    def settled_root(self) -> bytes:
+        """Root that readers may be shown: before every pending change."""
+        return self._settled_node(DEPTH, 0)
+
+    def load(self, rows: Iterable[tuple[int, bytes]]) -> None:
+        """Fill the empty tree from the store's bucket rows.
+
+        Raises:
+            StoreError: a row that cannot be a bucket's.
+        """
+        leaves = self._levels[0]
+        loaded = []
+        for bucket, content in rows:
+            if bucket >= BUCKETS or not content or not _is_bucket(bucket, content):
+                raise StoreError("damaged bucket of the state tree", found=f"bucket {bucket}")
+            offset = bucket * DIGEST_BYTES
+            leaves[offset : offset + DIGEST_BYTES] = sha256(STATE_BUCKET + content).digest()
+            loaded.append(bucket)
+        self._hash_above(loaded)
+
+    def update(self, changes: Changes) -> Change:
+        """Apply a block's changes on top; the change stays pending until it is settled or undone.
+
+        Raises:
+            StoreError: a bucket cannot be read; the tree is as before.
+        """
+        assert len(self.pending) < MAX_OVERLAYS, "more blocks in flight than the tree allows"
+        before: dict[int, bytes] = {}
+        after: dict[int, bytes] = {}
+        for key, value in changes.items():
+            key_hash = sha256(key).digest()
+            bucket = int.from_bytes(key_hash[:3], "big") >> _BUCKET_SHIFT
+            content = after.get(bucket)
+            if content is None:
+                content = before[bucket] = self._content(bucket)
+            place = _place(content, key_hash)
+            end = place + RECORD_BYTES if content[place : place + DIGEST_BYTES] == key_hash else place
+            if value is not None:
+                record = key_hash + sha256(STATE_VALUE + value).digest()
+                after[bucket] = content[:place] + record + content[end:]
+            else:
+                after[bucket] = content[:place] + content[end:]
+        leaves = self._levels[0]
+        replaced: dict[int, bytes] = {}
+        for bucket, content in after.items():
+            offset = bucket * DIGEST_BYTES
+            end = offset + DIGEST_BYTES
+            replaced[bucket] = leaves[offset:end]
+            leaves[offset:end] = sha256(STATE_BUCKET + content).digest() if content else ZERO
+        change = Change(before, after, (replaced, *self._hash_above(after)))
+        self._keep(after)
+        self.pending.append(change)
+        return change
+
+    def undo(self) -> None:
+        """Take back the newest pending change."""
+        change = self.pending.pop()
+        for level, replaced in zip(self._levels, change.nodes, strict=True):
+            for index, node in replaced.items():
+                offset = index * DIGEST_BYTES
+                level[offset : offset + DIGEST_BYTES] = node
+        self._keep(change.before)
+
+    def rows(self, count: int) -> dict[int, bytes]:
+        """Contents of every bucket touched by the `count` oldest pending changes: what to store."""
+        merged: dict[int, bytes] = {}
+        for change in self.pending[:count]:
+            merged.update(change.after)
+        return merged
+
+    def settle(self, count: int) -> None:
+        """Forget the `count` oldest pending changes: their rows are in the store now."""
+        assert count <= len(self.pending), "only what is pending can be settled"
+        del self.pending[:count]
+
+    def prove(self, entries: Sequence[tuple[bytes, bytes | None]]) -> StateProof:
+        """The proof of these settled entries: (key, stored value bytes or None)."""
+        entries = tuple(sorted(dict(entries).items()))
+        buckets = sorted({_bucket_of(sha256(key).digest()) for key, _ in entries})
+        siblings = []
+        known: Iterable[int] = buckets
+        for level in range(DEPTH):
+            parents = sorted({index >> NODE_FANOUT_BITS for index in known})
+            computed = set(known)
+            siblings.extend([self._siblings(level, parent, computed) for parent in parents])
+            known = parents
+        return StateProof(entries, tuple(self._settled_content(b) for b in buckets), tuple(siblings))
+
+    def _siblings(self, level: int, parent: int, computed: set[int]) -> bytes:
+        mask = 0
+        hashes = []
+        for place in range(FANOUT):
+            index = parent << NODE_FANOUT_BITS | place
+            if index not in computed:
+                node = self._settled_node(level, index)
+                if node != ZERO:
+                    mask |= 1 << place
+                    hashes.append(node)
+        return mask.to_bytes(_MASK_BYTES, "big") + b"".join(hashes)
+
+    def _hash_above(self, touched: Iterable[int]) -> list[dict[int, bytes]]:
+        """Recompute every inner node above touched leaves, each once; the hashes replaced, by level."""
+        replaced_levels = []
+        for below, level in pairwise(self._levels):
+            touched = {index >> NODE_FANOUT_BITS for index in touched}
+            replaced: dict[int, bytes] = {}
+            for index in touched:
+                children = below[index * _SPAN : (index + 1) * _SPAN]
+                offset = index * DIGEST_BYTES
+                end = offset + DIGEST_BYTES
+                replaced[index] = level[offset:end]
+                level[offset:end] = sha256(STATE_NODE + children).digest() if children != _ZEROS else ZERO
+            replaced_levels.append(replaced)
+        return replaced_levels
+
+    def _content(self, bucket: int) -> bytes:
+        """Newest contents of a bucket."""
+        content = self._cache.get(bucket)
+        if content is None:
+            for change in reversed(self.pending):
+                content = change.after.get(bucket)
+                if content is not None:
+                    return content
+            content = self._read(bucket)
+        return content
+
+    def _settled_content(self, bucket: int) -> bytes:
+        for change in self.pending:
+            content = change.before.get(bucket)
+            if content is not None:
+                return content
+        return self._content(bucket)
+
+    def _settled_node(self, level: int, index: int) -> bytes:
+        for change in self.pending:
+            node = change.nodes[level].get(index)
+            if node is not None:
+                return node
+        offset = index * DIGEST_BYTES
+        return self._levels[level][offset : offset + DIGEST_BYTES]
+
+    def _keep(self, contents: Mapping[int, bytes]) -> None:
+        """Cache newest contents; the oldest eighth makes room when the bound is passed."""
+        cache = self._cache
+        cache.update(contents)
+        if len(cache) > BUCKET_CACHE_ENTRIES:
+            surplus = len(cache) - BUCKET_CACHE_ENTRIES * 7 // 8
+            for bucket in list(islice(cache, surplus)):
+                del cache[bucket]
+
+
+@dataclass(frozen=True, slots=True)
+class StateProof:
+    """Entries of the state at one root, present or absent (value None), with the way to the root.
+
+    [[[key, value bytes or nil], …], [bucket contents, …], [mask || hashes, …]]
+    """
+
+    entries: tuple[tuple[bytes, bytes | None], ...]
+    buckets: tuple[bytes, ...]
+    siblings: tuple[bytes, ...]
+
+    def to_value(self) -> codec.Value:
+        """The canonical array."""
+        return (self.entries, self.buckets, self.siblings)
+
+    @classmethod
+    def from_value(cls, value: codec.Value) -> StateProof:
+        """Read a proof; nothing is proved by its form.
+
+        Raises:
+            Malformed: with the field that is wrong.
+        """
+        entries, buckets, siblings = shape.array(value, 3, "state_proof")
+        read = []
+        for entry in shape.sequence(entries, MAX_PROOF_ENTRIES, "state_proof.entries", least=1):
+            key, data = shape.array(entry, 2, "state_proof.entry")
+            shape.octets_within(key, MAX_STATE_KEY_BYTES, "state_proof.key", least=1)
+            if data is not None:
+                shape.octets_within(data, MAX_STATE_VALUE_BYTES, "state_proof.value", least=1)
+            read.append((key, data))
+        for content in shape.sequence(buckets, MAX_PROOF_ENTRIES, "state_proof.buckets", least=1):
+            shape.octets_within(content, MAX_PROOF_BYTES, "state_proof.bucket")
+        for hashes in shape.sequence(
+            siblings, MAX_PROOF_ENTRIES * DEPTH, "state_proof.siblings", least=DEPTH
+        ):
+            shape.octets_within(hashes, _MASK_BYTES + _SPAN, "state_proof.sibling", least=_MASK_BYTES)
+        return cls(tuple(read), buckets, siblings)
+
+    def verify(self, root: bytes) -> dict[bytes, codec.Value | None]:
+        """The entries, after checking that the state with this root holds exactly them.
+
+        A value of None means proved absence. The steps are those of docs/protocol.md.
+
+        Raises:
+            VerificationError: the proof does not prove it.
+        """
+        # 1. The keys are ascending, so that none is listed twice.
+        keys = [key for key, _ in self.entries]
+        if any(a >= b for a, b in pairwise(keys)) or not keys:
+            raise VerificationError("keys of a state proof are not ascending")
+        # 2. There is one bucket for each bucket number that the keys have, and no other.
+        hashes = [sha256(key).digest() for key in keys]
+        numbers = sorted({_bucket_of(key_hash) for key_hash in hashes})
+        if len(self.buckets) != len(numbers):
+            raise VerificationError(
+                "buckets missing or left over", found=len(self.buckets), expected=len(numbers)
+            )
+        buckets = dict(zip(numbers, self.buckets, strict=True))
+        # 3. Each bucket has the one form that its records can have.
+        for number, content in buckets.items():
+            if not _is_bucket(number, content):
+                raise VerificationError("a bucket is not in its canonical form", found=f"bucket {number}")
+        # 4. Each entry stands in its bucket with its value, or its key does not stand there at all.
+        for (key, data), key_hash in zip(self.entries, hashes, strict=True):
+            content = buckets[_bucket_of(key_hash)]
+            place = _place(content, key_hash)
+            present = content[place : place + DIGEST_BYTES] == key_hash
+            if data is None and present:
+                raise VerificationError("an entry said to be absent is present", field=key.hex())
+            if data is not None and not present:
+                raise VerificationError("an entry said to be present is absent", field=key.hex())
+            if data is not None and content[place + DIGEST_BYTES : place + RECORD_BYTES] != value_hash(data):
+                raise VerificationError("an entry's value is not the one in the state", field=key.hex())
+        # 5. Buckets and siblings lead to the root.
+        if self._root(buckets) != root:
+            raise VerificationError("state proof does not lead to the state root")
+        try:
+            return {key: None if data is None else codec.decode(data) for key, data in self.entries}
+        except Malformed as error:
+            raise VerificationError("a proved value cannot be read", found=str(error)) from None
+
+    def _root(self, buckets: Mapping[int, bytes]) -> bytes:
+        nodes = {n: sha256(STATE_BUCKET + c).digest() if c else ZERO for n, c in buckets.items()}
+        position = 0
+        for _ in range(DEPTH):
+            families: dict[int, dict[int, bytes]] = {}
+            for index, node in nodes.items():
+                families.setdefault(index >> NODE_FANOUT_BITS, {})[index % FANOUT] = node
+            nodes = {}
+            for parent, children in families.items():
+                if position >= len(self.siblings):
+                    raise VerificationError("state proof with too few siblings")
+                joined = _join(children, self.siblings[position])
+                nodes[parent] = sha256(STATE_NODE + joined).digest() if joined != _ZEROS else ZERO
+                position += 1
+        if position != len(self.siblings):
+            raise VerificationError("state proof with too many siblings")
+        return nodes[0]
+
+
+def _join(computed: Mapping[int, bytes], siblings: bytes) -> bytes:
+    """All 16 children of a node: the computed ones and those that the proof gives."""
+    mask = int.from_bytes(siblings[:_MASK_BYTES], "big")
+    if len(siblings) != _MASK_BYTES + DIGEST_BYTES * mask.bit_count():
+        raise VerificationError("siblings do not fit their mask")
+    position = _MASK_BYTES
+    children = []
+    for place in range(FANOUT):
+        node = computed.get(place)
+        if not mask >> place & 1:
+            children.append(ZERO if node is None else node)
+            continue
+        if node is not None:
+            raise VerificationError("a sibling given for a node that is computed")
+        node = siblings[position : position + DIGEST_BYTES]
+        if node == ZERO:
+            raise VerificationError("a sibling of zeros that the mask should leave out")
+        children.append(node)
+        position += DIGEST_BYTES
+    return b"".join(children)
+
+
+def _bucket_of(key_hash: bytes) -> int:
+    return int.from_bytes(key_hash[:3], "big") >> _BUCKET_SHIFT
+
+
+def _place(content: bytes, key_hash: bytes) -> int:
+    """Offset of the first record whose key hash is not below `key_hash`."""
+    low, high = 0, len(content) // RECORD_BYTES
+    while low < high:
+        middle = (low + high) >> 1
+        offset = middle * RECORD_BYTES
+        if content[offset : offset + DIGEST_BYTES] < key_hash:
+            low = middle + 1
+        else:
+            high = middle
+    return low * RECORD_BYTES
+
+
+def _is_bucket(bucket: int, content: bytes) -> bool:
+    """Whether these are whole records, strictly ascending, all of this bucket."""
+    if len(content) % RECORD_BYTES:
+        return False
+    before = b""
+    for offset in range(0, len(content), RECORD_BYTES):
+        key_hash = content[offset : offset + DIGEST_BYTES]
+        if key_hash <= before or _bucket_of(key_hash) != bucket:
+            return False
+        before = key_hash
+    return True
