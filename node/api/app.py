@@ -1,0 +1,113 @@
+"""The HTTP API as one ASGI application.
+
+`create_app` puts the resources together, gives every error the same shape, and writes the
+two hot endpoints, which no framework documents by itself, into the OpenAPI document.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ledger.errors import TallyError
+from node.api import blocks, documentation, events, problems, quotes, status, trade, transactions
+from node.api.problems import Problem
+from node.service import Service
+from node.telemetry import Observed, Telemetry
+
+CHANNEL_PREFIX = "/v1/channels/{channel}"
+
+_log = structlog.get_logger("node.api")
+
+
+def create_app(service: Service) -> FastAPI:
+    """The API of one node; `service` must be open (its chain is read here)."""
+    app = FastAPI(
+        title="Tallystick node",
+        version="1",
+        description=documentation.DESCRIPTION,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
+    )
+    app.state.service = service
+    app.state.channel = service.chain.channel
+    app.state.telemetry = Telemetry(service.status, service.statistics)
+    for path, bundle in (("/transactions", False), ("/bundles", True)):
+        endpoint = transactions.Submission(service, service.chain.channel, bundle=bundle)
+        app.router.routes.append(Route(CHANNEL_PREFIX + path, endpoint, methods=["POST"]))
+    app.include_router(status.router)
+    channel = APIRouter(prefix=CHANNEL_PREFIX)
+    for resource in (transactions, blocks, trade, quotes, events):
+        channel.include_router(resource.router)
+    app.include_router(channel)
+    app.add_middleware(Observed, telemetry=app.state.telemetry)
+    app.add_exception_handler(TallyError, _on_tally_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_bug)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        app.openapi_schema = documentation.completed(document, CHANNEL_PREFIX)
+    return app.openapi_schema
+
+
+async def _on_tally_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, TallyError)
+    return problems.response(error)
+
+
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    """The first parameter that does not fit its type or bounds."""
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    return problems.response(
+        Problem(
+            "invalid parameter",
+            code="invalid_parameter",
+            field=".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0]),
+            found=str(first.get("input"))[: problems.MAX_SHOWN_CHARACTERS],
+            expected=str(first["msg"]),
+        )
+    )
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    """What the router itself refuses: an unknown path, a method that a path does not have."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        shown = Problem(
+            "this path does not have that method",
+            code="method_not_allowed",
+            found=request.method,
+            expected=(error.headers or {}).get("Allow", ""),
+        )
+    else:
+        shown = Problem("no such path", code="no_such_path", found=request.url.path)
+    return problems.response(shown, error.headers)
+
+
+async def _on_bug(request: Request, error: Exception) -> Response:
+    _log.error("request_failed", method=request.method, path=request.url.path, exc_info=error)
+    return problems.response(
+        Problem(
+            "the node failed to answer",
+            code="internal_error",
+            remedy="This is a bug of the node; its log has the details. Try another node.",
+        )
+    )

@@ -1,0 +1,76 @@
+"""Strict types of path, query and header parameters, shared by all resources."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import Depends, Path, Query, Request
+
+from ledger.identifiers import IDENTIFIER_PATTERN, NAME_PATTERN
+from ledger.limits import INT_MAX, MAX_HISTORY_RECORDS, MAX_IDENTIFIER_LENGTH, MAX_NAME_BYTES
+from node.api.problems import Problem
+
+HEX_32 = "^[0-9a-f]{64}$"
+MAX_PAGE = 500
+"""Entries of one list answer."""
+DEFAULT_PAGE = 50
+MAX_BLOCK_PAGE = 100
+DEFAULT_WAIT_MS = 10_000
+MAX_WAIT_MS = 60_000
+
+assert DEFAULT_PAGE <= MAX_PAGE and DEFAULT_WAIT_MS <= MAX_WAIT_MS
+
+ChannelPath = Annotated[
+    str, Path(pattern=HEX_32, description="channel id: hash of the genesis block, 64 hex digits")
+]
+TransactionPath = Annotated[str, Path(pattern=HEX_32, description="transaction id, 64 hex digits")]
+HeightPath = Annotated[int, Path(ge=0, le=INT_MAX, description="block height; 0 is the genesis block")]
+NamePath = Annotated[str, Path(pattern=NAME_PATTERN, max_length=MAX_NAME_BYTES)]
+NumberPath = Annotated[str, Path(pattern=IDENTIFIER_PATTERN, max_length=MAX_IDENTIFIER_LENGTH)]
+
+FromHeight = Annotated[int, Query(alias="from", ge=0, le=INT_MAX, description="first height")]
+BlockLimit = Annotated[int, Query(ge=1, le=MAX_BLOCK_PAGE, description="blocks at most")]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="entries at most")]
+After = Annotated[
+    str | None,
+    Query(
+        pattern="^([0-9a-f]{2})+$",
+        max_length=2 * 256,
+        description="`next` of the page before: entries after it",
+    ),
+]
+NameQuery = Annotated[str | None, Query(pattern=NAME_PATTERN, max_length=MAX_NAME_BYTES)]
+Last = Annotated[
+    int | None,
+    Query(ge=1, le=MAX_HISTORY_RECORDS, description="only the newest so many records, proved as a suffix"),
+]
+BlockForm = Annotated[
+    Literal["json", "raw"], Query(alias="form", description="`raw`: the stored canonical bytes")
+]
+
+
+def served_channel(request: Request, channel: ChannelPath) -> bytes:
+    """The channel of the path, if this node serves it.
+
+    Raises:
+        Problem: unknown_channel.
+    """
+    served: bytes = request.app.state.channel
+    if channel != served.hex():
+        raise unknown_channel(channel, served)
+    return served
+
+
+def unknown_channel(found: str, served: bytes) -> Problem:
+    """The error of a path that names a channel which this node does not serve."""
+    return Problem(
+        "this node does not serve that channel",
+        code="unknown_channel",
+        field="channel",
+        found=found,
+        expected=served.hex(),
+        remedy="Use the channel id of your profile; GET /v1/status names the one that this node serves.",
+    )
+
+
+ServedChannel = Annotated[bytes, Depends(served_channel)]

@@ -1,0 +1,96 @@
+"""Health, readiness, metrics and the status page of this node."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import PlainTextResponse, Response
+
+from node.api import bodies, problems
+from node.api.problems import Problem
+from node.telemetry import METRICS_MEDIA_TYPE
+
+
+class StatusView(BaseModel):
+    """Where this node stands."""
+
+    model_config = ConfigDict(extra="allow")
+
+    node: str
+    organisation: str
+    channel: str = Field(description="64 hex digits")
+    role: str = Field(description="leader, follower, candidate or pre-candidate")
+    term: int
+    leader: str | None = Field(description="node id of the leader that this node knows")
+    last_height: int = Field(description="newest block in the log")
+    committed_height: int = Field(description="newest block with a proof of commit")
+    applied_height: int = Field(description="newest block that readers are served from")
+    head: str = Field(description="hash of the header at the applied height, 64 hex digits")
+    state_root: str = Field(description="64 hex digits")
+    ready: bool
+
+
+router = APIRouter(tags=["node"])
+
+
+@router.get(
+    "/healthz",
+    summary="Is the process alive",
+    response_class=PlainTextResponse,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def healthz() -> Response:
+    """Always `ok`: a process that can answer is alive."""
+    return PlainTextResponse("ok\n")
+
+
+@router.get(
+    "/readyz",
+    summary="Shall requests be sent here",
+    response_class=PlainTextResponse,
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        **problems.documented(503),
+    },
+)
+async def readyz(request: Request) -> Response:
+    """200 only while a leader is known and this node has applied what is committed."""
+    service = request.app.state.service
+    if not service.ready:
+        raise Problem(
+            service.not_ready_reason or "no leader is known, or this node is still catching up",
+            code="not_ready",
+            remedy="Use another node for now; GET /v1/status says where this one stands.",
+        )
+    return PlainTextResponse("ready\n")
+
+
+@router.get(
+    "/metrics",
+    summary="Prometheus metrics",
+    response_class=PlainTextResponse,
+    responses={200: {"content": {METRICS_MEDIA_TYPE: {"schema": {"type": "string"}}}}},
+)
+async def metrics(request: Request) -> Response:
+    """Counters, gauges and histograms in the Prometheus text format."""
+    return Response(request.app.state.telemetry.exposition(), headers={"Content-Type": METRICS_MEDIA_TYPE})
+
+
+@router.get("/v1/status", summary="Where this node stands", responses={200: {"model": StatusView}})
+async def status(request: Request) -> Response:
+    """Role, term, leader, heights, head hash and state root."""
+    return Response(json.dumps(shown(request.app.state.service.status())), media_type=bodies.JSON)
+
+
+def shown(value: Any) -> Any:
+    """A value with its bytes as hex and its tuples as lists, for JSON."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, dict):
+        return {str(key): shown(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [shown(item) for item in value]
+    return value

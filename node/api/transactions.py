@@ -1,0 +1,315 @@
+"""Submitting transactions, alone or in bundles, and asking what became of one.
+
+The two submissions are the hot path: plain ASGI endpoints that read a bounded body, hand
+the envelopes to the service and render its answer; no model stands between. What they
+take and give is written down as models here, for the OpenAPI document, and the tests
+hold the two together.
+
+| outcome | HTTP status |
+|---|---|
+| committed, applied | 200 |
+| committed, an operation refused by its contract | 200: the refusal is on the ledger, and its receipt proves it |
+| admitted, not waited for (`wait=none`) | 202 |
+| not admitted | a problem: 4xx, or 429/503 with Retry-After |
+| admitted, no outcome before the deadline | 503 `outcome_unknown`: submit the same bytes again |
+
+A bundle is answered 200 with one outcome for each envelope, in order; the `error` of an
+envelope that was not admitted is the problem document that it would have got alone.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Sequence
+from typing import Any, Literal
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from ledger import codec
+from ledger.errors import TallyError
+from ledger.limits import MAX_BUNDLE_BYTES, MAX_TRANSACTION_BYTES
+from node.api import bodies, problems
+from node.api.parameters import DEFAULT_WAIT_MS, MAX_WAIT_MS, ServedChannel, TransactionPath, unknown_channel
+from node.errors import NotAdmitted
+from node.service import Outcome, Service
+
+JSON_OVERHEAD_BYTES = 4_096
+"""What JSON may add to the base64 of its envelopes."""
+
+
+class RefusalView(BaseModel):
+    """An operation that its contract refused."""
+
+    operation: int = Field(description="index of the operation in its transaction", ge=0)
+    code: str
+    detail: str
+
+
+class ResultView(BaseModel):
+    """What the contracts made of a transaction."""
+
+    applied: bool = Field(description="whether every operation was applied")
+    refusals: list[RefusalView]
+
+
+class OutcomeView(BaseModel):
+    """What became of one transaction."""
+
+    id: str = Field(
+        description="hash of the signed bytes, 64 hex digits; empty if the bytes are no transaction",
+        pattern="^([0-9a-f]{64})?$",
+    )
+    status: Literal["committed", "accepted", "refused", "unknown"]
+    height: int | None = None
+    index: int | None = Field(default=None, description="place in its block")
+    result: ResultView | None = None
+    receipt: str | None = Field(default=None, description="base64 of the receipt file, once committed")
+    error: problems.ProblemDetails | None = Field(default=None, description="in bundles: why it was not admitted")
+
+
+class BundleView(BaseModel):
+    """What became of the transactions of a bundle."""
+
+    outcomes: list[OutcomeView] = Field(description="one for each envelope, in order")
+    receipts: list[str] = Field(
+        description="base64 of receipt files; each covers a run of neighbours in one block"
+    )
+
+
+class EnvelopeForm(BaseModel):
+    """A signed transaction, for those who have no MessagePack."""
+
+    envelope: str = Field(description="base64 of the envelope: MessagePack [body bytes, signature]")
+
+
+class EnvelopesForm(BaseModel):
+    """Signed transactions, for those who have no MessagePack."""
+
+    envelopes: list[str] = Field(description="base64 of each envelope", min_length=1)
+
+
+router = APIRouter(tags=["transactions"])
+
+
+@router.get(
+    "/transactions/{id}",
+    summary="What became of a transaction",
+    responses={200: {"model": OutcomeView}, **problems.documented(404, 422)},
+)
+async def get_transaction(request: Request, channel: ServedChannel, id: TransactionPath) -> Response:
+    """Status, height and result of a transaction; `accepted` while it is on its way."""
+    service: Service = request.app.state.service
+    outcome = service.outcome(bytes.fromhex(id))
+    if outcome is None:
+        raise _unknown_transaction(id)
+    return _rendered(request.scope, _view_of_one, _shown(outcome))
+
+
+@router.get(
+    "/transactions/{id}/receipt",
+    summary="The receipt of a transaction, as a file",
+    responses={
+        200: {"content": {bodies.MSGPACK_FILE: {}}, "description": "receipt file; `tally verify` checks it"},
+        **problems.documented(404, 422),
+    },
+    response_class=Response,
+)
+async def get_receipt(request: Request, channel: ServedChannel, id: TransactionPath) -> Response:
+    """The receipt file: transaction, result, inclusion paths, header and certificate."""
+    receipt = request.app.state.service.chain.receipt(bytes.fromhex(id))
+    if receipt is None:
+        raise _unknown_transaction(id)
+    return Response(
+        receipt.encode(),
+        media_type=bodies.MSGPACK_FILE,
+        headers={"Content-Disposition": f'attachment; filename="{id[:16]}.receipt"'},
+    )
+
+
+class Submission:
+    """The ASGI endpoint of POST /transactions and POST /bundles."""
+
+    __slots__ = ("_bundle", "_limit_bytes", "_served", "_service")
+
+    def __init__(self, service: Service, channel: bytes, *, bundle: bool) -> None:
+        self._service = service
+        self._served = channel
+        self._bundle = bundle
+        self._limit_bytes = MAX_BUNDLE_BYTES if bundle else MAX_TRANSACTION_BYTES
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        retry_after = None
+        media_type = bodies.JSON
+        try:
+            status, body, packed = await self._answer(scope, receive)
+            if packed:
+                media_type = bodies.MSGPACK
+        except TallyError as error:
+            status, body, retry_after = problems.render(error)
+            media_type = problems.PROBLEM_MEDIA_TYPE
+        except bodies.Disconnected:
+            return
+        headers = [(b"content-type", media_type.encode()), (b"content-length", str(len(body)).encode())]
+        if status == 401:
+            headers.append((b"www-authenticate", problems.SIGNATURE_SCHEME.encode()))
+        if retry_after is not None:
+            headers.append((b"retry-after", str(retry_after).encode()))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, bytes, bool]:
+        """(HTTP status, body, whether it is MessagePack)."""
+        channel = scope["path_params"]["channel"]
+        if channel != self._served.hex():
+            _check_channel(channel)
+            raise unknown_channel(channel, self._served)
+        wait, timeout_ms = _wait_of(scope["query_string"])
+        msgpack = bodies.is_msgpack(scope)
+        limit = self._limit_bytes if msgpack else self._limit_bytes * 4 // 3 + JSON_OVERHEAD_BYTES
+        body = await bodies.read(receive, scope, limit)
+        if self._bundle:
+            envelopes = bodies.envelopes_of(body, msgpack)
+        else:
+            envelopes = [bodies.envelope_of(body, msgpack)]
+        outcomes = await self._service.submit(envelopes, wait=wait, timeout_ms=timeout_ms)
+        packed = bodies.wants_msgpack(scope)
+        if self._bundle:
+            shown = self._bundle_answer(outcomes)
+            view = shown if packed else _view_of_bundle(shown)
+            status = 200 if wait else 202
+        else:
+            shown = self._single_answer(outcomes[0])
+            view = shown if packed else _view_of_one(shown)
+            status = 200 if shown["status"] == "committed" else 202
+        return status, codec.encode(view) if packed else json.dumps(view).encode(), packed
+
+    def _single_answer(self, outcome: Outcome) -> dict[str, Any]:
+        if outcome.status not in ("committed", "accepted"):
+            raise _error_of(outcome)
+        shown = _shown(outcome)
+        if outcome.status == "committed":
+            receipt = self._service.chain.receipt(outcome.id)
+            shown["receipt"] = None if receipt is None else receipt.encode()
+        return shown
+
+    def _bundle_answer(self, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+        shown: list[dict[str, Any]] = []
+        for outcome in outcomes:
+            entry = _shown(outcome)
+            if outcome.status not in ("committed", "accepted"):
+                entry["error"] = problems.details(_error_of(outcome))
+            shown.append(entry)
+        receipts = []
+        for first, count in _runs(outcomes):
+            receipt = self._service.chain.receipt(first, count)
+            if receipt is not None:
+                receipts.append(receipt.encode())
+        return {"outcomes": shown, "receipts": receipts}
+
+
+def _runs(outcomes: Sequence[Outcome]) -> list[tuple[bytes, int]]:
+    """(first id, count) of each run of committed neighbours in one block, without repeats."""
+    places = sorted(
+        {
+            (outcome.height, outcome.index): outcome.id
+            for outcome in outcomes
+            if outcome.status == "committed" and outcome.height is not None and outcome.index is not None
+        }.items()
+    )
+    runs: list[tuple[bytes, int]] = []
+    before: tuple[int, int] | None = None
+    for (height, index), identity in places:
+        if before == (height, index - 1):
+            first, count = runs[-1]
+            runs[-1] = (first, count + 1)
+        else:
+            runs.append((identity, 1))
+        before = (height, index)
+    return runs
+
+
+def _shown(outcome: Outcome) -> dict[str, Any]:
+    """The members of an outcome that do not need a receipt or an error."""
+    result = None
+    if outcome.status == "committed":
+        refusals = [
+            {"operation": operation, "code": code, "detail": detail}
+            for operation, code, detail in outcome.result
+        ]
+        result = {"applied": not refusals, "refusals": refusals}
+    return {
+        "id": outcome.id,
+        "status": outcome.status,
+        "height": outcome.height,
+        "index": outcome.index,
+        "result": result,
+    }
+
+
+def _error_of(outcome: Outcome) -> TallyError:
+    return outcome.error or NotAdmitted("outcome_unknown", "no outcome before the deadline")
+
+
+def _view_of_one(shown: dict[str, Any]) -> dict[str, Any]:
+    """The answer with its bytes as text, for JSON."""
+    shown["id"] = shown["id"].hex()
+    receipt = shown.get("receipt")
+    if receipt is not None:
+        shown["receipt"] = b64encode(receipt).decode()
+    return shown
+
+
+def _view_of_bundle(shown: dict[str, Any]) -> dict[str, Any]:
+    for entry in shown["outcomes"]:
+        entry["id"] = entry["id"].hex()
+    shown["receipts"] = [b64encode(receipt).decode() for receipt in shown["receipts"]]
+    return shown
+
+
+def _rendered(scope: Scope, view: Any, shown: dict[str, Any]) -> Response:
+    if bodies.wants_msgpack(scope):
+        return Response(codec.encode(shown), media_type=bodies.MSGPACK)
+    return Response(json.dumps(view(shown)), media_type=bodies.JSON)
+
+
+def _wait_of(query: bytes) -> tuple[bool, int]:
+    """(whether to wait for the commit, for how many ms at most)."""
+    if query == b"" or query == b"wait=committed":
+        return True, DEFAULT_WAIT_MS
+    try:
+        given = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=16)
+    except ValueError:
+        raise _invalid("query", "too many parameters", "wait and timeout_ms") from None
+    wait = given.get("wait", ["committed"])[-1]
+    if wait not in ("committed", "none"):
+        raise _invalid("wait", wait, "committed or none")
+    timeout = given.get("timeout_ms", [str(DEFAULT_WAIT_MS)])[-1]
+    if not (timeout.isascii() and timeout.isdigit() and len(timeout) <= 9 and 1 <= int(timeout) <= MAX_WAIT_MS):
+        raise _invalid("timeout_ms", timeout, f"1 to {MAX_WAIT_MS}")
+    return wait == "committed", int(timeout)
+
+
+def _check_channel(channel: str) -> None:
+    if len(channel) != 64 or not set(channel) <= set("0123456789abcdef"):
+        raise _invalid("channel", channel, "64 lower-case hex digits")
+
+
+def _invalid(field: str, found: str, expected: str) -> problems.Problem:
+    return problems.Problem(
+        "invalid parameter", code="invalid_parameter", field=field, found=found, expected=expected
+    )
+
+
+def _unknown_transaction(found: str) -> problems.Problem:
+    return problems.Problem(
+        "no such transaction is known here",
+        code="unknown_transaction",
+        field="id",
+        found=found,
+        remedy="If you hold its bytes, submit them again: they can never be recorded twice.",
+    )
