@@ -25,7 +25,7 @@ MAX_FORWARD_TRANSACTIONS = 500
 """Transactions in one forwarding frame."""
 
 INLINE_SIGNATURE_CHECKS = 6
-"""Up to this many signatures are checked where they stand: a hop to a thread costs as much as 2 to 3 checks."""
+"""Up to this many signatures are checked where they stand: a hop to a thread costs 2 to 3 checks."""
 SIGNATURE_THREADS = 2
 SIGNATURE_CHUNK = 128
 """Signatures checked per visit to a thread."""
@@ -48,6 +48,8 @@ MAX_LINK_QUEUE_BYTES = 4 * MAX_FRAME_BYTES
 HANDSHAKE_TIMEOUT_MS = 5_000
 RECONNECT_FIRST_MS = 50
 RECONNECT_MOST_MS = 2_000
+SILENT_LINK_MS = 5_000
+"""After this long without an acknowledged byte a link counts as lost, and is dialled again."""
 MAX_INCOMING_LINKS = 256
 """Accepted peer connections at one time, unfinished handshakes included."""
 

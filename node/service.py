@@ -96,7 +96,7 @@ class Service:
         raise NotImplementedError
 
     def status(self) -> dict[str, Any]:
-        """Node, role, term, leader, heights, head hash, state root, peers, and what is wrong if anything is."""
+        """Node, role, term, leader, heights, head hash, state root, peers, and what is wrong."""
         raise NotImplementedError
 
     def subscribe(self, after_height: int) -> AsyncIterator[BlockSummary]:

@@ -1,0 +1,261 @@
+"""Links between nodes: who is let in, what a broken or hostile other side achieves."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from node_network import NodeFiles, membership_of, node_files, run, until
+
+from ledger import codec
+from ledger.keys import SigningKey
+from ledger.membership import Membership
+from node.limits import MAX_FRAME_BYTES, MAX_LINK_QUEUE_BYTES
+from node.peers import Peers, frame, tls_context
+from node.statistics import Statistics
+
+CHANNEL = bytes(range(32))
+
+
+class Node:
+    """The links of one node, and what came over them."""
+
+    def __init__(self, files: NodeFiles, membership: Membership, channel: bytes = CHANNEL) -> None:
+        self.heard: list[tuple[str, codec.Value]] = []
+        self.linked: list[str] = []
+        self.statistics = Statistics()
+        self.peers = Peers(
+            node=files.node,
+            channel=channel,
+            membership=membership,
+            key_file=files.key_file,
+            certificate_file=files.certificate_file,
+            addresses={},
+            handler=lambda node, value: self.heard.append((node, value)),
+            linked=self.linked.append,
+            statistics=self.statistics,
+        )
+        self.port = 0
+
+    def problem(self, peer: str) -> str:
+        return next(status.problem for status in self.peers.status() if status.node == peer)
+
+
+@asynccontextmanager
+async def network(*nodes: Node) -> AsyncIterator[None]:
+    """Let the nodes listen, and dial each other."""
+    for node in nodes:
+        node.port = await node.peers.listen("127.0.0.1", 0)
+    for node in nodes:
+        node.peers.addresses = {
+            other.peers.node: ("127.0.0.1", other.port) for other in nodes if other is not node
+        }
+        node.peers.dial()
+    try:
+        yield
+    finally:
+        for node in nodes:
+            await node.peers.close()
+
+
+def test_messages_arrive_in_order_and_large_ones_whole(tmp_path: Path) -> None:
+    a, b = node_files(tmp_path, "a"), node_files(tmp_path, "b")
+
+    async def scenario() -> None:
+        left, right = (Node(files, membership_of(a, b)) for files in (a, b))
+        async with network(left, right):
+            await until(lambda: left.linked == ["b"] and right.linked == ["a"])
+            large = bytes(3_000_000)
+            for number in range(500):
+                assert left.peers.send("b", ("number", number))
+            assert left.peers.send("b", ("large", large))
+            assert right.peers.send("a", ("answer",))
+            await until(lambda: len(right.heard) == 501 and left.heard)
+            assert right.heard == [("a", ("number", n)) for n in range(500)] + [("a", ("large", large))]
+            assert left.heard == [("b", ("answer",))]
+
+    run(scenario)
+
+
+def test_expired_certificate_still_connects(tmp_path: Path) -> None:
+    a = node_files(tmp_path, "a", not_after=datetime(2001, 1, 1, tzinfo=UTC))
+    b = node_files(tmp_path, "b", not_after=datetime(2001, 1, 1, tzinfo=UTC))
+
+    async def scenario() -> None:
+        left, right = (Node(files, membership_of(a, b)) for files in (a, b))
+        async with network(left, right):
+            await until(lambda: left.linked and right.linked)
+
+    run(scenario)
+
+
+def test_a_stranger_with_a_certificate_of_its_own_is_not_heard(tmp_path: Path) -> None:
+    a, b = node_files(tmp_path, "a"), node_files(tmp_path, "b")
+    impostor = node_files(tmp_path / "impostor", "b")
+
+    async def scenario() -> None:
+        honest = Node(a, membership_of(a, b))
+        other = Node(impostor, membership_of(a, impostor))
+        async with network(honest, other):
+            await until(lambda: honest.problem("b"))
+            assert not honest.linked
+            assert not honest.heard
+
+    run(scenario)
+
+
+def test_a_member_cannot_speak_as_another_member(tmp_path: Path) -> None:
+    a, b, c = (node_files(tmp_path, name) for name in "abc")
+    everyone = membership_of(a, b, c)
+
+    async def scenario() -> None:
+        honest = Node(a, everyone)
+        posing = Node(NodeFiles("b", c.key, c.certificate, c.key_file, c.certificate_file), everyone)
+        async with network(honest, posing):
+            await until(lambda: "not that of b" in honest.problem("b"))
+            await until(lambda: "refuses this node" in posing.problem("a"))
+            assert honest.statistics.peer_handshakes_refused >= 1
+            assert not honest.heard
+
+    run(scenario)
+
+
+def test_another_channel_is_refused_by_name(tmp_path: Path) -> None:
+    a, b = node_files(tmp_path, "a"), node_files(tmp_path, "b")
+
+    async def scenario() -> None:
+        left, right = Node(a, membership_of(a, b)), Node(b, membership_of(a, b), channel=bytes(32))
+        async with network(left, right):
+            await until(lambda: "wrong_channel" in left.problem("b"))
+            assert not left.linked
+
+    run(scenario)
+
+
+@asynccontextmanager
+async def raw_link(
+    server: Node, files: NodeFiles, membership: Membership
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    context = tls_context(membership, files.key_file, files.certificate_file, server=False)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=context, server_hostname="")
+    try:
+        yield reader, writer
+    finally:
+        writer.transport.abort()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        (MAX_FRAME_BYTES + 1).to_bytes(4, "big"),
+        frame(("hello", 1)),
+        frame(("hello", 1, CHANNEL, "nobody", "a")),
+        frame(("hello", 1, CHANNEL, "b", "c")),
+        frame(("hello", 2, CHANNEL, "b", "a")),
+        b"\0\0\0\1\xc1",
+        b"\0\0\0\3\xcd\0\1",
+    ],
+    ids=["oversize", "short", "unknown-node", "wrong-target", "version", "not-msgpack", "non-canonical"],
+)
+def test_a_bad_first_frame_closes_the_link_and_nothing_else(tmp_path: Path, sent: bytes) -> None:
+    a, b = node_files(tmp_path, "a"), node_files(tmp_path, "b")
+    both = membership_of(a, b)
+
+    async def scenario() -> None:
+        server = Node(a, both)
+        async with network(server):
+            async with raw_link(server, b, both) as (reader, writer):
+                writer.write(sent)
+                answer = await reader.read()
+                assert b"welcome" not in answer
+            assert server.statistics.peer_handshakes_refused == 1
+            async with raw_link(server, b, both) as (reader, writer):
+                writer.write(frame(("hello", 1, CHANNEL, "b", "a")))
+                assert b"welcome" in await reader.readuntil(b"\1")
+
+    run(scenario)
+
+
+def test_a_frame_beyond_the_bound_after_hello_closes_the_link(tmp_path: Path) -> None:
+    a, b = node_files(tmp_path, "a"), node_files(tmp_path, "b")
+    both = membership_of(a, b)
+
+    async def scenario() -> None:
+        server = Node(a, both)
+        async with network(server), raw_link(server, b, both) as (reader, writer):
+            writer.write(frame(("hello", 1, CHANNEL, "b", "a")) + (MAX_FRAME_BYTES + 1).to_bytes(4, "big"))
+            await reader.read()
+            assert server.statistics.peer_handshakes_refused == 1
+
+    run(scenario)
+
+
+def test_without_a_client_certificate_nothing_is_read(tmp_path: Path) -> None:
+    a, b = node_files(tmp_path, "a"), node_files(tmp_path, "b")
+
+    async def scenario() -> None:
+        server = Node(a, membership_of(a, b))
+        async with network(server):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=context)
+            writer.write(frame(("hello", 1, CHANNEL, "b", "a")))
+            with pytest.raises((ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)):
+                await reader.readexactly(1)
+            assert not server.heard
+
+    run(scenario)
+
+
+def test_a_lost_link_is_dialled_again(tmp_path: Path) -> None:
+    a, b = node_files(tmp_path, "a"), node_files(tmp_path, "b")
+    both = membership_of(a, b)
+
+    async def scenario() -> None:
+        left, right = Node(a, both), Node(b, both)
+        async with network(left, right):
+            await until(lambda: left.linked == ["b"])
+            port = right.port
+            await right.peers.close()
+            await until(lambda: not left.peers.can_reach("b"))
+            assert not left.peers.send("b", ("lost",))
+            assert left.statistics.dropped_messages == 1
+            again = Node(b, both)
+            again.port = await again.peers.listen("127.0.0.1", port)
+            await until(lambda: left.linked == ["b", "b"])
+            assert left.peers.send("b", ("found",))
+            await until(lambda: again.heard == [("a", ("found",))])
+            await again.peers.close()
+
+    run(scenario)
+
+
+def test_what_a_full_queue_cannot_hold_is_dropped_and_counted(tmp_path: Path) -> None:
+    a, b = node_files(tmp_path, "a"), node_files(tmp_path, "b")
+
+    async def scenario() -> None:
+        left, right = (Node(files, membership_of(a, b)) for files in (a, b))
+        async with network(left, right):
+            await until(lambda: left.linked == ["b"])
+            block = bytes(4_000_000)
+            sent = sum(
+                left.peers.send("b", ("block", block)) for _ in range(MAX_LINK_QUEUE_BYTES // 4_000_000 + 5)
+            )
+            assert sent <= MAX_LINK_QUEUE_BYTES // 4_000_000
+            assert left.statistics.dropped_messages >= 5
+            await until(lambda: len(right.heard) == sent)
+
+    run(scenario)
+
+
+def test_the_same_key_gives_the_same_certificate(tmp_path: Path) -> None:
+    key = SigningKey.generate()
+    assert (
+        node_files(tmp_path / "1", "a", key).certificate == node_files(tmp_path / "2", "a", key).certificate
+    )
