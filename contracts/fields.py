@@ -1,0 +1,160 @@
+"""Field types that the operation models share: each with its bound and its unit.
+
+Everything is strict: an operation comes off the wire as canonical MessagePack, where an int
+is an int and a text is a text, so nothing is converted but dates, which are ISO text outside
+and days since 1970 inside. Every bound is checked here, once; handlers never check form again.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic_core import PydanticCustomError
+
+from ledger.dates import DATE_PATTERN, day_from_iso, iso_from_day
+from ledger.errors import Malformed
+from ledger.identifiers import IDENTIFIER_PATTERN, NAME_PATTERN
+from ledger.limits import DIGEST_BYTES, MAX_IDENTIFIER_LENGTH, MAX_NAME_BYTES, PUBLIC_KEY_BYTES
+from ledger.money import CURRENCIES, MAX_AMOUNT, PPM
+
+MAX_LINES = 200
+"""Lines of one order, shipment, receipt or invoice."""
+
+MAX_UNITS = 200
+"""Shipment units named by one dispatch."""
+
+MAX_LINE_ID_LENGTH = 16
+MAX_QUANTITY = 10**12
+MAX_PRICE_MICROS = 10**18
+MAX_REASON_LENGTH = 256
+MAX_TITLE_LENGTH = 64
+MAX_TERM_DAYS = 1_830
+"""Days from an invoice's issue to its due date: five years."""
+
+
+class Part(BaseModel):
+    """Base of everything inside an operation: strict, frozen, no unknown field."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class Operation(Part):
+    """Base of every operation; `op` names it, the other fields are its content."""
+
+    op: str
+
+
+def _checked_number(text: str) -> str:
+    if not text.isascii() and len(text.encode()) > MAX_IDENTIFIER_LENGTH:
+        raise PydanticCustomError("identifier", "at most {most} UTF-8 bytes", {"most": MAX_IDENTIFIER_LENGTH})
+    return text
+
+
+_days: dict[str, int] = {}
+_MOST_DAYS_KEPT = 100_000
+
+
+def _day(value: Any) -> int:
+    if type(value) is not str:
+        raise PydanticCustomError("date", "a day as text YYYY-MM-DD")
+    day = _days.get(value)
+    if day is None:
+        try:
+            day = day_from_iso(value)
+        except Malformed:
+            raise PydanticCustomError("date", "a day as text YYYY-MM-DD") from None
+        if day < 1:
+            raise PydanticCustomError("date", "a day after 1970-01-01")
+        if len(_days) < _MOST_DAYS_KEPT:
+            _days[value] = day
+    return day
+
+
+def _checked_currency(code: str) -> str:
+    if code not in CURRENCIES:
+        raise PydanticCustomError("unknown_currency", "an ISO 4217 code in capitals, such as EUR")
+    return code
+
+
+OrganisationId = Annotated[
+    str, Field(min_length=1, max_length=MAX_NAME_BYTES, pattern=NAME_PATTERN, description="organisation id")
+]
+ProgrammeId = Annotated[
+    str, Field(min_length=1, max_length=MAX_NAME_BYTES, pattern=NAME_PATTERN, description="programme id")
+]
+Number = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=MAX_IDENTIFIER_LENGTH,
+        pattern=IDENTIFIER_PATTERN,
+        description="document number as its issuer writes it, at most 64 bytes",
+    ),
+    AfterValidator(_checked_number),
+]
+OptionalNumber = Annotated[
+    str,
+    Field(
+        max_length=MAX_IDENTIFIER_LENGTH,
+        pattern=f"^$|{IDENTIFIER_PATTERN}",
+        description="document number as its issuer writes it; empty for none",
+    ),
+    AfterValidator(_checked_number),
+]
+LineId = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=MAX_LINE_ID_LENGTH,
+        pattern=r"^[!-~]+$",
+        description="line number of the document, at most 16 visible ASCII characters",
+    ),
+]
+Title = Annotated[str, Field(min_length=1, max_length=MAX_TITLE_LENGTH, description="short text for people")]
+Reason = Annotated[
+    str, Field(min_length=1, max_length=MAX_REASON_LENGTH, description="why, for people; no personal data")
+]
+Currency = Annotated[
+    str,
+    Field(min_length=3, max_length=3, description="ISO 4217 code"),
+    AfterValidator(_checked_currency),
+]
+Date = Annotated[
+    int,
+    BeforeValidator(_day, json_schema_input_type=Annotated[str, Field(pattern=DATE_PATTERN)]),
+    PlainSerializer(iso_from_day, return_type=str),
+    Field(description="calendar day, ISO 8601 text YYYY-MM-DD"),
+]
+Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT, description="minor units of the document's currency")]
+PositiveAmount = Annotated[
+    int, Field(ge=1, le=MAX_AMOUNT, description="minor units of the document's currency, above zero")
+]
+SignedAmount = Annotated[
+    int, Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT, description="minor units of the document's currency")
+]
+Quantity = Annotated[int, Field(ge=0, le=MAX_QUANTITY, description="units of the order line's item")]
+PositiveQuantity = Annotated[
+    int, Field(ge=1, le=MAX_QUANTITY, description="units of the order line's item, above zero")
+]
+PriceMicros = Annotated[
+    int, Field(ge=0, le=MAX_PRICE_MICROS, description="millionths of a minor unit for one unit of the item")
+]
+RatePpm = Annotated[int, Field(ge=0, le=PPM, description="parts per million; 72000 is 7.20 %")]
+PublicKey = Annotated[
+    bytes,
+    Field(min_length=PUBLIC_KEY_BYTES, max_length=PUBLIC_KEY_BYTES, description="Ed25519 key, 32 bytes"),
+]
+
+
+def _digest_or_nothing(value: bytes) -> bytes:
+    if len(value) not in (0, DIGEST_BYTES):
+        raise PydanticCustomError("digest", "32 bytes, or none")
+    return value
+
+
+DocumentHash = Annotated[
+    bytes,
+    Field(max_length=DIGEST_BYTES, description="SHA-256 of the document as sent, 32 bytes; empty for none"),
+    AfterValidator(_digest_or_nothing),
+]

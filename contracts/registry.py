@@ -1,0 +1,132 @@
+"""The operation table: every operation that the ledger knows, in one place.
+
+An operation is a name, a strict model, the roles whose keys may sign it, and a handler. The API's schema, the
+CLI's help and the documents are made from this table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from contracts import (
+    calendar,
+    confirmation,
+    credit,
+    finance,
+    identity,
+    invoice,
+    order,
+    payment,
+    programme,
+    shipment,
+)
+from contracts.fields import Operation
+from ledger.codec import Value
+from ledger.errors import Malformed
+
+SUPPLIER, BUYER, LENDER, BANK, OPERATOR = "supplier", "buyer", "lender", "settlement_bank", "operator"
+ROLES = (SUPPLIER, BUYER, LENDER, BANK, OPERATOR)
+
+
+@dataclass(frozen=True, slots=True)
+class OperationSpec:
+    """One row of the table; no role means: any organisation's key."""
+
+    name: str
+    model: type[Operation]
+    roles: tuple[str, ...]
+
+    @property
+    def summary(self) -> str:
+        """One sentence for people."""
+        return (self.model.__doc__ or "").strip().splitlines()[0]
+
+
+_ROWS: tuple[tuple[type[Operation], tuple[str, ...]], ...] = (
+    (calendar.DateAdvance, (OPERATOR,)),
+    (identity.KeyAdd, ()),
+    (identity.KeyRevoke, ()),
+    (order.OrderSubmit, (SUPPLIER,)),
+    (order.OrderIssue, (BUYER,)),
+    (shipment.ShipmentDispatch, (SUPPLIER,)),
+    (shipment.GoodsReceive, (BUYER,)),
+    (invoice.InvoiceSubmit, (SUPPLIER,)),
+    (invoice.InvoiceCancel, (SUPPLIER,)),
+    (confirmation.InvoiceConfirm, (BUYER,)),
+    (confirmation.InvoiceDispute, (BUYER,)),
+    (confirmation.InvoiceReject, (BUYER,)),
+    (credit.CreditIssue, (SUPPLIER,)),
+    (credit.CreditAccept, (BUYER,)),
+    (credit.CreditReject, (BUYER,)),
+    (payment.PaymentAttest, (BANK,)),
+    (programme.ProgrammePublish, (LENDER,)),
+    (finance.FinanceOffer, (LENDER,)),
+    (finance.FinanceAccept, (SUPPLIER,)),
+    (finance.FinanceFund, (BANK,)),
+    (finance.FinanceWithdraw, (LENDER,)),
+)
+
+
+def _spec(model: type[Operation], roles: tuple[str, ...]) -> OperationSpec:
+    (name,) = model.model_fields["op"].annotation.__args__  # type: ignore[union-attr]
+    return OperationSpec(name, model, roles)
+
+
+OPERATIONS: dict[str, OperationSpec] = {
+    spec.name: spec for spec in (_spec(model, roles) for model, roles in _ROWS)
+}
+_READERS = {name: spec.model.__pydantic_validator__.validate_python for name, spec in OPERATIONS.items()}
+
+
+def parse(fields: dict[str, Value], index: int = 0) -> Operation:
+    """The typed operation of a map, the `index`-th of its transaction.
+
+    Raises:
+        Malformed: an operation that the table does not have, or a field that its model refuses.
+    """
+    read = _READERS.get(fields["op"])
+    if read is None:
+        raise Malformed(
+            "unknown operation",
+            code="unknown_operation",
+            field=f"operations[{index}].op",
+            found=str(fields["op"])[:64],
+            expected="a name of the operation table",
+            remedy="See the operation table of contracts/registry.py, or update the client.",
+        )
+    try:
+        operation: Operation = read(fields)
+    except ValidationError as error:
+        raise _malformed(error, fields["op"], index) from None
+    return operation
+
+
+_OWN_CODES = {
+    "extra_forbidden": "unknown_field",
+    "missing": "missing_field",
+    "greater_than_equal": "out_of_range",
+    "less_than_equal": "out_of_range",
+    "unknown_currency": "unknown_currency",
+    "identifier": "identifier",
+    "date": "date",
+    "digest": "digest",
+}
+
+
+def _malformed(error: ValidationError, name: str, index: int) -> Malformed:
+    """The first complaint of the model, in our form; it shows at most 64 characters of the input."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+    kind, found = first["type"], first["input"]
+    code = _OWN_CODES.get(kind, "malformed_operation")
+    if kind == "greater_than_equal" and isinstance(found, int) and found < 0:
+        code = "negative_amount"
+    return Malformed(
+        f"{name} is not well formed",
+        code=code,
+        field=f"operations[{index}]{place}",
+        found=None if kind == "missing" else ascii(found)[:64],
+        expected=first["msg"],
+    )

@@ -1,0 +1,341 @@
+"""The trade relationship of one supplier and one buyer: its records and its aggregates.
+
+The state entry at ("relationship", supplier, buyer) is a history entry (count, head,
+aggregates). Everything that happens between the two appends one record, and the aggregates
+are `fold` over all records, from `EMPTY`: the executor folds as it goes, and whoever holds
+the records recomputes the same value offline. Nothing but the record may enter the fold.
+
+Records are tuples of plain values, all days being days since 1970, all amounts minor units
+of the record's currency. The first four are always business date, kind, number, currency:
+
+| kind | then | written when |
+|---|---|---|
+| order | amount, order date | the buyer issues an order |
+| dispatch | order, quantity, date, scheduled date or 0 | the supplier ships |
+| receive | order, accepted, rejected, date, days after schedule or 0 | the buyer takes in goods |
+| invoice | gross, issue date, due date, order | the supplier bills |
+| confirm | net, due date, reduction, opened, was open due date or 0, was open | the buyer confirms |
+| dispute | amount | the buyer disputes |
+| reject | gross | the buyer rejects |
+| cancel | gross, due date, closed | the supplier cancels |
+| credit | amount, due date, closed, invoice, settled | a credit note is accepted |
+| payment | amount, date, due date, closed, settled | the bank attests the buyer's payment |
+| finance | net, due date | a lender's purchase is funded |
+
+`number` is the invoice's (or the order's, shipment's, credit note's) own number. `opened`
+and `closed` are amounts that enter and leave the open basis, which holds what the buyer has
+confirmed and not yet paid; `settled` is 1 if the invoice is paid in full by it, else 0;
+`reduction` is what a confirmation leaves out of the gross: a dilution like a credit note.
+
+Aggregates are a map: currency -> tuple in the order of `Aggregates` below.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ledger import codec
+from ledger.money import MAX_TOTAL, PPM, AmountOverflow, divide_half_away
+
+PERIOD_DAYS = 30
+"""Length of a dilution period."""
+
+DEFAULT_DAYS = 90
+"""Days past due from which a payment counts as a default that was cured."""
+
+MAX_OPEN_WEEKS = 53
+"""Due weeks kept apart in the open basis; older ones are joined."""
+
+EMPTY: dict[str, tuple[codec.Value, ...]] = {}
+
+
+class OpenWeek(NamedTuple):
+    """What is confirmed and unpaid with a due date in one week."""
+
+    week: int
+    """Due date // 7. The first entry of a tuple is the floor: it holds this week and all before."""
+    invoices: int
+    amount: int
+    amount_days: int
+    """Σ amount · due date, so that Σ amount · age on day D is D · amount − amount_days."""
+
+
+_FLOOR: tuple[tuple[int, int, int, int], ...] = ((0, 0, 0, 0),)
+
+
+class Aggregates(NamedTuple):
+    """Running sums of one relationship in one currency; all integers, amounts in minor units."""
+
+    orders: int = 0
+    ordered: int = 0
+    """Σ amount of issued orders."""
+    deliveries: int = 0
+    """Receipts of goods."""
+    deliveries_late: int = 0
+    delivery_days_late: int = 0
+    """Σ max(0, days after the scheduled date)."""
+    invoices: int = 0
+    invoiced: int = 0
+    """Σ gross."""
+    confirmed_invoices: int = 0
+    confirmed: int = 0
+    """Σ net of first confirmations."""
+    disputed_invoices: int = 0
+    disputed: int = 0
+    """Σ amount in dispute, whatever became of it."""
+    rejected_invoices: int = 0
+    rejected: int = 0
+    cancelled_invoices: int = 0
+    cancelled: int = 0
+    credits: int = 0
+    """Credit notes accepted and confirmations below the gross."""
+    credited: int = 0
+    payments: int = 0
+    paid: int = 0
+    """Σ a: amount paid."""
+    late_amount_days: int = 0
+    """Σ a · max(0, days late) over payments."""
+    signed_amount_days: int = 0
+    """Σ a · days late over payments, early ones negative."""
+    settled_invoices: int = 0
+    """Invoices paid in full: the n of the mean below."""
+    settled_days_late: int = 0
+    """Σ max(0, days late) of the payments that settled them."""
+    payment_weeks: int = 0
+    """Weeks of the business date with at least one payment: the independent trials."""
+    default_weeks: int = 0
+    """Those of them with a payment `DEFAULT_DAYS` or more past due."""
+    last_payment_week: int = 0
+    last_default_week: int = 0
+    financed_invoices: int = 0
+    financed: int = 0
+    """Σ net of funded purchases."""
+    period: int = 0
+    """Current dilution period: business date // `PERIOD_DAYS`; 0 before the first."""
+    period_invoiced: int = 0
+    period_diluted: int = 0
+    """Credited in the current period."""
+    periods: int = 0
+    """Closed periods in which something was invoiced."""
+    periods_dilution_ppm: int = 0
+    """Σ diluted / invoiced over closed periods; ppm."""
+    periods_peak_ppm: int = 0
+    """Highest of them; ppm."""
+    open: tuple[tuple[int, int, int, int], ...] = _FLOOR
+    """Confirmed and unpaid by due week, as `OpenWeek`, ascending; the first is the floor."""
+
+    @property
+    def open_amount(self) -> int:
+        """Confirmed and unpaid in all."""
+        return sum(entry[2] for entry in self.open)
+
+    @property
+    def open_invoices(self) -> int:
+        """Invoices confirmed and not paid in full."""
+        return sum(entry[1] for entry in self.open)
+
+    def overdue(self, day: int) -> tuple[int, int, int]:
+        """(invoices, Σ amount, Σ amount · age in days) of what is overdue on a day.
+
+        An invoice counts from the first day of the week after its due date's, at its exact age.
+        """
+        invoices = amount = amount_days = 0
+        for week, count, due, due_days in self.open:
+            if week < day // 7:
+                invoices += count
+                amount += due
+                amount_days += due_days
+        return invoices, amount, day * amount - amount_days
+
+    @property
+    def mean_dilution_ppm(self) -> int:
+        """Mean of diluted / invoiced over closed periods, or over everything while none is closed."""
+        if self.periods:
+            return divide_half_away(self.periods_dilution_ppm, self.periods)
+        return _ratio_ppm(self.period_diluted, self.period_invoiced)
+
+    @property
+    def peak_dilution_ppm(self) -> int:
+        """Highest of diluted / invoiced over the periods, the current one included."""
+        return max(self.periods_peak_ppm, _ratio_ppm(self.period_diluted, self.period_invoiced))
+
+
+AGGREGATES_FIELDS = Aggregates._fields
+"""Names of the tuple's places, for documents and for views."""
+
+
+def _ratio_ppm(part: int, whole: int) -> int:
+    return min(PPM, divide_half_away(part * PPM, whole)) if whole else 0
+
+
+def fold(aggregates: codec.Value, record: codec.Value) -> codec.Value:
+    """The aggregates after one more record; a pure function of both.
+
+    Raises:
+        AmountOverflow: a sum beyond 64 bits.
+    """
+    currency = record[3]
+    before = aggregates.get(currency)
+    sums = Aggregates() if before is None else Aggregates._make(before)
+    after = _FOLDS[record[1]](_in_period(sums, record[0] // PERIOD_DAYS), record)
+    if max(after.invoiced, after.paid, after.late_amount_days, after.signed_amount_days) > MAX_TOTAL:
+        raise AmountOverflow(after.invoiced, "aggregates", MAX_TOTAL)
+    return {**aggregates, currency: tuple(after)}
+
+
+def of_currency(aggregates: codec.Value, currency: str) -> Aggregates:
+    """The sums of one currency; all zero if nothing happened in it."""
+    sums = aggregates.get(currency)
+    return Aggregates() if sums is None else Aggregates._make(sums)
+
+
+def _in_period(sums: Aggregates, period: int) -> Aggregates:
+    """The sums with the current dilution period closed, if the record falls in a later one.
+
+    A period in which nothing was invoiced has no ratio: what was diluted in it is carried on.
+    """
+    if period <= sums.period:
+        return sums
+    if not sums.period_invoiced:
+        return sums._replace(period=period)
+    ratio_ppm = _ratio_ppm(sums.period_diluted, sums.period_invoiced)
+    return sums._replace(
+        period=period,
+        period_invoiced=0,
+        period_diluted=0,
+        periods=sums.periods + 1,
+        periods_dilution_ppm=sums.periods_dilution_ppm + ratio_ppm,
+        periods_peak_ppm=max(sums.periods_peak_ppm, ratio_ppm),
+    )
+
+
+def _opened(sums: Aggregates, due: int, invoices: int, amount: int) -> Aggregates:
+    """The sums with amounts entering (or, negative, leaving) the open basis at a due date."""
+    if not invoices and not amount:
+        return sums
+    floor, *rest = sums.open
+    weeks = {entry[0]: entry for entry in rest}
+    place = due // 7
+    week, count, total, days = floor if place <= floor[0] else weeks.get(place, (place, 0, 0, 0))
+    changed = (week, count + invoices, total + amount, days + amount * due)
+    if place <= floor[0]:
+        floor = changed
+    elif changed[1] or changed[2]:
+        weeks[place] = changed
+    else:
+        weeks.pop(place, None)
+    ordered = [weeks[key] for key in sorted(weeks)]
+    if len(ordered) >= MAX_OPEN_WEEKS:
+        oldest = ordered.pop(0)
+        floor = (oldest[0], floor[1] + oldest[1], floor[2] + oldest[2], floor[3] + oldest[3])
+    return sums._replace(open=(floor, *ordered))
+
+
+def _order(sums: Aggregates, record: codec.Value) -> Aggregates:
+    return sums._replace(orders=sums.orders + 1, ordered=sums.ordered + record[4])
+
+
+def _dispatch(sums: Aggregates, _: codec.Value) -> Aggregates:
+    return sums
+
+
+def _receive(sums: Aggregates, record: codec.Value) -> Aggregates:
+    late = max(0, record[8])
+    return sums._replace(
+        deliveries=sums.deliveries + 1,
+        deliveries_late=sums.deliveries_late + (late > 0),
+        delivery_days_late=sums.delivery_days_late + late,
+    )
+
+
+def _invoice(sums: Aggregates, record: codec.Value) -> Aggregates:
+    gross = record[4]
+    return sums._replace(
+        invoices=sums.invoices + 1,
+        invoiced=sums.invoiced + gross,
+        period_invoiced=sums.period_invoiced + gross,
+    )
+
+
+def _confirm(sums: Aggregates, record: codec.Value) -> Aggregates:
+    net, due, reduction, opened, was_due, was_open = record[4:10]
+    if was_due:
+        sums = _opened(sums, was_due, -1, -was_open)
+    else:
+        sums = sums._replace(confirmed_invoices=sums.confirmed_invoices + 1, confirmed=sums.confirmed + net)
+    if opened:
+        sums = _opened(sums, due, 1, opened)
+    return _diluted(sums, reduction)
+
+
+def _dispute(sums: Aggregates, record: codec.Value) -> Aggregates:
+    return sums._replace(disputed_invoices=sums.disputed_invoices + 1, disputed=sums.disputed + record[4])
+
+
+def _reject(sums: Aggregates, record: codec.Value) -> Aggregates:
+    return sums._replace(rejected_invoices=sums.rejected_invoices + 1, rejected=sums.rejected + record[4])
+
+
+def _cancel(sums: Aggregates, record: codec.Value) -> Aggregates:
+    gross, due, closed = record[4:7]
+    sums = sums._replace(cancelled_invoices=sums.cancelled_invoices + 1, cancelled=sums.cancelled + gross)
+    return _opened(sums, due, -1, -closed) if closed else sums
+
+
+def _credit(sums: Aggregates, record: codec.Value) -> Aggregates:
+    amount, due, closed, _, settled = record[4:9]
+    if closed:
+        sums = _opened(sums, due, -settled, -closed)
+    return _diluted(sums, amount)
+
+
+def _payment(sums: Aggregates, record: codec.Value) -> Aggregates:
+    amount, day, due, closed, settled = record[4:9]
+    late = day - due
+    week = record[0] // 7
+    is_first = week != sums.last_payment_week
+    is_default = late >= DEFAULT_DAYS and week != sums.last_default_week
+    sums = sums._replace(
+        payments=sums.payments + 1,
+        paid=sums.paid + amount,
+        late_amount_days=sums.late_amount_days + amount * max(0, late),
+        signed_amount_days=sums.signed_amount_days + amount * late,
+        settled_invoices=sums.settled_invoices + settled,
+        settled_days_late=sums.settled_days_late + settled * max(0, late),
+        payment_weeks=sums.payment_weeks + is_first,
+        default_weeks=sums.default_weeks + is_default,
+        last_payment_week=week,
+        last_default_week=week if is_default else sums.last_default_week,
+    )
+    return _opened(sums, due, -settled, -closed) if closed else sums
+
+
+def _finance(sums: Aggregates, record: codec.Value) -> Aggregates:
+    return sums._replace(financed_invoices=sums.financed_invoices + 1, financed=sums.financed + record[4])
+
+
+def _diluted(sums: Aggregates, amount: int) -> Aggregates:
+    if not amount:
+        return sums
+    return sums._replace(
+        credits=sums.credits + 1,
+        credited=sums.credited + amount,
+        period_diluted=sums.period_diluted + amount,
+    )
+
+
+_FOLDS = {
+    "order": _order,
+    "dispatch": _dispatch,
+    "receive": _receive,
+    "invoice": _invoice,
+    "confirm": _confirm,
+    "dispute": _dispute,
+    "reject": _reject,
+    "cancel": _cancel,
+    "credit": _credit,
+    "payment": _payment,
+    "finance": _finance,
+}
+
+RECORD_KINDS = tuple(_FOLDS)
