@@ -13,6 +13,7 @@ with a doubled key packs shorter, so equality proves the rest.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgpack
@@ -23,8 +24,9 @@ from ledger.limits import INT_MAX, INT_MIN, MAX_BLOCK_BYTES, MAX_DEPTH
 Value = Any
 """None | bool | int | str | bytes | tuple[Value, ...] | dict[str, Value]"""
 
-_packb = msgpack.packb
 _unpackb = msgpack.unpackb
+_pack = msgpack.Packer().pack
+"""One packer for the process: it keeps its buffer, and holds the interpreter lock while it works."""
 
 
 def encode(value: Value) -> bytes:
@@ -33,10 +35,10 @@ def encode(value: Value) -> bytes:
     Raises:
         NonCanonical: a type, an integer range or a depth that has no canonical form.
     """
-    if not _is_ordered(value):
+    if not _is_ordered((value,), MAX_DEPTH + 1):
         value = _ordered(value)
     try:
-        packed: bytes = _packb(value)
+        packed: bytes = _pack(value)
     except UnicodeEncodeError as error:
         raise NonCanonical("text that UTF-8 cannot express", found=error.reason) from None
     return packed
@@ -55,47 +57,45 @@ def decode(data: bytes, limit_bytes: int = MAX_BLOCK_BYTES) -> Value:
     try:
         value = _unpackb(data, use_list=False, strict_map_key=True)
     except (ValueError, RecursionError, msgpack.exceptions.UnpackException) as error:
-        raise Malformed(
-            "not one whole MessagePack value", found=str(error)[:120] or type(error).__name__
-        ) from None
-    if not _is_ordered(value):
+        found = str(error)[:120] or type(error).__name__
+        raise Malformed("not one whole MessagePack value", found=found) from None
+    if not _is_ordered((value,), MAX_DEPTH + 1):
         raise NonCanonical("map keys out of order", expected="strictly ascending keys")
-    if _packb(value) != data:
+    if _pack(value) != data:
         raise NonCanonical("a longer spelling than necessary, or a doubled map key")
     return value
 
 
-def _is_ordered(value: Value) -> bool:
-    """Whether every map is in ascending order; checks types, ranges and depth on the way."""
+def _is_ordered(items: Iterable[Value], depth: int) -> bool:
+    """Whether every map is in ascending order; checks types, ranges and depth on the way.
+
+    Runs over every element of everything that is hashed or received, hence its plain shape.
+    """
+    if not depth:
+        raise NonCanonical("nested too deeply", expected=f"at most {MAX_DEPTH} levels")
     ordered = True
-    level = (value,)
-    depth = 0
-    while level:
-        depth += 1
-        if depth > MAX_DEPTH + 1:
-            raise NonCanonical("nested too deeply", expected=f"at most {MAX_DEPTH} levels")
-        deeper: list[Value] = []
-        for item in level:
-            kind = type(item)
-            if kind is int:
-                if not INT_MIN <= item <= INT_MAX:
-                    raise NonCanonical("integer beyond 64 bits", found=item)
-            elif kind is str or kind is bytes or item is None or kind is bool:
-                continue
-            elif kind is tuple or kind is list:
-                deeper.extend(item)
-            elif kind is dict:
-                before = None
-                for key in item:
-                    if type(key) is not str:
-                        raise NonCanonical("map key that is not text", found=type(key).__name__)
-                    if before is not None and key <= before:
-                        ordered = False
-                    before = key
-                deeper.extend(item.values())
-            else:
-                raise NonCanonical("type without canonical form", found=kind.__name__)
-        level = deeper  # type: ignore[assignment]
+    for item in items:
+        kind = type(item)
+        if kind is str or kind is bytes:
+            continue
+        if kind is int:
+            if not INT_MIN <= item <= INT_MAX:
+                raise NonCanonical("integer beyond 64 bits", found=item)
+        elif kind is tuple or kind is list:
+            if not _is_ordered(item, depth - 1):
+                ordered = False
+        elif kind is dict:
+            keys = list(item)
+            try:
+                "".join(keys)
+            except TypeError:
+                raise NonCanonical("map key that is not text") from None
+            if keys != sorted(keys):
+                ordered = False
+            if not _is_ordered(item.values(), depth - 1):
+                ordered = False
+        elif item is not None and kind is not bool:
+            raise NonCanonical("type without canonical form", found=kind.__name__)
     return ordered
 
 

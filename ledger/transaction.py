@@ -29,6 +29,7 @@ from ledger.errors import Malformed, TooLarge
 from ledger.limits import (
     DIGEST_BYTES,
     MAX_BYTES_LENGTH,
+    MAX_IDENTIFIER_LENGTH,
     MAX_NONCE_BYTES,
     MAX_OPERATIONS,
     MAX_PRIVATE_FIELDS,
@@ -115,6 +116,8 @@ class Transaction:
         if type(atomic) is not bool:
             raise Malformed("atomic", field="atomic", expected="true or false")
         _check_operations(operations)
+        if len(body) > MAX_STRING_BYTES:
+            _check_lengths(operations)
         if private:
             _check_private(private, len(operations))
         elif private != ():
@@ -183,25 +186,35 @@ def _check_operations(operations: codec.Value) -> None:
     for index, operation in enumerate(operations):
         if type(operation) is not dict or type(operation.get("op")) is not str:
             raise Malformed("operation without a name", field=f"operations[{index}].op", expected="text")
-        for name, value in operation.items():
-            if (
-                type(value) is str
-                and len(value) > MAX_STRING_BYTES // 4
-                and len(value.encode()) > MAX_STRING_BYTES
-            ):
-                raise TooLarge(
-                    "text too long",
-                    code="text_too_long",
-                    field=name,
-                    expected=f"at most {MAX_STRING_BYTES} bytes",
-                )
-            if type(value) is bytes and len(value) > MAX_BYTES_LENGTH:
-                raise TooLarge(
-                    "bytes too long",
-                    code="bytes_too_long",
-                    field=name,
-                    expected=f"at most {MAX_BYTES_LENGTH}",
-                )
+
+
+def _check_lengths(operations: tuple[Operation, ...]) -> None:
+    """Bound each text and each byte string; only a body longer than the lower bound needs it."""
+    pending: list[tuple[str, codec.Value]] = [("operations", operations)]
+    while pending:
+        field, value = pending.pop()
+        kind = type(value)
+        if kind is dict:
+            pending.extend(value.items())
+            pending.extend([(field, name) for name in value])
+        elif kind is tuple:
+            pending.extend([(field, item) for item in value])
+        elif kind is str and len(value.encode()) > MAX_STRING_BYTES:
+            raise TooLarge(
+                "text too long",
+                code="text_too_long",
+                field=field[:MAX_IDENTIFIER_LENGTH],
+                found=f"{len(value.encode())} bytes",
+                expected=f"at most {MAX_STRING_BYTES}",
+            )
+        elif kind is bytes and len(value) > MAX_BYTES_LENGTH:
+            raise TooLarge(
+                "bytes too long",
+                code="bytes_too_long",
+                field=field[:MAX_IDENTIFIER_LENGTH],
+                found=f"{len(value)} bytes",
+                expected=f"at most {MAX_BYTES_LENGTH}",
+            )
 
 
 def _check_private(private: codec.Value, operations: int) -> None:
