@@ -81,6 +81,19 @@ VALUE_CACHE_ENTRIES = 100_000
 """Committed state values kept decoded in memory."""
 MAX_OVERLAYS = 64
 """Uncommitted blocks in flight on one store."""
+HISTORY_HEAD_INTERVAL = 64
+"""Records of a history between two kept heads of its chain: a suffix re-hashes at most this many more."""
+BLOCK_CACHE_ENTRIES = 32
+"""Applied blocks kept decoded in memory, for the receipts that are asked for at once."""
+HEADER_CACHE_ENTRIES = 4_096
+MAX_SCAN_ENTRIES = 10_000
+"""State entries that one scan returns; the next one continues after the last key."""
+
+LEVELDB_WRITE_BUFFER_BYTES = 16 * 1_048_576
+LEVELDB_CACHE_BYTES = 32 * 1_048_576
+LEVELDB_BLOCK_BYTES = 16 * 1_024
+LEVELDB_BLOOM_BITS = 10
+LEVELDB_OPEN_FILES = 512
 
 assert BUCKET_BITS % NODE_FANOUT_BITS == 0, "the levels of inner nodes divide the bucket's bits"
 assert MAX_TRANSACTION_BYTES <= MAX_BUNDLE_BYTES <= MAX_BLOCK_BYTES, "what is admitted fits a block"

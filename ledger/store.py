@@ -1,0 +1,406 @@
+"""The store: log, state and indexes of one channel in one LevelDB. The only module that uses it.
+
+Two atomic batches and no third:
+
+* `append` puts blocks, cuts an overwritten tail, and sets term and vote. It is synced, and
+  the durable mark (`ledger.mark`) follows. Only then may the node vote or acknowledge.
+* `commit` puts what a run of committed blocks changed, with the new applied height. It is
+  not synced: one write-ahead log orders it after its blocks, and a lost commit is redone
+  from the log.
+
+| row | key | value |
+|---|---|---|
+| block | `b` height | block bytes |
+| certificate | `c` height | certificate bytes, where one block was certified by name |
+| state | `s` state key | value bytes |
+| bucket | `t` bucket, 3 bytes | key hash, value hash, … of the state tree |
+| record | `r` state key, sequence | record bytes of the history at that key |
+| head | `k` state key, sequence | head of the chain before that record, every 64th |
+| location | `x` first 16 bytes of a transaction id | height, index (2 bytes) |
+| node | `n` level (1 byte), index | complete node of the tree over header hashes |
+| meta | `m` name | format, term and vote, applied height |
+
+Heights, sequences and indexes are 5 bytes, big-endian. No state key begins another, so
+records of one history are contiguous.
+
+Threads: `append` runs in one storage thread; everything else, `commit` included, in the
+main one. LevelDB orders concurrent writes; `last_height` is set after the log is durable.
+After a failed write nothing more is written: what the disk holds is no longer known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import Any, Self
+
+import plyvel
+
+from ledger import codec, shape
+from ledger.errors import StoreError, TallyError
+from ledger.limits import (
+    HISTORY_HEAD_INTERVAL,
+    LEVELDB_BLOCK_BYTES,
+    LEVELDB_BLOOM_BITS,
+    LEVELDB_CACHE_BYTES,
+    LEVELDB_OPEN_FILES,
+    LEVELDB_WRITE_BUFFER_BYTES,
+)
+from ledger.mark import Mark, MarkFile
+
+FORMAT = 1
+HardState = tuple[int, str | None]
+"""(term, node voted for in it or None)"""
+
+_NUMBER_BYTES = 5
+_ID_BYTES = 16
+_FORMAT_KEY = b"mformat"
+_HARD_KEY = b"mhard"
+_APPLIED_KEY = b"mapplied"
+
+
+class StoreLocked(TallyError):
+    """Another process has this folder open."""
+
+    code = "store_locked"
+    remedy = "A node is already running on this folder; stop it first, or use another folder."
+
+
+@dataclass(frozen=True, slots=True)
+class CommitBatch:
+    """What a run of committed blocks changes, up to and including `height`."""
+
+    height: int
+    state: Mapping[bytes, bytes | None]
+    buckets: Mapping[int, bytes]
+    records: Sequence[tuple[bytes, int, bytes]] = ()
+    heads: Sequence[tuple[bytes, int, bytes]] = ()
+    transactions: Sequence[tuple[bytes, int, int]] = ()
+    nodes: Sequence[tuple[int, int, bytes]] = ()
+    certificate: bytes | None = None
+
+
+class Store:
+    """One channel's folder: `db/` (LevelDB) and `mark`."""
+
+    def __init__(self, db: Any, mark: MarkFile) -> None:
+        self._db = db
+        self._mark = mark
+        self._failed = False
+        self._last = -1
+        self._applied = -1
+        self._hard: HardState = (0, None)
+
+    @classmethod
+    def open(cls, path: Path | str) -> Self:
+        """Open the folder, or make it if it does not exist; checks the log against the mark.
+
+        Raises:
+            StoreLocked: another process has it open.
+            StoreError: the disk does not hold what it held.
+        """
+        folder = Path(path)
+        mark_path, db_path = folder / "mark", folder / "db"
+        if mark_path.exists():
+            mark = MarkFile.open(mark_path)
+        elif (db_path / "CURRENT").exists():
+            raise StoreError("the durable mark is missing", field="mark")
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            mark = MarkFile.create(mark_path)
+        try:
+            db = plyvel.DB(
+                str(db_path),
+                create_if_missing=mark.mark.height < 0,
+                paranoid_checks=True,
+                write_buffer_size=LEVELDB_WRITE_BUFFER_BYTES,
+                max_open_files=LEVELDB_OPEN_FILES,
+                lru_cache_size=LEVELDB_CACHE_BYTES,
+                block_size=LEVELDB_BLOCK_BYTES,
+                bloom_filter_bits=LEVELDB_BLOOM_BITS,
+                compression="snappy",
+            )
+        except plyvel.Error as error:
+            mark.close()
+            if "lock" in str(error):
+                raise StoreLocked("the folder is in use", found=str(folder)) from None
+            raise StoreError("the database cannot be opened", found=str(error)[:200]) from None
+        store = cls(db, mark)
+        try:
+            store._load()
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def close(self) -> None:
+        """Close the files; the folder can be opened again."""
+        self._db.close()
+        self._mark.close()
+
+    @property
+    def last_height(self) -> int:
+        """Height of the newest durable block; -1 for an empty log."""
+        return self._last
+
+    @property
+    def applied_height(self) -> int:
+        """Height up to which state and indexes are; -1 before the genesis block is applied."""
+        return self._applied
+
+    @property
+    def hard_state(self) -> HardState:
+        """Term and vote, as last made durable."""
+        return self._hard
+
+    def append(
+        self,
+        blocks: Sequence[tuple[int, bytes]] = (),
+        truncate_from: int | None = None,
+        hard: HardState | None = None,
+    ) -> None:
+        """Make blocks, the cut before them, and term and vote durable, in one atomic step.
+
+        `blocks` are (height, bytes), ascending without holes from the end of the log, after
+        everything from `truncate_from` on has been cut away. Returns when all is on the disk.
+
+        Raises:
+            StoreError: the disk refuses, or the cut would reach into applied blocks.
+        """
+        end = self._last if truncate_from is None else min(self._last, truncate_from - 1)
+        if end < self._applied:
+            raise StoreError("refused to cut applied blocks off the log", found=end, expected=self._applied)
+        if [height for height, _ in blocks] != list(range(end + 1, end + 1 + len(blocks))):
+            raise StoreError(
+                "blocks do not continue the log", found=[height for height, _ in blocks][:3], expected=end + 1
+            )
+        before = self._mark.mark
+        if end < before.height:
+            self._write_mark(Mark(end, self._block_digest(end), before.term, before.vote))
+        batch = self._db.write_batch(sync=True)
+        for height in range(end + 1 + len(blocks), self._last + 1):
+            batch.delete(b"b" + _number(height))
+        for height, data in blocks:
+            batch.put(b"b" + _number(height), data)
+        if hard is not None:
+            batch.put(_HARD_KEY, codec.encode(hard))
+        self._write(batch)
+        if hard is not None:
+            self._hard = hard
+        self._last = end + len(blocks)
+        digest = sha256(blocks[-1][1]).digest() if blocks else self._block_digest(end)
+        self._write_mark(Mark(self._last, digest, *self._hard))
+
+    def commit(self, changed: CommitBatch) -> None:
+        """Put what committed blocks changed, atomically; not synced.
+
+        Raises:
+            StoreError: the disk refuses, or the height is not above the applied one.
+        """
+        if not self._applied < changed.height <= self._last:
+            raise StoreError(
+                "commit out of order", found=changed.height, expected=f"{self._applied + 1} to {self._last}"
+            )
+        batch = self._db.write_batch()
+        put = batch.put
+        for key, value in changed.state.items():
+            if value is None:
+                batch.delete(b"s" + key)
+            else:
+                put(b"s" + key, value)
+        for bucket, content in changed.buckets.items():
+            if content:
+                put(b"t" + bucket.to_bytes(3, "big"), content)
+            else:
+                batch.delete(b"t" + bucket.to_bytes(3, "big"))
+        for key, sequence, record in changed.records:
+            put(b"r" + key + _number(sequence), record)
+        for key, sequence, head in changed.heads:
+            put(b"k" + key + _number(sequence), head)
+        for identity, height, index in changed.transactions:
+            put(b"x" + identity[:_ID_BYTES], _number(height) + index.to_bytes(2, "big"))
+        for level, index, node in changed.nodes:
+            put(b"n" + level.to_bytes(1, "big") + _number(index), node)
+        if changed.certificate is not None:
+            put(b"c" + _number(changed.height), changed.certificate)
+        put(_APPLIED_KEY, _number(changed.height))
+        self._write(batch)
+        self._applied = changed.height
+
+    def block(self, height: int) -> bytes | None:
+        """Bytes of the block at a height; None beyond the end of the log.
+
+        Raises:
+            StoreError: a block that the log must hold is missing or damaged.
+        """
+        if not 0 <= height <= self._last:
+            return None
+        data = self._get(b"b" + _number(height))
+        if data is None:
+            raise StoreError("a block is missing from the log", found=f"height {height}")
+        return data
+
+    def certificate(self, height: int) -> bytes | None:
+        """The certificate kept for exactly this height, if one is."""
+        return self._get(b"c" + _number(height))
+
+    def next_certificate(self, height: int) -> tuple[int, bytes] | None:
+        """The first certificate kept for this height or a later one."""
+        for key, value in self._rows(b"c" + _number(height), b"d"):
+            return int.from_bytes(key[1:], "big"), value
+        return None
+
+    def state(self, key: bytes) -> bytes | None:
+        """Value bytes of a state entry."""
+        return self._get(b"s" + key)
+
+    def state_from(self, prefix: bytes, after: bytes | None, limit: int) -> list[tuple[bytes, bytes]]:
+        """Up to `limit` state entries whose key begins with `prefix`, ascending, after a key."""
+        start = b"s" + (prefix if after is None else max(prefix, after + b"\0"))
+        rows = self._rows(start, _beyond(b"s" + prefix))
+        return [(key[1:], value) for key, value in islice(rows, limit)]
+
+    def bucket(self, bucket: int) -> bytes:
+        """Contents of a bucket of the state tree; empty for none."""
+        return self._get(b"t" + bucket.to_bytes(3, "big")) or b""
+
+    def buckets(self) -> Iterator[tuple[int, bytes]]:
+        """Every bucket that is not empty, ascending."""
+        for key, content in self._rows(b"t", b"u"):
+            yield int.from_bytes(key[1:], "big"), content
+
+    def records(self, key: bytes, first: int, count: int) -> list[bytes]:
+        """Records of a history, `count` from sequence number `first`.
+
+        Raises:
+            StoreError: one of them is missing.
+        """
+        prefix = b"r" + key
+        rows = list(self._rows(prefix + _number(first), prefix + _number(first + count)))
+        if len(rows) != count:
+            raise StoreError("records of a history are missing", found=len(rows), expected=count)
+        return [record for _, record in rows]
+
+    def head(self, key: bytes, sequence: int) -> bytes | None:
+        """Head of a history's chain before a record whose number divides by HISTORY_HEAD_INTERVAL."""
+        assert sequence % HISTORY_HEAD_INTERVAL == 0, "heads are kept at regular distances"
+        return self._get(b"k" + key + _number(sequence))
+
+    def locate(self, identity: bytes) -> tuple[int, int] | None:
+        """(height, index) of a committed transaction, by the first bytes of its id."""
+        found = self._get(b"x" + identity[:_ID_BYTES])
+        if found is None:
+            return None
+        return int.from_bytes(found[:_NUMBER_BYTES], "big"), int.from_bytes(found[_NUMBER_BYTES:], "big")
+
+    def node(self, level: int, index: int) -> bytes:
+        """A complete node of the tree over the header hashes of applied blocks.
+
+        Raises:
+            StoreError: it is missing.
+        """
+        node = self._get(b"n" + level.to_bytes(1, "big") + _number(index))
+        if node is None:
+            raise StoreError("a node of the history tree is missing", found=f"level {level}, index {index}")
+        return node
+
+    def _load(self) -> None:
+        """Read the meta rows, find the end of the log, and compare it with the mark."""
+        version = self._get(_FORMAT_KEY)
+        if version is None and self._mark.mark.height < 0:
+            self._write(_put(self._db.write_batch(), _FORMAT_KEY, codec.encode(FORMAT)))
+        elif version != codec.encode(FORMAT):
+            raise StoreError("unknown format of the store", found=version, expected=FORMAT)
+        applied, hard = self._get(_APPLIED_KEY), self._get(_HARD_KEY)
+        if applied is not None:
+            self._applied = int.from_bytes(applied, "big")
+        if hard is not None:
+            term, vote = shape.array(codec.decode(hard), 2, "hard state")
+            self._hard = (term, vote)
+        for key, _ in self._rows(b"b", b"c", reverse=True):
+            self._last = int.from_bytes(key[1:], "big")
+            break
+        self._check_mark()
+
+    def _check_mark(self) -> None:
+        mark = self._mark.mark
+        if self._last < mark.height:
+            raise StoreError(
+                "the log ends before a block that was made durable",
+                code="log_truncated",
+                found=f"height {self._last}",
+                expected=f"at least {mark.height}",
+            )
+        if mark.height >= 0 and self._block_digest(mark.height) != mark.block:
+            raise StoreError("the log holds another block than the one made durable", found=mark.height)
+        term, vote = self._hard
+        if term < mark.term or (term == mark.term and mark.vote not in (None, vote)):
+            raise StoreError(
+                "the log has forgotten a term or a vote",
+                code="log_truncated",
+                found=f"term {term}, vote {vote}",
+                expected=f"term {mark.term}, vote {mark.vote}",
+            )
+        if self._applied > self._last:
+            raise StoreError("state is ahead of the log", found=self._applied, expected=self._last)
+
+    def _block_digest(self, height: int) -> bytes:
+        data = self.block(height)
+        return b"" if data is None else sha256(data).digest()
+
+    def _get(self, key: bytes) -> bytes | None:
+        try:
+            value: bytes | None = self._db.get(key, verify_checksums=True)
+        except plyvel.Error as error:
+            raise StoreError("the database cannot be read", found=str(error)[:200]) from None
+        return value
+
+    def _rows(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+        try:
+            with self._db.iterator(start=start, stop=stop, reverse=reverse, verify_checksums=True) as rows:
+                yield from rows
+        except plyvel.Error as error:
+            raise StoreError("the database cannot be read", found=str(error)[:200]) from None
+
+    def _write(self, batch: Any) -> None:
+        self._check_sound()
+        try:
+            batch.write()
+        except (plyvel.Error, OSError) as error:
+            self._failed = True
+            raise StoreError(
+                "the database cannot be written", found=str(error)[:200], remedy=_RESTART
+            ) from None
+
+    def _write_mark(self, mark: Mark) -> None:
+        self._check_sound()
+        try:
+            self._mark.write(mark)
+        except StoreError:
+            self._failed = True
+            raise
+
+    def _check_sound(self) -> None:
+        if self._failed:
+            raise StoreError("the store stopped after a failed write", remedy=_RESTART)
+
+
+_RESTART = "Check free space and the disk's health, then restart the node; it resumes from its log."
+
+
+def _number(number: int) -> bytes:
+    return number.to_bytes(_NUMBER_BYTES, "big")
+
+
+def _beyond(prefix: bytes) -> bytes:
+    """The first byte string after all those that begin with `prefix`."""
+    kept = prefix.rstrip(b"\xff")
+    return kept[:-1] + bytes((kept[-1] + 1,))
+
+
+def _put(batch: Any, key: bytes, value: bytes) -> Any:
+    batch.put(key, value)
+    return batch
