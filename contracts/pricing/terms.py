@@ -63,8 +63,8 @@ class ProgrammeTerms(BaseModel):
     )
     discount_basis: Literal["advance", "bank", "true"] = Field(
         "advance",
-        description="advance: on the advance; bank: full purchase, simple discount on the net; "
-        "true: full purchase, net less its present value",
+        description="advance: on the advance, a reserve is held; bank: full purchase, no reserve, simple "
+        "discount on the net; true: full purchase, no reserve, net less its present value",
     )
     fee_ppm: Ppm = Field(description="fee, once, on the net; ppm")
     credit_note_rule: Literal["absorb", "restore"] = Field(
@@ -73,11 +73,11 @@ class ProgrammeTerms(BaseModel):
         "restore: the advance rate is restored",
     )
 
-    shrink_count: Count = Field(20, description="weight k of the prior lateness, in paid weeks")
+    shrink_count: Count = Field(20, description="weight k of the prior lateness, in buyer-weeks")
     prior_dbt_centidays: int = Field(
         400, ge=0, le=36_500, description="prior days beyond terms; hundredths of a day"
     )
-    min_tenor_days: Days = Field(5, description="days until payment is expected, at least")
+    min_tenor_days: Days = Field(5, description="days to the due date, at least")
     max_tenor_days: Days = Field(180, description="days until payment is expected, at most")
 
     mean_dilution_ppm: Ppm = Field(5_000, gt=0, description="mean dilution assumed, at least; ppm")

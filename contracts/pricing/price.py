@@ -1,0 +1,284 @@
+"""The price of one invoice: may it be financed, and on which terms.
+
+    price(inputs, terms) -> QuoteTerms, or a Refusal with a stable code
+
+The function sees nothing else: no state, no clock, no order of arrival. The same inputs give
+the same bytes on every node, in every simulator and offline (invariant 22).
+
+| refused because | code |
+|---|---|
+| the buyer has not confirmed the invoice | `not_confirmed` |
+| the buyer disputes it | `disputed` |
+| somebody has a claim on it | `already_financed` |
+| it is in another currency than the programme | `currency_mismatch` |
+| the programme does not take this buyer | `obligor_not_eligible` |
+| nothing is outstanding | `nothing_outstanding` |
+| its due date has come | `past_due` |
+| its due date is too near, payment is expected too late | `tenor_too_short`, `tenor_too_long` |
+| discount and fee leave nothing to pay out | `nothing_paid_out` |
+| the lender's limit for the buyer would be passed | `limit_exceeded` |
+
+The first that applies, in this order, is the one given. `reasons` takes the amount between
+the net and what is paid out apart into parts that add up to it exactly (invariant 21).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from contracts.pricing import formulae
+from contracts.pricing.features import Features
+from contracts.pricing.terms import ProgrammeTerms
+from ledger import codec
+from ledger.dates import iso_from_day
+from ledger.errors import Refusal
+from ledger.money import CurrencyMismatch
+
+REASONS = (
+    "advance_cap",
+    "dilution_reserve",
+    "loss_reserve",
+    "yield_reserve",
+    "discount_to_due",
+    "discount_for_lateness",
+    "discount_floor",
+    "fee",
+)
+"""What lies between the net and the amount paid out, in the order in which it is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteInputs:
+    """Everything that a price depends on besides the programme's terms."""
+
+    supplier: str
+    buyer: str
+    invoice: str
+    currency: str
+    outstanding: int
+    """Confirmed net less what was credited and paid, minor units: the face that is bought."""
+    due_day: int
+    """Days since 1970."""
+    day: int
+    """The ledger's business date, days since 1970."""
+    confirmed: bool
+    disputed: bool
+    claimed: bool
+    """Whether an exclusive claim on the invoice exists."""
+    exposure: int
+    """Advances of this lender to this buyer's invoices, outstanding and reserved; minor units."""
+    features: Features
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteTerms:
+    """A price: amounts in minor units, rates and shares in ppm, lateness in centidays."""
+
+    currency: str
+    net: int
+    """Face that is bought: advance + reserve (invariant 6)."""
+    advance: int
+    reserve: int
+    """Paid to the supplier when the buyer has paid."""
+    discount: int
+    fee: int
+    paid_out: int
+    """advance - discount - fee: what the supplier gets now."""
+    due_day: int
+    tenor_days: int
+    dbt_centidays: int
+    expected_late_centidays: int
+    dilution_reserve_ppm: int
+    advance_rate_ppm: int
+    pd_ppm: int
+    expected_loss: int
+    floor_rate_ppm: int
+    yield_ppm: int
+    """Simple, ACT/365, on what is paid out."""
+    reasons: tuple[tuple[str, int], ...]
+    """(reason, minor units), in the order of `REASONS`; they add up to net - paid_out."""
+
+    def to_value(self) -> dict[str, codec.Value]:
+        """The canonical map: what a quote shows and an offer binds."""
+        return {name: getattr(self, name) for name in sorted(self.__slots__)}
+
+    @property
+    def data(self) -> bytes:
+        """The canonical bytes of the map."""
+        return codec.encode(self.to_value())
+
+    @property
+    def compounded_yield_ppm(self) -> int:
+        """The yield with its charges reinvested, for people; it decides nothing."""
+        return formulae.compounded_yield(self.discount + self.fee, self.paid_out, self.tenor_days)
+
+
+def price(inputs: QuoteInputs, terms: ProgrammeTerms) -> QuoteTerms:
+    """The terms on which the programme buys the invoice.
+
+    Raises:
+        Refusal: the first of the table's codes that applies.
+    """
+    limit = _check_eligible(inputs, terms)
+    net, features = inputs.outstanding, inputs.features
+    days_to_due = inputs.due_day - inputs.day
+    late = features.expected_lateness(terms)
+    tenor_days = formulae.tenor(days_to_due, late)
+    if tenor_days > terms.max_tenor_days:
+        raise Refusal(
+            "tenor_too_long",
+            "payment is expected too late",
+            field="due_date",
+            found=f"{tenor_days} days",
+            expected=f"at most {terms.max_tenor_days}",
+        )
+    dilution = features.dilution_reserve(terms)
+    steps = _advance_steps(terms, dilution, tenor_days)
+    advance_rate_ppm = steps[-1]
+    advance, reserve = formulae.advance_and_reserve(net, advance_rate_ppm)
+    pd_ppm = features.probability_of_default(terms, tenor_days)
+    to_due = _discount(terms, net, advance, days_to_due)
+    to_payment = _discount(terms, net, advance, tenor_days)
+    least = formulae.least_discount(
+        advance, _cost_rate(terms), tenor_days, terms.day_count, pd_ppm, terms.lgd_ppm
+    )
+    discount = max(to_payment, least)
+    fee = formulae.fee(net, terms.fee_ppm)
+    paid_out = advance - discount - fee
+    if paid_out <= 0:
+        raise Refusal(
+            "nothing_paid_out",
+            "discount and fee leave nothing to pay out",
+            field="outstanding",
+            found=f"advance {advance}, discount {discount}, fee {fee}",
+        )
+    if inputs.exposure + advance > limit:
+        raise Refusal(
+            "limit_exceeded",
+            "the lender's limit for this buyer would be passed",
+            field="limit",
+            found=f"exposure {inputs.exposure} and advance {advance}",
+            expected=f"at most {limit}",
+        )
+    held = [formulae.advance_and_reserve(net, step)[1] for step in steps]
+    amounts = (
+        held[0],
+        held[1] - held[0],
+        held[2] - held[1],
+        held[3] - held[2],
+        to_due,
+        to_payment - to_due,
+        discount - to_payment,
+        fee,
+    )
+    assert sum(amounts) == net - paid_out, "the reasons add up"
+    assert advance + reserve == net, "invariant 6"
+    return QuoteTerms(
+        currency=inputs.currency,
+        net=net,
+        advance=advance,
+        reserve=reserve,
+        discount=discount,
+        fee=fee,
+        paid_out=paid_out,
+        due_day=inputs.due_day,
+        tenor_days=tenor_days,
+        dbt_centidays=features.dbt_centidays,
+        expected_late_centidays=late,
+        dilution_reserve_ppm=dilution,
+        advance_rate_ppm=advance_rate_ppm,
+        pd_ppm=pd_ppm,
+        expected_loss=formulae.expected_loss(advance, pd_ppm, terms.lgd_ppm),
+        floor_rate_ppm=_floor_rate(terms),
+        yield_ppm=formulae.simple_yield(discount + fee, paid_out, tenor_days),
+        reasons=tuple(zip(REASONS, amounts, strict=True)),
+    )
+
+
+def _check_eligible(inputs: QuoteInputs, terms: ProgrammeTerms) -> int:
+    """The lender's limit for the buyer, if nothing speaks against the invoice itself."""
+    if not inputs.confirmed:
+        raise Refusal("not_confirmed", "the buyer has not confirmed the invoice", field="invoice")
+    if inputs.disputed:
+        raise Refusal("disputed", "the buyer disputes the invoice", field="invoice")
+    if inputs.claimed:
+        raise Refusal("already_financed", "somebody has a claim on the invoice", field="invoice")
+    if inputs.currency != terms.currency:
+        raise CurrencyMismatch(inputs.currency, terms.currency, "currency")
+    limit = terms.limit_of(inputs.buyer)
+    if limit is None:
+        raise Refusal(
+            "obligor_not_eligible",
+            "the programme does not take this buyer",
+            field="buyer",
+            found=inputs.buyer,
+        )
+    if inputs.outstanding <= 0:
+        raise Refusal("nothing_outstanding", "nothing is outstanding", field="outstanding")
+    days_to_due = inputs.due_day - inputs.day
+    if days_to_due <= 0:
+        raise Refusal(
+            "past_due",
+            "the due date has come",
+            field="due_date",
+            found=iso_from_day(inputs.due_day),
+            expected=f"after {iso_from_day(inputs.day)}",
+        )
+    if days_to_due < terms.min_tenor_days:
+        raise Refusal(
+            "tenor_too_short",
+            "the due date is too near",
+            field="due_date",
+            found=f"{days_to_due} days",
+            expected=f"at least {terms.min_tenor_days}",
+        )
+    return limit
+
+
+def _advance_steps(terms: ProgrammeTerms, dilution: int, tenor_days: int) -> tuple[int, int, int, int]:
+    """Advance rates in ppm as one reserve after the other is taken; the last is the rate.
+
+    A full purchase holds no reserve.
+    """
+    if terms.discount_basis != "advance":
+        return (1_000_000,) * 4
+    most, loss = terms.max_advance_rate_ppm, terms.loss_reserve_ppm
+    carry = formulae.yield_reserve(terms.discount_rate_ppm, tenor_days, terms.day_count)
+    return (
+        most,
+        formulae.advance_rate(most, dilution, 0, 0),
+        formulae.advance_rate(most, dilution, loss, 0),
+        formulae.advance_rate(most, dilution, loss, carry),
+    )
+
+
+def _discount(terms: ProgrammeTerms, net: int, advance: int, days: int) -> int:
+    """The discount of so many days on the programme's basis, minor units."""
+    rate, day_count = terms.discount_rate_ppm, terms.day_count
+    if terms.discount_basis == "true":
+        return formulae.true_discount(net, rate, days, day_count)
+    return formulae.simple_discount(advance, rate, days, day_count)
+
+
+def _cost_rate(terms: ProgrammeTerms) -> int:
+    """Cost of carry a year in ppm: the floor rate without its expected loss."""
+    return formulae.floor_rate(
+        terms.funding_rate_ppm,
+        0,
+        terms.lgd_ppm,
+        terms.operating_rate_ppm,
+        terms.capital_ratio_ppm,
+        terms.capital_return_ppm,
+    )
+
+
+def _floor_rate(terms: ProgrammeTerms) -> int:
+    """Least rate a year in ppm at the programme's annual probability of default."""
+    return formulae.floor_rate(
+        terms.funding_rate_ppm,
+        terms.pd_annual_ppm,
+        terms.lgd_ppm,
+        terms.operating_rate_ppm,
+        terms.capital_ratio_ppm,
+        terms.capital_return_ppm,
+    )

@@ -1,0 +1,366 @@
+"""The price as a whole: the running example through `price()`, and the laws it keeps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts import relationship
+from contracts.pricing import REASONS, Features, ObligorLimit, ProgrammeTerms, QuoteInputs, QuoteTerms, price
+from contracts.relationship import Aggregates
+from ledger import codec
+from ledger.dates import day_from_iso
+from ledger.errors import Malformed, Refusal
+from ledger.money import MAX_AMOUNT
+
+TODAY = day_from_iso("2024-03-05")
+
+
+def programme(**changes: Any) -> ProgrammeTerms:
+    fields: dict[str, Any] = {
+        "currency": "EUR",
+        "limits": (ObligorLimit(obligor="buyer", limit=MAX_AMOUNT),),
+        "discount_rate_ppm": 72_000,
+        "fee_ppm": 2_500,
+    }
+    return ProgrammeTerms(**{**fields, **changes})
+
+
+def history_features(**changes: int) -> Features:
+    fields = {
+        "dbt_centidays": 900,
+        "signed_dbt_centidays": 833,
+        "weeks": 12,
+        "overdue_dbt_centidays": 900,
+        "overdue_weeks": 12,
+        "trials": 12,
+        "defaults": 0,
+        "mean_dilution_ppm": 32_167,
+        "peak_dilution_ppm": 52_000,
+    }
+    return Features(**{**fields, **changes})
+
+
+def invoice(**changes: Any) -> QuoteInputs:
+    fields: dict[str, Any] = {
+        "supplier": "supplier",
+        "buyer": "buyer",
+        "invoice": "RE/2024 17",
+        "currency": "EUR",
+        "outstanding": 950_000_00,
+        "due_day": TODAY + 56,
+        "day": TODAY,
+        "confirmed": True,
+        "disputed": False,
+        "claimed": False,
+        "exposure": 0,
+        "features": history_features(),
+    }
+    return QuoteInputs(**{**fields, **changes})
+
+
+def test_price_reproduces_the_running_example() -> None:
+    quote = price(invoice(), programme())
+    assert (quote.dbt_centidays, quote.expected_late_centidays, quote.tenor_days) == (900, 588, 62)
+    assert (quote.dilution_reserve_ppm, quote.advance_rate_ppm) == (115_675, 850_000)
+    assert (quote.advance, quote.reserve) == (807_500_00, 142_500_00)
+    assert (quote.discount, quote.fee, quote.paid_out) == (10_013_00, 2_375_00, 795_112_00)
+    assert (quote.pd_ppm, quote.expected_loss) == (2_038, 740_56)
+    assert (quote.floor_rate_ppm, quote.yield_ppm) == (64_000, 91_722)
+    assert round(quote.compounded_yield_ppm, -2) == 95_300
+    assert dict(quote.reasons) == {
+        "advance_cap": 142_500_00,
+        "dilution_reserve": 0,
+        "loss_reserve": 0,
+        "yield_reserve": 0,
+        "discount_to_due": 9_044_00,
+        "discount_for_lateness": 969_00,
+        "discount_floor": 0,
+        "fee": 2_375_00,
+    }
+
+
+@pytest.mark.parametrize(
+    ("basis", "discount"), [("bank", 11_780_00), ("true", 11_635_72)], ids=["bank discount", "true discount"]
+)
+def test_full_purchase_names_its_discount(basis: str, discount: int) -> None:
+    quote = price(invoice(), programme(discount_basis=basis))
+    assert (quote.advance, quote.reserve, quote.discount) == (950_000_00, 0, discount)
+
+
+def test_history_basis_takes_the_shrunk_frequency_unscaled() -> None:
+    quote = price(invoice(features=history_features(trials=60, defaults=2)), programme(pd_basis="history"))
+    assert quote.pd_ppm == 16_129
+    short = price(
+        invoice(features=history_features(trials=60, defaults=2), due_day=TODAY + 10),
+        programme(pd_basis="history"),
+    )
+    assert short.pd_ppm == quote.pd_ppm
+
+
+def test_discount_never_falls_below_cost_and_expected_loss() -> None:
+    cheap = price(invoice(), programme(discount_rate_ppm=10_000))
+    # 807,500.00 · (5.86 % · 62/360 + 2,038 ppm · 45 %), up
+    assert cheap.discount == 8_890_03
+    assert dict(cheap.reasons)["discount_floor"] == 8_890_03 - 1_390_70
+
+
+REFUSALS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("not_confirmed", {"confirmed": False}, {}),
+    ("disputed", {"disputed": True}, {}),
+    ("already_financed", {"claimed": True}, {}),
+    ("currency_mismatch", {"currency": "USD"}, {}),
+    ("obligor_not_eligible", {"buyer": "stranger"}, {}),
+    ("nothing_outstanding", {"outstanding": 0}, {}),
+    ("past_due", {"due_day": TODAY}, {}),
+    ("tenor_too_short", {"due_day": TODAY + 4}, {}),
+    ("tenor_too_long", {"due_day": TODAY + 175}, {}),
+    ("nothing_paid_out", {"outstanding": 1}, {}),
+    ("limit_exceeded", {"exposure": 1}, {"limits": (ObligorLimit(obligor="buyer", limit=807_500_00),)}),
+]
+
+
+@pytest.mark.parametrize(("code", "changes", "terms"), REFUSALS, ids=[row[0] for row in REFUSALS])
+def test_refusal_has_its_code(code: str, changes: dict[str, Any], terms: dict[str, Any]) -> None:
+    with pytest.raises(Refusal) as refused:
+        price(invoice(**changes), programme(**terms))
+    assert refused.value.code == code
+
+
+def test_limit_is_met_exactly() -> None:
+    terms = programme(limits=(ObligorLimit(obligor="buyer", limit=807_500_00),))
+    assert price(invoice(), terms).advance == 807_500_00
+
+
+PPM_SHARES = st.integers(0, 1_000_000)
+PROGRAMMES = st.builds(
+    programme,
+    max_advance_rate_ppm=PPM_SHARES,
+    loss_reserve_ppm=st.integers(0, 100_000),
+    discount_rate_ppm=st.integers(0, 1_000_000),
+    day_count=st.sampled_from((360, 365)),
+    discount_basis=st.sampled_from(("advance", "bank", "true")),
+    fee_ppm=st.integers(0, 50_000),
+    shrink_count=st.integers(0, 50),
+    prior_dbt_centidays=st.integers(0, 6_000),
+    min_tenor_days=st.just(0),
+    max_tenor_days=st.just(1_080),
+    mean_dilution_ppm=st.integers(1, 10_000),
+    peak_dilution_ppm=st.integers(10_000, 200_000),
+    pd_basis=st.sampled_from(("annual", "history")),
+    pd_annual_ppm=st.integers(0, 200_000),
+    lgd_ppm=PPM_SHARES,
+)
+EVENTS = st.lists(
+    st.tuples(
+        st.integers(1, 500_000_00),  # amount
+        st.integers(-30, 200),  # days late when paid
+        st.integers(0, 300),  # days before today on which it was paid
+    ),
+    max_size=8,
+)
+OPEN = st.lists(st.tuples(st.integers(1, 500_000_00), st.integers(-60, 400)), max_size=5)
+
+
+def history(
+    payments: list[tuple[int, int, int]], unpaid: list[tuple[int, int]]
+) -> dict[str, tuple[codec.Value, ...]]:
+    """Aggregates in which each payment was late by its days, and each unpaid invoice is overdue by its."""
+    aggregates = relationship.EMPTY
+    for number, (amount, late, ago) in enumerate(sorted(payments, key=lambda payment: -payment[2])):
+        paid = TODAY - ago
+        due = paid - late
+        record = (paid, "payment", f"paid-{number}", "EUR", amount, paid, due, amount, 1)
+        opened = (paid, "confirm", f"paid-{number}", "EUR", amount, due, 0, amount, 0, 0)
+        aggregates = relationship.fold(relationship.fold(aggregates, opened), record)
+    for number, (amount, age) in enumerate(unpaid):
+        record = (TODAY, "confirm", f"open-{number}", "EUR", amount, TODAY - age, 0, amount, 0, 0)
+        aggregates = relationship.fold(aggregates, record)
+    return aggregates
+
+
+def features_of(payments: list[tuple[int, int, int]], unpaid: list[tuple[int, int]]) -> Features:
+    return Features.of(relationship.of_currency(history(payments, unpaid), "EUR"), TODAY)
+
+
+def priced(inputs: QuoteInputs, terms: ProgrammeTerms) -> QuoteTerms | None:
+    try:
+        return price(inputs, terms)
+    except Refusal as refusal:
+        if refusal.code in {"nothing_paid_out", "tenor_too_long"}:
+            return None
+        raise
+
+
+@given(PROGRAMMES, EVENTS, OPEN, st.integers(1, MAX_AMOUNT), st.integers(1, 300))
+def test_invariants_6_and_21_hold_for_every_price(
+    terms: ProgrammeTerms,
+    payments: list[tuple[int, int, int]],
+    unpaid: list[tuple[int, int]],
+    net: int,
+    days: int,
+) -> None:
+    quote = priced(
+        invoice(outstanding=net, due_day=TODAY + days, features=features_of(payments, unpaid)), terms
+    )
+    if quote is None:
+        return
+    assert quote.advance + quote.reserve == quote.net == net
+    assert 0 < quote.paid_out == quote.advance - quote.discount - quote.fee
+    assert sum(amount for _, amount in quote.reasons) == net - quote.paid_out
+    assert tuple(name for name, _ in quote.reasons) == REASONS
+    assert all(amount >= 0 for _, amount in quote.reasons)
+    assert quote.discount >= quote.expected_loss
+    assert codec.decode(quote.data) == quote.to_value(), "no float, nothing beyond 64 bits"
+
+
+@given(PROGRAMMES, EVENTS, OPEN, st.integers(1, MAX_AMOUNT), st.integers(1, 300))
+def test_invariant_22_same_inputs_give_the_same_bytes(
+    terms: ProgrammeTerms,
+    payments: list[tuple[int, int, int]],
+    unpaid: list[tuple[int, int]],
+    net: int,
+    days: int,
+) -> None:
+    first = priced(
+        invoice(outstanding=net, due_day=TODAY + days, features=features_of(payments, unpaid)), terms
+    )
+    reread = ProgrammeTerms.from_value(codec.decode(codec.encode(terms.to_value())))
+    stored = codec.decode(codec.encode(history(payments, unpaid)))
+    again = priced(
+        invoice(
+            outstanding=net,
+            due_day=TODAY + days,
+            features=Features.of(relationship.of_currency(stored, "EUR"), TODAY),
+        ),
+        reread,
+    )
+    assert (first and first.data) == (again and again.data)
+
+
+@given(PROGRAMMES, EVENTS, OPEN, st.integers(0, 7), st.integers(1, 120), st.integers(1, 300), st.data())
+def test_more_lateness_never_raises_what_is_paid_out(
+    terms: ProgrammeTerms,
+    payments: list[tuple[int, int, int]],
+    unpaid: list[tuple[int, int]],
+    which: int,
+    later: int,
+    days: int,
+    data: st.DataObject,
+) -> None:
+    net = data.draw(st.integers(1, MAX_AMOUNT))
+    worse = list(payments)
+    if worse:
+        amount, late, ago = worse[which % len(worse)]
+        worse[which % len(worse)] = (amount, late + later, ago)
+    worse_open = [(amount, age + later) for amount, age in unpaid]
+    before = priced(
+        invoice(outstanding=net, due_day=TODAY + days, features=features_of(payments, unpaid)), terms
+    )
+    for features in (features_of(worse, unpaid), features_of(payments, worse_open)):
+        after = priced(invoice(outstanding=net, due_day=TODAY + days, features=features), terms)
+        assert after is None or (before is not None and after.paid_out <= before.paid_out)
+
+
+@given(PROGRAMMES, EVENTS, st.integers(1, 10**12), st.integers(1, 300), st.integers(0, 10**9))
+def test_a_larger_invoice_never_pays_out_less(
+    terms: ProgrammeTerms, payments: list[tuple[int, int, int]], net: int, days: int, more: int
+) -> None:
+    features = features_of(payments, [])
+    small = priced(invoice(outstanding=net, due_day=TODAY + days, features=features), terms)
+    large = priced(invoice(outstanding=net + more, due_day=TODAY + days, features=features), terms)
+    if small is not None:
+        assert large is not None
+        # each of discount, fee and reserve is rounded against the supplier by less than one unit
+        assert large.paid_out >= small.paid_out - 2
+
+
+@given(PROGRAMMES, st.sampled_from(("USD", "JPY", "KWD")))
+def test_invariant_9_no_price_across_currencies(terms: ProgrammeTerms, currency: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        price(invoice(currency=currency), terms)
+    assert refused.value.code == "currency_mismatch"
+
+
+@given(EVENTS, EVENTS)
+def test_history_of_another_currency_does_not_move_a_price(
+    payments: list[tuple[int, int, int]], others: list[tuple[int, int, int]]
+) -> None:
+    mixed = history(payments, [])
+    for record in [
+        (TODAY, "payment", "x", "USD", amount, TODAY, TODAY - late, 0, 1) for amount, late, _ in others
+    ]:
+        mixed = relationship.fold(mixed, record)
+    features = Features.of(relationship.of_currency(mixed, "EUR"), TODAY)
+    assert features == features_of(payments, [])
+
+
+@given(EVENTS, st.lists(st.tuples(st.integers(1, 10**9), st.integers(0, 200)), max_size=4))
+def test_invoices_that_are_not_due_do_not_move_the_lateness(
+    payments: list[tuple[int, int, int]], future: list[tuple[int, int]]
+) -> None:
+    unpaid = [(amount, -days) for amount, days in future]
+    with_future, without = features_of(payments, unpaid), features_of(payments, [])
+    assert with_future.overdue_dbt_centidays == without.overdue_dbt_centidays
+    assert (with_future.trials, with_future.defaults) == (without.trials, without.defaults)
+
+
+def test_an_overdue_invoice_counts_at_its_current_age() -> None:
+    flattering = features_of([(100_00, 0, 30)], [])
+    honest = features_of([(100_00, 0, 30)], [(100_00, 40)])
+    assert flattering.overdue_dbt_centidays == 0
+    assert honest.overdue_dbt_centidays == 2_000
+    assert honest.defaults == 0
+    assert features_of([(100_00, 0, 30)], [(100_00, 95)]).defaults == 1
+
+
+def test_no_history_prices_at_the_prior() -> None:
+    features = Features.of(Aggregates(), TODAY)
+    assert features.expected_lateness(programme()) == 400
+    assert features.dilution_reserve(programme()) == 24_000
+    assert price(invoice(features=features), programme()).tenor_days == 60
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("discount_rate_ppm", 0.072),
+        ("discount_rate_ppm", "72000"),
+        ("fee_ppm", True),
+        ("fee_ppm", 1_000_001),
+        ("currency", "XXX"),
+        ("currency", "eur"),
+        ("limits", ()),
+        ("limits", (("a", 1), ("a", 1))),
+        ("limits", (("b", 1), ("a", 1))),
+        ("limits", (("a", -1),)),
+        ("min_tenor_days", 181),
+        ("peak_dilution_ppm", 4_999),
+        ("mean_dilution_ppm", 0),
+        ("day_count", 364),
+        ("unknown", 1),
+    ],
+)
+def test_terms_refuse_a_wrong_field(field: str, value: Any) -> None:
+    with pytest.raises(Malformed) as refused:
+        ProgrammeTerms.from_value({**programme().to_value(), field: value})
+    assert refused.value.code == "programme_terms"
+
+
+def test_terms_in_the_state_leave_nothing_to_a_default() -> None:
+    value = programme().to_value()
+    assert set(value) == set(ProgrammeTerms.model_fields)
+    assert ProgrammeTerms.from_value(codec.decode(codec.encode(value))) == programme()
+    assert all(field.description for field in ProgrammeTerms.model_fields.values())
+
+
+def test_price_depends_on_every_input_that_it_names() -> None:
+    base = price(invoice(), programme())
+    assert replace(base) == base
+    assert price(invoice(due_day=TODAY + 57), programme()) != base
+    assert price(invoice(outstanding=950_000_01), programme()) != base
+    assert price(invoice(features=history_features(dbt_centidays=2_000)), programme()) != base
