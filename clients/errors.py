@@ -1,0 +1,164 @@
+"""Errors of the clients, each with a stable code and a remedy.
+
+    TallyError (ledger)
+    ├── ProfileError         a profile, key or genesis file that cannot be used
+    ├── NetworkError         a local network that cannot be made, started or stopped
+    ├── NodeProblem          a node refuses a request: its problem document (nothing is recorded)
+    │   └── NotAdmitted      a transaction that a node does not take in
+    ├── Unavailable          no node answered before the deadline (nothing was sent, or nothing depends on it)
+    ├── OutcomeUnknown       sent, and no outcome before the deadline: hold on to the bytes
+    ├── Refused              on the ledger, and refused there by a rule: keeps the receipt as evidence
+    └── BrokenAnswer         a node's answer is not what the protocol says
+    VerificationError (ledger) a proof that does not prove
+
+Whose turn it is: `NodeProblem` and `Refused` are the caller's, `Unavailable` and
+`OutcomeUnknown` pass by themselves, `BrokenAnswer` and `VerificationError` are a node's fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ledger.errors import TallyError
+
+if TYPE_CHECKING:
+    from clients.sdk.recorded import Recorded
+    from ledger.transaction import Transaction
+
+
+class ProfileError(TallyError):
+    """A profile, or a file that it names, that cannot be used."""
+
+    code = "profile"
+    remedy = "Check the profile's path and its fields; `tally network up` writes profiles."
+
+
+class NetworkError(TallyError):
+    """A local network that cannot be made, started or stopped."""
+
+    code = "network"
+
+
+class NodeProblem(TallyError):
+    """What a node answers instead of what was asked for (RFC 9457); nothing was recorded."""
+
+    code = "problem"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        node: str,
+        code: str | None = None,
+        field: str | None = None,
+        found: object = None,
+        expected: object = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code, field=field, found=found, expected=expected, remedy=remedy)
+        self.status = status
+        self.node = node
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any], status: int, node: str) -> NodeProblem:
+        """The problem document of a node's answer; whatever is missing is left out."""
+        detail = document.get("detail")
+        return cls(
+            str(detail).split("; field ")[0].split("; found ")[0] if detail else f"the node answered {status}",
+            status=status,
+            node=node,
+            code=str(document.get("code") or f"http_{status}"),
+            field=document.get("field"),
+            found=document.get("found"),
+            expected=document.get("expected"),
+            remedy=document.get("remedy"),
+        )
+
+    @property
+    def passes(self) -> bool:
+        """Whether the same request may succeed a little later, or at another node."""
+        return self.status in (429, 502, 503, 504)
+
+
+class NotAdmitted(NodeProblem):
+    """A transaction that no node takes in; of a bundle, the first such.
+
+    `index` is its place in what was submitted, `problems` has every such place, and
+    `recorded` what was recorded of the others.
+    """
+
+    def __init__(
+        self,
+        problem: NodeProblem,
+        *,
+        index: int = 0,
+        problems: Mapping[int, NodeProblem] | None = None,
+        recorded: tuple[Recorded, ...] = (),
+    ) -> None:
+        super().__init__(
+            problem.message,
+            status=problem.status,
+            node=problem.node,
+            code=problem.code,
+            field=problem.field,
+            found=problem.found,
+            expected=problem.expected,
+            remedy=problem.remedy,
+        )
+        self.index = index
+        self.problems = dict(problems or {index: problem})
+        self.recorded = recorded
+
+
+class Unavailable(TallyError):
+    """No node answered before the deadline."""
+
+    code = "unavailable"
+    remedy = "Check the node URLs of the profile and `tally network status`, then try again."
+
+
+class OutcomeUnknown(TallyError):
+    """Transactions were sent and may or may not be recorded; `transactions` holds their exact bytes.
+
+    Sending the same bytes again is always safe: a transaction is recorded once.
+    """
+
+    code = "outcome_unknown"
+    remedy = "Send the same bytes again: session.record(error.transactions). It can never be recorded twice."
+
+    def __init__(
+        self, message: str, transactions: tuple[Transaction, ...], recorded: tuple[Recorded, ...] = ()
+    ) -> None:
+        super().__init__(message, found=f"{len(transactions)} without an outcome")
+        self.transactions = transactions
+        self.recorded = recorded
+
+
+class Refused(TallyError):
+    """A rule of the ledger refused an operation; the refusal is recorded and proved by a receipt."""
+
+    code = "refused"
+
+    def __init__(self, recorded: Recorded) -> None:
+        first = recorded.refusals[0]
+        super().__init__(
+            first.detail or f"{first.operation} was refused",
+            code=first.code,
+            field=f"operations[{first.index}]" if len(recorded.transaction.operations) > 1 else None,
+            remedy=f"The refusal is on the ledger at height {recorded.height}; its receipt is the evidence.",
+        )
+        self.recorded = recorded
+
+    @property
+    def receipt(self) -> bytes:
+        """The receipt file that proves the refusal."""
+        return self.recorded.receipt
+
+
+class BrokenAnswer(TallyError):
+    """A node's answer is not what the protocol says."""
+
+    code = "broken_answer"
+    remedy = "Another node may answer better; tell the operator of this one."
