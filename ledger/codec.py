@@ -44,6 +44,16 @@ def encode(value: Value) -> bytes:
     return packed
 
 
+def settle(value: Value) -> tuple[bytes, Value]:
+    """The canonical bytes of a value, and the value as everybody has it who reads them.
+
+    A list has become a tuple and maps are in order, so it makes no difference to whoever
+    computes with it whether it was kept in memory or read from a disk.
+    """
+    data = encode(value)
+    return data, _unpackb(data, use_list=False, strict_map_key=True)
+
+
 def decode(data: bytes, limit_bytes: int = MAX_BLOCK_BYTES) -> Value:
     """The value that `data` canonically encodes; arrays come as tuples.
 

@@ -38,7 +38,6 @@ from ledger.limits import (
     BUCKET_BITS,
     BUCKET_CACHE_ENTRIES,
     DIGEST_BYTES,
-    MAX_OVERLAYS,
     MAX_PROOF_BYTES,
     MAX_PROOF_ENTRIES,
     MAX_STATE_KEY_BYTES,
@@ -127,7 +126,6 @@ class StateTree:
         Raises:
             StoreError: a bucket cannot be read; the tree is as before.
         """
-        assert len(self.pending) < MAX_OVERLAYS, "more blocks in flight than the tree allows"
         before: dict[int, bytes] = {}
         after: dict[int, bytes] = {}
         for key, value in changes.items():
