@@ -20,7 +20,12 @@ import re
 from ledger.errors import Malformed
 from ledger.limits import MAX_IDENTIFIER_LENGTH, MAX_NAME_BYTES
 
-_VISIBLE = "!-~¡-¬®-ɏΈ-ώЀ-џ぀-ゖァ-ヺ一-龥"
+_VISIBLE = (
+    "!-~"  # ASCII
+    "\u00a1-\u00ac\u00ae-\u024f"  # Latin
+    "\u0388-\u03ce\u0400-\u045f"  # Greek, Cyrillic
+    "\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fa5"  # kana, Han
+)
 
 IDENTIFIER_PATTERN = f"^[{_VISIBLE}](?:[ {_VISIBLE}]*[{_VISIBLE}])?$"
 """Visible characters with spaces between, none at the ends; also the JSON schema's pattern."""
