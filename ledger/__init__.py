@@ -1,1 +1,33 @@
-"""Tallystick: ledger."""
+"""The ledger: values, proofs and the store; imports no other package of ours.
+
+Everything a node says can be checked by whoever hears it. This package holds what that
+takes, for the node that makes the proofs and for the client that verifies them alike.
+Read `transaction` first, then `block`, `certificate`, `receipt`: that is the way of a
+transaction from its signer to the file that proves what became of it.
+
+| module | idea |
+|---|---|
+| **values** | |
+| `errors`, `limits` | every error with its code and remedy; every bound with its unit |
+| `codec`, `shape` | canonical MessagePack; reading decoded values into typed ones |
+| `hashing`, `merkle` | SHA-256 with a tag for each kind; RFC 6962 trees, proofs, accumulator |
+| `keys` | Ed25519 and the one rule by which signatures are good |
+| `money`, `dates`, `identifiers` | amounts, business dates and names that contracts and clients share |
+| **the chain** | |
+| `transaction`, `private` | a signed envelope of operations; salted commitments to private fields |
+| `membership`, `genesis` | who votes; what everybody starts from |
+| `block` | header and body, and that they fit |
+| `certificate` | signed acknowledgements: the portable proof of commit |
+| **proofs** | |
+| `state_tree` | a root over all state; proofs of presence and of absence |
+| `history` | count, hash-chain head and aggregates: proof that nothing is left out |
+| `proof`, `receipt`, `verify` | files that prove, and the offline verifier |
+| `audit` | a whole chain, block by block |
+| **the node's side** | |
+| `state` | what contracts read and write: keys, overlay, savepoints |
+| `store`, `mark` | LevelDB in two batches; the durable mark beside it |
+| `chain` | blocks in flight and applied, over store, state and tree |
+
+Nothing in here reads a clock, opens a socket or draws a random number, but for
+`SigningKey.generate`, key files and the store.
+"""

@@ -1,0 +1,112 @@
+"""Auditing a chain: every block in turn, from the genesis block on, without any node's word.
+
+This part needs no contracts: it re-hashes all bytes and checks every link, signature and
+certificate. An auditor who also executes the transactions compares state roots and
+results on top of it.
+"""
+
+from __future__ import annotations
+
+from ledger.block import Block, Header, verify_header_signature
+from ledger.certificate import Certificate
+from ledger.errors import BlockInvalid, VerificationError
+from ledger.genesis import GenesisBlock
+from ledger.limits import MAX_VALIDITY_MS
+from ledger.merkle import Accumulator
+
+
+class ChainAudit:
+    """Takes the blocks of a channel in order; `head` is the last one taken."""
+
+    __slots__ = ("_channel", "_history", "_membership", "_seen", "certified", "head", "transactions")
+
+    def __init__(self, genesis: GenesisBlock) -> None:
+        self._channel = genesis.channel
+        self._membership = genesis.membership
+        self._history = Accumulator()
+        self._history.append(genesis.block.header.leaf)
+        self._seen: dict[bytes, int] = {}
+        self.head: Header = genesis.block.header
+        self.certified = 0
+        """Everything up to this height is proved to be committed."""
+        self.transactions = 0
+        """Transactions in the blocks taken so far."""
+
+    def take(self, block: Block, certificate: Certificate | None = None) -> None:
+        """Check the next block, and its certificate if there is one.
+
+        The numbers are those of docs/protocol.md, section "Verifying a chain". After an
+        error the audit stands where it stood before the block.
+
+        Raises:
+            VerificationError: with the step that failed.
+        """
+        header = block.header
+        # 1. It is the next block of this channel.
+        self._check_link(header)
+        # 2. It lists, in its history root, exactly the blocks before it.
+        if header.history_root != self._history.root():
+            raise _failed("the history root is not that of the blocks before", header, "history_root")
+        # 3. Its proposer is a member and signed it.
+        try:
+            verify_header_signature(header, block.signature, self._membership)
+        except BlockInvalid as error:
+            raise _failed(error.message, header, "signature") from None
+        # 4. Each transaction could enter this block, and never did before.
+        ids = self._check_transactions(block)
+        # 5. If a certificate is given, it proves that this block is committed.
+        if certificate is not None:
+            if (certificate.term, certificate.height, certificate.block_hash) != (
+                header.term,
+                header.height,
+                header.hash,
+            ):
+                raise _failed("the certificate is for another block", header, "certificate")
+            certificate.verify(self._channel, self._membership)
+            self.certified = header.height
+        self._seen = {known: until for known, until in self._seen.items() if until >= header.time_ms}
+        self._seen.update(ids)
+        self._history.append(header.leaf)
+        self.transactions += len(block.transactions)
+        self.head = header
+
+    def _check_link(self, header: Header) -> None:
+        head = self.head
+        if header.height != head.height + 1:
+            raise VerificationError(
+                "a block is missing or out of order",
+                field="height",
+                found=header.height,
+                expected=head.height + 1,
+            )
+        if header.previous != head.hash:
+            raise _failed("the block does not follow the one before", header, "previous")
+        if header.channel != self._channel:
+            raise _failed("the block belongs to another channel", header, "channel")
+        if header.membership != self._membership.hash:
+            raise _failed("the block is governed by a membership that we do not know", header, "membership")
+        if header.term < max(head.term, 1):
+            raise _failed("the term runs backwards", header, "term")
+        if header.time_ms < head.time_ms:
+            raise _failed("the time runs backwards", header, "time_ms")
+
+    def _check_transactions(self, block: Block) -> dict[bytes, int]:
+        header = block.header
+        ids: dict[bytes, int] = {}
+        for transaction in block.transactions:
+            found = transaction.id.hex()
+            if transaction.channel != self._channel:
+                raise _failed("a transaction of another channel", header, "transactions", found)
+            if not header.time_ms <= transaction.valid_until_ms <= header.time_ms + MAX_VALIDITY_MS:
+                raise _failed("a transaction outside its validity window", header, "transactions", found)
+            if transaction.id in ids or transaction.id in self._seen:
+                raise _failed("a transaction that is on the ledger twice", header, "transactions", found)
+            if not transaction.signature_ok():
+                raise _failed("a transaction that its signer did not sign", header, "transactions", found)
+            ids[transaction.id] = transaction.valid_until_ms
+        return ids
+
+
+def _failed(message: str, header: Header, field: str, found: object = None) -> VerificationError:
+    shown = f"block {header.height}" if found is None else f"{found} in block {header.height}"
+    return VerificationError(message, field=field, found=shown)
