@@ -1,0 +1,521 @@
+"""The chain: executes blocks, links them, keeps those in flight, and applies what is committed.
+
+    seal    (leader)    execute on top of the head and sign the outcome      -> pending
+    check   (follower)  everything that needs no state; any thread           -> VerifiedBlock
+    accept  (follower)  link to the head, execute again, compare all roots   -> pending
+    drop_from           a new leader overwrites: take pending blocks back
+    commit              a certificate: pending blocks become the applied ledger
+
+Pending blocks stand in a row, each executed on the state of the one before. Executors read
+the newest state, readers only the applied one (`ledger.committed`). A block that cannot be
+reproduced leaves no trace. An exception of the executor is a bug and goes up as it is: no
+block, state or tree has been changed by then, and the node must stop rather than guess.
+
+The chain writes to the store only in `open` (genesis) and in `commit`; whoever drives it
+appends blocks, since that waits for the disk. `open` executes again what the log holds
+above the applied height.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from ledger import codec, merkle
+from ledger.block import APPLIED, Block, Header, check_result, verify_header_signature
+from ledger.certificate import Certificate
+from ledger.committed import Committed
+from ledger.errors import BlockInvalid, Malformed, StoreError, TallyError
+from ledger.executor import Executor, Prepared, genesis_overlay, settled_writes
+from ledger.genesis import GenesisBlock, read_genesis
+from ledger.history import NO_RECORDS, next_head
+from ledger.keys import SigningKey
+from ledger.limits import HISTORY_HEAD_INTERVAL, MAX_VALIDITY_MS
+from ledger.state import Overlay, Record
+from ledger.store import CommitBatch, Store
+from ledger.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedBlock:
+    """A block about which everything is known to be right that can be known without state."""
+
+    block: Block
+    prepared: tuple[Prepared, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PendingBlock:
+    """A block in flight with everything that its commit will store."""
+
+    block: Block
+    changes: dict[bytes, bytes | None]
+    values: dict[bytes, codec.Value | None]
+    records: list[Record]
+    heads: list[tuple[bytes, int, bytes]]
+    history: merkle.Accumulator
+    nodes: list[tuple[int, int, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Executed:
+    results: tuple[codec.Value, ...]
+    changes: dict[bytes, bytes | None]
+    values: dict[bytes, codec.Value | None]
+    records: list[Record]
+    heads: list[tuple[bytes, int, bytes]]
+
+
+_NOT_PENDING = object()
+
+
+class _Newest:
+    """State after every pending block: what the next block executes on."""
+
+    __slots__ = ("_committed", "_values", "_writers")
+
+    def __init__(self, committed: Committed) -> None:
+        self._committed = committed
+        self._values: dict[bytes, codec.Value | None] = {}
+        self._writers: dict[bytes, int] = {}
+
+    def get(self, key: bytes) -> codec.Value | None:
+        """The newest value of a key."""
+        value = self._values.get(key, _NOT_PENDING)
+        return self._committed.get(key) if value is _NOT_PENDING else value
+
+    def push(self, pending: PendingBlock) -> None:
+        """Lay a block's writes on top."""
+        self._values.update(pending.values)
+        self._writers.update(dict.fromkeys(pending.values, pending.block.height))
+
+    def settle(self, pending: PendingBlock) -> None:
+        """Let go of writes that are committed now, except those that a later block overwrote."""
+        height = pending.block.height
+        for key in pending.values:
+            if self._writers[key] == height:
+                del self._writers[key], self._values[key]
+
+    def rebuild(self, pending: Sequence[PendingBlock]) -> None:
+        """Start again from the blocks that are left."""
+        self._values.clear()
+        self._writers.clear()
+        for block in pending:
+            self.push(block)
+
+
+class Chain(Committed):
+    """One channel's ledger: the applied blocks, and those in flight on top of them."""
+
+    def __init__(self, store: Store, executor: Executor, genesis: GenesisBlock) -> None:
+        super().__init__(store, genesis)
+        self._executor = executor
+        self._newest = _Newest(self)
+        self._history = merkle.Accumulator()
+        self._pending_ids: dict[bytes, int] = {}
+        self.pending: list[PendingBlock] = []
+
+    @classmethod
+    def open(cls, store: Store, executor: Executor, genesis_data: bytes) -> Self:
+        """The chain in a store; an empty store begins with the genesis block.
+
+        Raises:
+            Malformed, BlockInvalid: not a genesis block, or not one of this executor.
+            StoreError: the store belongs to another genesis, is damaged, or holds a block
+                above the applied height that cannot be reproduced.
+        """
+        genesis = read_genesis(genesis_data)
+        if genesis.block.header.contract_version != executor.version:
+            raise BlockInvalid(
+                "the genesis block asks for other contracts",
+                field="header.contract_version",
+                found=genesis.block.header.contract_version,
+                expected=executor.version,
+                remedy="Install the version of the software that this ledger runs.",
+            )
+        chain = cls(store, executor, genesis)
+        if store.last_height >= 0 and store.block(0) != genesis_data:
+            raise StoreError(
+                "the folder holds the ledger of another genesis block",
+                code="wrong_genesis",
+                remedy="Use the genesis.block that the folder was made with, or another folder.",
+            )
+        if store.applied_height < 0:
+            chain._begin()
+        else:
+            chain._resume()
+        return chain
+
+    @property
+    def head(self) -> Header:
+        """Header of the newest block, pending or applied: what the next block follows."""
+        return self.pending[-1].block.header if self.pending else self.applied
+
+    def pending_block(self, height: int) -> Block | None:
+        """The block in flight at a height."""
+        place = height - self.applied.height - 1
+        return self.pending[place].block if 0 <= place < len(self.pending) else None
+
+    def knows(self, identity: bytes) -> bool:
+        """Whether a transaction is on the chain, pending or committed."""
+        return identity in self._pending_ids or self._store.locate(identity) is not None
+
+    def objection(self, transaction: Transaction, time_ms: int) -> TallyError | None:
+        """Why a transaction cannot go into the next block at this time; None when it can.
+
+        Its signature and operations are not looked at.
+        """
+        objection = self._form_objection(transaction, max(time_ms, self.head.time_ms))
+        if objection is None and self.knows(transaction.id):
+            objection = BlockInvalid("the transaction is on the chain already", code="duplicate_transaction")
+        return objection
+
+    def seal(
+        self,
+        prepared: Sequence[Prepared],
+        *,
+        term: int,
+        time_ms: int,
+        proposer: str,
+        key: SigningKey,
+        preamble: bytes = b"",
+    ) -> Block:
+        """Execute transactions on top of the head and push the signed block.
+
+        Signatures were checked on admission. `time_ms` is raised to the head's time if it
+        lies before it. When this raises, nothing has changed.
+
+        Raises:
+            BlockInvalid: a transaction has an `objection`, or is listed twice.
+            TooLarge: more transactions, operations or bytes than a block may have.
+        """
+        head = self.head
+        if term < head.term:
+            raise ValueError(f"term {term} is before the head's term {head.term}")
+        time_ms = max(time_ms, head.time_ms)
+        seen: set[bytes] = set()
+        for each in prepared:
+            objection = self.objection(each.transaction, time_ms)
+            if objection is not None:
+                raise objection
+            seen.add(each.transaction.id)
+        if len(seen) != len(prepared):
+            raise BlockInvalid("a transaction is listed twice", code="duplicate_transaction")
+        executed = self._execute(prepared, time_ms)
+        self._tree.update(executed.changes)
+        try:
+            block = Block.assemble(
+                key=key,
+                channel=self.channel,
+                height=head.height + 1,
+                term=term,
+                previous=head.hash,
+                time_ms=time_ms,
+                proposer=proposer,
+                transactions=[each.transaction for each in prepared],
+                results=executed.results,
+                state_root=self._tree.root,
+                history_root=self._history.root(),
+                membership=self.membership.hash,
+                contract_version=self._executor.version,
+                preamble=preamble,
+            )
+        except BaseException:
+            self._tree.undo()
+            raise
+        self._push(block, executed)
+        return block
+
+    def check(self, block: Block) -> VerifiedBlock:
+        """Check what needs no state: the proposer's and every transaction's signature, and form.
+
+        Reads nothing that changes, so it may run in any thread.
+
+        Raises:
+            BlockInvalid: with the field and the transaction that are wrong.
+        """
+        header = block.header
+        for field, found, expected in (
+            ("channel", header.channel, self.channel),
+            ("membership", header.membership, self.membership.hash),
+            ("contract_version", header.contract_version, self._executor.version),
+        ):
+            if found != expected:
+                raise _differs(field, found, expected)
+        verify_header_signature(header, block.signature, self.membership)
+        if len({transaction.id for transaction in block.transactions}) != len(block.transactions):
+            raise BlockInvalid("a transaction is listed twice", code="duplicate_transaction")
+        prepared = []
+        for index, transaction in enumerate(block.transactions):
+            objection = self._form_objection(transaction, header.time_ms)
+            if objection is not None:
+                raise BlockInvalid(str(objection), field=f"transactions[{index}]", found=transaction.id.hex())
+            if not transaction.signature_ok():
+                raise BlockInvalid(
+                    "a transaction is not signed by its signer", field=f"transactions[{index}]"
+                )
+            try:
+                prepared.append(self._executor.prepare(transaction))
+            except Malformed as error:
+                raise BlockInvalid(
+                    "operations of no form", field=f"transactions[{index}]", found=error
+                ) from None
+        return VerifiedBlock(block, tuple(prepared))
+
+    def accept(self, verified: VerifiedBlock) -> None:
+        """Link a checked block to the head, execute it again, and push it if all roots agree.
+
+        When this raises, nothing has changed.
+
+        Raises:
+            BlockInvalid: it does not follow the head, or its results or state are not ours.
+        """
+        block = verified.block
+        self._check_link(block.header)
+        for index, transaction in enumerate(block.transactions):
+            if self.knows(transaction.id):
+                raise BlockInvalid(
+                    "the transaction is on the chain already",
+                    code="duplicate_transaction",
+                    field=f"transactions[{index}]",
+                    found=transaction.id.hex(),
+                )
+        executed = self._execute(verified.prepared, block.header.time_ms)
+        if executed.results != block.results:
+            raise _other_result(block, executed.results)
+        self._tree.update(executed.changes)
+        root = self._tree.root
+        if root != block.header.state_root:
+            self._tree.undo()
+            raise _differs("state_root", block.header.state_root, root)
+        self._push(block, executed)
+
+    def drop_from(self, height: int) -> None:
+        """Take back pending blocks from this height on; applied blocks are never taken back.
+
+        Raises:
+            ValueError: the height is not above the applied one.
+        """
+        if height <= self.applied.height:
+            raise ValueError(f"height {height} is applied and cannot be dropped")
+        dropped = self.pending[height - self.applied.height - 1 :]
+        if not dropped:
+            return
+        for pending in reversed(dropped):
+            self._tree.undo()
+            for transaction in pending.block.transactions:
+                del self._pending_ids[transaction.id]
+        del self.pending[-len(dropped) :]
+        self._newest.rebuild(self.pending)
+        self._history = self.pending[-1].history if self.pending else self._stored_history()
+
+    def commit(self, certificate: Certificate) -> list[Block]:
+        """Apply every pending block up to the certified one, in one batch; the blocks applied, ascending.
+
+        The caller has verified the certificate. A block must be in the store before it can be
+        applied: while `store.last_height` is below the certificate's height nothing happens,
+        and the call is to be repeated after the append.
+
+        Raises:
+            BlockInvalid: the certificate is for another block than the one held at its height.
+            StoreError: the disk refuses; nothing has changed in memory.
+        """
+        height = certificate.height
+        if height <= self.applied.height or self._store.last_height < height:
+            return []
+        certified = self.pending_block(height)
+        if certified is None:
+            raise ValueError(f"height {height} is certified but not held")
+        if (certified.hash, certified.header.term) != (certificate.block_hash, certificate.term):
+            raise BlockInvalid(
+                "the certificate is for another block than the one held",
+                code="conflicting_certificate",
+                found=certificate.block_hash.hex(),
+                expected=certified.hash.hex(),
+            )
+        count = height - self.applied.height
+        settled = self.pending[:count]
+        self._store.commit(self._batch(settled, codec.encode(certificate.to_value())))
+        self._tree.settle(count)
+        del self.pending[:count]
+        for pending in settled:
+            for transaction in pending.block.transactions:
+                del self._pending_ids[transaction.id]
+            self._newest.settle(pending)
+            self._keep_values(pending.values)
+            self._keep_block(pending.block)
+        self.applied = certified.header
+        return [pending.block for pending in settled]
+
+    def _begin(self) -> None:
+        """Make the state of the genesis document and store it as height 0."""
+        block = self.genesis.block
+        overlay = genesis_overlay(self._executor, self.genesis.genesis)
+        changes, values = settled_writes(overlay)
+        self._tree.update(changes)
+        if self._tree.root != block.header.state_root:
+            raise _differs("state_root", block.header.state_root, self._tree.root)
+        if self._store.last_height < 0:
+            self._store.append([(0, block.data)])
+        heads = self._heads(overlay)
+        self._push(block, _Executed((), changes, values, overlay.records, heads))
+        self._store.commit(self._batch(self.pending, None))
+        self._newest.settle(self.pending.pop())
+        self._tree.settle(1)
+        self._replay()
+
+    def _resume(self) -> None:
+        """Take up a store that has applied blocks."""
+        store = self._store
+        height = store.applied_height
+        self._tree.load(store.buckets())
+        data = store.block(height)
+        self.applied = Block.decode(data or b"").header
+        if self._tree.root != self.applied.state_root:
+            raise StoreError(
+                "the stored state does not have the root of the block that it belongs to",
+                found=self._tree.root.hex(),
+                expected=self.applied.state_root.hex(),
+            )
+        self._check_committed(self.applied, height)
+        self._history = self._stored_history()
+        self._replay()
+
+    def _replay(self) -> None:
+        """Execute again what the log holds above the applied height."""
+        for height in range(self.applied.height + 1, self._store.last_height + 1):
+            try:
+                self.accept(self.check(Block.decode(self._store.block(height) or b"")))
+            except (BlockInvalid, Malformed) as error:
+                raise StoreError(
+                    "a block in the log cannot be reproduced", found=f"height {height}: {error}"
+                ) from error
+
+    def _execute(self, prepared: Sequence[Prepared], time_ms: int) -> _Executed:
+        overlay = Overlay(self._newest)
+        execute = self._executor.execute
+        results = []
+        for each in prepared:
+            try:
+                result = execute(overlay, each, time_ms)
+            except BaseException as bug:
+                bug.add_note(f"while executing transaction {each.transaction.id.hex()}")
+                raise
+            if result:
+                result = codec.settle(result)[1]
+                check_result(result)
+            results.append(result or APPLIED)
+        heads = self._heads(overlay)
+        return _Executed(tuple(results), *settled_writes(overlay), overlay.records, heads)
+
+    def _heads(self, overlay: Overlay) -> list[tuple[bytes, int, bytes]]:
+        """Heads of history chains before each record whose number divides by the interval."""
+        heads = []
+        current: dict[bytes, bytes] = {}
+        for key, sequence, record in overlay.records:
+            head = current.get(key)
+            if head is None:
+                entry = self._newest.get(key)
+                head = entry[1] if entry is not None else NO_RECORDS
+            if sequence % HISTORY_HEAD_INTERVAL == 0:
+                heads.append((key, sequence, head))
+            current[key] = next_head(head, record)
+        return heads
+
+    def _check_link(self, header: Header) -> None:
+        head = self.head
+        for field, found, expected in (
+            ("height", header.height, head.height + 1),
+            ("previous", header.previous, head.hash),
+            ("history_root", header.history_root, self._history.root()),
+        ):
+            if found != expected:
+                raise _differs(field, found, expected)
+        if header.term < head.term:
+            raise _differs("term", header.term, f"at least {head.term}")
+        if header.time_ms < head.time_ms:
+            raise _differs("time_ms", header.time_ms, f"at least {head.time_ms}")
+
+    def _form_objection(self, transaction: Transaction, time_ms: int) -> TallyError | None:
+        if transaction.channel != self.channel:
+            return BlockInvalid("the transaction is for another channel", code="wrong_channel")
+        if transaction.valid_until_ms < time_ms:
+            return BlockInvalid(
+                "the transaction has expired",
+                code="expired",
+                field="valid_until_ms",
+                found=transaction.valid_until_ms,
+                expected=f"at least {time_ms}",
+            )
+        if transaction.valid_until_ms > time_ms + MAX_VALIDITY_MS:
+            return BlockInvalid(
+                "the transaction is valid for too long",
+                code="valid_too_long",
+                field="valid_until_ms",
+                found=transaction.valid_until_ms,
+                expected=f"at most {time_ms + MAX_VALIDITY_MS}",
+            )
+        return None
+
+    def _push(self, block: Block, executed: _Executed) -> None:
+        history = self._history.copy()
+        nodes = history.append(block.header.leaf)
+        pending = PendingBlock(
+            block,
+            executed.changes,
+            executed.values,
+            executed.records,
+            executed.heads,
+            history,
+            nodes,
+        )
+        self._history = history
+        self.pending.append(pending)
+        self._newest.push(pending)
+        for transaction in block.transactions:
+            self._pending_ids[transaction.id] = block.height
+
+    def _batch(self, settled: Sequence[PendingBlock], certificate: bytes | None) -> CommitBatch:
+        state: dict[bytes, bytes | None] = {}
+        for pending in settled:
+            state.update(pending.changes)
+        return CommitBatch(
+            height=settled[-1].block.height,
+            state=state,
+            buckets=self._tree.rows(len(settled)),
+            records=[record for pending in settled for record in pending.records],
+            heads=[head for pending in settled for head in pending.heads],
+            transactions=[
+                (transaction.id, pending.block.height, index)
+                for pending in settled
+                for index, transaction in enumerate(pending.block.transactions)
+            ],
+            nodes=[node for pending in settled for node in pending.nodes],
+            certificate=certificate,
+        )
+
+    def _stored_history(self) -> merkle.Accumulator:
+        size = self.applied.height + 1
+        peaks = [self._store.node(level, index) for level, index in merkle.peak_positions(size)]
+        return merkle.Accumulator(size, peaks)
+
+
+def _differs(field: str, found: object, expected: object) -> BlockInvalid:
+    shown = [value.hex() if isinstance(value, bytes) else value for value in (found, expected)]
+    return BlockInvalid(
+        "the block's header is not what it must be",
+        field=f"header.{field}",
+        found=shown[0],
+        expected=shown[1],
+    )
+
+
+def _other_result(block: Block, ours: Sequence[codec.Value]) -> BlockInvalid:
+    index = next(i for i, result in enumerate(ours) if result != block.results[i])
+    return BlockInvalid(
+        "a transaction has another result here",
+        field=f"results[{index}]",
+        found=str(block.results[index])[:200],
+        expected=str(ours[index])[:200],
+    )

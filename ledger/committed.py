@@ -1,0 +1,272 @@
+"""The committed ledger: what readers may see, and the proofs of it.
+
+Everything here is read at the applied height. Blocks in flight are out of reach by
+construction: values come from the store, which only ever receives committed blocks, and
+state proofs from the settled state tree. Each proof ends in a certified header: the
+block's own certificate, or that of the next block that has one, whose history root covers
+the block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+
+from ledger import codec, merkle
+from ledger.block import Block, Header
+from ledger.certificate import Certificate, CertifiedHeader, HistoryLink
+from ledger.errors import StoreError, TallyError, TooLarge
+from ledger.genesis import GenesisBlock
+from ledger.history import NO_RECORDS, History, HistoryEntry, chain
+from ledger.limits import (
+    BLOCK_CACHE_ENTRIES,
+    HEADER_CACHE_ENTRIES,
+    HISTORY_HEAD_INTERVAL,
+    MAX_BUNDLE_TRANSACTIONS,
+    MAX_HISTORY_RECORDS,
+    MAX_PROOF_ENTRIES,
+    MAX_SCAN_ENTRIES,
+    VALUE_CACHE_ENTRIES,
+)
+from ledger.membership import Membership
+from ledger.receipt import Receipt
+from ledger.state import state_key
+from ledger.state_tree import StateProof, StateTree
+from ledger.store import Store
+
+_MAX_KEY_PARTS = 15
+"""Elements of an array whose length is part of its first byte (`0x90 | length`)."""
+
+
+class NotCertified(TallyError):
+    """Nothing is certified yet, so nothing can be proved."""
+
+    code = "not_certified"
+    remedy = "Wait for the first block to be committed, then ask again."
+
+
+class Committed:
+    """Reads and proofs at the applied height."""
+
+    def __init__(self, store: Store, genesis: GenesisBlock) -> None:
+        self.genesis = genesis
+        self.applied: Header = genesis.block.header
+        self._store = store
+        self._tree = StateTree(store.bucket)
+        self._values: dict[bytes, codec.Value] = {}
+        self._blocks: dict[int, Block] = {}
+        self._headers: dict[int, Header] = {}
+
+    @property
+    def channel(self) -> bytes:
+        """The channel's id: hash of the genesis block."""
+        return self.genesis.channel
+
+    @property
+    def membership(self) -> Membership:
+        """The membership that governs the next block."""
+        return self.genesis.membership
+
+    def get(self, key: bytes) -> codec.Value | None:
+        """The committed value of a state key, or None when there is no entry."""
+        value = self._values.get(key)
+        if value is None:
+            data = self._store.state(key)
+            if data is None:
+                return None
+            value = self._values[key] = codec.decode(data)
+            _bound(self._values, VALUE_CACHE_ENTRIES)
+        return value
+
+    def scan(
+        self, kind: str, *parts: str | int | bytes, limit: int = MAX_SCAN_ENTRIES, after: bytes | None = None
+    ) -> list[tuple[bytes, codec.Value]]:
+        """Committed entries whose key begins with these parts, ascending; `after` is the last key had.
+
+        Keys with fewer parts come first: a key's first byte is the number of its parts.
+        """
+        wanted = min(limit, MAX_SCAN_ENTRIES)
+        beginning = state_key(kind, *parts)
+        found: list[tuple[bytes, codec.Value]] = []
+        for count in range(beginning[0], (0x90 | _MAX_KEY_PARTS) + 1):
+            if after is not None and count < after[0]:
+                continue
+            prefix = bytes((count,)) + beginning[1:]
+            rows = self._store.state_from(prefix, after, wanted - len(found))
+            found.extend([(key, codec.decode(data)) for key, data in rows])
+            if len(found) >= wanted:
+                break
+        return found
+
+    def state_proof(self, keys: Sequence[bytes]) -> StateProof:
+        """Proof of the presence or absence of these keys, under `applied.state_root`.
+
+        Raises:
+            TooLarge: more keys than one proof may have.
+        """
+        if not 1 <= len(keys) <= MAX_PROOF_ENTRIES:
+            raise TooLarge("keys in one state proof", found=len(keys), expected=f"1 to {MAX_PROOF_ENTRIES}")
+        return self._tree.prove([(key, self._store.state(key)) for key in keys])
+
+    def block(self, height: int) -> Block | None:
+        """The committed block at a height; None above the applied height.
+
+        Raises:
+            StoreError: it is missing, or is not the block that was committed.
+        """
+        if not 0 <= height <= self.applied.height:
+            return None
+        block = self._blocks.get(height)
+        if block is None:
+            data = self._store.block(height)
+            try:
+                block = Block.decode(data or b"")
+            except TallyError as error:
+                raise StoreError("a block in the log is damaged", found=f"height {height}: {error}") from None
+            self._check_committed(block.header, height)
+            self._keep_block(block)
+        return block
+
+    def header(self, height: int) -> Header | None:
+        """The committed header at a height; None above the applied height.
+
+        Raises:
+            StoreError: it is missing, or is not the header that was committed.
+        """
+        header = self._headers.get(height)
+        if header is None and 0 <= height <= self.applied.height:
+            data = self._store.block(height)
+            try:
+                header = _header_of(data or b"")
+            except TallyError as error:
+                raise StoreError("a block in the log is damaged", found=f"height {height}: {error}") from None
+            self._check_committed(header, height)
+            self._headers[height] = header
+            _bound(self._headers, HEADER_CACHE_ENTRIES)
+        return header
+
+    def certified(self, height: int | None = None) -> CertifiedHeader:
+        """The header at a committed height (the applied one by default) with the proof of its commit.
+
+        Raises:
+            NotCertified: no block at that height or above is certified yet.
+        """
+        wanted = self.applied.height if height is None else height
+        header = self.header(wanted)
+        found = None if header is None else self._store.next_certificate(wanted)
+        if header is None or found is None:
+            raise NotCertified("no certificate covers this height yet", found=wanted)
+        certified_height, data = found
+        certificate = Certificate.from_value(codec.decode(data))
+        if certified_height == wanted:
+            return CertifiedHeader(header, None, certificate)
+        path = merkle.path_from_nodes(self._store.node, wanted, certified_height)
+        top = self.header(certified_height)
+        assert top is not None, "a certificate is stored together with its block's commit"
+        return CertifiedHeader(header, HistoryLink(tuple(path), top), certificate)
+
+    def locate(self, identity: bytes) -> tuple[int, int] | None:
+        """(height, index) of a committed transaction."""
+        return self._store.locate(identity)
+
+    def outcome(self, identity: bytes) -> tuple[int, int, codec.Value] | None:
+        """(height, index, result) of a committed transaction."""
+        found = self._transaction_at(identity)
+        if found is None:
+            return None
+        block, index = found
+        return block.height, index, block.results[index]
+
+    def receipt(self, identity: bytes, count: int = 1) -> Receipt | None:
+        """The receipt of a committed transaction, or of a run of `count` that begins with it.
+
+        None when the transaction is not committed, or the block has no such run.
+
+        Raises:
+            NotCertified: a transaction of the applied ledger that no certificate covers yet.
+        """
+        found = self._transaction_at(identity)
+        if found is None:
+            return None
+        block, index = found
+        if not 1 <= count <= min(MAX_BUNDLE_TRANSACTIONS, len(block.transactions) - index):
+            return None
+        return Receipt.of_block(block, index, count, self.certified(block.height))
+
+    def history(self, key: bytes, last: int | None = None) -> History:
+        """The history whose entry stands at `key`, complete or its `last` records, with the proof.
+
+        A key without an entry gives a history of no records: the proof that there is none.
+
+        Raises:
+            TooLarge: more records than one proof may have.
+            NotCertified: nothing is committed yet.
+        """
+        entry = self.get(key)
+        total = 0 if entry is None else HistoryEntry.from_value(entry).count
+        count = total if last is None else min(last, total)
+        if not 0 <= count <= MAX_HISTORY_RECORDS:
+            raise TooLarge(
+                "records in one history proof",
+                found=count,
+                expected=f"0 to {MAX_HISTORY_RECORDS}",
+                remedy="Ask for the last records only.",
+            )
+        first = total - count
+        kept = first - first % HISTORY_HEAD_INTERVAL
+        head = self._store.head(key, kept) if kept else NO_RECORDS
+        if head is None:
+            raise StoreError("a head of a history is missing", field=key.hex(), found=kept)
+        records = self._store.records(key, kept, total - kept)
+        split = first - kept
+        return History(
+            key,
+            first,
+            chain(head, records[:split]),
+            tuple(records[split:]),
+            self.state_proof([key]),
+            self.certified(),
+        )
+
+    def _transaction_at(self, identity: bytes) -> tuple[Block, int] | None:
+        located = self._store.locate(identity)
+        if located is None:
+            return None
+        height, index = located
+        block = self.block(height)
+        assert block is not None, "a location is stored together with its block's commit"
+        return (block, index) if block.transactions[index].id == identity else None
+
+    def _check_committed(self, header: Header, height: int) -> None:
+        if header.height != height or self._store.node(0, height) != header.leaf:
+            raise StoreError("the log holds another block than the one committed", found=f"height {height}")
+
+    def _keep_block(self, block: Block) -> None:
+        self._blocks[block.height] = block
+        self._headers[block.height] = block.header
+        _bound(self._blocks, BLOCK_CACHE_ENTRIES)
+        _bound(self._headers, HEADER_CACHE_ENTRIES)
+
+    def _keep_values(self, written: dict[bytes, codec.Value | None]) -> None:
+        values = self._values
+        for key, value in written.items():
+            if value is None:
+                values.pop(key, None)
+            else:
+                values[key] = value
+        _bound(values, VALUE_CACHE_ENTRIES)
+
+
+def _bound(cache: dict[Any, Any], most: int) -> None:
+    """Let the oldest eighth of a cache go once it holds more than its bound."""
+    if len(cache) > most:
+        for key in list(islice(cache, len(cache) - most * 7 // 8)):
+            del cache[key]
+
+
+def _header_of(data: bytes) -> Header:
+    """The header at the beginning of a block's bytes, without reading the block's body."""
+    start, width = (3, 1) if data[1:2] == b"\xc4" else (4, 2)
+    length = int.from_bytes(data[2 : 2 + width], "big")
+    return Header.decode(data[start : start + length])

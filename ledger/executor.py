@@ -1,0 +1,94 @@
+"""What the ledger asks of the business rules, and the genesis block that they make.
+
+The ledger orders, executes and proves transactions without knowing what an invoice is. An
+`Executor` does: `contracts.Contracts` is the one of the product. It must be deterministic:
+the same state, transaction and block time give the same writes and result on every node.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from ledger import codec
+from ledger.block import Block
+from ledger.genesis import Genesis, genesis_block
+from ledger.limits import MAX_STATE_VALUE_BYTES
+from ledger.state import Overlay
+from ledger.state_tree import StateTree
+from ledger.transaction import Transaction
+
+
+class Prepared(Protocol):
+    """A transaction whose operations have been read into what the executor works on."""
+
+    @property
+    def transaction(self) -> Transaction:
+        """The transaction as it was signed."""
+        ...
+
+
+class Executor(Protocol):
+    """Deterministic business rules."""
+
+    @property
+    def version(self) -> int:
+        """Version of the rules, as headers name it."""
+        ...
+
+    def prepare(self, transaction: Transaction, /) -> Prepared:
+        """Read the operations; pure, and may run in any thread.
+
+        Raises:
+            Malformed: operations that have no place on the ledger, not even as a refusal.
+        """
+        ...
+
+    def execute(self, state: Overlay, prepared: Any, time_ms: int, /) -> codec.Value:
+        """Apply a transaction and return its result; a refusal is a result, any exception is a bug."""
+        ...
+
+    def genesis(self, state: Overlay, genesis: Genesis, /) -> None:
+        """Write the state that a genesis document describes."""
+        ...
+
+
+class Nothing:
+    """The state below the genesis block."""
+
+    def get(self, _key: bytes, /) -> None:
+        """There is no entry."""
+        return
+
+
+def settled_writes(overlay: Overlay) -> tuple[dict[bytes, bytes | None], dict[bytes, codec.Value | None]]:
+    """What an overlay wrote, as bytes and as the values that readers of those bytes have.
+
+    Raises:
+        ValueError: a value beyond its bound: the contract should have refused it.
+    """
+    data: dict[bytes, bytes | None] = {}
+    values: dict[bytes, codec.Value | None] = {}
+    settle = codec.settle
+    for key, value in overlay.writes.items():
+        if value is None:
+            data[key] = values[key] = None
+            continue
+        encoded, values[key] = settle(value)
+        if len(encoded) > MAX_STATE_VALUE_BYTES:
+            raise ValueError(f"state value of {len(encoded)} bytes, at most {MAX_STATE_VALUE_BYTES}")
+        data[key] = encoded
+    return data, values
+
+
+def genesis_overlay(executor: Executor, genesis: Genesis) -> Overlay:
+    """The state that the rules make of a genesis document."""
+    overlay = Overlay(Nothing())
+    executor.genesis(overlay, genesis)
+    return overlay
+
+
+def make_genesis_block(executor: Executor, genesis: Genesis) -> Block:
+    """The genesis block of a document under these rules; its `data` is the file `genesis.block`."""
+    tree = StateTree(lambda _bucket: b"")
+    tree.update(settled_writes(genesis_overlay(executor, genesis))[0])
+    return genesis_block(genesis, tree.root)
