@@ -127,10 +127,8 @@ class ProgrammeTerms(BaseModel):
         return None
 
     def to_value(self) -> dict[str, Any]:
-        """The map that stands in the state and in a quote: every field, none left to a default."""
-        value = self.model_dump()
-        value["limits"] = tuple((limit.obligor, limit.limit) for limit in self.limits)
-        return value
+        """The map of every field, none left to a default: the same in state, quote and operation."""
+        return self.model_dump()
 
     @classmethod
     def from_value(cls, value: codec.Value) -> ProgrammeTerms:
@@ -140,18 +138,10 @@ class ProgrammeTerms(BaseModel):
             Malformed: code `programme_terms`, with the first field that is wrong.
         """
         try:
-            fields = dict(value)
-            fields["limits"] = tuple(
-                {"obligor": obligor, "limit": limit} for obligor, limit in fields["limits"]
-            )
-            return cls.model_validate(fields)
+            return cls.model_validate(value)
         except ValidationError as error:
-            first = error.errors()[0]
+            first = error.errors(include_url=False, include_context=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or None
             raise Malformed(
                 "programme terms", code="programme_terms", field=where, expected=first["msg"]
-            ) from None
-        except (TypeError, ValueError, KeyError):
-            raise Malformed(
-                "programme terms", code="programme_terms", expected="a map of all terms"
             ) from None
