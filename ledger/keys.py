@@ -15,8 +15,11 @@ libsodium (`crypto_sign_verify_detached`), as RFC 8032 section 5.1.7 without cof
 3. R is refused if its order is small; then SB - hA is computed, encoded, and its bytes
    are compared with R, so a non-canonical R never matches.
 
-`tests/ledger/test_keys.py` pins the verdict on each of the CCTV, Wycheproof and
-ed25519-speccheck vectors.
+Point 3 is where implementations differ: a library that multiplies by the cofactor accepts
+more. Two signatures under a key with a component of small order tell the two kinds apart;
+they are checked when this module is loaded, so that a node with a library of the other
+kind does not start instead of leaving the others one day. `tests/ledger/test_keys.py`
+pins the verdict on each of the CCTV, Wycheproof and ed25519-speccheck vectors.
 """
 
 from __future__ import annotations
@@ -123,3 +126,26 @@ def verify(public: bytes, domain: bytes, message: bytes, signature: bytes) -> bo
 def verify_many(domain: bytes, items: Iterable[tuple[bytes, bytes, bytes]]) -> list[bool]:
     """The verdict on each (public key, message, signature); releases the GIL in each check."""
     return [verify(public, domain, message, signature) for public, message, signature in items]
+
+
+_MIXED_KEY = bytes.fromhex("050b1b3ca15a67f17237a4f1833e7c90e55e391284aa87c22f6d19e3a4db61a4")
+_MIXED_R = bytes.fromhex("515ea712b2ea8f0b20f6389d83a5c89ea90006c4c1346f8698f50bf3bba76395")
+_MIXED_S = (
+    # The hash is a multiple of 8, so the small component cancels: accepted by either kind.
+    (b"tallystick rule 0", "462b0c035863d03e53f118707b29d10c52b8d5bd1e27eb23ae2f684a23309e01", True),
+    # It is not: accepted only by a library that multiplies by the cofactor.
+    (b"tallystick rule 1", "c476d11278d5fb9989c9ff623fb54dfee87b9589c2bc5f70e65c76d9d8bb730b", False),
+)
+
+
+def _check_library() -> None:
+    """Refuse to run on a library with another verification rule."""
+    for message, s, verdict in _MIXED_S:
+        if verify(_MIXED_KEY, b"", message, _MIXED_R + bytes.fromhex(s)) is not verdict:
+            raise RuntimeError(
+                "the installed libsodium verifies signatures by another rule than this ledger; "
+                "install the version of PyNaCl that the lock file names"
+            )
+
+
+_check_library()

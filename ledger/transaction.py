@@ -21,8 +21,8 @@ transaction, and nobody can give them a second id by changing the signature.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from ledger import codec, keys
 from ledger.errors import Malformed, TooLarge
@@ -41,12 +41,18 @@ from ledger.limits import (
 )
 
 VERSION = 1
+MAX_BODY_BYTES = MAX_TRANSACTION_BYTES - SIGNATURE_BYTES - 8
+"""The envelope adds its array, the lengths of both parts and the signature."""
+
 Operation = dict[str, codec.Value]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Transaction:
-    """A transaction whose form is right; its signature is not checked by being here."""
+class Transaction(NamedTuple):
+    """A transaction whose form is right; its signature is not checked by being here.
+
+    A named tuple, because it is made in a third of the time of a frozen dataclass, and every
+    node makes one for each transaction that it hears of.
+    """
 
     id: bytes
     body: bytes
@@ -86,12 +92,7 @@ class Transaction:
             Malformed, NonCanonical, TooLarge: with the field that is wrong.
         """
         if len(envelope) > MAX_TRANSACTION_BYTES:
-            raise TooLarge(
-                "transaction too large",
-                code="transaction_too_large",
-                found=f"{len(envelope)} bytes",
-                expected=f"at most {MAX_TRANSACTION_BYTES}",
-            )
+            raise _too_large(len(envelope), MAX_TRANSACTION_BYTES)
         return cls.from_parts(codec.decode(envelope, MAX_TRANSACTION_BYTES))
 
     @classmethod
@@ -102,17 +103,22 @@ class Transaction:
         body, signature = parts
         if type(signature) is not bytes or len(signature) != SIGNATURE_BYTES:
             raise Malformed("no signature of 64 bytes", field="signature")
-        fields = codec.decode(body, MAX_TRANSACTION_BYTES)
+        if len(body) > MAX_BODY_BYTES:
+            raise _too_large(len(body), MAX_BODY_BYTES)
+        fields = codec.decode(body, MAX_BODY_BYTES)
         if type(fields) is not tuple or len(fields) != 8:
             raise Malformed("transaction body", field="body", expected="an array of 8 elements")
         version, channel, signer, valid_until_ms, nonce, atomic, private, operations = fields
         if version != VERSION or type(version) is not int:
             raise Malformed("unknown transaction version", field="version", found=version, expected=VERSION)
-        _check_bytes("channel", channel, DIGEST_BYTES, DIGEST_BYTES)
-        _check_bytes("signer", signer, PUBLIC_KEY_BYTES, PUBLIC_KEY_BYTES)
+        if type(channel) is not bytes or len(channel) != DIGEST_BYTES:
+            raise Malformed("channel", field="channel", expected=f"{DIGEST_BYTES} bytes")
+        if type(signer) is not bytes or len(signer) != PUBLIC_KEY_BYTES:
+            raise Malformed("signer", field="signer", expected=f"{PUBLIC_KEY_BYTES} bytes")
         if type(valid_until_ms) is not int or valid_until_ms <= 0:
             raise Malformed("valid_until_ms", field="valid_until_ms", expected="milliseconds since 1970")
-        _check_bytes("nonce", nonce, MIN_NONCE_BYTES, MAX_NONCE_BYTES)
+        if type(nonce) is not bytes or not MIN_NONCE_BYTES <= len(nonce) <= MAX_NONCE_BYTES:
+            raise Malformed("nonce", field="nonce", expected=f"{MIN_NONCE_BYTES} to {MAX_NONCE_BYTES} bytes")
         if type(atomic) is not bool:
             raise Malformed("atomic", field="atomic", expected="true or false")
         _check_operations(operations)
@@ -155,21 +161,19 @@ class Transaction:
         body = codec.encode(
             (VERSION, channel, key.public, valid_until_ms, nonce, atomic, tuple(private), tuple(operations))
         )
-        if len(body) + SIGNATURE_BYTES + 8 > MAX_TRANSACTION_BYTES:
-            raise TooLarge(
-                "transaction too large",
-                code="transaction_too_large",
-                found=f"{len(body)} bytes",
-                expected=f"at most {MAX_TRANSACTION_BYTES}",
-                remedy="Split the operations over several transactions.",
-            )
+        if len(body) > MAX_BODY_BYTES:
+            raise _too_large(len(body), MAX_BODY_BYTES)
         return cls.from_parts((body, key.sign(keys.TRANSACTION_DOMAIN, body)))
 
 
-def _check_bytes(field: str, value: codec.Value, least: int, most: int) -> None:
-    if type(value) is not bytes or not least <= len(value) <= most:
-        wanted = f"{least} bytes" if least == most else f"{least} to {most} bytes"
-        raise Malformed(field, field=field, expected=wanted)
+def _too_large(found: int, most: int) -> TooLarge:
+    return TooLarge(
+        "transaction too large",
+        code="transaction_too_large",
+        found=f"{found} bytes",
+        expected=f"at most {most}",
+        remedy="Split the operations over several transactions.",
+    )
 
 
 def _check_operations(operations: codec.Value) -> None:
