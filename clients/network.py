@@ -1,0 +1,501 @@
+"""A network of nodes in one folder: made, started, looked at, stopped.
+
+    DIR/genesis.block           what everybody starts from
+    DIR/network.json            nodes, addresses, processes, profiles
+    DIR/keys/<organisation>.pem the organisations' signing keys
+    DIR/profiles/<organisation>.json
+    DIR/nodes/<node>/           node.toml, node.key, node.pem (certificate), data/, node.log
+
+For a laptop, a demonstration, a test: every organisation's key lies in one folder, which no
+real network would do. There each organisation makes its own key (`tally keys new`) and only
+public keys and certificates meet in the genesis document.
+
+A second `up` of the same folder starts what is not running and keeps keys and ledger.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from clients.errors import NetworkError
+from clients.profile import Profile
+from contracts import Contracts
+from ledger import node_certificate
+from ledger.executor import make_genesis_block
+from ledger.genesis import Genesis
+from ledger.keys import SigningKey
+from ledger.limits import MAX_MEMBERS
+
+DESCRIPTION = "network.json"
+GENESIS_FILE = "genesis.block"
+START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 20
+POLL_S = 0.05
+
+DEFAULT_ORGANISATIONS: tuple[dict[str, Any], ...] = (
+    {"id": "anchor", "name": "Anchor buyer", "roles": ["buyer"]},
+    {"id": "lender", "name": "Lender", "roles": ["lender"]},
+    {"id": "bank", "name": "Settlement bank", "roles": ["settlement_bank"]},
+    {"id": "operator", "name": "Operator", "roles": ["operator"]},
+    {"id": "supplier", "name": "Supplier", "roles": ["supplier"]},
+)
+DEFAULT_PARAMETERS: dict[str, int | str] = {
+    "business_date": "2024-01-01",
+    "price_tolerance_ppm": 0,
+    "quantity_tolerance_ppm": 0,
+    "backdating_days": 30,
+}
+_HOSTS_A_NODE = ("buyer", "lender", "settlement_bank", "operator", "insurer", "supplier")
+"""Which organisations run nodes, the first of each role before the second of any."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeProcess:
+    """One node of a local network, as `network.json` lists it."""
+
+    id: str
+    organisation: str
+    pid: int
+    api: str
+    peer: str
+    data: Path
+    log: Path
+    config: Path
+
+    def as_dict(self) -> dict[str, Any]:
+        """The entry of `network.json`."""
+        return {
+            "id": self.id,
+            "organisation": self.organisation,
+            "pid": self.pid,
+            "api": self.api,
+            "peer": self.peer,
+            "data": str(self.data),
+            "log": str(self.log),
+            "config": str(self.config),
+        }
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the recorded process lives and is this node, not a stranger that got its number."""
+        try:
+            command = Path(f"/proc/{self.pid}/cmdline").read_bytes()
+        except OSError:
+            return False
+        return str(self.config).encode() in command
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network's folder and what `network.json` says of it."""
+
+    folder: Path
+    channel: bytes
+    nodes: tuple[NodeProcess, ...]
+    profiles: dict[str, Path]
+
+    @property
+    def genesis_file(self) -> Path:
+        """File with the genesis block."""
+        return self.folder / GENESIS_FILE
+
+    def as_dict(self) -> dict[str, Any]:
+        """The content of `network.json`."""
+        return {
+            "version": 1,
+            "channel": self.channel.hex(),
+            "genesis": str(self.genesis_file),
+            "nodes": [node.as_dict() for node in self.nodes],
+            "profiles": {name: str(path) for name, path in self.profiles.items()},
+        }
+
+    def node(self, node: str) -> NodeProcess:
+        """The node with this id.
+
+        Raises:
+            NetworkError: there is none.
+        """
+        for known in self.nodes:
+            if known.id == node:
+                return known
+        raise NetworkError(
+            "no such node",
+            code="unknown_node",
+            found=node,
+            expected=", ".join(known.id for known in self.nodes),
+        )
+
+    def profile(self, organisation: str) -> Profile:
+        """An organisation's client profile.
+
+        Raises:
+            NetworkError: there is none.
+        """
+        if organisation not in self.profiles:
+            raise NetworkError(
+                "no such profile",
+                code="unknown_profile",
+                found=organisation,
+                expected=", ".join(sorted(self.profiles)),
+            )
+        return Profile.load(self.profiles[organisation])
+
+    def save(self) -> None:
+        """Write `network.json`, whole or not at all."""
+        path = self.folder / DESCRIPTION
+        draft = path.with_suffix(".draft")
+        draft.write_text(json.dumps(self.as_dict(), indent=2) + "\n", encoding="utf-8")
+        draft.replace(path)
+
+    @classmethod
+    def load(cls, folder: Path) -> Network:
+        """Read a folder's `network.json`.
+
+        Raises:
+            NetworkError: there is no network in this folder, or its description is damaged.
+        """
+        path = folder / DESCRIPTION
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            nodes = tuple(
+                NodeProcess(
+                    entry["id"],
+                    entry["organisation"],
+                    int(entry["pid"]),
+                    entry["api"],
+                    entry["peer"],
+                    Path(entry["data"]),
+                    Path(entry["log"]),
+                    Path(entry["config"]),
+                )
+                for entry in content["nodes"]
+            )
+            profiles = {name: Path(file) for name, file in content["profiles"].items()}
+            return cls(folder, bytes.fromhex(content["channel"]), nodes, profiles)
+        except FileNotFoundError:
+            raise NetworkError(
+                f"no network in {folder}",
+                code="no_network",
+                remedy=f"Make one: tally network up --dir {folder}",
+            ) from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise NetworkError(f"cannot read {path}", code="no_network", found=str(error)[:120]) from None
+
+
+def up(
+    folder: Path,
+    *,
+    nodes: int = 3,
+    base_port: int | None = None,
+    organisations: Sequence[dict[str, Any]] = DEFAULT_ORGANISATIONS,
+    parameters: dict[str, int | str] | None = None,
+    name: str = "Local Tallystick network",
+    progress: Callable[[str], None] = lambda _: None,
+) -> Network:
+    """Make the network if the folder has none, start every node that is not running, wait until all are ready.
+
+    Raises:
+        NetworkError: a node does not start; its log's last lines are in the error.
+    """
+    folder = folder.resolve()
+    if not (folder / DESCRIPTION).exists():
+        progress("making keys, certificates and the genesis block")
+        create(
+            folder,
+            nodes=nodes,
+            base_port=base_port,
+            organisations=organisations,
+            parameters=parameters,
+            name=name,
+        )
+    network = start(Network.load(folder))
+    progress("waiting for the nodes to elect a leader")
+    wait_ready(network)
+    return network
+
+
+def create(
+    folder: Path,
+    *,
+    nodes: int,
+    base_port: int | None,
+    organisations: Sequence[dict[str, Any]],
+    parameters: dict[str, int | str] | None,
+    name: str,
+) -> Network:
+    """Keys, certificates, genesis block, node configurations and profiles; starts nothing.
+
+    Raises:
+        NetworkError: a number of nodes or a list of organisations that makes no network.
+        Malformed: organisations or parameters that the genesis document does not permit.
+    """
+    if not 1 <= nodes <= MAX_MEMBERS:
+        raise NetworkError("number of nodes", code="nodes", found=nodes, expected=f"1 to {MAX_MEMBERS}")
+    if base_port is not None and not 1 <= base_port <= 65_536 - 2 * nodes:
+        raise NetworkError(
+            "base port", code="base_port", found=base_port, expected=f"1 to {65_536 - 2 * nodes}"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for part in ("keys", "profiles", "nodes"):
+            (folder / part).mkdir(exist_ok=True)
+    except OSError as error:
+        raise NetworkError(f"cannot make {folder}", code="folder", found=error.strerror) from None
+    ports = _ports(nodes, base_port)
+    hosts = _node_hosts(organisations, nodes)
+    node_ids = [f"n{number}" for number in range(1, nodes + 1)]
+    members = [
+        _make_node(folder, node, organisation) for node, organisation in zip(node_ids, hosts, strict=True)
+    ]
+    document = {
+        "version": 1,
+        "name": name,
+        "time_ms": time.time_ns() // 1_000_000,
+        "contract_version": Contracts.version,
+        "quorum": nodes // 2 + 1,
+        "nodes": members,
+        "organisations": [_make_organisation(folder, entry, organisations) for entry in organisations],
+        "parameters": {**DEFAULT_PARAMETERS, **(parameters or {})},
+    }
+    genesis = make_genesis_block(Contracts(), Genesis.from_document(document))
+    (folder / GENESIS_FILE).write_bytes(genesis.data)
+    described = []
+    for index, (node, organisation) in enumerate(zip(node_ids, hosts, strict=True)):
+        peers = {other: f"127.0.0.1:{ports[i][1]}" for i, other in enumerate(node_ids) if other != node}
+        described.append(_configure_node(folder, node, organisation, ports[index], peers))
+    urls = [entry.api for entry in described]
+    profiles = {}
+    for entry in organisations:
+        path = folder / "profiles" / f"{entry['id']}.json"
+        Profile(
+            name=entry["id"],
+            organisation=entry["id"],
+            key=Path("..", "keys", f"{entry['id']}.pem"),
+            genesis=Path("..", GENESIS_FILE),
+            channel=genesis.hash,
+            nodes=tuple(urls),
+        ).save(path)
+        profiles[entry["id"]] = path
+    network = Network(folder, genesis.hash, tuple(described), profiles)
+    network.save()
+    return network
+
+
+def start(network: Network, only: str | None = None) -> Network:
+    """Start every node (or one) that is not running; does not wait for readiness."""
+    nodes = []
+    for node in network.nodes:
+        if node.is_running or only not in (None, node.id):
+            nodes.append(node)
+            continue
+        command = [sys.executable, "-m", "node.main", "--config", str(node.config)]
+        with node.log.open("ab") as log:
+            process = subprocess.Popen(  # noqa: S603 (our own interpreter and file)
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        nodes.append(
+            NodeProcess(
+                node.id,
+                node.organisation,
+                process.pid,
+                node.api,
+                node.peer,
+                node.data,
+                node.log,
+                node.config,
+            )
+        )
+    started = Network(network.folder, network.channel, tuple(nodes), network.profiles)
+    started.save()
+    return started
+
+
+def wait_ready(network: Network, timeout_s: float = START_TIMEOUT_S) -> None:
+    """Wait until every node answers that it is ready.
+
+    Raises:
+        NetworkError: a node ended, or is not ready in time; with the end of its log.
+    """
+    deadline = time.monotonic() + timeout_s
+    with httpx.Client(timeout=5) as client:
+        for node in network.nodes:
+            while not _is_ready(client, node):
+                if not _lives(node):
+                    raise NetworkError(
+                        f"node {node.id} has ended", code="node_ended", found=_last_lines(node.log)
+                    )
+                if time.monotonic() > deadline:
+                    raise NetworkError(
+                        f"node {node.id} is not ready after {timeout_s:.0f} s",
+                        code="not_ready",
+                        found=_last_lines(node.log),
+                    )
+                time.sleep(POLL_S)
+
+
+def down(network: Network, *, only: str | None = None, timeout_s: float = STOP_TIMEOUT_S) -> list[str]:
+    """Stop the nodes in an orderly way and wait for them; the ids of those that were running.
+
+    Raises:
+        NetworkError: a node is still running after the time; it is left alone.
+    """
+    running = [node for node in network.nodes if node.is_running and only in (None, node.id)]
+    for node in running:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(node.pid, signal.SIGTERM)
+    deadline = time.monotonic() + timeout_s
+    for node in running:
+        while _lives(node):
+            if time.monotonic() > deadline:
+                raise NetworkError(
+                    f"node {node.id} (process {node.pid}) has not stopped after {timeout_s:.0f} s",
+                    code="not_stopped",
+                    remedy="Look at its log; `kill -9` loses nothing that was acknowledged.",
+                )
+            time.sleep(POLL_S)
+    return [node.id for node in running]
+
+
+def status(network: Network) -> list[dict[str, Any]]:
+    """What each node says of itself, in the order of `network.json`; a node that does not answer says so."""
+    described = []
+    with httpx.Client(timeout=5) as client:
+        for node in network.nodes:
+            entry = node.as_dict() | {"running": node.is_running}
+            try:
+                entry["status"] = client.get(f"{node.api}/v1/status").json()
+            except (httpx.HTTPError, ValueError) as error:
+                entry["status"] = None
+                entry["error"] = str(error) or type(error).__name__
+            described.append(entry)
+    return described
+
+
+def _is_ready(client: httpx.Client, node: NodeProcess) -> bool:
+    try:
+        return client.get(f"{node.api}/readyz").status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _lives(node: NodeProcess) -> bool:
+    """Whether the process runs; one that we started and that ended is collected first."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(node.pid, os.WNOHANG)
+    return node.is_running
+
+
+def _last_lines(log: Path, lines: int = 5) -> str:
+    try:
+        return " | ".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])[-2_000:]
+    except OSError:
+        return f"no log at {log}"
+
+
+def _node_hosts(organisations: Sequence[dict[str, Any]], nodes: int) -> list[str]:
+    """Which organisation runs each node: as many different ones as there are."""
+    ranked = []
+    for entry in organisations:
+        roles = entry.get("roles", [])
+        rank = min((_HOSTS_A_NODE.index(role) for role in roles if role in _HOSTS_A_NODE), default=99)
+        earlier = sum(1 for _, known_rank, _ in ranked if known_rank == rank)
+        ranked.append((earlier, rank, entry["id"]))
+    if not ranked:
+        raise NetworkError("a network needs an organisation", code="organisations")
+    order = [organisation for _, _, organisation in sorted(ranked, key=lambda item: item[:2])]
+    return [order[index % len(order)] for index in range(nodes)]
+
+
+def _make_node(folder: Path, node: str, organisation: str) -> dict[str, Any]:
+    """A node's key and certificate; its entry in the genesis document."""
+    home = folder / "nodes" / node
+    (home / "data").mkdir(parents=True, exist_ok=True)
+    key = SigningKey.generate()
+    key.save(home / "node.key")
+    certificate = node_certificate.issue(key, node)
+    (home / "node.pem").write_text(node_certificate.to_pem(certificate), encoding="ascii")
+    return {"id": node, "organisation": organisation, "key": key.public, "certificate": certificate}
+
+
+def _make_organisation(
+    folder: Path, entry: dict[str, Any], all_of_them: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """An organisation's key; its entry in the genesis document.
+
+    A supplier's key is enrolled by the operator and a buyer's by itself, so that no one
+    approver stands behind both sides of a trade.
+    """
+    key = SigningKey.generate()
+    key.save(folder / "keys" / f"{entry['id']}.pem")
+    operators = [known["id"] for known in all_of_them if "operator" in known.get("roles", [])]
+    enrolled_by = operators[0] if operators and "supplier" in entry.get("roles", []) else entry["id"]
+    return {
+        "id": entry["id"],
+        "name": entry.get("name", entry["id"]),
+        "lei": entry.get("lei", ""),
+        "roles": list(entry.get("roles", [])),
+        "identifiers": [list(pair) for pair in entry.get("identifiers", [])],
+        "keys": [{"key": key.public, "name": "main", "enrolled_by": enrolled_by}],
+    }
+
+
+def _configure_node(
+    folder: Path, node: str, organisation: str, ports: tuple[int, int], peers: dict[str, str]
+) -> NodeProcess:
+    """Write node.toml; paths in it are relative to the file."""
+    home = folder / "nodes" / node
+    api_port, peer_port = ports
+    lines = [
+        f'node = "{node}"',
+        'data_dir = "data"',
+        'genesis_file = "../../genesis.block"',
+        'key_file = "node.key"',
+        'certificate_file = "node.pem"',
+        f"api_port = {api_port}",
+        f"peer_port = {peer_port}",
+        "",
+        "[peers]",
+        *(f'{other} = "{address}"' for other, address in peers.items()),
+    ]
+    config = home / "node.toml"
+    config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return NodeProcess(
+        node,
+        organisation,
+        0,
+        f"http://127.0.0.1:{api_port}",
+        f"127.0.0.1:{peer_port}",
+        home / "data",
+        home / "node.log",
+        config,
+    )
+
+
+def _ports(nodes: int, base_port: int | None) -> list[tuple[int, int]]:
+    """API and peer port of each node: from the base port on, or free ones."""
+    if base_port is not None:
+        return [(base_port + 2 * index, base_port + 2 * index + 1) for index in range(nodes)]
+    with contextlib.ExitStack() as held:
+        free = list(_free_ports(2 * nodes, held))
+    return list(zip(free[::2], free[1::2], strict=True))
+
+
+def _free_ports(count: int, held: contextlib.ExitStack) -> Iterator[int]:
+    """Ports that are free now, all different because all are held at once."""
+    for _ in range(count):
+        listener = held.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        yield listener.getsockname()[1]

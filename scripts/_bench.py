@@ -1,0 +1,604 @@
+"""Whole-path measurements of a real network, each beside a limit of the machine taken in the same run.
+
+Starts three nodes of three organisations with `tally network up` (separate processes, mutual
+TLS between them, synced LevelDB), enters orders and goods receipts for a few suppliers, and
+then submits invoices that really pass the three-way match. The load generator is one process
+of its own; its connections are closed loops: each sends a request, waits for the receipt,
+sends the next. It signs every transaction while the clock runs and decodes every answer;
+its CPU counts.
+
+Shapes: (a) one signed invoice a request; (b) bundles of 100 individually signed
+transactions; (c) one signature over 100 invoices.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import plyvel
+import uvloop
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from clients.profile import Profile
+from clients.sdk import Session
+from ledger import codec
+from ledger.keys import SigningKey, verify
+from ledger.transaction import Transaction
+
+CLIENTS = (1, 16, 64, 256)
+BUNDLE = 100
+SUPPLIERS = 8
+QUANTITY = 10**12
+"""Ordered, shipped and accepted per order: enough for any run to invoice one unit each."""
+PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
+CLOCK_TICK = os.sysconf("SC_CLK_TCK")
+MSGPACK = "application/msgpack"
+
+
+# ---------------------------------------------------------------- limits of the machine
+
+
+def signature_checks_per_second() -> float:
+    """Ed25519 checks of a 250-byte message on one core, best of three rounds."""
+    key = SigningKey.from_seed(bytes(32))
+    message = bytes(250)
+    domain = b"bench\0"
+    signature = key.sign(domain, message)
+    return _best_rate(lambda: verify(key.public, domain, message, signature), 3_000)
+
+
+def synced_writes_per_second(folder: Path) -> float:
+    """LevelDB puts of 250 bytes, each synced, best of three rounds."""
+    path = folder / "limit"
+    database = plyvel.DB(str(path), create_if_missing=True)
+    counter = iter(range(10**9))
+    value = bytes(250)
+    rate = _best_rate(lambda: database.put(b"%d" % next(counter), value, sync=True), 400)
+    database.close()
+    shutil.rmtree(path)
+    return rate
+
+
+def _best_rate(action: Callable[[], object], times: int) -> float:
+    best = 0.0
+    for _ in range(3):
+        begun = time.perf_counter()
+        for _ in range(times):
+            action()
+        best = max(best, times / (time.perf_counter() - begun))
+    return best
+
+
+# ---------------------------------------------------------------- what the processes use
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process and its threads so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / CLOCK_TICK
+
+
+def resident_bytes(pid: int) -> int:
+    """Resident memory of a process."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_SIZE
+
+
+def disk_bytes(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.is_file():
+                total += path.stat().st_size
+    return total
+
+
+# ---------------------------------------------------------------- load
+
+
+class Connection(asyncio.Protocol):
+    """One keep-alive HTTP/1.1 connection: a request, its whole answer, the next request."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._waiting: asyncio.Future[tuple[int, bytes]] | None = None
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_exception(error or ConnectionError("the node closed the connection"))
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head = self._buffer.find(b"\r\n\r\n")
+        if head < 0 or self._waiting is None:
+            return
+        lowered = bytes(self._buffer[:head]).lower()
+        at = lowered.find(b"content-length:")
+        end = lowered.find(b"\r\n", at)
+        length = int(lowered[at + 15 : end if end > 0 else None])
+        if len(self._buffer) < head + 4 + length:
+            return
+        body = bytes(self._buffer[head + 4 : head + 4 + length])
+        status = int(lowered[9:12])
+        self._buffer.clear()
+        self._waiting.set_result((status, body))
+
+    def ask(self, request: bytes) -> asyncio.Future[tuple[int, bytes]]:
+        """Send a request; the future gives status and body."""
+        assert self.transport is not None
+        self._waiting = asyncio.get_running_loop().create_future()
+        self.transport.write(request)
+        return self._waiting
+
+
+@dataclass
+class Shape:
+    """A kind of request, how many transactions and operations it carries, and how to make one."""
+
+    name: str
+    title: str
+    path: str
+    transactions: int
+    operations: int
+    make: Callable[[int], bytes]
+
+
+@dataclass
+class Cell:
+    """What one combination of shape and client count gave."""
+
+    shape: str
+    clients: int
+    seconds: float
+    transactions: int
+    operations: int
+    latencies_ms: list[float] = field(repr=False)
+    cpu_seconds: dict[str, float] = field(default_factory=dict)
+    busy: int = 0
+
+    def figures(self, limits: dict[str, float]) -> dict[str, Any]:
+        """The cell as numbers with units in their names."""
+        per_second = self.transactions / self.seconds
+        cpu = sum(self.cpu_seconds.values())
+        ordered = sorted(self.latencies_ms)
+        return {
+            "shape": self.shape,
+            "clients": self.clients,
+            "seconds": round(self.seconds, 2),
+            "transactions": self.transactions,
+            "transactions_per_second": round(per_second, 1),
+            "operations_per_second": round(self.operations / self.seconds, 1),
+            "p50_ms": round(statistics.median(ordered), 2),
+            "p99_ms": round(ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))], 2),
+            "cpu_ms_per_transaction": round(1000 * cpu / self.transactions, 3),
+            "cpu_ms_per_operation": round(1000 * cpu / self.operations, 3),
+            "cpu_share_of_load_generator": round(self.cpu_seconds.get("load", 0.0) / cpu, 3),
+            "busy_answers": self.busy,
+            "ratio_to_signature_checks": round(per_second / limits["signature_checks_per_second"], 4),
+            "ratio_to_synced_writes": round(per_second / limits["synced_writes_per_second"], 4),
+        }
+
+
+class Invoices:
+    """Makes signed invoice transactions of the bench's suppliers."""
+
+    def __init__(self, channel: bytes, suppliers: list[tuple[str, SigningKey]], buyer: str, run: str) -> None:
+        self._channel = channel
+        self._suppliers = suppliers
+        self._buyer = buyer
+        self._run = run
+        self._next = 0
+
+    def operation(self, number: int) -> dict[str, Any]:
+        """One invoice of one unit."""
+        return {
+            "op": "invoice.submit",
+            "invoice": f"{self._run}-{number}",
+            "buyer": self._buyer,
+            "currency": "USD",
+            "issue_date": "2024-03-01",
+            "due_date": "2024-05-30",
+            "order": "PO-1",
+            "lines": [{"line": 1, "quantity": 1, "amount": 1000}],
+            "tax": 0,
+            "gross": 1000,
+            "document": number.to_bytes(32, "big"),
+        }
+
+    def sign(self, client: int, operations: int) -> Transaction:
+        """A fresh transaction of this client's supplier."""
+        first = self._next
+        self._next += operations
+        key = self._suppliers[client % len(self._suppliers)][1]
+        return Transaction.sign(
+            key,
+            channel=self._channel,
+            operations=[self.operation(first + offset) for offset in range(operations)],
+            valid_until_ms=int(time.time() * 1000) + 600_000,
+            nonce=(first + 1).to_bytes(8, "big"),
+        )
+
+
+def shapes(invoices: Invoices, channel: str) -> list[Shape]:
+    """The three shapes of the performance table."""
+    base = f"/v1/channels/{channel}"
+    return [
+        Shape(
+            "a",
+            "one signed invoice a request",
+            f"{base}/transactions?wait=committed",
+            1,
+            1,
+            lambda client: invoices.sign(client, 1).envelope,
+        ),
+        Shape(
+            "b",
+            f"bundles of {BUNDLE} signed transactions",
+            f"{base}/bundles?wait=committed",
+            BUNDLE,
+            BUNDLE,
+            lambda client: codec.encode(tuple(invoices.sign(client, 1).parts for _ in range(BUNDLE))),
+        ),
+        Shape(
+            "c",
+            f"one signature over {BUNDLE} invoices",
+            f"{base}/transactions?wait=committed",
+            1,
+            BUNDLE,
+            lambda client: invoices.sign(client, BUNDLE).envelope,
+        ),
+    ]
+
+
+async def drive(shape: Shape, clients: int, seconds: float, url: str, pids: dict[str, int]) -> Cell:
+    """Run closed loops against one node for some seconds."""
+    address = urlsplit(url)
+    head = (
+        f"POST {shape.path} HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: {MSGPACK}\r\n"
+        f"Accept: {MSGPACK}\r\nContent-Length: "
+    ).encode()
+    loop = asyncio.get_running_loop()
+    connections = [
+        (await loop.create_connection(Connection, address.hostname, address.port))[1] for _ in range(clients)
+    ]
+    latencies: list[float] = []
+    done = busy = 0
+    before = {name: cpu_seconds(pid) for name, pid in pids.items()}
+    own = time.process_time()
+    begun = time.perf_counter()
+    deadline = begun + seconds
+
+    async def loop_of(number: int, connection: Connection) -> None:
+        nonlocal done, busy
+        while (now := time.perf_counter()) < deadline:
+            body = shape.make(number)
+            request = b"%b%d\r\n\r\n%b" % (head, len(body), body)
+            now = time.perf_counter()
+            status, answer = await connection.ask(request)
+            while status in (429, 503):
+                busy += 1
+                await asyncio.sleep(0.02)
+                status, answer = await connection.ask(request)
+            latencies.append(1000 * (time.perf_counter() - now))
+            _require_applied(status, answer)
+            done += 1
+
+    await asyncio.gather(*(loop_of(number, connection) for number, connection in enumerate(connections)))
+    elapsed = time.perf_counter() - begun
+    used = {name: cpu_seconds(pid) - before[name] for name, pid in pids.items()}
+    used["load"] = time.process_time() - own
+    for connection in connections:
+        if connection.transport is not None:
+            connection.transport.close()
+    return Cell(
+        shape.name,
+        clients,
+        elapsed,
+        done * shape.transactions,
+        done * shape.operations,
+        latencies,
+        used,
+        busy,
+    )
+
+
+def _require_applied(status: int, answer: bytes) -> None:
+    if status != 200:
+        raise SystemExit(f"a node answered {status}: {answer[:400]!r}")
+    decoded = codec.decode(answer)
+    for outcome in decoded.get("outcomes", (decoded,)):
+        if outcome["status"] != "committed" or not outcome["result"]["applied"]:
+            raise SystemExit(f"not applied: {outcome['status']} {outcome['result']}")
+
+
+# ---------------------------------------------------------------- the network
+
+
+@dataclass
+class Network:
+    """A running network and what is needed to use it."""
+
+    folder: Path
+    description: dict[str, Any]
+
+    @property
+    def pids(self) -> dict[str, int]:
+        return {node["id"]: node["pid"] for node in self.description["nodes"]}
+
+    def profile(self, organisation: str) -> Profile:
+        return Profile.load(Path(self.description["profiles"][organisation]))
+
+    def leader_url(self) -> str:
+        """API of the node that leads, as any client learns it from the status page."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            for node in self.description["nodes"]:
+                with contextlib.suppress(httpx.HTTPError):
+                    status = httpx.get(node["api"] + "/v1/status", timeout=5).json()
+                    if status["role"] == "leader":
+                        return str(node["api"])
+            time.sleep(0.1)
+        raise SystemExit("no leader within 30 s; see the logs in " + str(self.folder))
+
+
+@contextlib.contextmanager
+def network(folder: Path, nodes: int) -> Iterator[Network]:
+    """A fresh network of so many nodes; taken down at the end."""
+    organisations = folder / "organisations.json"
+    members = [
+        {"id": "anchor", "name": "Anchor buyer", "roles": ["buyer"]},
+        {"id": "lender", "name": "Lender", "roles": ["lender"]},
+        {"id": "bank", "name": "Settlement bank", "roles": ["settlement_bank"]},
+        {"id": "operator", "name": "Operator", "roles": ["operator"]},
+    ]
+    members += [
+        {"id": f"supplier{n}", "name": f"Supplier {n}", "roles": ["supplier"]} for n in range(SUPPLIERS)
+    ]
+    organisations.write_text(json.dumps(members))
+    target = folder / "network"
+    command = [
+        sys.executable,
+        "-m",
+        "clients.cli",
+        "network",
+        "up",
+        "--nodes",
+        str(nodes),
+        "--dir",
+        str(target),
+    ]
+    command += ["--organisations", str(organisations), "--detach", "--json"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    try:
+        yield Network(target, json.loads((target / "network.json").read_text()))
+    finally:
+        command = [sys.executable, "-m", "clients.cli", "network", "down", "--dir", str(target), "--json"]
+        subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
+
+
+def enter_trade(net: Network) -> list[tuple[str, SigningKey]]:
+    """Orders, shipments and goods receipts that the invoices will match."""
+    suppliers = []
+    anchor = Session(net.profile("anchor"))
+    for number in range(SUPPLIERS):
+        name = f"supplier{number}"
+        profile = net.profile(name)
+        session = Session(profile)
+        suppliers.append((name, profile.signing_key()))
+        order = {"order": "PO-1", "currency": "USD", "date": "2024-01-01"}
+        lines = [{"line": 1, "item": "unit", "quantity": QUANTITY, "price_micros": 1000 * 10**6}]
+        anchor.submit({"op": "order.issue", "supplier": name, "lines": lines, **order})
+        moved = {"line": 1, "quantity": QUANTITY}
+        session.submit(
+            {
+                "op": "shipment.dispatch",
+                "shipment": "S-1",
+                "order": "PO-1",
+                "buyer": "anchor",
+                "date": "2024-01-02",
+                "lines": [moved],
+                "units": [],
+                "scheduled": "2024-01-10",
+            }
+        )
+        accepted = {"line": 1, "accepted": QUANTITY, "rejected": 0}
+        anchor.submit(
+            {
+                "op": "goods.receive",
+                "shipment": "S-1",
+                "supplier": name,
+                "date": "2024-01-10",
+                "lines": [accepted],
+            }
+        )
+        session.close()
+    anchor.close()
+    return suppliers
+
+
+# ---------------------------------------------------------------- reads
+
+
+def reads(net: Network, records: int) -> dict[str, Any]:
+    """Time until a verified history of `records` records and a verified quote are in hand."""
+    lender = Session(net.profile("lender"))
+    anchor = Session(net.profile("anchor"))
+    supplier = Session(net.profile("supplier0"))
+    programme = {
+        "op": "programme.publish",
+        **json.loads((Path(__file__).parent / "_bench_programme.json").read_text()),
+    }
+    lender.submit(programme)
+    invoice = {
+        **Invoices(b"", [], "anchor", "quoted").operation(0),
+        "invoice": "QUOTED-1",
+        "document": b"q" * 32,
+    }
+    supplier.submit(invoice)
+    anchor.submit(
+        {
+            "op": "invoice.confirm",
+            "invoice": "QUOTED-1",
+            "supplier": "supplier0",
+            "net": 1000,
+            "due_date": "2024-05-30",
+        }
+    )
+    histories = []
+    for _ in range(10):
+        begun = time.perf_counter()
+        history = lender.history("supplier0", "anchor", last=records)
+        histories.append(1000 * (time.perf_counter() - begun))
+        if len(history.records) != records:
+            raise SystemExit(f"wanted a history of {records} records, got {len(history.records)}")
+    quotes = []
+    for _ in range(50):
+        begun = time.perf_counter()
+        lender.quote(programme["programme"], "supplier0", "QUOTED-1")
+        quotes.append(1000 * (time.perf_counter() - begun))
+    for session in (lender, anchor, supplier):
+        session.close()
+    return {
+        "history_records": records,
+        "verified_history_p50_ms": round(statistics.median(histories), 2),
+        "verified_quote_p50_ms": round(statistics.median(quotes), 2),
+    }
+
+
+# ---------------------------------------------------------------- report
+
+
+def report(result: dict[str, Any], console: Console) -> None:
+    """The result as tables."""
+    limits = result["limits"]
+    console.print(
+        f"Machine: {result['machine']['cpus']} cores, {limits['signature_checks_per_second']:,.0f} signature "
+        f"checks/s a core, {limits['synced_writes_per_second']:,.0f} synced writes/s"
+    )
+    table = Table(title="Committed transactions, from submission to receipt")
+    for column in ("shape", "clients", "tx/s", "op/s", "p50 ms", "p99 ms", "CPU ms/tx", "÷ checks/s"):
+        table.add_column(column, justify="left" if column == "shape" else "right")
+    for cell in result["cells"]:
+        table.add_row(
+            cell["shape"],
+            str(cell["clients"]),
+            f"{cell['transactions_per_second']:,.0f}",
+            f"{cell['operations_per_second']:,.0f}",
+            f"{cell['p50_ms']:.1f}",
+            f"{cell['p99_ms']:.1f}",
+            f"{cell['cpu_ms_per_transaction']:.3f}",
+            f"{cell['ratio_to_signature_checks']:.3f}",
+        )
+    console.print(table)
+    console.print(
+        f"Disk: {result['disk']['bytes_per_transaction']:,.0f} bytes a transaction over all nodes; "
+        f"memory: {', '.join(f'{name} {size / 2**20:.0f} MiB' for name, size in result['resident_bytes'].items())}"
+    )
+    if "reads" in result:
+        shown = result["reads"]
+        console.print(
+            f"Verified history of {shown['history_records']:,} records: p50 {shown['verified_history_p50_ms']} ms; "
+            f"verified quote: p50 {shown['verified_quote_p50_ms']} ms"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to FILE")
+    parser.add_argument("--nodes", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=5.0, help="length of each measurement")
+    parser.add_argument("--clients", type=int, nargs="+", default=CLIENTS)
+    parser.add_argument("--shapes", default="abc", help="which of a, b, c")
+    parser.add_argument("--records", type=int, default=1000, help="records of the history that is read")
+    parser.add_argument("--no-reads", action="store_true", help="leave out history and quote")
+    parser.add_argument("--dir", type=Path, help="where the network lives (default: a temporary folder)")
+    arguments = parser.parse_args()
+    console = Console(stderr=True)
+    folder = Path(tempfile.mkdtemp(prefix="tallystick-bench-", dir=arguments.dir))
+    try:
+        result = measure(arguments, folder, console)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    report(result, Console())
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def measure(arguments: argparse.Namespace, folder: Path, console: Console) -> dict[str, Any]:
+    """Everything, in one run on one machine."""
+    limits = {
+        "signature_checks_per_second": round(signature_checks_per_second()),
+        "synced_writes_per_second": round(synced_writes_per_second(folder)),
+    }
+    result: dict[str, Any] = {
+        "machine": {
+            "cpus": os.cpu_count(),
+            "python": platform.python_version(),
+            "system": platform.platform(),
+        },
+        "nodes": arguments.nodes,
+        "limits": limits,
+        "cells": [],
+    }
+    with network(folder, arguments.nodes) as net:
+        suppliers = enter_trade(net)
+        channel = net.description["channel"]
+        invoices = Invoices(bytes.fromhex(channel), suppliers, "anchor", "B")
+        data_folders = [Path(node["data"]) for node in net.description["nodes"]]
+        disk_before = sum(disk_bytes(path) for path in data_folders)
+        wanted = [shape for shape in shapes(invoices, channel) if shape.name in arguments.shapes]
+        sizes = {shape.name: len(shape.make(0)) for shape in wanted}
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        ) as progress:
+            task = progress.add_task("measuring", total=len(wanted) * len(arguments.clients))
+            total = 0
+            for shape in wanted:
+                for clients in arguments.clients:
+                    progress.update(task, description=f"({shape.name}) {shape.title}, {clients} clients")
+                    cell = uvloop.run(drive(shape, clients, arguments.seconds, net.leader_url(), net.pids))
+                    result["cells"].append(cell.figures(limits))
+                    total += cell.operations if shape.name == "c" else cell.transactions
+                    progress.advance(task)
+        result["request_bytes"] = sizes
+        result["disk"] = {
+            "transactions": total,
+            "bytes_per_transaction": round(
+                (sum(disk_bytes(path) for path in data_folders) - disk_before) / total, 1
+            ),
+        }
+        result["resident_bytes"] = {name: resident_bytes(pid) for name, pid in net.pids.items()}
+        if not arguments.no_reads:
+            result["reads"] = reads(net, arguments.records)
+    return result
+
+
+if __name__ == "__main__":
+    main()
