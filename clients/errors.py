@@ -66,7 +66,9 @@ class NodeProblem(TallyError):
         """The problem document of a node's answer; whatever is missing is left out."""
         detail = document.get("detail")
         return cls(
-            str(detail).split("; field ")[0].split("; found ")[0] if detail else f"the node answered {status}",
+            str(detail).split("; field ")[0].split("; found ")[0]
+            if detail
+            else f"the node answered {status}",
             status=status,
             node=node,
             code=str(document.get("code") or f"http_{status}"),
@@ -117,6 +119,13 @@ class Unavailable(TallyError):
 
     code = "unavailable"
     remedy = "Check the node URLs of the profile and `tally network status`, then try again."
+
+    def __init__(
+        self, message: str, *, found: object = None, expected: object = None, was_sent: bool = False
+    ) -> None:
+        super().__init__(message, found=found, expected=expected)
+        self.was_sent = was_sent
+        """Whether the request may have arrived at a node all the same."""
 
 
 class OutcomeUnknown(TallyError):

@@ -1,0 +1,21 @@
+"""The client's library: sign, submit, ask, and verify everything that comes back.
+
+Read `session` first: it is what users see. `conversation` says what is asked and what is
+believed, `transport` how a call survives a node's death, `recorded` what the caller gets,
+`histories` how a history is checked. The SDK works against any node of the channel through
+its HTTP API and trusts none of them: only the genesis block of the profile.
+"""
+
+from clients.sdk.histories import read_history
+from clients.sdk.recorded import BlockEvent, Recorded, RefusedOperation, VerifiedHistory
+from clients.sdk.session import AsyncSession, Session
+
+__all__ = [
+    "AsyncSession",
+    "BlockEvent",
+    "Recorded",
+    "RefusedOperation",
+    "Session",
+    "VerifiedHistory",
+    "read_history",
+]

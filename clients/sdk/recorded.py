@@ -1,0 +1,132 @@
+"""What a session hands to its caller: proved things, each with the file that proves it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clients.errors import Refused
+from ledger import codec
+from ledger.history import ProvedHistory
+from ledger.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedOperation:
+    """An operation that stands on the ledger as refused."""
+
+    index: int
+    operation: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A transaction on the ledger, proved by `receipt`."""
+
+    transaction: Transaction
+    height: int
+    index: int
+    time_ms: int
+    """Block time, milliseconds since 1970."""
+    refusals: tuple[RefusedOperation, ...]
+    receipt: bytes
+    """The receipt file; one file may cover neighbours of the same bundle too."""
+
+    @property
+    def id(self) -> bytes:
+        """The transaction's id."""
+        return self.transaction.id
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether every operation was applied."""
+        return not self.refusals
+
+    def raise_if_refused(self) -> None:
+        """Raise what the ledger refused.
+
+        Raises:
+            Refused: an operation was refused; keeps the receipt as evidence.
+        """
+        if self.refusals:
+            raise Refused(self)
+
+    def save(self, path: Path) -> None:
+        """Write the receipt file."""
+        path.write_bytes(self.receipt)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedHistory:
+    """The proved records of a trade relationship; complete unless only the newest were asked for."""
+
+    supplier: str
+    buyer: str
+    proved: ProvedHistory
+    data: bytes
+    """The history file."""
+
+    @property
+    def records(self) -> tuple[codec.Value, ...]:
+        """The records, oldest first; their form is drawn in `contracts.relationship`."""
+        return self.proved.records
+
+    @property
+    def aggregates(self) -> Mapping[str, codec.Value]:
+        """Running sums by currency."""
+        return {} if self.proved.entry is None else self.proved.entry.aggregates
+
+    @property
+    def count(self) -> int:
+        """Records that the relationship has in all."""
+        return 0 if self.proved.entry is None else self.proved.entry.count
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether these are all of them."""
+        return self.proved.is_complete
+
+    @property
+    def height(self) -> int:
+        """Height at which this is proved."""
+        return self.proved.height
+
+    def save(self, path: Path) -> None:
+        """Write the history file."""
+        path.write_bytes(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockEvent:
+    """A block that a node has applied, as its event stream tells; a hint, not a proof."""
+
+    height: int
+    hash: bytes
+    term: int
+    time_ms: int
+    proposer: str
+    transactions: tuple[tuple[bytes, tuple[tuple[int, str, str], ...]], ...]
+    """(id, refusals) of each transaction."""
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> BlockEvent:
+        """Read the data of an event.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is not that of a block.
+        """
+        return cls(
+            int(data["height"]),
+            bytes.fromhex(data["hash"]),
+            int(data["term"]),
+            int(data["time_ms"]),
+            str(data["proposer"]),
+            tuple(
+                (bytes.fromhex(entry["id"]), tuple((int(i), str(c), str(d)) for i, c, d in entry["refusals"]))
+                for entry in data["transactions"]
+            ),
+        )

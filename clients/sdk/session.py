@@ -1,0 +1,324 @@
+"""Sessions: one client on one channel, blocking (`Session`) or on the event loop (`AsyncSession`).
+
+    with Session(Profile.load(path)) as session:
+        recorded = session.submit({"op": "invoice.submit", …})
+        recorded.save(Path("invoice.receipt"))
+
+Both run the steps of `conversation`; they differ in how they wait, and in nothing else. A
+node that dies, hangs or is overloaded is a pause, not an error, until the deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from clients.errors import NodeProblem, Unavailable
+from clients.profile import Profile
+from clients.sdk.conversation import DEADLINE_S, Conversation, OperationLike
+from clients.sdk.events import SILENCE_S, EventReader
+from clients.sdk.recorded import BlockEvent, Recorded, VerifiedHistory
+from clients.sdk.transport import CONNECT_TIMEOUT_S, MOST_PAUSE_S, AsyncTransport, Call, SyncTransport
+from clients.trust import load_genesis
+from contracts.quote import VerifiedQuote
+from ledger import codec
+from ledger.keys import SigningKey
+from ledger.transaction import Transaction
+
+PAGE = 500
+BLOCK_PAGE = 100
+
+_EVENT_TIMEOUT = httpx.Timeout(SILENCE_S, connect=CONNECT_TIMEOUT_S)
+
+
+class _Base:
+    """What both kinds of session have in common: everything that does not wait."""
+
+    def __init__(self, profile: Profile, passphrase: bytes | None, deadline_s: float) -> None:
+        self.profile = profile
+        self.genesis = load_genesis(profile.genesis, profile.channel)
+        self._passphrase = passphrase
+        self._signing_key: SigningKey | None = None
+        self.conversation = Conversation(self.genesis, profile.nodes, self._key, deadline_s=deadline_s)
+
+    def _key(self) -> SigningKey:
+        if self._signing_key is None:
+            self._signing_key = self.profile.signing_key(self._passphrase)
+        return self._signing_key
+
+    def sign(self, *operations: OperationLike, atomic: bool = True) -> Transaction:
+        """A transaction of this client; `record` carries it onto the ledger, as often as need be.
+
+        Raises:
+            Malformed, TooLarge: an operation that is not well formed, with its field.
+            ProfileError, KeyFileError: there is no key to sign with.
+        """
+        return self.conversation.sign(operations, atomic=atomic)
+
+
+class Session(_Base):
+    """A blocking session; threads may share it."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        *,
+        passphrase: bytes | None = None,
+        deadline_s: float = DEADLINE_S,
+        client: httpx.Client | None = None,
+    ) -> None:
+        super().__init__(profile, passphrase, deadline_s)
+        self._transport = SyncTransport(client)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def submit(self, *operations: OperationLike, atomic: bool = True) -> Recorded:
+        """Sign operations, carry them onto the ledger, verify the receipt.
+
+        Raises:
+            Malformed: an operation that is not well formed.
+            NotAdmitted: no node takes the transaction in; nothing is recorded.
+            Refused: a rule refused an operation; recorded, with a receipt that proves it.
+            OutcomeUnknown: no outcome before the deadline; send the same bytes again.
+        """
+        (recorded,) = self.record([self.sign(*operations, atomic=atomic)])
+        recorded.raise_if_refused()
+        return recorded
+
+    def record(self, transactions: Sequence[Transaction]) -> list[Recorded]:
+        """Carry signed transactions onto the ledger, in bundles; refusals are in the results.
+
+        Raises:
+            NotAdmitted, OutcomeUnknown, Unavailable: see `clients.errors`.
+        """
+        return self._transport.run(self.conversation.record(transactions))
+
+    def bundle(self, groups: Iterable[Sequence[OperationLike]]) -> list[Recorded]:
+        """Sign each group of operations as a transaction of its own, and record them together."""
+        return self.record([self.sign(*operations) for operations in groups])
+
+    def batch(self, operations: Iterable[OperationLike], *, atomic: bool = False) -> list[Recorded]:
+        """Record many operations under as few signatures as hold them, in order."""
+        return self.record(list(self.conversation.batches(operations, atomic=atomic)))
+
+    def receipt(self, identity: bytes) -> Recorded:
+        """A transaction that is on the ledger, proved, by its id."""
+        return self._transport.run(self.conversation.receipt(identity))
+
+    def history(self, supplier: str, buyer: str, last: int | None = None) -> VerifiedHistory:
+        """The history of a trade relationship, proved: complete, or its newest `last` records."""
+        return self._transport.run(self.conversation.history(supplier, buyer, last))
+
+    def quote(self, programme: str, supplier: str, invoice: str) -> VerifiedQuote:
+        """A programme's price for an invoice, recomputed here from proved inputs."""
+        return self._transport.run(self.conversation.quote(programme, supplier, invoice))
+
+    def view(self, path: str, **query: str | int | None) -> Any:
+        """A JSON view below the channel, as the node tells it (not proved)."""
+        return self._transport.run(self.conversation.view(path, query))
+
+    def pages(self, path: str, name: str, **query: str | int | None) -> Iterator[dict[str, Any]]:
+        """The entries of a paged view, one after the other."""
+        after: str | None = None
+        while True:
+            page = self.view(path, limit=PAGE, after=after, **query)
+            yield from page[name]
+            after = page.get("next")
+            if after is None:
+                return
+
+    def status(self) -> dict[str, Any]:
+        """Where the node in use stands."""
+        return self._transport.run(self.conversation.status())
+
+    def statuses(self) -> dict[str, dict[str, Any] | None]:
+        """Where each node stands, by its URL; None for one that does not answer."""
+        found: dict[str, dict[str, Any] | None] = {}
+        for url in self.profile.nodes:
+            alone = Conversation(self.genesis, [url], self._key, deadline_s=CONNECT_TIMEOUT_S)
+            try:
+                found[url] = self._transport.run(alone.status())
+            except (Unavailable, NodeProblem):
+                found[url] = None
+        return found
+
+    def blocks(self, first: int = 0) -> Iterator[tuple[int, bytes, codec.Value]]:
+        """(height, block bytes, certificate value or None) of every block from a height up to the newest."""
+        while True:
+            page = self._transport.run(self.conversation.raw_blocks(first, BLOCK_PAGE))
+            yield from page
+            if not page:
+                return
+            first = page[-1][0] + 1
+
+    def events(self, after: int | None = None) -> Iterator[BlockEvent]:
+        """Blocks as nodes apply them, without gaps, across nodes, without end.
+
+        From the block above `after`; without it, from what comes next.
+
+        Raises:
+            Unavailable: no node streams for as long as the session's deadline.
+        """
+        failures = _Failures(self.conversation)
+        while True:
+            node = self.conversation.nodes.current
+            try:
+                for event in self._stream(node, self.conversation.events_call(after)):
+                    failures.clear()
+                    after = event.height
+                    yield event
+                reason = "ended the stream"
+            except httpx.HTTPError as error:
+                reason = type(error).__name__
+            time.sleep(failures.pause_s(node, reason))
+
+    def _stream(self, node: str, call: Call) -> Iterator[BlockEvent]:
+        reader = EventReader()
+        with self._transport.client.stream(
+            call.method,
+            node + call.path,
+            params=dict(call.query) or None,
+            headers={"accept": call.accept},
+            timeout=_EVENT_TIMEOUT,
+        ) as response:
+            response.raise_for_status()
+            for line in response.iter_lines():
+                event = reader.feed(line)
+                if event is not None:
+                    yield event
+
+
+class AsyncSession(_Base):
+    """A session on the event loop; many tasks may share it."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        *,
+        passphrase: bytes | None = None,
+        deadline_s: float = DEADLINE_S,
+        client: httpx.AsyncClient | None = None,
+    ) -> None:
+        super().__init__(profile, passphrase, deadline_s)
+        self._transport = AsyncTransport(client)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
+
+    async def submit(self, *operations: OperationLike, atomic: bool = True) -> Recorded:
+        """Sign operations, carry them onto the ledger, verify the receipt; raises like `Session.submit`."""
+        (recorded,) = await self.record([self.sign(*operations, atomic=atomic)])
+        recorded.raise_if_refused()
+        return recorded
+
+    async def record(self, transactions: Sequence[Transaction]) -> list[Recorded]:
+        """Carry signed transactions onto the ledger, in bundles; refusals are in the results."""
+        return await self._transport.run(self.conversation.record(transactions))
+
+    async def bundle(self, groups: Iterable[Sequence[OperationLike]]) -> list[Recorded]:
+        """Sign each group of operations as a transaction of its own, and record them together."""
+        return await self.record([self.sign(*operations) for operations in groups])
+
+    async def batch(self, operations: Iterable[OperationLike], *, atomic: bool = False) -> list[Recorded]:
+        """Record many operations under as few signatures as hold them, in order."""
+        return await self.record(list(self.conversation.batches(operations, atomic=atomic)))
+
+    async def receipt(self, identity: bytes) -> Recorded:
+        """A transaction that is on the ledger, proved, by its id."""
+        return await self._transport.run(self.conversation.receipt(identity))
+
+    async def history(self, supplier: str, buyer: str, last: int | None = None) -> VerifiedHistory:
+        """The history of a trade relationship, proved: complete, or its newest `last` records."""
+        return await self._transport.run(self.conversation.history(supplier, buyer, last))
+
+    async def quote(self, programme: str, supplier: str, invoice: str) -> VerifiedQuote:
+        """A programme's price for an invoice, recomputed here from proved inputs."""
+        return await self._transport.run(self.conversation.quote(programme, supplier, invoice))
+
+    async def view(self, path: str, **query: str | int | None) -> Any:
+        """A JSON view below the channel, as the node tells it (not proved)."""
+        return await self._transport.run(self.conversation.view(path, query))
+
+    async def status(self) -> dict[str, Any]:
+        """Where the node in use stands."""
+        return await self._transport.run(self.conversation.status())
+
+    async def events(self, after: int | None = None) -> AsyncIterator[BlockEvent]:
+        """Blocks as nodes apply them; like `Session.events`."""
+        failures = _Failures(self.conversation)
+        while True:
+            node = self.conversation.nodes.current
+            try:
+                async for event in self._stream(node, self.conversation.events_call(after)):
+                    failures.clear()
+                    after = event.height
+                    yield event
+                reason = "ended the stream"
+            except httpx.HTTPError as error:
+                reason = type(error).__name__
+            await asyncio.sleep(failures.pause_s(node, reason))
+
+    async def _stream(self, node: str, call: Call) -> AsyncIterator[BlockEvent]:
+        reader = EventReader()
+        async with self._transport.client.stream(
+            call.method,
+            node + call.path,
+            params=dict(call.query) or None,
+            headers={"accept": call.accept},
+            timeout=_EVENT_TIMEOUT,
+        ) as response:
+            response.raise_for_status()
+            async for line in response.aiter_lines():
+                event = reader.feed(line)
+                if event is not None:
+                    yield event
+
+
+class _Failures:
+    """How long an event stream has been failing, and how long to wait before the next node."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+        self._since: float | None = None
+
+    def clear(self) -> None:
+        """An event came."""
+        self._since = None
+
+    def pause_s(self, node: str, reason: str) -> float:
+        """Use the next node; seconds to wait before.
+
+        Raises:
+            Unavailable: failing for longer than the deadline.
+        """
+        now = time.monotonic()
+        if self._since is None:
+            self._since = now
+        if now - self._since > self._conversation.deadline_s:
+            raise Unavailable("no node streams events", found=f"{node} {reason}")
+        self._conversation.nodes.leave(node)
+        return MOST_PAUSE_S / 5

@@ -1,0 +1,282 @@
+"""Carrying one call to an answer, over several nodes; the only module that imports httpx.
+
+The decisions are a generator without I/O (`exchange`): it yields what to do next and is
+sent what came of it, so that the sync and the async client run the very same code.
+
+| what came back | next |
+|---|---|
+| an answer below 500, other than 429 | done |
+| 429: this organisation has enough in flight there | wait for Retry-After, then the same node |
+| 502, 503, 504: this node cannot now | the next node at once; after a whole round, wait |
+| no connection, cut off, silent for too long | the next node at once; after a whole round, wait |
+| any other 5xx | done: the caller raises it |
+
+The wait after a round is the shortest Retry-After that a node of it gave; if none did, it
+doubles from `FIRST_PAUSE_S` to `MOST_PAUSE_S`, with jitter. Every attempt carries the same bytes, so a
+call that arrives twice is one transaction. The first node that worked is kept until it fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import httpx
+
+from clients.errors import BrokenAnswer, Unavailable
+from ledger.limits import MAX_PROOF_BYTES
+
+T = TypeVar("T")
+
+FIRST_PAUSE_S = 0.02
+MOST_PAUSE_S = 0.5
+CONNECT_TIMEOUT_S = 2.0
+ANSWER_TIMEOUT_S = 8.0
+"""Silence of a node after which the next one is asked; waiting submissions ask for less."""
+MAX_RETRY_AFTER_S = 30.0
+MAX_ANSWER_BYTES = MAX_PROOF_BYTES
+MAX_CONNECTIONS = 100
+
+PASSING_STATUS = (429, 502, 503, 504)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request, whichever node it goes to."""
+
+    method: str
+    path: str
+    query: Mapping[str, str | int] = field(default_factory=dict)
+    body: bytes | None = None
+    content_type: str = "application/msgpack"
+    accept: str = "application/json"
+    answer_timeout_s: float = ANSWER_TIMEOUT_S
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Step: send this call to this node."""
+
+    node: str
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Step: wait."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A node's answer."""
+
+    node: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """No whole answer came; the request may have arrived all the same."""
+
+    node: str
+    reason: str
+    was_sent: bool
+
+
+Steps = Generator[Send | Pause, Reply | Unreachable | None, T]
+
+
+class Nodes:
+    """The nodes of a channel, and which one is in use."""
+
+    def __init__(self, urls: Sequence[str]) -> None:
+        self.urls = tuple(urls)
+        self._current = 0
+
+    @property
+    def current(self) -> str:
+        """The node that the next call goes to."""
+        return self.urls[self._current]
+
+    def leave(self, node: str) -> None:
+        """Use the next node, if `node` is still the one in use."""
+        if self.urls[self._current] == node:
+            self._current = (self._current + 1) % len(self.urls)
+
+
+def exchange(nodes: Nodes, call: Call, deadline: float, clock: Callable[[], float]) -> Steps[Reply]:
+    """Carry a call until a node answers it or the deadline passes.
+
+    Raises:
+        Unavailable: no node answered in time; says what each one did last.
+    """
+    pause_s = FIRST_PAUSE_S
+    was_sent = False
+    while True:
+        failed: dict[str, str] = {}
+        hints: list[float] = []
+        for _ in nodes.urls:
+            node = nodes.current
+            came = yield Send(node, call)
+            if isinstance(came, Reply):
+                if came.status not in PASSING_STATUS:
+                    return came
+                failed[node] = f"answered {came.status}"
+                was_sent = True
+                hint = retry_after_s(came.headers)
+                if hint is not None:
+                    hints.append(hint)
+                if came.status == 429:
+                    break
+            elif came is not None:
+                failed[node] = came.reason
+                was_sent = was_sent or came.was_sent
+            nodes.leave(node)
+            if clock() >= deadline:
+                raise _unavailable(failed, was_sent)
+        wait_s = min(hints) if hints else pause_s * (0.5 + random.random() / 2)
+        if clock() + wait_s >= deadline:
+            raise _unavailable(failed, was_sent)
+        yield Pause(wait_s)
+        pause_s = min(2 * pause_s, MOST_PAUSE_S)
+
+
+def _unavailable(failed: Mapping[str, str], was_sent: bool) -> Unavailable:
+    shown = "; ".join(f"{node} {reason}" for node, reason in failed.items())
+    return Unavailable("no node answered before the deadline", found=shown[:400], was_sent=was_sent)
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds of a Retry-After header, bounded; None if there is none that counts seconds."""
+    given = headers.get("retry-after", "")
+    if given.isascii() and given.isdigit() and len(given) < 10:
+        return min(float(given), MAX_RETRY_AFTER_S)
+    return None
+
+
+def _timeout(call: Call) -> httpx.Timeout:
+    return httpx.Timeout(call.answer_timeout_s, connect=CONNECT_TIMEOUT_S)
+
+
+def _headers(call: Call) -> dict[str, str]:
+    headers = {"accept": call.accept}
+    if call.body is not None:
+        headers["content-type"] = call.content_type
+    return headers
+
+
+def _check_size(size_bytes: int, node: str) -> None:
+    if size_bytes > MAX_ANSWER_BYTES:
+        raise BrokenAnswer(f"{node} answers without end", expected=f"at most {MAX_ANSWER_BYTES} bytes")
+
+
+class SyncTransport:
+    """Runs steps with blocking I/O; may be shared by threads."""
+
+    def __init__(self, client: httpx.Client | None = None) -> None:
+        limits = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS)
+        self.client = client or httpx.Client(limits=limits, trust_env=False)
+
+    def run(self, steps: Steps[T]) -> T:
+        """Carry the steps out and give what they return."""
+        came: Reply | Unreachable | None = None
+        while True:
+            try:
+                step = steps.send(came)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            came = None
+            if isinstance(step, Pause):
+                time.sleep(step.seconds)
+            else:
+                came = self._send(step)
+
+    def _send(self, step: Send) -> Reply | Unreachable:
+        call = step.call
+        try:
+            with self.client.stream(
+                call.method,
+                step.node + call.path,
+                params=dict(call.query) or None,
+                content=call.body,
+                headers=_headers(call),
+                timeout=_timeout(call),
+            ) as response:
+                chunks: list[bytes] = []
+                size_bytes = 0
+                for chunk in response.iter_bytes():
+                    size_bytes += len(chunk)
+                    _check_size(size_bytes, step.node)
+                    chunks.append(chunk)
+                return Reply(step.node, response.status_code, response.headers, b"".join(chunks))
+        except httpx.HTTPError as error:
+            return _unreachable(step.node, error)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
+
+
+class AsyncTransport:
+    """Runs steps on the event loop."""
+
+    def __init__(self, client: httpx.AsyncClient | None = None) -> None:
+        limits = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS)
+        self.client = client or httpx.AsyncClient(limits=limits, trust_env=False)
+
+    async def run(self, steps: Steps[T]) -> T:
+        """Carry the steps out and give what they return."""
+        came: Reply | Unreachable | None = None
+        while True:
+            try:
+                step = steps.send(came)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            came = None
+            if isinstance(step, Pause):
+                await asyncio.sleep(step.seconds)
+            else:
+                came = await self._send(step)
+
+    async def _send(self, step: Send) -> Reply | Unreachable:
+        call = step.call
+        try:
+            async with self.client.stream(
+                call.method,
+                step.node + call.path,
+                params=dict(call.query) or None,
+                content=call.body,
+                headers=_headers(call),
+                timeout=_timeout(call),
+            ) as response:
+                chunks: list[bytes] = []
+                size_bytes = 0
+                async for chunk in response.aiter_bytes():
+                    size_bytes += len(chunk)
+                    _check_size(size_bytes, step.node)
+                    chunks.append(chunk)
+                return Reply(step.node, response.status_code, response.headers, b"".join(chunks))
+        except httpx.HTTPError as error:
+            return _unreachable(step.node, error)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.client.aclose()
+
+
+def _unreachable(node: str, error: httpx.HTTPError) -> Unreachable:
+    if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError | httpx.PoolTimeout):
+        return Unreachable(node, "does not take connections", was_sent=False)
+    if isinstance(error, httpx.TimeoutException):
+        return Unreachable(node, "is silent", was_sent=True)
+    return Unreachable(node, f"broke off ({type(error).__name__})", was_sent=True)
