@@ -5,10 +5,10 @@ so the cost does not grow with the history, and anyone who holds the records rec
 
 Three traps, and how they are met:
 
-- *Survivors flatter.* An unpaid invoice past its due date counts at its current age. It is a
-  lower bound, so it may raise the expected lateness and never lower it.
-- *Invoices of one buyer are late together.* Trials are buyer-weeks, not invoices: a week in
-  which something was paid, or in which something overdue fell due.
+- *Survivors flatter.* An unpaid invoice past its due date counts at its current age. That age is
+  a lower bound, so it may raise the expected lateness and never lower it: what is overdue is taken
+  in from the oldest on, and the worst figure on the way is kept.
+- *Invoices of one buyer default together.* A trial for default is a buyer-week, not an invoice.
 - *Early payments do not make up for late ones.* The weighted figure counts them as zero days;
   the signed one is kept beside it.
 """
@@ -34,12 +34,10 @@ class Features:
     """Amount-weighted days beyond terms of what was paid."""
     signed_dbt_centidays: int
     """The same with early payments as negative days."""
-    weeks: int
-    """Buyer-weeks with a payment."""
-    overdue_dbt_centidays: int
-    """Amount-weighted days beyond terms of what was paid and what is overdue, at its current age."""
-    overdue_weeks: int
-    """Buyer-weeks with a payment or with something overdue that fell due in them."""
+    settled_invoices: int
+    """How many invoices that figure stands on."""
+    overdue: tuple[tuple[int, int], ...]
+    """(invoices, days beyond terms) with what is overdue taken in, week by week from the oldest on."""
     trials: int
     """Buyer-weeks that count for default: with a payment, or in default now."""
     defaults: int
@@ -50,18 +48,21 @@ class Features:
     @classmethod
     def of(cls, history: Aggregates, day: int) -> Features:
         """The features of a relationship's aggregates on a business date (days since 1970)."""
-        overdue = [week for week in history.open if week[0] < day // 7 and week[2] > 0]
-        amount = sum(week[2] for week in overdue)
-        ages = [(day * week[2] - week[3], week[2]) for week in overdue]
-        in_default = sum(1 for age_amount, due in ages if divide_down(age_amount, due) >= DEFAULT_DAYS)
+        invoices, amount, amount_days = history.settled_invoices, history.paid, history.late_amount_days
+        worsening = []
+        in_default = 0
+        for week, count, due, due_days in history.open:
+            if week >= day // 7 or due <= 0:
+                continue
+            age_amount = day * due - due_days
+            in_default += divide_down(age_amount, due) >= DEFAULT_DAYS
+            invoices, amount, amount_days = invoices + count, amount + due, amount_days + age_amount
+            worsening.append((invoices, formulae.weighted_dbt(amount_days, amount)))
         return cls(
             dbt_centidays=formulae.weighted_dbt(history.late_amount_days, history.paid),
             signed_dbt_centidays=formulae.weighted_dbt(history.signed_amount_days, history.paid),
-            weeks=history.payment_weeks,
-            overdue_dbt_centidays=formulae.weighted_dbt(
-                history.late_amount_days + sum(age_amount for age_amount, _ in ages), history.paid + amount
-            ),
-            overdue_weeks=history.payment_weeks + len(overdue),
+            settled_invoices=history.settled_invoices,
+            overdue=tuple(worsening),
             trials=history.payment_weeks + in_default,
             defaults=history.default_weeks + in_default,
             mean_dilution_ppm=history.mean_dilution_ppm,
@@ -70,13 +71,11 @@ class Features:
 
     def expected_lateness(self, terms: ProgrammeTerms) -> int:
         """Shrunk days beyond terms in centidays: of the payments, or worse if what is overdue says so."""
-        paid = formulae.shrunk_dbt(
-            self.dbt_centidays, self.weeks, terms.prior_dbt_centidays, terms.shrink_count
+        evidence = ((self.settled_invoices, self.dbt_centidays), *self.overdue)
+        return max(
+            formulae.shrunk_dbt(observed, count, terms.prior_dbt_centidays, terms.shrink_count)
+            for count, observed in evidence
         )
-        overdue = formulae.shrunk_dbt(
-            self.overdue_dbt_centidays, self.overdue_weeks, terms.prior_dbt_centidays, terms.shrink_count
-        )
-        return max(paid, overdue)
 
     def dilution_reserve(self, terms: ProgrammeTerms) -> int:
         """The dynamic dilution reserve in ppm, at least that of the programme's own assumptions."""

@@ -73,7 +73,7 @@ class ProgrammeTerms(BaseModel):
         "restore: the advance rate is restored",
     )
 
-    shrink_count: Count = Field(20, description="weight k of the prior lateness, in buyer-weeks")
+    shrink_count: Count = Field(20, description="weight k of the prior lateness, in paid invoices")
     prior_dbt_centidays: int = Field(
         400, ge=0, le=36_500, description="prior days beyond terms; hundredths of a day"
     )

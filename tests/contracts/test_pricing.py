@@ -30,13 +30,12 @@ def programme(**changes: Any) -> ProgrammeTerms:
     return ProgrammeTerms(**{**fields, **changes})
 
 
-def history_features(**changes: int) -> Features:
-    fields = {
+def history_features(**changes: Any) -> Features:
+    fields: dict[str, Any] = {
         "dbt_centidays": 900,
         "signed_dbt_centidays": 833,
-        "weeks": 12,
-        "overdue_dbt_centidays": 900,
-        "overdue_weeks": 12,
+        "settled_invoices": 12,
+        "overdue": (),
         "trials": 12,
         "defaults": 0,
         "mean_dilution_ppm": 32_167,
@@ -173,14 +172,18 @@ def history(
     aggregates = relationship.EMPTY
     for number, (amount, late, ago) in enumerate(sorted(payments, key=lambda payment: -payment[2])):
         paid = TODAY - ago
-        due = paid - late
-        record = (paid, "payment", f"paid-{number}", "EUR", amount, paid, due, amount, 1)
-        opened = (paid, "confirm", f"paid-{number}", "EUR", amount, due, 0, amount, 0, 0)
-        aggregates = relationship.fold(relationship.fold(aggregates, opened), record)
+        aggregates = settled(aggregates, f"paid-{number}", amount, paid, paid - late)
     for number, (amount, age) in enumerate(unpaid):
         record = (TODAY, "confirm", f"open-{number}", "EUR", amount, TODAY - age, 0, amount, 0, 0)
         aggregates = relationship.fold(aggregates, record)
     return aggregates
+
+
+def settled(aggregates: codec.Value, number: str, amount: int, paid: int, due: int) -> codec.Value:
+    """The aggregates after one invoice was confirmed, and paid in full on a day."""
+    opened = (paid, "confirm", number, "EUR", amount, due, 0, amount, 0, 0)
+    payment = (paid, "payment", number, "EUR", amount, paid, due, amount, 1)
+    return relationship.fold(relationship.fold(aggregates, opened), payment)
 
 
 def features_of(payments: list[tuple[int, int, int]], unpaid: list[tuple[int, int]]) -> Features:
@@ -257,13 +260,42 @@ def test_more_lateness_never_raises_what_is_paid_out(
     if worse:
         amount, late, ago = worse[which % len(worse)]
         worse[which % len(worse)] = (amount, late + later, ago)
-    worse_open = [(amount, age + later) for amount, age in unpaid]
     before = priced(
         invoice(outstanding=net, due_day=TODAY + days, features=features_of(payments, unpaid)), terms
     )
-    for features in (features_of(worse, unpaid), features_of(payments, worse_open)):
-        after = priced(invoice(outstanding=net, due_day=TODAY + days, features=features), terms)
-        assert after is None or (before is not None and after.paid_out <= before.paid_out)
+    after = priced(invoice(outstanding=net, due_day=TODAY + days, features=features_of(worse, unpaid)), terms)
+    assert after is None or (before is not None and after.paid_out <= before.paid_out)
+
+
+@given(PROGRAMMES, EVENTS, OPEN, st.integers(1, 120), st.integers(1, MAX_AMOUNT))
+def test_days_that_pass_without_a_payment_never_raise_what_is_paid_out(
+    terms: ProgrammeTerms,
+    payments: list[tuple[int, int, int]],
+    unpaid: list[tuple[int, int]],
+    passed: int,
+    net: int,
+) -> None:
+    aggregates = relationship.of_currency(history(payments, unpaid), "EUR")
+    fixed = {"outstanding": net, "due_day": TODAY + 60}
+    before = priced(invoice(**fixed, features=Features.of(aggregates, TODAY)), terms)
+    after = priced(invoice(**fixed, features=Features.of(aggregates, TODAY + passed)), terms)
+    assert after is None or (before is not None and after.paid_out <= before.paid_out)
+
+
+@given(PROGRAMMES, EVENTS, st.integers(0, 7), st.integers(1, 120), st.integers(1, MAX_AMOUNT))
+def test_the_same_payment_on_a_later_day_never_raises_what_is_paid_out(
+    terms: ProgrammeTerms, payments: list[tuple[int, int, int]], which: int, later: int, net: int
+) -> None:
+    """On the annual basis: the other one counts clusters, and two bad weeks may become one."""
+    terms = terms.model_copy(update={"pd_basis": "annual"})
+    worse = list(payments)
+    if worse:
+        amount, late, ago = worse[which % len(worse)]
+        moved = min(later, ago)
+        worse[which % len(worse)] = (amount, late + moved, ago - moved)
+    before = priced(invoice(outstanding=net, features=features_of(payments, [])), terms)
+    after = priced(invoice(outstanding=net, features=features_of(worse, [])), terms)
+    assert after is None or (before is not None and after.paid_out <= before.paid_out)
 
 
 @given(PROGRAMMES, EVENTS, st.integers(1, 10**12), st.integers(1, 300), st.integers(0, 10**9))
@@ -303,19 +335,20 @@ def test_history_of_another_currency_does_not_move_a_price(
 def test_invoices_that_are_not_due_do_not_move_the_lateness(
     payments: list[tuple[int, int, int]], future: list[tuple[int, int]]
 ) -> None:
-    unpaid = [(amount, -days) for amount, days in future]
-    with_future, without = features_of(payments, unpaid), features_of(payments, [])
-    assert with_future.overdue_dbt_centidays == without.overdue_dbt_centidays
-    assert (with_future.trials, with_future.defaults) == (without.trials, without.defaults)
+    assert features_of(payments, [(amount, -days) for amount, days in future]) == features_of(payments, [])
 
 
 def test_an_overdue_invoice_counts_at_its_current_age() -> None:
-    flattering = features_of([(100_00, 0, 30)], [])
+    assert features_of([(100_00, 0, 30)], []).overdue == ()
     honest = features_of([(100_00, 0, 30)], [(100_00, 40)])
-    assert flattering.overdue_dbt_centidays == 0
-    assert honest.overdue_dbt_centidays == 2_000
-    assert honest.defaults == 0
+    assert (honest.dbt_centidays, honest.overdue, honest.defaults) == (0, ((2, 2_000),), 0)
+    assert honest.expected_lateness(programme()) == (20 * 400 + 2 * 2_000) // 22
     assert features_of([(100_00, 0, 30)], [(100_00, 95)]).defaults == 1
+
+
+def test_an_invoice_overdue_since_yesterday_does_not_flatter_an_older_one() -> None:
+    old = features_of([], [(100_00, 100)]).expected_lateness(programme())
+    assert features_of([], [(100_00, 100), (100_00, 8)]).expected_lateness(programme()) == old
 
 
 def test_no_history_prices_at_the_prior() -> None:
