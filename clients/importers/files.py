@@ -1,0 +1,174 @@
+"""One way in: a file of any supported kind becomes operations.
+
+    import_file(path, "auto", ImportContext(organisation="cipla")) -> Imported
+
+The kind "auto" looks at the content: XML is UBL, and a CSV header belongs to the one kind
+whose required columns it has. Whatever is in the file, the answer is an `Imported`; problems
+are listed in it and not raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from clients.importers import (
+    csv_confirmations,
+    csv_invoices,
+    csv_orders,
+    csv_payments,
+    csv_receipts,
+    csv_shipments,
+    ubl,
+)
+from clients.importers.errors import ImportProblem, Problems, from_error
+from clients.importers.imported import KINDS, Entry, ImportContext, Imported, Outcome, Summary
+from clients.importers.limits import MAX_CSV_BYTES, MAX_XML_BYTES
+from clients.importers.table import Table, read_table
+from contracts import registry
+from ledger.errors import TallyError
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One kind of CSV file."""
+
+    kind: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    read: Callable[[Table, ImportContext, Problems], Outcome]
+
+
+LAYOUTS = {
+    layout.kind: layout
+    for layout in (
+        Layout("orders", csv_orders.REQUIRED, csv_orders.OPTIONAL, csv_orders.read_orders),
+        Layout("shipments", csv_shipments.REQUIRED, csv_shipments.OPTIONAL, csv_shipments.read_shipments),
+        Layout("receipts", csv_receipts.REQUIRED, csv_receipts.OPTIONAL, csv_receipts.read_receipts),
+        Layout("invoices", csv_invoices.REQUIRED, csv_invoices.OPTIONAL, csv_invoices.read_invoices),
+        Layout(
+            "confirmations",
+            csv_confirmations.REQUIRED,
+            csv_confirmations.OPTIONAL,
+            csv_confirmations.read_confirmations,
+        ),
+        Layout("payments", csv_payments.REQUIRED, csv_payments.OPTIONAL, csv_payments.read_payments),
+    )
+}
+
+assert (*LAYOUTS, "ubl") == KINDS, "every kind has its reader"
+
+_MAX_FILE_BYTES = max(MAX_CSV_BYTES, MAX_XML_BYTES)
+_XML_STARTS = (b"<", b"\xfe\xff", b"\xff\xfe", b"\x00")
+"""Also the marks of UTF-16 and UTF-32, so that the XML reader says what is wrong with them."""
+
+
+def import_file(path: Path | str, kind: str = "auto", context: ImportContext | None = None) -> Imported:
+    """Read a file and import it; see `import_bytes`."""
+    place = Path(path)
+    try:
+        with place.open("rb") as stream:
+            data = stream.read(_MAX_FILE_BYTES + 1)
+    except OSError as error:
+        return _nothing(
+            place.name,
+            ImportProblem(
+                "file_unreadable", "the file cannot be read", found=str(path), expected=error.strerror
+            ),
+        )
+    return import_bytes(data, place.name, kind, context)
+
+
+def import_bytes(
+    data: bytes, file: str, kind: str = "auto", context: ImportContext | None = None
+) -> Imported:
+    """The operations, problems and counts of a file's content; `file` is its name in messages."""
+    if kind not in (*KINDS, "auto"):
+        return _nothing(
+            file,
+            ImportProblem(
+                "unknown_kind", "no such kind of file", found=kind, expected="auto, " + ", ".join(KINDS)
+            ),
+        )
+    context = context or ImportContext()
+    problems = Problems(file)
+    if kind == "ubl" or (kind == "auto" and _looks_like_xml(data)):
+        outcome = ubl.read_ubl(data, context, problems)
+        return _imported(file, "ubl", outcome, problems, rows=1, ignored=())
+    table = read_table(data, file, decimal_comma=context.decimal_comma, problems=problems)
+    if table is None:
+        return _nothing(file, *problems.listed(), kind=kind)
+    try:
+        layout = _layout(table, kind)
+    except ImportProblem as problem:
+        problems.add(problem)
+        return _nothing(file, *problems.listed(), kind=kind)
+    outcome = layout.read(table, context, problems)
+    ignored = tuple(column for column in table.columns if column not in layout.required + layout.optional)
+    return _imported(file, layout.kind, outcome, problems, rows=len(table.lines), ignored=ignored)
+
+
+def _looks_like_xml(data: bytes) -> bool:
+    return data[:256].removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_XML_STARTS)
+
+
+def _layout(table: Table, kind: str) -> Layout:
+    """The layout asked for, or the one whose required columns the header has."""
+    columns = set(table.columns)
+    if kind == "auto":
+        fitting = [layout for layout in LAYOUTS.values() if columns.issuperset(layout.required)]
+        if len(fitting) == 1:
+            return fitting[0]
+        nearest = min(LAYOUTS.values(), key=lambda layout: len(set(layout.required) - columns))
+    else:
+        nearest, fitting = LAYOUTS[kind], []
+    missing = [column for column in nearest.required if column not in columns]
+    if not missing and not fitting:
+        return nearest
+    if len(fitting) > 1:
+        raise ImportProblem(
+            "ambiguous_kind",
+            "the header fits several kinds of file",
+            line=1,
+            found=", ".join(layout.kind for layout in fitting),
+            expected="one kind",
+            remedy="Say which kind of file it is.",
+        )
+    raise ImportProblem(
+        "missing_column",
+        f"not a file of {nearest.kind}: columns are missing",
+        line=1,
+        column=missing[0],
+        found=", ".join(table.columns),
+        expected=", ".join(nearest.required),
+        remedy="Name the columns as docs and templates do; or say which kind of file it is.",
+    )
+
+
+def _imported(
+    file: str, kind: str, outcome: Outcome, problems: Problems, *, rows: int, ignored: tuple[str, ...]
+) -> Imported:
+    """The outcome after every operation went through the contracts' own model."""
+    entries: list[Entry] = []
+    for entry in outcome.entries:
+        try:
+            registry.parse(entry.operation)
+            entries.append(entry)
+        except TallyError as error:
+            column = (error.field or "").removeprefix("operations[0].")
+            problems.add(from_error(error, file=file, line=entry.line, column=column))
+    summary = Summary(
+        rows=rows,
+        documents=outcome.documents,
+        withheld=outcome.withheld + len(outcome.entries) - len(entries),
+        skipped=outcome.skipped,
+        ignored_columns=ignored,
+        notes=outcome.notes,
+    )
+    return Imported(file, kind, tuple(entries), problems.listed(), summary)
+
+
+def _nothing(file: str, *problems: ImportProblem, kind: str = "auto") -> Imported:
+    placed = tuple(problem.at(file) for problem in problems)
+    return Imported(file, "unknown" if kind == "auto" else kind, (), placed, Summary())

@@ -1,0 +1,160 @@
+"""What an import gives: operations with their signers, problems, and a summary; and what it is told.
+
+    ImportContext ──► import ──► Imported
+                                   entries   Entry(signer, date, operation, line)
+                                   errors    every problem, with its place
+                                   summary   counts for the person who dropped the file
+
+A document (an order, an invoice) with a bad line gives no operation at all: half an
+invoice would be a wrong one. It is counted as `withheld`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from clients.importers.errors import ImportProblem
+from clients.importers.parties import Directory
+from ledger.transaction import Operation
+
+KINDS = ("orders", "shipments", "receipts", "invoices", "confirmations", "payments", "ubl")
+
+
+@dataclass(frozen=True, slots=True)
+class ImportContext:
+    """What the importing party knows and a file does not say."""
+
+    organisation: str = ""
+    """Who imports, and will sign: documents that another party signs are skipped. Empty: all parties."""
+    supplier: str = ""
+    """For files without a supplier column."""
+    buyer: str = ""
+    """For files without a buyer column; the obligor."""
+    bank: str = ""
+    """For payment files without a bank column."""
+    currency: str = ""
+    """For files without a currency column."""
+    decimal_comma: bool = False
+    """Amounts are written 1234,50 and not 1234.50; never guessed."""
+    issue_drafts: bool = False
+    """The buyer issues the drafts that its suppliers proposed, and not the content of its file."""
+    link_orders: bool = True
+    """UBL invoices name their order on the ledger, and are matched with it."""
+    term_days: int = 0
+    """Agreed days from issue to due, for invoices that have no due date; 0: none."""
+    directory: Directory = field(default_factory=Directory)
+    """The channel's organisations, by id, identifiers and name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One operation, ready to be signed."""
+
+    signer: str
+    """Id of the organisation whose key must sign it."""
+    date: str
+    """The day of the document, ISO; empty where the file has none."""
+    operation: Operation
+    line: int
+    """Where the document starts in the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Counts over one file."""
+
+    rows: int = 0
+    documents: int = 0
+    """Orders, shipments, invoices … that the rows make up."""
+    withheld: int = 0
+    """Documents without an operation because one of their lines is wrong."""
+    skipped: int = 0
+    """Documents that another organisation signs."""
+    ignored_columns: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What a reader should know, such as payments that are simulated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The outcome of importing one file."""
+
+    file: str
+    kind: str
+    """One of `KINDS`, or "unknown"."""
+    entries: tuple[Entry, ...]
+    errors: tuple[ImportProblem, ...]
+    summary: Summary
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """The operations alone, in the order of the file."""
+        return tuple(entry.operation for entry in self.entries)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing in the file was wrong."""
+        return not self.errors
+
+    def by_signer(self) -> dict[str, tuple[Entry, ...]]:
+        """The entries of each organisation that must sign."""
+        groups: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            groups.setdefault(entry.signer, []).append(entry)
+        return {signer: tuple(entries) for signer, entries in groups.items()}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything but the operations, for `--json`."""
+        return {
+            "file": self.file,
+            "kind": self.kind,
+            "operations": len(self.entries),
+            "rows": self.summary.rows,
+            "documents": self.summary.documents,
+            "withheld": self.summary.withheld,
+            "skipped": self.summary.skipped,
+            "ignored_columns": list(self.summary.ignored_columns),
+            "notes": list(self.summary.notes),
+            "errors": [problem.as_dict() for problem in self.errors],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one importer makes of a table: entries and how many documents are behind them."""
+
+    entries: tuple[Entry, ...]
+    documents: int
+    withheld: int
+    skipped: int
+    notes: tuple[str, ...] = ()
+
+
+_STAGES = (
+    "order.submit",
+    "order.issue",
+    "shipment.dispatch",
+    "goods.receive",
+    "invoice.submit",
+    "invoice.confirm",
+    "invoice.dispute",
+    "invoice.reject",
+    "credit.issue",
+    "payment.attest",
+)
+_STAGE = {name: place for place, name in enumerate(_STAGES)}
+
+
+def timeline(imports: Iterable[Imported]) -> tuple[Entry, ...]:
+    """The entries of several files as they happened: by day, and on one day orders before
+    shipments, receipts, invoices, confirmations and payments. Entries without a day come last.
+    """
+    entries = [entry for imported in imports for entry in imported.entries]
+    return tuple(
+        sorted(
+            entries,
+            key=lambda entry: (entry.date or "9999", _STAGE.get(str(entry.operation["op"]), len(_STAGES))),
+        )
+    )

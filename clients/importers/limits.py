@@ -1,0 +1,30 @@
+"""Every bound of the importers, with its unit, in one place."""
+
+from __future__ import annotations
+
+from contracts.fields import MAX_LINES
+
+MAX_CSV_BYTES = 16 * 1_048_576
+MAX_CSV_ROWS = 100_000
+MAX_CSV_COLUMNS = 64
+MAX_CELL_CHARACTERS = 1_024
+
+MAX_XML_BYTES = 8 * 1_048_576
+"""Attachments inside an invoice count too; the parser itself refuses a single text over 10 MB."""
+MAX_XML_DEPTH = 32
+"""UBL 2.1 invoices nest 10 deep at most without extensions."""
+MAX_XML_ELEMENTS = 200_000
+MAX_XML_TEXT_CHARACTERS = 1_024
+"""Of one element whose text is read (an attachment's is not)."""
+
+MAX_PROBLEMS = 1_000
+"""Problems listed for one file; after these one more says that there are others."""
+
+MAX_DOCUMENT_LINES = MAX_LINES
+"""Lines of one order, shipment or invoice: what an operation can hold."""
+
+MAX_PRICE_DIGITS = 6
+"""Decimals of a unit price beyond those of its currency: prices are minor units × 10^6."""
+PRICE_SCALE = 10**MAX_PRICE_DIGITS
+
+assert MAX_CELL_CHARACTERS * MAX_CSV_COLUMNS < MAX_CSV_BYTES, "one row always fits a file"

@@ -1,0 +1,237 @@
+"""UBL 2.1 Invoice (380) and CreditNote (381) to operations, by the terms of EN 16931.
+
+Reading takes three steps: the bytes become a tree (`xml_document`), the tree becomes the
+semantic model (`ubl_reading`), whose sums are checked (`en16931`), and the model becomes one
+operation here. A document with any problem gives none.
+
+| operation field | from |
+|---|---|
+| invoice / credit | BT-1 |
+| supplier (the signer), buyer | BG-4, BG-7 through the directory of organisations |
+| issue_date, due_date | BT-2, BT-9; without BT-9 the agreed term, if there is one |
+| order | BT-13, if invoices are linked to orders |
+| lines | BG-25: BT-132 or BT-126, BT-129, BT-131 |
+| tax | BT-110 |
+| gross (credit: amount) | BT-115, the amount due |
+| adjustment | gross − lines − tax: allowances, charges, prepayment, rounding |
+| document | SHA-256 of the file |
+
+The ledger counts whole units. Where an invoice has no order to be matched with, lines with
+fractions of a unit, below zero or with a long number are left to the adjustment, and a note says so; where it
+has one, such a line is a problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from hashlib import sha256
+
+from clients.importers.en16931 import Invoice, InvoiceLine, Party, check_sums
+from clients.importers.errors import ImportProblem, Problems
+from clients.importers.imported import Entry, ImportContext, Outcome
+from clients.importers.ubl_reading import read_invoice
+from clients.importers.xml_document import parse_xml
+from contracts.fields import MAX_LINE_ID_LENGTH, MAX_LINES, MAX_QUANTITY
+from ledger.money import Money
+from ledger.transaction import Operation
+
+_NOTHING = Outcome((), 1, 1, 0)
+
+
+def read_ubl(data: bytes, context: ImportContext, problems: Problems) -> Outcome:
+    """The operation that submits the file's invoice or credit note."""
+    try:
+        invoice, found = read_invoice(parse_xml(data))
+    except ImportProblem as problem:
+        problems.add(problem)
+        return _NOTHING
+    for broken in (*found, *check_sums(invoice), *_check_fit(invoice, context)):
+        problems.add(broken)
+    if invoice.seller is None or invoice.buyer is None:
+        return _NOTHING
+    try:
+        supplier = _organisation(invoice.seller, "supplier", context.supplier, context)
+        buyer = _organisation(invoice.buyer, "buyer", context.buyer, context)
+    except ImportProblem as problem:
+        problems.add(problem)
+        return _NOTHING
+    if supplier == buyer:
+        place = invoice.buyer.place
+        problems.add(
+            ImportProblem(
+                "same_party",
+                "seller and buyer are the same organisation",
+                line=place.line,
+                column=place.path,
+                found=buyer,
+                expected="another than the seller",
+            )
+        )
+    if len(problems):
+        return _NOTHING
+    if context.organisation not in ("", supplier):
+        return Outcome((), 1, 0, 1, (f"{supplier} signs this document, not {context.organisation}",))
+    if invoice.type_code == "381":
+        return Outcome((Entry(supplier, invoice.issue_date, _credit_note(invoice), 1),), 1, 0, 0)
+    operation, notes = _invoice(invoice, buyer, sha256(data).digest(), context)
+    return Outcome((Entry(supplier, invoice.issue_date, operation, 1),), 1, 0, 0, notes)
+
+
+def _organisation(party: Party, role: str, given: str, context: ImportContext) -> str:
+    """The id that the directory finds; the given one where it finds none, never against it."""
+    try:
+        found = context.directory.find(party.identifiers, party.names, role)
+    except ImportProblem as problem:
+        if problem.code == "unknown_party" and given:
+            return context.directory.checked_id(given, role)
+        raise problem.at("", party.place.line, party.place.path) from None
+    if given and given != found:
+        raise ImportProblem(
+            "contradiction",
+            f"the document names another {role} than the one given when importing",
+            line=party.place.line,
+            column=party.place.path,
+            found=found,
+            expected=given,
+        )
+    return found
+
+
+def _check_fit(invoice: Invoice, context: ImportContext) -> Iterator[ImportProblem]:
+    """What EN 16931 allows and an operation cannot hold."""
+    due = invoice.totals.due
+    if due is not None and due.value <= 0:
+        yield ImportProblem(
+            "nothing_due",
+            "nothing is due on this document",
+            line=due.place.line,
+            column=due.place.path,
+            found=Money(due.value, invoice.currency).decimal,
+            expected="an amount above zero",
+            remedy="An invoice below zero is a credit note: import it as type 381.",
+        )
+    if invoice.type_code == "381":
+        if len(invoice.preceding) != 1:
+            yield ImportProblem(
+                "preceding_invoice",
+                "a credit note on the ledger reduces one invoice",
+                line=invoice.place.line,
+                column=invoice.place.path + "/cac:BillingReference/cac:InvoiceDocumentReference/cbc:ID",
+                found=", ".join(invoice.preceding)[:200] or "none",
+                expected="one preceding invoice (BT-25)",
+            )
+        return
+    if not invoice.due_date and context.term_days <= 0:
+        yield ImportProblem(
+            "due_date",
+            "no due date",
+            line=invoice.place.line,
+            column=invoice.place.path + "/cbc:DueDate",
+            expected="a day, or a term of payment given when importing",
+        )
+    if invoice.totals.vat is not None and invoice.totals.vat.value < 0:
+        yield ImportProblem(
+            "negative_amount",
+            "VAT below zero on an invoice",
+            line=invoice.totals.vat.place.line,
+            column=invoice.totals.vat.place.path,
+            expected="at least 0",
+        )
+    if invoice.order and context.link_orders:
+        yield from _check_matchable(invoice)
+
+
+def _check_matchable(invoice: Invoice) -> Iterator[ImportProblem]:
+    """Every line of an invoice with an order must be one that the ledger can match."""
+    seen: set[str] = set()
+    for line in invoice.lines:
+        number = line.order_line or line.id
+        if not _is_whole(line, number) or number in seen:
+            yield ImportProblem(
+                "unmatchable_line",
+                "a line that cannot be matched with the order",
+                line=line.place.line,
+                column=line.place.path,
+                found=f"line {number[:40]}, quantity {line.quantity}",
+                expected="whole units above zero, an amount from zero, and each order line once",
+                remedy="Import the invoice without its order if the order is not on the ledger.",
+            )
+        seen.add(number)
+    if len(invoice.lines) > MAX_LINES:
+        yield ImportProblem(
+            "too_many_lines",
+            "document too long",
+            line=invoice.lines[MAX_LINES].place.line,
+            column=invoice.lines[MAX_LINES].place.path,
+            found=len(invoice.lines),
+            expected=f"at most {MAX_LINES} lines",
+        )
+
+
+def _is_whole(line: InvoiceLine, number: str) -> bool:
+    """Whether an operation can hold the line as it is, under this number."""
+    if line.quantity is None or line.net is None or line.net.value < 0:
+        return False
+    return (
+        line.quantity.denominator == 1
+        and 1 <= line.quantity <= MAX_QUANTITY
+        and 0 < len(number) <= MAX_LINE_ID_LENGTH
+        and all("!" <= character <= "~" for character in number)
+    )
+
+
+def _invoice(
+    invoice: Invoice, buyer: str, document: bytes, context: ImportContext
+) -> tuple[Operation, tuple[str, ...]]:
+    order = invoice.order if context.link_orders else ""
+    kept: dict[str, InvoiceLine] = {}
+    for line in invoice.lines:
+        number = (line.order_line if order else "") or line.id
+        if _is_whole(line, number) and len(kept) < MAX_LINES:
+            kept.setdefault(number, line)
+    left = len(invoice.lines) - len(kept)
+    lines = tuple(
+        {"line": number, "quantity": int(line.quantity or 0), "amount": line.net.value if line.net else 0}
+        for number, line in kept.items()
+    )
+    tax = invoice.totals.vat.value if invoice.totals.vat else 0
+    gross = invoice.totals.due.value if invoice.totals.due else 0
+    due_date = invoice.due_date
+    if not due_date:
+        due_date = (date.fromisoformat(invoice.issue_date) + timedelta(days=context.term_days)).isoformat()
+    operation: Operation = {
+        "op": "invoice.submit",
+        "invoice": invoice.number,
+        "buyer": buyer,
+        "currency": invoice.currency,
+        "issue_date": invoice.issue_date,
+        "due_date": due_date,
+        "order": order,
+        "lines": lines,
+        "tax": tax,
+        "adjustment": gross - tax - sum(line.net.value for line in kept.values() if line.net),
+        "gross": gross,
+        "document": document,
+    }
+    notes: list[str] = []
+    if left:
+        notes.append(
+            f"{left} of {len(invoice.lines)} lines are in the adjustment: fractions of a unit or below zero"
+        )
+    if invoice.order and not order:
+        notes.append(f"not linked to order {invoice.order}")
+    if not invoice.due_date:
+        notes.append(f"due date from the agreed term of {context.term_days} days")
+    return operation, tuple(notes)
+
+
+def _credit_note(invoice: Invoice) -> Operation:
+    due = invoice.totals.due
+    return {
+        "op": "credit.issue",
+        "credit": invoice.number,
+        "invoice": invoice.preceding[0],
+        "amount": due.value if due else 0,
+        "date": invoice.issue_date,
+    }
