@@ -31,9 +31,10 @@ from ledger.errors import BlockInvalid, Malformed, StoreError, TallyError
 from ledger.executor import Executor, Prepared, genesis_overlay, settled_writes
 from ledger.genesis import GenesisBlock, read_genesis
 from ledger.history import NO_RECORDS, next_head
+from ledger.inflight import Executed, InFlight, PendingBlock
 from ledger.keys import SigningKey
 from ledger.limits import HISTORY_HEAD_INTERVAL, MAX_VALIDITY_MS
-from ledger.state import Overlay, Record
+from ledger.state import Overlay
 from ledger.store import CommitBatch, Store
 from ledger.transaction import Transaction
 
@@ -46,65 +47,7 @@ class VerifiedBlock:
     prepared: tuple[Prepared, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PendingBlock:
-    """A block in flight with everything that its commit will store."""
-
-    block: Block
-    changes: dict[bytes, bytes | None]
-    values: dict[bytes, codec.Value | None]
-    records: list[Record]
-    heads: list[tuple[bytes, int, bytes]]
-    history: merkle.Accumulator
-    nodes: list[tuple[int, int, bytes]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Executed:
-    results: tuple[codec.Value, ...]
-    changes: dict[bytes, bytes | None]
-    values: dict[bytes, codec.Value | None]
-    records: list[Record]
-    heads: list[tuple[bytes, int, bytes]]
-
-
-_NOT_PENDING = object()
 _NONE_CHECKED: Mapping[bytes, Prepared] = MappingProxyType({})
-
-
-class _Newest:
-    """State after every pending block: what the next block executes on."""
-
-    __slots__ = ("_committed", "_values", "_writers")
-
-    def __init__(self, committed: Committed) -> None:
-        self._committed = committed
-        self._values: dict[bytes, codec.Value | None] = {}
-        self._writers: dict[bytes, int] = {}
-
-    def get(self, key: bytes) -> codec.Value | None:
-        """The newest value of a key."""
-        value = self._values.get(key, _NOT_PENDING)
-        return self._committed.get(key) if value is _NOT_PENDING else value
-
-    def push(self, pending: PendingBlock) -> None:
-        """Lay a block's writes on top."""
-        self._values.update(pending.values)
-        self._writers.update(dict.fromkeys(pending.values, pending.block.height))
-
-    def settle(self, pending: PendingBlock) -> None:
-        """Let go of writes that are committed now, except those that a later block overwrote."""
-        height = pending.block.height
-        for key in pending.values:
-            if self._writers[key] == height:
-                del self._writers[key], self._values[key]
-
-    def rebuild(self, pending: Sequence[PendingBlock]) -> None:
-        """Start again from the blocks that are left."""
-        self._values.clear()
-        self._writers.clear()
-        for block in pending:
-            self.push(block)
 
 
 class Chain(Committed):
@@ -113,10 +56,8 @@ class Chain(Committed):
     def __init__(self, store: Store, executor: Executor, genesis: GenesisBlock) -> None:
         super().__init__(store, genesis)
         self._executor = executor
-        self._newest = _Newest(self)
+        self._flight = InFlight(self)
         self._history = merkle.Accumulator()
-        self._pending_ids: dict[bytes, int] = {}
-        self.pending: list[PendingBlock] = []
 
     @classmethod
     def open(cls, store: Store, executor: Executor, genesis_data: bytes) -> Self:
@@ -150,6 +91,11 @@ class Chain(Committed):
         return chain
 
     @property
+    def pending(self) -> Sequence[PendingBlock]:
+        """The blocks in flight, ascending."""
+        return self._flight.blocks
+
+    @property
     def head(self) -> Header:
         """Header of the newest block, pending or applied: what the next block follows."""
         return self.pending[-1].block.header if self.pending else self.applied
@@ -161,7 +107,7 @@ class Chain(Committed):
 
     def knows(self, identity: bytes) -> bool:
         """Whether a transaction is on the chain, pending or committed."""
-        return identity in self._pending_ids or self._store.locate(identity) is not None
+        return self._flight.holds(identity) or self._store.locate(identity) is not None
 
     def objection(self, transaction: Transaction, time_ms: int) -> TallyError | None:
         """Why a transaction cannot go into the next block at this time; None when it can.
@@ -193,7 +139,7 @@ class Chain(Committed):
             TooLarge: more transactions, operations or bytes than a block may have.
         """
         head = self.head
-        if term < head.term:
+        if term < max(head.term, 1):
             raise ValueError(f"term {term} is before the head's term {head.term}")
         time_ms = max(time_ms, head.time_ms)
         seen: set[bytes] = set()
@@ -307,30 +253,25 @@ class Chain(Committed):
         """
         if height <= self.applied.height:
             raise ValueError(f"height {height} is applied and cannot be dropped")
-        dropped = self.pending[height - self.applied.height - 1 :]
-        if not dropped:
-            return
-        for pending in reversed(dropped):
+        count = max(0, self.head.height - height + 1)
+        for _ in range(count):
             self._tree.undo()
-            for transaction in pending.block.transactions:
-                del self._pending_ids[transaction.id]
-        del self.pending[-len(dropped) :]
-        self._newest.rebuild(self.pending)
+        self._flight.pop_newest(count)
         self._history = self.pending[-1].history if self.pending else self._stored_history()
 
     def commit(self, certificate: Certificate) -> list[Block]:
         """Apply every pending block up to the certified one, in one batch; the blocks applied, ascending.
 
         The caller has verified the certificate. A block must be in the store before it can be
-        applied: while `store.last_height` is below the certificate's height nothing happens,
-        and the call is to be repeated after the append.
+        applied: until the append of the certified one has returned nothing happens, and the
+        call is to be repeated.
 
         Raises:
             BlockInvalid: the certificate is for another block than the one held at its height.
             StoreError: the disk refuses; nothing has changed in memory.
         """
         height = certificate.height
-        if height <= self.applied.height or self._store.last_height < height:
+        if height <= self.applied.height:
             return []
         certified = self.pending_block(height)
         if certified is None:
@@ -342,19 +283,18 @@ class Chain(Committed):
                 found=certificate.block_hash.hex(),
                 expected=certified.hash.hex(),
             )
+        if not self._store.holds(height, certified.data):
+            return []
         count = height - self.applied.height
-        settled = self.pending[:count]
-        self._store.commit(self._batch(settled, codec.encode(certificate.to_value())))
-        self._tree.settle(count)
-        del self.pending[:count]
-        for pending in settled:
-            for transaction in pending.block.transactions:
-                del self._pending_ids[transaction.id]
-            self._newest.settle(pending)
-            self._keep_values(pending.values)
-            self._keep_block(pending.block)
+        self._store.commit(self._batch(count, codec.encode(certificate.to_value())))
         self.applied = certified.header
-        return [pending.block for pending in settled]
+        self._tree.settle(count)
+        blocks = []
+        for pending in self._flight.pop_oldest(count):
+            self._keep_values(pending.executed.values)
+            self._keep_block(pending.block)
+            blocks.append(pending.block)
+        return blocks
 
     def _begin(self) -> None:
         """Make the state of the genesis document and store it as height 0."""
@@ -366,11 +306,10 @@ class Chain(Committed):
             raise _differs("state_root", block.header.state_root, self._tree.root)
         if self._store.last_height < 0:
             self._store.append([(0, block.data)])
-        heads = self._heads(overlay)
-        self._push(block, _Executed((), changes, values, overlay.records, heads))
-        self._store.commit(self._batch(self.pending, None))
-        self._newest.settle(self.pending.pop())
+        self._push(block, Executed((), changes, values, overlay.records, self._heads(overlay)))
+        self._store.commit(self._batch(1, None))
         self._tree.settle(1)
+        self._flight.pop_oldest(1)
         self._replay()
 
     def _resume(self) -> None:
@@ -378,15 +317,13 @@ class Chain(Committed):
         store = self._store
         height = store.applied_height
         self._tree.load(store.buckets())
-        data = store.block(height)
-        self.applied = Block.decode(data or b"").header
+        self.applied = self._read_header(height)
         if self._tree.root != self.applied.state_root:
             raise StoreError(
                 "the stored state does not have the root of the block that it belongs to",
                 found=self._tree.root.hex(),
                 expected=self.applied.state_root.hex(),
             )
-        self._check_committed(self.applied, height)
         self._history = self._stored_history()
         self._replay()
 
@@ -400,8 +337,8 @@ class Chain(Committed):
                     "a block in the log cannot be reproduced", found=f"height {height}: {error}"
                 ) from error
 
-    def _execute(self, prepared: Sequence[Prepared], time_ms: int) -> _Executed:
-        overlay = Overlay(self._newest)
+    def _execute(self, prepared: Sequence[Prepared], time_ms: int) -> Executed:
+        overlay = Overlay(self._flight)
         execute = self._executor.execute
         results = []
         for each in prepared:
@@ -415,7 +352,7 @@ class Chain(Committed):
                 check_result(result)
             results.append(result or APPLIED)
         heads = self._heads(overlay)
-        return _Executed(tuple(results), *settled_writes(overlay), overlay.records, heads)
+        return Executed(tuple(results), *settled_writes(overlay), overlay.records, heads)
 
     def _heads(self, overlay: Overlay) -> list[tuple[bytes, int, bytes]]:
         """Heads of history chains before each record whose number divides by the interval."""
@@ -424,7 +361,7 @@ class Chain(Committed):
         for key, sequence, record in overlay.records:
             head = current.get(key)
             if head is None:
-                entry = self._newest.get(key)
+                entry = self._flight.get(key)
                 head = entry[1] if entry is not None else NO_RECORDS
             if sequence % HISTORY_HEAD_INTERVAL == 0:
                 heads.append((key, sequence, head))
@@ -440,8 +377,8 @@ class Chain(Committed):
         ):
             if found != expected:
                 raise _differs(field, found, expected)
-        if header.term < head.term:
-            raise _differs("term", header.term, f"at least {head.term}")
+        if header.term < max(head.term, 1):
+            raise _differs("term", header.term, f"at least {max(head.term, 1)}")
         if header.time_ms < head.time_ms:
             raise _differs("time_ms", header.time_ms, f"at least {head.time_ms}")
 
@@ -466,34 +403,23 @@ class Chain(Committed):
             )
         return None
 
-    def _push(self, block: Block, executed: _Executed) -> None:
+    def _push(self, block: Block, executed: Executed) -> None:
         history = self._history.copy()
         nodes = history.append(block.header.leaf)
-        pending = PendingBlock(
-            block,
-            executed.changes,
-            executed.values,
-            executed.records,
-            executed.heads,
-            history,
-            nodes,
-        )
+        self._flight.push(PendingBlock(block, executed, history, nodes))
         self._history = history
-        self.pending.append(pending)
-        self._newest.push(pending)
-        for transaction in block.transactions:
-            self._pending_ids[transaction.id] = block.height
 
-    def _batch(self, settled: Sequence[PendingBlock], certificate: bytes | None) -> CommitBatch:
+    def _batch(self, count: int, certificate: bytes | None) -> CommitBatch:
+        settled = self.pending[:count]
         state: dict[bytes, bytes | None] = {}
         for pending in settled:
-            state.update(pending.changes)
+            state.update(pending.executed.changes)
         return CommitBatch(
             height=settled[-1].block.height,
             state=state,
-            buckets=self._tree.rows(len(settled)),
-            records=[record for pending in settled for record in pending.records],
-            heads=[head for pending in settled for head in pending.heads],
+            buckets=self._tree.rows(count),
+            records=[record for pending in settled for record in pending.executed.records],
+            heads=[head for pending in settled for head in pending.executed.heads],
             transactions=[
                 (transaction.id, pending.block.height, index)
                 for pending in settled

@@ -136,13 +136,7 @@ class Committed:
         """
         header = self._headers.get(height)
         if header is None and 0 <= height <= self.applied.height:
-            data = self._store.block(height)
-            try:
-                header = _header_of(data or b"")
-            except TallyError as error:
-                raise StoreError("a block in the log is damaged", found=f"height {height}: {error}") from None
-            self._check_committed(header, height)
-            self._headers[height] = header
+            header = self._headers[height] = self._read_header(height)
             _bound(self._headers, HEADER_CACHE_ENTRIES)
         return header
 
@@ -238,6 +232,18 @@ class Committed:
         assert block is not None, "a location is stored together with its block's commit"
         return (block, index) if block.transactions[index].id == identity else None
 
+    def _read_header(self, height: int) -> Header:
+        """The header of an applied block, without reading the block's body."""
+        data = self._store.block(height) or b""
+        start, width = (3, 1) if data[1:2] == b"\xc4" else (4, 2)
+        length = int.from_bytes(data[2 : 2 + width], "big")
+        try:
+            header = Header.decode(data[start : start + length])
+        except TallyError as error:
+            raise StoreError("a block in the log is damaged", found=f"height {height}: {error}") from None
+        self._check_committed(header, height)
+        return header
+
     def _check_committed(self, header: Header, height: int) -> None:
         if header.height != height or self._store.node(0, height) != header.leaf:
             raise StoreError("the log holds another block than the one committed", found=f"height {height}")
@@ -263,10 +269,3 @@ def _bound(cache: dict[Any, Any], most: int) -> None:
     if len(cache) > most:
         for key in list(islice(cache, len(cache) - most * 7 // 8)):
             del cache[key]
-
-
-def _header_of(data: bytes) -> Header:
-    """The header at the beginning of a block's bytes, without reading the block's body."""
-    start, width = (3, 1) if data[1:2] == b"\xc4" else (4, 2)
-    length = int.from_bytes(data[2 : 2 + width], "big")
-    return Header.decode(data[start : start + length])

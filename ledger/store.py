@@ -93,6 +93,7 @@ class Store:
         self._last = -1
         self._applied = -1
         self._hard: HardState = (0, None)
+        self._tail: dict[int, bytes] = {}
 
     @classmethod
     def open(cls, path: Path | str) -> Self:
@@ -109,7 +110,10 @@ class Store:
         elif (db_path / "CURRENT").exists():
             raise StoreError("the durable mark is missing", field="mark")
         else:
-            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreError("the folder cannot be made", found=f"{folder}: {error.strerror}") from None
             mark = MarkFile.create(mark_path)
         try:
             db = plyvel.DB(
@@ -181,7 +185,8 @@ class Store:
         if end < before.height:
             self._write_mark(Mark(end, self._block_digest(end), before.term, before.vote))
         batch = self._db.write_batch(sync=True)
-        for height in range(end + 1 + len(blocks), self._last + 1):
+        for height in range(end + 1, self._last + 1):
+            self._tail.pop(height, None)
             batch.delete(b"b" + _number(height))
         for height, data in blocks:
             batch.put(b"b" + _number(height), data)
@@ -191,6 +196,7 @@ class Store:
         if hard is not None:
             self._hard = hard
         self._last = end + len(blocks)
+        self._tail.update(blocks)
         digest = sha256(blocks[-1][1]).digest() if blocks else self._block_digest(end)
         self._write_mark(Mark(self._last, digest, *self._hard))
 
@@ -228,7 +234,14 @@ class Store:
             put(b"c" + _number(changed.height), changed.certificate)
         put(_APPLIED_KEY, _number(changed.height))
         self._write(batch)
+        for height in range(self._applied + 1, changed.height + 1):
+            self._tail.pop(height, None)
         self._applied = changed.height
+
+    def holds(self, height: int, data: bytes) -> bool:
+        """Whether exactly this block is durable at a height: not one that it is about to replace."""
+        known = self._tail.get(height)
+        return (self.block(height) if known is None else known) == data
 
     def block(self, height: int) -> bytes | None:
         """Bytes of the block at a height; None beyond the end of the log.

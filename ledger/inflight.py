@@ -1,0 +1,100 @@
+"""Blocks in flight: executed here, not committed yet, and possibly never to be.
+
+They stand in a row on top of the applied ledger. `get` reads the newest state, which the
+next block executes on: one flat map over all blocks in flight, so that a read costs the
+same however many there are. Blocks leave at the bottom when they are committed and at the
+top when a new leader overwrites them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledger import codec, merkle
+from ledger.block import Block
+from ledger.state import Reader, Record
+from ledger.state_tree import Changes
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """What the transactions of one block did.
+
+    `changes` and `values` are the same writes, as stored bytes and as decoded values;
+    `heads` are (key, sequence number, head before it) of history chains.
+    """
+
+    results: tuple[codec.Value, ...]
+    changes: Changes
+    values: dict[bytes, codec.Value | None]
+    records: list[Record]
+    heads: list[tuple[bytes, int, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class PendingBlock:
+    """A block in flight; `history` is the tree over all headers up to its own, `nodes` what it added."""
+
+    block: Block
+    executed: Executed
+    history: merkle.Accumulator
+    nodes: list[tuple[int, int, bytes]]
+
+
+_NOT_WRITTEN = object()
+
+
+class InFlight:
+    """The pending blocks, ascending, with the state and the transaction ids that they hold."""
+
+    __slots__ = ("_applied", "_ids", "_values", "_writers", "blocks")
+
+    def __init__(self, applied: Reader) -> None:
+        self._applied = applied
+        self._values: dict[bytes, codec.Value | None] = {}
+        self._writers: dict[bytes, int] = {}
+        self._ids: set[bytes] = set()
+        self.blocks: list[PendingBlock] = []
+
+    def get(self, key: bytes) -> codec.Value | None:
+        """The newest value of a key, or None when there is no entry."""
+        value = self._values.get(key, _NOT_WRITTEN)
+        return self._applied.get(key) if value is _NOT_WRITTEN else value
+
+    def holds(self, identity: bytes) -> bool:
+        """Whether a transaction is in one of the blocks."""
+        return identity in self._ids
+
+    def push(self, pending: PendingBlock) -> None:
+        """Add a block on top."""
+        assert not self.blocks or pending.block.height == self.blocks[-1].block.height + 1, "blocks in a row"
+        self.blocks.append(pending)
+        self._lay(pending)
+
+    def pop_oldest(self, count: int) -> list[PendingBlock]:
+        """Take the `count` oldest blocks away; the applied state has their writes now."""
+        popped = self.blocks[:count]
+        del self.blocks[:count]
+        values, writers = self._values, self._writers
+        for pending in popped:
+            height = pending.block.height
+            for key in pending.executed.values:
+                if writers.get(key) == height:  # else a later block has overwritten it
+                    del writers[key], values[key]
+            self._ids.difference_update([transaction.id for transaction in pending.block.transactions])
+        return popped
+
+    def pop_newest(self, count: int) -> None:
+        """Take the `count` newest blocks away; the state is again what it was before them."""
+        del self.blocks[len(self.blocks) - count :]
+        self._values.clear()
+        self._writers.clear()
+        self._ids.clear()
+        for pending in self.blocks:
+            self._lay(pending)
+
+    def _lay(self, pending: PendingBlock) -> None:
+        values = pending.executed.values
+        self._values.update(values)
+        self._writers.update(dict.fromkeys(values, pending.block.height))
+        self._ids.update([transaction.id for transaction in pending.block.transactions])
