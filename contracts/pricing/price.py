@@ -7,8 +7,9 @@ the same bytes on every node, in every simulator and offline (invariant 22).
 
 | refused because | code |
 |---|---|
-| the buyer has not confirmed the invoice | `not_confirmed` |
-| the buyer disputes it | `disputed` |
+| the buyer disputes the invoice | `disputed` |
+| the buyer has not confirmed it | `not_confirmed` |
+| it came to the ledger long after its issue, and the programme does not take such | `backdated` |
 | somebody has a claim on it | `already_financed` |
 | it is in another currency than the programme | `currency_mismatch` |
 | the programme does not take this buyer | `obligor_not_eligible` |
@@ -26,12 +27,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from contracts.errors import refuse
 from contracts.pricing import formulae
 from contracts.pricing.features import Features
 from contracts.pricing.terms import ProgrammeTerms
 from ledger import codec
 from ledger.dates import iso_from_day
-from ledger.errors import Refusal
 from ledger.money import CurrencyMismatch
 
 REASONS = (
@@ -63,6 +64,7 @@ class QuoteInputs:
     """The ledger's business date, days since 1970."""
     confirmed: bool
     disputed: bool
+    backdated: bool
     claimed: bool
     """Whether an exclusive claim on the invoice exists."""
     exposure: int
@@ -125,7 +127,7 @@ def price(inputs: QuoteInputs, terms: ProgrammeTerms) -> QuoteTerms:
     late = features.expected_lateness(terms)
     tenor_days = formulae.tenor(days_to_due, late)
     if tenor_days > terms.max_tenor_days:
-        raise Refusal(
+        raise refuse(
             "tenor_too_long",
             "payment is expected too late",
             field="due_date",
@@ -146,14 +148,14 @@ def price(inputs: QuoteInputs, terms: ProgrammeTerms) -> QuoteTerms:
     fee = formulae.fee(net, terms.fee_ppm)
     paid_out = advance - discount - fee
     if paid_out <= 0:
-        raise Refusal(
+        raise refuse(
             "nothing_paid_out",
             "discount and fee leave nothing to pay out",
             field="outstanding",
             found=f"advance {advance}, discount {discount}, fee {fee}",
         )
     if inputs.exposure + advance > limit:
-        raise Refusal(
+        raise refuse(
             "limit_exceeded",
             "the lender's limit for this buyer would be passed",
             field="limit",
@@ -197,27 +199,29 @@ def price(inputs: QuoteInputs, terms: ProgrammeTerms) -> QuoteTerms:
 
 def _check_eligible(inputs: QuoteInputs, terms: ProgrammeTerms) -> int:
     """The lender's limit for the buyer, if nothing speaks against the invoice itself."""
-    if not inputs.confirmed:
-        raise Refusal("not_confirmed", "the buyer has not confirmed the invoice", field="invoice")
     if inputs.disputed:
-        raise Refusal("disputed", "the buyer disputes the invoice", field="invoice")
+        raise refuse("disputed", "the buyer disputes the invoice", field="invoice")
+    if not inputs.confirmed:
+        raise refuse("not_confirmed", "the buyer has not confirmed the invoice", field="invoice")
+    if inputs.backdated and not terms.accept_backdated:
+        raise refuse("backdated", "the invoice came to the ledger long after its issue", field="issue_date")
     if inputs.claimed:
-        raise Refusal("already_financed", "somebody has a claim on the invoice", field="invoice")
+        raise refuse("already_financed", "somebody has a claim on the invoice", field="invoice")
     if inputs.currency != terms.currency:
         raise CurrencyMismatch(inputs.currency, terms.currency, "currency")
     limit = terms.limit_of(inputs.buyer)
     if limit is None:
-        raise Refusal(
+        raise refuse(
             "obligor_not_eligible",
             "the programme does not take this buyer",
             field="buyer",
             found=inputs.buyer,
         )
     if inputs.outstanding <= 0:
-        raise Refusal("nothing_outstanding", "nothing is outstanding", field="outstanding")
+        raise refuse("nothing_outstanding", "nothing is outstanding", field="outstanding")
     days_to_due = inputs.due_day - inputs.day
     if days_to_due <= 0:
-        raise Refusal(
+        raise refuse(
             "past_due",
             "the due date has come",
             field="due_date",
@@ -225,7 +229,7 @@ def _check_eligible(inputs: QuoteInputs, terms: ProgrammeTerms) -> int:
             expected=f"after {iso_from_day(inputs.day)}",
         )
     if days_to_due < terms.min_tenor_days:
-        raise Refusal(
+        raise refuse(
             "tenor_too_short",
             "the due date is too near",
             field="due_date",

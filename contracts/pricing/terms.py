@@ -78,6 +78,9 @@ class ProgrammeTerms(BaseModel):
         400, ge=0, le=36_500, description="prior days beyond terms; hundredths of a day"
     )
     min_tenor_days: Days = Field(5, description="days to the due date, at least")
+    accept_backdated: bool = Field(
+        False, description="whether invoices flagged as backdated are taken (invariant 16)"
+    )
     max_tenor_days: Days = Field(180, description="days until payment is expected, at most")
 
     mean_dilution_ppm: Ppm = Field(5_000, gt=0, description="mean dilution assumed, at least; ppm")

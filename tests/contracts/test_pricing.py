@@ -55,6 +55,7 @@ def invoice(**changes: Any) -> QuoteInputs:
         "day": TODAY,
         "confirmed": True,
         "disputed": False,
+        "backdated": False,
         "claimed": False,
         "exposure": 0,
         "features": history_features(),
@@ -110,7 +111,8 @@ def test_discount_never_falls_below_cost_and_expected_loss() -> None:
 
 REFUSALS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("not_confirmed", {"confirmed": False}, {}),
-    ("disputed", {"disputed": True}, {}),
+    ("disputed", {"disputed": True, "confirmed": False}, {}),
+    ("backdated", {"backdated": True}, {}),
     ("already_financed", {"claimed": True}, {}),
     ("currency_mismatch", {"currency": "USD"}, {}),
     ("obligor_not_eligible", {"buyer": "stranger"}, {}),
@@ -128,6 +130,12 @@ def test_refusal_has_its_code(code: str, changes: dict[str, Any], terms: dict[st
     with pytest.raises(Refusal) as refused:
         price(invoice(**changes), programme(**terms))
     assert refused.value.code == code
+    assert refused.value.remedy
+
+
+def test_a_programme_may_take_backdated_invoices() -> None:
+    terms = programme(accept_backdated=True)
+    assert price(invoice(backdated=True), terms) == price(invoice(), terms)
 
 
 def test_limit_is_met_exactly() -> None:

@@ -1,0 +1,364 @@
+"""The quote: a price that carries the proof of everything that it was made from.
+
+    file = ["quote", 1, programme, supplier, invoice, expires height, terms, state proof, certified]
+
+| part | meaning |
+|---|---|
+| programme, supplier, invoice | what was asked: the offer of which programme for which invoice |
+| expires height | last height at which the ledger's price should be expected to be this one |
+| terms | `QuoteTerms` as a map |
+| state proof | every input of the price: see `INPUTS`; what is absent is proved absent |
+| certified | the header of the block after which this was the state, proved to be committed |
+
+Nobody signs a quote, and nobody needs to: whoever holds the genesis block reads the inputs
+from the proof, computes the price with the same function and compares it with the terms to
+the unit (invariant 22). An offer is checked in the same way against the newest state, so a
+quote that has been overtaken is refused there, not paid.
+
+`INPUTS`, by state key:
+
+| key | gives | absent means |
+|---|---|---|
+| param, business_date | the day | - |
+| programme, id | lender and terms | - |
+| invoice, supplier, number | net, due date, confirmed, disputed | - |
+| lien, supplier, number | - | nobody has a claim on it |
+| exposure, lender, buyer, currency | what counts against the limit | nothing does |
+| relationship, supplier, buyer | the aggregates of the history | no history |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from contracts import relationship
+from contracts.context import BUSINESS_DATE
+from contracts.errors import refuse
+from contracts.invoice import CONFIRMED, DISPUTED, Invoice, invoice_key
+from contracts.pricing import Features, ProgrammeTerms, QuoteInputs, QuoteTerms, price
+from ledger import codec, proof, shape
+from ledger.block import Header
+from ledger.certificate import CertifiedHeader
+from ledger.errors import Malformed, Refusal, VerificationError
+from ledger.genesis import GenesisBlock
+from ledger.identifiers import checked_identifier
+from ledger.state import Reader, state_key
+from ledger.state_tree import StateProof
+
+QUOTE_LIFE_BLOCKS = 10_000
+"""Blocks after which a quote should be asked for again, even if nothing that it rests on has changed."""
+
+MAX_QUOTE_BYTES = 1_048_576
+"""Bytes of a quote file; a usual one has about 8,000."""
+
+PRICED_BY: Mapping[int, Callable[[QuoteInputs, ProgrammeTerms], QuoteTerms]] = {1: price}
+"""Contract version to the price function in force under it: old quotes keep their rules."""
+
+
+class Chain(Protocol):
+    """The committed ledger, as `ledger.committed.Committed` offers it."""
+
+    @property
+    def applied(self) -> Header:
+        """The newest committed header."""
+        ...
+
+    def get(self, key: bytes, /) -> codec.Value | None:
+        """A committed state value."""
+        ...
+
+    def state_proof(self, keys: Sequence[bytes], /) -> StateProof:
+        """Presence or absence of these keys after the applied block."""
+        ...
+
+    def certified(self) -> CertifiedHeader:
+        """The applied header with the proof of its commit."""
+        ...
+
+
+def programme_key(programme: str) -> bytes:
+    """State key of a programme."""
+    return state_key("programme", programme)
+
+
+def lien_key(supplier: str, invoice: str) -> bytes:
+    """State key of the exclusive claim on an invoice."""
+    return state_key("lien", supplier, invoice)
+
+
+def exposure_key(lender: str, obligor: str, currency: str) -> bytes:
+    """State key of a lender's advances against one buyer's invoices."""
+    return state_key("exposure", lender, obligor, currency)
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a price is made from, with the state keys that it was read at."""
+
+    lender: str
+    inputs: QuoteInputs
+    terms: ProgrammeTerms
+    keys: tuple[bytes, ...]
+
+
+def read_basis(state: Reader, supplier: str, invoice: str, programme: str) -> Basis:
+    """Read every input of a price.
+
+    Raises:
+        Refusal: `unknown_programme`, `unknown_invoice`.
+        Malformed: a ledger without a business date.
+    """
+    published = state.get(programme_key(programme))
+    if published is None:
+        raise refuse("unknown_programme", "no such programme", field="programme", found=programme)
+    lender, _, terms = published
+    submitted = state.get(invoice_key(supplier, invoice))
+    if submitted is None:
+        raise refuse("unknown_invoice", "no such invoice", field="invoice", found=invoice)
+    billed = Invoice._make(submitted)
+    day = state.get(BUSINESS_DATE)
+    if type(day) is not int:
+        raise Malformed("the ledger has no business date", field="business_date", found=day)
+    claim_key = lien_key(supplier, invoice)
+    exposed_key = exposure_key(lender, billed.buyer, billed.currency)
+    history_key = relationship.relationship_key(supplier, billed.buyer)
+    history = state.get(history_key)
+    aggregates = relationship.of_currency(
+        relationship.EMPTY if history is None else history[2], billed.currency
+    )
+    inputs = QuoteInputs(
+        supplier=supplier,
+        buyer=billed.buyer,
+        invoice=invoice,
+        currency=billed.currency,
+        outstanding=billed.outstanding,
+        due_day=billed.due_day,
+        day=day,
+        confirmed=billed.validity == CONFIRMED,
+        disputed=billed.validity == DISPUTED or billed.contested > 0,
+        backdated=bool(billed.backdated),
+        claimed=state.get(claim_key) is not None,
+        exposure=sum(state.get(exposed_key) or ()),
+        features=Features.of(aggregates, day),
+    )
+    keys = (
+        programme_key(programme),
+        invoice_key(supplier, invoice),
+        BUSINESS_DATE,
+        claim_key,
+        exposed_key,
+        history_key,
+    )
+    return Basis(lender, inputs, ProgrammeTerms.from_value(terms), keys)
+
+
+def requote(state: Reader, supplier: str, invoice: str, programme: str) -> QuoteTerms:
+    """The price as the given state has it: what an offer must equal.
+
+    Raises:
+        Refusal: with the code of `contracts.pricing.price`, `unknown_programme` or `unknown_invoice`.
+    """
+    basis = read_basis(state, supplier, invoice, programme)
+    return price(basis.inputs, basis.terms)
+
+
+@dataclass(frozen=True, slots=True)
+class ProvedQuote:
+    """A price that follows from a committed state."""
+
+    programme: str
+    lender: str
+    inputs: QuoteInputs
+    programme_terms: ProgrammeTerms
+    terms: QuoteTerms
+    height: int
+    time_ms: int
+    block_hash: bytes
+
+    @property
+    def expires_height(self) -> int:
+        """Last height at which to rely on it."""
+        return self.height + QUOTE_LIFE_BLOCKS
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A quote file; `verify` says whether it proves its terms."""
+
+    programme: str
+    supplier: str
+    invoice: str
+    expires_height: int
+    terms: dict[str, codec.Value]
+    state: StateProof
+    certified: CertifiedHeader
+
+    def to_value(self) -> codec.Value:
+        """The canonical array of the file."""
+        return (
+            proof.QUOTE,
+            proof.VERSION,
+            self.programme,
+            self.supplier,
+            self.invoice,
+            self.expires_height,
+            self.terms,
+            self.state.to_value(),
+            self.certified.to_value(),
+        )
+
+    def encode(self) -> bytes:
+        """The bytes of the file."""
+        return codec.encode(self.to_value())
+
+    @classmethod
+    def decode(cls, data: bytes) -> Quote:
+        """Read a quote file; nothing is proved by its form.
+
+        Raises:
+            Malformed, NonCanonical, TooLarge: with the field that is wrong.
+        """
+        return cls.from_value(codec.decode(data, MAX_QUOTE_BYTES))
+
+    @classmethod
+    def from_value(cls, value: codec.Value) -> Quote:
+        """Read the array of a quote file.
+
+        Raises:
+            Malformed, NonCanonical, TooLarge: with the field that is wrong.
+        """
+        programme, supplier, invoice, expires_height, terms, state, certified = proof.parts(
+            value, proof.QUOTE, 7
+        )
+        if type(invoice) is not str:
+            raise Malformed("wrong form", field="quote.invoice", expected="text")
+        if type(terms) is not dict:
+            raise Malformed("wrong form", field="quote.terms", expected="a map")
+        return cls(
+            shape.name(programme, "quote.programme"),
+            shape.name(supplier, "quote.supplier"),
+            checked_identifier(invoice, "quote.invoice"),
+            shape.integer(expires_height, "quote.expires_height"),
+            terms,
+            StateProof.from_value(state),
+            CertifiedHeader.from_value(certified),
+        )
+
+    def verify(self, genesis: GenesisBlock) -> ProvedQuote:
+        """What the file proves: the price, recomputed from its proved inputs.
+
+        The numbers are those of docs/protocol.md, section "Verifying a quote".
+
+        Raises:
+            VerificationError: with the step that failed.
+        """
+        # 1. The block is committed.
+        header = self.certified.verify(genesis)
+        # 2. We know the rules that were in force.
+        priced_by = PRICED_BY.get(header.contract_version)
+        if priced_by is None:
+            raise VerificationError(
+                "the quote was made under rules that this verifier does not know",
+                field="header.contract_version",
+                found=header.contract_version,
+                expected=f"one of {sorted(PRICED_BY)}",
+                remedy="Update the verifier.",
+            )
+        # 3. The state after it holds these inputs, or provably lacks them.
+        state = _ProvedState(self.state.verify(header.state_root))
+        # 4. They are all the inputs of this price, and nothing else is in the proof.
+        try:
+            basis = read_basis(state, self.supplier, self.invoice, self.programme)
+            surplus = set(state.proved) - set(basis.keys)
+            if surplus:
+                raise VerificationError("the proof holds entries that no input needs", found=len(surplus))
+            # 5. Under them the rules give a price at all.
+            terms = priced_by(basis.inputs, basis.terms)
+        except (Refusal, Malformed) as error:
+            raise VerificationError(
+                "under the proved state there is no such quote", field=error.field, found=str(error)
+            ) from None
+        # 6. It is this one, to the unit.
+        _compare(self.terms, terms.to_value())
+        # 7. It claims no longer life than the rules give it.
+        if self.expires_height != header.height + QUOTE_LIFE_BLOCKS:
+            raise VerificationError(
+                "the quote claims another expiry than the rules give it",
+                field="expires_height",
+                found=self.expires_height,
+                expected=header.height + QUOTE_LIFE_BLOCKS,
+            )
+        return ProvedQuote(
+            self.programme,
+            basis.lender,
+            basis.inputs,
+            basis.terms,
+            terms,
+            header.height,
+            header.time_ms,
+            header.hash,
+        )
+
+
+def make_quote(chain: Chain, supplier: str, invoice: str, programme: str) -> Quote:
+    """The quote at the applied height.
+
+    Raises:
+        Refusal: the invoice gets no price; the code says why.
+        NotCertified: nothing is certified yet.
+    """
+    header = chain.applied
+    basis = read_basis(chain, supplier, invoice, programme)
+    terms = PRICED_BY[header.contract_version](basis.inputs, basis.terms)
+    quote = Quote(
+        programme,
+        supplier,
+        invoice,
+        header.height + QUOTE_LIFE_BLOCKS,
+        terms.to_value(),
+        chain.state_proof(basis.keys),
+        chain.certified(),
+    )
+    assert quote.certified.header.hash == header.hash, "proof and certificate are of one height"
+    return quote
+
+
+def verify_quote(data: bytes, genesis: GenesisBlock) -> ProvedQuote:
+    """What a quote file proves.
+
+    Raises:
+        Malformed, NonCanonical, TooLarge: not a quote file.
+        VerificationError: it does not prove its terms.
+    """
+    return Quote.decode(data).verify(genesis)
+
+
+class _ProvedState:
+    """Reads only what a proof covers: what is proved absent is None, anything else is an error."""
+
+    def __init__(self, proved: dict[bytes, codec.Value | None]) -> None:
+        self.proved = proved
+
+    def get(self, key: bytes, /) -> codec.Value | None:
+        if key not in self.proved:
+            kind, *parts = codec.decode(key)
+            shown = ", ".join(str(part) for part in parts)
+            raise VerificationError("the proof leaves out an input of the price", found=f"{kind} {shown}")
+        return self.proved[key]
+
+
+def _compare(claimed: dict[str, codec.Value], computed: dict[str, codec.Value]) -> None:
+    """Refuse terms that are not exactly the computed ones; names the first that differs."""
+    if claimed.keys() != computed.keys():
+        odd = sorted(claimed.keys() ^ computed.keys())[0]
+        raise VerificationError("the quote has other terms than a price has", field=f"terms.{odd[:64]}")
+    for name, value in computed.items():
+        if codec.encode(claimed[name]) != codec.encode(value):
+            raise VerificationError(
+                "the price does not follow from the proved inputs",
+                field=f"terms.{name}",
+                found=str(claimed[name])[:80],
+                expected=str(value)[:80],
+            )
