@@ -1,1 +1,59 @@
-"""Tallystick: consensus."""
+"""Tallystick's consensus: Raft over opaque entries, with signed acknowledgements.
+
+Start with `ready.py`, the contract between the core and its caller, then `raft.py`, the
+interface. The layers below it, from the bottom:
+
+    errors limits        what goes wrong, and every bound
+    messages             what nodes say to each other, as values and in plain form
+    state quorum         roles and their transitions; who counts, and when it is enough
+    storage ready        what is asked of the caller; what is handed to it
+    log progress         the log with its writes under way; the pace of one follower
+    certificates         acknowledgements gathered, certificates checked
+    trace                events for a checker outside
+    core                 what all of these share: term, role, outbox, commit
+    election follower leader    the three parts of the protocol
+    raft                 the interface
+
+Sans-IO: no clock, socket, disk or randomness but what is passed in. It imports nothing of
+the other packages and reads nothing of an entry but its length.
+"""
+
+from consensus.errors import (
+    Busy,
+    ConsensusError,
+    ContractBroken,
+    DiskDisagrees,
+    NotLeader,
+    ProposalRefused,
+    ProtocolError,
+)
+from consensus.messages import BLOCK, CONFIG, Certificate, Entry, Message, from_value, to_value
+from consensus.raft import Raft
+from consensus.ready import Ready
+from consensus.state import Config, HardState, Role, Status
+from consensus.storage import Authority, LogReader
+
+__all__ = [
+    "BLOCK",
+    "CONFIG",
+    "Authority",
+    "Busy",
+    "Certificate",
+    "Config",
+    "ConsensusError",
+    "ContractBroken",
+    "DiskDisagrees",
+    "Entry",
+    "HardState",
+    "LogReader",
+    "Message",
+    "NotLeader",
+    "ProposalRefused",
+    "ProtocolError",
+    "Raft",
+    "Ready",
+    "Role",
+    "Status",
+    "from_value",
+    "to_value",
+]

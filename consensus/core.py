@@ -1,0 +1,280 @@
+"""The state that all parts of the core share, and the only places where it changes.
+
+Raft here is one object in layers: `Core` (this file: terms, roles, outbox), `Election`,
+`Follower` and `Leader` on top of it, and `Raft` with the public interface. A layer calls
+down into this file, never into another layer, but through the abstract methods at its end.
+
+What must be durable first. `hard` is (term, vote). A message carries the sender's term and
+so depends on it; it may leave at once only if that very `hard` is known to be durable, and
+otherwise waits in `send_after` of a Ready that is carried out after the one with `hard`
+(CR-05). Acknowledgements are made only when the entries are durable, so the same rule
+covers them.
+
+A node that is halted does nothing any more: it neither answers, nor votes, nor
+acknowledges, and serves again only from a fresh open (CR-36, CR-25).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from consensus.errors import ContractBroken, DiskDisagrees
+from consensus.limits import BOOT_SHIFT, MAX_EVIDENCE
+from consensus.log import Log
+from consensus.messages import Certificate, Message
+from consensus.quorum import Configuration, Tally
+from consensus.state import TRANSITIONS, Config, Evidence, HardState, Refusal, Role, Soft
+from consensus.storage import Authority, LogReader
+from consensus.trace import Event, Tracer, entry_event, message_event
+
+Draw = Callable[[int], int]
+"""draw(n) gives an integer from 0 to n - 1, evenly."""
+
+
+class Core:
+    """Term, vote, role, log, commit, outbox; and how each of them changes."""
+
+    def __init__(
+        self,
+        config: Config,
+        hard: HardState,
+        log: LogReader,
+        commit: int,
+        authority: Authority,
+        draw: Draw,
+        tracer: Tracer | None = None,
+    ) -> None:
+        self.config = config
+        self.node = config.node
+        self.configuration = Configuration(tuple(sorted(config.voters)), config.quorum)
+        self.authority = authority
+        self._draw = draw
+        self._tracer = tracer
+
+        self.log = Log(log)
+        if hard.term < self.log.last_term:
+            raise DiskDisagrees(f"term {hard.term} is behind the log's last term {self.log.last_term}")
+        if not 0 <= commit <= self.log.last_index:
+            raise DiskDisagrees(f"commit {commit} lies outside the log, which ends at {self.log.last_index}")
+        self.hard = hard
+        self.durable_hard = hard
+        self._handed_hard = hard
+        self.commit = commit
+        self.certificate: Certificate | None = log.certificate(commit) if commit else None
+        """The newest certificate known; it never falls behind `commit` but right after a start."""
+        self._unapplied: list[Certificate] = []
+        self._applied = commit
+
+        self.role = Role.FOLLOWER
+        self.leader: str | None = None
+        self.tally = Tally(self.configuration)
+        self.now = 0
+        self.elapsed = 0
+        self.timeout = 0
+        self.halted: str | None = None
+        self.refusal: Refusal | None = None
+        self.evidence: deque[Evidence] = deque(maxlen=MAX_EVIDENCE)
+        self.dropped: dict[str, int] = {}
+
+        self._next_id = config.boot << BOOT_SHIFT
+        self._send_now: list[Message] = []
+        self._send_after: list[Message] = []
+        self._took_office_unseen = False
+        self._lost_office_unseen = False
+        self._shown = self.soft
+        self._event_number = 0
+        self._draw_timeout()
+        if tracer is not None:
+            self._trace_boot(log)
+
+    # Reading
+
+    @property
+    def term(self) -> int:
+        """The current term."""
+        return self.hard.term
+
+    @property
+    def vote(self) -> str | None:
+        """Whom this node voted for in the current term."""
+        return self.hard.vote
+
+    @property
+    def last_index(self) -> int:
+        """The end of the log, durable or not."""
+        return self.log.last_index
+
+    @property
+    def last_term(self) -> int:
+        """The term of the last entry."""
+        return self.log.last_term
+
+    @property
+    def soft(self) -> Soft:
+        """Role, leader and term."""
+        return Soft(self.role, self.leader, self.hard.term)
+
+    # Terms and roles
+
+    def _adopt(self, term: int) -> None:
+        """A higher term was seen: take it, forget the vote, follow (CR-01)."""
+        assert term > self.hard.term, "terms only grow"
+        self.hard = HardState(term, None)
+        self._leave_role()
+        self.leader = None
+        self._forget_leader_state()
+
+    def _follow(self, leader: str | None) -> None:
+        """Follow in the current term; `leader` is None until one is heard."""
+        if self.role is Role.FOLLOWER and self.leader == leader:
+            return
+        self._leave_role()
+        if leader != self.leader:
+            self.leader = leader
+            self._draw_timeout()
+        if self._tracer is not None:
+            self.trace("become_follower", leader=leader)
+
+    def _leave_role(self) -> None:
+        if self.role is Role.LEADER:
+            self._lost_office_unseen = not self._took_office_unseen
+            self._took_office_unseen = False
+            self._retire()
+        if self.role is not Role.FOLLOWER:
+            self._become(Role.FOLLOWER)
+            self.elapsed = 0
+            self._draw_timeout()
+
+    def _become(self, role: Role) -> None:
+        assert role in TRANSITIONS[self.role], f"no way from {self.role} to {role}"
+        self.role = role
+
+    def _draw_timeout(self) -> None:
+        """A fresh timeout, from the configured one to twice that (CR-10)."""
+        self.timeout = self.config.election_ticks + self._draw(self.config.election_ticks + 1)
+
+    # Messages out
+
+    def new_id(self) -> int:
+        """An id that no other message of this node has, in any boot."""
+        self._next_id += 1
+        return self._next_id
+
+    def emit(self, message: Message) -> None:
+        """Put a message in the outbox; it waits if its term is not known to be durable."""
+        assert message.target != self.node, "messages to itself never leave the core"
+        if self.halted is not None:
+            return
+        if self.hard is self.durable_hard or self.hard == self.durable_hard:
+            self._send_now.append(message)
+        else:
+            self._send_after.append(message)
+
+    # Commit
+
+    def _commit_by(self, certificate: Certificate, by: str) -> None:
+        """Everything up to a certificate that holds is committed (CR-40)."""
+        assert certificate.index > self.commit, "commit never moves back"
+        assert certificate.index <= self.log.last_index, "commit stays within the log"
+        self.commit = certificate.index
+        self.certificate = certificate
+        self._unapplied.append(certificate)
+        if self._tracer is not None:
+            self.trace("commit", to=certificate.index, by=by)
+
+    def _take_certificate(self) -> Certificate | None:
+        """The newest certificate whose entries are durable here (CR-42)."""
+        chosen = None
+        while self._unapplied and self._unapplied[0].index <= self.log.persisted:
+            chosen = self._unapplied.pop(0)
+        if chosen is not None:
+            assert chosen.index > self._applied, "each height is applied once"
+            if self._tracer is not None:
+                for index in range(self._applied + 1, chosen.index + 1):
+                    entry = self.log.entry(index)
+                    self.trace("apply", index=index, hash=entry.hash.hex() if entry else "")
+            self._applied = chosen.index
+        return chosen
+
+    # What goes wrong
+
+    def drop(self, reason: str) -> None:
+        """Something was refused on purpose: count it."""
+        self.dropped[reason] = self.dropped.get(reason, 0) + 1
+        if self._tracer is not None:
+            self.trace("drop", reason=reason)
+
+    def accuse(self, kind: str, against: str, detail: str, first: object, second: object) -> None:
+        """Keep two statements that cannot both be honest, and go on."""
+        self.drop(kind)
+        self.evidence.append(Evidence(kind, against, detail, first, second))
+
+    def halt(self, reason: str) -> None:
+        """Stop for good: what is in the outbox depends on what failed, and stays here."""
+        if self.halted is not None:
+            return
+        self.halted = reason
+        self._follow(None)
+        self._send_now.clear()
+        self._send_after.clear()
+        if self._tracer is not None:
+            self.trace("drop", reason=f"halted: {reason}")
+
+    # Trace
+
+    def trace(self, kind: str, **own: object) -> None:
+        """Emit one event with the state after it; only called when there is a tracer."""
+        assert self._tracer is not None
+        self._event_number += 1
+        event: Event = {
+            "v": 1,
+            "ev": kind,
+            "node": self.node,
+            "boot": self.config.boot,
+            "seq": self._event_number,
+            "term": self.hard.term,
+            "vote": self.hard.vote,
+            "role": str(self.role),
+            "commit": self.commit,
+            "last": [self.log.last_term, self.log.last_index],
+        }
+        event.update(own)
+        self._tracer(event)
+
+    def _trace_boot(self, reader: LogReader) -> None:
+        genesis = reader.entry(0)
+        tail = [self.log.entry(index) for index in range(1, self.log.last_index + 1)]
+        self.trace(
+            "boot",
+            snap=[0, 0, genesis.hash.hex() if genesis else ""],
+            tail=[entry_event(entry) for entry in tail if entry is not None],
+            applied=self.commit,
+            voters=list(self.configuration.voters),
+            outgoing=[],
+            learners=[],
+        )
+
+    def _trace_sends(self, messages: tuple[Message, ...]) -> None:
+        for message in messages:
+            self.trace("send", msg=message_event(message))
+
+    # Layers above
+
+    def _retire(self) -> None:
+        """Drop what only a leader has."""
+        raise NotImplementedError
+
+    def _forget_leader_state(self) -> None:
+        """Drop what only holds under one leader of one term."""
+        raise NotImplementedError
+
+    def _take_office(self) -> None:
+        """Become leader of the current term."""
+        raise NotImplementedError
+
+
+def require(holds: bool, what: str) -> None:
+    """Check the caller's side of the contract of `ready.py`."""
+    if not holds:
+        raise ContractBroken(what)

@@ -1,0 +1,143 @@
+"""Elections: PreVote, votes, timeouts, and when a request is not even heard.
+
+A campaign has two rounds. The pre-vote asks "would you vote for me in term + 1?" and
+changes nothing anywhere; only a majority of grants lets the node enter that term and ask
+for votes. So a node that was cut off returns without pushing the others' term up.
+
+A request for a vote of a higher term, of either kind, is granted if
+
+1. this node has not heard from a leader within the shortest election timeout, nor leads
+   itself; otherwise the request is ignored, its term included (CR-14). Only an election
+   that the standing leader asked for passes;
+2. for a vote: none was cast in this term for somebody else, and no leader of it is known;
+3. the candidate's last position is at least this node's (CR-04).
+
+An ignored request is not answered, a refused one is. A refusal carries the refuser's own
+term, and an asker that is behind adopts it: of two nodes of which one has the longer log
+and the other the higher term, the first one gets the term by being refused, and then wins
+(CR-17).
+
+A node campaigns only when its whole log is durable and reproduced. What it claims as its
+position it then really holds, and when it takes office the application has stored all
+that its first entry builds on. Nodes whose storage lags leave the election to others.
+"""
+
+from __future__ import annotations
+
+from consensus.core import Core
+from consensus.messages import PreVote, PreVoteReply, Vote, VoteReply
+from consensus.quorum import Tally
+from consensus.state import HardState, Role
+
+
+class Election(Core):
+    """From follower to leader."""
+
+    def _tick_election(self) -> None:
+        self.elapsed += 1
+        if self.elapsed >= self.timeout and self._may_campaign():
+            self._pre_campaign()
+
+    def _may_campaign(self) -> bool:
+        """Voters only (CR-13), and only with a log that is wholly durable."""
+        return self.configuration.is_voter(self.node) and self.log.persisted == self.log.last_index
+
+    def _pre_campaign(self) -> None:
+        """Ask who would vote for us; neither term nor vote changes (CR-15, CR-18)."""
+        self._become(Role.PRECANDIDATE)
+        self.leader = None
+        self._start_round()
+        if self._tracer is not None:
+            self.trace("become_precandidate")
+        if self.tally.is_won:
+            self._campaign()
+            return
+        for voter in self.configuration.voters:
+            if voter != self.node:
+                ask = PreVote(self.node, voter, self.term + 1, self.new_id(), self.last_term, self.last_index)
+                self.emit(ask)
+
+    def _campaign(self) -> None:
+        """Enter the next term with our own vote, and ask for the others'."""
+        self._become(Role.CANDIDATE)
+        self.hard = HardState(self.term + 1, self.node)
+        self._forget_leader_state()
+        self._start_round()
+        if self._tracer is not None:
+            self.trace("become_candidate")
+        if self.tally.is_won:
+            self._take_office()
+            return
+        for voter in self.configuration.voters:
+            if voter != self.node:
+                ask = Vote(self.node, voter, self.term, self.new_id(), self.last_term, self.last_index, False)
+                self.emit(ask)
+
+    def _start_round(self) -> None:
+        self.elapsed = 0
+        self._draw_timeout()
+        self.tally = Tally(self.configuration)
+        self.tally.record(self.node, True)
+
+    def _is_loyal(self) -> bool:
+        """Whether there is a leader that this node has reason to believe alive (CR-14)."""
+        if self.role is Role.LEADER:
+            return True
+        return self.leader is not None and self.elapsed < self.config.election_ticks
+
+    def _on_pre_vote(self, message: PreVote) -> None:
+        if message.term > self.term and self._is_loyal():
+            self.drop("pre-vote while a leader is heard")
+            return
+        granted = message.term > self.term and self._is_up_to_date(message)
+        self._trace_vote(message, granted)
+        term = message.term if granted else self.term
+        self.emit(PreVoteReply(self.node, message.sender, term, self.new_id(), message.id, granted))
+
+    def _on_vote(self, message: Vote) -> None:
+        """A request of this node's term; a lower one is refused in the same way."""
+        granted = (
+            message.term == self.term
+            and (self.vote == message.sender or (self.vote is None and self.leader is None))
+            and self._is_up_to_date(message)
+        )
+        if granted:
+            self.hard = HardState(self.term, message.sender)
+            self.elapsed = 0
+            self._draw_timeout()
+        self._trace_vote(message, granted)
+        self.emit(VoteReply(self.node, message.sender, self.term, self.new_id(), message.id, granted))
+
+    def _is_up_to_date(self, message: PreVote | Vote) -> bool:
+        """Term first, length only between equal terms (CR-04)."""
+        return (message.last_term, message.last_index) >= (self.last_term, self.last_index)
+
+    def _on_pre_vote_reply(self, message: PreVoteReply) -> None:
+        if self.role is not Role.PRECANDIDATE:
+            return
+        if message.term != (self.term + 1 if message.granted else self.term):
+            return
+        self.tally.record(message.sender, message.granted)
+        if self.tally.is_won:
+            self._campaign()
+        elif self.tally.is_lost:
+            self._follow(None)
+
+    def _on_vote_reply(self, message: VoteReply) -> None:
+        if self.role is not Role.CANDIDATE or message.term != self.term:
+            return
+        self.tally.record(message.sender, message.granted)
+        if self.tally.is_won:
+            self._take_office()
+        elif self.tally.is_lost:
+            self._follow(None)
+
+    def _trace_vote(self, message: PreVote | Vote, granted: bool) -> None:
+        if self._tracer is not None:
+            self.trace(
+                "vote",
+                to=message.sender,
+                pre=isinstance(message, PreVote),
+                granted=granted,
+                cand_last=[message.last_term, message.last_index],
+            )

@@ -1,0 +1,350 @@
+"""A follower: takes entries from the leader of its term, acknowledges, commits.
+
+An append states the position before its entries.
+
+    that position here                 what happens
+    not held, or of another term       refused with a hint; the log stays as it is (CR-23)
+    held, all entries held too         nothing to append, never anything to truncate (CR-24)
+    held, an entry of another term     truncated from exactly there, the rest appended;
+                                       at or below commit: halt (CR-25)
+    held, same term, another hash      two blocks of one leader at one height: evidence,
+                                       nothing changes (CR-31)
+
+`confirmed` is the index up to which this leader, in this term, has proved the logs equal.
+Nothing beyond it is acknowledged or committed (CR-26, CR-39).
+
+An answer waits until what it acknowledges is durable, and carries a signature for each
+entry of the current term in the range that the request covered. A request without
+entries, which the leader sends when it may have lost an answer, is answered with all
+signatures above commit.
+
+Commit moves only by a certificate that verifies, for an entry held, confirmed and durable
+here. Certificates that come early wait; of those that apply only the newest is verified.
+
+A block that cannot be reproduced (CR-77) is cut from the log, and the leader's term is not
+followed any more: its messages are dropped, so it cannot count on this node.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import deque
+
+from consensus.certificates import void_because
+from consensus.core import Core
+from consensus.limits import MAX_REPLY_ACKS, MAX_WAITING_CERTIFICATES
+from consensus.log import Log
+from consensus.messages import Append, AppendReply, Certificate, Entry, Heartbeat, HeartbeatReply
+from consensus.state import Refusal, Role
+from consensus.trace import entry_event
+
+
+class Follower(Core):
+    """What is done with the leader's messages."""
+
+    confirmed: int
+    """Up to here the log equals that of this term's leader."""
+    _waiting: deque[tuple[int, int, int, int]]
+    """Requests whose answer waits for storage: (match, first, prev_index, id), in order of arrival."""
+    _certificates: list[Certificate]
+    """Certificates not yet applicable, ascending by index."""
+    _signed: dict[int, tuple[bytes, bytes]]
+    """Own acknowledgements of this term above commit: index to (hash, signature)."""
+    _deserted: int
+    """The term whose leader is not followed, 0 for none."""
+
+    def _start_following(self) -> None:
+        self.confirmed = 0
+        self._waiting = deque()
+        self._certificates = []
+        self._signed = {}
+        self._deserted = 0
+
+    def _forget_leader_state(self) -> None:
+        """A new term: nothing that the last leader proved holds under the next (CR-33)."""
+        self.confirmed = 0
+        self._waiting.clear()
+        self._certificates.clear()
+        self._signed.clear()
+
+    def _hear(self, sender: str) -> bool:
+        """Take `sender` for this term's leader; False if its messages are not to be followed."""
+        if self._deserted == self.term:
+            self.drop("message of a leader whose block was refused")
+            return False
+        if self.role is Role.LEADER or (self.leader is not None and self.leader != sender):
+            self.accuse(
+                "two_leaders",
+                sender,
+                f"{sender} and {self.leader} lead term {self.term}",
+                self.leader,
+                sender,
+            )
+            return False
+        self._follow(sender)
+        self.elapsed = 0
+        return True
+
+    # Append
+
+    def _on_append(self, message: Append) -> None:
+        if not self._hear(message.sender):
+            return
+        log = self.log
+        held = log.term(message.prev_index)
+        if held != message.prev_term:
+            if held is not None and message.prev_index <= self.commit:
+                self._contradiction(message, message.prev_index)
+                return
+            self._refuse_append(message)
+            return
+        if not self._take_entries(message):
+            return
+        match = message.prev_index + len(message.entries)
+        self.confirmed = max(self.confirmed, match)
+        self._learn(message.certificate)
+        self._waiting.append((match, message.prev_index + 1, message.prev_index, message.id))
+        self._settle()
+
+    def _take_entries(self, message: Append) -> bool:
+        """Append what is new, after removing what conflicts; False if nothing may be done."""
+        log: Log = self.log
+        new: tuple[Entry, ...] = message.entries
+        for place, entry in enumerate(message.entries):
+            held = log.term(entry.index)
+            if held == entry.term:
+                known = log.entry(entry.index)
+                if known is not None and known.hash != entry.hash:
+                    detail = f"two entries at term {entry.term}, index {entry.index}"
+                    self.accuse("two_blocks", message.sender, detail, known, entry)
+                    return False
+                continue
+            if entry.index <= self.commit:
+                self._contradiction(message, entry.index)
+                return False
+            if entry.index <= self.confirmed:
+                detail = f"index {entry.index} is not what this leader sent before"
+                self.accuse("leader_overwrites", message.sender, detail, log.entry(entry.index), entry)
+                return False
+            if held is not None:
+                self._truncate(entry.index)
+            elif entry.index <= log.last_index:
+                self.drop("own log is not readable")
+                return False
+            new = message.entries[place:]
+            break
+        else:
+            return True
+        for entry in new:
+            log.append(entry)
+        if self._tracer is not None:
+            self.trace("append", entries=[entry_event(entry) for entry in new])
+        return True
+
+    def _truncate(self, start: int) -> None:
+        assert start > self.commit, "what is committed is never truncated"
+        self.log.truncate(start)
+        self.confirmed = min(self.confirmed, start - 1)
+        for index in [index for index in self._signed if index >= start]:
+            del self._signed[index]
+        if self._tracer is not None:
+            self.trace("truncate", **{"from": start})
+
+    def _contradiction(self, message: Append, index: int) -> None:
+        """A leader's log denies what is committed here: keep both, and stop (CR-25)."""
+        detail = (
+            f"index {index} is committed here, and the leader of term {message.term} holds something else"
+        )
+        self.accuse("committed_conflict", message.sender, detail, self.log.entry(index), message)
+        self.halt(detail)
+
+    def _refuse_append(self, message: Append) -> None:
+        """Say up to where the logs may agree: at least up to commit."""
+        guess = self.log.last_agreeing(message.prev_index, message.prev_term)
+        guess = max(guess, min(self.commit, message.prev_index))
+        hint = self.log.term(guess) or 0
+        self.emit(
+            AppendReply(
+                self.node,
+                message.sender,
+                self.term,
+                self.new_id(),
+                message.id,
+                False,
+                message.prev_index,
+                0,
+                hint,
+                guess,
+                (),
+                self.commit,
+            )
+        )
+
+    def _reply_stale(self, message: Append) -> None:
+        """The leader of an earlier term learns of ours, and steps down (CR-02, CR-19)."""
+        self.emit(
+            AppendReply(
+                self.node,
+                message.sender,
+                self.term,
+                self.new_id(),
+                message.id,
+                False,
+                message.prev_index,
+                0,
+                0,
+                0,
+                (),
+                self.commit,
+            )
+        )
+
+    # Acknowledge and commit
+
+    def _settle(self) -> None:
+        """Commit what can be committed, then answer what has become durable."""
+        self._advance()
+        waiting = self._waiting
+        answer = None
+        first = self.log.last_index + 1
+        while waiting and waiting[0][0] <= self.log.persisted:
+            answer = waiting.popleft()
+            asked = answer[1] if answer[1] <= answer[0] else self.commit + 1
+            first = min(first, asked)
+        if answer is None or self.leader is None:
+            return
+        match, _, prev_index, request = answer
+        acks = self._acknowledge(first, match)
+        self.emit(
+            AppendReply(
+                self.node,
+                self.leader,
+                self.term,
+                self.new_id(),
+                request,
+                True,
+                prev_index,
+                match,
+                0,
+                0,
+                acks,
+                self.commit,
+            )
+        )
+
+    def _acknowledge(self, first: int, match: int) -> tuple[tuple[int, bytes], ...]:
+        """Signatures for entries of the current term from `first` to `match` (CR-68, CR-69)."""
+        assert match <= self.log.persisted, "durable first"
+        assert match <= self.confirmed, "proved by this term's leader first"
+        acks: list[tuple[int, bytes]] = []
+        index = match
+        while index >= first and index > self.commit and len(acks) < MAX_REPLY_ACKS:
+            entry = self.log.entry(index)
+            if entry is None or entry.term != self.term:
+                break
+            acks.append((index, self._sign(entry)))
+            index -= 1
+        acks.reverse()
+        return tuple(acks)
+
+    def _sign(self, entry: Entry) -> bytes:
+        known = self._signed.get(entry.index)
+        if known is not None and known[0] == entry.hash:
+            return known[1]
+        signature = self.authority.sign(entry.term, entry.index, entry.hash)
+        self._signed[entry.index] = (entry.hash, signature)
+        if self._tracer is not None:
+            self.trace("ack", index=entry.index, hash=entry.hash.hex(), block_term=entry.term)
+        return signature
+
+    def _learn(self, certificate: Certificate | None) -> None:
+        """Keep a certificate until it applies."""
+        if certificate is None:
+            return
+        if certificate.index <= self.commit:
+            self._compare(certificate)
+            return
+        certificates = self._certificates
+        if certificate in certificates:
+            return
+        insort(certificates, certificate, key=lambda held: held.index)
+        if len(certificates) > MAX_WAITING_CERTIFICATES:
+            del certificates[0]
+
+    def _compare(self, certificate: Certificate) -> None:
+        """A certificate for something else than what is committed here (CR-74)."""
+        held = self.log.recent(certificate.index)
+        if held is None or held.hash == certificate.hash:
+            return
+        if void_because(certificate, self.configuration, self.authority) is not None:
+            self.drop("void certificate")
+            return
+        detail = f"two certified entries at index {certificate.index}"
+        self.accuse("two_certificates", self.leader or "", detail, held, certificate)
+        self.halt(detail)
+
+    def _advance(self) -> None:
+        """Commit by the newest certificate that is held, confirmed and durable (CR-39)."""
+        limit = min(self.confirmed, self.log.persisted)
+        certificates = self._certificates
+        while certificates:
+            place = len(certificates) - 1
+            while place >= 0 and certificates[place].index > limit:
+                place -= 1
+            if place < 0:
+                return
+            certificate = certificates[place]
+            if self._holds(certificate):
+                del certificates[: place + 1]
+                self._commit_by(certificate, "leader")
+                for index in [index for index in self._signed if index <= self.commit]:
+                    del self._signed[index]
+                return
+            del certificates[place]
+
+    def _holds(self, certificate: Certificate) -> bool:
+        entry = self.log.entry(certificate.index)
+        known = None
+        if entry is not None and entry.hash == certificate.hash and certificate.index in self._signed:
+            known = (self.node, self._signed[certificate.index][1])
+        reason = void_because(certificate, self.configuration, self.authority, known)
+        if reason is not None:
+            self.drop("void certificate")
+            return False
+        if entry is None or entry.hash != certificate.hash or entry.term != certificate.term:
+            detail = f"a certificate denies what the leader proved at index {certificate.index}"
+            self.accuse("two_certificates", self.leader or "", detail, entry, certificate)
+            self.halt(detail)
+            return False
+        return True
+
+    # Heartbeat
+
+    def _on_heartbeat(self, message: Heartbeat) -> None:
+        if not self._hear(message.sender):
+            return
+        self._learn(message.certificate)
+        self._advance()
+        self._answer_heartbeat(message)
+
+    def _answer_heartbeat(self, message: Heartbeat) -> None:
+        """Also the leader of an earlier term learns of ours, and steps down (CR-02, CR-19)."""
+        self.emit(
+            HeartbeatReply(self.node, message.sender, self.term, self.new_id(), message.id, self.commit)
+        )
+
+    # Refusal of a block
+
+    def _desert(self, entry: Entry, reason: str) -> None:
+        """The application could not reproduce this entry (CR-77)."""
+        index = entry.index
+        assert index > self.commit, "what is committed was reproduced before"
+        self.refusal = Refusal(self.term, index, entry.hash, self.leader, reason)
+        is_of_this_leader = index <= self.confirmed
+        if self._tracer is not None:
+            self.trace("drop", reason=f"block refused: {reason}", index=index, hash=entry.hash.hex())
+        self._truncate(index)
+        self._waiting = deque(request for request in self._waiting if request[0] < index)
+        if is_of_this_leader:
+            self._deserted = self.term
+            self._follow(None)

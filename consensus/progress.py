@@ -1,0 +1,114 @@
+"""How far one follower is, and how fast the leader may send to it.
+
+    state       sends                                    becomes the other when
+    probe       one append, then waits for an answer     an append succeeds
+                or a heartbeat's answer (CR-45)
+    replicate   all that fits the window of messages     an append is refused
+                and bytes, without waiting (CR-46)
+
+`match` is proved and never falls. `next` is a guess and may fall, but never to `match`
+or below (CR-27). In replicate `next` runs ahead of the answers.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import StrEnum
+
+from consensus.state import Config
+
+
+class Pacing(StrEnum):
+    """The two ways of sending to a follower."""
+
+    PROBE = "probe"
+    REPLICATE = "replicate"
+
+
+class Progress:
+    """One follower as its leader sees it."""
+
+    __slots__ = (
+        "_bytes",
+        "_inflight",
+        "certified",
+        "commit",
+        "heard",
+        "match",
+        "max_bytes",
+        "max_messages",
+        "needs_snapshot",
+        "next",
+        "pacing",
+        "probe_sent",
+    )
+
+    def __init__(self, next_index: int, now: int, config: Config) -> None:
+        self.match = 0
+        self.next = next_index
+        self.commit = 0
+        """What the follower last said it had committed."""
+        self.certified = 0
+        """The newest certificate sent; falls back to `commit` when heartbeats show a loss."""
+        self.heard = now
+        """The tick of its last message in this term."""
+        self.pacing = Pacing.PROBE
+        self.probe_sent = False
+        self.needs_snapshot = False
+        self.max_messages = config.max_inflight
+        self.max_bytes = config.max_inflight_bytes
+        self._inflight: deque[tuple[int, int]] = deque()
+        self._bytes = 0
+
+    @property
+    def inflight(self) -> int:
+        """Appends sent and not answered."""
+        return len(self._inflight)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an append may be sent now."""
+        if self.pacing is Pacing.PROBE:
+            return not self.probe_sent
+        return len(self._inflight) < self.max_messages and self._bytes < self.max_bytes
+
+    def sent(self, last_index: int, size: int) -> None:
+        """An append with entries up to `last_index` left."""
+        if self.pacing is Pacing.PROBE:
+            self.probe_sent = True
+            return
+        self.next = last_index + 1
+        self._inflight.append((last_index, size))
+        self._bytes += size
+
+    def matched(self, match: int) -> None:
+        """An append succeeded: frees exactly what it covers, and a duplicate frees nothing."""
+        self.match = max(self.match, match)
+        while self._inflight and self._inflight[0][0] <= match:
+            self._bytes -= self._inflight.popleft()[1]
+        if self.pacing is Pacing.PROBE:
+            self.pacing = Pacing.REPLICATE
+            self.probe_sent = False
+            self.next = self.match + 1
+        elif self.next <= self.match:
+            self.next = self.match + 1
+
+    def refused(self, prev_index: int, guess: int) -> bool:
+        """An append after `prev_index` was refused; False if the refusal is stale.
+
+        `guess` is the index at which the logs may still agree.
+        """
+        if prev_index <= self.match:
+            return False
+        if self.pacing is Pacing.REPLICATE:
+            self.pacing = Pacing.PROBE
+            self._inflight.clear()
+            self._bytes = 0
+            self.next = self.match + 1
+            self.probe_sent = False
+            return True
+        if prev_index != self.next - 1:
+            return False
+        self.next = max(min(prev_index, guess + 1), self.match + 1)
+        self.probe_sent = False
+        return True

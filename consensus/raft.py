@@ -1,0 +1,271 @@
+"""Raft: the public interface of the core. Read `ready.py` for the contract with its caller.
+
+Inputs are ticks, messages, proposals and reports of the storage; the output is `ready()`.
+Nothing else goes in or out: no clock, no socket, no disk, no randomness but `draw`, so
+equal inputs give equal outputs byte for byte (CR-86).
+
+A message passes these gates in `step`, and is dropped and counted at the first that it
+does not pass; the state is then as it was (CR-34, CR-88):
+
+1. the node is not halted;
+2. it is addressed to this node, by another member;
+3. nothing in it is absurd (`messages.check`);
+4. a request for a vote of a higher term finds no leader alive (CR-14).
+
+Then a higher term is adopted before anything else (CR-01), but for a pre-vote and its
+grant, which speak of a term that nobody has entered. A lower term changes nothing: requests
+are answered with ours, answers are ignored (CR-02).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from consensus.core import Draw, require
+from consensus.election import Election
+from consensus.follower import Follower
+from consensus.leader import Leader
+from consensus.messages import (
+    Append,
+    AppendReply,
+    Entry,
+    Heartbeat,
+    HeartbeatReply,
+    Message,
+    PreVote,
+    PreVoteReply,
+    Vote,
+    VoteReply,
+    check,
+)
+from consensus.ready import Ready
+from consensus.state import Config, HardState, Role, Status
+from consensus.storage import Authority, LogReader
+from consensus.trace import Tracer, message_event
+
+
+class Raft(Election, Follower, Leader):
+    """One node of a cluster."""
+
+    def __init__(
+        self,
+        config: Config,
+        hard: HardState,
+        log: LogReader,
+        commit: int,
+        authority: Authority,
+        draw: Draw,
+        tracer: Tracer | None = None,
+    ) -> None:
+        """A node as it starts: `hard` and `log` as found on disk, `commit` as applied.
+
+        Raises:
+            DiskDisagrees: term, log and commit contradict each other.
+        """
+        self._start_following()
+        self._start_leading()
+        self._sends_traced_later: deque[tuple[HardState, tuple[Message, ...]]] = deque()
+        super().__init__(config, hard, log, commit, authority, draw, tracer)
+
+    # Inputs
+
+    def tick(self) -> None:
+        """A tick has passed."""
+        if self.halted is not None:
+            return
+        self.now += 1
+        if self.role is Role.LEADER:
+            self._tick_leader()
+        else:
+            self._tick_election()
+
+    def step(self, message: Message) -> None:
+        """A message has arrived. Never raises for what a peer sent."""
+        reason = self._reason_to_drop(message)
+        if reason is not None:
+            self.drop(reason)
+            return
+        if message.term > self.term and not self._keeps_term(message):
+            self._adopt(message.term)
+        if self._tracer is not None:
+            self.trace("recv", msg=message_event(message))
+        self._handle(message)
+
+    def propose(self, entries: Sequence[Entry]) -> None:
+        """Append entries that continue the log in the current term.
+
+        Raises:
+            NotLeader: this node does not lead.
+            Busy: too much is uncommitted.
+            ContractBroken: the entries do not continue the log, or are not of this term.
+        """
+        self._propose(entries)
+
+    def hard_persisted(self, hard: HardState) -> None:
+        """The storage made this Ready's `hard` durable, and all before it."""
+        if self.halted is not None:
+            return
+        require(hard.term >= self.durable_hard.term, "hard states are made durable in order")
+        self.durable_hard = hard
+        if self._tracer is not None:
+            self._trace_persisted()
+            held = self._sends_traced_later
+            while held and (held[0][0] == hard or held[0][0].term < hard.term):
+                self._trace_sends(held.popleft()[1])
+
+    def persisted(self, index: int, entry_hash: bytes) -> None:
+        """Everything up to this entry is durable and was reproduced by the application."""
+        if self.halted is not None or not self.log.completed(index, entry_hash):
+            return
+        if self._tracer is not None:
+            self._trace_persisted()
+        if self.role is Role.LEADER:
+            self._certify()
+        else:
+            self._settle()
+
+    def refuse(self, index: int, entry_hash: bytes, reason: str) -> None:
+        """The application could not reproduce this entry; it and what follows is not stored."""
+        if self.halted is not None:
+            return
+        self.log.forget_write(index, entry_hash)
+        entry = self.log.entry(index)
+        if entry is None or entry.hash != entry_hash:
+            return
+        require(index > self.log.persisted, "an entry reported durable cannot be refused")
+        if self.role is Role.LEADER:
+            self.halt(f"the leader cannot reproduce its own entry {index}: {reason}")
+            return
+        self._desert(entry, reason)
+
+    def storage_failed(self, reason: str) -> None:
+        """A write or sync failed: nothing is acknowledged or voted from here on (CR-36)."""
+        self.halt(f"storage failed: {reason}")
+
+    # Output
+
+    def ready(self) -> Ready | None:
+        """What is to be done now, or None. Each piece of output is handed out once."""
+        halted = self.halted is not None
+        hard = self.hard if self.hard != self._handed_hard and not halted else None
+        write = self.log.hand_out() if self.log.has_write and not halted else None
+        certificate = self._take_certificate() if self._unapplied and not halted else None
+        shown = self._shown
+        changed = shown.role is not self.role or shown.leader != self.leader or shown.term != self.hard.term
+        if not (
+            hard is not None
+            or write is not None
+            or certificate is not None
+            or changed
+            or self._send_now
+            or self._send_after
+            or self._lost_office_unseen
+            or self._took_office_unseen
+        ):
+            return None
+        now, after = tuple(self._send_now), tuple(self._send_after)
+        self._send_now.clear()
+        self._send_after.clear()
+        if hard is not None:
+            self._handed_hard = hard
+        if changed:
+            self._shown = self.soft
+        if self._tracer is not None:
+            self._trace_sends(now)
+            if after:
+                self._sends_traced_later.append((self._handed_hard, after))
+        took = self.term if self._took_office_unseen else None
+        lost = self._lost_office_unseen
+        self._took_office_unseen = self._lost_office_unseen = False
+        return Ready(
+            hard,
+            write.truncate_from if write is not None else None,
+            write.entries if write is not None else (),
+            now,
+            after,
+            certificate,
+            took,
+            lost,
+            self._shown if changed else None,
+        )
+
+    # Reading
+
+    def status(self) -> Status:
+        """Everything worth showing."""
+        return Status(
+            self.node,
+            self.role,
+            self.term,
+            self.vote,
+            self.leader,
+            self.last_term,
+            self.last_index,
+            self.log.persisted,
+            self.commit,
+            self.uncommitted_bytes,
+            self.halted,
+            self.refusal,
+            tuple(self.evidence),
+            tuple(sorted(self.dropped.items())),
+            self._peer_statuses(),
+        )
+
+    # Inside
+
+    def _reason_to_drop(self, message: Message) -> str | None:
+        if self.halted is not None:
+            return "halted"
+        if message.target != self.node:
+            return "addressed to another node"
+        if message.sender == self.node or not self.configuration.is_member(message.sender):
+            return "sender is no other member"
+        absurd = check(message)
+        if absurd is not None:
+            return f"absurd: {absurd}"
+        return None
+
+    def _keeps_term(self, message: Message) -> bool:
+        """Whether a higher term is not to be adopted: it is only spoken of, or not listened to."""
+        kind = type(message)
+        if kind is PreVote:
+            return True
+        if isinstance(message, PreVoteReply):
+            return message.granted
+        return isinstance(message, Vote) and not message.transfer and self._is_loyal()
+
+    def _handle(self, message: Message) -> None:
+        lower = message.term < self.term
+        match message:
+            case Append():
+                if lower:
+                    self._reply_stale(message)
+                else:
+                    self._on_append(message)
+            case AppendReply():
+                if not lower:
+                    self._on_append_reply(message)
+            case Heartbeat():
+                if lower:
+                    self._answer_heartbeat(message)
+                else:
+                    self._on_heartbeat(message)
+            case HeartbeatReply():
+                if not lower:
+                    self._on_heartbeat_reply(message)
+            case PreVote():
+                self._on_pre_vote(message)
+            case PreVoteReply():
+                self._on_pre_vote_reply(message)
+            case Vote():
+                if message.term > self.term:
+                    self.drop("vote asked while a leader is heard")
+                else:
+                    self._on_vote(message)
+            case VoteReply():
+                self._on_vote_reply(message)
+
+    def _trace_persisted(self) -> None:
+        hard = self.durable_hard
+        self.trace("persist", upto=self.log.persisted, hard=[hard.term, hard.vote])

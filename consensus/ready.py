@@ -1,0 +1,54 @@
+"""What the core hands out, and the contract with its caller.
+
+    raft.tick() / step(message) / propose(entries) / persisted(…)      any of these, then
+    while (ready := raft.ready()) is not None: carry it out
+
+Each Ready is handed out once. It is carried out in this order; steps marked FIFO run in
+the order of the Readys, each after the same step of the Ready before (CR-87):
+
+1. `send_now` may leave at once, before or while anything else happens. A leader's Append
+   is among them: it does not wait for the leader's own disk.
+2. FIFO: validate `entries` (the caller reproduces each), then make `truncate_from`,
+   `entries` and `hard` durable in one step: entries from `truncate_from` on are dropped
+   first. An entry that cannot be reproduced is not stored, nor any after it:
+   `raft.refuse(index, hash, reason)`. A failed sync is `raft.storage_failed(reason)`, and
+   is never tried again (CR-36).
+3. FIFO: when it is durable, call `raft.hard_persisted(hard)` if there was one, let
+   `send_after` leave, and call `raft.persisted(index, hash)` with the last stored entry,
+   once for every Ready that had entries.
+4. `certificate`: everything up to its index is committed and is durable here. Apply it in
+   order. It never depends on the steps above: what it commits was reported durable before.
+5. `took_office`: this node leads in that term. The caller proposes one entry of the term
+   at once, before any client's (CR-11); by now it has stored everything in the log.
+   `lost_office`: it does not lead any more. What clients wait for is "unknown" until it
+   commits or is replaced, never "failed" (CR-22).
+
+If `hard_persisted` is never called nothing unsafe happens: messages then wait in
+`send_after` that could have left in `send_now`.
+
+Messages that have arrived are stepped before `tick()`, so that a leader does not resign
+over answers that are already in its inbox (CR-20).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from consensus.messages import Certificate, Entry, Message
+from consensus.state import HardState, Soft
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """One step's output; see the module for what to do with it, in which order."""
+
+    hard: HardState | None
+    truncate_from: int | None
+    entries: tuple[Entry, ...]
+    send_now: tuple[Message, ...]
+    send_after: tuple[Message, ...]
+    certificate: Certificate | None
+    took_office: int | None
+    lost_office: bool
+    soft: Soft | None
+    """Role, leader and term, when one of them changed."""

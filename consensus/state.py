@@ -1,0 +1,155 @@
+"""Roles, the ways between them, and the small values that describe a node.
+
+    from            to              when
+    follower        precandidate    election timeout, voter, log durable
+    precandidate    candidate       a majority grants the pre-vote (term + 1, own vote)
+    precandidate    precandidate    election timeout
+    precandidate    follower        leader of its term heard, higher term seen, or lost
+    candidate       leader          a majority grants the vote
+    candidate       precandidate    election timeout
+    candidate       follower        leader of its term heard, higher term seen, or lost
+    leader          follower        higher term seen, no answer from a majority for an
+                                    election timeout, or storage failed
+    any             follower        halted: storage failed or a contradiction was proved
+
+A lone voter passes from follower to leader within one tick, by the same ways.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from consensus.limits import MAX_APPEND_BYTES, MAX_APPEND_ENTRIES, MAX_REPLY_ACKS
+
+
+class Role(StrEnum):
+    """What a node is in its current term."""
+
+    FOLLOWER = "follower"
+    PRECANDIDATE = "precandidate"
+    CANDIDATE = "candidate"
+    LEADER = "leader"
+
+
+TRANSITIONS: dict[Role, frozenset[Role]] = {
+    Role.FOLLOWER: frozenset({Role.FOLLOWER, Role.PRECANDIDATE}),
+    Role.PRECANDIDATE: frozenset({Role.FOLLOWER, Role.PRECANDIDATE, Role.CANDIDATE}),
+    Role.CANDIDATE: frozenset({Role.FOLLOWER, Role.PRECANDIDATE, Role.LEADER}),
+    Role.LEADER: frozenset({Role.FOLLOWER}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HardState:
+    """What must be durable before anybody hears of it (CR-05)."""
+
+    term: int = 0
+    vote: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Soft:
+    """What a node is at the moment; worth nothing after a restart."""
+
+    role: Role
+    leader: str | None
+    term: int
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A node's settings. Times are ticks; the caller decides how long a tick lasts."""
+
+    node: str
+    voters: tuple[str, ...]
+    quorum: int
+    """Acknowledgements that make a certificate; at least a majority of the voters."""
+    boot: int = 1
+    """Counts the process's starts; makes message ids unique over restarts."""
+    election_ticks: int = 20
+    """Shortest election timeout; each is drawn from this to twice this."""
+    heartbeat_ticks: int = 4
+    max_append_bytes: int = 2 * 1_048_576
+    """Data in one append; a larger entry goes alone."""
+    max_append_entries: int = 16
+    max_inflight: int = 32
+    """Appends on the way to one follower."""
+    max_inflight_bytes: int = 16 * 1_048_576
+    max_uncommitted_bytes: int = 32 * 1_048_576
+    max_uncommitted_entries: int = 48
+    """Less than the ledger's MAX_OVERLAYS, so that a new leader's first entry always fits."""
+
+    def __post_init__(self) -> None:
+        checks = (
+            (
+                0 < self.heartbeat_ticks * 2 <= self.election_ticks,
+                "two heartbeats an election timeout",
+            ),
+            (0 < self.max_append_bytes <= MAX_APPEND_BYTES, "max_append_bytes"),
+            (0 < self.max_append_entries <= MAX_APPEND_ENTRIES, "max_append_entries"),
+            (self.max_inflight > 0, "max_inflight"),
+            (self.max_inflight_bytes > 0, "max_inflight_bytes"),
+            (self.max_uncommitted_bytes > 0, "max_uncommitted_bytes"),
+            (0 < self.max_uncommitted_entries < MAX_REPLY_ACKS, "max_uncommitted_entries"),
+        )
+        for holds, what in checks:
+            if not holds:
+                raise ValueError(f"consensus settings: {what}")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A block that this node could not reproduce (CR-77)."""
+
+    term: int
+    index: int
+    hash: bytes
+    leader: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Two statements that cannot both be honest, as they were seen."""
+
+    kind: str
+    against: str
+    detail: str
+    first: object
+    second: object
+
+
+@dataclass(frozen=True, slots=True)
+class PeerStatus:
+    """How far a follower is, as its leader sees it."""
+
+    node: str
+    match: int
+    next: int
+    commit: int
+    pacing: str
+    inflight: int
+    needs_snapshot: bool
+    silent_ticks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything worth showing of a node."""
+
+    node: str
+    role: Role
+    term: int
+    vote: str | None
+    leader: str | None
+    last_term: int
+    last_index: int
+    persisted: int
+    commit: int
+    uncommitted_bytes: int
+    halted: str | None
+    refusal: Refusal | None
+    evidence: tuple[Evidence, ...]
+    dropped: tuple[tuple[str, int], ...]
+    peers: tuple[PeerStatus, ...]
