@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from contracts.errors import REMEDIES
 from ledger.errors import TallyError
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ class Refused(TallyError):
             first.detail or f"{first.operation} was refused",
             code=first.code,
             field=f"operations[{first.index}]" if len(recorded.transaction.operations) > 1 else None,
-            remedy=f"The refusal is on the ledger at height {recorded.height}; its receipt is the evidence.",
+            remedy=REMEDIES.get(first.code, ""),
         )
         self.recorded = recorded
 

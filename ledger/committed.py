@@ -160,6 +160,11 @@ class Committed:
         assert top is not None, "a certificate is stored together with its block's commit"
         return CertifiedHeader(header, HistoryLink(tuple(path), top), certificate)
 
+    def certificate(self, height: int) -> Certificate | None:
+        """A committed block's own certificate, if it has one; `certified` finds a proof for every block."""
+        data = self._store.certificate(height) if height <= self.applied.height else None
+        return None if data is None else Certificate.from_value(codec.decode(data))
+
     def locate(self, identity: bytes) -> tuple[int, int] | None:
         """(height, index) of a committed transaction."""
         return self._store.locate(identity)

@@ -38,7 +38,7 @@ GAUGES: dict[str, str] = {
     "pool_transactions": "transactions taken in and not yet seen on the ledger",
     "pool_bytes": "bytes of the transactions taken in and not yet seen on the ledger",
     "in_flight_blocks": "sealed blocks that are not committed yet",
-    "certificate_days_left": "days until this node's TLS certificate says that it expires (links do not care)",
+    "certificate_days_left": "days until this node's TLS certificate expires (links do not care)",
 }
 """Fields of the node's status that are shown as `tally_<field>` while they are numbers."""
 
@@ -151,7 +151,9 @@ class _NodeCollector(Collector):
     def _statistics(self) -> Iterator[Any]:
         for name, meaning in COUNTERS.items():
             yield CounterMetricFamily(f"tally_{name}", meaning, value=getattr(self._counted, name))
-        refused = CounterMetricFamily("tally_not_admitted", "transactions refused at the door", labels=("code",))
+        refused = CounterMetricFamily(
+            "tally_not_admitted", "transactions refused at the door", labels=("code",)
+        )
         counts: Tally[str] = self._counted.not_admitted
         for code, count in sorted(counts.items()):
             refused.add_metric((code,), count)
@@ -159,7 +161,10 @@ class _NodeCollector(Collector):
         for name, (metric, meaning, factor) in HISTOGRAMS.items():
             histogram: statistics.Histogram = getattr(self._counted, name)
             yield HistogramMetricFamily(
-                f"tally_{metric}", meaning, buckets=_cumulative(histogram, factor), sum_value=histogram.total * factor
+                f"tally_{metric}",
+                meaning,
+                buckets=_cumulative(histogram, factor),
+                sum_value=histogram.total * factor,
             )
 
 

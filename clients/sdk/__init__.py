@@ -7,7 +7,7 @@ its HTTP API and trusts none of them: only the genesis block of the profile.
 """
 
 from clients.sdk.histories import read_history
-from clients.sdk.recorded import BlockEvent, Recorded, RefusedOperation, VerifiedHistory
+from clients.sdk.recorded import BlockEvent, Recorded, RefusedOperation, VerifiedHistory, VerifiedQuote
 from clients.sdk.session import AsyncSession, Session
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "RefusedOperation",
     "Session",
     "VerifiedHistory",
+    "VerifiedQuote",
     "read_history",
 ]

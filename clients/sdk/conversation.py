@@ -21,7 +21,7 @@ from pydantic import BaseModel
 
 from clients.errors import BrokenAnswer, NodeProblem, NotAdmitted, OutcomeUnknown, Unavailable
 from clients.sdk.histories import read_history
-from clients.sdk.recorded import Recorded, RefusedOperation, VerifiedHistory
+from clients.sdk.recorded import Recorded, RefusedOperation, VerifiedHistory, VerifiedQuote
 from clients.sdk.transport import (
     ANSWER_TIMEOUT_S,
     FIRST_PAUSE_S,
@@ -34,7 +34,7 @@ from clients.sdk.transport import (
     retry_after_s,
 )
 from contracts import registry
-from contracts.quote import VerifiedQuote, verify_quote
+from contracts.quote import verify_quote
 from ledger import codec
 from ledger.errors import Malformed, TallyError, VerificationError
 from ledger.genesis import GenesisBlock
@@ -191,7 +191,7 @@ class Conversation:
                 waiting.pop(found.id, None)
             pause_s = self._sort_out(outcomes, left, waiting, problems, reply)
             for transaction in [known for known in left if known.id in waiting]:
-                found_late = yield from self._fetch_receipt(transaction, outcomes, signed, reply)
+                found_late = yield from self._fetch_receipt(transaction, outcomes, signed)
                 if found_late is not None:
                     recorded[found_late.id] = found_late
                     waiting.pop(found_late.id, None)
@@ -204,7 +204,7 @@ class Conversation:
 
     def _submission(self, transactions: Sequence[Transaction], deadline: float) -> Call:
         left_ms = max(1, int(1_000 * (deadline - self._clock())))
-        query = {"wait": "committed", "timeout_ms": min(ATTEMPT_MS, left_ms)}
+        query: dict[str, str | int] = {"wait": "committed", "timeout_ms": min(ATTEMPT_MS, left_ms)}
         if len(transactions) == 1:
             path, body = "/transactions", transactions[0].envelope
         else:
@@ -219,7 +219,7 @@ class Conversation:
         problems: dict[bytes, NodeProblem],
         reply: Reply,
     ) -> float:
-        """Move what will never be taken in from `waiting` to `problems`; seconds before the rest is sent again."""
+        """Move what is never taken in from `waiting` to `problems`; seconds until the rest goes again."""
         if len(outcomes) != len(left):
             raise _broken(reply, "not one outcome for each transaction")
         pause_s = FIRST_PAUSE_S
@@ -241,7 +241,6 @@ class Conversation:
         transaction: Transaction,
         outcomes: Sequence[Mapping[str, Any]],
         signed: set[tuple[bytes, bytes]],
-        reply: Reply,
     ) -> Steps[Recorded | None]:
         """The receipt of what is committed but came without one."""
         if not any(o.get("id") == transaction.id and o.get("status") == "committed" for o in outcomes):
@@ -342,7 +341,7 @@ class Conversation:
         )
 
         def read(data: bytes) -> tuple[VerifiedQuote, int]:
-            quote = verify_quote(data, self.genesis)
+            quote = VerifiedQuote(verify_quote(data, self.genesis), data)
             for name, wanted in asked.items():
                 if getattr(quote, name) != wanted:
                     raise VerificationError(
@@ -393,7 +392,7 @@ class Conversation:
 
     def raw_blocks(self, first: int, limit: int) -> Steps[list[tuple[int, bytes, codec.Value]]]:
         """A page of (height, block bytes, certificate value or None) from a height upwards."""
-        query = {"from": first, "limit": limit, "form": "raw"}
+        query: dict[str, str | int] = {"from": first, "limit": limit, "form": "raw"}
         reply = yield from self.ask(Call("GET", f"{self._prefix}/blocks", query, accept=MSGPACK))
         page = codec.decode(reply.body, 8 * MAX_BUNDLE_BYTES)
         if type(page) is not tuple or not all(type(entry) is tuple and len(entry) == 3 for entry in page):
@@ -479,7 +478,7 @@ def _answer(reply: Reply) -> dict[str, Any]:
         answer = codec.decode(reply.body, 8 * MAX_BUNDLE_BYTES)
     except Malformed as error:
         raise _broken(reply, str(error)) from None
-    if type(answer) is not dict or not ("outcomes" in answer and "receipts" in answer or "id" in answer):
+    if type(answer) is not dict or not ({"outcomes", "receipts"} <= answer.keys() or "id" in answer):
         raise _broken(reply, "not an outcome")
     return answer
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from clients.errors import Refused
+from contracts.pricing import QuoteTerms
+from contracts.quote import ProvedQuote
 from ledger import codec
 from ledger.history import ProvedHistory
 from ledger.transaction import Transaction
@@ -97,6 +99,49 @@ class VerifiedHistory:
 
     def save(self, path: Path) -> None:
         """Write the history file."""
+        path.write_bytes(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedQuote:
+    """A price that was recomputed here from proved inputs."""
+
+    proved: ProvedQuote
+    data: bytes
+    """The quote file."""
+
+    @property
+    def programme(self) -> str:
+        """The lender's programme."""
+        return self.proved.programme
+
+    @property
+    def lender(self) -> str:
+        """Whose programme it is."""
+        return self.proved.lender
+
+    @property
+    def supplier(self) -> str:
+        """Whose invoice it is."""
+        return self.proved.inputs.supplier
+
+    @property
+    def invoice(self) -> str:
+        """The invoice's number."""
+        return self.proved.inputs.invoice
+
+    @property
+    def terms(self) -> QuoteTerms:
+        """The price, to the unit; an offer must state exactly these terms."""
+        return self.proved.terms
+
+    @property
+    def height(self) -> int:
+        """Height at which this is proved."""
+        return self.proved.height
+
+    def save(self, path: Path) -> None:
+        """Write the quote file."""
         path.write_bytes(self.data)
 
 

@@ -22,10 +22,9 @@ from clients.errors import NodeProblem, Unavailable
 from clients.profile import Profile
 from clients.sdk.conversation import DEADLINE_S, Conversation, OperationLike
 from clients.sdk.events import SILENCE_S, EventReader
-from clients.sdk.recorded import BlockEvent, Recorded, VerifiedHistory
+from clients.sdk.recorded import BlockEvent, Recorded, VerifiedHistory, VerifiedQuote
 from clients.sdk.transport import CONNECT_TIMEOUT_S, MOST_PAUSE_S, AsyncTransport, Call, SyncTransport
 from clients.trust import load_genesis
-from contracts.quote import VerifiedQuote
 from ledger import codec
 from ledger.keys import SigningKey
 from ledger.transaction import Transaction

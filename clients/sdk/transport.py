@@ -142,7 +142,7 @@ def exchange(nodes: Nodes, call: Call, deadline: float, clock: Callable[[], floa
             nodes.leave(node)
             if clock() >= deadline:
                 raise _unavailable(failed, was_sent)
-        wait_s = min(hints) if hints else pause_s * (0.5 + random.random() / 2)
+        wait_s = min(hints) if hints else pause_s * (0.5 + random.random() / 2)  # noqa: S311
         if clock() + wait_s >= deadline:
             raise _unavailable(failed, was_sent)
         yield Pause(wait_s)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from ledger.errors import TallyError
 from node.api import blocks, documentation, events, problems, quotes, status, trade, transactions
+from node.api.parameters import served_channel
 from node.api.problems import Problem
 from node.service import Service
 from node.telemetry import Observed, Telemetry
@@ -45,7 +46,7 @@ def create_app(service: Service) -> FastAPI:
         endpoint = transactions.Submission(service, service.chain.channel, bundle=bundle)
         app.router.routes.append(Route(CHANNEL_PREFIX + path, endpoint, methods=["POST"]))
     app.include_router(status.router)
-    channel = APIRouter(prefix=CHANNEL_PREFIX)
+    channel = APIRouter(prefix=CHANNEL_PREFIX, dependencies=[Depends(served_channel)])
     for resource in (transactions, blocks, trade, quotes, events):
         channel.include_router(resource.router)
     app.include_router(channel)
@@ -67,12 +68,12 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
-async def _on_tally_error(request: Request, error: Exception) -> Response:
+async def _on_tally_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, TallyError)
     return problems.response(error)
 
 
-async def _on_invalid(request: Request, error: Exception) -> Response:
+async def _on_invalid(_request: Request, error: Exception) -> Response:
     """The first parameter that does not fit its type or bounds."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]

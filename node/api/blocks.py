@@ -22,9 +22,9 @@ from ledger import codec
 from ledger.block import Block
 from ledger.limits import MAX_BLOCK_BYTES
 from node.api import bodies, problems
-from node.api.parameters import BlockForm, BlockLimit, FromHeight, HeightPath, ServedChannel
+from node.api.parameters import BlockForm, BlockLimit, FromHeight, HeightPath
 from node.api.problems import Problem
-from node.api.status import shown
+from node.api.values import shown
 from node.service import Service
 
 MAX_PAGE_BYTES = 2 * MAX_BLOCK_BYTES
@@ -93,7 +93,6 @@ _RAW = {"description": "canonical bytes, with form=raw"}
 )
 async def list_blocks(
     request: Request,
-    channel: ServedChannel,
     first: FromHeight = 0,
     limit: BlockLimit = DEFAULT_BLOCK_PAGE,
     form: BlockForm = "json",
@@ -111,11 +110,7 @@ async def list_blocks(
         size_bytes += len(data)
         height += 1
     if form == "raw":
-        certificate = service.chain.certificate
-        entries = []
-        for at, data in page:
-            found = certificate(at)
-            entries.append((at, data, None if found is None else found.to_value()))
+        entries = [(at, data, _certificate(service, at)) for at, data in page]
         return Response(codec.encode(entries), media_type=bodies.MSGPACK)
     more = service.block(height) is not None
     view = {"blocks": [header_view(Block.decode(data)) for _, data in page], "next": height if more else None}
@@ -130,9 +125,7 @@ async def list_blocks(
         **problems.documented(404, 422),
     },
 )
-async def get_block(
-    request: Request, channel: ServedChannel, height: HeightPath, form: BlockForm = "json"
-) -> Response:
+async def get_block(request: Request, height: HeightPath, form: BlockForm = "json") -> Response:
     """The block as JSON, or its stored bytes with `form=raw`."""
     data = request.app.state.service.block(height)
     if data is None:
@@ -165,13 +158,18 @@ async def get_block(
     responses={200: {"content": {bodies.MSGPACK_FILE: {}}}, **problems.documented(404, 422)},
     response_class=Response,
 )
-async def get_genesis(request: Request, channel: ServedChannel) -> Response:
+async def get_genesis(request: Request) -> Response:
     """The bytes of block 0. Compare its hash with somebody whom you trust before you rely on it."""
     return Response(
         request.app.state.service.block(0),
         media_type=bodies.MSGPACK_FILE,
         headers={"Content-Disposition": 'attachment; filename="genesis.block"'},
     )
+
+
+def _certificate(service: Service, height: int) -> codec.Value | None:
+    found = service.chain.certificate(height)
+    return None if found is None else found.to_value()
 
 
 def header_view(block: Block) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def is_msgpack(scope: Scope) -> bool:
     """
     found = header(scope, b"content-type")
     kind = (found or b"").split(b";", 1)[0].strip().lower()
-    if kind == b"application/msgpack" or kind == b"application/x-msgpack":
+    if kind in (b"application/msgpack", b"application/x-msgpack"):
         return True
     if kind == b"application/json":
         return False

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from contracts.registry import REGISTRY
+from contracts.registry import OPERATIONS
 from ledger.limits import (
     MAX_BUNDLE_BYTES,
     MAX_BUNDLE_TRANSACTIONS,
@@ -21,7 +21,7 @@ from ledger.limits import (
     MAX_TRANSACTION_BYTES,
     MIN_NONCE_BYTES,
 )
-from node.api import bodies, problems, transactions
+from node.api import bodies, problems, quotes, transactions
 from node.api.parameters import DEFAULT_WAIT_MS, HEX_32, MAX_WAIT_MS
 
 DESCRIPTION = """One node of a Tallystick network. Every answer about the ledger can be checked offline
@@ -43,11 +43,12 @@ def completed(document: dict[str, Any], prefix: str) -> dict[str, Any]:
         transactions.BundleView,
         transactions.EnvelopeForm,
         transactions.EnvelopesForm,
+        quotes.QuoteForm,
     ):
         _add(schemas, model.__name__, model)
     operations = []
-    for name, entry in sorted(REGISTRY.items()):
-        _add(schemas, f"Operation.{name}", entry.model)
+    for name, spec in sorted(OPERATIONS.items()):
+        _add(schemas, f"Operation.{name}", spec.model)
         operations.append({"$ref": _REFERENCE.format(model=f"Operation.{name}")})
     schemas["Operation"] = {"oneOf": operations, "description": "One operation of a transaction."}
     schemas["TransactionBody"] = _BODY
@@ -77,7 +78,11 @@ _BODY: dict[str, Any] = {
         {"title": "valid_until_ms", "type": "integer", "minimum": 1},
         {"title": "nonce", "description": f"{MIN_NONCE_BYTES} to {MAX_NONCE_BYTES} bytes"},
         {"title": "atomic", "type": "boolean", "description": "all operations or none"},
-        {"title": "private", "type": "array", "description": "[operation index, field name, commitment] each"},
+        {
+            "title": "private",
+            "type": "array",
+            "description": "[operation index, field name, commitment] each",
+        },
         {
             "title": "operations",
             "type": "array",
@@ -93,14 +98,15 @@ def _submission(*, bundle: bool) -> dict[str, Any]:
     answer = transactions.BundleView if bundle else transactions.OutcomeView
     form = transactions.EnvelopesForm if bundle else transactions.EnvelopeForm
     answers = {
-        kind: {"schema": {"$ref": _REFERENCE.format(model=answer.__name__)}} for kind in (bodies.JSON, bodies.MSGPACK)
+        kind: {"schema": {"$ref": _REFERENCE.format(model=answer.__name__)}}
+        for kind in (bodies.JSON, bodies.MSGPACK)
     }
     answers[bodies.MSGPACK] = {"schema": {"description": "the same members, ids and receipts as bytes"}}
     bound = f"at most {MAX_BUNDLE_BYTES if bundle else MAX_TRANSACTION_BYTES} bytes"
     described = (
         f"MessagePack array of 1 to {MAX_BUNDLE_TRANSACTIONS} envelopes, {bound}"
         if bundle
-        else f"envelope: MessagePack [body bytes, signature of 64 bytes], {bound}; the body is a TransactionBody"
+        else f"envelope: MessagePack [body bytes, signature], {bound}; the body is a TransactionBody"
     )
     return {
         "tags": ["transactions"],

@@ -20,7 +20,6 @@ from starlette.responses import Response
 
 from ledger.limits import INT_MAX
 from node.api import problems
-from node.api.parameters import ServedChannel
 from node.api.problems import Problem
 from node.limits import MAX_SUBSCRIBERS
 from node.service import BlockSummary, Service
@@ -52,7 +51,7 @@ router = APIRouter(tags=["events"])
     response_class=Response,
 )
 async def get_events(
-    request: Request, channel: ServedChannel, last_event_id: LastEventId = None, after: AfterHeight = None
+    request: Request, last_event_id: LastEventId = None, after: AfterHeight = None
 ) -> Response:
     """A stream without end of block summaries, in order and without gaps."""
     service: Service = request.app.state.service
@@ -83,7 +82,9 @@ async def get_events(
     )
 
 
-async def _events(service: Service, telemetry: Telemetry, after_height: int) -> AsyncIterator[ServerSentEvent]:
+async def _events(
+    service: Service, telemetry: Telemetry, after_height: int
+) -> AsyncIterator[ServerSentEvent]:
     telemetry.subscribers += 1
     try:
         async for summary in service.subscribe(after_height):

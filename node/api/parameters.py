@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Path, Query, Request
 
 from ledger.identifiers import IDENTIFIER_PATTERN, NAME_PATTERN
 from ledger.limits import INT_MAX, MAX_HISTORY_RECORDS, MAX_IDENTIFIER_LENGTH, MAX_NAME_BYTES
@@ -18,7 +18,8 @@ MAX_BLOCK_PAGE = 100
 DEFAULT_WAIT_MS = 10_000
 MAX_WAIT_MS = 60_000
 
-assert DEFAULT_PAGE <= MAX_PAGE and DEFAULT_WAIT_MS <= MAX_WAIT_MS
+assert DEFAULT_PAGE <= MAX_PAGE
+assert DEFAULT_WAIT_MS <= MAX_WAIT_MS
 
 ChannelPath = Annotated[
     str, Path(pattern=HEX_32, description="channel id: hash of the genesis block, 64 hex digits")
@@ -49,8 +50,8 @@ BlockForm = Annotated[
 ]
 
 
-def served_channel(request: Request, channel: ChannelPath) -> bytes:
-    """The channel of the path, if this node serves it.
+def served_channel(request: Request, channel: ChannelPath) -> None:
+    """Let only requests for the channel pass that this node serves.
 
     Raises:
         Problem: unknown_channel.
@@ -58,7 +59,6 @@ def served_channel(request: Request, channel: ChannelPath) -> bytes:
     served: bytes = request.app.state.channel
     if channel != served.hex():
         raise unknown_channel(channel, served)
-    return served
 
 
 def unknown_channel(found: str, served: bytes) -> Problem:
@@ -71,6 +71,3 @@ def unknown_channel(found: str, served: bytes) -> Problem:
         expected=served.hex(),
         remedy="Use the channel id of your profile; GET /v1/status names the one that this node serves.",
     )
-
-
-ServedChannel = Annotated[bytes, Depends(served_channel)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,6 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from node.api import bodies, problems
 from node.api.problems import Problem
+from node.api.values import shown
 from node.telemetry import METRICS_MEDIA_TYPE
 
 
@@ -83,14 +83,3 @@ async def metrics(request: Request) -> Response:
 async def status(request: Request) -> Response:
     """Role, term, leader, heights, head hash and state root."""
     return Response(json.dumps(shown(request.app.state.service.status())), media_type=bodies.JSON)
-
-
-def shown(value: Any) -> Any:
-    """A value with its bytes as hex and its tuples as lists, for JSON."""
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, dict):
-        return {str(key): shown(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [shown(item) for item in value]
-    return value

@@ -13,12 +13,12 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from ledger import codec
+from ledger.errors import TooLarge
 from ledger.limits import MAX_STATE_KEY_BYTES
 from ledger.state import state_key
 from node.api import bodies, problems
-from node.api.parameters import Last, NamePath, ServedChannel
+from node.api.parameters import Last, NamePath
 from node.api.problems import Problem
-from node.service import Service
 
 MAX_PROVED_KEYS = 64
 """State entries in one proof."""
@@ -37,19 +37,23 @@ StateKeys = Annotated[
     responses={200: {"content": {bodies.MSGPACK_FILE: {}}}, **problems.documented(404, 422)},
     response_class=Response,
 )
-async def get_history(
-    request: Request, channel: ServedChannel, supplier: NamePath, buyer: NamePath, last: Last = None
-) -> Response:
-    """All records with the proof that none is missing; `last` proves a suffix of them."""
-    service: Service = request.app.state.service
-    history = service.chain.history(state_key("relationship", supplier, buyer), last)
-    if history is None:
+async def get_history(request: Request, supplier: NamePath, buyer: NamePath, last: Last = None) -> Response:
+    """All records with the proof that none is missing; `last` proves the newest of them.
+
+    Two parties that never traded have a history too: the proof that it is empty.
+    """
+    chain = request.app.state.service.chain
+    try:
+        history = chain.history(state_key("relationship", supplier, buyer), last)
+    except TooLarge as error:
         raise Problem(
-            "these two have no history on this ledger",
-            code="unknown_relationship",
-            field="supplier, buyer",
-            found=f"{supplier}, {buyer}",
-        )
+            error.message,
+            code="history_too_long",
+            field="last",
+            found=error.found,
+            expected=error.expected,
+            remedy=error.remedy,
+        ) from None
     return Response(
         history.encode(),
         media_type=bodies.MSGPACK_FILE,
@@ -63,7 +67,7 @@ async def get_history(
     responses={200: {"content": {bodies.MSGPACK_FILE: {}}}, **problems.documented(404, 422)},
     response_class=Response,
 )
-async def get_state_proof(request: Request, channel: ServedChannel, keys: StateKeys) -> Response:
+async def get_state_proof(request: Request, keys: StateKeys) -> Response:
     """What stands under each key, or that nothing does, at the applied height.
 
     The file is [`state`, 1, state proof, certified header] in canonical MessagePack.

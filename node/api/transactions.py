@@ -8,7 +8,7 @@ hold the two together.
 | outcome | HTTP status |
 |---|---|
 | committed, applied | 200 |
-| committed, an operation refused by its contract | 200: the refusal is on the ledger, and its receipt proves it |
+| committed, an operation refused by a rule | 200: the refusal is on the ledger, and so is its proof |
 | admitted, not waited for (`wait=none`) | 202 |
 | not admitted | a problem: 4xx, or 429/503 with Retry-After |
 | admitted, no outcome before the deadline | 503 `outcome_unknown`: submit the same bytes again |
@@ -34,9 +34,10 @@ from ledger import codec
 from ledger.errors import TallyError
 from ledger.limits import MAX_BUNDLE_BYTES, MAX_TRANSACTION_BYTES
 from node.api import bodies, problems
-from node.api.parameters import DEFAULT_WAIT_MS, MAX_WAIT_MS, ServedChannel, TransactionPath, unknown_channel
+from node.api.parameters import DEFAULT_WAIT_MS, MAX_WAIT_MS, TransactionPath, unknown_channel
 from node.errors import NotAdmitted
-from node.service import Outcome, Service
+from node.outcome import Outcome
+from node.service import Service
 
 JSON_OVERHEAD_BYTES = 4_096
 """What JSON may add to the base64 of its envelopes."""
@@ -69,7 +70,9 @@ class OutcomeView(BaseModel):
     index: int | None = Field(default=None, description="place in its block")
     result: ResultView | None = None
     receipt: str | None = Field(default=None, description="base64 of the receipt file, once committed")
-    error: problems.ProblemDetails | None = Field(default=None, description="in bundles: why it was not admitted")
+    error: problems.ProblemDetails | None = Field(
+        default=None, description="in bundles: why it was not admitted"
+    )
 
 
 class BundleView(BaseModel):
@@ -97,21 +100,21 @@ router = APIRouter(tags=["transactions"])
 
 
 @router.get(
-    "/transactions/{id}",
+    "/transactions/{transaction}",
     summary="What became of a transaction",
     responses={200: {"model": OutcomeView}, **problems.documented(404, 422)},
 )
-async def get_transaction(request: Request, channel: ServedChannel, id: TransactionPath) -> Response:
+async def get_transaction(request: Request, transaction: TransactionPath) -> Response:
     """Status, height and result of a transaction; `accepted` while it is on its way."""
     service: Service = request.app.state.service
-    outcome = service.outcome(bytes.fromhex(id))
+    outcome = service.outcome(bytes.fromhex(transaction))
     if outcome is None:
-        raise _unknown_transaction(id)
+        raise _unknown_transaction(transaction)
     return _rendered(request.scope, _view_of_one, _shown(outcome))
 
 
 @router.get(
-    "/transactions/{id}/receipt",
+    "/transactions/{transaction}/receipt",
     summary="The receipt of a transaction, as a file",
     responses={
         200: {"content": {bodies.MSGPACK_FILE: {}}, "description": "receipt file; `tally verify` checks it"},
@@ -119,15 +122,15 @@ async def get_transaction(request: Request, channel: ServedChannel, id: Transact
     },
     response_class=Response,
 )
-async def get_receipt(request: Request, channel: ServedChannel, id: TransactionPath) -> Response:
+async def get_receipt(request: Request, transaction: TransactionPath) -> Response:
     """The receipt file: transaction, result, inclusion paths, header and certificate."""
-    receipt = request.app.state.service.chain.receipt(bytes.fromhex(id))
+    receipt = request.app.state.service.chain.receipt(bytes.fromhex(transaction))
     if receipt is None:
-        raise _unknown_transaction(id)
+        raise _unknown_transaction(transaction)
     return Response(
         receipt.encode(),
         media_type=bodies.MSGPACK_FILE,
-        headers={"Content-Disposition": f'attachment; filename="{id[:16]}.receipt"'},
+        headers={"Content-Disposition": f'attachment; filename="{transaction[:16]}.receipt"'},
     )
 
 
@@ -279,7 +282,7 @@ def _rendered(scope: Scope, view: Any, shown: dict[str, Any]) -> Response:
 
 def _wait_of(query: bytes) -> tuple[bool, int]:
     """(whether to wait for the commit, for how many ms at most)."""
-    if query == b"" or query == b"wait=committed":
+    if query in (b"", b"wait=committed"):
         return True, DEFAULT_WAIT_MS
     try:
         given = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=16)
@@ -289,7 +292,9 @@ def _wait_of(query: bytes) -> tuple[bool, int]:
     if wait not in ("committed", "none"):
         raise _invalid("wait", wait, "committed or none")
     timeout = given.get("timeout_ms", [str(DEFAULT_WAIT_MS)])[-1]
-    if not (timeout.isascii() and timeout.isdigit() and len(timeout) <= 9 and 1 <= int(timeout) <= MAX_WAIT_MS):
+    if not (
+        timeout.isascii() and timeout.isdigit() and len(timeout) <= 9 and 1 <= int(timeout) <= MAX_WAIT_MS
+    ):
         raise _invalid("timeout_ms", timeout, f"1 to {MAX_WAIT_MS}")
     return wait == "committed", int(timeout)
 
@@ -309,7 +314,7 @@ def _unknown_transaction(found: str) -> problems.Problem:
     return problems.Problem(
         "no such transaction is known here",
         code="unknown_transaction",
-        field="id",
+        field="transaction",
         found=found,
         remedy="If you hold its bytes, submit them again: they can never be recorded twice.",
     )

@@ -1,0 +1,347 @@
+"""The audit of a whole chain: everything is computed again, nothing that is stored is believed.
+
+    report = audit_folder(data_dir, genesis, progress)      a stopped node's disk
+    report = audit_nodes(urls, genesis, progress)           a running network, through its API
+
+| checked | how |
+|---|---|
+| links, times, terms, membership | each header against the one before |
+| signatures | of each block's proposer and of each transaction |
+| transactions and results root, history root | hashed again from the bytes |
+| certificates | each one that is there; the newest block must be covered by one |
+| results and state root | every transaction executed again from the genesis state |
+| on a disk: stored values | each equal to the executed one, none missing, none left over |
+| on a disk: histories | each stored record chain hashed to the head in its entry |
+| on a disk: the index | each transaction id leads to its block and place |
+
+What is held in memory is the state at one height, not the chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from clients.errors import ProfileError
+from clients.sdk.conversation import Conversation
+from clients.sdk.session import BLOCK_PAGE
+from clients.sdk.transport import SyncTransport
+from contracts import Contracts
+from ledger import codec
+from ledger.audit import ChainAudit
+from ledger.block import Block
+from ledger.certificate import Certificate
+from ledger.errors import Malformed, VerificationError
+from ledger.executor import Executor, settled_writes
+from ledger.genesis import GenesisBlock
+from ledger.history import NO_RECORDS, chain
+from ledger.keys import SigningKey
+from ledger.state import Overlay
+from ledger.state_tree import StateTree
+from ledger.store import Store
+
+PAGE_ROWS = 1_000
+"""Stored rows read at once."""
+
+Progress = Callable[[int, int], None]
+"""Called with (height audited, height of the newest block known)."""
+
+RawBlock = tuple[int, bytes, Certificate | None]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What an audit found; it exists only if everything was right."""
+
+    channel: str
+    source: str
+    height: int
+    head: str
+    state_root: str
+    transactions: int
+    operations: int
+    refused: int
+    """Transactions that stand on the ledger with a refused operation."""
+    signatures: int
+    """Signatures checked: proposers', signers' and acknowledgements."""
+    certificates: int
+    state_entries: int
+    records: int
+    """Records of histories hashed again; 0 unless a disk was audited."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report for JSON."""
+        return {"proved": True, **asdict(self)}
+
+
+class Replay:
+    """Executes a chain again in memory, block by block, from the genesis state."""
+
+    def __init__(self, genesis: GenesisBlock, executor: Executor) -> None:
+        self.values: dict[bytes, codec.Value] = {}
+        self.records: dict[bytes, int] = {}
+        """Number of records by history key."""
+        self._executor = executor
+        self._buckets: dict[int, bytes] = {}
+        self._tree = StateTree(lambda bucket: self._buckets.get(bucket, b""))
+        overlay = Overlay(self)
+        executor.genesis(overlay, genesis.genesis)
+        self._settle(overlay, genesis.block)
+
+    def get(self, key: bytes, /) -> codec.Value | None:
+        """The value of a state key after the newest block."""
+        return self.values.get(key)
+
+    def take(self, block: Block) -> None:
+        """Execute the next block.
+
+        Raises:
+            VerificationError: other results or another state than the block states.
+        """
+        overlay = Overlay(self)
+        for index, transaction in enumerate(block.transactions):
+            try:
+                prepared = self._executor.prepare(transaction)
+            except Malformed as error:
+                raise VerificationError(
+                    "a transaction that has no place on the ledger",
+                    field="transactions",
+                    found=f"{transaction.id.hex()} in block {block.height}: {error}",
+                ) from None
+            result = self._executor.execute(overlay, prepared, block.header.time_ms)
+            if result != block.results[index]:
+                raise VerificationError(
+                    "a transaction with another result than executing it gives",
+                    field="results",
+                    found=f"{block.results[index]} for {transaction.id.hex()} in block {block.height}"[:300],
+                    expected=str(result)[:200],
+                )
+        self._settle(overlay, block)
+
+    def _settle(self, overlay: Overlay, block: Block) -> None:
+        changes, values = settled_writes(overlay)
+        self._tree.update(changes)
+        self._buckets.update(self._tree.rows(1))
+        self._tree.settle(1)
+        if self._tree.root != block.header.state_root:
+            raise VerificationError(
+                "another state than executing the block gives",
+                field="state_root",
+                found=f"{block.header.state_root.hex()} in block {block.height}",
+                expected=self._tree.root.hex(),
+            )
+        for key, value in values.items():
+            if value is None:
+                self.values.pop(key, None)
+            else:
+                self.values[key] = value
+        for key, sequence, _ in overlay.records:
+            self.records[key] = sequence + 1
+
+
+class _Audit:
+    """One pass over a chain; counts what it checks."""
+
+    def __init__(self, genesis: GenesisBlock, progress: Progress) -> None:
+        self.genesis = genesis
+        self.chain = ChainAudit(genesis)
+        self.replay = Replay(genesis, Contracts())
+        self.operations = self.refused = self.signatures = self.certificates = 0
+        self._progress = progress
+
+    def take(self, blocks: Iterable[RawBlock], newest: Callable[[], int]) -> None:
+        """Check blocks 1, 2, 3, … as they come.
+
+        Raises:
+            VerificationError: with the block and the step that failed.
+        """
+        for height, data, certificate in blocks:
+            try:
+                block = Block.decode(data)
+            except Malformed as error:
+                raise _unreadable(height, error) from None
+            self.chain.take(block, certificate)
+            self.replay.take(block)
+            self.operations += sum(len(transaction.operations) for transaction in block.transactions)
+            self.refused += sum(result != () for result in block.results)
+            self.signatures += 1 + len(block.transactions)
+            if certificate is not None:
+                self.certificates += 1
+                self.signatures += len(certificate.acks)
+            self._progress(height, max(height, newest()))
+
+    def report(self, source: str, records: int = 0) -> AuditReport:
+        """The report, if the newest block is proved to be committed.
+
+        Raises:
+            VerificationError: it is not.
+        """
+        head = self.chain.head
+        if self.chain.certified != head.height:
+            raise VerificationError(
+                "no certificate covers the newest blocks",
+                field="certificate",
+                found=f"certified up to height {self.chain.certified}",
+                expected=f"up to {head.height}",
+            )
+        return AuditReport(
+            channel=self.genesis.channel.hex(),
+            source=source,
+            height=head.height,
+            head=head.hash.hex(),
+            state_root=head.state_root.hex(),
+            transactions=self.chain.transactions,
+            operations=self.operations,
+            refused=self.refused,
+            signatures=self.signatures,
+            certificates=self.certificates,
+            state_entries=len(self.replay.values),
+            records=records,
+        )
+
+
+def audit_folder(
+    folder: Path, genesis: GenesisBlock, progress: Progress = lambda _height, _newest: None
+) -> AuditReport:
+    """Audit the ledger on a stopped node's disk, up to its applied height.
+
+    Raises:
+        ProfileError: there is no ledger in the folder.
+        StoreLocked: its node is running.
+        StoreError: the disk does not hold what it held.
+        VerificationError: something is not as it must be, with the place.
+    """
+    if not (folder / "mark").exists():
+        raise ProfileError(
+            f"no ledger in {folder}",
+            code="no_ledger",
+            remedy="Name a node's data folder, as `tally network status` lists it.",
+        )
+    store = Store.open(folder)
+    try:
+        last = store.applied_height
+        if store.block(0) != genesis.block.data:
+            raise VerificationError(
+                "the ledger on the disk begins with another genesis block", field="block 0"
+            )
+        audit = _Audit(genesis, progress)
+        audit.take(_stored(store, last), lambda: last)
+        _check_values(store, audit.replay)
+        records = sum(
+            _check_records(store, key, count, audit.replay) for key, count in audit.replay.records.items()
+        )
+        return audit.report(str(folder), records)
+    finally:
+        store.close()
+
+
+def audit_nodes(
+    urls: Sequence[str], genesis: GenesisBlock, progress: Progress = lambda _height, _newest: None
+) -> AuditReport:
+    """Audit the chain that a network serves, up to the newest block at the beginning of the audit.
+
+    Raises:
+        Unavailable: no node answers.
+        NodeProblem: a node does not serve this channel.
+        VerificationError: something is not as it must be, with the place.
+    """
+    conversation = Conversation(genesis, urls, _no_key)
+    transport = SyncTransport()
+    try:
+        newest = int(transport.run(conversation.status())["applied_height"])
+
+        def pages() -> Iterable[RawBlock]:
+            first = 1
+            while first <= newest:
+                page = transport.run(conversation.raw_blocks(first, BLOCK_PAGE))
+                if not page:
+                    raise VerificationError("blocks are missing", found=f"none from height {first}")
+                for height, data, certificate in page:
+                    yield height, data, _certificate(certificate, height)
+                first = page[-1][0] + 1
+
+        audit = _Audit(genesis, progress)
+        audit.take(pages(), lambda: newest)
+        return audit.report(", ".join(urls))
+    finally:
+        transport.close()
+
+
+def _stored(store: Store, last: int) -> Iterable[RawBlock]:
+    for height in range(1, last + 1):
+        data = store.block(height)
+        found = store.certificate(height)
+        certificate = None if found is None else _certificate(codec.decode(found), height)
+        if data is None:
+            raise VerificationError("a block is missing", field="height", found=height)
+        yield height, data, certificate
+        _check_index(store, height, data)
+
+
+def _certificate(value: codec.Value | None, height: int) -> Certificate | None:
+    try:
+        return None if value is None else Certificate.from_value(value)
+    except Malformed as error:
+        raise _unreadable(height, error) from None
+
+
+def _check_index(store: Store, height: int, data: bytes) -> None:
+    for index, transaction in enumerate(Block.decode(data).transactions):
+        if store.locate(transaction.id) != (height, index):
+            raise VerificationError(
+                "the index does not lead to a transaction",
+                field="index",
+                found=store.locate(transaction.id),
+                expected=f"block {height}, position {index} for {transaction.id.hex()}",
+            )
+
+
+def _check_values(store: Store, replay: Replay) -> None:
+    """Every stored value is the executed one; none is missing or left over."""
+    after: bytes | None = None
+    count = 0
+    while True:
+        rows = store.state_from(b"", after, PAGE_ROWS)
+        for key, value in rows:
+            expected = replay.values.get(key)
+            if expected is None or codec.encode(expected) != value:
+                raise VerificationError(
+                    "a stored value is not the executed one"
+                    if expected is not None
+                    else "a stored value that no transaction wrote",
+                    field="state",
+                    found=ascii(codec.decode(key)),
+                )
+        count += len(rows)
+        if len(rows) < PAGE_ROWS:
+            break
+        after = rows[-1][0]
+    if count != len(replay.values):
+        raise VerificationError(
+            "stored values are missing", field="state", found=count, expected=len(replay.values)
+        )
+
+
+def _check_records(store: Store, key: bytes, count: int, replay: Replay) -> int:
+    """The stored records of a history lead to the head in its entry; their number."""
+    head = NO_RECORDS
+    for first in range(0, count, PAGE_ROWS):
+        head = chain(head, store.records(key, first, min(PAGE_ROWS, count - first)))
+    entry = replay.values[key]
+    if entry[:2] != (count, head):
+        raise VerificationError(
+            "stored records do not lead to the head of their history",
+            field="records",
+            found=ascii(codec.decode(key)),
+        )
+    return count
+
+
+def _unreadable(height: int, error: Malformed) -> VerificationError:
+    return VerificationError("a block that cannot be read", field="block", found=f"height {height}: {error}")
+
+
+def _no_key() -> SigningKey:
+    raise ProfileError("an audit signs nothing", code="no_key")

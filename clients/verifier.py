@@ -1,0 +1,236 @@
+"""The offline check of a proof file, for people: what was proved, step by step, or what is wrong.
+
+    report = verify_file(Path("invoice.receipt"), Path("genesis.block"))
+    report.summary        one sentence
+    report.steps          what was checked, in the order and with the names of docs/protocol.md
+    report.facts          what is now known, ready for JSON
+
+No node, no network, no clock. Whatever does not prove what it claims raises the precise
+`VerificationError` (or `Malformed`, if a changed byte already breaks its form); a report
+exists only when all is proved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clients.errors import ProfileError
+from clients.sdk.histories import read_history
+from clients.trust import load_genesis
+from contracts.quote import Quote, verify_quote
+from contracts.relationship import AGGREGATES_FIELDS
+from ledger import codec, proof
+from ledger.certificate import CertifiedHeader
+from ledger.genesis import GenesisBlock
+from ledger.history import History
+from ledger.limits import MAX_PROOF_BYTES
+from ledger.receipt import ProvedOutcome, Receipt
+
+SHOWN_HEX = 16
+"""Digits of a hash in sentences; `facts` has all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a file proves."""
+
+    kind: str
+    summary: str
+    steps: tuple[str, ...]
+    facts: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report for JSON."""
+        return {
+            "kind": self.kind,
+            "proved": True,
+            "summary": self.summary,
+            "steps": list(self.steps),
+            **self.facts,
+        }
+
+
+def verify_file(path: Path, genesis_path: Path) -> Report:
+    """Check a receipt, history or quote file against a genesis file; the kind is found out.
+
+    Raises:
+        ProfileError: a file that cannot be read, or no genesis block.
+        Malformed: not a proof file in canonical form.
+        VerificationError: it does not prove what it claims, with the step that failed.
+    """
+    genesis = load_genesis(genesis_path)
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_PROOF_BYTES + 1)
+    except OSError as error:
+        raise ProfileError(
+            f"cannot read {path}", code="proof_file", found=error.strerror, remedy="Check the file's path."
+        ) from None
+    return verify_data(data, genesis)
+
+
+def verify_data(data: bytes, genesis: GenesisBlock) -> Report:
+    """Check the bytes of a proof file; raises like `verify_file`."""
+    kind = proof.read(data)[0]
+    if kind == proof.HISTORY:
+        return _history(data, genesis)
+    if kind == proof.QUOTE:
+        return _quote(data, genesis)
+    return _receipt(data, genesis)
+
+
+def _receipt(data: bytes, genesis: GenesisBlock) -> Report:
+    receipt = Receipt.decode(data)
+    outcomes = receipt.verify(genesis)
+    refused = sum(not outcome.is_applied for outcome in outcomes)
+    count = len(outcomes)
+    header = receipt.certified.header
+    what = "1 transaction is" if count == 1 else f"{count} transactions are"
+    became = "all applied" if not refused else f"{refused} of {count} refused by a rule"
+    steps = (
+        *_commit_steps(receipt.certified, genesis),
+        f"each of {count} transactions has one result",
+        f"each was made for this channel, and its signature is its signer's ({count} checked)",
+        f"the transactions stand in the block at position {receipt.first} and after",
+        "the results stand in the block at the same positions",
+    )
+    facts = {
+        **_header_facts(receipt.certified, genesis),
+        "transactions": [_outcome_facts(outcome, genesis) for outcome in outcomes],
+    }
+    return Report(
+        proof.RECEIPT, f"{what} on the ledger at height {header.height}: {became}", _numbered(steps), facts
+    )
+
+
+def _history(data: bytes, genesis: GenesisBlock) -> Report:
+    history = read_history(data, genesis)
+    certified = History.decode(data).certified
+    count = len(history.records)
+    extent = "complete" if history.is_complete else f"the newest {count} of {history.count}"
+    steps = [
+        *_commit_steps(certified, genesis),
+        "the state root of that block holds this history's entry"
+        if history.count
+        else "the state root of that block holds no such entry",
+        f"the {count} records reach up to the newest, number {history.count - 1}"
+        if history.count
+        else "there are no records",
+        f"the hash chain over the {count} records leads to the proved head: none is missing or altered",
+    ]
+    if history.is_complete:
+        steps.append("the aggregates are what the records add up to")
+    facts = {
+        **_header_facts(certified, genesis),
+        "supplier": history.supplier,
+        "buyer": history.buyer,
+        "complete": history.is_complete,
+        "count": history.count,
+        "records": [list(record) for record in history.records],
+        "aggregates": {
+            currency: dict(zip(AGGREGATES_FIELDS, shown(sums), strict=True))
+            for currency, sums in history.aggregates.items()
+        },
+    }
+    summary = (
+        f"history of {history.supplier} and {history.buyer} at height {history.height}: "
+        f"{count} records, {extent}"
+    )
+    return Report(proof.HISTORY, summary, _numbered(steps), facts)
+
+
+def _quote(data: bytes, genesis: GenesisBlock) -> Report:
+    proved = verify_quote(data, genesis)
+    quote = Quote.decode(data)
+    count = len(quote.state.entries)
+    steps = (
+        *_commit_steps(quote.certified, genesis),
+        f"the rules in force were those of contract version {quote.certified.header.contract_version}",
+        f"the state root of that block holds, or provably lacks, the {count} inputs of the price",
+        "they are all its inputs, and nothing else is in the proof",
+        "under these inputs the rules give a price",
+        "it is this one, to the unit",
+        f"it expires at height {quote.expires_height}, as the rules say",
+    )
+    facts = {
+        **_header_facts(quote.certified, genesis),
+        "programme": proved.programme,
+        "lender": proved.lender,
+        "supplier": proved.inputs.supplier,
+        "buyer": proved.inputs.buyer,
+        "invoice": proved.inputs.invoice,
+        "currency": proved.inputs.currency,
+        "expires_height": quote.expires_height,
+        "terms": shown(quote.terms),
+    }
+    summary = (
+        f"price of invoice {proved.inputs.invoice} of {proved.inputs.supplier} under programme "
+        f"{proved.programme} at height {proved.height}"
+    )
+    return Report(proof.QUOTE, summary, _numbered(steps), facts)
+
+
+def _commit_steps(certified: CertifiedHeader, genesis: GenesisBlock) -> tuple[str, ...]:
+    top = certified.header if certified.via is None else certified.via.header
+    members = len(genesis.membership.members)
+    steps = [
+        f"block {top.height} ({top.hash.hex()[:SHOWN_HEX]}…) is of channel {genesis.channel.hex()[:SHOWN_HEX]}…",
+        "it is governed by the membership of the genesis block",
+        "its certificate names exactly this block, in its own term",
+        f"{len(certified.certificate.acks)} of {members} nodes acknowledged it by signature "
+        f"({', '.join(node for node, _ in certified.certificate.acks)}); {genesis.membership.quorum} are enough",
+    ]
+    if certified.via is not None:
+        steps.append(f"its history root covers block {certified.header.height}")
+    return tuple(steps)
+
+
+def _header_facts(certified: CertifiedHeader, genesis: GenesisBlock) -> dict[str, Any]:
+    header = certified.header
+    return {
+        "channel": genesis.channel.hex(),
+        "height": header.height,
+        "block": header.hash.hex(),
+        "time_ms": header.time_ms,
+        "acknowledged_by": [node for node, _ in certified.certificate.acks],
+    }
+
+
+def _outcome_facts(outcome: ProvedOutcome, genesis: GenesisBlock) -> dict[str, Any]:
+    signer = outcome.transaction.signer
+    return {
+        "id": outcome.transaction.id.hex(),
+        "index": outcome.index,
+        "signer": signer.hex(),
+        "organisation": _organisation_of(signer, genesis),
+        "applied": outcome.is_applied,
+        "refusals": [
+            {"operation": place, "code": code, "detail": detail} for place, code, detail in outcome.result
+        ],
+        "operations": shown(outcome.transaction.operations),
+    }
+
+
+def _organisation_of(key: bytes, genesis: GenesisBlock) -> str | None:
+    """Whose key it was at genesis; None for a key that was enrolled later."""
+    for organisation in genesis.genesis.organisations:
+        if any(enrolled.key == key for enrolled in organisation.keys):
+            return organisation.id
+    return None
+
+
+def _numbered(steps: tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    return tuple(f"{number}. {step}" for number, step in enumerate(steps, 1))
+
+
+def shown(value: codec.Value) -> Any:
+    """A value with its bytes as hex and its tuples as lists, for JSON."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, dict):
+        return {key: shown(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [shown(item) for item in value]
+    return value
