@@ -8,8 +8,8 @@
 
 Pending blocks stand in a row, each executed on the state of the one before. Executors read
 the newest state, readers only the applied one (`ledger.committed`). A block that cannot be
-reproduced leaves no trace. An exception of the executor is a bug and goes up as it is: no
-block, state or tree has been changed by then, and the node must stop rather than guess.
+reproduced leaves no trace. An exception of the executor is a bug of ours, an `ExecutorBug`:
+no block, state or tree has been changed by then, and the node must stop rather than guess.
 
 The chain writes to the store only in `open` (genesis) and in `commit`; whoever drives it
 appends blocks, since that waits for the disk. `open` executes again what the log holds
@@ -45,6 +45,10 @@ class VerifiedBlock:
 
     block: Block
     prepared: tuple[Prepared, ...]
+
+
+class ExecutorBug(RuntimeError):
+    """The rules raised instead of returning a result: the node must stop, nothing has changed."""
 
 
 _NONE_CHECKED: Mapping[bytes, Prepared] = MappingProxyType({})
@@ -339,20 +343,23 @@ class Chain(Committed):
 
     def _execute(self, prepared: Sequence[Prepared], time_ms: int) -> Executed:
         overlay = Overlay(self._flight)
-        execute = self._executor.execute
         results = []
         for each in prepared:
             try:
-                result = execute(overlay, each, time_ms)
-            except BaseException as bug:
-                bug.add_note(f"while executing transaction {each.transaction.id.hex()}")
+                results.append(self._result(overlay, each, time_ms))
+            except StoreError:
                 raise
-            if result:
-                result = codec.settle(result)[1]
-                check_result(result)
-            results.append(result or APPLIED)
-        heads = self._heads(overlay)
-        return Executed(tuple(results), *settled_writes(overlay), overlay.records, heads)
+            except Exception as bug:
+                raise ExecutorBug(f"transaction {each.transaction.id.hex()}: {bug!r}") from bug
+        return Executed(tuple(results), *settled_writes(overlay), overlay.records, self._heads(overlay))
+
+    def _result(self, overlay: Overlay, prepared: Prepared, time_ms: int) -> codec.Value:
+        result = self._executor.execute(overlay, prepared, time_ms)
+        if result == APPLIED:
+            return APPLIED
+        result = codec.settle(result)[1]
+        check_result(result)
+        return result
 
     def _heads(self, overlay: Overlay) -> list[tuple[bytes, int, bytes]]:
         """Heads of history chains before each record whose number divides by the interval."""
@@ -366,6 +373,9 @@ class Chain(Committed):
             if sequence % HISTORY_HEAD_INTERVAL == 0:
                 heads.append((key, sequence, head))
             current[key] = next_head(head, record)
+        for key, head in current.items():
+            entry = overlay.get(key)
+            assert entry is not None and entry[1] == head, "a history's entry follows from its records"
         return heads
 
     def _check_link(self, header: Header) -> None:
