@@ -34,17 +34,19 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from contracts import relationship
+from contracts.claim import exposure_key, lien_key
 from contracts.context import BUSINESS_DATE
 from contracts.errors import refuse
 from contracts.invoice import CONFIRMED, DISPUTED, Invoice, invoice_key
 from contracts.pricing import Features, ProgrammeTerms, QuoteInputs, QuoteTerms, price
+from contracts.programme import Programme, programme_key
 from ledger import codec, proof, shape
 from ledger.block import Header
 from ledger.certificate import CertifiedHeader
 from ledger.errors import Malformed, Refusal, VerificationError
 from ledger.genesis import GenesisBlock
 from ledger.identifiers import checked_identifier
-from ledger.state import Reader, state_key
+from ledger.state import Reader
 from ledger.state_tree import StateProof
 
 QUOTE_LIFE_BLOCKS = 10_000
@@ -78,21 +80,6 @@ class Chain(Protocol):
         ...
 
 
-def programme_key(programme: str) -> bytes:
-    """State key of a programme."""
-    return state_key("programme", programme)
-
-
-def lien_key(supplier: str, invoice: str) -> bytes:
-    """State key of the exclusive claim on an invoice."""
-    return state_key("lien", supplier, invoice)
-
-
-def exposure_key(lender: str, obligor: str, currency: str) -> bytes:
-    """State key of a lender's advances against one buyer's invoices."""
-    return state_key("exposure", lender, obligor, currency)
-
-
 @dataclass(frozen=True, slots=True)
 class Basis:
     """What a price is made from, with the state keys that it was read at."""
@@ -113,7 +100,7 @@ def read_basis(state: Reader, supplier: str, invoice: str, programme: str) -> Ba
     published = state.get(programme_key(programme))
     if published is None:
         raise refuse("unknown_programme", "no such programme", field="programme", found=programme)
-    lender, _, terms = published
+    lender, _, terms = Programme._make(published)
     submitted = state.get(invoice_key(supplier, invoice))
     if submitted is None:
         raise refuse("unknown_invoice", "no such invoice", field="invoice", found=invoice)

@@ -14,17 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts import relationship
+from contracts.claim import exposure_key, lien_key
 from contracts.context import BUSINESS_DATE
 from contracts.invoice import CONFIRMED, FREE, Invoice, invoice_key
 from contracts.pricing import ObligorLimit, ProgrammeTerms
+from contracts.programme import programme_key
 from contracts.quote import (
     QUOTE_LIFE_BLOCKS,
     ProvedQuote,
     Quote,
-    exposure_key,
-    lien_key,
     make_quote,
-    programme_key,
     requote,
     verify_quote,
 )
