@@ -8,3 +8,7 @@ operation, `pricing` the formulae, `views` what people are shown, `executor` run
 
 May import: ledger. No input or output, no clock, no randomness.
 """
+
+from contracts.executor import CONTRACT_VERSION, Contracts, Prepared
+
+__all__ = ["CONTRACT_VERSION", "Contracts", "Prepared"]

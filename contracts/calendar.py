@@ -10,7 +10,11 @@ from typing import Literal
 
 from pydantic import Field
 
+from contracts import finance
+from contracts.context import BUSINESS_DATE, Context
+from contracts.errors import refuse
 from contracts.fields import Date, Operation
+from ledger.dates import iso_from_day
 
 
 class DateAdvance(Operation):
@@ -18,3 +22,19 @@ class DateAdvance(Operation):
 
     op: Literal["date.advance"]
     date: Date = Field(description="new business date, after the present one; ISO text YYYY-MM-DD")
+
+
+def advance(context: Context, operation: DateAdvance) -> None:
+    """Advanced by the operator; the offers whose last day has passed are released."""
+    before = context.day
+    if operation.date <= before:
+        raise refuse(
+            "date_order",
+            "the business date only moves forward",
+            field="date",
+            found=iso_from_day(operation.date),
+            expected=f"after {iso_from_day(before)}",
+        )
+    context.put(BUSINESS_DATE, operation.date)
+    context.day = operation.date
+    finance.release_expired(context, before, operation.date)

@@ -10,7 +10,22 @@ from typing import Literal
 
 from pydantic import Field
 
+from contracts import finance
+from contracts.context import Context
+from contracts.errors import refuse
 from contracts.fields import Date, Number, Operation, OrganisationId, PositiveAmount, Reason
+from contracts.invoice import (
+    CONFIRMED,
+    DISPUTED,
+    REJECTED,
+    SUBMITTED,
+    Invoice,
+    live_invoice,
+    withdraw,
+    write_invoice,
+    wrong_state,
+)
+from ledger.dates import iso_from_day
 
 
 class InvoiceConfirm(Operation):
@@ -40,3 +55,111 @@ class InvoiceReject(Operation):
     invoice: Number = Field(description="invoice number, as the supplier writes it")
     supplier: OrganisationId
     reason: Reason
+
+
+def _buyers_invoice(context: Context, supplier: str, number: str) -> Invoice:
+    """The live invoice that the signer is the buyer of, under an approver of its own (invariant 17)."""
+    invoice = live_invoice(context, supplier, number)
+    if invoice.buyer != context.actor:
+        raise refuse("not_party", "not the buyer of the invoice", field="signer", found=context.actor)
+    context.require_independent(supplier, invoice.supplier_approver)
+    return invoice
+
+
+def confirm(context: Context, operation: InvoiceConfirm) -> None:
+    """Confirmed by the buyer; after a dispute this resolves it, possibly lower."""
+    supplier, number = operation.supplier, operation.invoice
+    invoice = _buyers_invoice(context, supplier, number)
+    was_confirmed = invoice.validity == CONFIRMED
+    if was_confirmed and not invoice.contested:
+        raise wrong_state(invoice, "Submitted, Disputed or contested")
+    _check_net(invoice, operation.net)
+    _check_due(invoice, operation.due_date)
+    outstanding = operation.net - invoice.paid - invoice.offset - invoice.written_off
+    reduction = invoice.outstanding - outstanding
+    if was_confirmed:
+        invoice = finance.before_change(context, supplier, number, invoice, reduction)
+    confirmed = invoice._replace(
+        validity=CONFIRMED,
+        due_day=operation.due_date,
+        net=operation.net,
+        contested=0,
+        credited=invoice.credited + reduction,
+        outstanding=outstanding,
+        buyer_approver=context.stored_approver,
+    )
+    confirmed = finance.after_change(context, supplier, number, confirmed)
+    write_invoice(context, supplier, number, confirmed)
+    context.record(
+        supplier,
+        invoice.buyer,
+        (
+            "confirm",
+            number,
+            invoice.currency,
+            operation.net,
+            operation.due_date,
+            reduction,
+            outstanding,
+            invoice.due_day if was_confirmed else 0,
+            invoice.outstanding if was_confirmed else 0,
+        ),
+    )
+
+
+def _check_net(invoice: Invoice, net: int) -> None:
+    most = invoice.gross - invoice.credited
+    if net > most:
+        raise refuse("exceeds_gross", "more than is left of the gross", field="net", found=net, expected=most)
+    least = invoice.paid + invoice.offset + invoice.written_off
+    if net < least:
+        raise refuse("below_paid", "less than was paid", field="net", found=net, expected=f"at least {least}")
+
+
+def _check_due(invoice: Invoice, due: int) -> None:
+    if due > invoice.due_day:
+        raise refuse(
+            "due_date_later",
+            "later than the invoice says",
+            field="due_date",
+            found=iso_from_day(due),
+            expected=f"at most {iso_from_day(invoice.due_day)}",
+        )
+    if due < invoice.issue_day:
+        raise refuse("date_order", "due before it was issued", field="due_date", found=iso_from_day(due))
+
+
+def dispute(context: Context, operation: InvoiceDispute) -> None:
+    """Disputed by the buyer; after a confirmation this freezes new finance and voids an open offer."""
+    supplier, number = operation.supplier, operation.invoice
+    invoice = _buyers_invoice(context, supplier, number)
+    if invoice.contested:
+        raise refuse("already_disputed", "a dispute is open", field="invoice", found=invoice.contested)
+    if operation.amount > invoice.outstanding:
+        raise refuse(
+            "exceeds_outstanding",
+            "more than is outstanding",
+            field="amount",
+            found=operation.amount,
+            expected=f"at most {invoice.outstanding}",
+        )
+    invoice = finance.before_change(context, supplier, number, invoice, 0)
+    validity = invoice.validity if invoice.validity == CONFIRMED else DISPUTED
+    disputed = invoice._replace(validity=validity, contested=operation.amount)
+    write_invoice(context, supplier, number, disputed)
+    context.record(supplier, invoice.buyer, ("dispute", number, invoice.currency, operation.amount))
+
+
+def reject(context: Context, operation: InvoiceReject) -> None:
+    """Rejected by the buyer, before it confirmed or paid anything."""
+    supplier, number = operation.supplier, operation.invoice
+    invoice = _buyers_invoice(context, supplier, number)
+    if invoice.validity not in (SUBMITTED, DISPUTED):
+        raise wrong_state(invoice, "Submitted or Disputed")
+    if invoice.paid:
+        raise refuse(
+            "wrong_state", "payments stand against it", field="invoice", found=invoice.paid, expected=0
+        )
+    rejected = invoice._replace(buyer_approver=context.stored_approver)
+    withdraw(context, supplier, number, rejected, REJECTED)
+    context.record(supplier, invoice.buyer, ("reject", number, invoice.currency, invoice.gross))

@@ -1,7 +1,9 @@
 """Finance of one invoice: offered -> accepted -> funded -> settled.
 
-    ("lien", supplier, invoice)              -> Lien, present if and only if title is not Free
-    ("exposure", lender, obligor, currency)  -> (reserved, funded)
+    ("expiry", day, 0)      -> number of offers whose last day that is
+    ("expiry", day, number) -> (supplier, invoice)
+
+The claim itself is in `contracts.claim`.
 
 | title | from | by |
 |---|---|---|
@@ -17,6 +19,18 @@ from typing import Literal
 
 from pydantic import Field
 
+from contracts import bank, invariants
+from contracts.claim import (
+    Lien,
+    deal_key,
+    exposure_key,
+    lien_key,
+    read_lien,
+    reduced,
+    waterfall,
+)
+from contracts.context import Context, Posting
+from contracts.errors import refuse
 from contracts.fields import (
     Amount,
     Date,
@@ -27,6 +41,25 @@ from contracts.fields import (
     PositiveAmount,
     ProgrammeId,
 )
+from contracts.invoice import (
+    ASSIGNED,
+    FREE,
+    RESERVED,
+    Invoice,
+    live_invoice,
+    write_invoice,
+)
+from contracts.pricing import QuoteTerms, price
+from contracts.programme import read_programme
+from contracts.quote import read_basis
+from ledger.codec import Value
+from ledger.state import state_key
+
+MAX_OFFER_DAYS = 90
+"""Business days that an offer may stand."""
+
+MAX_EXPIRING = 10_000
+"""Offers that may expire on one day: the most that one `date.advance` has to release per day."""
 
 
 class OfferTerms(Part):
@@ -78,3 +111,270 @@ class FinanceWithdraw(Operation):
     op: Literal["finance.withdraw"]
     supplier: OrganisationId
     invoice: Number = Field(description="invoice number, as the supplier writes it")
+
+
+def _expiry_key(day: int, number: int) -> bytes:
+    """State key of the `number`-th offer whose last day is `day`; number 0 holds how many there are."""
+    return state_key("expiry", day, number)
+
+
+def offer(context: Context, operation: FinanceOffer) -> None:
+    """Offered by the lender: title and limit are reserved in the same operation."""
+    supplier, number = operation.supplier, operation.invoice
+    programme = read_programme(context.state, operation.programme)
+    if programme is None:
+        raise refuse("unknown_programme", "no such programme", field="programme", found=operation.programme)
+    lender = context.actor
+    if programme.lender != lender:
+        raise refuse(
+            "programme_of_other_lender",
+            "another lender's programme",
+            field="programme",
+            found=programme.lender,
+        )
+    _check_expiry(context, operation.expires)
+    basis = read_basis(context.state, supplier, number, operation.programme)
+    terms, quote = basis.terms, price(basis.inputs, basis.terms)
+    _check_quote(operation.terms, quote)
+    invoice = live_invoice(context, supplier, number)
+    lien = Lien(
+        RESERVED,
+        lender,
+        operation.programme,
+        programme.revision,
+        invoice.buyer,
+        invoice.currency,
+        context.day,
+        operation.expires,
+        0,
+        quote.net,
+        quote.tenor_days,
+        quote.advance,
+        quote.reserve,
+        quote.discount,
+        quote.fee,
+        quote.paid_out,
+        quote.advance_rate_ppm,
+        terms.discount_rate_ppm,
+        terms.day_count,
+        int(terms.credit_note_rule == "restore"),
+    )
+    invariants.purchase_adds_up(lien.net, lien.advance, lien.reserve)
+    invariants.one_claim(invoice.title == FREE, read_lien(context.state, supplier, number))
+    reserved, funded = _expose(context, lien, lien.advance, 0)
+    invariants.within_limit(reserved, funded, terms.limit_of(invoice.buyer) or 0)
+    _schedule_expiry(context, supplier, number, operation.expires)
+    context.put(lien_key(supplier, number), tuple(lien))
+    write_invoice(context, supplier, number, invoice._replace(title=RESERVED))
+
+
+def _check_expiry(context: Context, expires: int) -> None:
+    if expires < context.day:
+        raise refuse("date_order", "the offer would have expired", field="expires")
+    if expires > context.day + MAX_OFFER_DAYS:
+        raise refuse(
+            "date_too_far",
+            "the offer stands too long",
+            field="expires",
+            found=f"{expires - context.day} days",
+            expected=f"at most {MAX_OFFER_DAYS}",
+        )
+
+
+def _check_quote(offered: OfferTerms, quote: QuoteTerms) -> None:
+    for name in OfferTerms.model_fields:
+        if getattr(offered, name) != getattr(quote, name):
+            raise refuse(
+                "quote_stale",
+                "not the price of today",
+                field=f"terms.{name}",
+                found=getattr(offered, name),
+                expected=getattr(quote, name),
+            )
+
+
+def _expose(context: Context, lien: Lien, reserved: int, funded: int) -> tuple[int, int]:
+    """Change a lender's exposure to a buyer; the exposure after it, in minor units."""
+    key = exposure_key(lien.lender, lien.buyer, lien.currency)
+    before = context.get(key) or (0, 0)
+    after = (before[0] + reserved, before[1] + funded)
+    invariants.within_limit(*after, max(after[0] + after[1], 0))
+    if after == (0, 0):
+        context.state.delete(key)
+    else:
+        context.put(key, after)
+    return after
+
+
+def _schedule_expiry(context: Context, supplier: str, number: str, expires: int) -> None:
+    count = context.get(_expiry_key(expires, 0)) or 0
+    if count >= MAX_EXPIRING:
+        raise refuse("too_many_expiring", "too many offers expire on that day", field="expires", found=count)
+    context.put(_expiry_key(expires, 0), count + 1)
+    context.put(_expiry_key(expires, count + 1), (supplier, number))
+
+
+def release_expired(context: Context, before: int, day: int) -> None:
+    """Release every reservation whose last day lies before the new business date (invariant 14)."""
+    for last in range(before, min(day, before + MAX_OFFER_DAYS + 1)):
+        count = context.get(_expiry_key(last, 0)) or 0
+        for number in range(1, count + 1):
+            scheduled: Value = context.get(_expiry_key(last, number))
+            supplier, invoice_number = scheduled
+            context.state.delete(_expiry_key(last, number))
+            lien = read_lien(context.state, supplier, invoice_number)
+            if lien is not None and lien.title == RESERVED and lien.expires == last:
+                invoice = live_invoice(context, supplier, invoice_number)
+                invoice = _release(context, supplier, invoice_number, invoice, lien)
+                write_invoice(context, supplier, invoice_number, invoice)
+        if count:
+            context.state.delete(_expiry_key(last, 0))
+
+
+def _release(context: Context, supplier: str, number: str, invoice: Invoice, lien: Lien) -> Invoice:
+    """End a reservation: limit and title are free again; the caller writes the invoice."""
+    _expose(context, lien, -lien.advance, 0)
+    context.state.delete(lien_key(supplier, number))
+    return invoice._replace(title=FREE)
+
+
+def _reservation(context: Context, supplier: str, number: str) -> Lien:
+    lien = read_lien(context.state, supplier, number)
+    if lien is None or lien.title != RESERVED:
+        raise refuse("no_offer", "no open offer on the invoice", field="invoice", found=number)
+    return lien
+
+
+def accept(context: Context, operation: FinanceAccept) -> None:
+    """Accepted by the supplier: from now on only the payout, expiry or a change of the invoice ends it."""
+    lien = _reservation(context, context.actor, operation.invoice)
+    if lien.accepted:
+        raise refuse("already_accepted", "the offer was accepted", field="invoice", found=operation.invoice)
+    context.put(lien_key(context.actor, operation.invoice), tuple(lien._replace(accepted=1)))
+
+
+def withdraw(context: Context, operation: FinanceWithdraw) -> None:
+    """Withdrawn by the lender, or declined by the supplier, before it was accepted."""
+    supplier, number = operation.supplier, operation.invoice
+    lien = _reservation(context, supplier, number)
+    if context.actor not in (lien.lender, supplier):
+        raise refuse("not_party", "not a party to the offer", field="signer", found=context.actor)
+    if lien.accepted:
+        raise refuse("already_accepted", "the offer was accepted", field="invoice", found=number)
+    invoice = _release(context, supplier, number, live_invoice(context, supplier, number), lien)
+    write_invoice(context, supplier, number, invoice)
+
+
+def fund(context: Context, operation: FinanceFund) -> None:
+    """Attested by the bank: the bank entry, the title, the exposure and the cash move together."""
+    supplier, number = operation.supplier, operation.invoice
+    bank.check_unused(context, operation.account, operation.entry)
+    context.require_past(operation.date, "date")
+    lien = _reservation(context, supplier, number)
+    _check_payout(lien, operation)
+    invoice = live_invoice(context, supplier, number)
+    invariants.title_moved_with_cash(lien, operation.amount)
+    bank.consume(
+        context,
+        operation.account,
+        operation.entry,
+        bank.BankEntry(
+            context.actor, bank.PAYOUT, supplier, number, lien.currency, operation.amount, operation.date
+        ),
+    )
+    _expose(context, lien, -lien.advance, lien.advance)
+    assigned = lien._replace(
+        title=ASSIGNED,
+        funded=operation.date,
+        account=operation.account,
+        entry=operation.entry,
+        principal=lien.advance,
+        reserve_left=lien.reserve,
+        interest_from=operation.date + lien.tenor_days,
+    )
+    invariants.claim_adds_up(assigned, invoice.outstanding)
+    context.put(lien_key(supplier, number), tuple(assigned))
+    write_invoice(context, supplier, number, invoice._replace(title=ASSIGNED))
+    context.post(
+        (
+            (lien.lender, "principal", lien.currency, -lien.advance),
+            (lien.lender, "discount", lien.currency, lien.discount),
+            (lien.lender, "fee", lien.currency, lien.fee),
+            (supplier, "proceeds", lien.currency, operation.amount),
+        )
+    )
+    context.record(supplier, invoice.buyer, ("finance", number, invoice.currency, lien.net, invoice.due_day))
+
+
+def _check_payout(lien: Lien, operation: FinanceFund) -> None:
+    if operation.lender != lien.lender:
+        raise refuse(
+            "no_offer",
+            "the offer is another lender's",
+            field="lender",
+            found=operation.lender,
+            expected=lien.lender,
+        )
+    if not lien.accepted:
+        raise refuse(
+            "not_accepted", "the supplier has not accepted", field="invoice", found=operation.invoice
+        )
+    if operation.amount != lien.paid_out:
+        raise refuse(
+            "amount_mismatch",
+            "not the amount of the offer",
+            field="amount",
+            found=operation.amount,
+            expected=lien.paid_out,
+        )
+    if operation.date < lien.offered:
+        raise refuse("date_order", "paid before it was offered", field="date")
+
+
+def before_change(context: Context, supplier: str, number: str, invoice: Invoice, reduction: int) -> Invoice:
+    """What a change of an invoice means for a claim on it; the invoice with the title that it then has.
+
+    A reservation is void: its price was that of another receivable. On an assigned invoice a reduction by
+    the buyer (credit note, lower confirmation) is borne by the supplier's reserve first, or restores the
+    advance rate, as the programme said; what that does not cover is a shortfall.
+    """
+    if invoice.title == FREE:
+        return invoice
+    lien = read_lien(context.state, supplier, number)
+    assert lien is not None, "title that is not Free has a claim"
+    if lien.title == RESERVED:
+        return _release(context, supplier, number, invoice, lien)
+    if reduction:
+        context.put(
+            lien_key(supplier, number), tuple(reduced(lien, reduction, invoice.outstanding - reduction))
+        )
+    return invoice
+
+
+def collect(context: Context, supplier: str, number: str, amount: int, day: int) -> tuple[Posting, ...]:
+    """Run a buyer's payment on an assigned invoice through the waterfall; who gets what of it."""
+    lien = read_lien(context.state, supplier, number)
+    assert lien is not None, "an assigned invoice has a claim"
+    after, interest, principal, reserve = waterfall(lien, amount, day)
+    context.put(lien_key(supplier, number), tuple(after))
+    _expose(context, lien, 0, -principal)
+    return (
+        (lien.lender, "interest", lien.currency, interest),
+        (lien.lender, "principal", lien.currency, principal),
+        (supplier, "reserve", lien.currency, reserve),
+    )
+
+
+def after_change(context: Context, supplier: str, number: str, invoice: Invoice) -> Invoice:
+    """Close the deal on an assigned invoice that is settled; the invoice with the title that it then has."""
+    if invoice.title != ASSIGNED:
+        return invoice
+    lien = read_lien(context.state, supplier, number)
+    assert lien is not None, "an assigned invoice has a claim"
+    invariants.claim_adds_up(lien, invoice.outstanding)
+    if invoice.outstanding:
+        return invoice
+    _expose(context, lien, 0, -lien.principal)
+    context.state.delete(lien_key(supplier, number))
+    context.put(deal_key(supplier, number), tuple(lien))
+    return invoice._replace(title=FREE)

@@ -1,10 +1,7 @@
 """Payments that a settlement bank attests: money from a buyer, towards one invoice.
 
-    ("bank_entry", account, entry) -> (bank, kind, supplier, invoice, currency, amount)
-    ("account", account)           -> bank
-
-A bank's entry is consumed once. On a Free invoice the money is the supplier's; on an Assigned one it
-runs through the waterfall of `contracts.finance`: that is the settlement.
+A bank's entry is consumed once (`contracts.bank`). On a Free invoice the money is the
+supplier's; on an Assigned one it runs through the waterfall of `contracts.finance`: that is the settlement.
 """
 
 from __future__ import annotations
@@ -13,7 +10,12 @@ from typing import Literal
 
 from pydantic import Field
 
+from contracts import bank, finance
+from contracts.context import Context
+from contracts.errors import refuse
 from contracts.fields import Currency, Date, Number, Operation, OrganisationId, PositiveAmount
+from contracts.invoice import ASSIGNED, CONFIRMED, Invoice, live_invoice, write_invoice
+from ledger.money import CurrencyMismatch
 
 
 class PaymentAttest(Operation):
@@ -28,3 +30,83 @@ class PaymentAttest(Operation):
     amount: PositiveAmount = Field(description="amount that arrived; minor units")
     invoice: Number = Field(description="invoice number, as the supplier writes it")
     supplier: OrganisationId
+
+
+def attest(context: Context, operation: PaymentAttest) -> None:
+    """Attested by the bank: what is outstanding falls, and the money goes to whom it belongs."""
+    supplier, number = operation.supplier, operation.invoice
+    bank.check_unused(context, operation.account, operation.entry)
+    context.require_past(operation.date, "date")
+    invoice = live_invoice(context, supplier, number)
+    _check_fits(invoice, operation)
+    applied = min(operation.amount, invoice.outstanding)
+    invoice = finance.before_change(context, supplier, number, invoice, 0)
+    is_confirmed = invoice.validity == CONFIRMED
+    if invoice.title == ASSIGNED:
+        shares = finance.collect(context, supplier, number, applied, operation.date)
+    else:
+        shares = ((supplier, "collections", invoice.currency, applied),)
+    outstanding = invoice.outstanding - applied
+    paid = invoice._replace(
+        paid=invoice.paid + applied,
+        contested=min(invoice.contested, outstanding),
+        outstanding=outstanding,
+    )
+    paid = finance.after_change(context, supplier, number, paid)
+    write_invoice(context, supplier, number, paid)
+    _consume(context, operation)
+    context.post(
+        (
+            (invoice.buyer, "payments", invoice.currency, -operation.amount),
+            *shares,
+            (supplier, "unapplied", invoice.currency, operation.amount - applied),
+        )
+    )
+    context.record(
+        supplier,
+        invoice.buyer,
+        (
+            "payment",
+            number,
+            invoice.currency,
+            applied,
+            operation.date,
+            invoice.due_day,
+            applied if is_confirmed else 0,
+            int(outstanding == 0),
+        ),
+    )
+
+
+def _check_fits(invoice: Invoice, operation: PaymentAttest) -> None:
+    if operation.payer != invoice.buyer:
+        raise refuse(
+            "payer_mismatch",
+            "not the buyer of the invoice",
+            field="payer",
+            found=operation.payer,
+            expected=invoice.buyer,
+        )
+    if operation.currency != invoice.currency:
+        raise CurrencyMismatch(operation.currency, invoice.currency, "currency")
+    if not invoice.outstanding:
+        raise refuse(
+            "nothing_outstanding", "the invoice is settled", field="invoice", found=operation.invoice
+        )
+
+
+def _consume(context: Context, operation: PaymentAttest) -> None:
+    bank.consume(
+        context,
+        operation.account,
+        operation.entry,
+        bank.BankEntry(
+            context.actor,
+            bank.PAYMENT,
+            operation.supplier,
+            operation.invoice,
+            operation.currency,
+            operation.amount,
+            operation.date,
+        ),
+    )

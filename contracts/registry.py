@@ -6,7 +6,9 @@ CLI's help and the documents are made from this table.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -22,12 +24,11 @@ from contracts import (
     programme,
     shipment,
 )
+from contracts.context import Context
 from contracts.fields import Operation
+from contracts.identity import BANK, BUYER, LENDER, OPERATOR, SUPPLIER
 from ledger.codec import Value
 from ledger.errors import Malformed
-
-SUPPLIER, BUYER, LENDER, BANK, OPERATOR = "supplier", "buyer", "lender", "settlement_bank", "operator"
-ROLES = (SUPPLIER, BUYER, LENDER, BANK, OPERATOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class OperationSpec:
 
     name: str
     model: type[Operation]
+    handle: Callable[[Context, Any], None]
     roles: tuple[str, ...]
 
     @property
@@ -44,39 +46,39 @@ class OperationSpec:
         return (self.model.__doc__ or "").strip().splitlines()[0]
 
 
-_ROWS: tuple[tuple[type[Operation], tuple[str, ...]], ...] = (
-    (calendar.DateAdvance, (OPERATOR,)),
-    (identity.KeyAdd, ()),
-    (identity.KeyRevoke, ()),
-    (order.OrderSubmit, (SUPPLIER,)),
-    (order.OrderIssue, (BUYER,)),
-    (shipment.ShipmentDispatch, (SUPPLIER,)),
-    (shipment.GoodsReceive, (BUYER,)),
-    (invoice.InvoiceSubmit, (SUPPLIER,)),
-    (invoice.InvoiceCancel, (SUPPLIER,)),
-    (confirmation.InvoiceConfirm, (BUYER,)),
-    (confirmation.InvoiceDispute, (BUYER,)),
-    (confirmation.InvoiceReject, (BUYER,)),
-    (credit.CreditIssue, (SUPPLIER,)),
-    (credit.CreditAccept, (BUYER,)),
-    (credit.CreditReject, (BUYER,)),
-    (payment.PaymentAttest, (BANK,)),
-    (programme.ProgrammePublish, (LENDER,)),
-    (finance.FinanceOffer, (LENDER,)),
-    (finance.FinanceAccept, (SUPPLIER,)),
-    (finance.FinanceFund, (BANK,)),
-    (finance.FinanceWithdraw, (LENDER,)),
+_ROWS: tuple[tuple[type[Operation], Callable[[Context, Any], None], tuple[str, ...]], ...] = (
+    (calendar.DateAdvance, calendar.advance, (OPERATOR,)),
+    (identity.KeyAdd, identity.add_key, ()),
+    (identity.KeyRevoke, identity.revoke_key, ()),
+    (order.OrderSubmit, order.submit, (SUPPLIER,)),
+    (order.OrderIssue, order.issue, (BUYER,)),
+    (shipment.ShipmentDispatch, shipment.dispatch, (SUPPLIER,)),
+    (shipment.GoodsReceive, shipment.receive, (BUYER,)),
+    (invoice.InvoiceSubmit, invoice.submit, (SUPPLIER,)),
+    (invoice.InvoiceCancel, invoice.cancel, (SUPPLIER,)),
+    (confirmation.InvoiceConfirm, confirmation.confirm, (BUYER,)),
+    (confirmation.InvoiceDispute, confirmation.dispute, (BUYER,)),
+    (confirmation.InvoiceReject, confirmation.reject, (BUYER,)),
+    (credit.CreditIssue, credit.issue, (SUPPLIER,)),
+    (credit.CreditAccept, credit.accept, (BUYER,)),
+    (credit.CreditReject, credit.reject, (BUYER,)),
+    (payment.PaymentAttest, payment.attest, (BANK,)),
+    (programme.ProgrammePublish, programme.publish, (LENDER,)),
+    (finance.FinanceOffer, finance.offer, (LENDER,)),
+    (finance.FinanceAccept, finance.accept, (SUPPLIER,)),
+    (finance.FinanceFund, finance.fund, (BANK,)),
+    (finance.FinanceWithdraw, finance.withdraw, (LENDER, SUPPLIER)),
 )
 
 
-def _spec(model: type[Operation], roles: tuple[str, ...]) -> OperationSpec:
+def _spec(
+    model: type[Operation], handle: Callable[[Context, Any], None], roles: tuple[str, ...]
+) -> OperationSpec:
     (name,) = model.model_fields["op"].annotation.__args__  # type: ignore[union-attr]
-    return OperationSpec(name, model, roles)
+    return OperationSpec(name, model, handle, roles)
 
 
-OPERATIONS: dict[str, OperationSpec] = {
-    spec.name: spec for spec in (_spec(model, roles) for model, roles in _ROWS)
-}
+OPERATIONS: dict[str, OperationSpec] = {spec.name: spec for spec in (_spec(*row) for row in _ROWS)}
 _READERS = {name: spec.model.__pydantic_validator__.validate_python for name, spec in OPERATIONS.items()}
 
 

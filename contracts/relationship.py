@@ -34,8 +34,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ledger import codec
+from ledger import codec, history
 from ledger.money import MAX_TOTAL, PPM, AmountOverflow, divide_half_away
+from ledger.state import Overlay, state_key
 
 PERIOD_DAYS = 30
 """Length of a dilution period."""
@@ -180,7 +181,8 @@ def fold(aggregates: codec.Value, record: codec.Value) -> codec.Value:
     after = _FOLDS[record[1]](_in_period(sums, record[0] // PERIOD_DAYS), record)
     if max(after.invoiced, after.paid, after.late_amount_days, after.signed_amount_days) > MAX_TOTAL:
         raise AmountOverflow(after.invoiced, "aggregates", MAX_TOTAL)
-    return {**aggregates, currency: tuple(after)}
+    folded = {**aggregates, currency: tuple(after)}
+    return folded if before is not None else {code: folded[code] for code in sorted(folded)}
 
 
 def of_currency(aggregates: codec.Value, currency: str) -> Aggregates:
@@ -339,3 +341,55 @@ _FOLDS = {
 }
 
 RECORD_KINDS = tuple(_FOLDS)
+
+
+def relationship_key(supplier: str, buyer: str) -> bytes:
+    """State key of the history entry of a relationship."""
+    return state_key("relationship", supplier, buyer)
+
+
+def party_key(party: str) -> bytes:
+    """State key of the history entry over the relationships that an organisation has."""
+    return state_key("party", party)
+
+
+def append(state: Overlay, supplier: str, buyer: str, record: tuple[codec.Value, ...]) -> None:
+    """Append one record to a relationship's history; the first one also registers it with both parties.
+
+    The entry at ("party", organisation) is a history with one record (business date, "relationship",
+    supplier, buyer) for each relationship, so the set of a party's relationships is provably complete.
+    Its aggregates are (as supplier, as buyer): how many in each part.
+
+    Raises:
+        AmountOverflow: a sum beyond 64 bits.
+    """
+    key = relationship_key(supplier, buyer)
+    entry = state.get(key)
+    if entry is None:
+        _register(state, record[0], supplier, buyer)
+    aggregates = EMPTY if entry is None else entry[2]
+    history.append(state, key, record, fold(aggregates, record))
+
+
+def _register(state: Overlay, day: int, supplier: str, buyer: str) -> None:
+    for party in (supplier, buyer):
+        key = party_key(party)
+        entry = state.get(key)
+        record = (day, "relationship", supplier, buyer)
+        history.append(state, key, record, fold_party((0, 0) if entry is None else entry[2], record, party))
+
+
+def fold_party(aggregates: codec.Value, record: codec.Value, party: str) -> codec.Value:
+    """The aggregates of a party entry after one more relationship: (as supplier, as buyer)."""
+    return (aggregates[0] + (record[2] == party), aggregates[1] + (record[3] == party))
+
+
+def checked(total: int) -> int:
+    """A running sum that the codec can write.
+
+    Raises:
+        AmountOverflow: beyond 64 bits.
+    """
+    if not -MAX_TOTAL <= total <= MAX_TOTAL:
+        raise AmountOverflow(total, "total", MAX_TOTAL)
+    return total

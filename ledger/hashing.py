@@ -22,6 +22,7 @@ MEMBERSHIP = b"\x07"
 COMMITMENT = b"\x08"
 PREAMBLE = b"\x09"
 STATE_VALUE = b"\x0a"
+FINGERPRINT = b"\x0b"
 
 ZERO = bytes(32)
 """Stands for: nothing before this, nothing in this subtree."""

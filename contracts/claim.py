@@ -1,0 +1,115 @@
+"""The claim on an invoice: who holds it, at which price, and how money is divided between its parties.
+
+    ("lien", supplier, invoice)             -> Lien, present if and only if title is not Free
+    ("deal", supplier, invoice)             -> Lien as it was when the invoice was settled
+    ("exposure", lender, obligor, currency) -> (reserved, funded), minor units; absent if both are 0
+
+From funding to settlement principal + reserve left - shortfall = what is outstanding on the invoice.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ledger.money import PPM, divide_down, divide_up
+from ledger.state import Reader, state_key
+
+
+class Lien(NamedTuple):
+    """State value of a claim on an invoice. Amounts in minor units, days since 1970."""
+
+    title: int
+    """`contracts.invoice.RESERVED` or `ASSIGNED`."""
+    lender: str
+    programme: str
+    revision: int
+    buyer: str
+    currency: str
+    offered: int
+    expires: int
+    """Last day of the reservation."""
+    accepted: int
+    """1 once the supplier accepted."""
+    net: int
+    tenor_days: int
+    advance: int
+    reserve: int
+    discount: int
+    fee: int
+    paid_out: int
+    advance_rate_ppm: int
+    discount_rate_ppm: int
+    """Also the rate of overdue interest."""
+    day_count: int
+    restores: int
+    """1 if a credit note restores the advance rate, 0 if the reserve absorbs it first."""
+    funded: int = 0
+    """Booking day of the payout, 0 before."""
+    account: str = ""
+    entry: str = ""
+    principal: int = 0
+    """The lender's, not yet collected."""
+    reserve_left: int = 0
+    """The supplier's, not yet collected."""
+    interest_from: int = 0
+    """Overdue interest runs from here: first the day on which payment was expected."""
+    interest_due: int = 0
+    interest_paid: int = 0
+    shortfall: int = 0
+    """What credit notes took beyond the reserve: demanded from the supplier."""
+
+
+def lien_key(supplier: str, invoice: str) -> bytes:
+    """State key of the claim on an invoice; a proof that there is no entry proves that title is Free."""
+    return state_key("lien", supplier, invoice)
+
+
+def deal_key(supplier: str, invoice: str) -> bytes:
+    """State key of a closed deal: the lien as it was when the invoice was settled."""
+    return state_key("deal", supplier, invoice)
+
+
+def exposure_key(lender: str, obligor: str, currency: str) -> bytes:
+    """State key of a lender's exposure to a buyer."""
+    return state_key("exposure", lender, obligor, currency)
+
+
+def read_lien(state: Reader, supplier: str, invoice: str) -> Lien | None:
+    """The claim on an invoice, if there is one."""
+    value = state.get(lien_key(supplier, invoice))
+    return None if value is None else Lien._make(value)
+
+
+def reduced(lien: Lien, reduction: int, outstanding: int) -> Lien:
+    """An assigned claim after its invoice fell by `reduction` to `outstanding`; minor units."""
+    demand = 0
+    if lien.restores:
+        demand = max(
+            0, lien.principal - lien.shortfall - divide_down(outstanding * lien.advance_rate_ppm, PPM)
+        )
+    demand = min(reduction, max(demand, reduction - lien.reserve_left))
+    return lien._replace(
+        reserve_left=lien.reserve_left - (reduction - demand), shortfall=lien.shortfall + demand
+    )
+
+
+def waterfall(lien: Lien, amount: int, day: int) -> tuple[Lien, int, int, int]:
+    """(claim after, interest, principal, reserve) of an amount of at most what is outstanding.
+
+    Costs would come first; the ledger knows none yet. Then overdue interest, on the principal from the day on
+    which payment was expected, rounded up and at most what the supplier's reserve bears; then the lender's
+    principal; the rest is the supplier's reserve.
+    """
+    days = max(0, day - lien.interest_from)
+    due = lien.interest_due + divide_up(lien.principal * lien.discount_rate_ppm * days, PPM * lien.day_count)
+    interest = min(due, lien.reserve_left, amount)
+    principal = min(amount - interest, lien.principal)
+    reserve = amount - interest - principal
+    after = lien._replace(
+        principal=lien.principal - principal,
+        reserve_left=lien.reserve_left - interest - reserve,
+        interest_from=max(lien.interest_from, day),
+        interest_due=due - interest,
+        interest_paid=lien.interest_paid + interest,
+    )
+    return after, interest, principal, reserve

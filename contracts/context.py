@@ -1,0 +1,137 @@
+"""What a handler is given: the state, who signed, and the business date.
+
+A handler sees nothing else. It reads with `get`, writes with `put` and `delete`, and emits with `record`
+(a line in the relationship's history) and `post` (cash). The executor makes one context per transaction.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from contracts import invariants, relationship
+from contracts.errors import refuse
+from ledger.codec import Value
+from ledger.state import Overlay, Reader, state_key
+
+BUSINESS_DATE = state_key("param", "business_date")
+Posting = tuple[str, str, str, int]
+"""(organisation, account, currency, amount in minor units); the parts of one operation sum to zero."""
+
+
+@lru_cache(maxsize=4_096)
+def organisation_key(organisation: str) -> bytes:
+    """State key of an organisation."""
+    return state_key("org", organisation)
+
+
+@lru_cache(maxsize=4_096)
+def signer_key(public: bytes) -> bytes:
+    """State key of a public key."""
+    return state_key("key", public)
+
+
+@lru_cache(maxsize=256)
+def parameter_key(name: str) -> bytes:
+    """State key of a parameter."""
+    return state_key("param", name)
+
+
+def journal_key(organisation: str, account: str, currency: str) -> bytes:
+    """State key of a cash account's balance."""
+    return state_key("journal", organisation, account, currency)
+
+
+class Context:
+    """One transaction's view of the ledger."""
+
+    __slots__ = ("actor", "approver", "day", "roles", "state")
+
+    def __init__(self, state: Overlay, actor: str, approver: str, roles: tuple[str, ...]) -> None:
+        self.state = state
+        self.actor = actor
+        """Organisation whose key signed."""
+        self.approver = approver
+        """Organisation that approved that key: see `contracts.identity`."""
+        self.roles = roles
+        self.day = business_day(state)
+        """Business date, days since 1970."""
+
+    def get(self, key: bytes) -> Value | None:
+        """The value of a state key, or None."""
+        return self.state.get(key)
+
+    def put(self, key: bytes, value: Value) -> None:
+        """Write a state value."""
+        self.state.put(key, value)
+
+    def parameter(self, name: str, default: int = 0) -> int:
+        """A numeric parameter of the ledger."""
+        return number_parameter(self.state, name, default)
+
+    def require_organisation(self, organisation: str, role: str, field: str) -> None:
+        """Refuse unless the organisation exists and has the role."""
+        entry = self.state.get(organisation_key(organisation))
+        if entry is None or role not in entry[2]:
+            raise refuse(
+                "unknown_organisation",
+                f"no such {role}",
+                field=field,
+                found=organisation,
+                expected=f"an organisation with the role {role}",
+            )
+        if organisation == self.actor:
+            raise refuse("same_party", "a document with oneself", field=field, found=organisation)
+
+    def require_past(self, day: int, field: str) -> None:
+        """Refuse a declared date after the business date."""
+        if day > self.day:
+            raise refuse(
+                "date_in_future",
+                "date after the business date",
+                field=field,
+                found=f"{day - self.day} days ahead",
+                expected="at most the business date",
+            )
+
+    def require_independent(self, other: str, other_approver: str) -> None:
+        """Refuse unless the signer's key and the other party's were approved by different organisations.
+
+        Invariant 17. `other_approver` is as documents store it: empty if the party approved itself.
+        """
+        if self.approver == (other_approver or other):
+            raise refuse(
+                "same_approver",
+                "both halves would hang on one approver",
+                field="signer",
+                found=self.approver,
+                expected=f"an approver other than that of {other}",
+            )
+
+    @property
+    def stored_approver(self) -> str:
+        """The approver as documents store it: empty if the organisation approved its own key."""
+        return "" if self.approver == self.actor else self.approver
+
+    def record(self, supplier: str, buyer: str, record: tuple[Value, ...]) -> None:
+        """Append (kind, number, currency, …) to the relationship's history, under the business date."""
+        relationship.append(self.state, supplier, buyer, (self.day, *record))
+
+    def post(self, postings: tuple[Posting, ...]) -> None:
+        """Move cash between accounts; the postings sum to zero in each currency."""
+        invariants.postings_sum_to_zero(postings)
+        for organisation, account, currency, amount in postings:
+            if amount:
+                key = journal_key(organisation, account, currency)
+                balance = relationship.checked(amount + (self.state.get(key) or 0))
+                self.state.put(key, balance)
+
+
+def business_day(state: Reader) -> int:
+    """The business date, days since 1970."""
+    return int(state.get(BUSINESS_DATE) or 0)
+
+
+def number_parameter(state: Reader, name: str, default: int = 0) -> int:
+    """A numeric parameter of the ledger, or its default."""
+    value = state.get(parameter_key(name))
+    return default if value is None else int(value)

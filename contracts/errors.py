@@ -1,0 +1,109 @@
+"""The codes with which an operation is refused, each with what to do about it.
+
+A refusal is a `ledger.errors.Refusal`; it goes on the ledger as (operation index, code, detail). Codes are
+stable: clients branch on them. `REMEDIES` is the whole list for the contracts, those of the price and of the
+value types (`contracts.pricing.price`, `ledger.money`) included.
+
+    TallyError
+    ├── Refusal           a rule says no: recorded, the node goes on
+    └── InvariantBroken   a law does not hold: our own bug, the node stops before it is on the ledger
+"""
+
+from __future__ import annotations
+
+from ledger.errors import Refusal
+
+REMEDIES: dict[str, str] = {
+    # authority
+    "unknown_key": "Sign with a key that is enrolled on this ledger; `key.add` enrols one.",
+    "revoked_key": "Sign with a key of the organisation that is not revoked.",
+    "wrong_role": "Sign with a key of an organisation that has the role.",
+    "not_party": "Only the organisation named in the document may do this.",
+    "same_approver": "Supplier's and buyer's keys must be enrolled by different organisations.",
+    "same_party": "Supplier and buyer must be two organisations.",
+    "unknown_organisation": "Use the id of an organisation on this ledger that has the role.",
+    "key_exists": "A key is enrolled once; make a fresh one.",
+    "last_key": "Add another key first, or ask the operator.",
+    # form across fields
+    "line_twice": "Name each line once.",
+    "sum_mismatch": "gross = sum of lines + tax + adjustment, exact to the minor unit.",
+    "tax_too_high": "The tax may not pass the sum of the lines.",
+    "adjustment_above_zero": "Charge what is due as a line of the order.",
+    "date_in_future": "Use a date up to the ledger's business date.",
+    "date_order": "Check the order of the dates.",
+    "date_too_far": "Use an earlier date.",
+    # documents
+    "duplicate_number": "Use another number, or look at the document that has it.",
+    "duplicate_invoice": "The same invoice is on the ledger under another number.",
+    "unknown_order": "Submit and issue the order first.",
+    "order_not_issued": "The buyer must issue the order first.",
+    "order_differs": "Issue the draft as it stands, without fields of its own.",
+    "order_incomplete": "Without a draft give currency, date and lines.",
+    "unknown_line": "Use a line of the order.",
+    "unknown_shipment": "Dispatch the shipment first.",
+    "already_received": "A shipment is received once.",
+    "unit_used": "A shipment unit is used once on the whole ledger.",
+    "exceeds_ordered": "Ship at most what was ordered, within the tolerance.",
+    "exceeds_shipped": "Accept and reject at most what was shipped.",
+    "exceeds_accepted": "Bill at most what the buyer has accepted; wait for goods.receive.",
+    "price_above_order": "Bill at most the price of the order, within the tolerance.",
+    "unknown_invoice": "Submit the invoice first.",
+    "wrong_state": "Look at the document's present state.",
+    "already_disputed": "One dispute is open; a confirmation or rejection resolves it.",
+    "title_not_free": "Withdraw the offer, or wait until the invoice is settled.",
+    "due_date_later": "Confirm the due date of the invoice, or an earlier one.",
+    "exceeds_gross": "Use an amount up to what the invoice still allows.",
+    "exceeds_outstanding": "Use an amount up to what is outstanding.",
+    "below_paid": "Confirm at least what has been paid.",
+    "unknown_credit": "Issue the credit note first.",
+    # money
+    "bank_entry_used": "A bank entry is consumed once.",
+    "account_of_other_bank": "Attest only on accounts of your own bank.",
+    "payer_mismatch": "The payer must be the buyer of the invoice.",
+    "amount_mismatch": "Use the amount of the agreed offer.",
+    # finance
+    "unknown_programme": "Publish the programme first.",
+    "programme_of_other_lender": "Use another programme id.",
+    "no_offer": "There is no such offer, or it was withdrawn, expired or voided.",
+    "already_accepted": "The offer was accepted.",
+    "not_accepted": "The supplier must accept the offer first.",
+    "quote_stale": "Ask for a fresh quote and offer exactly that.",
+    "too_many_expiring": "Let the offer expire on another day.",
+    # the price
+    "not_confirmed": "The buyer must confirm the invoice first.",
+    "disputed": "Resolve the dispute first.",
+    "backdated": "Use a programme that takes backdated invoices.",
+    "already_financed": "Somebody has a claim on the invoice.",
+    "obligor_not_eligible": "Use a programme that takes this buyer.",
+    "nothing_outstanding": "The invoice has nothing left to pay.",
+    "past_due": "Only invoices before their due date are bought.",
+    "tenor_too_short": "Use a programme with a shorter tenor.",
+    "tenor_too_long": "Use a programme with a longer tenor.",
+    "nothing_paid_out": "Discount and fee would eat the advance.",
+    "limit_exceeded": "Wait until exposure falls, or ask the lender for a higher limit.",
+    # values
+    "currency_mismatch": "Use the currency of the document.",
+    "amount_overflow": "Split the document; the bounds are listed in docs/protocol.md.",
+    "negative_amount": "Use an amount of at least zero.",
+    "cannot_split": "There must be something to split by.",
+}
+
+
+def refuse(
+    code: str,
+    detail: str,
+    *,
+    field: str | None = None,
+    found: object = None,
+    expected: object = None,
+) -> Refusal:
+    """The refusal of a code of the table, with its remedy."""
+    return Refusal(code, detail, field=field, found=found, expected=expected, remedy=REMEDIES[code])
+
+
+class InvariantBroken(AssertionError):
+    """A numbered invariant does not hold; raised with or without `python -O`."""
+
+    def __init__(self, number: int, detail: str) -> None:
+        super().__init__(f"invariant {number}: {detail}")
+        self.number = number

@@ -1,0 +1,153 @@
+"""Running transactions: the `Executor` that the ledger asks for.
+
+A transaction's operations run in order, each under a savepoint. A refusal takes back what its operation had
+written; in an atomic transaction it takes back everything and ends it. The result is () when every operation
+was applied, else a tuple of (operation index, code, detail), one for each refusal: a refusal is evidence.
+
+Any other exception is our own bug and reaches the caller: a node must not acknowledge what it
+cannot compute.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from contracts import identity
+from contracts.context import BUSINESS_DATE, Context, parameter_key
+from contracts.errors import refuse
+from contracts.fields import Operation
+from contracts.registry import OPERATIONS, OperationSpec, parse
+from ledger.codec import Value
+from ledger.dates import day_from_iso
+from ledger.errors import Malformed, Refusal
+from ledger.genesis import Genesis
+from ledger.state import Overlay
+from ledger.transaction import Transaction
+
+CONTRACT_VERSION = 1
+
+MAX_DETAIL_LENGTH = 240
+"""Characters of a refusal's detail on the ledger."""
+
+_MILLISECONDS_PER_DAY = 86_400_000
+
+NUMBER_PARAMETERS = {
+    "price_tolerance_ppm": (0, 200_000),
+    "quantity_tolerance_ppm": (0, 200_000),
+    "backdating_days": (0, 3_660),
+}
+"""Parameters of the genesis document that are numbers, each with its least and most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A transaction whose operations are typed."""
+
+    transaction: Transaction
+    operations: tuple[Operation, ...]
+
+
+class Contracts:
+    """The contract set, version 1."""
+
+    version = CONTRACT_VERSION
+
+    def prepare(self, transaction: Transaction) -> Prepared:
+        """Read the operations into their models; pure, and may run in any thread.
+
+        Raises:
+            Malformed: an unknown operation, or one that its model refuses.
+        """
+        operations = transaction.operations
+        if len(operations) == 1:
+            return Prepared(transaction, (parse(operations[0]),))
+        return Prepared(transaction, tuple([parse(fields, index) for index, fields in enumerate(operations)]))
+
+    def execute(self, state: Overlay, prepared: Prepared, time_ms: int) -> Value:  # noqa: ARG002
+        """Apply a transaction; its result. Block time is not used: days are those of the business date."""
+        is_atomic = prepared.transaction.atomic
+        start = state.savepoint()
+        refusals: list[tuple[int, str, str]] = []
+        context: Context | None = None
+        for index, operation in enumerate(prepared.operations):
+            savepoint = state.savepoint()
+            try:
+                if context is None:
+                    context = identity.signed_by(state, prepared.transaction.signer)
+                spec = OPERATIONS[operation.op]
+                _check_role(context, spec)
+                spec.handle(context, operation)
+            except Refusal as refusal:
+                refusals.append((index, refusal.code, str(refusal)[:MAX_DETAIL_LENGTH]))
+                if is_atomic:
+                    state.rollback(start)
+                    break
+                state.rollback(savepoint)
+                context = None
+            else:
+                if operation.op in _CHANGES_SIGNERS:
+                    context = None
+        return tuple(refusals)
+
+    def genesis(self, state: Overlay, genesis: Genesis) -> None:
+        """Write organisations, keys, parameters and the business date of a genesis document.
+
+        Raises:
+            Malformed: a role, a parameter or a contract version that this contract set does not know.
+        """
+        if genesis.contract_version != CONTRACT_VERSION:
+            raise Malformed(
+                "unknown contract version",
+                field="contract_version",
+                found=genesis.contract_version,
+                expected=CONTRACT_VERSION,
+            )
+        for organisation in genesis.organisations:
+            for role in organisation.roles:
+                if role not in identity.ROLES:
+                    raise Malformed(
+                        "unknown role",
+                        code="unknown_role",
+                        field=f"organisations.{organisation.id}.roles",
+                        found=role,
+                        expected=", ".join(identity.ROLES),
+                    )
+        identity.enrol_first(state, genesis)
+        for name, value in genesis.parameters.items():
+            state.put(parameter_key(name), _parameter(name, value))
+        if "business_date" not in genesis.parameters:
+            state.put(BUSINESS_DATE, genesis.time_ms // _MILLISECONDS_PER_DAY)
+
+
+_CHANGES_SIGNERS = ("key.add", "key.revoke")
+"""After these the signer is read again: the next operation may no longer be its to sign."""
+
+
+def _check_role(context: Context, spec: OperationSpec) -> None:
+    roles = spec.roles
+    if roles and not any(role in context.roles for role in roles):
+        raise refuse(
+            "wrong_role",
+            f"{spec.name} is not this organisation's to sign",
+            field="signer",
+            found=f"{context.actor}: {', '.join(context.roles) or 'no role'}",
+            expected=" or ".join(roles),
+        )
+
+
+def _parameter(name: str, value: int | str) -> int | str:
+    if name == "business_date":
+        day = day_from_iso(str(value), "parameters.business_date")
+        if day < 1:
+            raise Malformed("business date", field="parameters.business_date", expected="after 1970-01-01")
+        return day
+    if name in NUMBER_PARAMETERS:
+        least, most = NUMBER_PARAMETERS[name]
+        if type(value) is not int or not least <= value <= most:
+            raise Malformed(
+                "parameter out of range",
+                field=f"parameters.{name}",
+                found=value,
+                expected=f"an integer from {least} to {most}",
+            )
+    return value

@@ -1,0 +1,114 @@
+"""The laws of the ledger, numbered as in the domain document; each is one named check.
+
+Run where something changes, before it is written, and over a whole state (`check_state`). A check that
+fails is our own bug: it raises `InvariantBroken` and the node stops rather than writing it.
+
+| no. | law | check |
+|---|---|---|
+| 1 | gross = credited + paid + offset + written off + outstanding; all ≥ 0 | `amounts_add_up` |
+| 5 | at most one active exclusive claim per receivable | `one_claim` |
+| 6 | advance + reserve = purchased net face | `purchase_adds_up` |
+| 7 | per line: invoiced ≤ accepted ≤ shipped ≤ ordered × (1 + tolerance) | `line_in_order` |
+| 8 | exact fingerprints are unique among live invoices | `fingerprints_are_unique` |
+| 9 | no arithmetic across currencies | `same_currency` |
+| 10 | postings sum to zero per currency | `postings_sum_to_zero`, `journal_sums_to_zero` |
+| 11 | a bank entry is consumed once | `entry_is_unused`, `entries_are_consumed_once` |
+| 12 | title moves with its cash leg | `title_moved_with_cash` |
+| 13 | exposure and reserved fit the limit | `within_limit` |
+| 14 | no reservation survives its expiry | `reservations_are_current` |
+| 17 | supplier's and buyer's keys were enrolled by different approvers | `approvers_differ` |
+
+22 (equal inputs give equal quotes) and 23 (replay gives the same root) are laws of the whole and are
+tested: nothing here reads anything but its arguments.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from contracts.errors import InvariantBroken
+from ledger import codec
+from ledger.money import PPM
+
+if TYPE_CHECKING:
+    from contracts.claim import Lien
+    from contracts.invoice import Invoice
+    from contracts.order import OrderLine
+
+
+def amounts_add_up(invoice: Invoice) -> None:
+    """Invariant 1."""
+    parts = (invoice.credited, invoice.paid, invoice.offset, invoice.written_off, invoice.outstanding)
+    if min(parts) < 0 or sum(parts) != invoice.gross:
+        raise InvariantBroken(1, f"gross {invoice.gross} is not the sum of {parts}")
+
+
+def one_claim(is_free: bool, lien: object | None) -> None:
+    """Invariant 5: a claim exists exactly while title is not free."""
+    if is_free != (lien is None):
+        raise InvariantBroken(5, "title and claim disagree")
+
+
+def purchase_adds_up(net: int, advance: int, reserve: int) -> None:
+    """Invariant 6."""
+    if min(net, advance, reserve) < 0 or advance + reserve != net:
+        raise InvariantBroken(6, f"{advance} + {reserve} is not {net}")
+
+
+def line_in_order(line: OrderLine, tolerance_ppm: int) -> None:
+    """Invariant 7, for quantities; the price is checked against the line when it is billed."""
+    most = line.quantity * (PPM + tolerance_ppm) // PPM
+    if not 0 <= line.invoiced <= line.accepted <= line.accepted + line.rejected <= line.shipped <= most:
+        raise InvariantBroken(7, f"quantities out of order: {line}")
+
+
+def same_currency(first: str, second: str) -> None:
+    """Invariant 9, behind every refusal of it."""
+    if first != second:
+        raise InvariantBroken(9, f"{first} met {second}")
+
+
+def postings_sum_to_zero(postings: Iterable[tuple[str, str, str, int]]) -> None:
+    """Invariant 10, for one operation."""
+    sums: dict[str, int] = defaultdict(int)
+    for _, _, currency, amount in postings:
+        sums[currency] += amount
+    for currency, total in sums.items():
+        if total:
+            raise InvariantBroken(10, f"postings leave {total} {currency}")
+
+
+def entry_is_unused(entry: codec.Value | None) -> None:
+    """Invariant 11, before the entry is written."""
+    if entry is not None:
+        raise InvariantBroken(11, "bank entry consumed before")
+
+
+def title_moved_with_cash(lien: Lien, amount: int) -> None:
+    """Invariant 12, at the moment of funding: the cash that moved is what the title was sold for."""
+    if amount != lien.paid_out or lien.advance != lien.paid_out + lien.discount + lien.fee:
+        raise InvariantBroken(12, f"cash {amount} is not the price {lien.paid_out}")
+
+
+def claim_adds_up(lien: Lien, outstanding: int) -> None:
+    """Invariant 6 after funding: the lender's and the supplier's parts are what the buyer still owes.
+
+    A shortfall is what credit notes took beyond the reserve: no longer the buyer's to pay.
+    """
+    parts = (lien.principal, lien.reserve_left, lien.shortfall)
+    if min(parts) < 0 or lien.principal + lien.reserve_left - lien.shortfall != outstanding:
+        raise InvariantBroken(6, f"parts {parts} against outstanding {outstanding}")
+
+
+def within_limit(reserved: int, funded: int, limit: int) -> None:
+    """Invariant 13, when a reservation is made."""
+    if min(reserved, funded) < 0 or reserved + funded > limit:
+        raise InvariantBroken(13, f"{reserved} + {funded} against a limit of {limit}")
+
+
+def approvers_differ(first: str, second: str) -> None:
+    """Invariant 17."""
+    if first == second:
+        raise InvariantBroken(17, f"one approver on both sides: {first}")
