@@ -12,8 +12,8 @@
 
 Nobody signs a quote, and nobody needs to: whoever holds the genesis block reads the inputs
 from the proof, computes the price with the same function and compares it with the terms to
-the unit (invariant 22). An offer is checked in the same way against the newest state, so a
-quote that has been overtaken is refused there, not paid.
+the unit (invariant 22). An offer is priced again from the newest state by the same
+`read_basis` and `price`, so a quote that has been overtaken is refused there, not paid.
 
 `INPUTS`, by state key:
 

@@ -340,7 +340,39 @@ _FOLDS = {
     "finance": _finance,
 }
 
-RECORD_KINDS = tuple(_FOLDS)
+RECORD_FIELDS: dict[str, tuple[str, ...]] = {
+    "order": ("number", "currency", "amount", "order_date"),
+    "dispatch": ("number", "currency", "order", "quantity", "dispatch_date", "scheduled_date"),
+    "receive": (
+        "number",
+        "currency",
+        "order",
+        "accepted",
+        "rejected",
+        "receipt_date",
+        "days_after_schedule",
+    ),
+    "invoice": ("number", "currency", "gross", "issue_date", "due_date", "order"),
+    "confirm": (
+        "number",
+        "currency",
+        "net",
+        "due_date",
+        "reduction",
+        "opened",
+        "was_open_due_date",
+        "was_open",
+    ),
+    "dispute": ("number", "currency", "amount"),
+    "reject": ("number", "currency", "gross"),
+    "cancel": ("number", "currency", "gross", "due_date", "closed"),
+    "credit": ("number", "currency", "amount", "due_date", "closed", "invoice", "settled"),
+    "payment": ("number", "currency", "amount", "payment_date", "due_date", "closed", "settled"),
+    "finance": ("number", "currency", "net", "due_date"),
+}
+"""Names of a record's places after business date and kind; those that end in `_date` are days, 0 for none."""
+
+assert RECORD_FIELDS.keys() == _FOLDS.keys(), "every kind has names and a fold"
 
 
 def relationship_key(supplier: str, buyer: str) -> bytes:

@@ -1,0 +1,403 @@
+"""What people are shown: business objects as plain maps, for the API, the CLI and the console.
+
+A view is read from committed state and proves nothing; money should move on a proof. Amounts are
+integers of minor units beside their `currency`, days are ISO text, and the places of the state's tuples
+have the names of `Invoice`, `Order`, … A view of nothing is None. Lists come in pages: (items, key to go on
+after, or None at the end); a page with a filter may hold fewer items than its limit, or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from contracts import claim, credit, invoice, order, programme, relationship, shipment
+from contracts.context import business_day, organisation_key
+from contracts.identity import ACTIVE
+from contracts.pricing import Features, ProgrammeTerms
+from ledger import codec
+from ledger.dates import iso_from_day
+from ledger.state import Reader
+
+View = dict[str, Any]
+
+MAX_PAGE = 500
+"""Entries that one page looks at."""
+
+
+class Scanner(Reader, Protocol):
+    """State that can also be listed, as `ledger.committed.Committed` can."""
+
+    def scan(
+        self, kind: str, *parts: str | int | bytes, limit: int = ..., after: bytes | None = ...
+    ) -> list[tuple[bytes, codec.Value]]:
+        """Entries whose key begins with these parts, ascending, after a key."""
+        ...
+
+
+Page = tuple[list[View], bytes | None]
+
+
+def _page(
+    scanner: Scanner,
+    kind: str,
+    parts: tuple[str, ...],
+    limit: int,
+    after: bytes | None,
+    view: Callable[[tuple[Any, ...], codec.Value], View | None],
+) -> Page:
+    """One page of a kind; `view` gets the key's parts after the kind, and may leave an entry out."""
+    limit = max(1, min(limit, MAX_PAGE))
+    entries = scanner.scan(kind, *parts, limit=limit, after=after)
+    views = [view(codec.decode(key)[1:], value) for key, value in entries]
+    return [item for item in views if item is not None], entries[-1][0] if len(entries) == limit else None
+
+
+def _day(day: int) -> str | None:
+    return iso_from_day(day) if day else None
+
+
+# invoices
+
+
+def invoice_view(state: Reader, supplier: str, number: str) -> View | None:
+    """One invoice on all its axes, with its claim or closed deal."""
+    found = invoice.read_invoice(state, supplier, number)
+    return None if found is None else _invoice(state, supplier, number, found)
+
+
+def invoices(
+    scanner: Scanner,
+    supplier: str,
+    *,
+    status: str | None = None,
+    buyer: str | None = None,
+    limit: int = 100,
+    after: bytes | None = None,
+) -> Page:
+    """A supplier's invoices; `status` is a word of any axis: Confirmed, Reserved, Settled, Overdue, …"""
+    wanted = status.lower() if status else None
+
+    def view(parts: tuple[Any, ...], value: codec.Value) -> View | None:
+        found = invoice.Invoice._make(value)
+        if buyer is not None and found.buyer != buyer:
+            return None
+        shown = _invoice(scanner, supplier, parts[1], found)
+        axes = (shown["validity"], shown["title"], shown["cash"], shown["maturity"])
+        return shown if wanted is None or wanted in {axis.lower() for axis in axes if axis} else None
+
+    return _page(scanner, "invoice", (supplier,), limit, after, view)
+
+
+def _invoice(state: Reader, supplier: str, number: str, found: invoice.Invoice) -> View:
+    day = business_day(state)
+    is_owed = found.is_live and found.outstanding > 0
+    return {
+        "supplier": supplier,
+        "invoice": number,
+        "buyer": found.buyer,
+        "currency": found.currency,
+        "issue_date": iso_from_day(found.issue_day),
+        "due_date": iso_from_day(found.due_day),
+        "order": found.order or None,
+        "lines": [
+            {"line": line, "quantity": quantity, "amount": amount} for line, quantity, amount in found.lines
+        ],
+        "gross": found.gross,
+        "net": found.net if found.validity == invoice.CONFIRMED else None,
+        "credited": found.credited,
+        "paid": found.paid,
+        "offset": found.offset,
+        "written_off": found.written_off,
+        "outstanding": found.outstanding,
+        "contested": found.contested,
+        "validity": invoice.VALIDITIES[found.validity],
+        "title": invoice.TITLES[found.title],
+        "cash": found.cash,
+        "maturity": _maturity(day - found.due_day) if is_owed else None,
+        "days_past_due": max(0, day - found.due_day) if is_owed else 0,
+        "matched": bool(found.order),
+        "backdated": bool(found.backdated),
+        "document": found.document.hex() or None,
+        "finance": _finance(state, supplier, number),
+    }
+
+
+def _maturity(days_past_due: int) -> str:
+    if days_past_due < 0:
+        return "NotDue"
+    return "Overdue" if days_past_due else "Matured"
+
+
+def _finance(state: Reader, supplier: str, number: str) -> View | None:
+    """The claim on an invoice, or the deal that it was part of."""
+    value = state.get(claim.lien_key(supplier, number))
+    is_closed = value is None
+    if is_closed:
+        value = state.get(claim.deal_key(supplier, number))
+    if value is None:
+        return None
+    lien = claim.Lien._make(value)
+    stage = "Funded" if lien.funded else "Accepted" if lien.accepted else "Offered"
+    return {
+        "stage": "Closed" if is_closed else stage,
+        "lender": lien.lender,
+        "programme": lien.programme,
+        "offered": iso_from_day(lien.offered),
+        "expires": iso_from_day(lien.expires),
+        "funded": _day(lien.funded),
+        **{
+            name: getattr(lien, name)
+            for name in (
+                "net",
+                "tenor_days",
+                "advance",
+                "reserve",
+                "discount",
+                "fee",
+                "paid_out",
+                "principal",
+                "reserve_left",
+                "interest_due",
+                "interest_paid",
+                "shortfall",
+            )
+        },
+    }
+
+
+# orders, shipments, credit notes
+
+
+def order_view(state: Reader, supplier: str, buyer: str, number: str) -> View | None:
+    """One order with the progress of its lines."""
+    found = order.read_order(state, supplier, buyer, number)
+    return None if found is None else _order(state, supplier, buyer, number, found)
+
+
+def orders(
+    scanner: Scanner,
+    supplier: str,
+    buyer: str | None = None,
+    *,
+    limit: int = 100,
+    after: bytes | None = None,
+) -> Page:
+    """Orders of a supplier, of one buyer if named."""
+
+    def view(parts: tuple[Any, ...], value: codec.Value) -> View:
+        return _order(scanner, supplier, parts[1], parts[2], order.Order._make(value))
+
+    return _page(scanner, "order", (supplier,) if buyer is None else (supplier, buyer), limit, after, view)
+
+
+def _order(state: Reader, supplier: str, buyer: str, number: str, found: order.Order) -> View:
+    lines = []
+    for name in found.lines:
+        line = order.OrderLine._make(state.get(order.line_key(supplier, buyer, number, name)) or ())
+        lines.append(
+            {
+                "line": name,
+                **line._asdict(),
+                "amount": order.line_amount(line.quantity, line.price_micros),
+            }
+        )
+    return {
+        "supplier": supplier,
+        "buyer": buyer,
+        "order": number,
+        "currency": found.currency,
+        "date": iso_from_day(found.day),
+        "status": _order_status(found, lines),
+        "amount": sum(line["amount"] for line in lines),
+        "lines": lines,
+    }
+
+
+def _order_status(found: order.Order, lines: list[View]) -> str:
+    """Draft, Issued, PartReceived or Received: the last two follow from the lines."""
+    if found.status == order.DRAFT:
+        return "Draft"
+    if all(line["accepted"] >= line["quantity"] for line in lines):
+        return "Received"
+    return "PartReceived" if any(line["accepted"] for line in lines) else "Issued"
+
+
+def shipment_view(state: Reader, supplier: str, number: str) -> View | None:
+    """One shipment and what the buyer found in it."""
+    found = shipment.read_shipment(state, supplier, number)
+    if found is None:
+        return None
+    return {
+        "supplier": supplier,
+        "shipment": number,
+        "buyer": found.buyer,
+        "order": found.order,
+        "status": shipment.STATUSES[found.status],
+        "dispatched": iso_from_day(found.day),
+        "scheduled": _day(found.scheduled),
+        "received": _day(found.received),
+        "lines": [
+            {"line": line, "shipped": shipped, "accepted": accepted, "rejected": rejected}
+            for line, shipped, accepted, rejected in found.lines
+        ],
+    }
+
+
+def credit_view(state: Reader, supplier: str, number: str) -> View | None:
+    """One credit note."""
+    found = credit.read_credit(state, supplier, number)
+    if found is None:
+        return None
+    return {
+        "supplier": supplier,
+        "credit": number,
+        "buyer": found.buyer,
+        "invoice": found.invoice,
+        "currency": found.currency,
+        "amount": found.amount,
+        "date": iso_from_day(found.day),
+        "status": credit.STATUSES[found.status],
+    }
+
+
+# relationships
+
+
+def relationship_view(state: Reader, supplier: str, buyer: str) -> View | None:
+    """How many records a relationship has, and its aggregates per currency with what is derived from them."""
+    entry = state.get(relationship.relationship_key(supplier, buyer))
+    if entry is None:
+        return None
+    count, head, aggregates = entry
+    day = business_day(state)
+    return {
+        "supplier": supplier,
+        "buyer": buyer,
+        "records": count,
+        "head": head.hex(),
+        "business_date": iso_from_day(day),
+        "currencies": {code: aggregates_view(aggregates, code, day) for code in sorted(aggregates)},
+    }
+
+
+def aggregates_view(aggregates: codec.Value, currency: str, day: int) -> View:
+    """The sums of one currency by name, and what follows from them on a day."""
+    sums = relationship.of_currency(aggregates, currency)
+    features = Features.of(sums, day)
+    overdue_invoices, overdue, overdue_days = sums.overdue(day)
+    shown = {name: value for name, value in sums._asdict().items() if name != "open"}
+    return {
+        **shown,
+        "open_invoices": sums.open_invoices,
+        "open_amount": sums.open_amount,
+        "overdue_invoices": overdue_invoices,
+        "overdue_amount": overdue,
+        "overdue_amount_days": overdue_days,
+        "dbt_centidays": features.dbt_centidays,
+        "mean_dilution_ppm": sums.mean_dilution_ppm,
+        "peak_dilution_ppm": sums.peak_dilution_ppm,
+    }
+
+
+def record_view(record: codec.Value) -> View:
+    """One record of a history by name; `RECORD_FIELDS` of `contracts.relationship` has the names."""
+    day, kind, *rest = record
+    shown: View = {"business_date": iso_from_day(day), "kind": kind}
+    for name, value in zip(relationship.RECORD_FIELDS[kind], rest, strict=True):
+        is_day = name.endswith("_date")
+        shown[name] = _day(value) if is_day else value
+    return shown
+
+
+def relationships_of(party_records: Iterable[codec.Value]) -> list[View]:
+    """The relationships of an organisation, from the records of its party history, oldest first."""
+    return [
+        {"since": iso_from_day(day), "supplier": supplier, "buyer": buyer}
+        for day, _, supplier, buyer in party_records
+    ]
+
+
+# organisations, programmes, cash
+
+
+def organisation_view(state: Reader, organisation: str) -> View | None:
+    """One organisation."""
+    value = state.get(organisation_key(organisation))
+    return None if value is None else _organisation(organisation, value)
+
+
+def organisations(scanner: Scanner, *, limit: int = 100, after: bytes | None = None) -> Page:
+    """All organisations."""
+    return _page(scanner, "org", (), limit, after, lambda parts, value: _organisation(parts[0], value))
+
+
+def _organisation(organisation: str, value: codec.Value) -> View:
+    name, lei, roles, identifiers, keys = value
+    return {
+        "id": organisation,
+        "name": name,
+        "lei": lei or None,
+        "roles": list(roles),
+        "identifiers": [{"scheme": scheme, "value": text} for scheme, text in identifiers],
+        "active_keys": keys,
+    }
+
+
+def keys(
+    scanner: Scanner, organisation: str | None = None, *, limit: int = 100, after: bytes | None = None
+) -> Page:
+    """Enrolled keys, of one organisation if named."""
+
+    def view(parts: tuple[Any, ...], value: codec.Value) -> View | None:
+        owner, name, approver, status = value
+        if organisation is not None and owner != organisation:
+            return None
+        return {
+            "key": parts[0].hex(),
+            "organisation": owner,
+            "name": name,
+            "enrolled_by": approver,
+            "status": "Active" if status == ACTIVE else "Revoked",
+        }
+
+    return _page(scanner, "key", (), limit, after, view)
+
+
+def programme_view(state: Reader, name: str) -> View | None:
+    """One programme with its terms."""
+    value = state.get(programme.programme_key(name))
+    return None if value is None else _programme(state, name, value)
+
+
+def programmes(scanner: Scanner, *, limit: int = 100, after: bytes | None = None) -> Page:
+    """All programmes."""
+    return _page(
+        scanner, "programme", (), limit, after, lambda parts, value: _programme(scanner, parts[0], value)
+    )
+
+
+def _programme(state: Reader, name: str, value: codec.Value) -> View:
+    found = programme.Programme._make(value)
+    terms = ProgrammeTerms.from_value(found.terms)
+    exposures = {}
+    for limit in terms.limits:
+        key = claim.exposure_key(found.lender, limit.obligor, terms.currency)
+        reserved, funded = state.get(key) or (0, 0)
+        exposures[limit.obligor] = {"limit": limit.limit, "reserved": reserved, "funded": funded}
+    return {
+        "programme": name,
+        "lender": found.lender,
+        "revision": found.revision,
+        "terms": terms.model_dump(mode="json"),
+        "exposures": exposures,
+    }
+
+
+def journal(scanner: Scanner, organisation: str, *, limit: int = 100, after: bytes | None = None) -> Page:
+    """Cash accounts of an organisation: what the banks' attestations add up to."""
+
+    def view(parts: tuple[Any, ...], value: codec.Value) -> View:
+        return {"organisation": parts[0], "account": parts[1], "currency": parts[2], "balance": value}
+
+    return _page(scanner, "journal", (organisation,), limit, after, view)
