@@ -19,10 +19,14 @@ SUBMIT_TIMEOUT_MS = 20_000
 """How long a submission waits for its outcome unless it asks for less."""
 REFORWARD_AFTER_MS = 2_000
 """A forwarded transaction without an outcome is sent to the leader again after this."""
+SWEEP_MS = 250
+"""How often the pool is looked through for what expired or was forwarded in vain."""
 BUSY_PAUSE_MS = 50
 """How long nothing is forwarded to a leader that has said that it is full."""
 MAX_FORWARD_TRANSACTIONS = 500
 """Transactions in one forwarding frame."""
+MAX_FORWARD_WAITING = 4 * MAX_FORWARD_TRANSACTIONS
+"""Forwarded transactions that wait for their admission at a leader."""
 
 INLINE_SIGNATURE_CHECKS = 6
 """Up to this many signatures are checked where they stand: a hop to a thread costs 2 to 3 checks."""
@@ -59,6 +63,13 @@ MAX_GROUP_BLOCKS = 16
 """Blocks that one synced write takes at most."""
 LOG_CACHE_BLOCKS = 64
 """Recent blocks that replication reads from memory."""
+
+MAX_API_CONNECTIONS = 2_048
+"""HTTP connections and requests at one time; beyond them the server answers 503 by itself."""
+MAX_API_GRACE_S = 2
+"""How long an orderly stop waits for answers under way, seconds."""
+THREAD_SWITCH_S = 0.000_5
+"""How long the storage thread waits, at most, to tell that something is durable."""
 
 MAX_SUBSCRIBERS = 256
 MAX_SUBSCRIBER_BLOCKS = 1_024

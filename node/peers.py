@@ -58,7 +58,7 @@ _NO_CHECK_TIME = 0x200000
 Handler = Callable[[str, codec.Value], None]
 """Gets the sender's node id and one message; called in the loop, must not block."""
 
-log = structlog.get_logger("peers")
+log = structlog.get_logger(component="peers")
 
 
 def tls_context(

@@ -6,40 +6,30 @@ statistics.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from ledger import codec
+from ledger import codec, node_certificate
+from ledger.block import Block
+from ledger.chain import Chain
 from ledger.errors import TallyError
+from ledger.transaction import Transaction
+from node.errors import NotAdmitted
+from node.limits import MAX_SUBSCRIBERS
+from node.mempool import Entry, Pool, Submission
+from node.outcome import Outcome, Status
 from node.statistics import Statistics
 
 if TYPE_CHECKING:
-    from ledger.chain import Chain
+    from node.admission import Admission
+    from node.driver import Driver
+    from node.identity import Identity
+    from node.peers import Peers
 
-Status = Literal["committed", "accepted", "refused", "unknown"]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one submitted transaction.
-
-    | status | meaning | set |
-    |---|---|---|
-    | committed | on the ledger, at this place | height, index, result |
-    | accepted | taken in, nobody waited for more | |
-    | refused | not taken in; nothing is recorded | error |
-    | unknown | taken in, may yet be recorded: submit the same bytes again | error |
-    """
-
-    id: bytes
-    """32 bytes; empty if the bytes are no transaction."""
-    status: Status
-    height: int | None = None
-    index: int | None = None
-    result: codec.Value = None
-    """() if every operation was applied, else ((operation, code, detail), …)."""
-    error: TallyError | None = None
+__all__ = ["BlockSummary", "Envelope", "Outcome", "Service", "Status"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +46,21 @@ class BlockSummary:
     results: tuple[codec.Value, ...]
     state_root: bytes
 
+    @classmethod
+    def of(cls, block: Block) -> BlockSummary:
+        """The summary of a block."""
+        header = block.header
+        return cls(
+            header.height,
+            header.hash,
+            header.term,
+            header.time_ms,
+            header.proposer,
+            tuple([transaction.id for transaction in block.transactions]),
+            block.results,
+            header.state_root,
+        )
+
 
 Envelope = bytes | tuple[bytes, bytes]
 """A transaction as it is submitted: its canonical bytes, or the array [body, signature] already decoded."""
@@ -64,18 +69,49 @@ Envelope = bytes | tuple[bytes, bytes]
 class Service:
     """One channel's ledger as this node serves it."""
 
-    chain: Chain
-    statistics: Statistics
+    def __init__(
+        self,
+        *,
+        identity: Identity,
+        chain: Chain,
+        pool: Pool,
+        admission: Admission,
+        driver: Driver,
+        peers: Peers,
+        statistics: Statistics,
+        submit_timeout_ms: int,
+    ) -> None:
+        self.chain = chain
+        self.statistics = statistics
+        self._identity = identity
+        self._pool = pool
+        self._admission = admission
+        self._driver = driver
+        self._peers = peers
+        self._submit_timeout_ms = submit_timeout_ms
+        self._news = asyncio.Event()
+        self._subscribers = 0
+        self._ended = False
 
     @property
     def ready(self) -> bool:
         """Whether a client that comes now can expect its transaction to be committed."""
-        raise NotImplementedError
+        return not self.not_ready_reason
 
     @property
     def not_ready_reason(self) -> str:
         """Why not, in a sentence; empty if ready."""
-        raise NotImplementedError
+        if self._admission.closed is not None:
+            return str(self._admission.closed)
+        if self._driver.problem is not None:
+            return self._driver.problem.sentence
+        if self._driver.leader is None:
+            return "no leader is known"
+        if self._driver.leader == self._identity.node and not self._driver.leads():
+            return "this node has just been elected and has not begun its term"
+        if self.chain.applied.height == 0:
+            return "nothing has been committed yet"
+        return ""
 
     async def submit(
         self, envelopes: Sequence[Envelope], *, wait: bool = True, timeout_ms: int | None = None
@@ -85,20 +121,150 @@ class Service:
         The same bytes again give the same place on the ledger. Never raises for a bad
         transaction: its outcome says "refused" with the error.
         """
-        raise NotImplementedError
+        outcomes: list[Outcome | None] = [None] * len(envelopes)
+        transactions: list[Transaction] = []
+        places: list[int] = []
+        self.statistics.submitted += len(envelopes)
+        for place, envelope in enumerate(envelopes):
+            try:
+                if type(envelope) is bytes:
+                    transactions.append(Transaction.decode(envelope))
+                else:
+                    transactions.append(Transaction.from_parts(envelope))
+                places.append(place)
+            except TallyError as error:
+                self.statistics.not_admitted[error.code] += 1
+                outcomes[place] = Outcome(b"", "refused", error=error)
+        waiting: list[tuple[int, Entry]] = []
+        for place, answer in zip(places, await self._admission.admit(transactions, own=True), strict=True):
+            if isinstance(answer, Entry):
+                waiting.append((place, answer))
+            else:
+                outcomes[place] = answer
+        if waiting:
+            self._driver.wake()
+            if wait:
+                await self._wait(outcomes, waiting, timeout_ms)
+        for place, entry in waiting:
+            if outcomes[place] is None:
+                outcomes[place] = _unknown(entry.id) if wait else Outcome(entry.id, "accepted")
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    async def _wait(
+        self, outcomes: list[Outcome | None], waiting: list[tuple[int, Entry]], timeout_ms: int | None
+    ) -> None:
+        """Until every one of `waiting` has an outcome, or the time is up."""
+        limit_ms = self._submit_timeout_ms if timeout_ms is None else min(timeout_ms, self._submit_timeout_ms)
+        submission = Submission(outcomes, len(waiting))
+        for place, entry in waiting:
+            entry.waiters.append((submission, place))
+            self._pool.adopt(entry)
+        try:
+            async with asyncio.timeout(limit_ms / 1_000):
+                await submission.done
+        except TimeoutError:
+            pass
+        finally:
+            if submission.remaining:
+                for _, entry in waiting:
+                    entry.waiters = [waiter for waiter in entry.waiters if waiter[0] is not submission]
 
     def outcome(self, transaction_id: bytes) -> Outcome | None:
         """Where a transaction stands on the ledger, "accepted" if it is on its way, None if unknown here."""
-        raise NotImplementedError
+        found = self.chain.outcome(transaction_id)
+        if found is not None:
+            height, index, result = found
+            return Outcome(transaction_id, "committed", height, index, result)
+        if transaction_id in self._pool or self.chain.knows(transaction_id):
+            return Outcome(transaction_id, "accepted")
+        return None
 
     def block(self, height: int) -> bytes | None:
         """The bytes of an applied block."""
-        raise NotImplementedError
+        block = self.chain.block(height)
+        return None if block is None else block.data
 
     def status(self) -> dict[str, Any]:
         """Node, role, term, leader, heights, head hash, state root, peers, and what is wrong."""
-        raise NotImplementedError
+        raft = self._driver.raft.status()
+        problem = self._driver.problem
+        applied = self.chain.applied
+        member = self.chain.membership.member(self._identity.node)
+        lasts = node_certificate.valid_until(self._identity.certificate) - datetime.now(UTC)
+        return {
+            "node": self._identity.node,
+            "organisation": "" if member is None else member.organisation,
+            "channel": self.chain.channel.hex(),
+            "role": str(raft.role),
+            "term": raft.term,
+            "leader": raft.leader,
+            "last_height": raft.last_index,
+            "committed_height": raft.commit,
+            "applied_height": applied.height,
+            "head": applied.hash.hex(),
+            "state_root": applied.state_root.hex(),
+            "ready": self.ready,
+            "not_ready_reason": self.not_ready_reason,
+            "problem": None if problem is None else {"code": problem.code, "sentence": problem.sentence},
+            "pool_transactions": len(self._pool),
+            "pool_bytes": self._pool.size_bytes,
+            "in_flight_blocks": raft.last_index - raft.commit,
+            "quorum": self.chain.membership.quorum,
+            "certificate_days_left": lasts.days,
+            "peers": [asdict(peer) for peer in self._peers.status()],
+            "followers": [asdict(peer) for peer in raft.peers],
+            "evidence": [f"{kept.kind} by {kept.against}: {kept.detail}" for kept in raft.evidence],
+            "dropped": dict(raft.dropped),
+        }
 
-    def subscribe(self, after_height: int) -> AsyncIterator[BlockSummary]:
-        """Applied blocks above a height, in order, without gaps, until the node stops."""
-        raise NotImplementedError
+    async def subscribe(self, after_height: int) -> AsyncIterator[BlockSummary]:
+        """Applied blocks above a height, in order, without gaps, until the node stops.
+
+        A subscriber reads from the ledger at its own pace: one that is slow costs nothing.
+
+        Raises:
+            NotAdmitted: too many subscribers.
+        """
+        if self._subscribers >= MAX_SUBSCRIBERS:
+            raise NotAdmitted(
+                "busy", "too many subscribers", found=self._subscribers, expected=MAX_SUBSCRIBERS
+            )
+        self._subscribers += 1
+        height = after_height
+        try:
+            while not self._ended:
+                news = self._news
+                while height < self.chain.applied.height:
+                    height += 1
+                    block = self.chain.block(height)
+                    assert block is not None, "blocks up to the applied height are there"
+                    yield BlockSummary.of(block)
+                await news.wait()
+        finally:
+            self._subscribers -= 1
+
+    def on_applied(self) -> None:
+        """Blocks were applied: tell subscribers."""
+        if self._subscribers:
+            self._news.set()
+            self._news = asyncio.Event()
+
+    async def drain(self, timeout_ms: int) -> None:
+        """Take nothing new in, and wait for what was."""
+        self._admission.closed = NotAdmitted("shutting_down", "this node is being stopped")
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + timeout_ms / 1_000
+        while self._pool.own and loop.time() < deadline_s and self._driver.problem is None:
+            await asyncio.sleep(0.01)
+
+    def end(self) -> None:
+        """Let go of everybody who waits: subscribers, and submissions, whose outcome is unknown."""
+        self._ended = True
+        self._news.set()
+        for entry in self._pool:
+            entry.settle(_unknown(entry.id))
+
+
+def _unknown(transaction_id: bytes) -> Outcome:
+    error = NotAdmitted("outcome_unknown", "taken in, but not seen on the ledger within the time allowed")
+    return Outcome(transaction_id, "unknown", error=error)

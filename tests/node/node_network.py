@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import uvloop
+from key_value import KeyValue, set_pair
 
 from ledger import node_certificate
+from ledger.codec import Value
+from ledger.executor import make_genesis_block
+from ledger.genesis import Genesis, read_genesis
 from ledger.keys import SigningKey
 from ledger.membership import Member, Membership
+from ledger.transaction import Transaction
+from node.node import Node
+from node.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -69,3 +76,115 @@ async def until(condition: Callable[[], object], what: str = "condition") -> Non
             return
         await asyncio.sleep(0.005)
     raise AssertionError(f"never came true: {what}")
+
+
+@dataclass
+class Cluster:
+    """Nodes with the key-value rules in one process, on real disks and real links."""
+
+    folder: Path
+    files: list[NodeFiles]
+    genesis_file: Path
+    client: SigningKey
+    executors: dict[str, KeyValue] = field(default_factory=dict)
+    nodes: dict[str, Node] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def make(cls, folder: Path, count: int = 3) -> Cluster:
+        """Identities and a genesis block; nothing runs yet."""
+        files = [node_files(folder / "keys", f"n{number + 1}") for number in range(count)]
+        client = SigningKey.generate()
+        document = {
+            "version": 1,
+            "name": "test",
+            "time_ms": 1_700_000_000_000,
+            "contract_version": 1,
+            "quorum": count // 2 + 1,
+            "nodes": [
+                {
+                    "id": each.node,
+                    "organisation": "operator",
+                    "key": each.key.public,
+                    "certificate": each.certificate,
+                }
+                for each in files
+            ],
+            "organisations": [
+                {
+                    "id": "operator",
+                    "name": "Operator",
+                    "lei": "",
+                    "roles": ["operator"],
+                    "identifiers": [],
+                    "keys": [{"key": client.public, "name": "client", "enrolled_by": "operator"}],
+                }
+            ],
+            "parameters": {},
+        }
+        genesis_file = folder / "genesis.block"
+        genesis_file.write_bytes(make_genesis_block(KeyValue(), Genesis.from_document(document)).data)
+        return cls(folder, files, genesis_file, client)
+
+    async def start(self, *names: str) -> None:
+        """Open nodes and let them take part; all that are named, or all."""
+        wanted = [each for each in self.files if not names or each.node in names]
+        for each in wanted:
+            executor = self.executors.setdefault(each.node, KeyValue())
+            settings = Settings(
+                node=each.node,
+                data_dir=self.folder / each.node,
+                genesis_file=self.genesis_file,
+                key_file=each.key_file,
+                certificate_file=each.certificate_file,
+                peer_port=self.ports.get(each.node, 0),
+                tick_ms=10,
+            )
+            node = Node(settings, executor, lambda chain: lambda key: key.hex())
+            self.nodes[each.node] = node
+            self.ports[each.node] = await node.listen()
+        for each in wanted:
+            node = self.nodes[each.node]
+            node.peers.addresses = {
+                name: ("127.0.0.1", port) for name, port in self.ports.items() if name != each.node
+            }
+            node.start()
+
+    async def stop(self, *names: str) -> None:
+        """Close nodes; all that are named, or all."""
+        for name in names or list(self.nodes):
+            await self.nodes.pop(name).close()
+
+    @property
+    def channel(self) -> bytes:
+        return read_genesis(self.genesis_file.read_bytes()).channel
+
+    def transaction(self, name: str, value: Value, **options: Any) -> Transaction:
+        return set_pair(self.channel, self.client, name, value, **options)
+
+    async def leader(self) -> Node:
+        """The leader, once there is one that all running nodes follow and whose term has begun."""
+
+        def find() -> Node | None:
+            known = {node.driver.leader for node in self.nodes.values()}
+            if len(known) != 1:
+                return None
+            leader = self.nodes.get(known.pop() or "")
+            return leader if leader is not None and leader.driver.leads() else None
+
+        await until(find, "a leader")
+        found = find()
+        assert found is not None
+        return found
+
+    async def ready(self) -> None:
+        await until(lambda: all(node.service.ready for node in self.nodes.values()), "all ready")
+
+    async def level(self) -> None:
+        """Wait until all running nodes have applied the same block and nothing is under way."""
+
+        def is_level() -> bool:
+            heads = {node.chain.applied.hash for node in self.nodes.values()}
+            return len(heads) == 1 and all(node.driver.in_flight == 0 for node in self.nodes.values())
+
+        await until(is_level, "same heads")

@@ -1,0 +1,200 @@
+"""Admission: what a node checks before it takes a transaction in.
+
+The same ladder stands at both doors: that of the node's own clients, and that of other
+nodes which forward. A leader trusts no other node's checks.
+
+1. Form and bounds (`Transaction.decode`).
+2. It is for this channel.
+3. It is not on the ledger or on its way already; then its place or its entry is the answer.
+4. Its validity window holds now.
+5. Its key belongs to an organisation.
+6. There is room, and the organisation keeps its share.
+7. The signature is the signer's.
+8. The operations have a form that the contracts can read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ledger.errors import TallyError
+from ledger.limits import MAX_VALIDITY_MS
+from ledger.transaction import Transaction
+from node.errors import NotAdmitted
+from node.mempool import Entry, Pool
+from node.outcome import Outcome
+from node.signatures import SignatureChecker
+from node.statistics import Statistics
+
+if TYPE_CHECKING:
+    from ledger.chain import Chain
+    from ledger.executor import Executor
+
+Identify = Callable[[bytes], str]
+"""The organisation that a public key signs for; raises NotAdmitted (unknown_key, revoked_key)."""
+
+
+class Admission:
+    """The door to one node's pool."""
+
+    def __init__(
+        self,
+        *,
+        chain: Chain,
+        executor: Executor,
+        pool: Pool,
+        checker: SignatureChecker,
+        identify: Identify,
+        clock_ms: Callable[[], int],
+        loop_time_s: Callable[[], float],
+        statistics: Statistics,
+    ) -> None:
+        self._chain = chain
+        self._executor = executor
+        self._pool = pool
+        self._checker = checker
+        self._identify = identify
+        self._clock_ms = clock_ms
+        self._loop_time_s = loop_time_s
+        self._statistics = statistics
+        self.closed: NotAdmitted | None = None
+        """Why nothing is taken in at all, if so."""
+
+    async def admit(self, transactions: Sequence[Transaction], *, own: bool) -> list[Entry | Outcome]:
+        """For each transaction its entry in the pool, or its outcome if it is committed or refused."""
+        answers: list[Entry | Outcome | None] = [None] * len(transactions)
+        fresh: list[int] = []
+        organisations: list[str] = []
+        seen: set[bytes] = set()
+        room: dict[str, TallyError | None] | None = None
+        now_ms = max(self._clock_ms(), self._chain.applied.time_ms)
+        for place, transaction in enumerate(transactions):
+            identity = transaction.id
+            try:
+                known = self._known(transaction)
+                if known is not None:
+                    answers[place] = known
+                    continue
+                if identity in seen:
+                    raise NotAdmitted("doubled_in_bundle", "the same transaction twice in one bundle")
+                seen.add(identity)
+                self._check_window(transaction, now_ms)
+                organisations.append(self._identify(transaction.signer))
+                fresh.append(place)
+            except TallyError as error:
+                answers[place] = self._refused(transaction, error)
+        if fresh:
+            room = self._room([transactions[place] for place in fresh], organisations)
+            if any(room.values()):
+                fresh, organisations = self._shed(transactions, fresh, organisations, room, answers)
+        if fresh:
+            verdicts = await self._checker.check([transactions[place] for place in fresh])
+            for place, organisation, is_good in zip(fresh, organisations, verdicts, strict=True):
+                answers[place] = self._take_in(transactions[place], organisation, is_good, own)
+        return [answer for answer in answers if answer is not None]
+
+    def _known(self, transaction: Transaction) -> Entry | Outcome | None:
+        if transaction.channel != self._chain.channel:
+            raise NotAdmitted(
+                "wrong_channel",
+                "the transaction is for another channel",
+                field="channel",
+                found=transaction.channel.hex(),
+                expected=self._chain.channel.hex(),
+            )
+        identity = transaction.id
+        entry = self._pool.entry(identity)
+        if entry is not None:
+            return entry
+        found = self._chain.outcome(identity)
+        if found is not None:
+            height, index, result = found
+            return Outcome(identity, "committed", height, index, result)
+        if self.closed is not None:
+            raise self.closed
+        return None
+
+    def _check_window(self, transaction: Transaction, now_ms: int) -> None:
+        valid_until_ms = transaction.valid_until_ms
+        if valid_until_ms < now_ms:
+            raise NotAdmitted(
+                "expired",
+                "the transaction has expired",
+                field="valid_until_ms",
+                found=valid_until_ms,
+                expected=f"at least {now_ms}",
+            )
+        if valid_until_ms > now_ms + MAX_VALIDITY_MS:
+            raise NotAdmitted(
+                "validity_too_far",
+                "the transaction is valid for too long",
+                field="valid_until_ms",
+                found=valid_until_ms,
+                expected=f"at most {now_ms + MAX_VALIDITY_MS}",
+            )
+
+    def _room(
+        self, transactions: Sequence[Transaction], organisations: Sequence[str]
+    ) -> dict[str, TallyError | None]:
+        """For each organisation why what it sends does not fit, or None."""
+        wanted: dict[str, tuple[int, int]] = {}
+        for transaction, organisation in zip(transactions, organisations, strict=True):
+            count, size = wanted.get(organisation, (0, 0))
+            wanted[organisation] = (count + 1, size + transaction.size)
+        room: dict[str, TallyError | None] = {}
+        for organisation, (count, size) in wanted.items():
+            try:
+                self._pool.check_room(organisation, count, size)
+                room[organisation] = None
+            except NotAdmitted as error:
+                room[organisation] = error
+        return room
+
+    def _shed(
+        self,
+        transactions: Sequence[Transaction],
+        fresh: list[int],
+        organisations: list[str],
+        room: dict[str, TallyError | None],
+        answers: list[Entry | Outcome | None],
+    ) -> tuple[list[int], list[str]]:
+        """Refuse those of the organisations that have no room; what is left."""
+        kept: list[int] = []
+        kept_organisations: list[str] = []
+        for place, organisation in zip(fresh, organisations, strict=True):
+            error = room[organisation]
+            if error is None:
+                kept.append(place)
+                kept_organisations.append(organisation)
+            else:
+                answers[place] = self._refused(transactions[place], error)
+        return kept, kept_organisations
+
+    def _take_in(
+        self, transaction: Transaction, organisation: str, is_good: bool, own: bool
+    ) -> Entry | Outcome:
+        try:
+            if not is_good:
+                raise NotAdmitted(
+                    "bad_signature",
+                    "the signature is not the signer's",
+                    field="signature",
+                    found=transaction.signer.hex(),
+                )
+            # While signatures were checked elsewhere, the same transaction may have come by another way.
+            known = self._known(transaction)
+            if known is not None:
+                return known
+            self._pool.check_room(organisation, 1, transaction.size)
+            prepared = self._executor.prepare(transaction)
+        except TallyError as error:
+            return self._refused(transaction, error)
+        entry = Entry(prepared, organisation, self._loop_time_s(), own)
+        self._pool.add(entry, queue=not self._chain.knows(transaction.id))
+        self._statistics.admitted += 1
+        return entry
+
+    def _refused(self, transaction: Transaction, error: TallyError) -> Outcome:
+        self._statistics.not_admitted[error.code] += 1
+        return Outcome(transaction.id, "refused", error=error)

@@ -1,0 +1,467 @@
+"""The only clock and loop around the consensus core.
+
+Everything that happens to a node enters the core as one of four calls: a message of a peer,
+a tick, a proposal, a report that something is durable. After a loop turn in which any of
+them came, one *turn* of the driver takes all that the core has to say and carries it out:
+
+    messages, tick, durable, submission
+        -> turn: seal? -> ready: send now / to the disk / commit -> … until nothing is left
+                 -> forward what waits to the leader
+
+so that everything that arrived together is sealed into one block, answered in one message
+and written in one write to each peer.
+
+Sealing is adaptive and has no timer. With no own block in flight whatever waits is sealed
+at once, be it one transaction. While a block is in flight the next one is sealed only once
+there is enough for it (as Nagle's algorithm does with small packets), up to a window; so
+an idle network answers at once, and a busy one fills blocks.
+
+The driver knows what is in which state; the core knows what is safe; the chain knows what
+is true. Only the core decides that something may be sent, stored or applied.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import time_ns
+from typing import TYPE_CHECKING
+
+import structlog
+
+from consensus import messages
+from consensus.errors import ProposalRefused, ProtocolError
+from consensus.messages import Certificate, Entry
+from consensus.raft import Raft
+from consensus.ready import Ready
+from consensus.state import Role
+from ledger import codec
+from ledger.block import Block
+from ledger.chain import Chain, VerifiedBlock
+from ledger.errors import BlockInvalid, Malformed, StoreError, TallyError, TooLarge
+from ledger.executor import Executor, Prepared
+from ledger.keys import SigningKey
+from ledger.limits import MAX_CLOCK_AHEAD_MS
+from ledger.store import Store
+from node import mempool
+from node.appender import Appender, Reports, Work
+from node.errors import NotAdmitted
+from node.limits import (
+    MAX_EVIDENCE_FILES,
+    NO_LEADER_GRACE_MS,
+    PIPELINED_SEAL_TRANSACTIONS,
+    REFORWARD_AFTER_MS,
+    SEAL_BYTES,
+    SEAL_TRANSACTIONS,
+    SEAL_WINDOW_BLOCKS,
+    SWEEP_MS,
+)
+from node.mempool import Pool
+from node.outcome import Outcome
+from node.raft_storage import certificate_of, entry_of
+from node.signatures import SignatureChecker
+from node.statistics import Statistics
+
+if TYPE_CHECKING:
+    from node.admission import Admission
+    from node.forwarding import Forwarder
+    from node.peers import Peers
+
+log = structlog.get_logger(component="driver")
+
+
+def clock_ms() -> int:
+    """The wall clock, milliseconds since 1970."""
+    return time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a node does not do its work; shown on the status page until it restarts."""
+
+    code: str
+    sentence: str
+
+
+class Driver:
+    """One node's part in one channel."""
+
+    def __init__(
+        self,
+        *,
+        node: str,
+        key: SigningKey,
+        chain: Chain,
+        store: Store,
+        executor: Executor,
+        raft: Raft,
+        pool: Pool,
+        checker: SignatureChecker,
+        statistics: Statistics,
+        tick_ms: int,
+        evidence_dir: Path,
+        stop: Callable[[], None],
+    ) -> None:
+        self.node = node
+        self.raft = raft
+        self.problem: Problem | None = None
+        self._key = key
+        self._chain = chain
+        self._executor = executor
+        self._pool = pool
+        self._checker = checker
+        self._statistics = statistics
+        self._tick_s = tick_ms / 1_000
+        self._evidence_dir = evidence_dir
+        self._stop = stop
+        self._loop = asyncio.get_running_loop()
+        self._appender = Appender(
+            chain=chain,
+            store=store,
+            verify=self._verify,
+            reports=Reports(
+                self._on_durable, self._on_refused, self._on_dropped, self._on_storage_failed, self._on_bug
+            ),
+            statistics=statistics,
+        )
+        self._peers: Peers
+        self._admission: Admission
+        self._forwarder: Forwarder
+        self._applied: Callable[[], None]
+        self._turn_is_due = False
+        self._running = False
+        self._ticker: asyncio.TimerHandle | None = None
+        self._leader: tuple[int, str | None] = (raft.term, raft.leader)
+        self._leaderless_since_s = self._loop.time()
+        self._office: int | None = None
+        self._swept_s = self._loop.time()
+
+    def start(
+        self, peers: Peers, admission: Admission, forwarder: Forwarder, applied: Callable[[], None]
+    ) -> None:
+        """Begin to tick; messages may arrive from now on. `applied` is called after each commit."""
+        self._applied = applied
+        self._peers = peers
+        self._admission = admission
+        self._forwarder = forwarder
+        self._running = True
+        self._ticker = self._loop.call_later(self._tick_s, self._tick)
+
+    def close(self) -> None:
+        """Stop; what is on its way to the disk gets there."""
+        self._running = False
+        if self._ticker is not None:
+            self._ticker.cancel()
+        self._appender.close()
+
+    @property
+    def leader(self) -> str | None:
+        """The leader that this node knows."""
+        return self.raft.leader
+
+    def leads(self) -> bool:
+        """Whether this node leads and has begun its term."""
+        return self._office is not None and self._office == self.raft.term and self.raft.role is Role.LEADER
+
+    @property
+    def in_flight(self) -> int:
+        """Blocks in the log that are not committed."""
+        return self.raft.last_index - self.raft.commit
+
+    def wake(self) -> None:
+        """Something may have to be done: have a turn at the end of this loop turn."""
+        if not self._turn_is_due:
+            self._turn_is_due = True
+            self._loop.call_soon(self._turn)
+
+    def on_message(self, peer: str, value: codec.Value) -> None:
+        """A peer says something.
+
+        Raises:
+            Malformed: something that no honest node says; its link is closed.
+        """
+        if not self._running:
+            return
+        if type(value) is not tuple or len(value) != 2:
+            raise Malformed("unknown message", field="message")
+        kind, content = value
+        if kind == "raft":
+            try:
+                message = messages.from_value(content)
+            except ProtocolError as error:
+                raise Malformed("not a message of the consensus", found=str(error)) from None
+            if message.sender != peer:
+                raise Malformed("a message in another node's name", field="sender", found=message.sender)
+            self.raft.step(message)
+            self.wake()
+        elif kind == "forward":
+            self._forwarder.take_in(peer, content)
+        elif kind == "forwarded":
+            self._forwarder.refused(content)
+        else:
+            raise Malformed("unknown message", field="message", found=str(kind)[:32])
+
+    def _tick(self) -> None:
+        if not self._running:
+            return
+        self._ticker = self._loop.call_later(self._tick_s, self._tick)
+        self.raft.tick()
+        now_s = self._loop.time()
+        if now_s - self._swept_s >= SWEEP_MS / 1_000:
+            self._swept_s = now_s
+            self._sweep(now_s)
+        self._turn()
+
+    def _sweep(self, now_s: float) -> None:
+        """Now and then: transactions that expired or were forwarded in vain; a leader missed for long."""
+        if len(self._pool):
+            self._pool.requeue_overdue(now_s - REFORWARD_AFTER_MS / 1_000, self._chain.knows)
+            for entry in self._pool.expire(self._chain.applied.time_ms):
+                error = NotAdmitted("expired", "block time has passed the transaction's validity")
+                entry.settle(Outcome(entry.id, "refused", error=error))
+        closed = self._admission.closed
+        if self.raft.leader is None and now_s - self._leaderless_since_s > NO_LEADER_GRACE_MS / 1_000:
+            if closed is None:
+                self._admission.closed = NotAdmitted("no_leader", "no leader is known")
+        elif closed is not None and closed.code == "no_leader":
+            self._admission.closed = None
+
+    def _turn(self) -> None:
+        self._turn_is_due = False
+        if not self._running:
+            return
+        while True:
+            ready = self.raft.ready()
+            if ready is not None:
+                self._carry_out(ready)
+            elif not self._seal():
+                break
+        leader = self.raft.leader
+        if self._pool.waiting and leader is not None and leader != self.node:
+            self._forwarder.forward(leader)
+
+    def _carry_out(self, ready: Ready) -> None:
+        for message in ready.send_now:
+            self._peers.send(message.target, ("raft", messages.to_value(message)))
+        if ready.hard or ready.entries or ready.send_after or ready.truncate_from is not None:
+            self._appender.put(ready)
+        if ready.certificate is not None:
+            self._commit(ready.certificate)
+        if ready.lost_office:
+            self._office = None
+            log.info("office_lost", term=self.raft.term)
+        if ready.took_office is not None:
+            self._take_office(ready.took_office)
+        if ready.soft is not None:
+            self._note_leader()
+
+    def _note_leader(self) -> None:
+        now = (self.raft.term, self.raft.leader)
+        if now == self._leader:
+            return
+        self._leader = now
+        self._leaderless_since_s = self._loop.time()
+        if now[1] is not None:
+            self._statistics.leader_changes += 1
+        log.info("leader", term=now[0], leader=now[1])
+        self._requeue()
+
+    def _requeue(self) -> None:
+        """What the chain does not hold waits again, for whoever leads now."""
+        leading = self.raft.role is Role.LEADER
+        self._pool.requeue(self._chain.knows, lambda entry: entry.own or leading)
+
+    def _take_office(self, term: int) -> None:
+        """Begin the term with a block of its own, before any client's transaction."""
+        block = self._propose([], term)
+        if block is not None:
+            self._office = term
+            self._statistics.elections_won += 1
+            log.info("office_taken", term=term, height=block.height)
+
+    def _seal(self) -> bool:
+        """Seal what waits, if it is this node's turn to; whether a block was proposed."""
+        waiting = self._pool.waiting
+        if not waiting or not self.leads():
+            return False
+        in_flight = self.in_flight
+        if in_flight and (in_flight >= SEAL_WINDOW_BLOCKS or waiting < PIPELINED_SEAL_TRANSACTIONS):
+            return False
+        entries = self._fitting(self._pool.take(SEAL_TRANSACTIONS, SEAL_BYTES))
+        if not entries:
+            return self._pool.waiting > 0
+        block = self._propose([entry.prepared for entry in entries], self.raft.term)
+        if block is None:
+            self._pool.put_back(entries)
+            return False
+        sealed = len(block.transactions)
+        for entry in entries[:sealed]:
+            entry.state = mempool.SEALED
+            entry.offered += 1
+        self._pool.put_back(entries[sealed:])
+        return True
+
+    def _fitting(self, entries: list[mempool.Entry]) -> list[mempool.Entry]:
+        """Those that the next block may hold; the others wait until they expire, or their clock is right."""
+        now_ms = clock_ms()
+        fitting = []
+        for entry in entries:
+            objection = self._chain.objection(entry.prepared.transaction, now_ms)
+            if objection is None:
+                fitting.append(entry)
+            elif objection.code == "duplicate_transaction":
+                entry.state = mempool.SEALED
+            else:
+                entry.state = mempool.FORWARDED
+                entry.forwarded_s = self._loop.time()
+        return fitting
+
+    def _propose(self, prepared: list[Prepared], term: int) -> Block | None:
+        """Seal and propose a block of as many of these as fit; None if the core does not take it."""
+        while True:
+            try:
+                block = self._chain.seal(
+                    prepared, term=term, time_ms=clock_ms(), proposer=self.node, key=self._key
+                )
+                break
+            except TooLarge:
+                assert len(prepared) > 1, "one transaction and its result always fit a block"
+                prepared = prepared[: len(prepared) // 2]
+        try:
+            self.raft.propose((entry_of(block),))
+        except ProposalRefused as refusal:
+            self._chain.drop_from(block.height)
+            log.info("proposal_refused", height=block.height, reason=str(refusal))
+            return None
+        self._statistics.sealed_blocks += 1
+        return block
+
+    async def _verify(self, block: Block) -> VerifiedBlock:
+        """Everything about a block of another node that can be checked without state.
+
+        Raises:
+            BlockInvalid: with what is wrong.
+        """
+        ahead_ms = block.header.time_ms - clock_ms()
+        if ahead_ms > MAX_CLOCK_AHEAD_MS:
+            raise BlockInvalid(
+                "the block's time lies ahead of this node's clock",
+                field="header.time_ms",
+                found=f"{ahead_ms} ms ahead",
+                expected=f"at most {MAX_CLOCK_AHEAD_MS} ms",
+                remedy="Compare the clocks of this node and of the block's proposer.",
+            )
+        checked: dict[bytes, Prepared] = {}
+        unknown = []
+        for transaction in block.transactions:
+            prepared = self._pool.prepared(transaction.id)
+            if prepared is not None and prepared.transaction.signature == transaction.signature:
+                checked[transaction.id] = prepared
+            else:
+                unknown.append(transaction)
+        verdicts = await self._checker.check(unknown)
+        for transaction, is_good in zip(unknown, verdicts, strict=True):
+            if is_good:
+                try:
+                    checked[transaction.id] = self._executor.prepare(transaction)
+                except Malformed as error:
+                    raise BlockInvalid("operations of no form", found=error) from None
+        return self._chain.check(block, checked)
+
+    def _commit(self, certificate: Certificate) -> None:
+        try:
+            blocks = self._chain.commit(certificate_of(certificate))
+        except StoreError as error:
+            self._on_storage_failed(error)
+            return
+        now_s = self._loop.time()
+        statistics = self._statistics
+        for block in blocks:
+            height = block.height
+            statistics.committed_blocks += 1
+            statistics.committed_transactions += len(block.transactions)
+            statistics.block_transactions.add(len(block.transactions))
+            for index, transaction in enumerate(block.transactions):
+                result = block.results[index]
+                statistics.committed_operations += len(transaction.operations)
+                if result:
+                    statistics.refused_transactions += 1
+                entry = self._pool.remove(transaction.id)
+                if entry is None:
+                    continue
+                if entry.own:
+                    statistics.commit_latency.add((now_s - entry.admitted_s) * 1_000)
+                if entry.waiters:
+                    entry.settle(Outcome(transaction.id, "committed", height, index, result))
+        if blocks:
+            log.debug("committed", height=blocks[-1].height, block=blocks[-1].hash.hex(), blocks=len(blocks))
+            self._applied()
+
+    def _on_durable(self, group: list[Work]) -> None:
+        if not self._running:
+            return
+        for work in group:
+            if work.hard is not None:
+                self.raft.hard_persisted(work.hard)
+            for message in work.send_after:
+                self._peers.send(message.target, ("raft", messages.to_value(message)))
+            if work.stored:
+                last = work.stored[-1]
+                self.raft.persisted(last.index, last.hash)
+        self._turn()
+
+    def _on_dropped(self) -> None:
+        self._requeue()
+        self.wake()
+
+    def _on_refused(self, entry: Entry, error: TallyError) -> None:
+        """A block that this node cannot reproduce: keep it, say so, and do not acknowledge it (CR-77)."""
+        self._statistics.unreproducible_blocks += 1
+        leader = self.raft.leader
+        kept = self._keep_evidence(entry)
+        log.error(
+            "block_refused",
+            height=entry.index,
+            block=entry.hash.hex(),
+            term=entry.term,
+            leader=leader,
+            evidence=kept,
+            **error.as_dict(),
+        )
+        self.problem = Problem(
+            "unreproducible_block",
+            f"block {entry.index} ({entry.hash.hex()[:16]}) of {leader} cannot be reproduced: {error};"
+            f" kept as evidence: {kept}",
+        )
+        self.raft.refuse(entry.index, entry.hash, str(error))
+        self.wake()
+
+    def _keep_evidence(self, entry: Entry) -> str:
+        try:
+            self._evidence_dir.mkdir(parents=True, exist_ok=True)
+            if sum(1 for _ in self._evidence_dir.iterdir()) >= MAX_EVIDENCE_FILES:
+                return "no (the folder is full)"
+            path = self._evidence_dir / f"{entry.index}-{entry.hash.hex()[:16]}.block"
+            path.write_bytes(entry.data)
+        except OSError as error:
+            return f"no ({error.strerror})"
+        return path.name
+
+    def _on_storage_failed(self, error: Exception) -> None:
+        """The disk failed: acknowledge nothing any more, and serve again only from a fresh start (CR-36)."""
+        if self.problem is not None and self.problem.code == "storage_failed":
+            return
+        log.critical("storage_failed", error=str(error))
+        self.problem = Problem("storage_failed", str(error))
+        self._admission.closed = NotAdmitted("storage_failed", "this node's disk failed", found=str(error))
+        self.raft.storage_failed(str(error))
+        self.wake()
+
+    def _on_bug(self, bug: BaseException) -> None:
+        """Our own invariants do not hold: stop rather than corrupt the ledger."""
+        log.critical("stopped_by_a_bug", exc_info=bug)
+        self.problem = Problem("bug", str(bug))
+        self._running = False
+        self._stop()

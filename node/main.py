@@ -1,0 +1,162 @@
+"""`python -m node.main --config FILE`: one node process.
+
+The loop, the HTTP server and the links run in one thread; signatures and the synced writes
+have threads of their own. SIGTERM or SIGINT stops in order: nothing new is taken in, what
+was taken in is finished, event streams end, then the node leaves. A second signal ends the
+process at once; the ledger survives that too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+import uvicorn
+import uvloop
+
+from contracts import Contracts
+from contracts.context import signer_key
+from contracts.identity import ACTIVE
+from ledger.chain import Chain
+from ledger.errors import TallyError
+from node import logs
+from node.admission import Identify
+from node.api.app import create_app
+from node.errors import NotAdmitted
+from node.limits import MAX_API_CONNECTIONS, MAX_API_GRACE_S, THREAD_SWITCH_S
+from node.node import Node
+from node.settings import Settings
+
+log = structlog.get_logger(component="main")
+
+EXIT_SETTINGS, EXIT_BUG = 2, 3
+
+
+def identify_by(chain: Chain) -> Identify:
+    """Whose key signs, by the contracts' state."""
+
+    def identify(key: bytes) -> str:
+        entry = chain.get(signer_key(key))
+        if entry is None:
+            raise NotAdmitted("unknown_key", "no organisation has this key", field="signer", found=key.hex())
+        organisation, _, _, status = entry
+        if status != ACTIVE:
+            raise NotAdmitted("revoked_key", "the key was revoked", field="signer", found=key.hex())
+        return str(organisation)
+
+    return identify
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handling: the node decides when it ends."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(settings: Settings) -> int:
+    """Run a node until it is told to stop; the exit code."""
+    node = Node(settings, Contracts(), identify_by)
+    api_socket = _bind(settings.api_host, settings.api_port)
+    server = _Server(
+        uvicorn.Config(
+            create_app(node.service),
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            limit_concurrency=MAX_API_CONNECTIONS,
+            timeout_graceful_shutdown=MAX_API_GRACE_S,
+        )
+    )
+    async with node:
+        peer_port = await node.listen()
+        _announce(settings, api_socket.getsockname()[1], peer_port)
+        node.start()
+        serving = asyncio.create_task(server.serve(sockets=[api_socket]), name="api")
+        await _until_told_to_stop(node, serving)
+        await node.drain()
+        node.service.end()
+        server.should_exit = True
+        await serving
+    return EXIT_BUG if node.stopped.is_set() else 0
+
+
+async def _until_told_to_stop(node: Node, serving: asyncio.Task[None]) -> None:
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+
+    def on_signal(number: int) -> None:
+        if told.is_set():
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        log.info("stopping", signal=signal.Signals(number).name)
+        told.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)
+    waits = [asyncio.create_task(told.wait()), asyncio.create_task(node.stopped.wait()), serving]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits[:2]:
+        wait.cancel()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    bound.bind((host, port))
+    return bound
+
+
+def _announce(settings: Settings, api_port: int, peer_port: int) -> None:
+    """Write down where this node listens, for those who let the system choose."""
+    addresses = {
+        "api": f"http://{settings.api_host}:{api_port}",
+        "peer": f"{settings.peer_host}:{peer_port}",
+    }
+    path = settings.data_dir / "addresses.json"
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(addresses) + "\n", encoding="utf-8")
+    fresh.replace(path)
+    log.info("listening", **addresses)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m node.main", description="Run one Tallystick node.")
+    parser.add_argument("--config", type=Path, required=True, help="the node's settings, TOML or JSON")
+    given = parser.parse_args(arguments)
+    try:
+        settings = Settings.load(given.config)
+        logs.configure(settings.node, settings.log_file, settings.log_level)
+        sys.setswitchinterval(THREAD_SWITCH_S)
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(serve(settings))
+    except TallyError as error:
+        print(f"{error}. {error.remedy}", file=sys.stderr)  # noqa: T201 (before there is a log)
+        log.error("cannot_run", **error.as_dict())
+        return EXIT_SETTINGS
+    except OSError as error:
+        print(f"cannot listen or write: {error}", file=sys.stderr)  # noqa: T201
+        return EXIT_SETTINGS
+
+
+if __name__ == "__main__":
+    sys.exit(main())

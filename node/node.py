@@ -1,0 +1,194 @@
+"""One node put together: ledger, consensus, links, pool and service, without the HTTP API.
+
+open    read identity and ledger; nothing listens yet
+listen  take the peer port
+start   dial the others, begin to tick
+stop    take nothing new in, finish what was taken in, leave
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+import structlog
+
+from consensus.raft import Raft
+from consensus.state import Config, HardState
+from ledger.chain import Chain
+from ledger.executor import Executor
+from ledger.store import Store
+from node.admission import Admission, Identify
+from node.driver import Driver, clock_ms
+from node.errors import SettingsError
+from node.forwarding import Forwarder
+from node.identity import Identity
+from node.limits import MAX_APPEND_BYTES
+from node.mempool import Pool
+from node.peers import Peers
+from node.raft_storage import KeyAuthority, LedgerLog, next_boot
+from node.service import Service
+from node.settings import Settings
+from node.signatures import SignatureChecker
+from node.statistics import Statistics
+
+log = structlog.get_logger(component="node")
+
+MakeIdentify = Callable[[Chain], Identify]
+"""Given the chain, how to find the organisation of a key."""
+
+
+class Node:
+    """One node in one channel; belongs to the running loop."""
+
+    def __init__(self, settings: Settings, executor: Executor, identify: MakeIdentify) -> None:
+        """Open everything that the settings name.
+
+        Raises:
+            TallyError: settings, key, genesis block or ledger are not what they must be.
+        """
+        self.settings = settings
+        self.stopped = asyncio.Event()
+        """Set when the node stops by itself, because of a bug of ours."""
+        genesis_data = _read(settings.genesis_file, "genesis_file")
+        identity = Identity.load(settings.node, settings.key_file, settings.certificate_file)
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        self._store = Store.open(settings.data_dir / "ledger")
+        try:
+            self.chain = Chain.open(self._store, executor, genesis_data)
+            identity.member_of(self.chain.membership)
+            self.statistics = Statistics()
+            self._assemble(settings, executor, identify, identity)
+        except BaseException:
+            self._store.close()
+            raise
+
+    def _assemble(
+        self, settings: Settings, executor: Executor, identify: MakeIdentify, identity: Identity
+    ) -> None:
+        chain = self.chain
+        self.pool = Pool()
+        self._checker = SignatureChecker()
+        self.driver = Driver(
+            node=settings.node,
+            key=identity.key,
+            chain=chain,
+            store=self._store,
+            executor=executor,
+            raft=self._raft(settings, identity),
+            pool=self.pool,
+            checker=self._checker,
+            statistics=self.statistics,
+            tick_ms=settings.tick_ms,
+            evidence_dir=settings.data_dir / "evidence",
+            stop=self.stopped.set,
+        )
+        self.peers = Peers(
+            node=settings.node,
+            channel=chain.channel,
+            membership=chain.membership,
+            key_file=settings.key_file,
+            certificate_file=settings.certificate_file,
+            addresses=settings.peer_addresses(),
+            handler=self.driver.on_message,
+            linked=lambda _: self.driver.wake(),
+            statistics=self.statistics,
+        )
+        self._admission = Admission(
+            chain=chain,
+            executor=executor,
+            pool=self.pool,
+            checker=self._checker,
+            identify=identify(chain),
+            clock_ms=clock_ms,
+            loop_time_s=asyncio.get_running_loop().time,
+            statistics=self.statistics,
+        )
+        self._forwarder = Forwarder(
+            pool=self.pool,
+            peers=self.peers,
+            admission=self._admission,
+            leads=self.driver.leads,
+            wake=self.driver.wake,
+            statistics=self.statistics,
+        )
+        self.service = Service(
+            identity=identity,
+            chain=chain,
+            pool=self.pool,
+            admission=self._admission,
+            driver=self.driver,
+            peers=self.peers,
+            statistics=self.statistics,
+            submit_timeout_ms=settings.submit_timeout_ms,
+        )
+
+    def _raft(self, settings: Settings, identity: Identity) -> Raft:
+        chain = self.chain
+        term, vote = self._store.hard_state
+        config = Config(
+            node=settings.node,
+            voters=tuple([member.node for member in chain.membership.members]),
+            quorum=chain.membership.quorum,
+            boot=next_boot(settings.data_dir),
+            election_ticks=settings.election_ticks,
+            heartbeat_ticks=settings.heartbeat_ticks,
+            max_append_bytes=MAX_APPEND_BYTES,
+        )
+        return Raft(
+            config,
+            HardState(term, vote),
+            LedgerLog(self._store),
+            chain.applied.height,
+            KeyAuthority(identity.key, chain.channel, chain.membership),
+            random.SystemRandom().randrange,
+        )
+
+    async def listen(self) -> int:
+        """Take the peer port; its number.
+
+        Raises:
+            OSError: the address cannot be used.
+        """
+        return await self.peers.listen(self.settings.peer_host, self.settings.peer_port)
+
+    def start(self) -> None:
+        """Take part."""
+        self.driver.start(self.peers, self._admission, self._forwarder, self.service.on_applied)
+        self.peers.dial()
+        log.info(
+            "started",
+            channel=self.chain.channel.hex(),
+            applied_height=self.chain.applied.height,
+            last_height=self._store.last_height,
+        )
+
+    async def drain(self) -> None:
+        """Take nothing new in, and finish what was taken in, within the bound of the settings."""
+        await self.service.drain(self.settings.drain_timeout_ms)
+
+    async def close(self) -> None:
+        """Leave: links, loop, disk, in this order. What is on its way to the disk gets there."""
+        self.service.end()
+        await self._forwarder.close()
+        self.driver.close()
+        await self.peers.close()
+        self._checker.close()
+        self._store.close()
+        log.info("closed", applied_height=self.chain.applied.height)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+
+def _read(path: Path, field: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"cannot read {path}", field=field, found=error.strerror) from None
