@@ -12,18 +12,21 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trade_ledger import TradeLedger, confirm, payment, publish
+from trade_ledger import invoice as bill
 
 from contracts import relationship
 from contracts.claim import exposure_key, lien_key
 from contracts.context import BUSINESS_DATE
 from contracts.invoice import CONFIRMED, FREE, Invoice, invoice_key
-from contracts.pricing import ObligorLimit, ProgrammeTerms
+from contracts.pricing import Features, ObligorLimit, ProgrammeTerms
 from contracts.programme import programme_key
 from contracts.quote import (
     QUOTE_LIFE_BLOCKS,
     ProvedQuote,
     Quote,
     make_quote,
+    read_basis,
     requote,
     verify_quote,
 )
@@ -202,9 +205,10 @@ def test_a_quote_reads_back_to_the_same_bytes(ledger: Ledger) -> None:
 def test_invariant_22_every_node_makes_the_same_terms(tmp_path: Path) -> None:
     first, second = Ledger(tmp_path / "one"), Ledger(tmp_path / "two")
     assert first.quote().encode() == second.quote().encode()
-    assert requote(first.chain, "supplier", NUMBER, "invoices").data == (
-        verify_quote(second.quote().encode(), second.genesis).terms.data
-    )
+    basis = read_basis(first.chain, "supplier", NUMBER, "invoices")
+    offline = verify_quote(second.quote().encode(), second.genesis)
+    assert requote(first.chain, "supplier", NUMBER, "invoices").data == offline.terms.data
+    assert (basis.inputs, basis.terms) == (offline.inputs, offline.programme_terms)
     first.store.close()
     second.store.close()
 
@@ -351,6 +355,63 @@ def test_what_is_not_on_the_ledger_gets_no_quote(ledger: Ledger, question: dict[
     with pytest.raises(Refusal) as refused:
         ledger.quote(**question)
     assert refused.value.code == code
+
+
+def traded() -> TradeLedger:
+    """acme and mega with a short history made of operations, an open invoice and the programme prime."""
+    trade = TradeLedger()
+    trade.done("loan", publish())
+    paid(trade, "OLD1", 100_00, due="2012-02-25", date="2012-02-28")
+    paid(trade, "OLD2", 250_01, due="2012-02-25", date="2012-03-01")
+    trade.confirmed_invoice()
+    return trade
+
+
+def paid(trade: TradeLedger, number: str, amount: int, *, due: str, date: str) -> None:
+    """An invoice submitted, confirmed and paid."""
+    trade.done("acme", bill(number, amount, due=due, issue_date="2011-12-01"))
+    trade.done("mega", confirm(number, amount, due))
+    trade.done("bank", payment(number, amount, f"IN {number}", date=date))
+
+
+def test_invariant_5_an_offer_at_the_quoted_price_is_applied_once() -> None:
+    trade = traded()
+    offer = trade.offer()
+    assert trade.submit("loan", offer) == ()
+    assert trade.refused("loan", offer) == "already_financed"
+    with pytest.raises(Refusal) as refused:
+        requote(trade.state, "acme", "INV1", "prime")
+    assert refused.value.code == "already_financed"
+
+
+@pytest.mark.parametrize("field", ["net", "tenor_days", "advance", "reserve", "discount", "fee", "paid_out"])
+@pytest.mark.parametrize("change", [-1, 1])
+def test_an_offer_one_unit_off_the_quoted_price_is_refused(field: str, change: int) -> None:
+    trade = traded()
+    offer = trade.offer()
+    offer["terms"][field] += change
+    assert trade.refused("loan", offer) == "quote_stale"
+
+
+def test_a_quote_overtaken_by_a_late_payment_is_refused() -> None:
+    trade = traded()
+    offer = trade.offer()
+    paid(trade, "LATE", 77_700_00, due="2011-12-15", date="2012-03-01")
+    assert trade.refused("loan", offer) == "quote_stale"
+    assert trade.quote_terms()["paid_out"] < offer["terms"]["paid_out"]
+
+
+def test_a_price_from_recomputed_aggregates_is_the_price_from_the_state() -> None:
+    """Whoever holds the records folds them and gets the same features: the aggregates hide nothing."""
+    trade = traded()
+    aggregates: codec.Value = relationship.EMPTY
+    for record in trade.records[relationship.relationship_key("acme", "mega")]:
+        aggregates = relationship.fold(aggregates, codec.decode(record))
+    basis = read_basis(trade.state, "acme", "INV1", "prime")
+    day = basis.inputs.day
+    assert Features.of(relationship.of_currency(aggregates, "USD"), day) == basis.inputs.features
+    # 100.00 three days late, 250.01 five days late
+    assert basis.inputs.features.dbt_centidays == (100_00 * 3 + 250_01 * 5) * 100 // 350_01 + 1
 
 
 def test_every_flipped_byte_of_a_quote_is_refused_with_a_sentence() -> None:
