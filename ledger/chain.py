@@ -375,7 +375,8 @@ class Chain(Committed):
             current[key] = next_head(head, record)
         for key, head in current.items():
             entry = overlay.get(key)
-            assert entry is not None and entry[1] == head, "a history's entry follows from its records"
+            assert entry is not None, "a history with records has an entry"
+            assert entry[1] == head, "a history's entry follows from its records"
         return heads
 
     def _check_link(self, header: Header) -> None:

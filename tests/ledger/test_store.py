@@ -1,0 +1,376 @@
+"""The store on a real LevelDB: its two batches, what survives a crash, what is refused afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ledger.errors import StoreError
+from ledger.store import CommitBatch, Store, StoreLocked
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "node"
+
+
+@pytest.fixture
+def store(folder: Path) -> Iterator[Store]:
+    store = Store.open(folder)
+    yield store
+    store.close()
+
+
+def block(height: int, fork: str = "a") -> tuple[int, bytes]:
+    return height, f"block {height} {fork} ".encode() * 9
+
+
+def copy(folder: Path, name: str) -> Path:
+    """The folder as a kill at this moment would leave it."""
+    target = folder.parent / name
+    shutil.copytree(folder, target)
+    (target / "db" / "LOCK").unlink(missing_ok=True)
+    return target
+
+
+def log_file(folder: Path) -> Path:
+    return max((folder / "db").glob("*.log"))
+
+
+def contents(store: Store) -> dict[int, bytes | None]:
+    return {height: store.block(height) for height in range(store.last_height + 1)}
+
+
+def test_a_new_store_is_empty(store: Store) -> None:
+    assert (store.last_height, store.applied_height, store.hard_state) == (-1, -1, (0, None))
+    assert store.block(0) is None
+    assert store.state(b"k") is None
+    assert store.bucket(7) == b""
+    assert store.next_certificate(0) is None
+
+
+def test_what_was_appended_is_there_after_reopening(folder: Path) -> None:
+    store = Store.open(folder)
+    store.append([block(0)])
+    store.append([block(1), block(2)], hard=(3, "n2"))
+    store.append(hard=(4, None))
+    store.close()
+    store = Store.open(folder)
+    assert (store.last_height, store.hard_state) == (2, (4, None))
+    assert contents(store) == dict([block(0), block(1), block(2)])
+    store.close()
+
+
+def test_a_commit_is_read_back_whole(folder: Path) -> None:
+    store = Store.open(folder)
+    store.append([block(height) for height in range(4)])
+    store.commit(
+        CommitBatch(
+            height=2,
+            state={b"a": b"1", b"b": b"2"},
+            buckets={5: b"x" * 64, (1 << 20) - 1: b"y" * 64},
+            records=[(b"log", 0, b"r0"), (b"log", 1, b"r1"), (b"log", 2, b"r2")],
+            heads=[(b"log", 0, bytes(32))],
+            transactions=[(b"i" * 32, 2, 999)],
+            nodes=[(0, 0, b"n" * 32), (1, 0, b"m" * 32)],
+            certificate=b"certificate 2",
+        )
+    )
+    store.commit(
+        CommitBatch(height=3, state={b"a": None, b"c": b"3"}, buckets={5: b""}, certificate=b"certificate 3")
+    )
+    store.close()
+    store = Store.open(folder)
+    assert store.applied_height == 3
+    assert [store.state(key) for key in (b"a", b"b", b"c")] == [None, b"2", b"3"]
+    assert list(store.buckets()) == [((1 << 20) - 1, b"y" * 64)]
+    assert store.records(b"log", 1, 2) == [b"r1", b"r2"]
+    assert store.head(b"log", 0) == bytes(32)
+    assert store.head(b"log", 64) is None
+    assert store.locate(b"i" * 32) == (2, 999)
+    assert store.locate(b"j" * 32) is None
+    assert (store.node(0, 0), store.node(1, 0)) == (b"n" * 32, b"m" * 32)
+    assert (store.certificate(2), store.certificate(1)) == (b"certificate 2", None)
+    assert [store.next_certificate(height) for height in (0, 3, 4)] == [
+        (2, b"certificate 2"),
+        (3, b"certificate 3"),
+        None,
+    ]
+    store.close()
+
+
+def test_missing_records_and_nodes_are_an_error_and_not_an_answer(store: Store) -> None:
+    store.append([block(0)])
+    store.commit(CommitBatch(0, {}, {}, records=[(b"log", 0, b"r0"), (b"log", 2, b"r2")]))
+    assert store.records(b"log", 0, 1) == [b"r0"]
+    with pytest.raises(StoreError, match="records"):
+        store.records(b"log", 0, 3)
+    with pytest.raises(StoreError, match="node"):
+        store.node(0, 0)
+
+
+def test_state_is_scanned_by_prefix_in_pages(store: Store) -> None:
+    store.append([block(0)])
+    keys = [b"\x92a1", b"\x92a2", b"\x92a3", b"\x92b1", b"\x92\xff\xff", b"\x92\xff\xff\x01"]
+    store.commit(CommitBatch(0, {key: b"v" + key for key in keys}, {}))
+    assert [key for key, _ in store.state_from(b"\x92a", None, 2)] == keys[:2]
+    assert store.state_from(b"\x92a", b"\x92a2", 2) == [(keys[2], b"v" + keys[2])]
+    assert [key for key, _ in store.state_from(b"\x92\xff\xff", None, 9)] == keys[4:]
+
+
+@pytest.mark.parametrize("heights", [[1], [0, 0], [0, 2], [1, 0]])
+def test_blocks_that_leave_a_hole_are_refused(store: Store, heights: list[int]) -> None:
+    with pytest.raises(StoreError, match="continue"):
+        store.append([block(height) for height in heights])
+    assert store.last_height == -1
+
+
+def test_a_block_is_not_overwritten_without_a_cut(store: Store) -> None:
+    store.append([block(0), block(1)])
+    with pytest.raises(StoreError, match="continue"):
+        store.append([block(1, "b")])
+    store.append([block(1, "b")], truncate_from=1)
+    assert store.block(1) == block(1, "b")[1]
+
+
+def test_an_applied_block_is_never_cut_off(store: Store) -> None:
+    store.append([block(0), block(1), block(2)])
+    store.commit(CommitBatch(1, {}, {}))
+    with pytest.raises(StoreError, match="applied"):
+        store.append([block(1, "b")], truncate_from=1)
+    assert contents(store) == dict([block(0), block(1), block(2)])
+
+
+@pytest.mark.parametrize("height", [0, 1, 3])
+def test_a_commit_out_of_order_is_refused(store: Store, height: int) -> None:
+    store.append([block(0), block(1), block(2)])
+    store.commit(CommitBatch(1, {}, {}))
+    with pytest.raises(StoreError, match="out of order"):
+        store.commit(CommitBatch(height, {b"k": b"v"}, {}))
+    assert store.state(b"k") is None
+
+
+def test_a_cut_log_may_end_earlier_than_it_did(folder: Path) -> None:
+    store = Store.open(folder)
+    store.append([block(height) for height in range(6)], hard=(1, "n1"))
+    store.append([block(2, "b")], truncate_from=2, hard=(2, None))
+    store.close()
+    store = Store.open(folder)
+    assert contents(store) == dict([block(0), block(1), block(2, "b")])
+    store.append(truncate_from=1)
+    store.close()
+    store = Store.open(folder)
+    assert (contents(store), store.hard_state) == (dict([block(0)]), (2, None))
+    store.close()
+
+
+def test_only_the_very_block_counts_as_durable(store: Store) -> None:
+    store.append([block(0), block(1)])
+    assert store.holds(*block(1))
+    assert not store.holds(*block(1, "b"))
+    store.append([block(1, "b")], truncate_from=1)
+    assert store.holds(*block(1, "b"))
+    assert not store.holds(*block(1))
+    assert not store.holds(*block(2))
+
+
+def test_a_second_process_is_told_that_the_folder_is_in_use(folder: Path, store: Store) -> None:
+    with pytest.raises(StoreLocked) as refused:
+        Store.open(folder)
+    assert refused.value.code == "store_locked"
+
+
+def test_a_kill_between_the_two_batches_loses_only_the_commit(folder: Path, store: Store) -> None:
+    store.append([block(0)])
+    store.commit(CommitBatch(0, {b"k": b"0"}, {}))
+    store.append([block(1)])
+    killed = copy(folder, "killed")
+    store.commit(CommitBatch(1, {b"k": b"1"}, {}))
+    with_commit = copy(folder, "with commit")
+    reopened = Store.open(killed)
+    assert (reopened.last_height, reopened.applied_height, reopened.state(b"k")) == (1, 0, b"0")
+    reopened.close()
+    reopened = Store.open(with_commit)
+    assert (reopened.last_height, reopened.applied_height, reopened.state(b"k")) == (1, 1, b"1")
+    reopened.close()
+
+
+def test_no_chop_of_the_log_goes_unnoticed(folder: Path, store: Store) -> None:
+    """LevelDB alone opens every one of these shorter logs without a word."""
+    store.append([block(0)], hard=(1, "n1"))
+    store.commit(CommitBatch(0, {b"k": b"0"}, {}))
+    for height in range(1, 4):
+        store.append([block(height)], hard=(height, "n1"))
+    durable = log_file(folder).stat().st_size
+    store.commit(CommitBatch(3, {b"k": b"3" * 50}, {}))
+    size = log_file(folder).stat().st_size
+    for kept in range(0, size, 23):
+        chopped = copy(folder, f"chopped {kept}")
+        os.truncate(log_file(chopped), kept)
+        if kept < durable:
+            with pytest.raises(StoreError):
+                Store.open(chopped)
+        else:
+            reopened = Store.open(chopped)
+            assert contents(reopened) == contents(store)
+            assert (reopened.applied_height, reopened.state(b"k")) == (0, b"0")
+            reopened.close()
+        shutil.rmtree(chopped)
+
+
+def test_a_forgotten_vote_is_noticed(folder: Path) -> None:
+    store = Store.open(folder)
+    store.append([block(0)], hard=(4, None))
+    store.close()
+    before = copy(folder, "before")
+    store = Store.open(folder)
+    store.append(hard=(4, "n2"))
+    store.close()
+    shutil.rmtree(folder / "db")
+    shutil.copytree(before / "db", folder / "db")
+    with pytest.raises(StoreError, match="forgotten") as refused:
+        Store.open(folder)
+    assert refused.value.code == "log_truncated"
+
+
+def test_another_block_in_the_place_of_a_durable_one_is_noticed(folder: Path) -> None:
+    store = Store.open(folder)
+    store.append([block(0), block(1)])
+    store._db.put(b"b" + (1).to_bytes(5, "big"), b"something else")
+    store.close()
+    with pytest.raises(StoreError, match="another block"):
+        Store.open(folder)
+
+
+def test_a_missing_block_is_an_error_and_not_an_end(store: Store) -> None:
+    store.append([block(0), block(1), block(2)])
+    store._db.delete(b"b" + (1).to_bytes(5, "big"))
+    with pytest.raises(StoreError, match="missing"):
+        store.block(1)
+    assert store.block(3) is None
+
+
+def test_a_folder_that_lost_a_part_is_refused(folder: Path) -> None:
+    store = Store.open(folder)
+    store.append([block(0)])
+    store.close()
+    without_db = copy(folder, "without db")
+    shutil.rmtree(without_db / "db")
+    with pytest.raises(StoreError):
+        Store.open(without_db)
+    without_mark = copy(folder, "without mark")
+    (without_mark / "mark").unlink()
+    with pytest.raises(StoreError, match="mark is missing"):
+        Store.open(without_mark)
+    bad_mark = copy(folder, "bad mark")
+    (bad_mark / "mark").write_bytes(b"\xff" * 8192)
+    with pytest.raises(StoreError, match="mark is damaged"):
+        Store.open(bad_mark)
+
+
+def test_a_crash_before_the_first_append_leaves_a_store_that_opens(folder: Path) -> None:
+    Store.open(folder).close()
+    shutil.rmtree(folder / "db")
+    store = Store.open(folder)
+    store.append([block(0)])
+    store.close()
+
+
+class Killed(BaseException):
+    """The process dies here."""
+
+
+@pytest.mark.parametrize("writes_until_death", [0, 1])
+def test_a_kill_inside_an_overwriting_append_leaves_the_old_or_the_new_log(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, writes_until_death: int
+) -> None:
+    store = Store.open(folder)
+    store.append([block(height) for height in range(5)], hard=(1, "n1"))
+    store.close()
+    store = Store.open(folder)
+    written = 0
+    write = type(store._mark).write
+
+    def dying(self: object, mark: object) -> None:
+        nonlocal written
+        if written == writes_until_death:
+            raise Killed
+        written += 1
+        write(self, mark)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(store._mark), "write", dying)
+    with pytest.raises(Killed):
+        store.append([block(2, "b")], truncate_from=2, hard=(2, None))
+    monkeypatch.undo()
+    store.close()
+    store = Store.open(folder)
+    if writes_until_death == 0:  # before the mark was lowered: nothing has happened
+        assert (contents(store), store.hard_state) == (dict(map(block, range(5))), (1, "n1"))
+    else:  # after the log was overwritten
+        assert (contents(store), store.hard_state) == (dict([block(0), block(1), block(2, "b")]), (2, None))
+    store.append([block(store.last_height + 1)])
+    store.close()
+
+
+def test_a_kill_between_lowering_the_mark_and_the_cut_leaves_the_old_log(folder: Path) -> None:
+    store = Store.open(folder)
+    store.append([block(height) for height in range(5)])
+
+    def dying(_batch: object) -> None:
+        raise Killed
+
+    store._write = dying  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        store.append([block(2, "b")], truncate_from=2)
+    store.close()
+    store = Store.open(folder)
+    assert contents(store) == dict(map(block, range(5)))
+    store.close()
+
+
+def test_nothing_is_written_after_a_failed_write(folder: Path) -> None:
+    store = Store.open(folder)
+    store.append([block(0)])
+    os.close(store._mark._handle)
+    with pytest.raises(StoreError, match="cannot write"):
+        store.append([block(1)])
+    for attempt in (lambda: store.append([block(2)]), lambda: store.commit(CommitBatch(0, {}, {}))):
+        with pytest.raises(StoreError, match="stopped"):
+            attempt()
+    store._db.close()
+    store = Store.open(folder)
+    assert store.applied_height == -1
+    assert contents(store) == dict([block(0), block(1)])
+    store.close()
+
+
+def test_damaged_database_files_are_refused_or_read_right(folder: Path) -> None:
+    store = Store.open(folder)
+    expected = {height: os.urandom(3_000) for height in range(40)}
+    store.append(list(expected.items()))
+    store.close()
+    Store.open(folder).close()  # moves the log into a table
+    (table,) = (folder / "db").glob("*.ldb")
+    size = table.stat().st_size
+    refused = 0
+    for number, position in enumerate(range(0, size, size // 25)):
+        damaged = copy(folder, f"damaged {number}")
+        data = bytearray(table.read_bytes())
+        data[position] ^= 0x10
+        (damaged / "db" / table.name).write_bytes(data)
+        try:
+            store = Store.open(damaged)
+        except StoreError:
+            refused += 1
+            continue
+        for height, data_expected in expected.items():
+            try:
+                assert store.block(height) == data_expected
+            except StoreError:
+                refused += 1
+        store.close()
+    assert refused >= 20
