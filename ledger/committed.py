@@ -82,9 +82,9 @@ class Committed:
     def scan(
         self, kind: str, *parts: str | int | bytes, limit: int = MAX_SCAN_ENTRIES, after: bytes | None = None
     ) -> list[tuple[bytes, codec.Value]]:
-        """Committed entries whose key begins with these parts, ascending; `after` is the last key had.
+        """Committed entries whose key begins with these parts, by ascending key; `after` is the last one had.
 
-        Keys with fewer parts come first: a key's first byte is the number of its parts.
+        Keys are ordered by their bytes: fewer parts first, then shorter texts first.
         """
         wanted = min(limit, MAX_SCAN_ENTRIES)
         beginning = state_key(kind, *parts)
