@@ -32,6 +32,7 @@ Aggregates are a map: currency -> tuple in the order of `Aggregates` below.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from ledger import codec, history
@@ -179,10 +180,16 @@ def fold(aggregates: codec.Value, record: codec.Value) -> codec.Value:
     before = aggregates.get(currency)
     sums = Aggregates() if before is None else Aggregates._make(before)
     after = _FOLDS[record[1]](_in_period(sums, record[0] // PERIOD_DAYS), record)
-    if max(after.invoiced, after.paid, after.late_amount_days, after.signed_amount_days) > MAX_TOTAL:
-        raise AmountOverflow(after.invoiced, "aggregates", MAX_TOTAL)
+    if _largest(after) > MAX_TOTAL:
+        raise AmountOverflow(_largest(after), "aggregates", MAX_TOTAL)
     folded = {**aggregates, currency: tuple(after)}
     return folded if before is not None else {code: folded[code] for code in sorted(folded)}
+
+
+def _largest(sums: Aggregates) -> int:
+    """Greatest magnitude of any of the sums: what the codec must be able to write."""
+    flat = sums[:-1]
+    return max(*flat, -min(flat), *[max(entry[2], entry[3], -entry[3]) for entry in sums.open])
 
 
 def of_currency(aggregates: codec.Value, currency: str) -> Aggregates:
@@ -375,6 +382,7 @@ RECORD_FIELDS: dict[str, tuple[str, ...]] = {
 assert RECORD_FIELDS.keys() == _FOLDS.keys(), "every kind has names and a fold"
 
 
+@lru_cache(maxsize=4_096)
 def relationship_key(supplier: str, buyer: str) -> bytes:
     """State key of the history entry of a relationship."""
     return state_key("relationship", supplier, buyer)

@@ -27,13 +27,13 @@ from ledger.errors import Malformed, Refusal
 PPM = 1_000_000
 """Parts per million in one whole."""
 
-MAX_AMOUNT = 10**15
-"""Largest amount, in minor units, of one document, balance or limit. Sums of amounts times days
-(at most 10^3) stay within the 64 bits of the codec for a few of them; a running sum is
-checked by `checked_total`."""
+MAX_AMOUNT = 10**14
+"""Largest amount, in minor units, of one document, balance or limit."""
 
 MAX_TOTAL = 2**63 - 1
-"""Largest running sum that the codec can write."""
+"""Largest running sum that the codec can write; `checked_total` refuses what passes it."""
+
+assert MAX_AMOUNT * 2**16 <= MAX_TOTAL, "an amount times any day number up to the year 2149 can be written"
 
 _DIGITS = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",

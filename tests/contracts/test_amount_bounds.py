@@ -1,0 +1,43 @@
+"""Amounts at their bounds: every sum can be written, or the operation is refused; a node never stops."""
+
+from __future__ import annotations
+
+import pytest
+from trade_ledger import TradeLedger, confirm, invoice, payment, publish
+
+from contracts import relationship
+from ledger import codec
+from ledger.money import MAX_AMOUNT, MAX_TOTAL, AmountOverflow
+
+
+def test_the_largest_invoices_are_taken_until_a_sum_is_full_and_then_refused() -> None:
+    trade = TradeLedger()
+    trade.done("loan", publish(limits=[{"obligor": "mega", "limit": MAX_AMOUNT}]))
+    codes = set()
+    for number in range(12):
+        gross = MAX_AMOUNT - number
+        trade.done("acme", invoice(f"BIG{number}", gross))
+        codes |= {code for _, code, _ in trade.submit("mega", confirm(f"BIG{number}", gross))}
+        codes |= {code for _, code, _ in trade.submit("bank", payment(f"BIG{number}", 1, f"IN {number}"))}
+    assert codes == {"amount_overflow"}
+    assert trade.entry("invoice", "acme", "BIG0")[7] == 1, "the first ones were confirmed"
+
+
+DAY = 15_000
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        (DAY, "order", "1", "EUR", MAX_TOTAL, DAY),
+        (DAY, "confirm", "1", "EUR", 1, DAY, 0, MAX_TOTAL // DAY, 0, 0),
+        (DAY, "payment", "1", "EUR", MAX_TOTAL // 10, DAY, DAY - 10, 0, 1),
+        (DAY, "payment", "1", "EUR", MAX_TOTAL // 10, DAY, DAY + 10, 0, 1),
+    ],
+    ids=["amounts", "amounts times due days", "amounts times days late", "amounts times days early"],
+)
+def test_a_sum_beyond_64_bits_is_refused_whichever_it_is(record: tuple[codec.Value, ...]) -> None:
+    aggregates = relationship.fold(relationship.EMPTY, record)
+    codec.encode(aggregates)
+    with pytest.raises(AmountOverflow):
+        relationship.fold(aggregates, record)
