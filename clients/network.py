@@ -205,7 +205,7 @@ def up(
     name: str = "Local Tallystick network",
     progress: Callable[[str], None] = lambda _: None,
 ) -> Network:
-    """Make the network if the folder has none, start every node that is not running, wait until all are ready.
+    """Make the network if the folder has none, start every node that is not running, wait until ready.
 
     Raises:
         NetworkError: a node does not start; its log's last lines are in the error.
@@ -407,11 +407,11 @@ def _last_lines(log: Path, lines: int = 5) -> str:
 
 def _node_hosts(organisations: Sequence[dict[str, Any]], nodes: int) -> list[str]:
     """Which organisation runs each node: as many different ones as there are."""
-    ranked = []
+    ranked: list[tuple[int, int, str]] = []
     for entry in organisations:
         roles = entry.get("roles", [])
         rank = min((_HOSTS_A_NODE.index(role) for role in roles if role in _HOSTS_A_NODE), default=99)
-        earlier = sum(1 for _, known_rank, _ in ranked if known_rank == rank)
+        earlier = len([known for _, known, _ in ranked if known == rank])
         ranked.append((earlier, rank, entry["id"]))
     if not ranked:
         raise NetworkError("a network needs an organisation", code="organisations")

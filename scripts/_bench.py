@@ -21,8 +21,6 @@ import os
 import platform
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -38,7 +36,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from clients.profile import Profile
+from clients import network
+from clients.network import Network
 from clients.sdk import Session
 from ledger import codec
 from ledger.keys import SigningKey, verify
@@ -47,11 +46,17 @@ from ledger.transaction import Transaction
 CLIENTS = (1, 16, 64, 256)
 BUNDLE = 100
 SUPPLIERS = 8
-QUANTITY = 10**12
+QUANTITY = 10**6
 """Ordered, shipped and accepted per order: enough for any run to invoice one unit each."""
 PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 CLOCK_TICK = os.sysconf("SC_CLK_TCK")
 MSGPACK = "application/msgpack"
+ORGANISATIONS = (
+    {"id": "anchor", "name": "Anchor buyer", "roles": ["buyer"]},
+    {"id": "lender", "name": "Lender", "roles": ["lender"]},
+    {"id": "bank", "name": "Settlement bank", "roles": ["settlement_bank"]},
+    {"id": "operator", "name": "Operator", "roles": ["operator"]},
+)
 
 
 # ---------------------------------------------------------------- limits of the machine
@@ -222,10 +227,10 @@ class Invoices:
             "issue_date": "2024-03-01",
             "due_date": "2024-05-30",
             "order": "PO-1",
-            "lines": [{"line": 1, "quantity": 1, "amount": 1000}],
+            "lines": [{"line": "1", "quantity": 1, "amount": 1000 + number}],
             "tax": 0,
-            "gross": 1000,
-            "document": number.to_bytes(32, "big"),
+            "gross": 1000 + number,
+            "document": b"",
         }
 
     def sign(self, client: int, operations: int) -> Transaction:
@@ -337,66 +342,35 @@ def _require_applied(status: int, answer: bytes) -> None:
 # ---------------------------------------------------------------- the network
 
 
-@dataclass
-class Network:
-    """A running network and what is needed to use it."""
-
-    folder: Path
-    description: dict[str, Any]
-
-    @property
-    def pids(self) -> dict[str, int]:
-        return {node["id"]: node["pid"] for node in self.description["nodes"]}
-
-    def profile(self, organisation: str) -> Profile:
-        return Profile.load(Path(self.description["profiles"][organisation]))
-
-    def leader_url(self) -> str:
-        """API of the node that leads, as any client learns it from the status page."""
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            for node in self.description["nodes"]:
-                with contextlib.suppress(httpx.HTTPError):
-                    status = httpx.get(node["api"] + "/v1/status", timeout=5).json()
-                    if status["role"] == "leader":
-                        return str(node["api"])
-            time.sleep(0.1)
-        raise SystemExit("no leader within 30 s; see the logs in " + str(self.folder))
+def leader_of(net: Network) -> str:
+    """API of the node that leads, as any client learns it from the status page."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        for node in net.nodes:
+            with contextlib.suppress(httpx.HTTPError):
+                if httpx.get(f"{node.api}/v1/status", timeout=5).json()["role"] == "leader":
+                    return node.api
+        time.sleep(0.1)
+    raise SystemExit(f"no leader within 30 s; see the logs in {net.folder}")
 
 
 @contextlib.contextmanager
-def network(folder: Path, nodes: int) -> Iterator[Network]:
+def running(folder: Path, nodes: int) -> Iterator[Network]:
     """A fresh network of so many nodes; taken down at the end."""
-    organisations = folder / "organisations.json"
-    members = [
-        {"id": "anchor", "name": "Anchor buyer", "roles": ["buyer"]},
-        {"id": "lender", "name": "Lender", "roles": ["lender"]},
-        {"id": "bank", "name": "Settlement bank", "roles": ["settlement_bank"]},
-        {"id": "operator", "name": "Operator", "roles": ["operator"]},
+    suppliers = [
+        {"id": f"supplier{number}", "name": f"Supplier {number}", "roles": ["supplier"]}
+        for number in range(SUPPLIERS)
     ]
-    members += [
-        {"id": f"supplier{n}", "name": f"Supplier {n}", "roles": ["supplier"]} for n in range(SUPPLIERS)
-    ]
-    organisations.write_text(json.dumps(members))
-    target = folder / "network"
-    command = [
-        sys.executable,
-        "-m",
-        "clients.cli",
-        "network",
-        "up",
-        "--nodes",
-        str(nodes),
-        "--dir",
-        str(target),
-    ]
-    command += ["--organisations", str(organisations), "--detach", "--json"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    net = network.up(
+        folder / "network",
+        nodes=nodes,
+        organisations=[*ORGANISATIONS, *suppliers],
+        parameters={"business_date": "2024-03-01"},
+    )
     try:
-        yield Network(target, json.loads((target / "network.json").read_text()))
+        yield net
     finally:
-        command = [sys.executable, "-m", "clients.cli", "network", "down", "--dir", str(target), "--json"]
-        subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
+        network.down(net)
 
 
 def enter_trade(net: Network) -> list[tuple[str, SigningKey]]:
@@ -409,9 +383,9 @@ def enter_trade(net: Network) -> list[tuple[str, SigningKey]]:
         session = Session(profile)
         suppliers.append((name, profile.signing_key()))
         order = {"order": "PO-1", "currency": "USD", "date": "2024-01-01"}
-        lines = [{"line": 1, "item": "unit", "quantity": QUANTITY, "price_micros": 1000 * 10**6}]
+        lines = [{"line": "1", "item": "unit", "quantity": QUANTITY, "price_micros": 10**14}]
         anchor.submit({"op": "order.issue", "supplier": name, "lines": lines, **order})
-        moved = {"line": 1, "quantity": QUANTITY}
+        moved = {"line": "1", "quantity": QUANTITY}
         session.submit(
             {
                 "op": "shipment.dispatch",
@@ -424,7 +398,7 @@ def enter_trade(net: Network) -> list[tuple[str, SigningKey]]:
                 "scheduled": "2024-01-10",
             }
         )
-        accepted = {"line": 1, "accepted": QUANTITY, "rejected": 0}
+        accepted = {"line": "1", "accepted": QUANTITY, "rejected": 0}
         anchor.submit(
             {
                 "op": "goods.receive",
@@ -447,10 +421,13 @@ def reads(net: Network, records: int) -> dict[str, Any]:
     lender = Session(net.profile("lender"))
     anchor = Session(net.profile("anchor"))
     supplier = Session(net.profile("supplier0"))
-    programme = {
-        "op": "programme.publish",
-        **json.loads((Path(__file__).parent / "_bench_programme.json").read_text()),
+    terms = {
+        "currency": "USD",
+        "limits": [{"obligor": "anchor", "limit": 10**9}],
+        "discount_rate_ppm": 72_000,
+        "fee_ppm": 2_500,
     }
+    programme = {"op": "programme.publish", "programme": "bench", "terms": terms}
     lender.submit(programme)
     invoice = {
         **Invoices(b"", [], "anchor", "quoted").operation(0),
@@ -563,11 +540,12 @@ def measure(arguments: argparse.Namespace, folder: Path, console: Console) -> di
         "limits": limits,
         "cells": [],
     }
-    with network(folder, arguments.nodes) as net:
+    with running(folder, arguments.nodes) as net:
         suppliers = enter_trade(net)
-        channel = net.description["channel"]
-        invoices = Invoices(bytes.fromhex(channel), suppliers, "anchor", "B")
-        data_folders = [Path(node["data"]) for node in net.description["nodes"]]
+        pids = {node.id: node.pid for node in net.nodes}
+        channel = net.channel.hex()
+        invoices = Invoices(net.channel, suppliers, "anchor", "B")
+        data_folders = [node.data for node in net.nodes]
         disk_before = sum(disk_bytes(path) for path in data_folders)
         wanted = [shape for shape in shapes(invoices, channel) if shape.name in arguments.shapes]
         sizes = {shape.name: len(shape.make(0)) for shape in wanted}
@@ -583,7 +561,7 @@ def measure(arguments: argparse.Namespace, folder: Path, console: Console) -> di
             for shape in wanted:
                 for clients in arguments.clients:
                     progress.update(task, description=f"({shape.name}) {shape.title}, {clients} clients")
-                    cell = uvloop.run(drive(shape, clients, arguments.seconds, net.leader_url(), net.pids))
+                    cell = uvloop.run(drive(shape, clients, arguments.seconds, leader_of(net), pids))
                     result["cells"].append(cell.figures(limits))
                     total += cell.operations if shape.name == "c" else cell.transactions
                     progress.advance(task)
@@ -594,7 +572,7 @@ def measure(arguments: argparse.Namespace, folder: Path, console: Console) -> di
                 (sum(disk_bytes(path) for path in data_folders) - disk_before) / total, 1
             ),
         }
-        result["resident_bytes"] = {name: resident_bytes(pid) for name, pid in net.pids.items()}
+        result["resident_bytes"] = {name: resident_bytes(pid) for name, pid in pids.items()}
         if not arguments.no_reads:
             result["reads"] = reads(net, arguments.records)
     return result
