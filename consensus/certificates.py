@@ -70,7 +70,7 @@ class AckBook:
         self._authority = authority
         self._slots: dict[int, _Slot] = {}
         self.bad = 0
-        """Acknowledgements dropped because they did not verify (CR-72)."""
+        """Acknowledgements that did not verify and were dropped, since the leader last looked (CR-72)."""
 
     def add(self, node: str, index: int, entry_hash: bytes, signature: bytes) -> None:
         """Take down an acknowledgement, unverified; once one is verified it stays."""

@@ -11,6 +11,11 @@ newest certificate *within* it, so that it commits as it catches up instead of k
 everything open until the end. When nothing is left uncommitted the certificate goes out
 at once, by a heartbeat: an idle cluster does not wait for the next tick to finish (CR-44).
 
+An answer to a heartbeat that left after the last append, while that append or the commit
+is still open, means that something was lost: an append to one that is probed, an empty one
+to one that is not. The empty one is refused if an append was lost, and is answered with all
+signatures if an answer was (CR-44 to CR-47).
+
 What is uncommitted is bounded, in bytes and entries, or the proposal is refused as busy.
 The first entry of the term and configurations pass (CR-49).
 """
@@ -96,9 +101,11 @@ class Leader(Core):
             certificate = None
         if certificate is not None and peer.match < certificate.index and peer.next <= certificate.index:
             certificate = None
+        number = self.new_id()
         if certificate is not None:
             peer.certified = certificate.index
-        self.emit(Heartbeat(self.node, voter, self.term, self.new_id(), self.commit, certificate))
+            peer.certified_by = number
+        self.emit(Heartbeat(self.node, voter, self.term, number, self.commit, certificate))
 
     # Propose and send
 
@@ -153,12 +160,17 @@ class Leader(Core):
         if prev_term is None or entries is None:
             return False
         last = prev_index + len(entries)
+        number = self.new_id()
+        peer.last_append = number
         certificate = self._certificate_for(peer, last)
+        if certificate is not None:
+            peer.certified = certificate.index
+            peer.certified_by = number
         message = Append(
             self.node,
             voter,
             self.term,
-            self.new_id(),
+            number,
             prev_term,
             prev_index,
             entries,
@@ -180,8 +192,6 @@ class Leader(Core):
             return None
         if newest.index > last:
             newest = self.log.certificate_within(max(peer.next, done + 1), last)
-        if newest is not None:
-            peer.certified = newest.index
         return newest
 
     # Answers
@@ -192,7 +202,7 @@ class Leader(Core):
             return
         peer.heard = self.now
         if message.commit <= self.commit:
-            peer.commit = max(peer.commit, message.commit)
+            peer.commit = message.commit
         if not message.ok:
             guess = self.log.last_agreeing(message.hint_index, message.hint_term)
             if peer.refused(message.prev_index, guess):
@@ -219,10 +229,14 @@ class Leader(Core):
                     book.add(message.sender, index, entry.hash, signature)
         if message.match <= self.commit or self.log.term(message.match) != self.term:
             return True
-        if book.confirms(message.sender, message.match):
-            return True
-        self.drop("acknowledgement that does not verify")
-        return False
+        confirmed = book.confirms(message.sender, message.match)
+        self._count_bad(book)
+        return confirmed
+
+    def _count_bad(self, book: AckBook) -> None:
+        for _ in range(book.bad):
+            self.drop("acknowledgement that does not verify")
+        book.bad = 0
 
     def _certify(self) -> None:
         """Commit as high as acknowledgements reach (CR-38)."""
@@ -235,6 +249,7 @@ class Leader(Core):
             assert entry is not None
             book.open(own, entry.hash)
         certificate = book.certify(self.node, own)
+        self._count_bad(book)
         if certificate is None:
             return
         assert certificate.term == self.term, "only entries of its own term"
@@ -258,12 +273,15 @@ class Leader(Core):
             return
         peer.heard = self.now
         if message.commit <= self.commit:
-            peer.commit = max(peer.commit, message.commit)
-        peer.certified = peer.commit
+            peer.commit = message.commit
+        if message.re > peer.certified_by:
+            peer.certified = peer.commit
+        if message.re < peer.last_append:
+            return
         if peer.pacing is Pacing.PROBE:
             peer.probe_sent = False
             self._send_append(message.sender, peer, with_entries=True)
-        elif peer.match < self.last_index:
+        elif peer.match < self.last_index or peer.commit < self.commit:
             self._send_append(message.sender, peer, with_entries=False)
 
     def _trace_certificate(self, certificate: Certificate) -> None:

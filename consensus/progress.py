@@ -3,8 +3,8 @@
     state       sends                                    becomes the other when
     probe       one append, then waits for an answer     an append succeeds
                 or a heartbeat's answer (CR-45)
-    replicate   all that fits the window of messages     an append is refused
-                and bytes, without waiting (CR-46)
+    replicate   all that fits the window of messages,    an append is refused
+                bytes and entries, without waiting (CR-46)
 
 `match` is proved and never falls. `next` is a guess and may fall, but never to `match`
 or below (CR-27). In replicate `next` runs ahead of the answers.
@@ -32,10 +32,13 @@ class Progress:
         "_bytes",
         "_inflight",
         "certified",
+        "certified_by",
         "commit",
         "heard",
+        "last_append",
         "match",
         "max_bytes",
+        "max_entries",
         "max_messages",
         "needs_snapshot",
         "next",
@@ -47,9 +50,13 @@ class Progress:
         self.match = 0
         self.next = next_index
         self.commit = 0
-        """What the follower last said it had committed."""
+        """What the follower last said it had committed; lower after it restarted."""
         self.certified = 0
         """The newest certificate sent; falls back to `commit` when heartbeats show a loss."""
+        self.certified_by = 0
+        """Id of the message that carried it."""
+        self.last_append = 0
+        """Id of the last append sent: an answer to an earlier heartbeat says nothing of it."""
         self.heard = now
         """The tick of its last message in this term."""
         self.pacing = Pacing.PROBE
@@ -57,6 +64,7 @@ class Progress:
         self.needs_snapshot = False
         self.max_messages = config.max_inflight
         self.max_bytes = config.max_inflight_bytes
+        self.max_entries = config.max_inflight_entries
         self._inflight: deque[tuple[int, int]] = deque()
         self._bytes = 0
 
@@ -70,7 +78,11 @@ class Progress:
         """Whether an append may be sent now."""
         if self.pacing is Pacing.PROBE:
             return not self.probe_sent
-        return len(self._inflight) < self.max_messages and self._bytes < self.max_bytes
+        return (
+            len(self._inflight) < self.max_messages
+            and self._bytes < self.max_bytes
+            and self.next - self.match <= self.max_entries
+        )
 
     def sent(self, last_index: int, size: int) -> None:
         """An append with entries up to `last_index` left."""

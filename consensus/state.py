@@ -76,6 +76,8 @@ class Config:
     max_inflight: int = 32
     """Appends on the way to one follower."""
     max_inflight_bytes: int = 16 * 1_048_576
+    max_inflight_entries: int = 32
+    """One append may pass it; a follower has this many and one append's open at most."""
     max_uncommitted_bytes: int = 32 * 1_048_576
     max_uncommitted_entries: int = 48
     """Less than the ledger's MAX_OVERLAYS, so that a new leader's first entry always fits."""
@@ -90,6 +92,7 @@ class Config:
             (0 < self.max_append_entries <= MAX_APPEND_ENTRIES, "max_append_entries"),
             (self.max_inflight > 0, "max_inflight"),
             (self.max_inflight_bytes > 0, "max_inflight_bytes"),
+            (self.max_inflight_entries > 0, "max_inflight_entries"),
             (self.max_uncommitted_bytes > 0, "max_uncommitted_bytes"),
             (0 < self.max_uncommitted_entries < MAX_REPLY_ACKS, "max_uncommitted_entries"),
         )
