@@ -5,9 +5,9 @@ import struct
 
 import msgpack
 import pytest
+from canonical_values import VALUES
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from values import VALUES
 
 from ledger import codec
 from ledger.errors import Malformed, NonCanonical, TallyError, TooLarge

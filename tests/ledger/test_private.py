@@ -1,8 +1,8 @@
 """Private fields: what a commitment binds, and that it reveals nothing by equality."""
 
 import pytest
+from canonical_values import VALUES
 from hypothesis import given
-from values import VALUES
 
 from ledger.errors import Malformed, VerificationError
 from ledger.keys import SigningKey

@@ -1,8 +1,8 @@
 """Reading decoded values: what each reader takes, and what it says about the rest."""
 
 import pytest
+from canonical_values import VALUES
 from hypothesis import given
-from values import VALUES
 
 from ledger import shape
 from ledger.errors import Malformed

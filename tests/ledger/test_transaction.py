@@ -1,9 +1,9 @@
 """The transaction envelope: what round-trips, and each bound with its own code."""
 
 import pytest
+from canonical_values import TEXTS, VALUES
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from values import TEXTS, VALUES
 
 from ledger import codec, keys
 from ledger.errors import Malformed, NonCanonical, TooLarge
