@@ -176,11 +176,12 @@ def _commit_steps(certified: CertifiedHeader, genesis: GenesisBlock) -> tuple[st
     top = certified.header if certified.via is None else certified.via.header
     members = len(genesis.membership.members)
     steps = [
-        f"block {top.height} ({top.hash.hex()[:SHOWN_HEX]}…) is of channel {genesis.channel.hex()[:SHOWN_HEX]}…",
+        f"block {top.height} ({_short(top.hash)}) is of channel {_short(genesis.channel)}",
         "it is governed by the membership of the genesis block",
         "its certificate names exactly this block, in its own term",
         f"{len(certified.certificate.acks)} of {members} nodes acknowledged it by signature "
-        f"({', '.join(node for node, _ in certified.certificate.acks)}); {genesis.membership.quorum} are enough",
+        f"({', '.join(node for node, _ in certified.certificate.acks)}); "
+        f"{genesis.membership.quorum} are enough",
     ]
     if certified.via is not None:
         steps.append(f"its history root covers block {certified.header.height}")
@@ -219,6 +220,10 @@ def _organisation_of(key: bytes, genesis: GenesisBlock) -> str | None:
         if any(enrolled.key == key for enrolled in organisation.keys):
             return organisation.id
     return None
+
+
+def _short(digest: bytes) -> str:
+    return f"{digest.hex()[:SHOWN_HEX]}…"
 
 
 def _numbered(steps: tuple[str, ...] | list[str]) -> tuple[str, ...]:

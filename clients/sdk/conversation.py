@@ -68,6 +68,7 @@ MAX_PROVED_HEADERS = 4_096
 BODY_OVERHEAD_BYTES = 256
 """Bytes of a transaction that are not its operations: head, channel, signer, nonce, signature."""
 
+HEIGHT_HEADER = "tally-height"
 MSGPACK = "application/msgpack"
 MSGPACK_FILE = "application/vnd.tallystick+msgpack"
 
@@ -304,7 +305,7 @@ class Conversation:
             NodeProblem: `unknown_relationship`.
             VerificationError: the file does not prove it, or not what was asked for.
         """
-        path = f"{self._prefix}/relationships/{_segment(supplier)}/{_segment(buyer)}/history"
+        path = f"{self._prefix}/relationships/{segment(supplier)}/{segment(buyer)}/history"
         call = Call("GET", path, {} if last is None else {"last": last}, accept=MSGPACK_FILE)
 
         def read(data: bytes) -> tuple[VerifiedHistory, int]:
@@ -382,8 +383,15 @@ class Conversation:
             NodeProblem: what the node answered instead.
         """
         given = {name: value for name, value in (query or {}).items() if value is not None}
-        reply = yield from self.ask(Call("GET", self._prefix + path, given))
-        return _json(reply)
+        call = Call("GET", self._prefix + path, given)
+        deadline = self._clock() + self.deadline_s
+        while True:
+            reply = yield from self.ask(call)
+            height = reply.headers.get(HEIGHT_HEADER, "")
+            if not height.isdecimal() or int(height) >= self.seen_height or self._clock() >= deadline:
+                return _json(reply)
+            self.nodes.leave(reply.node)
+            yield Pause(FIRST_PAUSE_S)
 
     def status(self) -> Steps[dict[str, Any]]:
         """Where the node in use stands."""
@@ -509,5 +517,9 @@ def _named(error: TallyError, source: str) -> VerificationError:
     )
 
 
-def _segment(text: str) -> str:
-    return percent_encoded(text, safe="")
+def segment(text: str) -> str:
+    """A text as one segment of a path: nothing in it is a slash or a dot segment.
+
+    A lone "." or ".." must not be resolved away on the road, so dots are encoded too.
+    """
+    return percent_encoded(text, safe="").replace(".", "%2E")

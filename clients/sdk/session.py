@@ -20,7 +20,7 @@ import httpx
 
 from clients.errors import NodeProblem, Unavailable
 from clients.profile import Profile
-from clients.sdk.conversation import DEADLINE_S, Conversation, OperationLike
+from clients.sdk.conversation import DEADLINE_S, Conversation, OperationLike, segment
 from clients.sdk.events import SILENCE_S, EventReader
 from clients.sdk.recorded import BlockEvent, Recorded, VerifiedHistory, VerifiedQuote
 from clients.sdk.transport import CONNECT_TIMEOUT_S, MOST_PAUSE_S, AsyncTransport, Call, SyncTransport
@@ -140,6 +140,44 @@ class Session(_Base):
             after = page.get("next")
             if after is None:
                 return
+
+    def invoice(self, supplier: str, number: str) -> dict[str, Any]:
+        """An invoice as it stands (not proved).
+
+        Raises:
+            NodeProblem: `unknown_invoice`.
+        """
+        return dict(self.view(f"/invoices/{segment(supplier)}/{segment(number)}"))
+
+    def invoices(
+        self, supplier: str, *, buyer: str | None = None, status: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """A supplier's invoices, of one buyer or in one state if asked for (not proved)."""
+        return self.pages("/invoices", "invoices", supplier=supplier, buyer=buyer, status=status)
+
+    def order(self, supplier: str, buyer: str, number: str) -> dict[str, Any]:
+        """An order as it stands (not proved).
+
+        Raises:
+            NodeProblem: `unknown_order`.
+        """
+        return dict(self.view(f"/orders/{segment(supplier)}/{segment(buyer)}/{segment(number)}"))
+
+    def orders(self, supplier: str, buyer: str | None = None) -> Iterator[dict[str, Any]]:
+        """A supplier's orders, of one buyer if asked for (not proved)."""
+        return self.pages("/orders", "orders", supplier=supplier, buyer=buyer)
+
+    def relationships(self, party: str) -> list[dict[str, Any]]:
+        """With whom an organisation trades (not proved)."""
+        return list(self.view("/relationships", party=party)["relationships"])
+
+    def organisations(self) -> Iterator[dict[str, Any]]:
+        """Who takes part in the channel (not proved)."""
+        return self.pages("/organisations", "organisations")
+
+    def programmes(self) -> Iterator[dict[str, Any]]:
+        """Lenders' programmes with terms and exposures (not proved)."""
+        return self.pages("/programmes", "programmes")
 
     def status(self) -> dict[str, Any]:
         """Where the node in use stands."""

@@ -17,7 +17,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ledger.errors import TallyError
-from node.api import blocks, documentation, events, problems, quotes, status, trade, transactions
+from node.api import (
+    blocks,
+    documentation,
+    events,
+    organisations,
+    problems,
+    quotes,
+    relationships,
+    status,
+    trade,
+    transactions,
+)
 from node.api.parameters import served_channel
 from node.api.problems import Problem
 from node.service import Service
@@ -47,7 +58,7 @@ def create_app(service: Service) -> FastAPI:
         app.router.routes.append(Route(CHANNEL_PREFIX + path, endpoint, methods=["POST"]))
     app.include_router(status.router)
     channel = APIRouter(prefix=CHANNEL_PREFIX, dependencies=[Depends(served_channel)])
-    for resource in (transactions, blocks, trade, quotes, events):
+    for resource in (transactions, blocks, trade, relationships, organisations, quotes, events):
         channel.include_router(resource.router)
     app.include_router(channel)
     app.add_middleware(Observed, telemetry=app.state.telemetry)

@@ -21,7 +21,7 @@ from starlette.responses import Response
 from ledger import codec
 from ledger.block import Block
 from ledger.limits import MAX_BLOCK_BYTES
-from node.api import bodies, problems
+from node.api import answers, bodies, problems
 from node.api.parameters import BlockForm, BlockLimit, FromHeight, HeightPath
 from node.api.problems import Problem
 from node.api.values import shown
@@ -160,11 +160,8 @@ async def get_block(request: Request, height: HeightPath, form: BlockForm = "jso
 )
 async def get_genesis(request: Request) -> Response:
     """The bytes of block 0. Compare its hash with somebody whom you trust before you rely on it."""
-    return Response(
-        request.app.state.service.block(0),
-        media_type=bodies.MSGPACK_FILE,
-        headers={"Content-Disposition": 'attachment; filename="genesis.block"'},
-    )
+    service: Service = request.app.state.service
+    return answers.file(service.chain, service.chain.genesis.block.data, "genesis.block")
 
 
 def _certificate(service: Service, height: int) -> codec.Value | None:

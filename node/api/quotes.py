@@ -7,8 +7,6 @@ it, a limit that is reached) is a problem with the code that an offer would be r
 
 from __future__ import annotations
 
-import json
-
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import Response
@@ -17,7 +15,7 @@ from contracts.fields import Number, OrganisationId, ProgrammeId
 from contracts.quote import Quote, make_quote
 from ledger import codec
 from ledger.errors import Malformed
-from node.api import bodies, problems
+from node.api import answers, bodies, problems
 from node.api.values import shown
 
 MAX_BODY_BYTES = 4_096
@@ -80,10 +78,11 @@ async def post_quote(request: Request) -> Response:
             found=ascii(first["input"])[:80],
             expected=first["msg"],
         ) from None
-    quote = make_quote(request.app.state.service.chain, asked.supplier, asked.invoice, asked.programme)
+    chain = request.app.state.service.chain
+    quote = make_quote(chain, asked.supplier, asked.invoice, asked.programme)
     if bodies.wants_msgpack(request.scope):
-        return Response(quote.encode(), media_type=bodies.MSGPACK_FILE)
-    return Response(json.dumps(_view(quote)), media_type=bodies.JSON)
+        return answers.file(chain, quote.encode(), "invoice.quote")
+    return answers.view(chain, _view(quote), "unknown_invoice")
 
 
 def _view(quote: Quote) -> dict[str, object]:

@@ -1,8 +1,7 @@
-"""What the contracts know, for reading: invoices, orders, relationships, programmes, organisations.
+"""Trade documents as they stand: invoices, orders, shipments, credit notes.
 
-Two kinds of answer. *Views* are JSON for people and programs that trust this node, read at
-the applied height. *Proofs* (histories, state proofs) are files that prove themselves to
-anybody who holds the genesis block; money should move on nothing less.
+These are views for people and programs that trust this node; money should move on nothing
+less than a proof (a history, a quote, a state proof).
 """
 
 from __future__ import annotations
@@ -12,67 +11,107 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from ledger import codec
-from ledger.errors import TooLarge
-from ledger.limits import MAX_STATE_KEY_BYTES
-from ledger.state import state_key
-from node.api import bodies, problems
-from node.api.parameters import Last, NamePath
-from node.api.problems import Problem
+from contracts import views as made
+from ledger.chain import Chain
+from ledger.identifiers import NAME_PATTERN
+from ledger.limits import MAX_NAME_BYTES
+from node.api import answers, problems, views
+from node.api.parameters import DEFAULT_PAGE, After, Limit, NamePath, NameQuery, NumberPath
 
-MAX_PROVED_KEYS = 64
-"""State entries in one proof."""
+Supplier = Annotated[str, Query(pattern=NAME_PATTERN, max_length=MAX_NAME_BYTES)]
+StatusWord = Annotated[
+    str | None,
+    Query(
+        pattern="^[A-Za-z]+$", max_length=32, description="a word of any axis: Confirmed, Assigned, Overdue"
+    ),
+]
 
 router = APIRouter(tags=["trade"])
 
-StateKeys = Annotated[
-    list[Annotated[str, Query(pattern="^([0-9a-f]{2})+$", max_length=2 * MAX_STATE_KEY_BYTES)]],
-    Query(alias="key", min_length=1, max_length=MAX_PROVED_KEYS, description="state keys in hex"),
-]
+_ONE = problems.documented(404, 422)
+
+
+def _chain(request: Request) -> Chain:
+    chain: Chain = request.app.state.service.chain
+    return chain
 
 
 @router.get(
-    "/relationships/{supplier}/{buyer}/history",
-    summary="The complete, provable history of a trade relationship, as a file",
-    responses={200: {"content": {bodies.MSGPACK_FILE: {}}}, **problems.documented(404, 422)},
-    response_class=Response,
+    "/invoices", summary="A supplier's invoices", responses={200: {"model": views.InvoicesView}, **_ONE}
 )
-async def get_history(request: Request, supplier: NamePath, buyer: NamePath, last: Last = None) -> Response:
-    """All records with the proof that none is missing; `last` proves the newest of them.
-
-    Two parties that never traded have a history too: the proof that it is empty.
-    """
-    chain = request.app.state.service.chain
-    try:
-        history = chain.history(state_key("relationship", supplier, buyer), last)
-    except TooLarge as error:
-        raise Problem(
-            error.message,
-            code="history_too_long",
-            field="last",
-            found=error.found,
-            expected=error.expected,
-            remedy=error.remedy,
-        ) from None
-    return Response(
-        history.encode(),
-        media_type=bodies.MSGPACK_FILE,
-        headers={"Content-Disposition": f'attachment; filename="{supplier}-{buyer}.history"'},
+async def list_invoices(
+    request: Request,
+    supplier: Supplier,
+    buyer: NameQuery = None,
+    status: StatusWord = None,
+    limit: Limit = DEFAULT_PAGE,
+    after: After = None,
+) -> Response:
+    """Invoices in the order of their numbers' bytes, of one buyer or in one state if asked for."""
+    chain = _chain(request)
+    found = made.invoices(
+        chain, supplier, status=status, buyer=buyer, limit=limit, after=answers.key_after(after)
     )
+    return answers.page(chain, "invoices", found)
 
 
 @router.get(
-    "/state-proofs",
-    summary="Proof of state entries, present or absent, as a file",
-    responses={200: {"content": {bodies.MSGPACK_FILE: {}}}, **problems.documented(404, 422)},
-    response_class=Response,
+    "/invoices/{supplier}/{number:path}",
+    summary="An invoice",
+    responses={200: {"model": views.InvoiceView}, **_ONE},
 )
-async def get_state_proof(request: Request, keys: StateKeys) -> Response:
-    """What stands under each key, or that nothing does, at the applied height.
+async def get_invoice(request: Request, supplier: NamePath, number: NumberPath) -> Response:
+    """One invoice on all its axes: validity, title, cash, maturity."""
+    chain = _chain(request)
+    found = made.invoice_view(chain, supplier, number)
+    return answers.view(chain, found, "unknown_invoice", supplier=supplier, number=number)
 
-    The file is [`state`, 1, state proof, certified header] in canonical MessagePack.
-    """
-    chain = request.app.state.service.chain
-    proof = chain.state_proof(sorted({bytes.fromhex(key) for key in keys}))
-    data = codec.encode(("state", 1, proof.to_value(), chain.certified().to_value()))
-    return Response(data, media_type=bodies.MSGPACK_FILE)
+
+@router.get("/orders", summary="A supplier's orders", responses={200: {"model": views.OrdersView}, **_ONE})
+async def list_orders(
+    request: Request,
+    supplier: Supplier,
+    buyer: NameQuery = None,
+    limit: Limit = DEFAULT_PAGE,
+    after: After = None,
+) -> Response:
+    """Orders with the progress of their lines, of one buyer if asked for."""
+    chain = _chain(request)
+    found = made.orders(chain, supplier, buyer, limit=limit, after=answers.key_after(after))
+    return answers.page(chain, "orders", found)
+
+
+@router.get(
+    "/orders/{supplier}/{buyer}/{number:path}",
+    summary="An order",
+    responses={200: {"model": views.OrderView}, **_ONE},
+)
+async def get_order(request: Request, supplier: NamePath, buyer: NamePath, number: NumberPath) -> Response:
+    """One order with the progress of its lines."""
+    chain = _chain(request)
+    found = made.order_view(chain, supplier, buyer, number)
+    return answers.view(chain, found, "unknown_order", supplier=supplier, buyer=buyer, number=number)
+
+
+@router.get(
+    "/shipments/{supplier}/{number:path}",
+    summary="A shipment",
+    responses={200: {"model": views.ShipmentView}, **_ONE},
+)
+async def get_shipment(request: Request, supplier: NamePath, number: NumberPath) -> Response:
+    """One shipment and what the buyer found in it."""
+    chain = _chain(request)
+    found = made.shipment_view(chain, supplier, number)
+    return answers.view(chain, found, "unknown_shipment", supplier=supplier, number=number)
+
+
+@router.get(
+    "/credits/{supplier}/{number:path}",
+    summary="A credit note",
+    responses={200: {"model": views.CreditView}, **_ONE},
+)
+async def get_credit(request: Request, supplier: NamePath, number: NumberPath) -> Response:
+    """One credit note."""
+    chain = _chain(request)
+    found = made.credit_view(chain, supplier, number)
+    return answers.view(chain, found, "unknown_credit", supplier=supplier, number=number)

@@ -33,7 +33,7 @@ from starlette.types import Receive, Scope, Send
 from ledger import codec
 from ledger.errors import TallyError
 from ledger.limits import MAX_BUNDLE_BYTES, MAX_TRANSACTION_BYTES
-from node.api import bodies, problems
+from node.api import answers, bodies, problems
 from node.api.parameters import DEFAULT_WAIT_MS, MAX_WAIT_MS, TransactionPath, unknown_channel
 from node.errors import NotAdmitted
 from node.outcome import Outcome
@@ -124,14 +124,11 @@ async def get_transaction(request: Request, transaction: TransactionPath) -> Res
 )
 async def get_receipt(request: Request, transaction: TransactionPath) -> Response:
     """The receipt file: transaction, result, inclusion paths, header and certificate."""
-    receipt = request.app.state.service.chain.receipt(bytes.fromhex(transaction))
+    chain = request.app.state.service.chain
+    receipt = chain.receipt(bytes.fromhex(transaction))
     if receipt is None:
         raise _unknown_transaction(transaction)
-    return Response(
-        receipt.encode(),
-        media_type=bodies.MSGPACK_FILE,
-        headers={"Content-Disposition": f'attachment; filename="{transaction[:16]}.receipt"'},
-    )
+    return answers.file(chain, receipt.encode(), f"{transaction[:16]}.receipt")
 
 
 class Submission:
@@ -241,16 +238,16 @@ def _shown(outcome: Outcome) -> dict[str, Any]:
     result = None
     if outcome.status == "committed":
         refusals = [
-            {"operation": operation, "code": code, "detail": detail}
+            {"code": code, "detail": detail, "operation": operation}
             for operation, code, detail in outcome.result
         ]
         result = {"applied": not refusals, "refusals": refusals}
     return {
-        "id": outcome.id,
-        "status": outcome.status,
         "height": outcome.height,
+        "id": outcome.id,
         "index": outcome.index,
         "result": result,
+        "status": outcome.status,
     }
 
 

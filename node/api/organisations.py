@@ -1,0 +1,81 @@
+"""Organisations with their keys, programmes and cash accounts."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from contracts import views as made
+from ledger.chain import Chain
+from node.api import answers, problems, views
+from node.api.parameters import DEFAULT_PAGE, After, Limit, NamePath, NameQuery
+
+router = APIRouter(tags=["organisations"])
+
+_ANY = problems.documented(404, 422)
+
+
+@router.get(
+    "/organisations", summary="Organisations", responses={200: {"model": views.OrganisationsView}, **_ANY}
+)
+async def list_organisations(request: Request, limit: Limit = DEFAULT_PAGE, after: After = None) -> Response:
+    """Who takes part in this channel, in which roles."""
+    chain: Chain = request.app.state.service.chain
+    found = made.organisations(chain, limit=limit, after=answers.key_after(after))
+    return answers.page(chain, "organisations", found)
+
+
+@router.get(
+    "/organisations/{organisation}",
+    summary="An organisation",
+    responses={200: {"model": views.OrganisationView}, **_ANY},
+)
+async def get_organisation(request: Request, organisation: NamePath) -> Response:
+    """One organisation: names, identifiers, roles."""
+    chain: Chain = request.app.state.service.chain
+    found = made.organisation_view(chain, organisation)
+    return answers.view(chain, found, "unknown_organisation", organisation=organisation)
+
+
+@router.get("/keys", summary="Enrolled keys", responses={200: {"model": views.KeysView}, **_ANY})
+async def list_keys(
+    request: Request, organisation: NameQuery = None, limit: Limit = DEFAULT_PAGE, after: After = None
+) -> Response:
+    """Keys that may sign, and those that were revoked; of one organisation if asked for."""
+    chain: Chain = request.app.state.service.chain
+    found = made.keys(chain, organisation, limit=limit, after=answers.key_after(after))
+    return answers.page(chain, "keys", found)
+
+
+@router.get("/programmes", summary="Programmes", responses={200: {"model": views.ProgrammesView}, **_ANY})
+async def list_programmes(request: Request, limit: Limit = DEFAULT_PAGE, after: After = None) -> Response:
+    """Lenders' programmes with their terms and exposures."""
+    chain: Chain = request.app.state.service.chain
+    found = made.programmes(chain, limit=limit, after=answers.key_after(after))
+    return answers.page(chain, "programmes", found)
+
+
+@router.get(
+    "/programmes/{programme}",
+    summary="A programme",
+    responses={200: {"model": views.ProgrammeView}, **_ANY},
+)
+async def get_programme(request: Request, programme: NamePath) -> Response:
+    """One programme with its terms and exposures."""
+    chain: Chain = request.app.state.service.chain
+    found = made.programme_view(chain, programme)
+    return answers.view(chain, found, "unknown_programme", programme=programme)
+
+
+@router.get(
+    "/organisations/{organisation}/accounts",
+    summary="An organisation's cash accounts",
+    responses={200: {"model": views.AccountsView}, **_ANY},
+)
+async def list_accounts(
+    request: Request, organisation: NamePath, limit: Limit = DEFAULT_PAGE, after: After = None
+) -> Response:
+    """What the settlement banks' attestations add up to."""
+    chain: Chain = request.app.state.service.chain
+    found = made.journal(chain, organisation, limit=limit, after=answers.key_after(after))
+    return answers.page(chain, "accounts", found)

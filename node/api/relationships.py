@@ -1,0 +1,121 @@
+"""Who trades with whom, and the provable histories of it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from contracts import relationship
+from contracts import views as made
+from ledger import codec
+from ledger.chain import Chain
+from ledger.errors import TooLarge
+from ledger.history import History
+from ledger.identifiers import NAME_PATTERN
+from ledger.limits import MAX_NAME_BYTES, MAX_STATE_KEY_BYTES
+from node.api import answers, bodies, problems, views
+from node.api.parameters import Last, NamePath
+from node.api.problems import Problem
+
+MAX_PROVED_KEYS = 64
+"""State entries in one proof."""
+
+Party = Annotated[str, Query(pattern=NAME_PATTERN, max_length=MAX_NAME_BYTES)]
+StateKeys = Annotated[
+    list[Annotated[str, Query(pattern="^([0-9a-f]{2})+$", max_length=2 * MAX_STATE_KEY_BYTES)]],
+    Query(alias="key", min_length=1, max_length=MAX_PROVED_KEYS, description="state keys in hex"),
+]
+
+router = APIRouter(tags=["relationships"])
+
+_FILE = {200: {"content": {bodies.MSGPACK_FILE: {}}}, **problems.documented(404, 422, 503)}
+
+
+@router.get(
+    "/relationships",
+    summary="The trade relationships of a party",
+    responses={200: {"model": views.RelationshipsView}, **problems.documented(404, 422, 503)},
+)
+async def list_relationships(request: Request, party: Party) -> Response:
+    """All of them, oldest first; GET /parties/{party}/history proves that none is missing."""
+    chain: Chain = request.app.state.service.chain
+    if made.organisation_view(chain, party) is None:
+        return answers.view(chain, None, "unknown_organisation", party=party)
+    history = _history(chain, relationship.party_key(party), None)
+    records = [codec.decode(record) for record in history.records]
+    shown = {"party": party, "relationships": made.relationships_of(records)}
+    return answers.view(chain, shown, "unknown_organisation", party=party)
+
+
+@router.get(
+    "/relationships/{supplier}/{buyer}",
+    summary="A trade relationship",
+    responses={200: {"model": views.RelationshipView}, **problems.documented(404, 422)},
+)
+async def get_relationship(request: Request, supplier: NamePath, buyer: NamePath) -> Response:
+    """Number of records and running sums, without proof."""
+    chain: Chain = request.app.state.service.chain
+    found = made.relationship_view(chain, supplier, buyer)
+    return answers.view(chain, found, "unknown_relationship", supplier=supplier, buyer=buyer)
+
+
+@router.get(
+    "/relationships/{supplier}/{buyer}/history",
+    summary="The complete, provable history of a trade relationship, as a file",
+    responses=_FILE,
+    response_class=Response,
+)
+async def get_history(request: Request, supplier: NamePath, buyer: NamePath, last: Last = None) -> Response:
+    """All records with the proof that none is missing; `last` proves the newest of them.
+
+    Two parties that never traded have a history too: the proof that it is empty.
+    """
+    chain: Chain = request.app.state.service.chain
+    history = _history(chain, relationship.relationship_key(supplier, buyer), last)
+    return answers.file(chain, history.encode(), f"{supplier}-{buyer}.history")
+
+
+@router.get(
+    "/parties/{party}/history",
+    summary="The complete, provable list of a party's relationships, as a file",
+    responses=_FILE,
+    response_class=Response,
+)
+async def get_party_history(request: Request, party: NamePath, last: Last = None) -> Response:
+    """One record for each relationship, with the proof that none is missing."""
+    chain: Chain = request.app.state.service.chain
+    history = _history(chain, relationship.party_key(party), last)
+    return answers.file(chain, history.encode(), f"{party}.history")
+
+
+@router.get(
+    "/state-proofs",
+    summary="Proof of state entries, present or absent, as a file",
+    responses=_FILE,
+    response_class=Response,
+)
+async def get_state_proof(request: Request, keys: StateKeys) -> Response:
+    """What stands under each key, or that nothing does, at the applied height.
+
+    The file is [`state`, 1, state proof, certified header] in canonical MessagePack.
+    """
+    chain: Chain = request.app.state.service.chain
+    proof = chain.state_proof(sorted({bytes.fromhex(key) for key in keys}))
+    data = codec.encode(("state", 1, proof.to_value(), chain.certified().to_value()))
+    return answers.file(chain, data, "state.proof")
+
+
+def _history(chain: Chain, key: bytes, last: int | None) -> History:
+    try:
+        return chain.history(key, last)
+    except TooLarge as error:
+        raise Problem(
+            error.message,
+            code="history_too_long",
+            field="last",
+            found=error.found,
+            expected=error.expected,
+            remedy=error.remedy,
+        ) from None

@@ -1,0 +1,265 @@
+"""The forms of the contract views, for the OpenAPI document; `contracts.views` makes the values.
+
+Amounts are integers of minor units of the `currency` beside them, days ISO text. The models
+forbid fields that they do not name, and a test reads every view through its model: what is
+written here is what is sent.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class View(BaseModel):
+    """Base of all views: exactly the named fields."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class BilledLineView(View):
+    """A line of an invoice."""
+
+    line: str
+    quantity: int
+    amount: int
+
+
+class FinanceView(View):
+    """The claim on an invoice, or the deal that it was part of."""
+
+    stage: str = Field(description="Offered, Accepted, Funded or Closed")
+    lender: str
+    programme: str
+    offered: str
+    expires: str
+    funded: str | None
+    net: int
+    tenor_days: int
+    advance: int
+    reserve: int
+    discount: int
+    fee: int
+    paid_out: int
+    principal: int
+    reserve_left: int
+    interest_due: int
+    interest_paid: int
+    shortfall: int
+
+
+class InvoiceView(View):
+    """An invoice on all its axes."""
+
+    supplier: str
+    invoice: str
+    buyer: str
+    currency: str
+    issue_date: str
+    due_date: str
+    order: str | None
+    lines: list[BilledLineView]
+    gross: int
+    net: int | None
+    credited: int
+    paid: int
+    offset: int
+    written_off: int
+    outstanding: int
+    contested: int
+    validity: str = Field(description="Submitted, Confirmed, Disputed, Rejected or Cancelled")
+    title: str = Field(description="Free, Reserved or Assigned")
+    cash: str = Field(description="Open, PartPaid, Settled or Void")
+    maturity: str | None = Field(description="NotDue, Matured or Overdue, by the ledger's business date")
+    days_past_due: int
+    matched: bool
+    backdated: bool
+    document: str | None = Field(description="SHA-256 of the document, hex")
+    finance: FinanceView | None
+
+
+class InvoicesView(View):
+    """A page of invoices; it may hold fewer than its limit, or none, and still have a next one."""
+
+    invoices: list[InvoiceView]
+    next: str | None
+
+
+class OrderLineView(View):
+    """A line of an order and how far it has come."""
+
+    line: str
+    item: str
+    quantity: int
+    price_micros: int
+    shipped: int
+    accepted: int
+    rejected: int
+    invoiced: int
+    amount: int
+
+
+class OrderView(View):
+    """An order."""
+
+    supplier: str
+    buyer: str
+    order: str
+    currency: str
+    date: str
+    status: str = Field(description="Draft, Issued, PartReceived or Received")
+    amount: int
+    lines: list[OrderLineView]
+
+
+class OrdersView(View):
+    """A page of orders."""
+
+    orders: list[OrderView]
+    next: str | None
+
+
+class ShippedLineView(View):
+    """A line of a shipment."""
+
+    line: str
+    shipped: int
+    accepted: int
+    rejected: int
+
+
+class ShipmentView(View):
+    """A shipment and what the buyer found in it."""
+
+    supplier: str
+    shipment: str
+    buyer: str
+    order: str
+    status: str
+    dispatched: str
+    scheduled: str | None
+    received: str | None
+    lines: list[ShippedLineView]
+
+
+class CreditView(View):
+    """A credit note."""
+
+    supplier: str
+    credit: str
+    buyer: str
+    invoice: str
+    currency: str
+    amount: int
+    date: str
+    status: str
+
+
+class RelationshipView(View):
+    """How much two parties have traded; the history file proves it."""
+
+    supplier: str
+    buyer: str
+    records: int
+    head: str
+    business_date: str
+    currencies: dict[str, dict[str, Any]] = Field(description="running sums by currency")
+
+
+class PartnershipView(View):
+    """A relationship that a party has."""
+
+    since: str
+    supplier: str
+    buyer: str
+
+
+class RelationshipsView(View):
+    """The relationships of a party, oldest first; its history file proves the list complete."""
+
+    party: str
+    relationships: list[PartnershipView]
+
+
+class IdentifierView(View):
+    """An identifier of an organisation outside of the ledger."""
+
+    scheme: str
+    value: str
+
+
+class OrganisationView(View):
+    """An organisation."""
+
+    id: str
+    name: str
+    lei: str | None
+    roles: list[str]
+    identifiers: list[IdentifierView]
+    active_keys: int
+
+
+class OrganisationsView(View):
+    """A page of organisations."""
+
+    organisations: list[OrganisationView]
+    next: str | None
+
+
+class KeyView(View):
+    """An enrolled key."""
+
+    key: str
+    organisation: str
+    name: str
+    enrolled_by: str
+    status: str = Field(description="Active or Revoked")
+
+
+class KeysView(View):
+    """A page of keys; it may hold fewer than its limit, or none, and still have a next one."""
+
+    keys: list[KeyView]
+    next: str | None
+
+
+class ExposureView(View):
+    """What counts against a lender's limit on one obligor."""
+
+    limit: int
+    reserved: int
+    funded: int
+
+
+class ProgrammeView(View):
+    """A lender's programme."""
+
+    programme: str
+    lender: str
+    revision: int
+    terms: dict[str, Any]
+    exposures: dict[str, ExposureView]
+
+
+class ProgrammesView(View):
+    """A page of programmes."""
+
+    programmes: list[ProgrammeView]
+    next: str | None
+
+
+class AccountView(View):
+    """A cash account: what the banks' attestations add up to."""
+
+    organisation: str
+    account: str
+    currency: str
+    balance: int
+
+
+class AccountsView(View):
+    """A page of cash accounts."""
+
+    accounts: list[AccountView]
+    next: str | None
