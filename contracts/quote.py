@@ -236,7 +236,7 @@ class Quote:
     def verify(self, genesis: GenesisBlock) -> ProvedQuote:
         """What the file proves: the price, recomputed from its proved inputs.
 
-        The numbers are those of docs/protocol.md, section "Verifying a quote".
+        The numbers are those of docs/pricing.md, section "Verifying a quote".
 
         Raises:
             VerificationError: with the step that failed.

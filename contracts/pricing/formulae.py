@@ -44,6 +44,9 @@ from ledger.money import PPM, divide_down, divide_half_away, divide_up, split_by
 CENTIDAYS = 100
 """Hundredths of a day in a day."""
 
+MAX_YIELD_PPM = 10**12
+"""Where a yearly yield stops being a figure: a million times the money a year."""
+
 YEAR_DAYS = 365
 """Days of the year for yields and probabilities; a discount names its own day count."""
 
@@ -110,10 +113,10 @@ def fee(net: int, rate: int) -> int:
 
 
 def simple_yield(charges: int, paid_out: int, days: int) -> int:
-    """charges / paid out · 365 / days in ppm a year: what the supplier's money costs."""
+    """charges / paid out · 365 / days in ppm a year, at most `MAX_YIELD_PPM`: what the money costs."""
     if paid_out <= 0 or days <= 0:
         return 0
-    return divide_half_away(charges * YEAR_DAYS * PPM, paid_out * days)
+    return min(MAX_YIELD_PPM, divide_half_away(charges * YEAR_DAYS * PPM, paid_out * days))
 
 
 def compounded_yield(charges: int, paid_out: int, days: int) -> int:

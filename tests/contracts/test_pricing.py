@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts import relationship
-from contracts.pricing import REASONS, Features, ObligorLimit, ProgrammeTerms, QuoteInputs, QuoteTerms, price
+from contracts.pricing import (
+    REASONS,
+    Features,
+    ObligorLimit,
+    ProgrammeTerms,
+    QuoteInputs,
+    QuoteTerms,
+    formulae,
+    price,
+)
 from contracts.relationship import Aggregates
 from ledger import codec
 from ledger.dates import day_from_iso
@@ -400,9 +410,29 @@ def test_terms_in_the_state_leave_nothing_to_a_default() -> None:
     assert all(field.description for field in ProgrammeTerms.model_fields.values())
 
 
+def test_the_yield_on_next_to_nothing_can_still_be_written() -> None:
+    assert codec.encode(formulae.simple_yield(MAX_AMOUNT, 1, 1))
+    assert formulae.simple_yield(MAX_AMOUNT, 1, 1) == formulae.MAX_YIELD_PPM
+
+
 def test_price_depends_on_every_input_that_it_names() -> None:
     base = price(invoice(), programme())
     assert replace(base) == base
     assert price(invoice(due_day=TODAY + 57), programme()) != base
     assert price(invoice(outstanding=950_000_01), programme()) != base
     assert price(invoice(features=history_features(dbt_centidays=2_000)), programme()) != base
+
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "pricing.md").read_text()
+
+
+@pytest.mark.parametrize("code", [row[0] for row in REFUSALS])
+def test_each_refusal_of_a_price_is_documented(code: str) -> None:
+    assert f"`{code}`" in DOCUMENT
+
+
+@pytest.mark.parametrize("name", ["discount_basis", "day_count", "credit_note_rule", "pd_basis"])
+def test_each_convention_of_a_programme_is_documented_with_its_choices(name: str) -> None:
+    row = next(line for line in DOCUMENT.splitlines() if line.startswith(f"| `{name}`"))
+    for choice in get_args(ProgrammeTerms.model_fields[name].annotation):
+        assert str(choice) in row
