@@ -116,7 +116,7 @@ class StateTree:
             if bucket >= BUCKETS or not content or not _is_bucket(bucket, content):
                 raise StoreError("damaged bucket of the state tree", found=f"bucket {bucket}")
             offset = bucket * DIGEST_BYTES
-            leaves[offset : offset + DIGEST_BYTES] = sha256(STATE_BUCKET + content).digest()
+            leaves[offset : offset + DIGEST_BYTES] = _leaf(content)
             loaded.append(bucket)
         self._hash_above(loaded)
 
@@ -147,7 +147,7 @@ class StateTree:
             offset = bucket * DIGEST_BYTES
             end = offset + DIGEST_BYTES
             replaced[bucket] = leaves[offset:end]
-            leaves[offset:end] = sha256(STATE_BUCKET + content).digest() if content else ZERO
+            leaves[offset:end] = _leaf(content)
         change = Change(before, after, (replaced, *self._hash_above(after)))
         self._keep(after)
         self.pending.append(change)
@@ -223,6 +223,9 @@ class StateTree:
                 if content is not None:
                     return content
             content = self._read(bucket)
+            offset = bucket * DIGEST_BYTES
+            if self._levels[0][offset : offset + DIGEST_BYTES] != _leaf(content):
+                raise StoreError("a bucket of the state tree is damaged", found=f"bucket {bucket}")
         return content
 
     def _settled_content(self, bucket: int) -> bytes:
@@ -332,7 +335,7 @@ class StateProof:
             raise VerificationError("a proved value cannot be read", found=str(error)) from None
 
     def _root(self, buckets: Mapping[int, bytes]) -> bytes:
-        nodes = {n: sha256(STATE_BUCKET + c).digest() if c else ZERO for n, c in buckets.items()}
+        nodes = {number: _leaf(content) for number, content in buckets.items()}
         position = 0
         for _ in range(DEPTH):
             families: dict[int, dict[int, bytes]] = {}
@@ -370,6 +373,11 @@ def _join(computed: Mapping[int, bytes], siblings: bytes) -> bytes:
         children.append(node)
         position += DIGEST_BYTES
     return b"".join(children)
+
+
+def _leaf(content: bytes) -> bytes:
+    """Hash of a bucket's contents."""
+    return sha256(STATE_BUCKET + content).digest() if content else ZERO
 
 
 def _bucket_of(key_hash: bytes) -> int:
