@@ -78,10 +78,19 @@ class Features:
         )
 
     def dilution_reserve(self, terms: ProgrammeTerms) -> int:
-        """The dynamic dilution reserve in ppm, at least that of the programme's own assumptions."""
+        """The dynamic dilution reserve in ppm, and at least that of the programme's own assumptions.
+
+        The assumed mean also stands under the observed one: the formula divides by it, so one credit
+        note in a long clean history would otherwise stop all finance.
+        """
         mean = max(self.mean_dilution_ppm, terms.mean_dilution_ppm)
         peak = max(self.peak_dilution_ppm, terms.peak_dilution_ppm, mean)
-        return formulae.dilution_reserve(mean, peak, terms.dilution_horizon_ppm)
+        return max(
+            formulae.dilution_reserve(mean, peak, terms.dilution_horizon_ppm),
+            formulae.dilution_reserve(
+                terms.mean_dilution_ppm, terms.peak_dilution_ppm, terms.dilution_horizon_ppm
+            ),
+        )
 
     def probability_of_default(self, terms: ProgrammeTerms, tenor_days: int) -> int:
         """Probability in ppm that this invoice is not paid, on the programme's basis."""

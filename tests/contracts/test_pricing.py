@@ -329,6 +329,17 @@ def test_a_larger_invoice_never_pays_out_less(
         assert large.paid_out >= small.paid_out - 2
 
 
+@given(PROGRAMMES, PPM_SHARES, PPM_SHARES, PPM_SHARES)
+def test_dilution_holds_back_at_least_what_is_assumed_and_a_higher_peak_never_less(
+    terms: ProgrammeTerms, mean: int, peak: int, more: int
+) -> None:
+    mean = min(mean, peak)
+    assumed = Features.of(Aggregates(), TODAY).dilution_reserve(terms)
+    reserve = history_features(mean_dilution_ppm=mean, peak_dilution_ppm=peak).dilution_reserve(terms)
+    higher = history_features(mean_dilution_ppm=mean, peak_dilution_ppm=peak + more).dilution_reserve(terms)
+    assert assumed <= reserve <= higher
+
+
 @given(PROGRAMMES, st.sampled_from(("USD", "JPY", "KWD")))
 def test_invariant_9_no_price_across_currencies(terms: ProgrammeTerms, currency: str) -> None:
     with pytest.raises(Refusal) as refused:
