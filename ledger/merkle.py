@@ -123,47 +123,80 @@ def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], 
         raise VerificationError("Merkle path does not lead to the root")
 
 
+def verify_subtree_inclusion(
+    leaf: bytes, index: int, first: int, end: int, path: Sequence[bytes], subtree_root: bytes
+) -> None:
+    """Check that a leaf hash stands at `index` of a larger tree, in its subtree [first, end).
+
+    Raises:
+        VerificationError: it does not, [first, end) is no subtree, or the path is malformed.
+    """
+    _check_subtree(first, end, MAX_TREE_LEAVES)
+    verify_inclusion(leaf, index - first, end - first, path, subtree_root)
+
+
 def verify_consistency(size1: int, size2: int, root1: bytes, root2: bytes, proof: Sequence[bytes]) -> None:
     """Check that a tree of `size1` leaves is the beginning of one of `size2` (RFC 9162 2.1.4.2).
 
     Raises:
         VerificationError: it is not, or the proof is malformed.
     """
-    if size1 < 0 or size2 < size1 or size2 > MAX_TREE_LEAVES:
-        raise VerificationError("tree sizes out of order", found=f"{size1} and {size2}")
-    if size1 in (0, size2):
+    verify_subtree_consistency(0, size1, size2, root1, root2, proof)
+
+
+def verify_subtree_consistency(
+    first: int, end: int, size: int, subtree_root: bytes, root: bytes, proof: Sequence[bytes]
+) -> None:
+    """Check that the subtree over the leaves [first, end) is part of the tree of `size` leaves.
+
+    The proof is that of RFC 9162 section 2.1.4 with the subtree in place of the older tree,
+    as in draft-ietf-plants-merkle-tree-certs section 4.4; from leaf 0 on the two are one.
+
+    Raises:
+        VerificationError: it is not, [first, end) is no subtree, or the proof is malformed.
+    """
+    _check_subtree(first, end, size)
+    if first == end or (first, end) == (0, size):
         if proof:
             raise VerificationError("consistency proof too long", found=len(proof), expected=0)
-        if size1 == size2 and root1 != root2:
+        if end == size and first == 0 and subtree_root != root:
             raise VerificationError("two roots for one tree size")
-        if size1 == 0 and root1 != EMPTY_TREE:
+        if first == end and subtree_root != EMPTY_TREE:
             raise VerificationError("wrong root for the empty tree")
         return
+    # The positions of the subtree's first and last leaf and of the tree's last, level by level.
+    low, high, last = first, end - 1, size - 1
     path = list(proof)
-    if size1 & (size1 - 1) == 0:
-        path.insert(0, root1)
+    while low != high and (high & 1 or high == last):
+        low, high, last = low >> 1, high >> 1, last >> 1
+    if low == high:
+        path.insert(0, subtree_root)
     if not path:
         raise VerificationError("consistency proof is empty")
-    node, last = size1 - 1, size2 - 1
-    while node & 1:
-        node >>= 1
-        last >>= 1
     old = new = path[0]
     for sibling in path[1:]:
         if last == 0:
             raise VerificationError("consistency proof too long")
-        if node & 1 or node == last:
-            old = node_hash(sibling, old)
+        if high & 1 or high == last:
+            if low < high:
+                old = node_hash(sibling, old)
             new = node_hash(sibling, new)
-            while node and not node & 1:
-                node >>= 1
-                last >>= 1
+            while high and not high & 1:
+                low, high, last = low >> 1, high >> 1, last >> 1
         else:
             new = node_hash(new, sibling)
-        node >>= 1
-        last >>= 1
-    if last or old != root1 or new != root2:
+        low, high, last = low >> 1, high >> 1, last >> 1
+    if last or old != subtree_root or new != root:
         raise VerificationError("consistency proof does not lead to both roots")
+
+
+def _check_subtree(first: int, end: int, size: int) -> None:
+    """A subtree of w leaves starts at a multiple of the power of two that is w or the next above."""
+    if not 0 <= first <= end <= size <= MAX_TREE_LEAVES:
+        raise VerificationError("tree sizes out of order", found=f"[{first}, {end}) of {size}")
+    width = 1 << (end - first - 1).bit_length() if end > first else 1
+    if first % width:
+        raise VerificationError("not a subtree", found=f"[{first}, {end})")
 
 
 class Accumulator:

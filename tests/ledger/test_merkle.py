@@ -55,6 +55,40 @@ def test_published_consistency_vector(row):
         merkle.verify_consistency(*arguments)
 
 
+@pytest.mark.parametrize("row", vectors("subtreeinclusion.jsonl"))
+def test_published_subtree_inclusion_vector(row):
+    arguments = (
+        base64.b64decode(row["leafHash"] or ""),
+        row["leafIdx"],
+        row["start"],
+        row["end"],
+        unpacked(row),
+        base64.b64decode(row["root"] or ""),
+    )
+    if row["wantErr"]:
+        with pytest.raises(VerificationError):
+            merkle.verify_subtree_inclusion(*arguments)
+    else:
+        merkle.verify_subtree_inclusion(*arguments)
+
+
+@pytest.mark.parametrize("row", vectors("subtreeconsistency.jsonl"))
+def test_published_subtree_consistency_vector(row):
+    arguments = (
+        row["start"],
+        row["end"],
+        row["size"],
+        base64.b64decode(row["root1"] or ""),
+        base64.b64decode(row["root2"] or ""),
+        unpacked(row),
+    )
+    if row["wantErr"]:
+        with pytest.raises(VerificationError):
+            merkle.verify_subtree_consistency(*arguments)
+    else:
+        merkle.verify_subtree_consistency(*arguments)
+
+
 def test_reference_tree_of_rfc_6962():
     reference = json.loads((DATA / "rfc6962_reference_tree.json").read_text())
     leaves = [merkle.leaf_hash(bytes.fromhex(data)) for data in reference["leaf_inputs_hex"]]
@@ -116,6 +150,44 @@ def test_consistency_proofs_of_the_recursive_definition_verify(data):
         ):
             with pytest.raises(VerificationError):
                 merkle.verify_consistency(old, size, *roots, damaged)
+
+
+def subtree_proof(first, end, leaves, known=True):
+    """SUBTREE_PROOF of draft-ietf-plants-merkle-tree-certs, word by word."""
+    if (first, end) == (0, len(leaves)):
+        return [] if known else [recursive_root(leaves)]
+    split = 1
+    while split * 2 < len(leaves):
+        split *= 2
+    if end <= split:
+        return [*subtree_proof(first, end, leaves[:split], known), recursive_root(leaves[split:])]
+    if split <= first:
+        rest = subtree_proof(first - split, end - split, leaves[split:], known)
+        return [*rest, recursive_root(leaves[:split])]
+    return [*subtree_proof(0, end - split, leaves[split:], False), recursive_root(leaves[:split])]
+
+
+@given(st.data())
+@settings(max_examples=200)
+def test_subtrees_are_proved_part_of_the_tree_at_their_own_place_only(data):
+    size = data.draw(st.integers(1, 60))
+    width = 1 << data.draw(st.integers(0, size.bit_length()))
+    first = width * data.draw(st.integers(0, (size - 1) // width))
+    end = data.draw(st.integers(first + width // 2 + 1, first + width).map(lambda end: min(end, size)))
+    leaves = tree(size)
+    proof = subtree_proof(first, end, leaves)
+    part, whole = merkle.root(leaves[first:end]), merkle.root(leaves)
+    merkle.verify_subtree_consistency(first, end, size, part, whole, proof)
+    index = data.draw(st.integers(first, end - 1))
+    path = merkle.run_proof(merkle.levels(leaves[first:end]), index - first, 1)
+    merkle.verify_subtree_inclusion(leaves[index], index, first, end, path, part)
+    with pytest.raises(VerificationError):
+        merkle.verify_subtree_consistency(first, end, size, merkle.leaf_hash(part), whole, proof)
+    with pytest.raises(VerificationError):
+        merkle.verify_subtree_consistency(first, end, size, part, merkle.leaf_hash(whole), proof)
+    if first + width < size:
+        with pytest.raises(VerificationError):
+            merkle.verify_subtree_consistency(first + width, end + width, size, part, whole, proof)
 
 
 @given(st.data())
