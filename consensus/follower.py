@@ -285,6 +285,8 @@ class Follower(Core):
 
     def _advance(self) -> None:
         """Commit by the newest certificate that is held, confirmed and durable (CR-39)."""
+        if self.halted is not None:
+            return
         limit = min(self.confirmed, self.log.persisted)
         certificates = self._certificates
         while certificates:
