@@ -24,15 +24,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from clients.importers.errors import ImportProblem
+from clients.importers.xml_document import Place
 from ledger.money import Money, currency_digits
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a term stands in the file."""
-
-    path: str
-    line: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ MAX_XML_BYTES = 8 * 1_048_576
 MAX_XML_DEPTH = 32
 """UBL 2.1 invoices nest 10 deep at most without extensions."""
 MAX_XML_ELEMENTS = 200_000
+MAX_XML_CHILDREN = 4_000
+"""Of one element: lines of an invoice. Naming the place of a problem costs a step for each."""
 MAX_XML_TEXT_CHARACTERS = 1_024
 """Of one element whose text is read (an attachment's is not)."""
 

@@ -11,10 +11,10 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
-from clients.importers.en16931 import Amount, Invoice, InvoiceLine, Party, Place, Totals, VatCategory
+from clients.importers.en16931 import Amount, Invoice, InvoiceLine, Party, Totals, VatCategory
 from clients.importers.errors import ImportProblem
 from clients.importers.limits import MAX_XML_TEXT_CHARACTERS
-from clients.importers.xml_document import PREFIXES, Element, path_of, step_name
+from clients.importers.xml_document import PREFIXES, Element, Place, path_of, step_name
 from ledger.dates import day_from_iso
 from ledger.errors import TallyError
 from ledger.identifiers import checked_identifier
@@ -61,7 +61,7 @@ class _Reader:
         self.currency = self._currency()
         due_path = "cac:PaymentMeans/cbc:PaymentDueDate" if type_code == "381" else "cbc:DueDate"
         return Invoice(
-            place=_place(self.root),
+            place=Place(self.root),
             number=self._identifier(self.root, "cbc:ID", "br_02"),
             issue_date=self._date(self.root, "cbc:IssueDate", "br_03"),
             type_code=type_code,
@@ -135,14 +135,22 @@ class _Reader:
         return [
             total
             for total in _all(self.root, "cac:TaxTotal")
-            if (amount := _first(total, "cbc:TaxAmount")) is None or amount.get("currencyID") == self.currency
+            if (amount := _first(total, "cbc:TaxAmount")) is None
+            or amount.get("currencyID", self.currency) == self.currency
         ]
 
     def _vat_total(self) -> Amount | None:
         totals = self._tax_totals()
-        with_categories = [total for total in totals if _first(total, "cac:TaxSubtotal") is not None]
-        chosen = (with_categories or totals)[:1]
-        return self._amount(chosen[0], "cbc:TaxAmount", "") if chosen else None
+        amounts = [amount for total in totals if (amount := self._amount(total, "cbc:TaxAmount", ""))]
+        if len({amount.value for amount in amounts}) > 1:
+            self._add(
+                "br_co_15",
+                "two totals of VAT in the document's currency",
+                totals[1],
+                found=f"{len(amounts)} totals",
+                expected="one",
+            )
+        return amounts[0] if amounts else None
 
     def _vat_categories(self) -> tuple[VatCategory, ...]:
         return tuple(
@@ -178,7 +186,7 @@ class _Reader:
                 order_line=self._optional_text(element, "cac:OrderLineReference/cbc:LineID"),
                 quantity=self._number(element, self.quantity_name, "br_22"),
                 net=self._amount(element, "cbc:LineExtensionAmount", "br_24"),
-                place=_place(element),
+                place=Place(element),
             )
             for element in elements
         )
@@ -204,7 +212,7 @@ class _Reader:
         registered = self._required_text(party, "cac:PartyLegalEntity/cbc:RegistrationName", name_rule)
         traded = self._optional_text(party, "cac:PartyName/cbc:Name")
         names = tuple(dict.fromkeys(name for name in (registered, traded) if name))
-        return Party(tuple(pair for pair in identifiers if pair[1]), names, _place(party))
+        return Party(tuple(pair for pair in identifiers if pair[1]), names, Place(party))
 
     def _text(self, element: Element) -> str:
         text = " ".join("".join(element.itertext()).split())
@@ -281,7 +289,6 @@ class _Reader:
                 found=str(currency),
                 expected=self.currency,
             )
-            return None
         minor = number * 10 ** CURRENCIES[self.currency]
         if minor.denominator != 1:
             self._add(
@@ -301,7 +308,7 @@ class _Reader:
                 expected=f"at most {MAX_AMOUNT} minor units",
             )
             return None
-        return Amount(int(minor), _place(element))
+        return Amount(int(minor), Place(element))
 
     def _missing(self, parent: Element, path: str, rule: str) -> None:
         self.problems.append(
@@ -316,7 +323,7 @@ class _Reader:
         )
 
     def _add(self, code: str, message: str, element: Element | None, *, found: str, expected: object) -> None:
-        place = _place(element if element is not None else self.root)
+        place = Place(element if element is not None else self.root)
         self.problems.append(
             ImportProblem(code, message, line=place.line, column=place.path, found=found, expected=expected)
         )
@@ -329,7 +336,3 @@ def _first(parent: Element, path: str) -> Element | None:
 def _all(parent: Element, path: str) -> list[Element]:
     found: list[Element] = parent.findall(path, _NAMESPACES)
     return found
-
-
-def _place(element: Element) -> Place:
-    return Place(path_of(element), element.sourceline or 0)

@@ -8,12 +8,13 @@ a document type in the bytes finds it. The checks come before the parser where t
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from lxml import etree
 
 from clients.importers.errors import ImportProblem
-from clients.importers.limits import MAX_XML_BYTES, MAX_XML_DEPTH, MAX_XML_ELEMENTS
+from clients.importers.limits import MAX_XML_BYTES, MAX_XML_CHILDREN, MAX_XML_DEPTH, MAX_XML_ELEMENTS
 
 Element = Any
 """An lxml element."""
@@ -110,6 +111,16 @@ def _check_shape(root: Element) -> None:
                 line=element.sourceline or 0,
                 expected=f"at most {MAX_XML_DEPTH} levels",
             )
+        if len(element) > MAX_XML_CHILDREN:
+            raise ImportProblem(
+                "xml_too_many_elements",
+                "too many elements in one",
+                line=element.sourceline or 0,
+                column=path_of(element),
+                found=f"{len(element)} elements",
+                expected=f"at most {MAX_XML_CHILDREN}",
+                remedy="Split the invoice.",
+            )
         if count > MAX_XML_ELEMENTS:
             raise ImportProblem(
                 "xml_too_many_elements",
@@ -119,6 +130,23 @@ def _check_shape(root: Element) -> None:
             )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """Where an element stands; its path is made only when somebody asks, which is for a problem."""
+
+    element: Element
+
+    @property
+    def path(self) -> str:
+        """As `path_of`."""
+        return path_of(self.element)
+
+    @property
+    def line(self) -> int:
+        """From 1, of the file."""
+        return self.element.sourceline or 0
+
+
 def path_of(element: Element) -> str:
     """`/Invoice/cac:InvoiceLine[2]/cbc:ID`: names as UBL writes them, a position where there are several."""
     steps: list[str] = []
@@ -126,9 +154,9 @@ def path_of(element: Element) -> str:
         parent = element.getparent()
         name = step_name(element.tag)
         if parent is not None:
-            same = [child for child in parent if child.tag == element.tag]
-            if len(same) > 1:
-                name += f"[{same.index(element) + 1}]"
+            before = sum(1 for _ in element.itersiblings(element.tag, preceding=True))
+            if before or next(element.itersiblings(element.tag), None) is not None:
+                name += f"[{before + 1}]"
         steps.append(name)
         element = parent
     return "/" + "/".join(reversed(steps))
