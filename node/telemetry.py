@@ -86,24 +86,24 @@ class Telemetry:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         self._requests = Counter(
-            "tally_http_requests", "requests answered", ("route", "method", "status"), registry=self.registry
+            "tally_http_requests", "requests answered", ("operation", "status"), registry=self.registry
         )
         self._seconds = Histogram(
             "tally_http_request_seconds",
             "from request to answer",
-            ("route",),
+            ("operation",),
             buckets=REQUEST_BUCKETS_S,
             registry=self.registry,
         )
-        self._cells: dict[tuple[str, str, int], tuple[Any, Any]] = {}
+        self._cells: dict[tuple[str, int], tuple[Any, Any]] = {}
         self.registry.register(_NodeCollector(status, counted, self))
 
-    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count one answered request; its labels are looked up once for each combination."""
-        cell = self._cells.get((route, method, status))
+    def answered(self, operation: str, status: int, seconds: float) -> None:
+        """Count one answered request by the `operationId` that the OpenAPI document gives it."""
+        cell = self._cells.get((operation, status))
         if cell is None:
-            cell = (self._requests.labels(route, method, status), self._seconds.labels(route))
-            self._cells[route, method, status] = cell
+            cell = (self._requests.labels(operation, status), self._seconds.labels(operation))
+            self._cells[operation, status] = cell
         cell[0].inc()
         cell[1].observe(seconds)
 
@@ -180,7 +180,7 @@ def _cumulative(histogram: statistics.Histogram, factor: float) -> list[tuple[st
 
 
 class Observed:
-    """ASGI middleware: counts and times every request under its route, never under its path."""
+    """ASGI middleware: counts and times every request under its operation, never under its path."""
 
     def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
         self._app = app
@@ -202,6 +202,5 @@ class Observed:
         try:
             await self._app(scope, receive, watched)
         finally:
-            route = getattr(scope.get("route"), "path", None)
-            method = scope["method"] if route is not None else "(any)"
-            self._telemetry.answered(route or "(none)", method, status or 500, time.perf_counter() - started)
+            operation = getattr(scope.get("endpoint"), "__name__", "(none)")
+            self._telemetry.answered(operation, status or 500, time.perf_counter() - started)

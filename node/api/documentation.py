@@ -112,7 +112,7 @@ def _submission(*, bundle: bool) -> dict[str, Any]:
         "tags": ["transactions"],
         "summary": "Submit a bundle of signed transactions" if bundle else "Submit a signed transaction",
         "description": transactions.__doc__,
-        "operationId": "submit_bundle" if bundle else "submit_transaction",
+        "operationId": transactions.SUBMIT_BUNDLE if bundle else transactions.SUBMIT_TRANSACTION,
         "parameters": [_CHANNEL, _WAIT, _TIMEOUT],
         "requestBody": {
             "required": True,

@@ -47,7 +47,7 @@ async def list_invoices(
     limit: Limit = DEFAULT_PAGE,
     after: After = None,
 ) -> Response:
-    """Invoices in the order of their numbers' bytes, of one buyer or in one state if asked for."""
+    """Invoices in the order of their state keys, of one buyer or in one state if asked for."""
     chain = _chain(request)
     found = made.invoices(
         chain, supplier, status=status, buyer=buyer, limit=limit, after=answers.key_after(after)

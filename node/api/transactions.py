@@ -42,6 +42,9 @@ from node.service import Service
 JSON_OVERHEAD_BYTES = 4_096
 """What JSON may add to the base64 of its envelopes."""
 
+SUBMIT_TRANSACTION, SUBMIT_BUNDLE = "submit_transaction", "submit_bundle"
+"""Operation ids, in the OpenAPI document and as labels of metrics."""
+
 
 class RefusalView(BaseModel):
     """An operation that its contract refused."""
@@ -134,12 +137,13 @@ async def get_receipt(request: Request, transaction: TransactionPath) -> Respons
 class Submission:
     """The ASGI endpoint of POST /transactions and POST /bundles."""
 
-    __slots__ = ("_bundle", "_limit_bytes", "_served", "_service")
+    __slots__ = ("__name__", "_bundle", "_limit_bytes", "_served", "_service")
 
     def __init__(self, service: Service, channel: bytes, *, bundle: bool) -> None:
         self._service = service
         self._served = channel
         self._bundle = bundle
+        self.__name__ = SUBMIT_BUNDLE if bundle else SUBMIT_TRANSACTION
         self._limit_bytes = MAX_BUNDLE_BYTES if bundle else MAX_TRANSACTION_BYTES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
