@@ -1,6 +1,6 @@
 """The laws of the ledger, numbered as in the domain document; each is one named check.
 
-Run where something changes, before it is written, and over a whole state (`check_state`). A check that
+Run where something changes, before it is written; `state_check` runs them over a whole state. A check that
 fails is our own bug: it raises `InvariantBroken` and the node stops rather than writing it.
 
 | no. | law | check |
@@ -9,13 +9,13 @@ fails is our own bug: it raises `InvariantBroken` and the node stops rather than
 | 5 | at most one active exclusive claim per receivable | `one_claim` |
 | 6 | advance + reserve = purchased net face | `purchase_adds_up` |
 | 7 | per line: invoiced ≤ accepted ≤ shipped ≤ ordered × (1 + tolerance) | `line_in_order` |
-| 8 | exact fingerprints are unique among live invoices | `fingerprints_are_unique` |
+| 8 | exact fingerprints are unique among live invoices | `state_check.fingerprints_are_unique` |
 | 9 | no arithmetic across currencies | `same_currency` |
-| 10 | postings sum to zero per currency | `postings_sum_to_zero`, `journal_sums_to_zero` |
-| 11 | a bank entry is consumed once | `entry_is_unused`, `entries_are_consumed_once` |
+| 10 | postings sum to zero per currency | `postings_sum_to_zero` |
+| 11 | a bank entry is consumed once | `entry_is_unused` |
 | 12 | title moves with its cash leg | `title_moved_with_cash` |
 | 13 | exposure and reserved fit the limit | `within_limit` |
-| 14 | no reservation survives its expiry | `reservations_are_current` |
+| 14 | no reservation survives its expiry | `state_check.reservations_are_current` |
 | 17 | supplier's and buyer's keys were enrolled by different approvers | `approvers_differ` |
 
 22 (equal inputs give equal quotes) and 23 (replay gives the same root) are laws of the whole and are

@@ -9,6 +9,7 @@ lines that it bills and not the whole order. PartReceived and Received are deriv
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
@@ -93,11 +94,13 @@ class OrderIssue(Operation):
     lines: OrderedLines | None = Field(None, description="what is ordered; only without a draft")
 
 
+@lru_cache(maxsize=4_096)
 def order_key(supplier: str, buyer: str, order: str) -> bytes:
     """State key of an order."""
     return state_key("order", supplier, buyer, order)
 
 
+@lru_cache(maxsize=4_096)
 def line_key(supplier: str, buyer: str, order: str, line: str) -> bytes:
     """State key of an order line."""
     return state_key("order_line", supplier, buyer, order, line)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from contracts import Contracts
+from contracts.finance import OfferTerms
+from contracts.quote import requote
+from contracts.state_check import check_state
 from ledger import codec
 from ledger.genesis import Genesis
 from ledger.hashing import ZERO
@@ -24,7 +27,6 @@ ROLES = {
     "root": ("operator",),
 }
 KEYS = {name: SigningKey.from_seed(name.encode().ljust(32, b"-")) for name in (*ROLES, "stranger", "spare")}
-OPERATIONS_LIMIT = 256
 DAY = "2012-03-01"
 
 TERMS: dict[str, Any] = {
@@ -150,6 +152,10 @@ class TradeLedger:
         assert len(result) == 1, "expected a refusal"
         return str(result[0][1])
 
+    def check(self) -> None:
+        """All invariants over the whole state."""
+        check_state((key, codec.decode(data)) for key, data in self.state.data.items())
+
     # what a day in trade is made of
 
     def order(
@@ -164,16 +170,15 @@ class TradeLedger:
         self.done("acme", dispatch(shipment, order, line, quantity))
         self.done("mega", receive(shipment, line, quantity))
 
-    def confirmed_invoice(self, number: str = "INV1", gross: int = 1_000_000_00, due: str = "2012-04-26") -> None:
+    def confirmed_invoice(
+        self, number: str = "INV1", gross: int = 1_000_000_00, due: str = "2012-04-26"
+    ) -> None:
         """An invoice of acme to mega without an order, confirmed in full."""
         self.done("acme", invoice(number, gross, due=due))
         self.done("mega", confirm(number, gross, due))
 
     def quote_terms(self, number: str = "INV1", programme: str = "prime") -> dict[str, int]:
         """The terms that an offer must carry now."""
-        from contracts.finance import OfferTerms
-        from contracts.quote import requote
-
         quote = requote(self.state, "acme", number, programme)
         return {name: getattr(quote, name) for name in OfferTerms.model_fields}
 
@@ -200,7 +205,9 @@ class TradeLedger:
         return dict(offer["terms"])
 
 
-def order_submit(number: str, lines: tuple[tuple[str, int, int], ...], currency: str = "USD") -> dict[str, Any]:
+def order_submit(
+    number: str, lines: tuple[tuple[str, int, int], ...], currency: str = "USD"
+) -> dict[str, Any]:
     """acme's draft of an order of mega's."""
     return {
         "op": "order.submit",
@@ -242,7 +249,9 @@ def receive(shipment: str, line: str = "1", accepted: int = 100, rejected: int =
     }
 
 
-def invoice(number: str, gross: int, *, due: str = "2012-04-26", order: str = "", **changes: Any) -> dict[str, Any]:
+def invoice(
+    number: str, gross: int, *, due: str = "2012-04-26", order: str = "", **changes: Any
+) -> dict[str, Any]:
     """acme bills mega one line."""
     return {
         "op": "invoice.submit",

@@ -1,0 +1,236 @@
+"""The numbered invariants over a whole state: what `invariants` checks at each change, everywhere.
+
+    check_state(entries)    entries: (state key, value), all of them, in any order
+
+For tests after every step, and for an auditor who has executed a chain. Each function names its number.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from contracts import invariants
+from contracts.bank import PAYMENT, PAYOUT, BankEntry
+from contracts.claim import Lien
+from contracts.errors import InvariantBroken
+from contracts.invoice import ASSIGNED, CONFIRMED, FREE, RESERVED, Invoice, fingerprint
+from contracts.order import OrderLine
+from contracts.relationship import Aggregates, of_currency
+from ledger import codec
+
+Kinds = dict[str, dict[tuple[Any, ...], codec.Value]]
+"""Kind → the rest of the key → value."""
+
+
+def by_kind(entries: Iterable[tuple[bytes, codec.Value]]) -> Kinds:
+    """A state as maps by kind."""
+    kinds: Kinds = defaultdict(dict)
+    for key, value in entries:
+        kind, *parts = codec.decode(key)
+        kinds[kind][tuple(parts)] = value
+    return kinds
+
+
+def check_state(entries: Iterable[tuple[bytes, codec.Value]]) -> None:
+    """Check every invariant that a state alone can show.
+
+    Raises:
+        InvariantBroken: the first that does not hold, with its number.
+    """
+    kinds = by_kind(entries)
+    for check in CHECKS:
+        check(kinds)
+
+
+def _invoices(kinds: Kinds) -> Iterable[tuple[str, str, Invoice]]:
+    for (supplier, number), value in kinds["invoice"].items():
+        yield supplier, number, Invoice._make(value)
+
+
+def amounts_add_up(kinds: Kinds) -> None:
+    """1: gross = credited + paid + offset + written off + outstanding; what is void owes nothing."""
+    for supplier, number, invoice in _invoices(kinds):
+        invariants.amounts_add_up(invoice)
+        if not invoice.is_live and invoice.outstanding:
+            raise InvariantBroken(1, f"{supplier} {number} is void and owed")
+
+
+def one_claim(kinds: Kinds) -> None:
+    """5: a receivable has one claim exactly while its title is not Free."""
+    for supplier, number, invoice in _invoices(kinds):
+        value = kinds["lien"].get((supplier, number))
+        invariants.one_claim(invoice.title == FREE, value)
+        if value is not None and Lien._make(value).title != invoice.title:
+            raise InvariantBroken(5, f"{supplier} {number}: title and claim name different states")
+    for key in kinds["lien"]:
+        if key not in kinds["invoice"]:
+            raise InvariantBroken(5, f"claim on nothing: {key}")
+
+
+def claims_add_up(kinds: Kinds) -> None:
+    """6: advance + reserve = net bought; after funding the parts are what is outstanding."""
+    for (supplier, number), value in kinds["lien"].items():
+        lien = Lien._make(value)
+        invoice = Invoice._make(kinds["invoice"][supplier, number])
+        invariants.purchase_adds_up(lien.net, lien.advance, lien.reserve)
+        if lien.title == ASSIGNED:
+            invariants.claim_adds_up(lien, invoice.outstanding)
+        elif lien.net != invoice.outstanding or invoice.contested or invoice.validity != CONFIRMED:
+            raise InvariantBroken(6, f"{supplier} {number} is reserved at the price of another receivable")
+
+
+def lines_in_order(kinds: Kinds) -> None:
+    """7: quantities of each line are in order, and invoiced is what live invoices bill."""
+    tolerance_ppm = kinds["param"].get(("quantity_tolerance_ppm",), 0)
+    billed: dict[tuple[str, ...], int] = defaultdict(int)
+    for supplier, _, invoice in _invoices(kinds):
+        if invoice.order and invoice.is_live:
+            for name, quantity, _ in invoice.lines:
+                billed[supplier, invoice.buyer, invoice.order, name] += quantity
+    for key, value in kinds["order_line"].items():
+        line = OrderLine._make(value)
+        invariants.line_in_order(line, tolerance_ppm)
+        if line.invoiced != billed.pop(key, 0):
+            raise InvariantBroken(7, f"{key}: invoiced is not what live invoices bill")
+    if billed:
+        raise InvariantBroken(7, f"billed without an order line: {min(billed)}")
+
+
+def fingerprints_are_unique(kinds: Kinds) -> None:
+    """8: live invoices have different fingerprints, and each is registered."""
+    live = {
+        fingerprint(supplier, invoice): (supplier, number)
+        for supplier, number, invoice in _invoices(kinds)
+        if invoice.is_live
+    }
+    registered = {parts[0]: tuple(value) for parts, value in kinds["fingerprint"].items()}
+    count = sum(1 for _, _, invoice in _invoices(kinds) if invoice.is_live)
+    if live != registered or len(live) != count:
+        raise InvariantBroken(8, "registered fingerprints are not those of the live invoices")
+
+
+def currencies_never_meet(kinds: Kinds) -> None:
+    """9: everything that adds to an invoice is in the invoice's currency."""
+    for (supplier, number), value in (*kinds["lien"].items(), *kinds["deal"].items()):
+        invariants.same_currency(
+            Lien._make(value).currency, Invoice._make(kinds["invoice"][supplier, number]).currency
+        )
+    for value in kinds["bank_entry"].values():
+        entry = BankEntry._make(value)
+        invariants.same_currency(
+            entry.currency, Invoice._make(kinds["invoice"][entry.supplier, entry.invoice]).currency
+        )
+    for supplier, _, invoice in _invoices(kinds):
+        if invoice.order:
+            key = (supplier, invoice.buyer, invoice.order)
+            invariants.same_currency(kinds["order"][key][1], invoice.currency)
+
+
+def journal_sums_to_zero(kinds: Kinds) -> None:
+    """10: all cash accounts together are zero in each currency."""
+    invariants.postings_sum_to_zero((*parts, balance) for parts, balance in kinds["journal"].items())
+
+
+def entries_are_consumed_once(kinds: Kinds) -> None:
+    """11: what was paid on invoices and paid out by lenders is exactly what the consumed entries say."""
+    attested: dict[tuple[str, str], int] = defaultdict(int)
+    for value in kinds["bank_entry"].values():
+        entry = BankEntry._make(value)
+        attested[entry.currency, entry.kind] += entry.amount
+    journal: dict[tuple[str, str], int] = defaultdict(int)
+    for (_, account, currency), balance in kinds["journal"].items():
+        if account == "payments":
+            journal[currency, PAYMENT] -= balance
+        elif account == "proceeds":
+            journal[currency, PAYOUT] += balance
+    if {key: total for key, total in journal.items() if total} != attested:
+        raise InvariantBroken(11, "cash moved without a bank entry of its own")
+
+
+def title_moved_with_cash(kinds: Kinds) -> None:
+    """12: each funded claim or closed deal has its payout's entry, and each payout its claim or deal."""
+    payouts = {
+        key: BankEntry._make(value)
+        for key, value in kinds["bank_entry"].items()
+        if BankEntry._make(value).kind == PAYOUT
+    }
+    for sold, value in (*kinds["lien"].items(), *kinds["deal"].items()):
+        lien = Lien._make(value)
+        if lien.title != ASSIGNED:
+            continue
+        entry = payouts.pop((lien.account, lien.entry), None)
+        if entry is None or (entry.supplier, entry.invoice) != sold:
+            raise InvariantBroken(12, f"title of {sold} moved without cash")
+        invariants.title_moved_with_cash(lien, entry.amount)
+    if payouts:
+        raise InvariantBroken(12, f"cash without title: {min(payouts)}")
+
+
+def exposures_follow_claims(kinds: Kinds) -> None:
+    """13, as far as a state shows it: exposures are the sum of the claims, and none is negative."""
+    sums: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
+    for value in kinds["lien"].values():
+        lien = Lien._make(value)
+        reserved_or_funded = sums[lien.lender, lien.buyer, lien.currency]
+        if lien.title == RESERVED:
+            reserved_or_funded[0] += lien.advance
+        else:
+            reserved_or_funded[1] += lien.principal
+    found = {key: tuple(value) for key, value in kinds["exposure"].items()}
+    if found != {key: tuple(parts) for key, parts in sums.items() if any(parts)}:
+        raise InvariantBroken(13, "exposures are not the sum of the claims")
+
+
+def reservations_are_current(kinds: Kinds) -> None:
+    """14: no reservation outlives its last day."""
+    day = kinds["param"]["business_date",]
+    for key, value in kinds["lien"].items():
+        lien = Lien._make(value)
+        if lien.title == RESERVED and lien.expires < day:
+            raise InvariantBroken(14, f"reservation of {key} expired")
+
+
+def approvers_differ(kinds: Kinds) -> None:
+    """17: what a buyer has signed hangs on another approver than what its supplier signed."""
+    for supplier, _, invoice in _invoices(kinds):
+        if invoice.validity == CONFIRMED:
+            invariants.approvers_differ(
+                invoice.supplier_approver or supplier, invoice.buyer_approver or invoice.buyer
+            )
+
+
+def open_basis_follows_invoices(kinds: Kinds) -> None:
+    """22 needs it: the open basis of the aggregates is what confirmed invoices still owe."""
+    owed: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
+    for supplier, _, invoice in _invoices(kinds):
+        if invoice.validity == CONFIRMED and invoice.outstanding:
+            sums = owed[supplier, invoice.buyer, invoice.currency]
+            sums[0] += 1
+            sums[1] += invoice.outstanding
+    for (supplier, buyer), (_, _, aggregates) in kinds["relationship"].items():
+        for currency in aggregates:
+            known: Aggregates = of_currency(aggregates, currency)
+            expected = owed.pop((supplier, buyer, currency), [0, 0])
+            if [known.open_invoices, known.open_amount] != expected:
+                raise InvariantBroken(22, f"open basis of {supplier} and {buyer} is not {expected}")
+    if owed:
+        raise InvariantBroken(22, f"no aggregates for {min(owed)}")
+
+
+CHECKS: tuple[Callable[[Kinds], None], ...] = (
+    amounts_add_up,
+    one_claim,
+    claims_add_up,
+    lines_in_order,
+    fingerprints_are_unique,
+    currencies_never_meet,
+    journal_sums_to_zero,
+    entries_are_consumed_once,
+    title_moved_with_cash,
+    exposures_follow_claims,
+    reservations_are_current,
+    approvers_differ,
+    open_basis_follows_invoices,
+)
