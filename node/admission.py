@@ -67,15 +67,24 @@ class Admission:
         fresh: list[int] = []
         organisations: list[str] = []
         seen: set[bytes] = set()
-        room: dict[str, TallyError | None] | None = None
+        pending: set[bytes] = set()
         now_ms = max(self._clock_ms(), self._chain.applied.time_ms)
         for place, transaction in enumerate(transactions):
             identity = transaction.id
             try:
-                known = self._known(transaction)
-                if known is not None:
-                    answers[place] = known
+                entry = self._pool.entry(identity)
+                if entry is not None:
+                    answers[place] = entry
                     continue
+                self._check_channel(transaction)
+                if self._chain.knows(identity):
+                    found = self._committed(identity)
+                    if found is not None:
+                        answers[place] = found
+                        continue
+                    pending.add(identity)
+                if self.closed is not None:
+                    raise self.closed
                 if identity in seen:
                     raise NotAdmitted("doubled_in_bundle", "the same transaction twice in one bundle")
                 seen.add(identity)
@@ -90,11 +99,28 @@ class Admission:
                 fresh, organisations = self._shed(transactions, fresh, organisations, room, answers)
         if fresh:
             verdicts = await self._checker.check([transactions[place] for place in fresh])
+            raced = not self._checker.is_immediate(len(fresh))
             for place, organisation, is_good in zip(fresh, organisations, verdicts, strict=True):
-                answers[place] = self._take_in(transactions[place], organisation, is_good, own)
+                transaction = transactions[place]
+                identity = transaction.id
+                if raced:
+                    answers[place] = self._known(identity)
+                    if answers[place] is not None:
+                        continue
+                is_held = self._chain.knows(identity) if raced else identity in pending
+                answers[place] = self._take_in(transaction, organisation, is_good, own, is_held)
         return [answer for answer in answers if answer is not None]
 
-    def _known(self, transaction: Transaction) -> Entry | Outcome | None:
+    def _known(self, identity: bytes) -> Entry | Outcome | None:
+        """While signatures were checked, the same transaction may have come by another way."""
+        entry = self._pool.entry(identity)
+        return self._committed(identity) if entry is None else entry
+
+    def _committed(self, identity: bytes) -> Outcome | None:
+        found = self._chain.outcome(identity)
+        return None if found is None else Outcome(identity, "committed", *found)
+
+    def _check_channel(self, transaction: Transaction) -> None:
         if transaction.channel != self._chain.channel:
             raise NotAdmitted(
                 "wrong_channel",
@@ -103,17 +129,6 @@ class Admission:
                 found=transaction.channel.hex(),
                 expected=self._chain.channel.hex(),
             )
-        identity = transaction.id
-        entry = self._pool.entry(identity)
-        if entry is not None:
-            return entry
-        found = self._chain.outcome(identity)
-        if found is not None:
-            height, index, result = found
-            return Outcome(identity, "committed", height, index, result)
-        if self.closed is not None:
-            raise self.closed
-        return None
 
     def _check_window(self, transaction: Transaction, now_ms: int) -> None:
         valid_until_ms = transaction.valid_until_ms
@@ -172,7 +187,7 @@ class Admission:
         return kept, kept_organisations
 
     def _take_in(
-        self, transaction: Transaction, organisation: str, is_good: bool, own: bool
+        self, transaction: Transaction, organisation: str, is_good: bool, own: bool, is_held: bool
     ) -> Entry | Outcome:
         try:
             if not is_good:
@@ -182,16 +197,12 @@ class Admission:
                     field="signature",
                     found=transaction.signer.hex(),
                 )
-            # While signatures were checked elsewhere, the same transaction may have come by another way.
-            known = self._known(transaction)
-            if known is not None:
-                return known
             self._pool.check_room(organisation, 1, transaction.size)
             prepared = self._executor.prepare(transaction)
         except TallyError as error:
             return self._refused(transaction, error)
         entry = Entry(prepared, organisation, self._loop_time_s(), own)
-        self._pool.add(entry, queue=not self._chain.knows(transaction.id))
+        self._pool.add(entry, queue=not is_held)
         self._statistics.admitted += 1
         return entry
 

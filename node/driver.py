@@ -289,10 +289,12 @@ class Driver:
         in_flight = self.in_flight
         if in_flight and (in_flight >= SEAL_WINDOW_BLOCKS or waiting < PIPELINED_SEAL_TRANSACTIONS):
             return False
-        entries = self._fitting(self._pool.take(SEAL_TRANSACTIONS, SEAL_BYTES))
-        if not entries:
+        entries = self._pool.take(SEAL_TRANSACTIONS, SEAL_BYTES)
+        try:
+            block = self._propose([entry.prepared for entry in entries], self.raft.term)
+        except BlockInvalid:
+            self._pool.put_back(self._fitting(entries))
             return self._pool.waiting > 0
-        block = self._propose([entry.prepared for entry in entries], self.raft.term)
         if block is None:
             self._pool.put_back(entries)
             return False
@@ -304,7 +306,7 @@ class Driver:
         return True
 
     def _fitting(self, entries: list[mempool.Entry]) -> list[mempool.Entry]:
-        """Those that the next block may hold; the others wait until they expire, or their clock is right."""
+        """Those that a block may hold now; the others wait until they expire, or their clock is right."""
         now_ms = clock_ms()
         fitting = []
         for entry in entries:

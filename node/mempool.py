@@ -2,7 +2,8 @@
 
 An entry is made when a transaction is admitted and ends when the block that holds it is
 applied here, or when block time has passed its `valid_until_ms`, so that it never can be.
-In between it is in one of three states:
+In between it is in one of three states (besides `taken`, while it passes from the first to
+another):
 
 | state | meaning | next |
 |---|---|---|
@@ -35,7 +36,7 @@ from node.outcome import Outcome
 if TYPE_CHECKING:
     from ledger.executor import Prepared
 
-WAITING, FORWARDED, SEALED, ENDED = "waiting", "forwarded", "sealed", "ended"
+WAITING, TAKEN, FORWARDED, SEALED, ENDED = "waiting", "taken", "forwarded", "sealed", "ended"
 
 
 class Submission:
@@ -195,13 +196,16 @@ class Pool:
             operations += len(transaction.operations)
             if taken and (size > most_bytes or operations > most_operations):
                 break
-            taken.append(queue.popleft())
+            entry = queue.popleft()
+            entry.state = TAKEN
+            taken.append(entry)
         self._waiting -= len(taken)
         return taken
 
     def put_back(self, entries: Iterable[Entry]) -> None:
         """Return entries to the head of the queue, in their order."""
         for entry in reversed(list(entries)):
+            assert entry.state is not WAITING, "what waits is in the queue once"
             entry.state = WAITING
             self._queue.appendleft(entry)
             self._waiting += 1

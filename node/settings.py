@@ -41,11 +41,11 @@ class Settings(BaseSettings):
     peers: dict[str, str] = Field(
         default_factory=dict, max_length=MAX_MEMBERS, description="Other nodes: id to host:port."
     )
-    tick_ms: int = Field(25, ge=5, le=1_000, description="Length of one tick of the consensus clock, ms.")
+    tick_ms: int = Field(50, ge=5, le=1_000, description="Length of one tick of the consensus clock, ms.")
     election_ticks: int = Field(
-        20, ge=4, le=1_000, description="Least ticks without a leader before an election."
+        12, ge=4, le=1_000, description="Least ticks without a leader before an election."
     )
-    heartbeat_ticks: int = Field(4, ge=1, le=100, description="Ticks between a leader's heartbeats.")
+    heartbeat_ticks: int = Field(3, ge=1, le=100, description="Ticks between a leader's heartbeats.")
     submit_timeout_ms: int = Field(
         SUBMIT_TIMEOUT_MS, ge=1, le=120_000, description="Longest wait of a submission for its outcome, ms."
     )

@@ -30,9 +30,13 @@ class SignatureChecker:
             threads = SIGNATURE_THREADS if (os.cpu_count() or 1) >= _PROCESSORS_FOR_THREADS else 0
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="signatures") if threads else None
 
+    def is_immediate(self, count: int) -> bool:
+        """Whether so many are checked without letting the loop do anything else in between."""
+        return count <= INLINE_SIGNATURE_CHECKS
+
     async def check(self, transactions: Sequence[Transaction]) -> list[bool]:
         """The verdict on each transaction's own signature, in order."""
-        if len(transactions) <= INLINE_SIGNATURE_CHECKS:
+        if self.is_immediate(len(transactions)):
             return _verdicts(transactions)
         chunks = [
             transactions[start : start + SIGNATURE_CHUNK]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,12 +15,14 @@ import uvloop
 from key_value import KeyValue, set_pair
 
 from ledger import node_certificate
+from ledger.chain import Chain
 from ledger.codec import Value
 from ledger.executor import make_genesis_block
 from ledger.genesis import Genesis, read_genesis
 from ledger.keys import SigningKey
 from ledger.membership import Member, Membership
 from ledger.transaction import Transaction
+from node.admission import Identify
 from node.node import Node
 from node.settings import Settings
 
@@ -78,6 +82,15 @@ async def until(condition: Callable[[], object], what: str = "condition") -> Non
     raise AssertionError(f"never came true: {what}")
 
 
+def free_ports(count: int) -> list[int]:
+    """Ports that are free now, all different."""
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
 @dataclass
 class Cluster:
     """Nodes with the key-value rules in one process, on real disks and real links."""
@@ -89,6 +102,7 @@ class Cluster:
     executors: dict[str, KeyValue] = field(default_factory=dict)
     nodes: dict[str, Node] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
+    identify: Callable[[Chain], Identify] = lambda _: bytes.hex
 
     @classmethod
     def make(cls, folder: Path, count: int = 3) -> Cluster:
@@ -124,7 +138,8 @@ class Cluster:
         }
         genesis_file = folder / "genesis.block"
         genesis_file.write_bytes(make_genesis_block(KeyValue(), Genesis.from_document(document)).data)
-        return cls(folder, files, genesis_file, client)
+        ports = dict(zip([each.node for each in files], free_ports(count), strict=True))
+        return cls(folder, files, genesis_file, client, ports=ports)
 
     async def start(self, *names: str) -> None:
         """Open nodes and let them take part; all that are named, or all."""
@@ -137,17 +152,13 @@ class Cluster:
                 genesis_file=self.genesis_file,
                 key_file=each.key_file,
                 certificate_file=each.certificate_file,
-                peer_port=self.ports.get(each.node, 0),
+                peer_port=self.ports[each.node],
+                peers={name: f"127.0.0.1:{port}" for name, port in self.ports.items()},
                 tick_ms=10,
             )
-            node = Node(settings, executor, lambda chain: lambda key: key.hex())
+            node = Node(settings, executor, self.identify)
             self.nodes[each.node] = node
-            self.ports[each.node] = await node.listen()
-        for each in wanted:
-            node = self.nodes[each.node]
-            node.peers.addresses = {
-                name: ("127.0.0.1", port) for name, port in self.ports.items() if name != each.node
-            }
+            await node.listen()
             node.start()
 
     async def stop(self, *names: str) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
-from node_network import Cluster, run
+from node_network import Cluster, run, until
 
+from consensus.state import Role
+from ledger.block import Block
+from ledger.errors import StoreError
 from ledger.state import state_key
+from node.service import BlockSummary
 
 
 def test_each_node_takes_submissions_and_all_end_with_one_head(tmp_path: Path) -> None:
@@ -22,6 +27,230 @@ def test_each_node_takes_submissions_and_all_end_with_one_head(tmp_path: Path) -
             assert node.chain.outcome(transaction.id) == (outcome.height, outcome.index, ())
             assert node.chain.get(state_key("pair", name)) == (1,)
         await cluster.level()
+        await cluster.stop()
+
+    run(scenario)
+
+
+def test_bundles_on_all_nodes_at_once_are_each_recorded_once(tmp_path: Path) -> None:
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        nodes = list(cluster.nodes.values())
+        shared = [cluster.transaction(f"shared{number}", number).envelope for number in range(200)]
+        answers = await asyncio.gather(*[node.service.submit(shared) for node in nodes])
+        assert answers[0] == answers[1] == answers[2]
+        assert {outcome.status for outcome in answers[0]} == {"committed"}
+        await cluster.level()
+        for node in nodes:
+            assert node.statistics.committed_transactions == 200
+            assert len(node.pool) == 0
+        await cluster.stop()
+
+    run(scenario)
+
+
+def test_submissions_outlive_the_leader(tmp_path: Path) -> None:
+    """The leader goes away with transactions on their way to it: their nodes forward them again."""
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        leader = await cluster.leader()
+        others = [node for node in cluster.nodes.values() if node is not leader]
+        transactions = [cluster.transaction(f"k{number}", number) for number in range(400)]
+        submissions = [
+            asyncio.create_task(others[number % 2].service.submit([transaction.envelope]))
+            for number, transaction in enumerate(transactions)
+        ]
+        await until(lambda: any(submission.done() for submission in submissions))
+        await cluster.stop(leader.settings.node)
+        outcomes = [outcome for (outcome,) in await asyncio.gather(*submissions)]
+        assert {outcome.status for outcome in outcomes} == {"committed"}
+        assert [outcome.id for outcome in outcomes] == [transaction.id for transaction in transactions]
+        await cluster.start(leader.settings.node)
+        await cluster.level()
+        again = cluster.nodes[leader.settings.node]
+        for outcome in outcomes:
+            assert again.chain.outcome(outcome.id) == (outcome.height, outcome.index, ())
+        assert again.chain.applied.hash == others[0].chain.applied.hash
+        await cluster.stop()
+
+    run(scenario)
+
+
+def test_without_a_majority_the_outcome_is_unknown_and_known_later(tmp_path: Path) -> None:
+    """CR-22: what may yet commit is never called failed."""
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        leader = await cluster.leader()
+        others = [name for name in cluster.nodes if name != leader.settings.node]
+        await cluster.stop(*others)
+        transaction = cluster.transaction("k", 1)
+        (outcome,) = await leader.service.submit([transaction.envelope], timeout_ms=50)
+        assert outcome.status == "unknown"
+        assert outcome.error is not None
+        assert (outcome.error.code, outcome.id) == ("outcome_unknown", transaction.id)
+        waiting = asyncio.create_task(leader.service.submit([transaction.envelope]))
+        await until(lambda: leader.driver.raft.role is not Role.LEADER)
+        assert not leader.service.ready
+        await cluster.start(*others)
+        (outcome,) = await waiting
+        assert outcome.status == "committed"
+        await cluster.level()
+        await cluster.stop()
+
+    run(scenario)
+
+
+def test_a_block_that_cannot_be_reproduced_is_kept_shown_and_not_acknowledged(tmp_path: Path) -> None:
+    """CR-77: one node computes something else; the others go on without it."""
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        leader = await cluster.leader()
+        name = next(name for name in cluster.nodes if name != leader.settings.node)
+        odd = cluster.nodes[name]
+        cluster.executors[name].twist = True
+        height = odd.chain.applied.height
+        (outcome,) = await leader.service.submit([cluster.transaction("k", 1).envelope])
+        assert outcome.status == "committed"
+        await until(lambda: odd.service.status()["problem"])
+        problem = odd.service.status()["problem"]
+        assert problem["code"] == "unreproducible_block"
+        assert "state_root" in problem["sentence"]
+        assert not odd.service.ready
+        assert odd.chain.applied.height == height, "still readable at its last good height"
+        assert odd.statistics.unreproducible_blocks == 1
+        (kept,) = (tmp_path / name / "evidence").iterdir()
+        assert Block.decode(kept.read_bytes()).height == height + 1
+        (outcome,) = await leader.service.submit([cluster.transaction("k2", 1).envelope])
+        assert outcome.status == "committed"
+        cluster.executors[name].twist = False
+        await cluster.stop(name)
+        await cluster.start(name)
+        await cluster.level()
+        await cluster.stop()
+
+    run(scenario)
+
+
+def test_a_node_whose_disk_fails_acknowledges_nothing_any_more(tmp_path: Path) -> None:
+    """CR-36: it leaves leadership, refuses submissions, and serves again after a fresh start."""
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        leader = await cluster.leader()
+        name = leader.settings.node
+
+        def fail(*_: object) -> None:
+            raise StoreError("the database cannot be written", found="No space left on device")
+
+        leader._store.append = fail  # type: ignore[method-assign,assignment]
+        transaction = cluster.transaction("k", 1)
+        submission = asyncio.create_task(leader.service.submit([transaction.envelope], timeout_ms=1_000))
+        await until(lambda: leader.service.status()["problem"])
+        assert leader.service.status()["problem"]["code"] == "storage_failed"
+        assert leader.driver.raft.role is not Role.LEADER
+        (late,) = await leader.service.submit([cluster.transaction("late", 1).envelope])
+        assert late.error is not None
+        assert late.error.code == "storage_failed"
+        others = [node for node in cluster.nodes.values() if node is not leader]
+        (outcome,) = await others[0].service.submit([transaction.envelope])
+        assert outcome.status == "committed"
+        (unknown,) = await submission
+        assert unknown.status == "unknown"
+        await cluster.stop(name)
+        await cluster.start(name)
+        await cluster.level()
+        assert cluster.nodes[name].chain.outcome(transaction.id) is not None
+        await cluster.stop()
+
+    run(scenario)
+
+
+def test_a_fresh_or_late_node_catches_up_block_by_block(tmp_path: Path) -> None:
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start("n1", "n2")
+        await cluster.ready()
+        node = cluster.nodes["n1"]
+        for number in range(40):
+            (outcome,) = await node.service.submit([cluster.transaction(f"k{number}", number).envelope])
+            assert outcome.status == "committed"
+        await cluster.start("n3")
+        await until(lambda: cluster.nodes["n3"].chain.applied.hash == node.chain.applied.hash)
+        assert cluster.nodes["n3"].chain.certified().verify(node.chain.genesis)
+        await cluster.stop()
+        await cluster.start()
+        await cluster.level()
+        await cluster.stop()
+
+    run(scenario)
+
+
+def test_subscribers_see_every_block_once_in_order(tmp_path: Path) -> None:
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        node = cluster.nodes["n1"]
+        seen: list[BlockSummary] = []
+
+        async def follow(after: int) -> None:
+            async for summary in node.service.subscribe(after):
+                seen.append(summary)
+
+        follower = asyncio.create_task(follow(0))
+        for number in range(5):
+            await node.service.submit([cluster.transaction(f"k{number}", number).envelope])
+        await until(lambda: seen and seen[-1].height == node.chain.applied.height)
+        assert [summary.height for summary in seen] == list(range(1, node.chain.applied.height + 1))
+        assert sum(len(summary.transactions) for summary in seen) == 5
+        await cluster.stop()
+        await follower
+
+    run(scenario)
+
+
+def test_an_idle_node_has_no_task_but_its_links(tmp_path: Path) -> None:
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        await cluster.level()
+        names = {task.get_name().split()[0] for task in asyncio.all_tasks()}
+        assert names & {"dial", "reproduce", "admit"} == {"dial"}
+        await cluster.stop()
+
+    run(scenario)
+
+
+def test_statuses_agree_on_what_matters(tmp_path: Path) -> None:
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        await cluster.level()
+        statuses = [node.service.status() for node in cluster.nodes.values()]
+        for field in ("term", "leader", "applied_height", "head", "state_root", "channel"):
+            assert len({status[field] for status in statuses}) == 1, field
+        assert sorted(status["role"] for status in statuses) == ["follower", "follower", "leader"]
+        assert all(status["applied_height"] <= status["committed_height"] for status in statuses)
         await cluster.stop()
 
     run(scenario)
