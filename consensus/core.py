@@ -16,7 +16,6 @@ acknowledges, and serves again only from a fresh open (CR-36, CR-25).
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 from consensus.errors import ContractBroken, DiskDisagrees
@@ -74,7 +73,7 @@ class Core:
         self.timeout = 0
         self.halted: str | None = None
         self.refusal: Refusal | None = None
-        self.evidence: deque[Evidence] = deque(maxlen=MAX_EVIDENCE)
+        self.evidence: list[Evidence] = []
         self.dropped: dict[str, int] = {}
 
         self._next_id = config.boot << BOOT_SHIFT
@@ -138,8 +137,10 @@ class Core:
 
     def _leave_role(self) -> None:
         if self.role is Role.LEADER:
-            self._lost_office_unseen = not self._took_office_unseen
-            self._took_office_unseen = False
+            if self._took_office_unseen:
+                self._took_office_unseen = False
+            else:
+                self._lost_office_unseen = True
             self._retire()
         if self.role is not Role.FOLLOWER:
             self._become(Role.FOLLOWER)
@@ -208,7 +209,8 @@ class Core:
     def accuse(self, kind: str, against: str, detail: str, first: object, second: object) -> None:
         """Keep two statements that cannot both be honest, and go on."""
         self.drop(kind)
-        self.evidence.append(Evidence(kind, against, detail, first, second))
+        if len(self.evidence) < MAX_EVIDENCE:
+            self.evidence.append(Evidence(kind, against, detail, first, second))
 
     def halt(self, reason: str) -> None:
         """Stop for good: what is in the outbox depends on what failed, and stays here."""

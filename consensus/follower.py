@@ -32,7 +32,7 @@ from collections import deque
 
 from consensus.certificates import void_because
 from consensus.core import Core
-from consensus.limits import MAX_REPLY_ACKS, MAX_WAITING_CERTIFICATES
+from consensus.limits import MAX_REPLY_ACKS, MAX_WAITING_CERTIFICATES, MAX_WAITING_REQUESTS
 from consensus.log import Log
 from consensus.messages import Append, AppendReply, Certificate, Entry, Heartbeat, HeartbeatReply
 from consensus.state import Refusal, Role
@@ -55,7 +55,7 @@ class Follower(Core):
 
     def _start_following(self) -> None:
         self.confirmed = 0
-        self._waiting = deque()
+        self._waiting = deque(maxlen=MAX_WAITING_REQUESTS)
         self._certificates = []
         self._signed = {}
         self._deserted = 0
@@ -152,10 +152,9 @@ class Follower(Core):
 
     def _contradiction(self, message: Append, index: int) -> None:
         """A leader's log denies what is committed here: keep both, and stop (CR-25)."""
-        detail = (
-            f"index {index} is committed here, and the leader of term {message.term} holds something else"
-        )
-        self.accuse("committed_conflict", message.sender, detail, self.log.entry(index), message)
+        detail = f"the leader of term {message.term} denies index {index}, which is committed here"
+        denying = next((entry for entry in message.entries if entry.index == index), None)
+        self.accuse("committed_conflict", message.sender, detail, self.log.entry(index), denying)
         self.halt(detail)
 
     def _refuse_append(self, message: Append) -> None:
@@ -208,12 +207,14 @@ class Follower(Core):
         answer = None
         first = self.log.last_index + 1
         while waiting and waiting[0][0] <= self.log.persisted:
-            answer = waiting.popleft()
-            asked = answer[1] if answer[1] <= answer[0] else self.commit + 1
+            request = waiting.popleft()
+            asked = request[1] if request[1] <= request[0] else self.commit + 1
             first = min(first, asked)
+            if answer is None or request[0] >= answer[0]:
+                answer = request
         if answer is None or self.leader is None:
             return
-        match, _, prev_index, request = answer
+        match, _, prev_index, request_id = answer
         acks = self._acknowledge(first, match)
         self.emit(
             AppendReply(
@@ -221,7 +222,7 @@ class Follower(Core):
                 self.leader,
                 self.term,
                 self.new_id(),
-                request,
+                request_id,
                 True,
                 prev_index,
                 match,
@@ -346,7 +347,9 @@ class Follower(Core):
         if self._tracer is not None:
             self.trace("drop", reason=f"block refused: {reason}", index=index, hash=entry.hash.hex())
         self._truncate(index)
-        self._waiting = deque(request for request in self._waiting if request[0] < index)
+        kept = [request for request in self._waiting if request[0] < index]
+        self._waiting.clear()
+        self._waiting.extend(kept)
         if is_of_this_leader:
             self._deserted = self.term
             self._follow(None)

@@ -217,6 +217,8 @@ class Leader(Core):
         peer.matched(message.match)
         self._certify()
         self._flush(message.sender, peer)
+        if peer.match == self.last_index == self.commit > max(peer.commit, peer.certified):
+            self._send_heartbeat(message.sender, peer)
 
     def _count(self, message: AppendReply) -> bool:
         """Take the acknowledgements down; False if `match` is not proved by one (CR-72)."""

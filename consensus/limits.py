@@ -28,8 +28,10 @@ LOG_CACHE_BYTES = 32 * 1_048_576
 
 MAX_WAITING_CERTIFICATES = 128
 """Certificates a follower keeps until the entry they prove is durable here."""
-MAX_EVIDENCE = 16
-"""Contradictions kept in memory for the status page."""
+MAX_WAITING_REQUESTS = 256
+"""Appends that a follower will answer when its disk is done; the leader asks again for older ones."""
+MAX_EVIDENCE = 8
+"""Contradictions kept in memory, with the entries in them; the first ones stay."""
 
 BOOT_SHIFT = 40
 """A message id is boot << 40 | counter: unique over restarts."""

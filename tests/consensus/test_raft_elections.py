@@ -153,6 +153,17 @@ def test_cr05_a_vote_leaves_only_after_it_is_durable() -> None:
     assert node.disk.hard == HardState(1, "n2")
 
 
+def test_cr05_a_vote_that_was_not_durable_was_never_given() -> None:
+    """CR-05: killed before the sync, the node may vote for another, for nobody heard of the first."""
+    node = lone()
+    node.disk_is_held = True
+    assert answers(node, ask_vote(1, (0, 0), sender="n2")) == []
+    restarted = Node(configuration("n1", "n1 n2 n3"), node.disk)
+    (reply,) = answers(restarted, ask_vote(1, (0, 0), sender="n3"))
+    assert isinstance(reply, VoteReply)
+    assert reply.granted
+
+
 def test_cr05_every_message_of_a_term_that_is_not_durable_waits() -> None:
     """CR-05: a refusal in a fresh term depends on it too, and later ones do not wait."""
     node = lone((1,))
@@ -213,6 +224,15 @@ def test_cr08_a_majority_of_refusals_ends_the_campaign_in_the_same_term() -> Non
     assert (node.raft.role, node.raft.term, node.raft.elapsed) == (Role.FOLLOWER, term, 0)
     asks = campaigning(node)
     assert [ask.term for ask in asks] == [term + 1, term + 1]
+
+
+def test_cr08_a_majority_of_refused_pre_votes_ends_the_attempt() -> None:
+    """CR-08: nothing was entered, nothing is left."""
+    node = lone((1,))
+    for ask in campaigning(node):
+        answers(node, grant(ask, granted=False))
+    assert (node.raft.role, node.raft.term, node.raft.vote) == (Role.FOLLOWER, 1, None)
+    assert node.raft.elapsed == 0
 
 
 def test_cr08_a_tie_is_decided_in_a_higher_term() -> None:
