@@ -2,7 +2,7 @@
 
 | column | required | meaning |
 |---|---|---|
-| shipment | yes | the despatch advice's number, used once |
+| shipment | yes | the supplier's shipment number, used once |
 | order | yes | the order that it fulfils |
 | supplier, buyer | unless given when importing | organisation ids |
 | dispatch_date | yes | the day it left |

@@ -66,14 +66,14 @@ def gather(
                 raise line.problem(
                     "duplicate_document",
                     "the document was there before",
-                    key[0],
+                    key[-1],
                     expected=f"one row; see line {document.first.number}",
                 )
             if len(document.items) == MAX_DOCUMENT_LINES:
                 raise line.problem(
                     "too_many_lines",
                     "document too long",
-                    key[0],
+                    key[-1],
                     expected=f"at most {MAX_DOCUMENT_LINES} lines",
                 )
             document.items.append((line, item(line, its_head)))

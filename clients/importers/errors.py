@@ -13,7 +13,7 @@ from typing import Any
 from clients.importers.limits import MAX_PROBLEMS
 from ledger.errors import TallyError
 
-_SHOWN_CHARACTERS = 80
+_SHOWN_CHARACTERS = 120
 
 
 class ImportProblem(TallyError):
@@ -37,7 +37,7 @@ class ImportProblem(TallyError):
             message,
             code=code,
             field=column or None,
-            found=shown(found) if isinstance(found, str) else found,
+            found=printable(found) if isinstance(found, str) else found,
             expected=expected,
             remedy=remedy,
         )
@@ -90,11 +90,15 @@ def from_error(error: TallyError, *, file: str, line: int = 0, column: str = "")
     )
 
 
-def shown(text: str) -> str:
-    """A piece of a file, safe to print: quoted, cut, without control characters."""
+def printable(text: str) -> str:
+    """The text, safe to print: cut, without control characters."""
     cut = text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
-    visible = "".join(character if character.isprintable() else "�" for character in cut)
-    return f'"{visible}"'
+    return "".join(character if character.isprintable() else "�" for character in cut)
+
+
+def quoted(text: str) -> str:
+    """A piece of a file as it is shown in a problem."""
+    return f'"{text[:_SHOWN_CHARACTERS]}"'
 
 
 class Problems:

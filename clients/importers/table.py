@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from clients.importers.errors import ImportProblem, Problems, from_error
+from clients.importers.errors import ImportProblem, Problems, from_error, quoted
 from clients.importers.limits import (
     MAX_CELL_CHARACTERS,
     MAX_CSV_BYTES,
@@ -74,7 +74,7 @@ class Line:
             file=self.file,
             line=self.number,
             column=column,
-            found=self.raw(column),
+            found=quoted(self.raw(column)),
             expected=expected,
             remedy=remedy,
         )

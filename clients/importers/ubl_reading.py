@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from clients.importers.en16931 import Amount, Invoice, InvoiceLine, Party, Totals, VatCategory
-from clients.importers.errors import ImportProblem
+from clients.importers.errors import ImportProblem, quoted
 from clients.importers.limits import MAX_XML_TEXT_CHARACTERS
 from clients.importers.xml_document import PREFIXES, Element, Place, path_of, step_name
 from ledger.dates import day_from_iso
@@ -325,7 +325,9 @@ class _Reader:
     def _add(self, code: str, message: str, element: Element | None, *, found: str, expected: object) -> None:
         place = Place(element if element is not None else self.root)
         self.problems.append(
-            ImportProblem(code, message, line=place.line, column=place.path, found=found, expected=expected)
+            ImportProblem(
+                code, message, line=place.line, column=place.path, found=quoted(found), expected=expected
+            )
         )
 
 

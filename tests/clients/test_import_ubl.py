@@ -1,0 +1,305 @@
+"""UBL importer: real EN 16931 documents, the official verdicts of the rules, and hostile XML."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from clients.importers import Directory, ImportContext, Imported, import_bytes, import_file, limits
+from contracts import registry
+
+SAMPLES = Path(__file__).parent.parent / "data" / "einvoice"
+SHARED = Path(__file__).parents[3] / "shared" / "data" / "einvoice"
+"""The whole set of examples, where the machine has it; it does not ship."""
+
+needs_shared = pytest.mark.skipif(
+    not SHARED.is_dir(), reason="the shared e-invoice data is not on this machine"
+)
+
+ANY = ImportContext(supplier="seller", buyer="buyer", link_orders=False, term_days=30)
+PARTIES = Directory.from_organisations(
+    [
+        {"id": "seller", "name": "SellerCompany", "identifiers": [["VAT", "DK 16.356.706"]]},
+        {"id": "buyer", "name": "Somebody", "identifiers": [["GLN", "5790000436057"]]},
+    ]
+)
+
+
+def sample(name: str) -> str:
+    return (SAMPLES / name).read_text(encoding="utf-8")
+
+
+def imported(text: str, context: ImportContext = ANY) -> Imported:
+    return import_bytes(text.encode(), "file.xml", "auto", context)
+
+
+def codes(text: str, context: ImportContext = ANY) -> list[str]:
+    return [problem.code for problem in imported(text, context).errors]
+
+
+EXAMPLE = "ubl-tc434-example4.xml"
+
+
+def test_invoice_becomes_one_operation_with_the_hash_of_the_file() -> None:
+    found = import_file(SAMPLES / EXAMPLE, "auto", ImportContext(directory=PARTIES))
+    assert found.is_clean
+    (entry,) = found.entries
+    assert (found.kind, entry.signer, entry.date) == ("ubl", "seller", "2013-04-10")
+    assert entry.operation == {
+        "op": "invoice.submit",
+        "invoice": "TOSL110",
+        "buyer": "buyer",
+        "currency": "DKK",
+        "issue_date": "2013-04-10",
+        "due_date": "2013-05-10",
+        "order": "123",
+        "lines": (
+            {"line": "1", "quantity": 1000, "amount": 100_000},
+            {"line": "2", "quantity": 100, "amount": 50_000},
+            {"line": "3", "quantity": 500, "amount": 250_000},
+        ),
+        "tax": 67_500,
+        "adjustment": 0,
+        "gross": 467_500,
+        "document": sha256((SAMPLES / EXAMPLE).read_bytes()).digest(),
+    }
+    registry.parse(entry.operation)
+
+
+def test_charges_of_the_document_are_the_adjustment() -> None:
+    operation = imported(sample("guide-example3.xml")).operations[0]
+    assert (operation["tax"], operation["adjustment"], operation["gross"]) == (22_500, 10_000, 112_500)
+
+
+def test_lines_below_zero_go_to_the_adjustment_without_an_order_and_are_refused_with_one() -> None:
+    text = sample("ubl-tc434-example2.xml")
+    free = imported(text)
+    operation = free.operations[0]
+    assert len(operation["lines"]) == 3
+    assert (
+        sum(line["amount"] for line in operation["lines"]) + operation["tax"] + operation["adjustment"]
+        == (operation["gross"])
+    )
+    assert free.summary.notes == (
+        "2 of 5 lines are in the adjustment: fractions of a unit or below zero",
+        "not linked to order 123",
+    )
+    linked = imported(text, ImportContext(supplier="seller", buyer="buyer"))
+    assert {problem.code for problem in linked.errors} == {"unmatchable_line"}
+    assert linked.errors[0].column == "/Invoice/cac:InvoiceLine[2]"
+
+
+def test_only_the_seller_signs() -> None:
+    found = imported(sample(EXAMPLE), ImportContext(organisation="other", directory=PARTIES))
+    assert found.operations == ()
+    assert found.is_clean
+    assert found.summary.skipped == 1
+
+
+def test_parties_are_found_by_identifiers_then_names_and_never_guessed() -> None:
+    text = sample(EXAMPLE)
+    assert "unknown_party" in codes(text, ImportContext())
+    by_name = Directory.from_organisations(
+        [{"id": "a", "name": "SELLERCOMPANY"}, {"id": "b", "name": "Buyercompany  LTD"}]
+    )
+    assert imported(text, ImportContext(directory=by_name)).entries[0].signer == "a"
+    two = Directory.from_organisations(
+        [
+            {"id": "a", "name": "x", "identifiers": [["0088", "5790000436101"]]},
+            {"id": "b", "name": "y", "identifiers": [["VAT", "DK16356706"]]},
+        ]
+    )
+    assert codes(text, ImportContext(directory=two)) == ["ambiguous_party"]
+    assert codes(text, ImportContext(directory=PARTIES, buyer="seller")) == ["contradiction"]
+    same = Directory.from_organisations(
+        [{"id": "a", "name": "x", "identifiers": [["VAT", "DK16356706"], ["0088", "5790000436057"]]}]
+    )
+    assert codes(text, ImportContext(directory=same)) == ["same_party"]
+
+
+BROKEN = [
+    (">4000.00</cbc:LineExtensionAmount", ">4000.01</cbc:LineExtensionAmount", "br_co_10"),
+    (">4000.00</cbc:TaxExclusiveAmount", ">4000.01</cbc:TaxExclusiveAmount", "br_co_13"),
+    (">675.00</cbc:TaxAmount", ">675.01</cbc:TaxAmount", "br_co_14"),
+    (">4675.00</cbc:TaxInclusiveAmount", ">4675.01</cbc:TaxInclusiveAmount", "br_co_15"),
+    (">4675.00</cbc:PayableAmount", ">4675.01</cbc:PayableAmount", "br_co_16"),
+    (">375.00</cbc:TaxAmount", ">376.00</cbc:TaxAmount", "br_co_17"),
+    (">4675.00</cbc:PayableAmount", ">4675.001</cbc:PayableAmount", "amount_digits"),
+    (">4675.00</cbc:PayableAmount", ">NaN</cbc:PayableAmount", "number"),
+    (">4675.00</cbc:PayableAmount", ">10000000000000.00</cbc:PayableAmount", "amount_overflow"),
+    (
+        'currencyID="DKK">4675.00</cbc:PayableAmount',
+        'currencyID="EUR">4675.00</cbc:PayableAmount',
+        "currency_mismatch",
+    ),
+    ("<cbc:DocumentCurrencyCode>DKK", "<cbc:DocumentCurrencyCode>QQQ", "unknown_currency"),
+    ("<cbc:IssueDate>2013-04-10", "<cbc:IssueDate>2013-04-31", "date"),
+    ("<cbc:ID>TOSL110</cbc:ID>", "", "br_02"),
+    ("<cbc:InvoiceTypeCode>380", "<cbc:InvoiceTypeCode>384", "document_type"),
+    ("<cbc:RegistrationName>SellerCompany", "<cbc:RegistrationName>", "br_06"),
+    ("<cbc:ID>TOSL110</cbc:ID>", f"<cbc:ID>{'9' * 65}</cbc:ID>", "identifier"),
+    ("<cbc:ID>TOSL110</cbc:ID>", f"<cbc:ID>{'9' * 5000}</cbc:ID>", "text_too_long"),
+]
+
+
+@pytest.mark.parametrize(("good", "bad", "code"), BROKEN)
+def test_each_broken_rule_is_named_with_the_place(good: str, bad: str, code: str) -> None:
+    text = sample(EXAMPLE)
+    assert good in text
+    found = imported(text.replace(good, bad, 1))
+    assert code in {problem.code for problem in found.errors}
+    assert found.operations == ()
+    for problem in found.errors:
+        assert problem.column.startswith("/Invoice")
+        assert problem.line > 0
+
+
+def test_vat_has_a_tolerance_below_one_unit_of_the_currency() -> None:
+    text = sample(EXAMPLE)
+    shifted = text.replace(">375.00</cbc:TaxAmount", ">375.99</cbc:TaxAmount").replace("675.00<", "675.99<")
+    assert codes(shifted) == []
+
+
+def test_an_invoice_without_due_date_needs_an_agreed_term() -> None:
+    text = re.sub(r"<cbc:DueDate>.*?</cbc:DueDate>", "", sample(EXAMPLE))
+    assert imported(text).operations[0]["due_date"] == "2013-05-10"
+    assert codes(text, ImportContext(supplier="s", buyer="b", link_orders=False)) == ["due_date"]
+
+
+REFERENCE = (
+    "<cac:BillingReference><cac:InvoiceDocumentReference><cbc:ID>TOSL109</cbc:ID>"
+    "</cac:InvoiceDocumentReference></cac:BillingReference>"
+)
+
+
+def credit_note(reference: str = REFERENCE) -> str:
+    text = sample(EXAMPLE).replace("Invoice-2", "CreditNote-2")
+    text = text.replace("<Invoice ", "<CreditNote ").replace("</Invoice>", "</CreditNote>")
+    text = text.replace("InvoiceLine", "CreditNoteLine").replace("InvoicedQuantity", "CreditedQuantity")
+    text = text.replace("InvoiceTypeCode>380<", "InvoiceTypeCode>381<").replace(
+        "InvoiceTypeCode", "CreditNoteTypeCode"
+    )
+    return text.replace("</cbc:DocumentCurrencyCode>", "</cbc:DocumentCurrencyCode>" + reference)
+
+
+def test_credit_note_reduces_the_invoice_that_it_names() -> None:
+    found = imported(credit_note())
+    assert found.is_clean, [str(problem) for problem in found.errors]
+    assert found.operations == (
+        {
+            "op": "credit.issue",
+            "credit": "TOSL110",
+            "invoice": "TOSL109",
+            "amount": 467_500,
+            "date": "2013-04-10",
+        },
+    )
+    assert codes(credit_note("")) == ["preceding_invoice"]
+
+
+HOSTILE = {
+    "external entity": '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/hostname">]><Invoice>&e;</Invoice>',
+    "external DTD": '<?xml version="1.0"?><!DOCTYPE Invoice SYSTEM "http://127.0.0.1:9/x.dtd"><Invoice/>',
+    "parameter entity": '<!DOCTYPE x [<!ENTITY % p SYSTEM "http://127.0.0.1:9/x"> %p;]><Invoice/>',
+    "billion laughs": "<!DOCTYPE l [<!ENTITY a0 'ha'>"
+    + "".join(f"<!ENTITY a{n + 1} '{f'&a{n};' * 10}'>" for n in range(12))
+    + "]><Invoice>&a12;</Invoice>",
+    "quadratic blow-up": f"<!DOCTYPE l [<!ENTITY a '{'x' * 50_000}'>]><Invoice>{'&a;' * 50_000}</Invoice>",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_document_types_and_entities_are_refused_before_parsing(name: str) -> None:
+    found = imported(HOSTILE[name])
+    assert [problem.code for problem in found.errors] == ["xml_forbidden"]
+    assert found.operations == ()
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"<Invoice", "xml_syntax"),
+        (b"<Invoice>&undefined;</Invoice>", "xml_syntax"),
+        (b"<Invoice/>", "not_ubl"),
+        (b"<a>" * 100 + b"</a>" * 100, "xml_too_deep"),
+        (b"<a>" * 100_000, "xml_syntax"),
+        (b"<a>" + b"<b/>" * (limits.MAX_XML_CHILDREN + 1) + b"</a>", "xml_too_many_elements"),
+        ('<?xml version="1.0" encoding="UTF-16"?><Invoice/>'.encode("utf-16"), "xml_encoding"),
+        ("<Invoice/>".encode("utf-16-le"), "xml_encoding"),
+        (b'<?xml version="1.0" encoding="EBCDIC-CP-US"?><Invoice/>', "xml_encoding"),
+        (b"<Invoice>\xff</Invoice>", "xml_syntax"),
+        (b" " * 300 + b"<" + b"x" * limits.MAX_XML_BYTES, "file_too_large"),
+        (b"", "xml_encoding"),
+    ],
+)
+def test_other_xml_is_refused_with_its_own_code(data: bytes, code: str) -> None:
+    found = import_bytes(data, "file.xml", "ubl", ANY)
+    assert [problem.code for problem in found.errors] == [code]
+
+
+def test_an_old_encoding_is_read_where_it_is_declared() -> None:
+    text = sample(EXAMPLE).replace("SellerCompany", "Sællercompany").replace("UTF-8", "ISO-8859-1", 1)
+    directory = Directory.from_organisations([{"id": "a", "name": "Sællercompany"}])
+    found = import_bytes(
+        text.encode("latin-1"), "x", "auto", ImportContext(directory=directory, supplier="a", buyer="a")
+    )
+    assert [problem.code for problem in found.errors] == ["same_party"]
+
+
+NOT_FOR_THE_LEDGER = {
+    "CreditNote-Max_content.xml": {"preceding_invoice"},
+    "CreditNote-Min_content_without_VAT.xml": {"preceding_invoice"},
+    "BIS3_Invoice_negativ.XML": {"negative_amount", "nothing_due"},
+}
+"""Valid by EN 16931; what they say has no place on the ledger, and exactly that is reported."""
+
+
+def _examples() -> list[Path]:
+    folders = [SAMPLES, SHARED / "en16931" / "ubl" / "examples", SHARED / "en16931" / "test" / "testfiles"]
+    return [path for folder in folders for path in sorted(folder.glob("*")) if path.suffix.lower() == ".xml"]
+
+
+@pytest.mark.parametrize("path", _examples(), ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_every_real_example_is_imported_or_refused_for_what_it_is(path: Path) -> None:
+    found = import_file(path, "auto", ANY)
+    assert {problem.code for problem in found.errors} == NOT_FOR_THE_LEDGER.get(path.name, set())
+    for operation in found.operations:
+        registry.parse(operation)
+        if operation["op"] == "invoice.submit":
+            lines = sum(line["amount"] for line in operation["lines"])
+            assert operation["gross"] == lines + operation["tax"] + operation["adjustment"]
+            assert operation["document"] == sha256(path.read_bytes()).digest()
+
+
+_PRESENCE = (2, 3, 4, 5, 6, 7, 12, 13, 14, 15, 16, 21, 22, 24, 31, 36, 45, 46)
+RULES = {f"BR-{number:02d}" for number in _PRESENCE} | {f"BR-CO-{number}" for number in range(10, 18)}
+_TEST_SET = "{http://difi.no/xsd/vefa/validator/1.0}"
+
+
+@needs_shared
+def test_the_official_verdicts_of_each_rule_are_ours() -> None:
+    """The unit tests of the EN 16931 validation artefacts: fragments with what each rule must say."""
+    checked: set[tuple[str, bool]] = set()
+    for path in sorted((SHARED / "en16931" / "test").glob("*-unit-UBL/*.xml")):
+        for case in etree.parse(path).getroot().findall(f"{_TEST_SET}test"):
+            (document,) = (
+                part for part in case if isinstance(part.tag, str) and part.tag != f"{_TEST_SET}assert"
+            )
+            said = {
+                problem.code.replace("_", "-").upper()
+                for problem in import_bytes(etree.tostring(document, with_tail=False), path.name).errors
+            }
+            for verdict in case.findall(f"{_TEST_SET}assert/*"):
+                rule = (verdict.text or "").strip()
+                if rule in RULES and verdict.tag in {
+                    f"{_TEST_SET}{name}" for name in ("success", "error", "warning")
+                }:
+                    must_fire = verdict.tag != f"{_TEST_SET}success"
+                    assert (rule in said) == must_fire, (path.name, rule, sorted(said))
+                    checked.add((rule, must_fire))
+    assert {rule for rule, _ in checked} == RULES
+    assert len(checked) > 40
