@@ -46,6 +46,7 @@ from ledger.limits import (
     LEVELDB_BLOCK_BYTES,
     LEVELDB_BLOOM_BITS,
     LEVELDB_CACHE_BYTES,
+    LEVELDB_FILE_BYTES,
     LEVELDB_OPEN_FILES,
     LEVELDB_WRITE_BUFFER_BYTES,
 )
@@ -122,6 +123,7 @@ class Store:
                 paranoid_checks=True,
                 write_buffer_size=LEVELDB_WRITE_BUFFER_BYTES,
                 max_open_files=LEVELDB_OPEN_FILES,
+                max_file_size=LEVELDB_FILE_BYTES,
                 lru_cache_size=LEVELDB_CACHE_BYTES,
                 block_size=LEVELDB_BLOCK_BYTES,
                 bloom_filter_bits=LEVELDB_BLOOM_BITS,
