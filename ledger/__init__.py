@@ -26,7 +26,9 @@ transaction from its signer to the file that proves what became of it.
 | **the node's side** | |
 | `state` | what contracts read and write: keys, overlay, savepoints |
 | `store`, `mark` | LevelDB in two batches; the durable mark beside it |
-| `chain` | blocks in flight and applied, over store, state and tree |
+| `executor` | what the ledger asks of the business rules |
+| `committed` | reads and proofs at the applied height, and nothing else |
+| `inflight`, `chain` | blocks executed but not committed; seal, check, accept, drop, commit |
 
 Nothing in here reads a clock, opens a socket or draws a random number, but for
 `SigningKey.generate`, key files and the store.

@@ -351,7 +351,11 @@ class Chain(Committed):
                 raise
             except Exception as bug:
                 raise ExecutorBug(f"transaction {each.transaction.id.hex()}: {bug!r}") from bug
-        return Executed(tuple(results), *settled_writes(overlay), overlay.records, self._heads(overlay))
+        try:
+            changes, values = settled_writes(overlay)
+        except (Malformed, ValueError) as bug:
+            raise ExecutorBug(f"a state value of no form: {bug}") from bug
+        return Executed(tuple(results), changes, values, overlay.records, self._heads(overlay))
 
     def _result(self, overlay: Overlay, prepared: Prepared, time_ms: int) -> codec.Value:
         result = self._executor.execute(overlay, prepared, time_ms)

@@ -79,8 +79,6 @@ BUCKET_CACHE_ENTRIES = 200_000
 """Buckets of the state tree kept decoded in memory (about 100 bytes a record)."""
 VALUE_CACHE_ENTRIES = 100_000
 """Committed state values kept decoded in memory."""
-MAX_OVERLAYS = 64
-"""Uncommitted blocks in flight on one store."""
 HISTORY_HEAD_INTERVAL = 64
 """Records of a history between two kept heads of its chain: a suffix re-hashes at most this many more."""
 BLOCK_CACHE_ENTRIES = 32

@@ -31,7 +31,7 @@ from ledger import keys
 from ledger.block import Block
 from ledger.chain import Chain, ExecutorBug
 from ledger.errors import BlockInvalid, Malformed, StoreError, TooLarge
-from ledger.limits import MAX_BLOCK_TRANSACTIONS, MAX_VALIDITY_MS
+from ledger.limits import MAX_BLOCK_TRANSACTIONS, MAX_STATE_VALUE_BYTES, MAX_VALIDITY_MS
 from ledger.state import Overlay, state_key
 from ledger.store import CommitBatch
 from ledger.transaction import Transaction
@@ -375,6 +375,20 @@ def test_a_result_of_no_form_is_a_bug_of_the_rules(make_node, result) -> None:
     with pytest.raises(ExecutorBug):
         node.seal(put("x", 1))
     assert node.chain.pending == []
+
+
+@pytest.mark.parametrize("value", [0.5, {1: 2}, 2**63, b"x" * (MAX_STATE_VALUE_BYTES + 1), "\ud800"])
+def test_a_state_value_of_no_form_is_a_bug_of_the_rules(make_node, value) -> None:
+    class Rules(KeyValueRules):
+        def execute(self, state: Overlay, prepared: Any, time_ms: int) -> Any:
+            state.put(b"k", value)
+            return ()
+
+    node = make_node(rules=Rules())
+    before = trace(node)
+    with pytest.raises(ExecutorBug):
+        node.seal(put("x", 1))
+    assert trace(node) == before
 
 
 def test_lists_and_unordered_maps_make_no_difference_to_later_blocks(make_node) -> None:
