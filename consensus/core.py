@@ -87,8 +87,6 @@ class Core:
         if tracer is not None:
             self._trace_boot(log)
 
-    # Reading
-
     @property
     def term(self) -> int:
         """The current term."""
@@ -113,8 +111,6 @@ class Core:
     def soft(self) -> Soft:
         """Role, leader and term."""
         return Soft(self.role, self.leader, self.hard.term)
-
-    # Terms and roles
 
     def _adopt(self, term: int) -> None:
         """A higher term was seen: take it, forget the vote, follow (CR-01)."""
@@ -155,8 +151,6 @@ class Core:
         """A fresh timeout, from the configured one to twice that (CR-10)."""
         self.timeout = self.config.election_ticks + self._draw(self.config.election_ticks + 1)
 
-    # Messages out
-
     def new_id(self) -> int:
         """An id that no other message of this node has, in any boot."""
         self._next_id += 1
@@ -171,8 +165,6 @@ class Core:
             self._send_now.append(message)
         else:
             self._send_after.append(message)
-
-    # Commit
 
     def _commit_by(self, certificate: Certificate, by: str) -> None:
         """Everything up to a certificate that holds is committed (CR-40)."""
@@ -198,8 +190,6 @@ class Core:
             self._applied = chosen.index
         return chosen
 
-    # What goes wrong
-
     def drop(self, reason: str) -> None:
         """Something was refused on purpose: count it."""
         self.dropped[reason] = self.dropped.get(reason, 0) + 1
@@ -222,8 +212,6 @@ class Core:
         self._send_after.clear()
         if self._tracer is not None:
             self.trace("drop", reason=f"halted: {reason}")
-
-    # Trace
 
     def trace(self, kind: str, **own: object) -> None:
         """Emit one event with the state after it; only called when there is a tracer."""
@@ -260,8 +248,6 @@ class Core:
     def _trace_sends(self, messages: tuple[Message, ...]) -> None:
         for message in messages:
             self.trace("send", msg=message_event(message))
-
-    # Layers above
 
     def _retire(self) -> None:
         """Drop what only a leader has."""

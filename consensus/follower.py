@@ -85,8 +85,6 @@ class Follower(Core):
         self.elapsed = 0
         return True
 
-    # Append
-
     def _on_append(self, message: Append) -> None:
         if not self._hear(message.sender):
             return
@@ -162,43 +160,38 @@ class Follower(Core):
         guess = self.log.last_agreeing(message.prev_index, message.prev_term)
         guess = max(guess, min(self.commit, message.prev_index))
         hint = self.log.term(guess) or 0
-        self.emit(
-            AppendReply(
-                self.node,
-                message.sender,
-                self.term,
-                self.new_id(),
-                message.id,
-                False,
-                message.prev_index,
-                0,
-                hint,
-                guess,
-                (),
-                self.commit,
-            )
-        )
+        self._answer(message.sender, message.id, message.prev_index, hint=(hint, guess))
 
     def _reply_stale(self, message: Append) -> None:
         """The leader of an earlier term learns of ours, and steps down (CR-02, CR-19)."""
+        self._answer(message.sender, message.id, message.prev_index)
+
+    def _answer(
+        self,
+        leader: str,
+        request: int,
+        prev_index: int,
+        *,
+        match: int | None = None,
+        hint: tuple[int, int] = (0, 0),
+        acks: tuple[tuple[int, bytes], ...] = (),
+    ) -> None:
+        """Answer an append: with `match` it succeeded, without it was refused."""
         self.emit(
             AppendReply(
                 self.node,
-                message.sender,
+                leader,
                 self.term,
                 self.new_id(),
-                message.id,
-                False,
-                message.prev_index,
-                0,
-                0,
-                0,
-                (),
+                request,
+                match is not None,
+                prev_index,
+                match or 0,
+                *hint,
+                acks,
                 self.commit,
             )
         )
-
-    # Acknowledge and commit
 
     def _settle(self) -> None:
         """Commit what can be committed, then answer what has become durable."""
@@ -214,24 +207,8 @@ class Follower(Core):
                 answer = request
         if answer is None or self.leader is None:
             return
-        match, _, prev_index, request_id = answer
-        acks = self._acknowledge(first, match)
-        self.emit(
-            AppendReply(
-                self.node,
-                self.leader,
-                self.term,
-                self.new_id(),
-                request_id,
-                True,
-                prev_index,
-                match,
-                0,
-                0,
-                acks,
-                self.commit,
-            )
-        )
+        match, _, prev_index, number = answer
+        self._answer(self.leader, number, prev_index, match=match, acks=self._acknowledge(first, match))
 
     def _acknowledge(self, first: int, match: int) -> tuple[tuple[int, bytes], ...]:
         """Signatures for entries of the current term from `first` to `match` (CR-68, CR-69)."""
@@ -286,7 +263,7 @@ class Follower(Core):
 
     def _advance(self) -> None:
         """Commit by the newest certificate that is held, confirmed and durable (CR-39)."""
-        if self.halted is not None:
+        if self.halted is not None or self.role is not Role.FOLLOWER:
             return
         limit = min(self.confirmed, self.log.persisted)
         certificates = self._certificates
@@ -321,8 +298,6 @@ class Follower(Core):
             return False
         return True
 
-    # Heartbeat
-
     def _on_heartbeat(self, message: Heartbeat) -> None:
         if not self._hear(message.sender):
             return
@@ -335,8 +310,6 @@ class Follower(Core):
         self.emit(
             HeartbeatReply(self.node, message.sender, self.term, self.new_id(), message.id, self.commit)
         )
-
-    # Refusal of a block
 
     def _desert(self, entry: Entry, reason: str) -> None:
         """The application could not reproduce this entry (CR-77)."""

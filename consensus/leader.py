@@ -75,8 +75,6 @@ class Leader(Core):
         self._office = 0
         self.uncommitted_bytes = 0
 
-    # Ticks
-
     def _tick_leader(self) -> None:
         if not self.configuration.has_majority(self._recently_heard()):
             self.drop("resigned: no answer from a majority")
@@ -106,8 +104,6 @@ class Leader(Core):
             peer.certified = certificate.index
             peer.certified_by = number
         self.emit(Heartbeat(self.node, voter, self.term, number, self.commit, certificate))
-
-    # Propose and send
 
     def _propose(self, entries: Sequence[Entry]) -> None:
         if self.role is not Role.LEADER or self.halted is not None:
@@ -193,8 +189,6 @@ class Leader(Core):
         if newest.index > last:
             newest = self.log.certificate_within(max(peer.next, done + 1), last)
         return newest
-
-    # Answers
 
     def _on_append_reply(self, message: AppendReply) -> None:
         peer = self._peers.get(message.sender)

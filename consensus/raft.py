@@ -68,8 +68,6 @@ class Raft(Election, Follower, Leader):
         self._sends_traced_later: deque[tuple[HardState, tuple[Message, ...]]] = deque()
         super().__init__(config, hard, log, commit, authority, draw, tracer)
 
-    # Inputs
-
     def tick(self) -> None:
         """A tick has passed."""
         if self.halted is not None:
@@ -143,8 +141,6 @@ class Raft(Election, Follower, Leader):
         """A write or sync failed: nothing is acknowledged or voted from here on (CR-36)."""
         self.halt(f"storage failed: {reason}")
 
-    # Output
-
     def ready(self) -> Ready | None:
         """What is to be done now, or None. Each piece of output is handed out once."""
         halted = self.halted is not None
@@ -190,8 +186,6 @@ class Raft(Election, Follower, Leader):
             self._shown if changed else None,
         )
 
-    # Reading
-
     def status(self) -> Status:
         """Everything worth showing."""
         return Status(
@@ -211,8 +205,6 @@ class Raft(Election, Follower, Leader):
             tuple(sorted(self.dropped.items())),
             self._peer_statuses(),
         )
-
-    # Inside
 
     def _reason_to_drop(self, message: Message) -> str | None:
         if self.halted is not None:

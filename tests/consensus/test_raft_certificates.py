@@ -271,7 +271,9 @@ def test_cr77_what_came_before_the_bad_block_in_the_same_append_is_kept() -> Non
     answers(node, append(1, (0, 0), good, bad, after))
     assert (node.raft.last_index, node.raft.log.persisted, node.disk.last_index) == (1, 1, 1)
     assert answers(node, append(1, (1, 1), bad)) == []
-    assert node.raft.last_index == 1
+    assert answers(node, heartbeat(1)) == []
+    assert (node.raft.last_index, node.raft.leader) == (1, None)
+    assert len(answers(node, heartbeat(2))) == 1
 
 
 def test_cr77_a_block_of_a_later_leader_is_looked_at_afresh() -> None:

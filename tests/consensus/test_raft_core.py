@@ -317,9 +317,6 @@ def test_a_status_shows_peers_of_a_leader() -> None:
     assert [peer.node for peer in node.raft.status().peers] == ["n2", "n3"]
 
 
-# The trace (trace-schema.md): the core emits all but `t`
-
-
 def traced_run(seed: int) -> list[dict[str, Any]]:
     random = Random(seed)
     cluster = Cluster("n1 n2 n3", seed=seed, traced=True)

@@ -71,9 +71,6 @@ def entries(*terms: int) -> list[Entry]:
     return log_of_terms(*terms)
 
 
-# A follower's log
-
-
 def test_cr23_an_append_after_something_else_is_refused_with_a_hint() -> None:
     """CR-23: nothing changes in the log, whether the place is missing or of another term."""
     node = lone((1, 1, 2), term=3)
@@ -330,9 +327,6 @@ def test_cr36_what_waited_for_the_failed_sync_never_leaves() -> None:
     assert node.drain() == []
 
 
-# Commit
-
-
 def figure_eight() -> Node:
     """n1 leads term 4 with an entry of term 2 that n2 holds too."""
     node = leading(terms=(1, 2), term=3)
@@ -470,9 +464,6 @@ def test_cr44_a_follower_whose_commit_lags_is_told_when_the_leader_is_idle() -> 
     cluster.start("n3")
     cluster.tick(9)
     assert cluster.commits()["n3"] == 2
-
-
-# Flow control and liveness
 
 
 def test_cr45_one_append_is_in_flight_to_a_probed_follower() -> None:
