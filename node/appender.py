@@ -28,7 +28,7 @@ from consensus.ready import Ready
 from consensus.state import HardState
 from ledger.block import Block
 from ledger.chain import Chain, VerifiedBlock
-from ledger.errors import BlockInvalid, Malformed, TallyError
+from ledger.errors import BlockInvalid, Malformed, StoreError, TallyError
 from ledger.store import Store
 from node.limits import MAX_GROUP_BLOCKS
 from node.statistics import Statistics
@@ -149,8 +149,11 @@ class Appender:
 
     def _reproduced_all(self, task: asyncio.Task[None]) -> None:
         self._reproducing = None
-        if not task.cancelled() and (bug := task.exception()) is not None:
-            self._reports.broken(bug)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, StoreError):
+            self._fail(error)
+        elif error is not None:
+            self._reports.broken(error)
         elif self._to_reproduce and not self._stopped:
             self._start_reproducing()
 

@@ -23,7 +23,8 @@ is true. Only the core decides that something may be sent, stored or applied.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import time_ns
@@ -194,7 +195,8 @@ class Driver:
                 raise Malformed("not a message of the consensus", found=str(error)) from None
             if message.sender != peer:
                 raise Malformed("a message in another node's name", field="sender", found=message.sender)
-            self.raft.step(message)
+            with self._guarded():
+                self.raft.step(message)
             self.wake()
         elif kind == "forward":
             self._forwarder.take_in(peer, content)
@@ -207,15 +209,19 @@ class Driver:
         if not self._running:
             return
         self._ticker = self._loop.call_later(self._tick_s, self._tick)
-        self.raft.tick()
-        now_s = self._loop.time()
-        if now_s - self._swept_s >= SWEEP_MS / 1_000:
-            self._swept_s = now_s
-            self._sweep(now_s)
+        with self._guarded():
+            self.raft.tick()
+            now_s = self._loop.time()
+            if now_s - self._swept_s >= SWEEP_MS / 1_000:
+                self._swept_s = now_s
+                self._sweep(now_s)
         self._turn()
 
     def _sweep(self, now_s: float) -> None:
-        """Now and then: transactions that expired or were forwarded in vain; a leader missed for long."""
+        """Now and then: a core that halted, transactions in vain or expired, a leader missed for long."""
+        if self.raft.halted is not None and self.problem is None:
+            log.critical("halted", reason=self.raft.halted)
+            self.problem = Problem("halted", self.raft.halted)
         if len(self._pool):
             self._pool.requeue_overdue(now_s - REFORWARD_AFTER_MS / 1_000, self._chain.knows)
             for entry in self._pool.expire(self._chain.applied.time_ms):
@@ -232,15 +238,16 @@ class Driver:
         self._turn_is_due = False
         if not self._running:
             return
-        while True:
-            ready = self.raft.ready()
-            if ready is not None:
-                self._carry_out(ready)
-            elif not self._seal():
-                break
-        leader = self.raft.leader
-        if self._pool.waiting and leader is not None and leader != self.node:
-            self._forwarder.forward(leader)
+        with self._guarded():
+            while True:
+                ready = self.raft.ready()
+                if ready is not None:
+                    self._carry_out(ready)
+                elif not self._seal():
+                    break
+            leader = self.raft.leader
+            if self._pool.waiting and leader is not None and leader != self.node:
+                self._forwarder.forward(leader)
 
     def _carry_out(self, ready: Ready) -> None:
         for message in ready.send_now:
@@ -404,14 +411,15 @@ class Driver:
     def _on_durable(self, group: list[Work]) -> None:
         if not self._running:
             return
-        for work in group:
-            if work.hard is not None:
-                self.raft.hard_persisted(work.hard)
-            for message in work.send_after:
-                self._peers.send(message.target, ("raft", messages.to_value(message)))
-            if work.stored:
-                last = work.stored[-1]
-                self.raft.persisted(last.index, last.hash)
+        with self._guarded():
+            for work in group:
+                if work.hard is not None:
+                    self.raft.hard_persisted(work.hard)
+                for message in work.send_after:
+                    self._peers.send(message.target, ("raft", messages.to_value(message)))
+                if work.stored:
+                    last = work.stored[-1]
+                    self.raft.persisted(last.index, last.hash)
         self._turn()
 
     def _on_dropped(self) -> None:
@@ -460,6 +468,16 @@ class Driver:
         self._admission.closed = NotAdmitted("storage_failed", "this node's disk failed", found=str(error))
         self.raft.storage_failed(str(error))
         self.wake()
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """A disk that cannot be read is a failed disk; any other exception is our own bug."""
+        try:
+            yield
+        except StoreError as error:
+            self._on_storage_failed(error)
+        except Exception as bug:
+            self._on_bug(bug)
 
     def _on_bug(self, bug: BaseException) -> None:
         """Our own invariants do not hold: stop rather than corrupt the ledger."""

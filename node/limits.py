@@ -38,7 +38,7 @@ SEAL_WINDOW_BLOCKS = 3
 """Own blocks in flight, sealed and not yet committed."""
 PIPELINED_SEAL_TRANSACTIONS = 64
 """While a block is in flight the next one is sealed only with at least this many transactions."""
-SEAL_TRANSACTIONS = 500
+SEAL_TRANSACTIONS = 250
 """Transactions in one block: bounds how long executing one keeps the loop from heartbeats."""
 SEAL_BYTES = MAX_BLOCK_BYTES - 65_536
 """Bytes of transactions in one block; the rest is for header and results."""

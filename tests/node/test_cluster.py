@@ -186,7 +186,7 @@ def test_a_fresh_or_late_node_catches_up_block_by_block(tmp_path: Path) -> None:
         await cluster.start("n1", "n2")
         await cluster.ready()
         node = cluster.nodes["n1"]
-        for number in range(40):
+        for number in range(150):
             (outcome,) = await node.service.submit([cluster.transaction(f"k{number}", number).envelope])
             assert outcome.status == "committed"
         await cluster.start("n3")
@@ -251,6 +251,32 @@ def test_statuses_agree_on_what_matters(tmp_path: Path) -> None:
             assert len({status[field] for status in statuses}) == 1, field
         assert sorted(status["role"] for status in statuses) == ["follower", "follower", "leader"]
         assert all(status["applied_height"] <= status["committed_height"] for status in statuses)
+        await cluster.stop()
+
+    run(scenario)
+
+
+def test_a_bug_in_the_rules_stops_the_node_before_anything_is_recorded(tmp_path: Path) -> None:
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        leader = await cluster.leader()
+
+        def explode(*_: object) -> None:
+            raise ZeroDivisionError("a bug")
+
+        cluster.executors[leader.settings.node].execute = explode  # type: ignore[method-assign,assignment]
+        transaction = cluster.transaction("k", 1)
+        submission = asyncio.create_task(leader.service.submit([transaction.envelope], timeout_ms=500))
+        await leader.stopped.wait()
+        assert leader.service.status()["problem"]["code"] == "bug"
+        (unknown,) = await submission
+        assert unknown.status == "unknown"
+        await cluster.stop(leader.settings.node)
+        (outcome,) = await next(iter(cluster.nodes.values())).service.submit([transaction.envelope])
+        assert outcome.status == "committed"
         await cluster.stop()
 
     run(scenario)
