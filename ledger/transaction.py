@@ -161,8 +161,6 @@ class Transaction(NamedTuple):
         body = codec.encode(
             (VERSION, channel, key.public, valid_until_ms, nonce, atomic, tuple(private), tuple(operations))
         )
-        if len(body) > MAX_BODY_BYTES:
-            raise _too_large(len(body), MAX_BODY_BYTES)
         return cls.from_parts((body, key.sign(keys.TRANSACTION_DOMAIN, body)))
 
 

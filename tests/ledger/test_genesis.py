@@ -108,6 +108,13 @@ def test_missing_and_unknown_fields_are_malformed(path):
         assert ("missing" if changed is missing else "unknown") in str(caught.value)
 
 
+def test_organisation_listed_twice_is_malformed():
+    changed = document()
+    changed["organisations"].append(changed["organisations"][0] | {"keys": []})
+    with pytest.raises(Malformed, match="organisation listed twice"):
+        Genesis.from_document(changed)
+
+
 def test_document_beyond_its_bound_is_too_large():
     with pytest.raises(TooLarge):
         Genesis.from_document(document() | {"name": "n" * MAX_GENESIS_BYTES})

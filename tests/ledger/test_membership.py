@@ -53,6 +53,11 @@ def test_impossible_lists_of_members_are_malformed(members):
     assert caught.value.field == "members"
 
 
+def test_one_node_never_has_two_keys():
+    with pytest.raises(Malformed, match="node listed twice"):
+        Membership.of(2, [member(1), Member("node-01", "acme", member(2).key, b"")])
+
+
 def test_two_nodes_never_share_a_key():
     with pytest.raises(Malformed, match="one key"):
         Membership.of(2, [member(1), Member("node-02", "acme", member(1).key, b"")])

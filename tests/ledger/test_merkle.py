@@ -255,3 +255,38 @@ def test_absurd_sizes_are_refused_without_work():
             merkle.verify_inclusion(leaf, index, size, [leaf], leaf)
     with pytest.raises(VerificationError):
         merkle.verify_consistency(3, 2**63, leaf, leaf, [leaf])
+
+
+@pytest.mark.parametrize(("first", "end"), [(1, 3), (2, 6), (3, 5), (5, 7), (1, 8)])
+def test_range_that_is_no_subtree_is_refused_as_such(first, end):
+    leaves = tree(8)
+    part = merkle.root(leaves[first:end])
+    for check in (
+        lambda: merkle.verify_subtree_consistency(first, end, 8, part, merkle.root(leaves), []),
+        lambda: merkle.verify_subtree_inclusion(leaves[first], first, first, end, [], part),
+    ):
+        with pytest.raises(VerificationError, match="not a subtree"):
+            check()
+
+
+@pytest.mark.parametrize(("first", "end", "size"), [(-1, 1, 8), (4, 2, 8), (0, 9, 8), (0, 1, 2**49)])
+def test_range_outside_the_tree_is_refused_as_such(first, end, size):
+    with pytest.raises(VerificationError, match="out of order"):
+        merkle.verify_subtree_consistency(first, end, size, bytes(32), bytes(32), [])
+
+
+def test_hashes_of_another_length_are_refused_as_such():
+    leaves = tree(4)
+    proof = merkle.run_proof(merkle.levels(leaves), 1, 1)
+    with pytest.raises(VerificationError, match="not 32 bytes"):
+        merkle.run_root([leaves[1]], 1, 4, [proof[0][:31], proof[1]])
+    with pytest.raises(VerificationError, match="too long"):
+        merkle.verify_consistency(
+            2, 3, merkle.root(leaves[:2]), merkle.root(leaves[:3]), [leaves[2], leaves[3]]
+        )
+
+
+@pytest.mark.parametrize(("index", "size"), [(-1, 4), (4, 4), (0, 0)])
+def test_asking_for_a_path_outside_the_tree_is_the_callers_bug(index, size):
+    with pytest.raises(ValueError, match="outside"):
+        merkle.path_from_nodes(lambda level, place: bytes(32), index, size)
