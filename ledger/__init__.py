@@ -16,6 +16,7 @@ transaction from its signer to the file that proves what became of it.
 | **the chain** | |
 | `transaction`, `private` | a signed envelope of operations; salted commitments to private fields |
 | `membership`, `genesis` | who votes; what everybody starts from |
+| `node_certificate` | the certificate that a node shows on its links, made from its key |
 | `block` | header and body, and that they fit |
 | `certificate` | signed acknowledgements: the portable proof of commit |
 | **proofs** | |
