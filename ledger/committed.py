@@ -57,6 +57,7 @@ class Committed:
         self._values: dict[bytes, codec.Value] = {}
         self._blocks: dict[int, Block] = {}
         self._headers: dict[int, Header] = {}
+        self._certified: dict[int, CertifiedHeader] = {}
 
     @property
     def channel(self) -> bytes:
@@ -147,23 +148,11 @@ class Committed:
             NotCertified: no block at that height or above is certified yet.
         """
         wanted = self.applied.height if height is None else height
-        header = self.header(wanted)
-        found = None if header is None else self._store.next_certificate(wanted)
-        if header is None or found is None:
-            raise NotCertified("no certificate covers this height yet", found=wanted)
-        certified_height, data = found
-        certificate = Certificate.from_value(codec.decode(data))
-        if certified_height == wanted:
-            return CertifiedHeader(header, None, certificate)
-        path = merkle.path_from_nodes(self._store.node, wanted, certified_height)
-        top = self.header(certified_height)
-        assert top is not None, "a certificate is stored together with its block's commit"
-        return CertifiedHeader(header, HistoryLink(tuple(path), top), certificate)
-
-    def certificate(self, height: int) -> Certificate | None:
-        """A committed block's own certificate, if it has one; `certified` finds a proof for every block."""
-        data = self._store.certificate(height) if height <= self.applied.height else None
-        return None if data is None else Certificate.from_value(codec.decode(data))
+        known = self._certified.get(wanted)
+        if known is None:
+            known = self._certified[wanted] = self._certify(wanted)
+            _bound(self._certified, BLOCK_CACHE_ENTRIES)
+        return known
 
     def locate(self, identity: bytes) -> tuple[int, int] | None:
         """(height, index) of a committed transaction."""
@@ -227,6 +216,25 @@ class Committed:
             self.state_proof([key]),
             self.certified(),
         )
+
+    def _certify(self, wanted: int) -> CertifiedHeader:
+        header = self.header(wanted)
+        found = None if header is None else self._store.next_certificate(wanted)
+        if header is None or found is None:
+            raise NotCertified("no certificate covers this height yet", found=wanted)
+        certified_height, data = found
+        certificate = Certificate.from_value(codec.decode(data))
+        if certified_height == wanted:
+            return CertifiedHeader(header, None, certificate)
+        path = merkle.path_from_nodes(self._store.node, wanted, certified_height)
+        top = self.header(certified_height)
+        assert top is not None, "a certificate is stored together with its block's commit"
+        return CertifiedHeader(header, HistoryLink(tuple(path), top), certificate)
+
+    def certificate(self, height: int) -> Certificate | None:
+        """A committed block's own certificate, if it has one; `certified` finds a proof for every block."""
+        data = self._store.certificate(height) if height <= self.applied.height else None
+        return None if data is None else Certificate.from_value(codec.decode(data))
 
     def _transaction_at(self, identity: bytes) -> tuple[Block, int] | None:
         located = self._store.locate(identity)

@@ -30,6 +30,7 @@ After a failed write nothing more is written: what the disk holds is no longer k
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -56,6 +57,7 @@ FORMAT = 1
 HardState = tuple[int, str | None]
 """(term, node voted for in it or None)"""
 
+_ASIDE = "log-set-aside"
 _NUMBER_BYTES = 5
 _ID_BYTES = 16
 _FORMAT_KEY = b"mformat"
@@ -117,26 +119,16 @@ class Store:
                 raise StoreError("the folder cannot be made", found=f"{folder}: {error.strerror}") from None
             mark = MarkFile.create(mark_path)
         try:
-            db = plyvel.DB(
-                str(db_path),
-                create_if_missing=mark.mark.height < 0,
-                paranoid_checks=True,
-                write_buffer_size=LEVELDB_WRITE_BUFFER_BYTES,
-                max_open_files=LEVELDB_OPEN_FILES,
-                max_file_size=LEVELDB_FILE_BYTES,
-                lru_cache_size=LEVELDB_CACHE_BYTES,
-                block_size=LEVELDB_BLOCK_BYTES,
-                bloom_filter_bits=LEVELDB_BLOOM_BITS,
-                compression="snappy",
-            )
-        except plyvel.Error as error:
+            db = _open_database(folder, create=mark.mark.height < 0)
+        except BaseException:
             mark.close()
-            if "lock" in str(error):
-                raise StoreLocked("the folder is in use", found=str(folder)) from None
-            raise StoreError("the database cannot be opened", found=str(error)[:200]) from None
+            raise
         store = cls(db, mark)
         try:
             store._load()
+            if (folder / _ASIDE).exists():
+                store._check_whole()
+                shutil.rmtree(folder / _ASIDE)
         except BaseException:
             store.close()
             raise
@@ -190,6 +182,7 @@ class Store:
         for height in range(end + 1, self._last + 1):
             self._tail.pop(height, None)
             batch.delete(b"b" + _number(height))
+        self._last = end  # from now on nobody looks for the blocks that are cut
         for height, data in blocks:
             batch.put(b"b" + _number(height), data)
         if hard is not None:
@@ -365,6 +358,19 @@ class Store:
         if self._applied > self._last:
             raise StoreError("state is ahead of the log", found=self._applied, expected=self._last)
 
+    def _check_whole(self) -> None:
+        """Check that no batch was lost in the middle: each append left a block, each commit a leaf."""
+        for prefix, last, name in ((b"b", self._last, "an append"), (b"n\0", self._applied, "a commit")):
+            expected = 0
+            for key, _ in self._rows(prefix, _beyond(prefix)):
+                if key != prefix + _number(expected):
+                    break
+                expected += 1
+            if expected != last + 1:
+                raise StoreError(
+                    f"the log has lost a batch in its middle: {name}", found=f"height {expected}"
+                )
+
     def _block_digest(self, height: int) -> bytes:
         data = self.block(height)
         return b"" if data is None else sha256(data).digest()
@@ -404,6 +410,43 @@ class Store:
     def _check_sound(self) -> None:
         if self._failed:
             raise StoreError("the store stopped after a failed write", remedy=_RESTART)
+
+
+def _open_database(folder: Path, *, create: bool) -> Any:
+    """Open LevelDB; a torn tail of its log is cut off, with a copy set aside until it proves harmless.
+
+    A power cut may leave the commits after the last sync torn. LevelDB then refuses to open
+    strictly. Opened leniently, it goes on without the torn batches, durable ones included if
+    the damage is older: `Store.open` finds that out by the mark and by `_check_whole`.
+    """
+    try:
+        try:
+            return _leveldb(folder, create=create, strict=True)
+        except plyvel.CorruptionError:
+            (folder / _ASIDE).mkdir(exist_ok=True)
+            for log in (folder / "db").glob("*.log"):
+                shutil.copy2(log, folder / _ASIDE / log.name)
+            _leveldb(folder, create=False, strict=False).close()
+            return _leveldb(folder, create=False, strict=True)
+    except plyvel.Error as error:
+        if "lock" in str(error):
+            raise StoreLocked("the folder is in use", found=str(folder)) from None
+        raise StoreError("the database cannot be opened", found=str(error)[:200]) from None
+
+
+def _leveldb(folder: Path, *, create: bool, strict: bool) -> Any:
+    return plyvel.DB(
+        str(folder / "db"),
+        create_if_missing=create,
+        paranoid_checks=strict,
+        write_buffer_size=LEVELDB_WRITE_BUFFER_BYTES,
+        max_open_files=LEVELDB_OPEN_FILES,
+        max_file_size=LEVELDB_FILE_BYTES,
+        lru_cache_size=LEVELDB_CACHE_BYTES,
+        block_size=LEVELDB_BLOCK_BYTES,
+        bloom_filter_bits=LEVELDB_BLOOM_BITS,
+        compression="snappy",
+    )
 
 
 _RESTART = "Check free space and the disk's health, then restart the node; it resumes from its log."

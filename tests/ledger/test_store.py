@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -222,6 +223,76 @@ def test_no_chop_of_the_log_goes_unnoticed(folder: Path, store: Store) -> None:
         shutil.rmtree(chopped)
 
 
+def torn(data: bytes, durable: int, way: str) -> bytes:
+    """A log whose last sync ended at `durable`, as a power cut may leave what came after."""
+    middle = (durable + len(data)) // 2
+    match way:
+        case "zeros":
+            return data[:middle] + bytes(40_000)
+        case "all zeros":
+            return data[:durable] + bytes(40_000)
+        case "hole":
+            return data[:middle] + bytes(4_096) + data[middle + 4_096 :]
+        case "garbage":
+            return data[:middle] + os.urandom(9_000)
+        case _:
+            return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+
+
+@pytest.mark.parametrize("way", ["zeros", "all zeros", "hole", "garbage", "flip"])
+def test_a_power_cut_that_tears_only_what_was_not_synced_loses_only_the_commit(
+    folder: Path, store: Store, way: str
+) -> None:
+    store.append([block(0)])
+    store.commit(CommitBatch(0, {b"k": b"0"}, {}, nodes=[(0, 0, b"n")]))
+    store.append([block(1), block(2)], hard=(1, "n1"))
+    durable = log_file(folder).stat().st_size
+    big = {b"k%d" % number: os.urandom(200) for number in range(300)}
+    store.commit(CommitBatch(1, big | {b"k": b"1"}, {}, nodes=[(0, 1, b"n"), (1, 0, b"n")]))
+    cut = copy(folder, "cut")
+    log = log_file(cut)
+    log.write_bytes(torn(log.read_bytes(), durable, way))
+    for _ in range(2):
+        reopened = Store.open(cut)
+        assert contents(reopened) == contents(store)
+        assert (reopened.applied_height, reopened.state(b"k"), reopened.hard_state) == (0, b"0", (1, "n1"))
+        assert reopened.state(b"k7") is None
+        reopened.close()
+    assert not (cut / "log-set-aside").exists()
+
+
+@pytest.mark.parametrize("lost", ["append", "commit"])
+def test_a_batch_lost_in_the_middle_of_the_log_is_noticed_and_the_damage_kept(
+    folder: Path, lost: str
+) -> None:
+    """LevelDB, opened leniently, skips the damaged batch and goes on with the ones after it."""
+    store = Store.open(folder)
+    store.append([block(0)])
+    store.commit(CommitBatch(0, {}, {}, nodes=[(0, 0, b"n")]))
+    starts = log_file(folder).stat().st_size
+    if lost == "append":
+        store.append([(1, os.urandom(40_000))])
+        middle = (starts + log_file(folder).stat().st_size) // 2
+    else:
+        store.append([block(1)])
+        starts = log_file(folder).stat().st_size
+        store.commit(CommitBatch(1, {b"k": os.urandom(40_000)}, {}, nodes=[(0, 1, b"n"), (1, 0, b"n")]))
+        middle = (starts + log_file(folder).stat().st_size) // 2
+    for height in range(2, 6):  # enough for the reader to find its place again
+        store.append([(height, os.urandom(40_000))])
+        store.commit(CommitBatch(height, {}, {}, nodes=[(0, height, b"n")]))
+    damaged = copy(folder, "damaged")
+    store.close()
+    data = bytearray(log_file(damaged).read_bytes())
+    data[middle] ^= 0x01
+    log_file(damaged).write_bytes(data)
+    for _ in range(2):
+        with pytest.raises(StoreError, match=f"lost a batch in its middle: .*{lost}"):
+            Store.open(damaged)
+        (aside,) = (damaged / "log-set-aside").glob("*.log")
+        assert aside.read_bytes() == data
+
+
 def test_a_forgotten_vote_is_noticed(folder: Path) -> None:
     store = Store.open(folder)
     store.append([block(0)], hard=(4, None))
@@ -374,3 +445,31 @@ def test_damaged_database_files_are_refused_or_read_right(folder: Path) -> None:
                 refused += 1
         store.close()
     assert refused >= 20
+
+
+def test_one_thread_appends_while_another_reads_and_commits(folder: Path) -> None:
+    store = Store.open(folder)
+    store.append([block(0)])
+    total = 60
+
+    def storage() -> None:
+        for height in range(1, total):
+            store.append([block(height, "old"), block(height + 1, "old")], hard=(height, None))
+            store.append([block(height)], truncate_from=height, hard=(height, "n1"))
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(storage)
+        wanted = 1
+        while wanted < total:
+            if store.holds(*block(wanted)):
+                store.commit(CommitBatch(wanted, {b"k": b"%d" % wanted}, {}))
+                assert store.state(b"k") == b"%d" % wanted
+                assert store.block(wanted) == block(wanted)[1]
+                wanted += 1
+            assert done.running() or done.exception() is None
+        done.result()
+    store.close()
+    store = Store.open(folder)
+    assert contents(store) == dict(map(block, range(total)))
+    assert (store.applied_height, store.hard_state) == (total - 1, (total - 1, "n1"))
+    store.close()
