@@ -23,8 +23,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -202,13 +202,17 @@ def up(
     base_port: int | None = None,
     organisations: Sequence[dict[str, Any]] = DEFAULT_ORGANISATIONS,
     parameters: dict[str, int | str] | None = None,
+    hosts: Sequence[str] = (),
     name: str = "Local Tallystick network",
     progress: Callable[[str], None] = lambda _: None,
 ) -> Network:
     """Make the network if the folder has none, start every node that is not running, wait until ready.
 
+    `hosts` names the organisations that run the nodes; without it they are chosen by their roles.
+
     Raises:
-        NetworkError: a node does not start; its log's last lines are in the error.
+        NetworkError: a node does not start; its log's last lines are in the error. Nodes that
+            this call started are stopped again, also when it is interrupted.
     """
     folder = folder.resolve()
     if not (folder / DESCRIPTION).exists():
@@ -219,11 +223,18 @@ def up(
             base_port=base_port,
             organisations=organisations,
             parameters=parameters,
+            hosts=hosts,
             name=name,
         )
-    network = start(Network.load(folder))
-    progress("waiting for the nodes to elect a leader")
-    wait_ready(network)
+    network = Network.load(folder)
+    ours = {node.id for node in network.nodes if not node.is_running}
+    try:
+        network = start(network)
+        progress("waiting for the nodes to elect a leader")
+        wait_ready(network)
+    except BaseException:
+        down(Network.load(folder), only=ours)
+        raise
     return network
 
 
@@ -234,9 +245,12 @@ def create(
     base_port: int | None,
     organisations: Sequence[dict[str, Any]],
     parameters: dict[str, int | str] | None,
+    hosts: Sequence[str] = (),
     name: str,
 ) -> Network:
     """Keys, certificates, genesis block, node configurations and profiles; starts nothing.
+
+    `network.json` comes last: what an interrupted call left is made again, with the same keys.
 
     Raises:
         NetworkError: a number of nodes or a list of organisations that makes no network.
@@ -255,7 +269,9 @@ def create(
     except OSError as error:
         raise NetworkError(f"cannot make {folder}", code="folder", found=error.strerror) from None
     ports = _ports(nodes, base_port)
-    hosts = _node_hosts(organisations, nodes)
+    hosts = (
+        [hosts[index % len(hosts)] for index in range(nodes)] if hosts else _node_hosts(organisations, nodes)
+    )
     node_ids = [f"n{number}" for number in range(1, nodes + 1)]
     members = [
         _make_node(folder, node, organisation) for node, organisation in zip(node_ids, hosts, strict=True)
@@ -294,44 +310,62 @@ def create(
     return network
 
 
-def start(network: Network, only: str | None = None) -> Network:
-    """Start every node (or one) that is not running; does not wait for readiness."""
-    nodes = []
-    for node in network.nodes:
-        if node.is_running or only not in (None, node.id):
-            nodes.append(node)
-            continue
+def start(network: Network, only: Collection[str] | None = None) -> Network:
+    """Start every node (or those named) that is not running; does not wait for readiness.
+
+    Raises:
+        NetworkError: another process listens on one of their ports; nothing is started.
+    """
+    starting = [node for node in network.nodes if _is_meant(node, only) and not node.is_running]
+    for node in starting:
+        for address in (node.api, node.peer):
+            _check_port_free(node, address)
+    started = network
+    for node in starting:
         command = [sys.executable, "-m", "node.main", "--config", str(node.config)]
         with node.log.open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 (our own interpreter and file)
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        nodes.append(
-            NodeProcess(
-                node.id,
-                node.organisation,
-                process.pid,
-                node.api,
-                node.peer,
-                node.data,
-                node.log,
-                node.config,
-            )
+        nodes = tuple(
+            replace(node, pid=process.pid) if known.id == node.id else known for known in started.nodes
         )
-    started = Network(network.folder, network.channel, tuple(nodes), network.profiles)
-    started.save()
+        started = replace(started, nodes=nodes)
+        started.save()
     return started
 
 
-def wait_ready(network: Network, timeout_s: float = START_TIMEOUT_S) -> None:
-    """Wait until every node answers that it is ready.
+def _is_meant(node: NodeProcess, only: Collection[str] | None) -> bool:
+    return only is None or node.id in only
+
+
+def _check_port_free(node: NodeProcess, address: str) -> None:
+    host, _, port = address.removeprefix("http://").rpartition(":")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, int(port)))
+        except OSError as error:
+            raise NetworkError(
+                f"node {node.id} cannot listen on {host}:{port}",
+                code="port_in_use",
+                found=error.strerror,
+                remedy="Stop the process that listens there, or make a network in another folder "
+                "with another --base-port.",
+            ) from None
+
+
+def wait_ready(
+    network: Network, timeout_s: float = START_TIMEOUT_S, only: Collection[str] | None = None
+) -> None:
+    """Wait until every node (or those named) answers that it is ready.
 
     Raises:
         NetworkError: a node ended, or is not ready in time; with the end of its log.
     """
     deadline = time.monotonic() + timeout_s
     with httpx.Client(timeout=5) as client:
-        for node in network.nodes:
+        for node in (node for node in network.nodes if _is_meant(node, only)):
             while not _is_ready(client, node):
                 if not _lives(node):
                     raise NetworkError(
@@ -346,13 +380,15 @@ def wait_ready(network: Network, timeout_s: float = START_TIMEOUT_S) -> None:
                 time.sleep(POLL_S)
 
 
-def down(network: Network, *, only: str | None = None, timeout_s: float = STOP_TIMEOUT_S) -> list[str]:
+def down(
+    network: Network, *, only: Collection[str] | None = None, timeout_s: float = STOP_TIMEOUT_S
+) -> list[str]:
     """Stop the nodes in an orderly way and wait for them; the ids of those that were running.
 
     Raises:
         NetworkError: a node is still running after the time; it is left alone.
     """
-    running = [node for node in network.nodes if node.is_running and only in (None, node.id)]
+    running = [node for node in network.nodes if node.is_running and _is_meant(node, only)]
     for node in running:
         with contextlib.suppress(ProcessLookupError):
             os.kill(node.pid, signal.SIGTERM)
@@ -423,11 +459,19 @@ def _make_node(folder: Path, node: str, organisation: str) -> dict[str, Any]:
     """A node's key and certificate; its entry in the genesis document."""
     home = folder / "nodes" / node
     (home / "data").mkdir(parents=True, exist_ok=True)
-    key = SigningKey.generate()
-    key.save(home / "node.key")
+    key = _key(home / "node.key")
     certificate = node_certificate.issue(key, node)
     (home / "node.pem").write_text(node_certificate.to_pem(certificate), encoding="ascii")
     return {"id": node, "organisation": organisation, "key": key.public, "certificate": certificate}
+
+
+def _key(path: Path) -> SigningKey:
+    """The key in this file; a fresh one if there is no file."""
+    if path.exists():
+        return SigningKey.load(path)
+    key = SigningKey.generate()
+    key.save(path)
+    return key
 
 
 def _make_organisation(
@@ -438,8 +482,7 @@ def _make_organisation(
     A supplier's key is enrolled by the operator and a buyer's by itself, so that no one
     approver stands behind both sides of a trade.
     """
-    key = SigningKey.generate()
-    key.save(folder / "keys" / f"{entry['id']}.pem")
+    key = _key(folder / "keys" / f"{entry['id']}.pem")
     operators = [known["id"] for known in all_of_them if "operator" in known.get("roles", [])]
     enrolled_by = operators[0] if operators and "supplier" in entry.get("roles", []) else entry["id"]
     return {

@@ -1,0 +1,8 @@
+"""`python -m clients.cli` is `tally`."""
+
+import sys
+
+from clients.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""Money, rates and days as people write them, read exactly or not at all.
+
+    "1,234.56 EUR"   "1234.56 EUR"   "EUR 1,234.56"
+
+Commas group thousands and a point divides; anything that could be read in two ways, such as
+"1.234,56", is refused with the reason. Nothing passes through a float.
+"""
+
+from __future__ import annotations
+
+import re
+
+from clients.cli.exits import UsageProblem
+from ledger.dates import day_from_iso
+from ledger.errors import TallyError
+from ledger.money import Money, Rate, currency_digits
+
+_WITH_CURRENCY = re.compile(
+    r"(?:(?P<before>[A-Za-z]{3})\s*)?(?P<number>[-0-9.,]+)(?:\s*(?P<after>[A-Za-z]{3}))?"
+)
+_GROUPED = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
+_EXAMPLE = "such as '1,234.56 EUR'"
+
+
+def read_amount(text: str, field: str, currency: str = "") -> Money:
+    """The amount that a person wrote; `currency` is that of the document, if it is known.
+
+    Raises:
+        UsageProblem: not an amount, no currency or another one than the document's, zero or below.
+    """
+    match = _WITH_CURRENCY.fullmatch(text.strip())
+    if match is None or (match["before"] and match["after"]):
+        raise UsageProblem("not an amount", code="amount", field=field, found=text[:40], expected=_EXAMPLE)
+    written = (match["before"] or match["after"] or "").upper()
+    if not written and not currency:
+        raise UsageProblem(
+            "an amount without its currency", code="amount", field=field, found=text[:40], expected=_EXAMPLE
+        )
+    if written and currency and written != currency:
+        raise UsageProblem(
+            "another currency than the document's",
+            code="currency_mismatch",
+            field=field,
+            found=written,
+            expected=currency,
+        )
+    number = match["number"]
+    if "," in number:
+        if not _GROUPED.fullmatch(number):
+            raise UsageProblem(
+                "an amount that can be read in two ways",
+                code="amount",
+                field=field,
+                found=text[:40],
+                expected=f"{_EXAMPLE}: commas group thousands, a point divides",
+            )
+        number = number.replace(",", "")
+    try:
+        money = Money.parse(number, written or currency, field)
+    except TallyError as error:
+        raise UsageProblem(
+            error.message, code=error.code, field=field, found=error.found, expected=error.expected
+        ) from None
+    if money.amount <= 0:
+        raise UsageProblem("not above zero", code="amount", field=field, found=text[:40], expected=_EXAMPLE)
+    return money
+
+
+def read_currency(text: str, field: str = "currency") -> str:
+    """An ISO 4217 code.
+
+    Raises:
+        UsageProblem: there is no such currency.
+    """
+    try:
+        currency_digits(text.upper(), field)
+    except TallyError as error:
+        raise UsageProblem(
+            error.message, code=error.code, field=field, found=error.found, expected=error.expected
+        ) from None
+    return text.upper()
+
+
+def read_day(text: str, field: str) -> str:
+    """A day as ISO text.
+
+    Raises:
+        UsageProblem: no calendar has it.
+    """
+    try:
+        day_from_iso(text, field)
+    except TallyError as error:
+        raise UsageProblem(
+            error.message, code=error.code, field=field, found=error.found, expected=error.expected
+        ) from None
+    return text
+
+
+def money(amount: int, currency: str) -> str:
+    """ "1,234.56 EUR"."""
+    return str(Money(amount, currency))
+
+
+def percent(ppm: int) -> str:
+    """ "7.2 %" of parts per million."""
+    return str(Rate(ppm))
+
+
+def days(centidays: int) -> str:
+    """ "4.25 days" of hundredths of a day."""
+    sign = "-" if centidays < 0 else ""
+    whole, part = divmod(abs(centidays), 100)
+    return f"{sign}{whole}.{part:02d} days"

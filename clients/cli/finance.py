@@ -1,0 +1,138 @@
+"""`tally finance`: an invoice is offered for, accepted, funded; or the offer is withdrawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clients.cli.amounts import read_amount, read_day
+from clients.cli.exits import UsageProblem
+from clients.cli.options import Json, ProfileFile, ReceiptFile, SupplierOption, read_bytes
+from clients.cli.recording import record
+from clients.cli.screen import examples
+from clients.sdk import Session
+from contracts.finance import OfferTerms
+from contracts.pricing import QuoteTerms
+from contracts.quote import MAX_QUOTE_BYTES, ProvedQuote, verify_quote
+
+Number = Annotated[str, typer.Argument(metavar="INVOICE", help="Invoice number, as the supplier writes it.")]
+Account = Annotated[str, typer.Option(help="Account that was booked.")]
+BankEntry = Annotated[str, typer.Option(help="The bank's reference of the booking; consumed once.")]
+BookingDay = Annotated[str, typer.Option(help="Booking day, YYYY-MM-DD.")]
+
+app = typer.Typer(name="finance", help="Offer, accept, fund and withdraw finance.", no_args_is_help=True)
+
+
+@app.command(
+    epilog=examples("tally finance offer INV-7.quote --expires 2026-02-01 --profile net/profiles/lender.json")
+)
+def offer(
+    quote: Annotated[Path, typer.Argument(metavar="QUOTEFILE", help="What `tally quote --out` saved.")],
+    expires: Annotated[str, typer.Option(help="Last business date of the offer, YYYY-MM-DD.")],
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Offer exactly a quote's price (lender): verified here first, computed again by the ledger."""
+    data = read_bytes(quote, "quote", MAX_QUOTE_BYTES)
+    expires = read_day(expires, "--expires")
+
+    def make(session: Session) -> dict[str, Any]:
+        return offer_of(verify_quote(data, session.genesis), expires)
+
+    record(profile, make, "Offer", receipt=receipt, as_json=json)
+
+
+def offer_of(quote: ProvedQuote, expires: str) -> dict[str, Any]:
+    """The offer that binds exactly this quote."""
+    return {
+        "op": "finance.offer",
+        "programme": quote.programme,
+        "supplier": quote.inputs.supplier,
+        "invoice": quote.inputs.invoice,
+        "expires": expires,
+        "terms": offer_terms(quote.terms),
+    }
+
+
+def offer_terms(terms: QuoteTerms) -> dict[str, int]:
+    """The part of a quote's terms that an offer states."""
+    return {name: getattr(terms, name) for name in OfferTerms.model_fields}
+
+
+@app.command(epilog=examples("tally finance accept INV-7 --profile net/profiles/acme.json"))
+def accept(
+    number: Number, profile: ProfileFile = None, receipt: ReceiptFile = None, json: Json = False
+) -> None:
+    """Accept the offer that stands on an invoice (supplier)."""
+    operation = {"op": "finance.accept", "invoice": number}
+    record(profile, lambda _: operation, f"Offer on {number} accepted", receipt=receipt, as_json=json)
+
+
+@app.command(
+    epilog=examples(
+        "tally finance fund INV-7 --supplier acme --account DE75… --entry 4711 --date 2026-01-09 \\",
+        "    --profile net/profiles/bank.json",
+    )
+)
+def fund(
+    number: Number,
+    supplier: SupplierOption,
+    account: Account,
+    entry: BankEntry,
+    date: BookingDay,
+    amount: Annotated[str | None, typer.Option(help="What was paid out; the offer's if not given.")] = None,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Attest the payout (settlement bank): cash and title move together."""
+
+    def make(session: Session) -> dict[str, Any]:
+        known = session.invoice(supplier, number)
+        deal = known["finance"]
+        if deal is None:
+            raise UsageProblem(
+                "no offer stands on the invoice",
+                code="no_offer",
+                field="INVOICE",
+                found=number,
+                remedy="The lender offers first: tally finance offer.",
+            )
+        paid = (
+            deal["paid_out"] if amount is None else read_amount(amount, "--amount", known["currency"]).amount
+        )
+        return fund_of(known, account=account, entry=entry, date=read_day(date, "--date"), amount=paid)
+
+    record(profile, make, f"Payout on {number}", receipt=receipt, as_json=json)
+
+
+def fund_of(invoice: dict[str, Any], *, account: str, entry: str, date: str, amount: int) -> dict[str, Any]:
+    """The operation that funds the offer on an invoice, from its view."""
+    return {
+        "op": "finance.fund",
+        "account": account,
+        "entry": entry,
+        "date": date,
+        "invoice": invoice["invoice"],
+        "supplier": invoice["supplier"],
+        "lender": invoice["finance"]["lender"],
+        "amount": amount,
+    }
+
+
+@app.command(
+    epilog=examples("tally finance withdraw INV-7 --supplier acme --profile net/profiles/lender.json")
+)
+def withdraw(
+    number: Number,
+    supplier: SupplierOption,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Take back an offer (lender), or decline it (supplier), before it is accepted."""
+    operation = {"op": "finance.withdraw", "supplier": supplier, "invoice": number}
+    record(profile, lambda _: operation, f"Offer on {number} withdrawn", receipt=receipt, as_json=json)

@@ -1,0 +1,124 @@
+"""`tally history`: the verified history of a trade relationship."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from clients.cli.amounts import days, money
+from clients.cli.options import Json, OutFile, ProfileFile, open_session, save
+from clients.cli.screen import GOOD, Screen, examples
+from clients.sdk import VerifiedHistory
+from contracts import views
+
+SHOWN_RECORDS = 15
+_NOT_DETAIL = ("business_date", "kind", "number", "currency")
+_MONEY = ("amount", "gross", "net", "reduction", "opened", "was_open", "closed", "settled_amount")
+_HIDDEN = ("opened", "was_open", "was_open_due_date", "closed")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog=examples(
+            "tally history acme anchor --profile net/profiles/lender.json --out trade.history",
+            "tally history acme anchor --last 100 --json",
+        )
+    )(history)
+
+
+def history(
+    supplier: Annotated[str, typer.Argument(metavar="SUPPLIER", help="Organisation id of the supplier.")],
+    buyer: Annotated[str, typer.Argument(metavar="BUYER", help="Organisation id of the buyer.")],
+    last: Annotated[
+        int | None, typer.Option(min=0, help="Only the newest so many; all if not given.")
+    ] = None,
+    out: OutFile = None,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """Fetch the history of a trade relationship and prove it complete, here, before it is shown.
+
+    A hidden, altered or reordered record, or sums that do not follow from the records, end with
+    exit code 1. The file can be checked by anyone, without a node: `tally verify`.
+    """
+    screen = Screen(json)
+    with open_session(profile) as session:
+        found = session.history(supplier, buyer, last)
+    if out is not None:
+        save(found.data, out, "history")
+    if screen.answer(history_document(found) | {"file": None if out is None else str(out)}):
+        return
+    show_history(screen, found)
+    if out is not None:
+        screen.note(f"saved in {out}; check it anywhere: tally verify {out} --genesis genesis.block")
+
+
+def history_document(found: VerifiedHistory) -> dict[str, Any]:
+    """The history for JSON: records and sums by name, amounts in minor units."""
+    day = found.records[-1][0] if found.records else 0
+    return {
+        "supplier": found.supplier,
+        "buyer": found.buyer,
+        "proved": True,
+        "complete": found.is_complete,
+        "count": found.count,
+        "height": found.height,
+        "block": found.proved.block_hash.hex(),
+        "aggregates": {
+            currency: views.aggregates_view(found.aggregates, currency, day)
+            for currency in sorted(found.aggregates)
+        },
+        "records": [views.record_view(record) for record in found.records],
+    }
+
+
+def show_history(screen: Screen, found: VerifiedHistory, shown: int = SHOWN_RECORDS) -> None:
+    """What the history proves, its sums, and its newest records."""
+    document = history_document(found)
+    extent = "complete" if found.is_complete else f"the newest {len(found.records)} of {found.count}"
+    screen.line(
+        f"{found.supplier} → {found.buyer}: {len(found.records)} records, {extent}, "
+        f"proved at height {found.height}",
+        GOOD,
+    )
+    for currency, sums in document["aggregates"].items():
+        screen.facts(aggregate_facts(sums, currency), title=f"In {currency}")
+    newest = document["records"][-shown:] if screen.is_terminal else document["records"]
+    if len(newest) < len(document["records"]):
+        screen.note(f"The newest {len(newest)} records (all with --json or in a pipe):")
+    screen.table(
+        ("date", "kind", "number", "amount", "details"),
+        [record_row(record) for record in newest],
+        right=("amount",),
+    )
+
+
+def aggregate_facts(sums: dict[str, Any], currency: str) -> list[tuple[str, object]]:
+    """The sums that a lender looks at first."""
+    return [
+        ("invoiced", f"{money(sums['invoiced'], currency)} in {sums['invoices']} invoices"),
+        ("paid", f"{money(sums['paid'], currency)}, {sums['settled_invoices']} invoices settled"),
+        ("days beyond terms", f"{days(sums['dbt_centidays'])}, weighted by amount"),
+        ("open", f"{money(sums['open_amount'], currency)} in {sums['open_invoices']} invoices"),
+        ("overdue", f"{money(sums['overdue_amount'], currency)} in {sums['overdue_invoices']} invoices"),
+    ]
+
+
+def record_row(record: dict[str, Any]) -> tuple[object, ...]:
+    """One record as a row: its amount in its currency, and what else it says."""
+    currency = record["currency"]
+    amount = next((record[name] for name in ("amount", "gross", "net") if name in record), None)
+    details = ", ".join(
+        f"{name.replace('_', ' ')} {money(value, currency) if name in _MONEY else value}"
+        for name, value in record.items()
+        if name not in (*_NOT_DETAIL, *_HIDDEN, "amount", "gross", "net") and value not in (None, "", 0)
+    )
+    return (
+        record["business_date"],
+        record["kind"],
+        record["number"],
+        "" if amount is None else money(amount, currency),
+        details,
+    )

@@ -1,0 +1,259 @@
+"""`tally import`: files of the trade onto the ledger, all of what they say or nothing.
+
+A file with anything wrong sends nothing, so that the corrected file can simply be imported
+again; `--partial` sends the documents that are right all the same. Each document is a
+transaction of its own, so each has its own receipt.
+
+    receipts/
+        <height>-<place>.receipt    proof of a run of documents in one block
+        index.csv                   document by document: what became of it, and its receipt
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clients.cli.exits import DONE, REFUSED, UsageProblem
+from clients.cli.options import Json, ProfileFile, load_profile, open_session
+from clients.cli.recording import recorded_document
+from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
+from clients.errors import OutcomeUnknown
+from clients.importers import (
+    KINDS,
+    Directory,
+    Entry,
+    ImportContext,
+    Imported,
+    import_file,
+    timeline,
+)
+from clients.sdk import Recorded, Session
+from clients.trust import load_genesis
+from ledger.genesis import GenesisBlock
+
+CHUNK = 100
+"""Documents sent in one bundle."""
+
+SHOWN_PROBLEMS = 50
+DOCUMENT_FIELDS = ("invoice", "shipment", "order", "credit", "entry")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        name="import",
+        epilog=examples(
+            "tally import orders.csv shipments.csv invoices.csv --profile net/profiles/acme.json",
+            "tally import invoice.xml --profile net/profiles/acme.json --term-days 30",
+            "tally import orders.csv --issue-drafts --profile net/profiles/anchor.json",
+            "tally import invoices.csv --dry-run --json --profile net/profiles/acme.json",
+        ),
+    )(import_files)
+
+
+def import_files(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="CSV or UBL 2.1 files.")],
+    kind: Annotated[str, typer.Option(help="auto, " + ", ".join(KINDS) + ".")] = "auto",
+    supplier: Annotated[str, typer.Option(help="For files without a supplier column.")] = "",
+    buyer: Annotated[str, typer.Option(help="For files without a buyer column.")] = "",
+    bank: Annotated[str, typer.Option(help="For payment files without a bank column.")] = "",
+    currency: Annotated[str, typer.Option(help="For files without a currency column.")] = "",
+    decimal_comma: Annotated[bool, typer.Option("--decimal-comma", help="Amounts are 1234,50.")] = False,
+    issue_drafts: Annotated[
+        bool, typer.Option("--issue-drafts", help="Buyer: issue the suppliers' drafts as they stand.")
+    ] = False,
+    link_orders: Annotated[bool, typer.Option(help="Match UBL invoices with their orders.")] = True,
+    term_days: Annotated[int, typer.Option(min=0, help="Days to pay, for invoices without a due date.")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the files and send nothing.")] = False,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Send what is right although something else is wrong.")
+    ] = False,
+    receipts: Annotated[Path, typer.Option(help="Folder for the receipts.")] = Path("receipts"),
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> int:
+    """Import orders, shipments, receipts of goods, invoices, confirmations and payments.
+
+    What your organisation signs is sent, in the order of the days; what others sign is skipped.
+    With anything wrong in a file nothing is sent and the exit code is 1.
+    """
+    screen = Screen(json)
+    if kind not in (*KINDS, "auto"):
+        raise UsageProblem(
+            "no such kind of file",
+            code="unknown_kind",
+            field="--kind",
+            found=kind,
+            expected="auto, " + ", ".join(KINDS),
+        )
+    known = load_profile(profile)
+    context = ImportContext(
+        organisation=known.organisation,
+        supplier=supplier,
+        buyer=buyer,
+        bank=bank,
+        currency=currency.upper(),
+        decimal_comma=decimal_comma,
+        issue_drafts=issue_drafts,
+        link_orders=link_orders,
+        term_days=term_days,
+        directory=directory_of(load_genesis(known.genesis, known.channel)),
+    )
+    with screen.progress("reading", len(files)) as advance:
+        imports = []
+        for file in files:
+            imports.append(import_file(file, kind, context))
+            advance(1)
+    has_problems = any(not imported.is_clean for imported in imports)
+    entries = timeline(imports)
+    sent = Sent()
+    if entries and not dry_run and (partial or not has_problems):
+        with open_session(profile) as session:
+            sent = send(screen, session, entries, receipts)
+    document = {
+        "files": [imported.as_dict() for imported in imports],
+        "dry_run": dry_run,
+        "sent": len(sent.recorded),
+        "applied": sum(recorded.is_applied for recorded in sent.recorded),
+        "refused": [recorded_document(r) for r in sent.recorded if not r.is_applied],
+        "receipts": str(receipts) if sent.recorded else None,
+    }
+    if not screen.answer(document):
+        _show_files(screen, imports)
+        _show_sent(screen, sent, receipts, is_dry=dry_run, withheld=len(entries) if has_problems else 0)
+    return REFUSED if has_problems or document["refused"] else DONE
+
+
+def directory_of(genesis: GenesisBlock) -> Directory:
+    """The organisations of a channel, by which documents name their parties."""
+    return Directory.from_organisations(
+        {
+            "id": organisation.id,
+            "name": organisation.name,
+            "lei": organisation.lei,
+            "identifiers": organisation.identifiers,
+        }
+        for organisation in genesis.genesis.organisations
+    )
+
+
+@dataclass(slots=True)
+class Sent:
+    """What was recorded of an import, in order."""
+
+    entries: list[Entry] = field(default_factory=list)
+    recorded: list[Recorded] = field(default_factory=list)
+
+
+def send(screen: Screen, session: Session, entries: Sequence[Entry], receipts: Path) -> Sent:
+    """Record the documents in bundles and keep their receipts, bundle by bundle.
+
+    Raises:
+        OutcomeUnknown, Unavailable, NotAdmitted: what came before is recorded, and in the index.
+    """
+    sent = Sent()
+    try:
+        receipts.mkdir(parents=True, exist_ok=True)
+        with (
+            (receipts / "index.csv").open("a", encoding="utf-8", newline="") as file,
+            screen.progress("recording", len(entries)) as advance,
+        ):
+            index = csv.writer(file)
+            if file.tell() == 0:
+                index.writerow(("operation", "document", "outcome", "height", "id", "receipt"))
+            for start in range(0, len(entries), CHUNK):
+                chunk = entries[start : start + CHUNK]
+                recorded = session.record([session.sign(entry.operation) for entry in chunk])
+                names = _save_receipts(recorded, receipts)
+                for entry, outcome in zip(chunk, recorded, strict=True):
+                    index.writerow(_index_row(entry, outcome, names[outcome.receipt]))
+                file.flush()
+                sent.entries += chunk
+                sent.recorded += recorded
+                advance(len(chunk))
+    except OutcomeUnknown as error:
+        error.remedy = (
+            f"{len(sent.recorded)} documents are recorded, see {receipts / 'index.csv'}; ask for the rest."
+        )
+        raise
+    except OSError as error:
+        raise UsageProblem(
+            f"cannot write receipts to {receipts}", code="file_unwritable", found=error.strerror
+        ) from None
+    return sent
+
+
+def _save_receipts(recorded: Sequence[Recorded], receipts: Path) -> dict[bytes, str]:
+    """Write each receipt once, although it may cover many documents; receipt to file name."""
+    names: dict[bytes, str] = {}
+    for outcome in recorded:
+        if outcome.receipt not in names:
+            names[outcome.receipt] = f"{outcome.height}-{outcome.index}.receipt"
+            (receipts / names[outcome.receipt]).write_bytes(outcome.receipt)
+    return names
+
+
+def _index_row(entry: Entry, recorded: Recorded, receipt: str) -> tuple[object, ...]:
+    """The document's row of the index."""
+    outcome = "applied" if recorded.is_applied else recorded.refusals[0].code
+    return (
+        entry.operation["op"],
+        document_number(entry.operation),
+        outcome,
+        recorded.height,
+        recorded.id.hex(),
+        receipt,
+    )
+
+
+def document_number(operation: dict[str, Any]) -> str:
+    """The number of the document that an operation is about."""
+    return next((str(operation[name]) for name in DOCUMENT_FIELDS if operation.get(name)), "")
+
+
+def _show_files(screen: Screen, imports: Sequence[Imported]) -> None:
+    screen.table(
+        ("file", "kind", "rows", "documents", "to send", "others sign", "with problems"),
+        [
+            (
+                imported.file,
+                imported.kind,
+                imported.summary.rows,
+                imported.summary.documents,
+                len(imported.entries),
+                imported.summary.skipped,
+                imported.summary.withheld,
+            )
+            for imported in imports
+        ],
+        right=("rows", "documents", "to send", "others sign", "with problems"),
+    )
+    for imported in imports:
+        for note in imported.summary.notes:
+            screen.line(f"{imported.file}: {note}", FAINT)
+        for problem in imported.errors[:SHOWN_PROBLEMS]:
+            screen.line(str(problem) + (f" → {problem.remedy}" if problem.remedy else ""), BAD)
+        if len(imported.errors) > SHOWN_PROBLEMS:
+            screen.line(f"… and {len(imported.errors) - SHOWN_PROBLEMS} more; all with --json", BAD)
+
+
+def _show_sent(screen: Screen, sent: Sent, receipts: Path, *, is_dry: bool, withheld: int) -> None:
+    if is_dry:
+        screen.line("Nothing was sent: --dry-run.")
+        return
+    if not sent.recorded:
+        reason = f" {withheld} documents that are right wait too; --partial sends them." if withheld else ""
+        screen.line("Nothing was sent." + reason)
+        return
+    applied = sum(recorded.is_applied for recorded in sent.recorded)
+    screen.line(f"{applied} documents recorded, receipts verified and kept in {receipts}", GOOD)
+    codes = Counter(recorded.refusals[0].code for recorded in sent.recorded if not recorded.is_applied)
+    for code, count in codes.most_common():
+        screen.line(f"{count} refused by a rule [{code}]; see {receipts / 'index.csv'}", BAD)

@@ -1,0 +1,91 @@
+"""Assembles `tally` and ends every command with an exit code: no error leaves a stack trace.
+
+| error | shown | exit code |
+|---|---|---|
+| an option or argument (typer) | the usage and what is wrong | 2 |
+| a `TallyError` | code, message, field, found, expected, remedy | `exits.exit_code_of` |
+| the reader of a pipe went away | nothing | 0 |
+| Ctrl-C | "Interrupted" | 130 |
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+from typer.exceptions import TyperException
+
+from clients.cli import (
+    calendar,
+    finance,
+    histories,
+    importing,
+    invoices,
+    keys,
+    network,
+    node,
+    orders,
+    payments,
+    programmes,
+    proofs,
+    quotes,
+)
+from clients.cli.exits import DONE, INTERRUPTED, SUMMARY, USAGE, UsageProblem, exit_code_of
+from clients.cli.screen import Screen, asks_for_json, examples
+from ledger.errors import TallyError
+
+app = typer.Typer(
+    name="tally",
+    help="Tallystick: a ledger for supply-chain finance whose every answer can be checked offline.",
+    epilog=examples(
+        "tally network up --nodes 3 --dir net --detach",
+        "tally import orders.csv invoices.csv --profile net/profiles/supplier.json",
+        "tally history supplier anchor --profile net/profiles/lender.json --out trade.history",
+        "tally verify trade.history --genesis net/genesis.block",
+    )
+    + "\n\n"
+    + SUMMARY,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+for group in (network, node, keys, invoices, orders, programmes, finance, payments, calendar):
+    app.add_typer(group.app)
+for area in (importing, histories, quotes, proofs):
+    area.register(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code (see `exits`)."""
+    screen = Screen(asks_for_json(arguments))
+    try:
+        code = app(
+            args=None if arguments is None else list(arguments), prog_name="tally", standalone_mode=False
+        )
+    except TallyError as error:
+        screen.error(error)
+        return exit_code_of(error)
+    except TyperException as error:
+        return _show_usage(error, screen)
+    except BrokenPipeError:
+        # Whoever read the answer has seen enough; nothing may be flushed into the closed pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        screen.note("Interrupted.")
+    return code if isinstance(code, int) else DONE
+
+
+def _show_usage(error: TyperException, screen: Screen) -> int:
+    """A wrong option or argument: as typer says it, or as JSON."""
+    if screen.as_json:
+        screen.error(UsageProblem(error.format_message()))
+        return USAGE
+    show = getattr(error, "show", None)
+    if show is not None:
+        show()
+    return error.exit_code

@@ -1,0 +1,178 @@
+"""`tally network`: a whole network in one folder, for a laptop, a demonstration, a test."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from clients import network
+from clients.cli.amounts import read_day
+from clients.cli.exits import DONE, UNAVAILABLE, UsageProblem
+from clients.cli.options import Json, NetworkFolder, read_bytes
+from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
+from clients.network import Network
+
+WATCH_S = 0.5
+MAX_ORGANISATIONS_BYTES = 1_048_576
+
+app = typer.Typer(name="network", help="Make, start, look at and stop a local network.", no_args_is_help=True)
+
+
+@app.command(
+    epilog=examples(
+        "tally network up --nodes 3 --dir net",
+        "tally network up --nodes 5 --dir net --base-port 7100 --detach",
+        "tally network up --dir net --organisations companies.json --business-date 2026-01-05",
+    )
+)
+def up(
+    dir: NetworkFolder = Path("network"),  # noqa: A002
+    nodes: Annotated[int, typer.Option("--nodes", "-n", help="How many nodes a new network has.")] = 3,
+    base_port: Annotated[
+        int | None, typer.Option(help="First of two ports a node; free ones if not given.")
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Return and leave the nodes running.")] = False,
+    organisations: Annotated[
+        Path | None, typer.Option(help="JSON list of organisations: id, name, roles, lei, identifiers.")
+    ] = None,
+    business_date: Annotated[
+        str | None, typer.Option(help="The ledger's first business date, YYYY-MM-DD.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name of a new network.")] = "Local Tallystick network",
+    json: Json = False,
+) -> None:
+    """Start a network and, the first time, make it: keys, certificates, genesis block, profiles.
+
+    Stays in the foreground until Ctrl-C, then stops the nodes that it started; with --detach it
+    returns once all nodes are ready. Running it again starts what is not running and keeps the
+    ledger.
+    """
+    screen = Screen(json)
+    listed = network.DEFAULT_ORGANISATIONS if organisations is None else _read_organisations(organisations)
+    parameters: dict[str, int | str] | None = None
+    if business_date is not None:
+        parameters = {"business_date": read_day(business_date, "--business-date")}
+    was_running = _running(dir)
+    signal.signal(signal.SIGTERM, _stop)
+    started = network.up(
+        dir,
+        nodes=nodes,
+        base_port=base_port,
+        organisations=listed,
+        parameters=parameters,
+        name=name,
+        progress=screen.note,
+    )
+    if not screen.answer(started.as_dict()):
+        show_network(screen, started)
+    if detach:
+        return
+    ours = {node.id for node in started.nodes} - was_running
+    screen.note("Running. Ctrl-C stops the nodes." if ours else "All nodes ran already.")
+    watch(started, ours)
+    screen.note("Stopping …")
+    network.down(started, only=ours)
+
+
+def watch(started: Network, ours: set[str]) -> None:
+    """Wait for Ctrl-C or SIGTERM, or until none of our nodes runs any more."""
+    try:
+        while any(node.is_running for node in started.nodes if node.id in ours):
+            time.sleep(WATCH_S)
+    except KeyboardInterrupt:
+        return
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _running(folder: Path) -> set[str]:
+    if not (folder / network.DESCRIPTION).exists():
+        return set()
+    return {node.id for node in Network.load(folder).nodes if node.is_running}
+
+
+def show_network(screen: Screen, shown: Network) -> None:
+    """Nodes, profiles and where to go on."""
+    screen.table(
+        ("node", "organisation", "process", "API", "data", "log"),
+        [(node.id, node.organisation, node.pid, node.api, node.data, node.log) for node in shown.nodes],
+    )
+    screen.line(f"genesis block  {shown.genesis_file}", FAINT)
+    for organisation, path in sorted(shown.profiles.items()):
+        screen.line(f"profile        {path}  ({organisation})", FAINT)
+
+
+@app.command(epilog=examples("tally network status --dir net", "tally network status --dir net --json"))
+def status(dir: NetworkFolder = Path("network"), json: Json = False) -> int:  # noqa: A002
+    """Where each node stands; exit code 0 only if all run and are ready."""
+    screen = Screen(json)
+    found = network.status(Network.load(dir))
+    all_ready = all(entry["status"] is not None and entry["status"]["ready"] for entry in found)
+    if not screen.answer({"ready": all_ready, "nodes": found}):
+        screen.table(
+            ("node", "organisation", "process", "role", "term", "height", "head", "API"),
+            [_status_row(entry) for entry in found],
+            right=("term", "height"),
+            styles=[GOOD if (entry["status"] or {}).get("ready") else BAD for entry in found],
+        )
+    return DONE if all_ready else UNAVAILABLE
+
+
+def _status_row(entry: dict[str, Any]) -> tuple[object, ...]:
+    stands = entry["status"]
+    process = entry["pid"] if entry["running"] else "not running"
+    if stands is None:
+        role = "does not answer" if entry["running"] else ""
+        return (entry["id"], entry["organisation"], process, role, "", "", "", entry["api"])
+    role = stands["role"] if stands["ready"] else f"{stands['role']}, not ready"
+    return (
+        entry["id"],
+        entry["organisation"],
+        process,
+        role,
+        stands["term"],
+        stands["applied_height"],
+        stands["head"][:16],
+        entry["api"],
+    )
+
+
+@app.command(epilog=examples("tally network down --dir net"))
+def down(dir: NetworkFolder = Path("network"), json: Json = False) -> None:  # noqa: A002
+    """Stop the nodes in an orderly way; the ledger stays."""
+    screen = Screen(json)
+    stopped = network.down(Network.load(dir))
+    if not screen.answer({"stopped": stopped}):
+        screen.line(f"Stopped {', '.join(stopped)}." if stopped else "No node was running.")
+
+
+def _read_organisations(path: Path) -> list[dict[str, Any]]:
+    data = read_bytes(path, "list of organisations", MAX_ORGANISATIONS_BYTES)
+    try:
+        listed = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise UsageProblem(f"{path} is not JSON", code="organisations", found=str(error)[:120]) from None
+    if not isinstance(listed, list) or not listed or not all(_is_entry(entry) for entry in listed):
+        raise UsageProblem(
+            f"{path} is not a list of organisations",
+            code="organisations",
+            expected='[{"id": "acme", "name": "Acme", "roles": ["supplier"]}, …]',
+        )
+    return listed
+
+
+def _is_entry(entry: object) -> bool:
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("id"), str)
+        and isinstance(entry.get("roles", []), list)
+        and isinstance(entry.get("identifiers", []), list)
+    )

@@ -1,0 +1,63 @@
+"""`tally node`: one node process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clients import network
+from clients.cli.exits import UsageProblem
+from clients.cli.options import Json, NetworkFolder
+from clients.cli.screen import Screen, examples
+from clients.network import Network
+
+NodeId = Annotated[str, typer.Argument(metavar="NODE", help="Node id, such as n1.")]
+
+app = typer.Typer(name="node", help="Run, start and stop one node.", no_args_is_help=True)
+
+
+@app.command(epilog=examples("tally node run --config net/nodes/n1/node.toml"))
+def run(
+    config: Annotated[Path, typer.Option("--config", "-c", help="The node's settings, TOML or JSON.")],
+) -> None:
+    """Become a node process: this is what a service manager starts."""
+    if not config.is_file():
+        raise UsageProblem(
+            "no such settings file",
+            code="file_unreadable",
+            field="--config",
+            found=config,
+            remedy="`tally network up` writes one for each node to DIR/nodes/NODE/node.toml.",
+        )
+    command = [sys.executable, "-m", "node.main", "--config", str(config)]
+    os.execv(sys.executable, command)  # noqa: S606 (our own interpreter and module)
+
+
+@app.command(epilog=examples("tally node start n2 --dir net"))
+def start(node: NodeId, dir: NetworkFolder = Path("network"), json: Json = False) -> None:  # noqa: A002
+    """Start one node of a local network and wait until it is ready."""
+    screen = Screen(json)
+    known = Network.load(dir)
+    was_running = known.node(node).is_running
+    started = known if was_running else network.start(known, only={node})
+    network.wait_ready(started, only={node})
+    entry = started.node(node)
+    if not screen.answer(entry.as_dict()):
+        screen.line(
+            f"{node} {'runs already' if was_running else 'is ready'}: {entry.api}, process {entry.pid}"
+        )
+
+
+@app.command(epilog=examples("tally node stop n2 --dir net"))
+def stop(node: NodeId, dir: NetworkFolder = Path("network"), json: Json = False) -> None:  # noqa: A002
+    """Stop one node of a local network in an orderly way."""
+    screen = Screen(json)
+    known = Network.load(dir)
+    known.node(node)
+    stopped = network.down(known, only={node})
+    if not screen.answer({"stopped": stopped}):
+        screen.line(f"{node} stopped." if stopped else f"{node} was not running.")

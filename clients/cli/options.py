@@ -1,0 +1,176 @@
+"""Options that many commands share, and what they open."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clients.cli.exits import UsageProblem
+from clients.profile import Profile
+from clients.sdk import Session
+from clients.trust import load_genesis
+from ledger.genesis import GenesisBlock
+
+DEADLINE_S = 15.0
+"""How long a command tries to get an answer from the nodes, unless TALLY_TIMEOUT_S says otherwise."""
+
+MAX_DEADLINE_S = 600.0
+MAX_PASSPHRASE_BYTES = 1_024
+
+PROFILE_VARIABLE = "TALLY_PROFILE"
+TIMEOUT_VARIABLE = "TALLY_TIMEOUT_S"
+PASSPHRASE_VARIABLE = "TALLY_PASSPHRASE_FILE"  # noqa: S105 (the name of a variable)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+ProfileFile = Annotated[
+    Path | None,
+    typer.Option("--profile", "-p", envvar=PROFILE_VARIABLE, help="Profile: who you are, and the nodes."),
+]
+GenesisFile = Annotated[
+    Path | None, typer.Option("--genesis", "-g", help="File with the genesis block that you trust.")
+]
+NetworkFolder = Annotated[Path, typer.Option("--dir", "-d", envvar="TALLY_DIR", help="The network's folder.")]
+ReceiptFile = Annotated[
+    Path | None, typer.Option("--receipt", "-r", help="Save the receipt, or the proof of a refusal, here.")
+]
+OutFile = Annotated[Path | None, typer.Option("--out", "-o", help="Save the proof file here.")]
+SupplierOption = Annotated[str, typer.Option("--supplier", "-s", help="Organisation id of the supplier.")]
+
+
+def load_profile(path: Path | None) -> Profile:
+    """The profile that a command works with.
+
+    Raises:
+        UsageProblem: none is named.
+        ProfileError: it cannot be used.
+    """
+    if path is None:
+        raise UsageProblem(
+            "no profile",
+            code="no_profile",
+            field="--profile",
+            expected="a profile's file",
+            remedy=f"Name it with --profile FILE, or set {PROFILE_VARIABLE}; "
+            "`tally network up` writes one for each organisation to DIR/profiles.",
+        )
+    return Profile.load(path)
+
+
+def open_session(path: Path | None) -> Session:
+    """A session of the profile.
+
+    Raises:
+        UsageProblem, ProfileError: no profile, or one that cannot be used.
+    """
+    return Session(load_profile(path), passphrase=read_passphrase(), deadline_s=deadline_s())
+
+
+def deadline_s() -> float:
+    """Seconds that a command tries for.
+
+    Raises:
+        UsageProblem: the variable does not hold a number of seconds.
+    """
+    text = os.environ.get(TIMEOUT_VARIABLE)
+    if not text:
+        return DEADLINE_S
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= MAX_DEADLINE_S:
+        raise UsageProblem(
+            "not a number of seconds",
+            field=TIMEOUT_VARIABLE,
+            found=text[:40],
+            expected=f"above 0, at most {MAX_DEADLINE_S:.0f}",
+        )
+    return seconds
+
+
+def read_passphrase(path: Path | None = None) -> bytes | None:
+    """The passphrase of the key file: the first line of the file named, or of the variable's file.
+
+    Raises:
+        UsageProblem: the file cannot be read or is empty.
+    """
+    named = path or (Path(os.environ[PASSPHRASE_VARIABLE]) if os.environ.get(PASSPHRASE_VARIABLE) else None)
+    if named is None:
+        return None
+    try:
+        with named.open("rb") as file:
+            line = file.readline(MAX_PASSPHRASE_BYTES).rstrip(b"\r\n")
+    except OSError as error:
+        raise UsageProblem(
+            f"cannot read the passphrase file {named}",
+            code="passphrase",
+            found=error.strerror,
+            remedy=f"Check the path in --passphrase-file or {PASSPHRASE_VARIABLE}.",
+        ) from None
+    if not line:
+        raise UsageProblem(f"no passphrase in {named}", code="passphrase", expected="one line of text")
+    return line
+
+
+def trusted_genesis(genesis: Path | None, profile: Path | None) -> GenesisBlock:
+    """The genesis block to check against: the file named, or the profile's.
+
+    Raises:
+        UsageProblem: neither is named.
+        ProfileError: not a genesis block, or not the profile's.
+    """
+    if genesis is not None:
+        return load_genesis(genesis)
+    if profile is None:
+        raise UsageProblem(
+            "nothing to check against",
+            code="no_genesis",
+            field="--genesis",
+            expected="the genesis block's file, from somebody whom you trust",
+            remedy="Name it with --genesis FILE; a local network keeps it in DIR/genesis.block.",
+        )
+    known = Profile.load(profile)
+    return load_genesis(known.genesis, known.channel)
+
+
+def save(data: bytes, path: Path, what: str) -> None:
+    """Write a proof file.
+
+    Raises:
+        UsageProblem: it cannot be written.
+    """
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise UsageProblem(
+            f"cannot write the {what} to {path}",
+            code="file_unwritable",
+            found=error.strerror,
+            remedy="Check the folder and its permissions.",
+        ) from None
+
+
+def read_bytes(path: Path, what: str, most_bytes: int) -> bytes:
+    """Read a file that the user names.
+
+    Raises:
+        UsageProblem: it cannot be read, or is larger than anything of its kind.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(most_bytes + 1)
+    except OSError as error:
+        raise UsageProblem(
+            f"cannot read the {what} {path}",
+            code="file_unreadable",
+            found=error.strerror,
+            remedy="Check the path.",
+        ) from None
+    if len(data) > most_bytes:
+        raise UsageProblem(
+            f"{path} is too large for a {what}", code="file_too_large", expected=f"at most {most_bytes} bytes"
+        )
+    return data

@@ -1,0 +1,191 @@
+"""`tally verify`, `tally audit`, `tally receipt`: what proves, and whether it does. No node is trusted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clients.auditor import AuditReport, audit_folder, audit_nodes
+from clients.cli.exits import DONE, REFUSED, UsageProblem, exit_code_of
+from clients.cli.options import (
+    GenesisFile,
+    Json,
+    ProfileFile,
+    load_profile,
+    open_session,
+    save,
+    trusted_genesis,
+)
+from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
+from clients.errors import ProfileError
+from clients.verifier import Report, verify_data
+from ledger.errors import TallyError
+from ledger.genesis import GenesisBlock
+from ledger.limits import DIGEST_BYTES, MAX_PROOF_BYTES
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(
+        epilog=examples(
+            "tally verify INV-7.receipt --genesis net/genesis.block",
+            "tally verify trade.history INV-7.quote --genesis net/genesis.block --json",
+        )
+    )(verify)
+    app.command(
+        epilog=examples(
+            "tally audit --data net/nodes/n1/data --genesis net/genesis.block",
+            "tally audit --node http://127.0.0.1:7100 --genesis net/genesis.block",
+            "tally audit --profile net/profiles/lender.json",
+        )
+    )(audit)
+    app.command(epilog=examples("tally receipt 9f86d081… --out INV-7.receipt"))(receipt)
+
+
+def verify(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Receipt, history or quote files.")],
+    genesis: GenesisFile = None,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> int:
+    """Check proof files offline against the genesis block; says step by step what is proved.
+
+    Needs no node and no network. Exit code 0 only if every file proves all that it claims;
+    otherwise the step that fails is named.
+    """
+    screen = Screen(json)
+    trusted = trusted_genesis(genesis, profile)
+    code = DONE
+    documents = []
+    for file in files:
+        checked = _verified(file, trusted)
+        if isinstance(checked, Report):
+            documents.append({"file": str(file), **checked.as_dict()})
+        else:
+            code = max(code, exit_code_of(checked) if isinstance(checked, ProfileError) else REFUSED)
+            documents.append({"file": str(file), "proved": False, "error": checked.as_dict()})
+        if not screen.as_json:
+            _show(screen, file, checked)
+    all_proved = all(document["proved"] for document in documents)
+    screen.answer(documents[0] if len(documents) == 1 else {"proved": all_proved, "files": documents})
+    return code
+
+
+def _verified(file: Path, trusted: GenesisBlock) -> Report | TallyError:
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(MAX_PROOF_BYTES + 1)
+    except OSError as error:
+        return ProfileError(
+            f"cannot read {file}", code="proof_file", found=error.strerror, remedy="Check the file's path."
+        )
+    try:
+        return verify_data(data, trusted)
+    except TallyError as error:
+        return error
+
+
+def _show(screen: Screen, file: Path, checked: Report | TallyError) -> None:
+    if isinstance(checked, Report):
+        screen.line(f"{file}: proved: {checked.summary}", GOOD)
+        for step in checked.steps:
+            screen.line(f"  {step}", FAINT)
+        return
+    screen.line(f"{file}: NOT PROVED [{checked.code}] {checked}", BAD)
+    if checked.remedy:
+        screen.line(f"  → {checked.remedy}")
+
+
+def audit(
+    data: Annotated[
+        Path | None, typer.Option(help="A stopped node's data folder (`tally network status` lists it).")
+    ] = None,
+    node: Annotated[list[str] | None, typer.Option(help="URL of a running node; may be repeated.")] = None,
+    genesis: GenesisFile = None,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """Check a whole ledger: every signature, every hash, every result computed again from genesis.
+
+    Of a stopped node's disk, or of what running nodes serve. Exit code 0 only if all is right.
+    """
+    screen = Screen(json)
+    if (data is None) == (not node) and (data is not None or profile is None):
+        raise UsageProblem(
+            "say what to audit", code="no_source", expected="one of --data DIR, --node URL or --profile FILE"
+        )
+    trusted = trusted_genesis(genesis, profile)
+    report = _audited(screen, data, node, profile, trusted)
+    if screen.answer(report.as_dict()):
+        return
+    screen.line(f"Proved: {report.source} is right up to height {report.height}.", GOOD)
+    screen.facts(
+        [
+            ("head", report.head),
+            ("state root", report.state_root),
+            ("executed again", f"{report.transactions:,} transactions, {report.operations:,} operations"),
+            ("refused by rules", f"{report.refused:,} transactions, rightly"),
+            ("signatures", f"{report.signatures:,}"),
+            ("certificates", f"{report.certificates:,}"),
+            ("state entries", f"{report.state_entries:,}"),
+            ("history records", f"{report.records:,}" if data is not None else "hashed on a disk only"),
+        ]
+    )
+
+
+def _audited(
+    screen: Screen, data: Path | None, node: list[str] | None, profile: Path | None, trusted: GenesisBlock
+) -> AuditReport:
+    with screen.progress("auditing block", None) as advance:
+        done = 0
+
+        def progress(height: int, _newest: int) -> None:
+            nonlocal done
+            advance(height - done)
+            done = height
+
+        if data is not None:
+            return audit_folder(data, trusted, progress)
+        urls = node or list(load_profile(profile).nodes)
+        return audit_nodes(urls, trusted, progress)
+
+
+def receipt(
+    identity: Annotated[str, typer.Argument(metavar="ID", help="Transaction id, 64 hex digits.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Save the receipt here.")] = None,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """Fetch the receipt of a transaction, verify it, and show what it proves."""
+    screen = Screen(json)
+    with open_session(profile) as session:
+        found = session.receipt(_read_id(identity))
+        report = verify_data(found.receipt, session.genesis)
+    if out is not None:
+        save(found.receipt, out, "receipt")
+    document: dict[str, Any] = {**report.as_dict(), "file": None if out is None else str(out)}
+    if screen.answer(document):
+        return
+    screen.line(f"Proved: {report.summary}", GOOD)
+    for step in report.steps:
+        screen.line(f"  {step}", FAINT)
+    for refusal in found.refusals:
+        screen.line(f"  refused: {refusal.operation} [{refusal.code}] {refusal.detail}", BAD)
+
+
+def _read_id(text: str) -> bytes:
+    try:
+        identity = bytes.fromhex(text)
+    except ValueError:
+        identity = b""
+    if len(identity) != DIGEST_BYTES:
+        raise UsageProblem(
+            "not a transaction id",
+            code="transaction_id",
+            field="ID",
+            found=text[:80],
+            expected="64 hex digits",
+        )
+    return identity

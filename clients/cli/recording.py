@@ -1,0 +1,78 @@
+"""One operation onto the ledger: signed, submitted, its receipt verified, and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from clients.cli.options import open_session, save
+from clients.cli.screen import FAINT, GOOD, Screen
+from clients.errors import Refused
+from clients.sdk import Recorded, Session
+
+Operation = dict[str, Any]
+
+
+def record(
+    profile: Path | None,
+    make: Callable[[Session], Operation],
+    sentence: str,
+    *,
+    receipt: Path | None,
+    as_json: bool,
+) -> None:
+    """Make the operation with a session (it may look things up), record it, and say so.
+
+    Raises:
+        Refused: a rule said no; the proof of that is saved where the receipt was to go.
+        TallyError: see `clients.errors`.
+    """
+    screen = Screen(as_json)
+    with open_session(profile) as session:
+        operation = make(session)
+        try:
+            recorded = session.submit(operation)
+        except Refused as refusal:
+            if receipt is not None:
+                save(refusal.receipt, receipt, "receipt")
+            raise
+    if receipt is not None:
+        save(recorded.receipt, receipt, "receipt")
+    show_recorded(screen, recorded, sentence, receipt)
+
+
+def show_recorded(screen: Screen, recorded: Recorded, sentence: str, receipt: Path | None) -> None:
+    """The outcome of one operation, as JSON or in two lines."""
+    if screen.answer(recorded_document(recorded, receipt)):
+        return
+    screen.line(f"{sentence}: recorded at height {recorded.height}, receipt verified", GOOD)
+    identity = recorded.id.hex()
+    screen.line(
+        f"receipt in {receipt}"
+        if receipt
+        else f"transaction {identity}; keep its proof: tally receipt {identity}",
+        FAINT,
+    )
+
+
+def recorded_document(recorded: Recorded, receipt: Path | None = None) -> dict[str, Any]:
+    """What is recorded, for JSON."""
+    return {
+        "id": recorded.id.hex(),
+        "height": recorded.height,
+        "index": recorded.index,
+        "time_ms": recorded.time_ms,
+        "applied": recorded.is_applied,
+        "refusals": [
+            {"operation": refusal.index, "code": refusal.code, "detail": refusal.detail}
+            for refusal in recorded.refusals
+        ],
+        "operations": operation_names([recorded]),
+        "receipt": None if receipt is None else str(receipt),
+    }
+
+
+def operation_names(recorded: Sequence[Recorded]) -> list[str]:
+    """The names of the operations, in order."""
+    return [operation["op"] for entry in recorded for operation in entry.transaction.operations]

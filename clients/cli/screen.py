@@ -1,0 +1,155 @@
+"""All that prints: tables and colour on a terminal, plain columns in a pipe, JSON if asked.
+
+Standard output carries the answer and nothing else: with `--json` exactly one document.
+Progress, notes and errors go to the standard error output.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from clients.errors import Refused
+from ledger.errors import TallyError
+
+Advance = Callable[[int], None]
+
+GOOD, BAD, FAINT, STRONG = "green", "red", "dim", "bold"
+
+
+class Screen:
+    """Where one command's answer goes."""
+
+    def __init__(self, as_json: bool = False, *, quiet: bool = False) -> None:
+        self.as_json = as_json
+        self.quiet = quiet or as_json
+        self.out = Console(highlight=False, markup=False, soft_wrap=True)
+        self.notes = Console(highlight=False, markup=False, soft_wrap=True, stderr=True)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person reads the answer."""
+        return self.out.is_terminal
+
+    def answer(self, document: Any) -> bool:
+        """Print the document if JSON was asked for, and say whether it was."""
+        if self.as_json:
+            print(json.dumps(document, ensure_ascii=False), flush=True)  # noqa: T201
+        return self.as_json
+
+    def line(self, text: str = "", style: str = "") -> None:
+        """One line of the answer."""
+        self.out.print(Text(text, style=style))
+
+    def note(self, text: str, style: str = FAINT) -> None:
+        """One line beside the answer."""
+        if not self.quiet:
+            self.notes.print(Text(text, style=style))
+
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        *,
+        title: str = "",
+        right: Sequence[str] = (),
+        styles: Sequence[str] = (),
+    ) -> None:
+        """Rows under their columns; columns named in `right` are aligned to the right."""
+        cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+        if not self.is_terminal:
+            self._plain_table(columns, cells, title, right)
+            return
+        table = Table(title=title or None, title_justify="left", title_style=STRONG, header_style=STRONG)
+        for column in columns:
+            table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        for index, row in enumerate(cells):
+            table.add_row(*(Text(cell) for cell in row), style=styles[index] if styles else "")
+        self.out.print(table, soft_wrap=False)
+
+    def _plain_table(
+        self, columns: Sequence[str], cells: Sequence[Sequence[str]], title: str, right: Sequence[str]
+    ) -> None:
+        if title:
+            self.line(title)
+        widths = [
+            max([len(column), *(len(row[index]) for row in cells)]) for index, column in enumerate(columns)
+        ]
+        for row in (columns, *cells):
+            shown = [
+                cell.rjust(width) if column in right else cell.ljust(width)
+                for cell, width, column in zip(row, widths, columns, strict=True)
+            ]
+            self.line("  ".join(shown).rstrip())
+
+    def facts(self, facts: Sequence[tuple[str, object]], *, title: str = "") -> None:
+        """Names and values, one pair a line."""
+        if title:
+            self.line(title, STRONG)
+        width = max((len(name) for name, _ in facts), default=0)
+        for name, value in facts:
+            text = Text(f"  {name.ljust(width)}  ", style=FAINT)
+            text.append(str(value), style="not dim")
+            self.out.print(text)
+
+    @contextmanager
+    def progress(self, label: str, total: int | None) -> Iterator[Advance]:
+        """A bar while something goes on; calls of what it yields move it on."""
+        if self.quiet or not self.notes.is_terminal:
+            yield lambda _: None
+            return
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=self.notes, transient=True) as bar:
+            task = bar.add_task(label, total=total)
+            yield lambda count: bar.advance(task, count)
+
+    def error(self, error: TallyError, **more: Any) -> None:
+        """What went wrong: message, where, and what to do; as JSON on standard output if asked."""
+        if self.as_json:
+            document = error.as_dict()
+            if isinstance(error, Refused):
+                document["recorded"] = {
+                    "id": error.recorded.id.hex(),
+                    "height": error.recorded.height,
+                    "index": error.recorded.index,
+                }
+            self.answer({"error": document, **more})
+            return
+        heading = Text("Refused" if isinstance(error, Refused) else "Error", style=f"{STRONG} {BAD}")
+        heading.append(f" [{error.code}] ", style=BAD)
+        heading.append(error.message, style="default not bold")
+        self.notes.print(heading)
+        field = (error.field or "").removeprefix("operations[0].") or None
+        for name, value in (("field", field), ("found", error.found), ("expected", error.expected)):
+            if value is not None:
+                self.notes.print(Text(f"  {name:<9}{value}"))
+        if isinstance(error, Refused):
+            recorded = error.recorded
+            self.notes.print(
+                Text(f"  recorded at height {recorded.height}, transaction {recorded.id.hex()}", style=FAINT)
+            )
+        if error.remedy:
+            self.notes.print(Text(f"  → {error.remedy}"))
+
+
+def examples(*lines: str) -> str:
+    """The examples below a command's help."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def asks_for_json(arguments: Sequence[str] | None) -> bool:
+    """Whether `--json` is among the arguments, for errors that come before they are read."""
+    return "--json" in (sys.argv[1:] if arguments is None else arguments)
