@@ -73,10 +73,10 @@ class NodeProblem(TallyError):
             status=status,
             node=node,
             code=str(document.get("code") or f"http_{status}"),
-            field=document.get("field"),
+            field=_text(document.get("field")),
             found=document.get("found"),
             expected=document.get("expected"),
-            remedy=document.get("remedy"),
+            remedy=_text(document.get("remedy")),
         )
 
     @property
@@ -172,3 +172,7 @@ class BrokenAnswer(TallyError):
 
     code = "broken_answer"
     remedy = "Another node may answer better; tell the operator of this one."
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

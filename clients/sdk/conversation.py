@@ -25,6 +25,8 @@ from clients.sdk.recorded import Recorded, RefusedOperation, VerifiedHistory, Ve
 from clients.sdk.transport import (
     ANSWER_TIMEOUT_S,
     FIRST_PAUSE_S,
+    MAX_ANSWER_BYTES,
+    MOST_PAUSE_S,
     Call,
     Nodes,
     Pause,
@@ -167,6 +169,7 @@ class Conversation:
         signed = {transaction.parts for transaction in transactions}
         waiting = {transaction.id: transaction for transaction in transactions}
         was_sent = False
+        attempts = 0
         while waiting:
             left = list(waiting.values())
             try:
@@ -182,15 +185,12 @@ class Conversation:
                 problem = _problem(reply)
                 problems.update(dict.fromkeys(waiting, problem))
                 return
-            answer = _answer(reply)
-            outcomes = answer["outcomes"] if len(left) > 1 else [answer]
-            receipts = answer["receipts"] if len(left) > 1 else [answer.get("receipt")]
-            for found in self._from_receipts(
-                [data for data in receipts if data], waiting, signed, reply.node
-            ):
+            outcomes, receipts = _answer(reply, left)
+            for found in self._from_receipts(receipts, waiting, signed, reply.node):
                 recorded[found.id] = found
                 waiting.pop(found.id, None)
-            pause_s = self._sort_out(outcomes, left, waiting, problems, reply)
+            attempts += 1
+            pause_s = self._sort_out(outcomes, waiting, problems, reply, attempts)
             for transaction in [known for known in left if known.id in waiting]:
                 found_late = yield from self._fetch_receipt(transaction, outcomes, signed)
                 if found_late is not None:
@@ -214,37 +214,40 @@ class Conversation:
 
     def _sort_out(
         self,
-        outcomes: Sequence[Mapping[str, Any]],
-        left: Sequence[Transaction],
+        outcomes: Mapping[bytes, Mapping[str, Any]],
         waiting: dict[bytes, Transaction],
         problems: dict[bytes, NodeProblem],
         reply: Reply,
+        attempts: int,
     ) -> float:
         """Move what is never taken in from `waiting` to `problems`; seconds until the rest goes again."""
-        if len(outcomes) != len(left):
-            raise _broken(reply, "not one outcome for each transaction")
-        pause_s = FIRST_PAUSE_S
-        for transaction, outcome in zip(left, outcomes, strict=True):
-            if transaction.id not in waiting or "error" not in outcome:
+        passing = set()
+        for identity, outcome in outcomes.items():
+            error = outcome.get("error")
+            if identity not in waiting or error is None:
                 continue
-            error = outcome["error"]
-            problem = NodeProblem.of(error, int(error.get("status", 500)), reply.node)
+            problem = NodeProblem.of(error, error["status"], reply.node)
             if problem.passes:
-                pause_s = retry_after_s(reply.headers) or 1.0
-                self.nodes.leave(reply.node)
+                passing.add(problem.status)
             else:
-                problems[transaction.id] = problem
-                del waiting[transaction.id]
-        return pause_s
+                problems[identity] = problem
+                del waiting[identity]
+        wait_s = retry_after_s(reply.headers) or MOST_PAUSE_S
+        if 429 in passing:
+            return wait_s
+        if passing:
+            self.nodes.leave(reply.node)
+            return wait_s if attempts % len(self.nodes.urls) == 0 else FIRST_PAUSE_S
+        return FIRST_PAUSE_S
 
     def _fetch_receipt(
         self,
         transaction: Transaction,
-        outcomes: Sequence[Mapping[str, Any]],
+        outcomes: Mapping[bytes, Mapping[str, Any]],
         signed: set[tuple[bytes, bytes]],
     ) -> Steps[Recorded | None]:
         """The receipt of what is committed but came without one."""
-        if not any(o.get("id") == transaction.id and o.get("status") == "committed" for o in outcomes):
+        if outcomes[transaction.id].get("status") != "committed":
             return None
         path = f"{self._prefix}/transactions/{transaction.id.hex()}/receipt"
         deadline = self._clock() + ANSWER_TIMEOUT_S
@@ -402,8 +405,11 @@ class Conversation:
         """A page of (height, block bytes, certificate value or None) from a height upwards."""
         query: dict[str, str | int] = {"from": first, "limit": limit, "form": "raw"}
         reply = yield from self.ask(Call("GET", f"{self._prefix}/blocks", query, accept=MSGPACK))
-        page = codec.decode(reply.body, 8 * MAX_BUNDLE_BYTES)
-        if type(page) is not tuple or not all(type(entry) is tuple and len(entry) == 3 for entry in page):
+        try:
+            page = codec.decode(reply.body, MAX_ANSWER_BYTES)
+        except Malformed as error:
+            raise _broken(reply, str(error)) from None
+        if type(page) is not tuple or not all(_is_raw_block(entry) for entry in page):
             raise _broken(reply, "not a page of blocks")
         return list(page)
 
@@ -481,14 +487,42 @@ def _bundles(transactions: Sequence[Transaction]) -> Iterator[list[Transaction]]
         yield list(pending.values())
 
 
-def _answer(reply: Reply) -> dict[str, Any]:
+def _answer(
+    reply: Reply, transactions: Sequence[Transaction]
+) -> tuple[dict[bytes, Mapping[str, Any]], list[bytes]]:
+    """(outcome by transaction id, receipt files) of an answer to a submission.
+
+    Raises:
+        BrokenAnswer: it has another form.
+    """
     try:
-        answer = codec.decode(reply.body, 8 * MAX_BUNDLE_BYTES)
+        answer = codec.decode(reply.body, MAX_ANSWER_BYTES)
     except Malformed as error:
         raise _broken(reply, str(error)) from None
-    if type(answer) is not dict or not ({"outcomes", "receipts"} <= answer.keys() or "id" in answer):
+    if type(answer) is not dict:
         raise _broken(reply, "not an outcome")
-    return answer
+    outcomes: codec.Value = (answer,)
+    receipts: codec.Value = (answer.get("receipt"),)
+    if len(transactions) > 1:
+        outcomes, receipts = answer.get("outcomes"), answer.get("receipts")
+    if type(outcomes) is not tuple or type(receipts) is not tuple or len(outcomes) != len(transactions):
+        raise _broken(reply, "not one outcome for each transaction")
+    for outcome in outcomes:
+        if type(outcome) is not dict or type(outcome.get("status")) is not str:
+            raise _broken(reply, "not an outcome")
+        problem = outcome.get("error")
+        if problem is not None and not (type(problem) is dict and type(problem.get("status")) is int):
+            raise _broken(reply, "not a problem document")
+    if not all(receipt is None or type(receipt) is bytes for receipt in receipts):
+        raise _broken(reply, "a receipt that is no file")
+    by_id: dict[bytes, Mapping[str, Any]] = {
+        transaction.id: outcome for transaction, outcome in zip(transactions, outcomes, strict=True)
+    }
+    return by_id, [receipt for receipt in receipts if receipt is not None]
+
+
+def _is_raw_block(entry: codec.Value) -> bool:
+    return type(entry) is tuple and len(entry) == 3 and type(entry[0]) is int and type(entry[1]) is bytes
 
 
 def _problem(reply: Reply) -> NodeProblem:

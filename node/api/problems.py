@@ -122,16 +122,18 @@ def details(error: TallyError) -> dict[str, Any]:
     return shown
 
 
+def retry_after_s(error: TallyError) -> int | None:
+    """Seconds after which the same request may succeed; None if it never will."""
+    if isinstance(error, NotAdmitted):
+        return None if error.retry_after_ms is None else max(1, ceil(error.retry_after_ms / 1_000))
+    return RETRY_AFTER_S if status_of(error) in (429, 503) else None
+
+
 def render(error: TallyError) -> tuple[int, bytes, int | None]:
     """(HTTP status, body, seconds for Retry-After or None) of an error."""
     document = details(error)
     status: int = document["status"]
-    retry_after = None
-    if isinstance(error, NotAdmitted) and error.retry_after_ms is not None:
-        retry_after = max(1, ceil(error.retry_after_ms / 1_000))
-    elif status in (429, 503):
-        retry_after = RETRY_AFTER_S
-    return status, json.dumps(document).encode(), retry_after
+    return status, json.dumps(document).encode(), retry_after_s(error)
 
 
 def response(error: TallyError, headers: Mapping[str, str] | None = None) -> Response:

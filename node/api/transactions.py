@@ -14,7 +14,8 @@ hold the two together.
 | admitted, no outcome before the deadline | 503 `outcome_unknown`: submit the same bytes again |
 
 A bundle is answered 200 with one outcome for each envelope, in order; the `error` of an
-envelope that was not admitted is the problem document that it would have got alone.
+envelope that was not admitted is the problem document that it would have got alone, and
+Retry-After says when to send again what was turned away for the moment.
 """
 
 from __future__ import annotations
@@ -147,10 +148,9 @@ class Submission:
         self._limit_bytes = MAX_BUNDLE_BYTES if bundle else MAX_TRANSACTION_BYTES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        retry_after = None
         media_type = bodies.JSON
         try:
-            status, body, packed = await self._answer(scope, receive)
+            status, body, packed, retry_after = await self._answer(scope, receive)
             if packed:
                 media_type = bodies.MSGPACK
         except TallyError as error:
@@ -166,8 +166,8 @@ class Submission:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, bytes, bool]:
-        """(HTTP status, body, whether it is MessagePack)."""
+    async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, bytes, bool, int | None]:
+        """(HTTP status, body, whether it is MessagePack, seconds for Retry-After or None)."""
         channel = scope["path_params"]["channel"]
         if channel != self._served.hex():
             _check_channel(channel)
@@ -182,7 +182,9 @@ class Submission:
             envelopes = [bodies.envelope_of(body, msgpack)]
         outcomes = await self._service.submit(envelopes, wait=wait, timeout_ms=timeout_ms)
         packed = bodies.wants_msgpack(scope)
+        retry_after = None
         if self._bundle:
+            retry_after = _retry_after(outcomes)
             shown = self._bundle_answer(outcomes)
             view = shown if packed else _view_of_bundle(shown)
             status = 200 if wait else 202
@@ -190,7 +192,7 @@ class Submission:
             shown = self._single_answer(outcomes[0])
             view = shown if packed else _view_of_one(shown)
             status = 200 if shown["status"] == "committed" else 202
-        return status, codec.encode(view) if packed else json.dumps(view).encode(), packed
+        return status, codec.encode(view) if packed else json.dumps(view).encode(), packed, retry_after
 
     def _single_answer(self, outcome: Outcome) -> dict[str, Any]:
         if outcome.status not in ("committed", "accepted"):
@@ -214,6 +216,12 @@ class Submission:
             if receipt is not None:
                 receipts.append(receipt.encode())
         return {"outcomes": shown, "receipts": receipts}
+
+
+def _retry_after(outcomes: Sequence[Outcome]) -> int | None:
+    """Seconds after which to send again what passes by itself, if there is such an envelope."""
+    waits = [problems.retry_after_s(outcome.error) for outcome in outcomes if outcome.error is not None]
+    return min((wait for wait in waits if wait is not None), default=None)
 
 
 def _runs(outcomes: Sequence[Outcome]) -> list[tuple[bytes, int]]:

@@ -134,6 +134,8 @@ class LocalNode(Service):
         self.stopped = False
         self.is_slow = False
         """Set: submissions have no outcome before their deadline."""
+        self.ends_streams = False
+        """Set: an event stream ends with the newest block."""
         self._news = asyncio.Condition()
 
     def take(self, block: Block, certificate: Certificate) -> None:
@@ -247,6 +249,8 @@ class LocalNode(Service):
                     block.results,
                     block.header.state_root,
                 )
+            if self.ends_streams:
+                return
             async with self._news:
                 await self._news.wait_for(lambda at=height: self.stopped or at < self.chain.applied.height)
 

@@ -499,20 +499,22 @@ def test_event_that_is_no_block_is_named_as_such(channel: Channel) -> None:
     _run(scenario)
 
 
-def test_real_event_stream_is_read(channel: Channel) -> None:
-    """The whole way, but for the network: a stream that ends because the node stops."""
-    for number in range(3):
-        with channel.blocking_session("anchor") as session:
-            session.submit(order(f"PO-{number}"))
+def test_event_stream_of_a_node_is_read(channel: Channel) -> None:
+    with channel.blocking_session("anchor") as session:
+        recorded = [session.submit(order(f"PO-{number}")) for number in range(3)]
+    channel.network.nodes["n1"].ends_streams = True
 
     async def scenario() -> None:
-        await channel.network.nodes["n1"].stop()
+        found = []
         async with channel.session("anchor") as session:
-            answer = await channel.nodes["n1"].handle_async_request(
-                httpx.Request("GET", f"http://n1/v1/channels/{channel.network.channel.hex()}/events?after=0")
-            )
-            assert answer.status_code == 200
-            assert session.profile.organisation == "anchor"
+            async for event in session.events(after=1):
+                found.append(event)
+                if len(found) == 3:
+                    break
+        assert [event.transactions for event in found] == [((known.id, ()),) for known in recorded]
+        block = channel.network.nodes["n1"].chain.block(found[0].height)
+        assert block is not None
+        assert found[0].hash == block.hash
 
     _run(scenario)
 
