@@ -16,6 +16,9 @@ from contracts.errors import refuse
 from contracts.fields import Date, Operation
 from ledger.dates import iso_from_day
 
+MAX_ADVANCE_DAYS = 3_660
+"""Days that one operation may advance: there is no way back, and a year is easily mistyped."""
+
 
 class DateAdvance(Operation):
     """Move the business date forward."""
@@ -34,6 +37,14 @@ def advance(context: Context, operation: DateAdvance) -> None:
             field="date",
             found=iso_from_day(operation.date),
             expected=f"after {iso_from_day(before)}",
+        )
+    if operation.date > before + MAX_ADVANCE_DAYS:
+        raise refuse(
+            "date_too_far",
+            "too far at once",
+            field="date",
+            found=f"{operation.date - before} days",
+            expected=f"at most {MAX_ADVANCE_DAYS}",
         )
     context.put(BUSINESS_DATE, operation.date)
     context.day = operation.date

@@ -83,6 +83,7 @@ REMEDIES: dict[str, str] = {
     "limit_exceeded": "Wait until exposure falls, or ask the lender for a higher limit.",
     # values
     "currency_mismatch": "Use the currency of the document.",
+    "too_many_currencies": "Use a currency that the two parties already trade in.",
     "amount_overflow": "Split the document; the bounds are listed in docs/protocol.md.",
     "negative_amount": "Use an amount of at least zero.",
     "cannot_split": "There must be something to split by.",

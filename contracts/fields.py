@@ -111,9 +111,26 @@ LineId = Annotated[
         description="line number of the document, at most 16 visible ASCII characters",
     ),
 ]
-Title = Annotated[str, Field(min_length=1, max_length=MAX_TITLE_LENGTH, description="short text for people")]
+_NO_CONTROLS = "^[^\\x00-\\x1f\\x7f-\\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]*$"
+"""Text for people may not steer a terminal or turn its own direction round."""
+
+Title = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=MAX_TITLE_LENGTH,
+        pattern=_NO_CONTROLS,
+        description="short text for people",
+    ),
+]
 Reason = Annotated[
-    str, Field(min_length=1, max_length=MAX_REASON_LENGTH, description="why, for people; no personal data")
+    str,
+    Field(
+        min_length=1,
+        max_length=MAX_REASON_LENGTH,
+        pattern=_NO_CONTROLS,
+        description="why, for people; no personal data",
+    ),
 ]
 Currency = Annotated[
     str,

@@ -1,7 +1,7 @@
 """Finance of one invoice: offered -> accepted -> funded -> settled.
 
-    ("expiry", day, 0)      -> number of offers whose last day that is
-    ("expiry", day, number) -> (supplier, invoice)
+    ("expiry", day, 0)    -> number of offers whose last day that is
+    ("expiry", day, slot) -> (supplier, invoice) of each of them, slots 1 to that number
 
 The claim itself is in `contracts.claim`.
 
@@ -113,9 +113,9 @@ class FinanceWithdraw(Operation):
     invoice: Number = Field(description="invoice number, as the supplier writes it")
 
 
-def _expiry_key(day: int, number: int) -> bytes:
-    """State key of the `number`-th offer whose last day is `day`; number 0 holds how many there are."""
-    return state_key("expiry", day, number)
+def _expiry_key(day: int, slot: int) -> bytes:
+    """State key of an offer whose last day is `day`; slot 0 holds how many there are."""
+    return state_key("expiry", day, slot)
 
 
 def offer(context: Context, operation: FinanceOffer) -> None:
@@ -163,8 +163,8 @@ def offer(context: Context, operation: FinanceOffer) -> None:
     invariants.one_claim(invoice.title == FREE, read_lien(context.state, supplier, number))
     reserved, funded = _expose(context, lien, lien.advance, 0)
     invariants.within_limit(reserved, funded, terms.limit_of(invoice.buyer) or 0)
-    _schedule_expiry(context, supplier, number, operation.expires)
-    context.put(lien_key(supplier, number), tuple(lien))
+    slot = _schedule(context, supplier, number, operation.expires)
+    context.put(lien_key(supplier, number), tuple(lien._replace(slot=slot)))
     write_invoice(context, supplier, number, invoice._replace(title=RESERVED))
 
 
@@ -206,33 +206,46 @@ def _expose(context: Context, lien: Lien, reserved: int, funded: int) -> tuple[i
     return after
 
 
-def _schedule_expiry(context: Context, supplier: str, number: str, expires: int) -> None:
+def _schedule(context: Context, supplier: str, number: str, expires: int) -> int:
+    """Enter an offer among those that expire on a day; its slot."""
     count = context.get(_expiry_key(expires, 0)) or 0
     if count >= MAX_EXPIRING:
         raise refuse("too_many_expiring", "too many offers expire on that day", field="expires", found=count)
     context.put(_expiry_key(expires, 0), count + 1)
     context.put(_expiry_key(expires, count + 1), (supplier, number))
+    return int(count) + 1
+
+
+def _unschedule(context: Context, lien: Lien) -> None:
+    """Take an offer out of those that expire on its day; the last of them moves into its slot."""
+    count = int(context.get(_expiry_key(lien.expires, 0)) or 0)
+    if lien.slot != count:
+        last: Value = context.get(_expiry_key(lien.expires, count))
+        moved = read_lien(context.state, *last)
+        assert moved is not None, "an offer that expires is a claim"
+        context.put(_expiry_key(lien.expires, lien.slot), last)
+        context.put(lien_key(*last), tuple(moved._replace(slot=lien.slot)))
+    context.state.delete(_expiry_key(lien.expires, count))
+    if count > 1:
+        context.put(_expiry_key(lien.expires, 0), count - 1)
+    else:
+        context.state.delete(_expiry_key(lien.expires, 0))
 
 
 def release_expired(context: Context, before: int, day: int) -> None:
     """Release every reservation whose last day lies before the new business date (invariant 14)."""
     for last in range(before, min(day, before + MAX_OFFER_DAYS + 1)):
-        count = context.get(_expiry_key(last, 0)) or 0
-        for number in range(1, count + 1):
-            scheduled: Value = context.get(_expiry_key(last, number))
-            supplier, invoice_number = scheduled
-            context.state.delete(_expiry_key(last, number))
-            lien = read_lien(context.state, supplier, invoice_number)
-            if lien is not None and lien.title == RESERVED and lien.expires == last:
-                invoice = live_invoice(context, supplier, invoice_number)
-                invoice = _release(context, supplier, invoice_number, invoice, lien)
-                write_invoice(context, supplier, invoice_number, invoice)
-        if count:
-            context.state.delete(_expiry_key(last, 0))
+        for slot in range(int(context.get(_expiry_key(last, 0)) or 0), 0, -1):
+            scheduled: Value = context.get(_expiry_key(last, slot))
+            supplier, number = scheduled
+            lien = _reservation(context, supplier, number)
+            invoice = live_invoice(context, supplier, number)
+            write_invoice(context, supplier, number, _release(context, supplier, number, invoice, lien))
 
 
 def _release(context: Context, supplier: str, number: str, invoice: Invoice, lien: Lien) -> Invoice:
     """End a reservation: limit and title are free again; the caller writes the invoice."""
+    _unschedule(context, lien)
     _expose(context, lien, -lien.advance, 0)
     context.state.delete(lien_key(supplier, number))
     return invoice._replace(title=FREE)
@@ -282,9 +295,11 @@ def fund(context: Context, operation: FinanceFund) -> None:
             context.actor, bank.PAYOUT, supplier, number, lien.currency, operation.amount, operation.date
         ),
     )
+    _unschedule(context, lien)
     _expose(context, lien, -lien.advance, lien.advance)
     assigned = lien._replace(
         title=ASSIGNED,
+        slot=0,
         funded=operation.date,
         account=operation.account,
         entry=operation.entry,

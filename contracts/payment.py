@@ -17,6 +17,9 @@ from contracts.fields import Currency, Date, Number, Operation, OrganisationId, 
 from contracts.invoice import ASSIGNED, CONFIRMED, Invoice, live_invoice, write_invoice
 from ledger.money import CurrencyMismatch
 
+MAX_PREPAYMENT_DAYS = 366
+"""Days before an invoice's issue on which it may have been paid."""
+
 
 class PaymentAttest(Operation):
     """A settlement bank attests that the buyer paid towards an invoice."""
@@ -89,6 +92,8 @@ def _check_fits(invoice: Invoice, operation: PaymentAttest) -> None:
         )
     if operation.currency != invoice.currency:
         raise CurrencyMismatch(operation.currency, invoice.currency, "currency")
+    if operation.date < invoice.issue_day - MAX_PREPAYMENT_DAYS:
+        raise refuse("date_order", "paid long before the invoice was issued", field="date")
     if not invoice.outstanding:
         raise refuse(
             "nothing_outstanding", "the invoice is settled", field="invoice", found=operation.invoice

@@ -112,6 +112,11 @@ _OWN_CODES = {
     "less_than_equal": "out_of_range",
     "unknown_currency": "unknown_currency",
     "identifier": "identifier",
+    "string_pattern_mismatch": "identifier",
+    "string_too_long": "too_long",
+    "string_too_short": "missing_field",
+    "too_long": "too_long",
+    "too_short": "missing_field",
     "date": "date",
     "digest": "digest",
 }
@@ -125,10 +130,13 @@ def _malformed(error: ValidationError, name: str, index: int) -> Malformed:
     code = _OWN_CODES.get(kind, "malformed_operation")
     if kind == "greater_than_equal" and isinstance(found, int) and found < 0:
         code = "negative_amount"
+    expected = first["msg"]
+    if kind == "string_pattern_mismatch":
+        expected = "visible characters in the form that the operation table gives for this field"
     return Malformed(
         f"{name} is not well formed",
         code=code,
         field=f"operations[{index}]{place}",
         found=None if kind == "missing" else ascii(found)[:64],
-        expected=first["msg"],
+        expected=expected,
     )

@@ -35,7 +35,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+from contracts.errors import refuse
 from ledger import codec, history
+from ledger.limits import MAX_STATE_VALUE_BYTES
 from ledger.money import MAX_TOTAL, PPM, AmountOverflow, divide_half_away
 from ledger.state import Overlay, state_key
 
@@ -47,6 +49,9 @@ DEFAULT_DAYS = 90
 
 MAX_OPEN_WEEKS = 53
 """Due weeks kept apart in the open basis; older ones are joined."""
+
+MAX_CURRENCIES = 16
+"""Currencies of one relationship, so that its entry stays within the bound of a state value."""
 
 EMPTY: dict[str, tuple[codec.Value, ...]] = {}
 
@@ -162,6 +167,10 @@ class Aggregates(NamedTuple):
         return max(self.periods_peak_ppm, _ratio_ppm(self.period_diluted, self.period_invoiced))
 
 
+assert (
+    MAX_CURRENCIES * (len(Aggregates._fields) + 4 * (MAX_OPEN_WEEKS + 1) + 2) * 10 < MAX_STATE_VALUE_BYTES
+), "every place is at most an integer of 9 bytes and its share of the array's head"
+
 AGGREGATES_FIELDS = Aggregates._fields
 """Names of the tuple's places, for documents and for views."""
 
@@ -175,9 +184,18 @@ def fold(aggregates: codec.Value, record: codec.Value) -> codec.Value:
 
     Raises:
         AmountOverflow: a sum beyond 64 bits.
+        Refusal: `too_many_currencies`.
     """
     currency = record[3]
     before = aggregates.get(currency)
+    if before is None and len(aggregates) >= MAX_CURRENCIES:
+        raise refuse(
+            "too_many_currencies",
+            "too many currencies between two parties",
+            field="currency",
+            found=currency,
+            expected=f"one of {' '.join(sorted(aggregates))}",
+        )
     sums = Aggregates() if before is None else Aggregates._make(before)
     after = _FOLDS[record[1]](_in_period(sums, record[0] // PERIOD_DAYS), record)
     if _largest(after) > MAX_TOTAL:

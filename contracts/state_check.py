@@ -184,12 +184,17 @@ def exposures_follow_claims(kinds: Kinds) -> None:
 
 
 def reservations_are_current(kinds: Kinds) -> None:
-    """14: no reservation outlives its last day."""
+    """14: no reservation outlives its last day, and each stands once among those that expire on it."""
     day = kinds["param"]["business_date",]
+    scheduled = {slot: key for slot, key in kinds["expiry"].items() if slot[1]}
     for key, value in kinds["lien"].items():
         lien = Lien._make(value)
         if lien.title == RESERVED and lien.expires < day:
             raise InvariantBroken(14, f"reservation of {key} expired")
+        if lien.title == RESERVED and scheduled.pop((lien.expires, lien.slot), None) != key:
+            raise InvariantBroken(14, f"reservation of {key} would never expire")
+    if scheduled:
+        raise InvariantBroken(14, f"nothing to expire at {min(scheduled)}")
 
 
 def approvers_differ(kinds: Kinds) -> None:
