@@ -80,10 +80,12 @@ def clock_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a node does not do its work; shown on the status page until it restarts."""
+    """Why a node does not do its work; shown on the status page until it is over."""
 
     code: str
     sentence: str
+    height: int | None = None
+    """Over when a block of this height is applied; if None, only by a restart."""
 
 
 class Driver:
@@ -405,6 +407,10 @@ class Driver:
                 if entry.waiters:
                     entry.settle(Outcome(transaction.id, "committed", height, index, result))
         if blocks:
+            problem = self.problem
+            if problem is not None and problem.height is not None and problem.height <= blocks[-1].height:
+                log.warning("problem_over", code=problem.code, height=problem.height)
+                self.problem = None
             log.debug("committed", height=blocks[-1].height, block=blocks[-1].hash.hex(), blocks=len(blocks))
             self._applied()
 
@@ -444,6 +450,7 @@ class Driver:
             "unreproducible_block",
             f"block {entry.index} ({entry.hash.hex()[:16]}) of {leader} cannot be reproduced: {error};"
             f" kept as evidence: {kept}",
+            entry.index,
         )
         self.raft.refuse(entry.index, entry.hash, str(error))
         self.wake()
