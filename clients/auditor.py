@@ -11,8 +11,8 @@
 | certificates | each one that is there; the newest block must be covered by one |
 | results and state root | every transaction executed again from the genesis state |
 | on a disk: stored values | each equal to the executed one, none missing, none left over |
-| on a disk: histories | each stored record chain hashed to the head in its entry |
-| on a disk: the index | each transaction id leads to its block and place |
+| on a disk: histories | each stored record chain hashed to the heads kept on the way and in its entry |
+| on a disk: trees and index | state buckets, history nodes and places of transactions computed again |
 
 What is held in memory is the state at one height, not the chain.
 """
@@ -29,6 +29,7 @@ from clients.sdk.conversation import Conversation
 from clients.sdk.session import BLOCK_PAGE
 from clients.sdk.transport import SyncTransport
 from contracts import Contracts
+from contracts.errors import InvariantBroken
 from ledger import codec
 from ledger.audit import ChainAudit
 from ledger.block import Block
@@ -38,12 +39,17 @@ from ledger.executor import Executor, settled_writes
 from ledger.genesis import GenesisBlock
 from ledger.history import NO_RECORDS, chain
 from ledger.keys import SigningKey
+from ledger.limits import HISTORY_HEAD_INTERVAL
+from ledger.merkle import Accumulator
 from ledger.state import Overlay
 from ledger.state_tree import StateTree
 from ledger.store import Store
 
 PAGE_ROWS = 1_000
 """Stored rows read at once."""
+
+LEDGER_FOLDER = "ledger"
+"""Where a node keeps its ledger in its data folder."""
 
 Progress = Callable[[int, int], None]
 """Called with (height audited, height of the newest block known)."""
@@ -84,8 +90,9 @@ class Replay:
         self.records: dict[bytes, int] = {}
         """Number of records by history key."""
         self._executor = executor
-        self._buckets: dict[int, bytes] = {}
-        self._tree = StateTree(lambda bucket: self._buckets.get(bucket, b""))
+        self.buckets: dict[int, bytes] = {}
+        """Contents of the state tree's buckets."""
+        self._tree = StateTree(lambda bucket: self.buckets.get(bucket, b""))
         overlay = Overlay(self)
         executor.genesis(overlay, genesis.genesis)
         self._settle(overlay, genesis.block)
@@ -110,7 +117,14 @@ class Replay:
                     field="transactions",
                     found=f"{transaction.id.hex()} in block {block.height}: {error}",
                 ) from None
-            result = self._executor.execute(overlay, prepared, block.header.time_ms)
+            try:
+                result = codec.settle(self._executor.execute(overlay, prepared, block.header.time_ms))[1]
+            except InvariantBroken as error:
+                raise VerificationError(
+                    "a transaction that breaks a law of the ledger",
+                    field="transactions",
+                    found=f"{transaction.id.hex()} in block {block.height}: {error}",
+                ) from None
             if result != block.results[index]:
                 raise VerificationError(
                     "a transaction with another result than executing it gives",
@@ -123,7 +137,7 @@ class Replay:
     def _settle(self, overlay: Overlay, block: Block) -> None:
         changes, values = settled_writes(overlay)
         self._tree.update(changes)
-        self._buckets.update(self._tree.rows(1))
+        self.buckets.update(self._tree.rows(1))
         self._tree.settle(1)
         if self._tree.root != block.header.state_root:
             raise VerificationError(
@@ -205,7 +219,7 @@ class _Audit:
 def audit_folder(
     folder: Path, genesis: GenesisBlock, progress: Progress = lambda _height, _newest: None
 ) -> AuditReport:
-    """Audit the ledger on a stopped node's disk, up to its applied height.
+    """Audit the ledger on a stopped node's disk, up to its applied height; a data folder or the ledger in it.
 
     Raises:
         ProfileError: there is no ledger in the folder.
@@ -213,6 +227,8 @@ def audit_folder(
         StoreError: the disk does not hold what it held.
         VerificationError: something is not as it must be, with the place.
     """
+    if (folder / LEDGER_FOLDER).is_dir():
+        folder = folder / LEDGER_FOLDER
     if not (folder / "mark").exists():
         raise ProfileError(
             f"no ledger in {folder}",
@@ -227,8 +243,9 @@ def audit_folder(
                 "the ledger on the disk begins with another genesis block", field="block 0"
             )
         audit = _Audit(genesis, progress)
-        audit.take(_stored(store, last), lambda: last)
+        audit.take(_stored(store, genesis, last), lambda: last)
         _check_values(store, audit.replay)
+        _check_buckets(store, audit.replay)
         records = sum(
             _check_records(store, key, count, audit.replay) for key, count in audit.replay.records.items()
         )
@@ -269,7 +286,9 @@ def audit_nodes(
         transport.close()
 
 
-def _stored(store: Store, last: int) -> Iterable[RawBlock]:
+def _stored(store: Store, genesis: GenesisBlock, last: int) -> Iterable[RawBlock]:
+    history = Accumulator()
+    _check_derived(store, genesis.block, history)
     for height in range(1, last + 1):
         data = store.block(height)
         found = store.certificate(height)
@@ -277,7 +296,7 @@ def _stored(store: Store, last: int) -> Iterable[RawBlock]:
         if data is None:
             raise VerificationError("a block is missing", field="height", found=height)
         yield height, data, certificate
-        _check_index(store, height, data)
+        _check_derived(store, Block.decode(data), history)
 
 
 def _certificate(value: codec.Value | None, height: int) -> Certificate | None:
@@ -287,14 +306,22 @@ def _certificate(value: codec.Value | None, height: int) -> Certificate | None:
         raise _unreadable(height, error) from None
 
 
-def _check_index(store: Store, height: int, data: bytes) -> None:
-    for index, transaction in enumerate(Block.decode(data).transactions):
-        if store.locate(transaction.id) != (height, index):
+def _check_derived(store: Store, block: Block, history: Accumulator) -> None:
+    """The index leads to each transaction, and the history tree has the nodes that the header adds."""
+    for index, transaction in enumerate(block.transactions):
+        if store.locate(transaction.id) != (block.height, index):
             raise VerificationError(
                 "the index does not lead to a transaction",
                 field="index",
                 found=store.locate(transaction.id),
-                expected=f"block {height}, position {index} for {transaction.id.hex()}",
+                expected=f"block {block.height}, position {index} for {transaction.id.hex()}",
+            )
+    for level, place, node in history.append(block.header.leaf):
+        if store.node(level, place) != node:
+            raise VerificationError(
+                "a stored node of the history tree is not the computed one",
+                field="history",
+                found=f"level {level}, index {place}",
             )
 
 
@@ -324,19 +351,39 @@ def _check_values(store: Store, replay: Replay) -> None:
         )
 
 
-def _check_records(store: Store, key: bytes, count: int, replay: Replay) -> int:
-    """The stored records of a history lead to the head in its entry; their number."""
-    head = NO_RECORDS
-    for first in range(0, count, PAGE_ROWS):
-        head = chain(head, store.records(key, first, min(PAGE_ROWS, count - first)))
-    entry = replay.values[key]
-    if entry[:2] != (count, head):
+def _check_buckets(store: Store, replay: Replay) -> None:
+    """The stored buckets of the state tree are the computed ones."""
+    stored = dict(store.buckets())
+    computed = {bucket: content for bucket, content in replay.buckets.items() if content}
+    if stored != computed:
+        differing = {
+            bucket for bucket in stored.keys() | computed.keys() if stored.get(bucket) != computed.get(bucket)
+        }
         raise VerificationError(
-            "stored records do not lead to the head of their history",
-            field="records",
-            found=ascii(codec.decode(key)),
+            "stored buckets of the state tree are not the computed ones",
+            field="state tree",
+            found=f"bucket {min(differing)}, {len(differing)} in all",
         )
+
+
+def _check_records(store: Store, key: bytes, count: int, replay: Replay) -> int:
+    """The stored records of a history lead to the head in its entry, over the stored heads; their number."""
+    head = NO_RECORDS
+    for first in range(0, count, HISTORY_HEAD_INTERVAL):
+        if first and store.head(key, first) != head:
+            raise _other_records(key)
+        head = chain(head, store.records(key, first, min(HISTORY_HEAD_INTERVAL, count - first)))
+    if replay.values[key][:2] != (count, head):
+        raise _other_records(key)
     return count
+
+
+def _other_records(key: bytes) -> VerificationError:
+    return VerificationError(
+        "stored records do not lead to the head of their history",
+        field="records",
+        found=ascii(codec.decode(key)),
+    )
 
 
 def _unreadable(height: int, error: Malformed) -> VerificationError:
