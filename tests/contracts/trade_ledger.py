@@ -78,6 +78,17 @@ class Committed:
         data = self.data.get(key)
         return None if data is None else codec.decode(data)
 
+    def scan(
+        self, kind: str, *parts: str | int | bytes, limit: int = 100, after: bytes | None = None
+    ) -> list[tuple[bytes, codec.Value]]:
+        """Entries whose key begins with these parts, ascending, as the chain's own scan gives them."""
+        found = [
+            (key, codec.decode(data))
+            for key, data in sorted(self.data.items())
+            if codec.decode(key)[: 1 + len(parts)] == (kind, *parts) and (after is None or key > after)
+        ]
+        return found[:limit]
+
     def apply(self, overlay: Overlay) -> None:
         """Take the writes of an overlay."""
         for key, value in overlay.writes.items():

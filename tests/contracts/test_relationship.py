@@ -1,0 +1,140 @@
+"""Aggregates of a relationship against a slow model that keeps everything apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trade_ledger import TradeLedger, invoice
+
+from contracts import relationship
+from contracts.relationship import MAX_OPEN_WEEKS, RECORD_FIELDS, fold, of_currency
+from ledger.errors import Refusal
+
+Bill = tuple[int, int, int]
+"""(amount, days to due date, share paid in percent)"""
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    bills=st.lists(
+        st.tuples(st.integers(1, 10**9), st.integers(1, 900), st.integers(0, 100)), min_size=1, max_size=90
+    ),
+    order=st.randoms(use_true_random=False),
+    day=st.integers(15_000, 16_500),
+)
+def test_the_open_basis_is_what_is_confirmed_and_unpaid(bills: list[Bill], order: Any, day: int) -> None:
+    aggregates = relationship.EMPTY
+    start = 15_000
+    for amount, days, _ in bills:
+        due = start + days
+        aggregates = fold(aggregates, (start, "invoice", "n", "USD", amount, start, due, ""))
+        aggregates = fold(aggregates, (start, "confirm", "n", "USD", amount, due, 0, amount, 0, 0))
+    shuffled = list(bills)
+    order.shuffle(shuffled)
+    left: list[tuple[int, int]] = []
+    for amount, days, share in shuffled:
+        due, paid = start + days, amount * share // 100
+        if paid:
+            settled = int(paid == amount)
+            record = (start + 1, "payment", "n", "USD", paid, start + 1, due, paid, settled)
+            aggregates = fold(aggregates, record)
+        if paid < amount:
+            left.append((amount - paid, due))
+    sums = of_currency(aggregates, "USD")
+    assert (sums.open_invoices, sums.open_amount) == (len(left), sum(amount for amount, _ in left))
+    assert len(sums.open) <= MAX_OPEN_WEEKS
+    weeks = {due // 7 for _, days, _ in bills for due in [start + days]}
+    if len(weeks) < MAX_OPEN_WEEKS:
+        overdue = [(amount, due) for amount, due in left if due // 7 < day // 7]
+        expected = (
+            len(overdue),
+            sum(amount for amount, _ in overdue),
+            sum(amount * (day - due) for amount, due in overdue),
+        )
+        assert sums.overdue(day) == expected
+
+
+def test_days_beyond_terms_of_the_running_example() -> None:
+    """Σ a·max(0, late) / Σ a over (40k, 3) (10k, -2) (50k, 18) (20k, 0) is 8.50 days, signed 8.33."""
+    aggregates = relationship.EMPTY
+    for amount, late in ((40_000, 3), (10_000, -2), (50_000, 18), (20_000, 0)):
+        record = (15_000, "payment", "n", "USD", amount, 15_000 + late, 15_000, 0, 1)
+        aggregates = fold(aggregates, record)
+    sums = of_currency(aggregates, "USD")
+    assert sums.late_amount_days * 100 // sums.paid == 850
+    assert sums.signed_amount_days * 100 // sums.paid == 833
+    assert (sums.settled_invoices, sums.settled_days_late, sums.payment_weeks) == (4, 21, 1)
+
+
+def test_dilution_is_kept_by_period() -> None:
+    aggregates = relationship.EMPTY
+    for day, invoiced, credited in (
+        (15_000, 1_000_000, 52_000),
+        (15_030, 1_000_000, 0),
+        (15_060, 500_000, 10_000),
+    ):
+        aggregates = fold(aggregates, (day, "invoice", "n", "USD", invoiced, day, day + 30, ""))
+        if credited:
+            aggregates = fold(aggregates, (day, "credit", "c", "USD", credited, day + 30, 0, "n", 0))
+    aggregates = fold(aggregates, (15_090, "dispute", "n", "USD", 5))
+    sums = of_currency(aggregates, "USD")
+    assert sums.periods == 3
+    assert sums.peak_dilution_ppm == 52_000
+    assert sums.mean_dilution_ppm == 24_000
+
+
+def test_weeks_are_the_trials_and_late_ones_the_defaults() -> None:
+    aggregates = relationship.EMPTY
+    for day, late in ((15_001, 0), (15_002, 95), (15_003, 100), (15_010, 10), (15_020, 90)):
+        record = (day, "payment", "n", "USD", 100, day, day - late, 0, 1)
+        aggregates = fold(aggregates, record)
+    sums = of_currency(aggregates, "USD")
+    assert (sums.payments, sums.payment_weeks, sums.default_weeks) == (5, 3, 2)
+
+
+def test_a_relationship_has_a_bounded_number_of_currencies() -> None:
+    trade = TradeLedger()
+    codes = [
+        "AUD",
+        "BRL",
+        "CAD",
+        "CHF",
+        "CZK",
+        "DKK",
+        "EUR",
+        "GBP",
+        "HUF",
+        "INR",
+        "JPY",
+        "MXN",
+        "NOK",
+        "NZD",
+        "PLN",
+        "SEK",
+    ]
+    assert len(codes) == relationship.MAX_CURRENCIES
+    for code in codes:
+        trade.done("acme", invoice(code, 100, currency=code))
+    assert list(trade.entry("relationship", "acme", "mega")[2]) == codes
+    assert trade.refused("acme", invoice("USD", 100)) == "too_many_currencies"
+    trade.check()
+
+
+@pytest.mark.parametrize("kind", RECORD_FIELDS)
+def test_every_kind_of_record_is_described(kind: str) -> None:
+    row = next(line for line in (relationship.__doc__ or "").splitlines() if line.startswith(f"| {kind} |"))
+    assert len(row.split("|")[2].split(",")) == len(RECORD_FIELDS[kind]) - 2
+
+
+def test_fold_is_pure() -> None:
+    record = (15_000, "invoice", "n", "USD", 5, 15_000, 15_030, "")
+    first = fold(relationship.EMPTY, record)
+    kept = {code: tuple(sums) for code, sums in first.items()}
+    assert fold(first, record) != first
+    assert first == kept
+    assert relationship.EMPTY == {}
+    with pytest.raises(Refusal):
+        fold(first, (15_000, "invoice", "n", "USD", 2**63, 15_000, 15_030, ""))
