@@ -7,6 +7,8 @@ from __future__ import annotations
 
 MAX_TERM = 2**48
 """Terms above are absurd: one election a millisecond would need 8,900 years."""
+MAX_TERM_STEP = 2**32
+"""How far ahead of ours a message's term may be: one damaged message must not use up all terms."""
 MAX_INDEX = 2**48
 MAX_MESSAGE_ID = 2**62
 

@@ -26,6 +26,7 @@ from consensus.core import Draw, require
 from consensus.election import Election
 from consensus.follower import Follower
 from consensus.leader import Leader
+from consensus.limits import MAX_TERM_STEP
 from consensus.messages import (
     Append,
     AppendReply,
@@ -216,6 +217,8 @@ class Raft(Election, Follower, Leader):
         absurd = check(message)
         if absurd is not None:
             return f"absurd: {absurd}"
+        if message.term > self.term + MAX_TERM_STEP:
+            return "absurd: term too far ahead"
         return None
 
     def _keeps_term(self, message: Message) -> bool:

@@ -121,6 +121,8 @@ def test_cr87_without_the_report_messages_only_wait_longer() -> None:
     "absurd",
     [
         append(2**60, (0, 0)),
+        append(2**48, (0, 0)),
+        ask_vote(2**40, (0, 0)),
         append(0, (0, 0)),
         append(1, (0, -1)),
         append(1, (2, 1)),
