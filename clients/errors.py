@@ -17,6 +17,7 @@ Whose turn it is: `NodeProblem` and `Refused` are the caller's, `Unavailable` an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,13 @@ from ledger.errors import TallyError
 if TYPE_CHECKING:
     from clients.sdk.recorded import Recorded
     from ledger.transaction import Transaction
+
+
+_DETAIL = re.compile(
+    r"(?P<message>.*?)(?:; field (?P<field>.*?))?(?:; found (?P<found>.*?))?(?:; expected (?P<expected>.*))?",
+    re.DOTALL,
+)
+"""A recorded refusal's detail taken apart again: it is the text of a `TallyError`."""
 
 
 class ProfileError(TallyError):
@@ -153,10 +161,15 @@ class Refused(TallyError):
 
     def __init__(self, recorded: Recorded) -> None:
         first = recorded.refusals[0]
+        said = _DETAIL.fullmatch(first.detail or f"{first.operation} was refused")
+        assert said is not None, "the pattern takes any text"
+        place = f"operations[{first.index}]" if len(recorded.transaction.operations) > 1 else ""
         super().__init__(
-            first.detail or f"{first.operation} was refused",
+            said["message"],
             code=first.code,
-            field=f"operations[{first.index}]" if len(recorded.transaction.operations) > 1 else None,
+            field=".".join(part for part in (place, said["field"]) if part) or None,
+            found=said["found"],
+            expected=said["expected"],
             remedy=REMEDIES.get(first.code, ""),
         )
         self.recorded = recorded
