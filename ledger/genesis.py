@@ -295,7 +295,9 @@ def _organisation(value: codec.Value, place: str) -> Organisation:
 def _parameters(value: codec.Value) -> dict[str, int | str]:
     if type(value) is not dict or len(value) > MAX_PARAMETERS:
         raise Malformed(
-            "parameters", field="parameters", expected=f"a map of at most {MAX_PARAMETERS} entries"
+            "not a map of parameters",
+            field="parameters",
+            expected=f"a map of at most {MAX_PARAMETERS} entries",
         )
     parameters: dict[str, int | str] = {}
     for name, entry in value.items():

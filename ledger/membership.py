@@ -79,7 +79,10 @@ class Membership:
         ordered = tuple(sorted(members, key=lambda member: member.node))
         if not 1 <= len(ordered) <= MAX_MEMBERS:
             raise Malformed(
-                "membership", field="members", found=len(ordered), expected=f"1 to {MAX_MEMBERS} nodes"
+                "too few or too many members",
+                field="members",
+                found=len(ordered),
+                expected=f"1 to {MAX_MEMBERS} nodes",
             )
         for before, after in pairwise(ordered):
             if before.node == after.node:
@@ -91,7 +94,7 @@ class Membership:
         majority = len(ordered) // 2 + 1
         if type(quorum) is not int or not majority <= quorum <= len(ordered):
             raise Malformed(
-                "quorum",
+                "not a possible quorum",
                 field="quorum",
                 found=quorum,
                 expected=f"an integer from {majority} to {len(ordered)}",

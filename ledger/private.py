@@ -34,7 +34,11 @@ class Opening:
             Malformed: a salt that is too short or too long.
         """
         if not MIN_SALT_BYTES <= len(self.salt) <= MAX_SALT_BYTES:
-            raise Malformed("salt", field="salt", expected=f"{MIN_SALT_BYTES} to {MAX_SALT_BYTES} bytes")
+            raise Malformed(
+                "the salt has a wrong length",
+                field="salt",
+                expected=f"{MIN_SALT_BYTES} to {MAX_SALT_BYTES} bytes",
+            )
         return digest(COMMITMENT, codec.encode((self.field, self.salt, self.value)))
 
     def entry(self) -> tuple[int, str, bytes]:

@@ -107,27 +107,33 @@ class Transaction(NamedTuple):
             raise _too_large(len(body), MAX_BODY_BYTES)
         fields = codec.decode(body, MAX_BODY_BYTES)
         if type(fields) is not tuple or len(fields) != 8:
-            raise Malformed("transaction body", field="body", expected="an array of 8 elements")
+            raise Malformed("not a transaction body", field="body", expected="an array of 8 elements")
         version, channel, signer, valid_until_ms, nonce, atomic, private, operations = fields
         if version != VERSION or type(version) is not int:
             raise Malformed("unknown transaction version", field="version", found=version, expected=VERSION)
         if type(channel) is not bytes or len(channel) != DIGEST_BYTES:
-            raise Malformed("channel", field="channel", expected=f"{DIGEST_BYTES} bytes")
+            raise Malformed("the channel is not a hash", field="channel", expected=f"{DIGEST_BYTES} bytes")
         if type(signer) is not bytes or len(signer) != PUBLIC_KEY_BYTES:
-            raise Malformed("signer", field="signer", expected=f"{PUBLIC_KEY_BYTES} bytes")
+            raise Malformed(
+                "the signer is not a public key", field="signer", expected=f"{PUBLIC_KEY_BYTES} bytes"
+            )
         if type(valid_until_ms) is not int or valid_until_ms <= 0:
-            raise Malformed("valid_until_ms", field="valid_until_ms", expected="milliseconds since 1970")
+            raise Malformed("not a time", field="valid_until_ms", expected="milliseconds since 1970")
         if type(nonce) is not bytes or not MIN_NONCE_BYTES <= len(nonce) <= MAX_NONCE_BYTES:
-            raise Malformed("nonce", field="nonce", expected=f"{MIN_NONCE_BYTES} to {MAX_NONCE_BYTES} bytes")
+            raise Malformed(
+                "the nonce has a wrong form",
+                field="nonce",
+                expected=f"{MIN_NONCE_BYTES} to {MAX_NONCE_BYTES} bytes",
+            )
         if type(atomic) is not bool:
-            raise Malformed("atomic", field="atomic", expected="true or false")
+            raise Malformed("not a truth value", field="atomic", expected="true or false")
         _check_operations(operations)
         if len(body) > MAX_STRING_BYTES:
             _check_lengths(operations)
         if private:
             _check_private(private, len(operations))
         elif private != ():
-            raise Malformed("private", field="private", expected="an array")
+            raise Malformed("not a list of private fields", field="private", expected="an array")
         return cls(
             sha256(b"\x02" + body).digest(),
             body,
@@ -221,7 +227,11 @@ def _check_lengths(operations: tuple[Operation, ...]) -> None:
 
 def _check_private(private: codec.Value, operations: int) -> None:
     if type(private) is not tuple or len(private) > MAX_PRIVATE_FIELDS:
-        raise Malformed("private", field="private", expected=f"an array of at most {MAX_PRIVATE_FIELDS}")
+        raise Malformed(
+            "not a list of private fields",
+            field="private",
+            expected=f"an array of at most {MAX_PRIVATE_FIELDS}",
+        )
     before = (-1, "")
     for entry in private:
         if (
@@ -233,7 +243,9 @@ def _check_private(private: codec.Value, operations: int) -> None:
             or type(entry[2]) is not bytes
             or len(entry[2]) != DIGEST_BYTES
         ):
-            raise Malformed("private field", field="private", expected="[operation index, name, 32 bytes]")
+            raise Malformed(
+                "not a private field", field="private", expected="[operation index, name, 32 bytes]"
+            )
         if entry[:2] <= before:
             raise Malformed("private fields out of order", field="private", expected="ascending, none twice")
         before = entry[:2]

@@ -126,6 +126,7 @@ def test_wrong_field_is_malformed_and_named(field, value):
         from_body(body_with(field, value))
     assert caught.value.code == "malformed"
     assert field in caught.value.field
+    assert len(caught.value.message.split()) >= 2
     assert caught.value.expected is not None
 
 
