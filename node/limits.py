@@ -57,23 +57,22 @@ SILENT_LINK_MS = 5_000
 MAX_INCOMING_LINKS = 256
 """Accepted peer connections at one time, unfinished handshakes included."""
 
-MAX_READY_QUEUE = 4_096
-"""Batches on their way to the disk."""
 MAX_GROUP_BLOCKS = 16
 """Blocks that one synced write takes at most."""
-LOG_CACHE_BLOCKS = 64
-"""Recent blocks that replication reads from memory."""
 
 MAX_API_CONNECTIONS = 2_048
 """HTTP connections and requests at one time; beyond them the server answers 503 by itself."""
+API_KEEP_ALIVE_S = 60
+"""How long an idle HTTP connection stays open, seconds."""
 MAX_API_GRACE_S = 2
 """How long an orderly stop waits for answers under way, seconds."""
 THREAD_SWITCH_S = 0.000_5
 """How long the storage thread waits, at most, to tell that something is durable."""
 
+GC_THRESHOLDS = (50_000, 20, 100)
+"""How rarely the collector looks for cycles: values here form none, and a full look stops everything."""
+
 MAX_SUBSCRIBERS = 256
-MAX_SUBSCRIBER_BLOCKS = 1_024
-"""Blocks that a slow subscriber may lag before it reads from the disk again."""
 MAX_EVIDENCE_FILES = 64
 """Refused blocks kept on disk for the operator."""
 DRAIN_TIMEOUT_MS = 5_000

@@ -32,7 +32,7 @@ from node import logs
 from node.admission import Identify
 from node.api.app import create_app
 from node.errors import NotAdmitted
-from node.limits import MAX_API_CONNECTIONS, MAX_API_GRACE_S, THREAD_SWITCH_S
+from node.limits import API_KEEP_ALIVE_S, GC_THRESHOLDS, MAX_API_CONNECTIONS, MAX_API_GRACE_S, THREAD_SWITCH_S
 from node.node import Node
 from node.settings import Settings
 
@@ -79,6 +79,7 @@ async def serve(settings: Settings) -> int:
             server_header=False,
             date_header=False,
             limit_concurrency=MAX_API_CONNECTIONS,
+            timeout_keep_alive=API_KEEP_ALIVE_S,
             timeout_graceful_shutdown=MAX_API_GRACE_S,
         )
     )
@@ -146,7 +147,7 @@ def main(arguments: list[str] | None = None) -> int:
         logs.configure(settings.node, settings.log_file, settings.log_level)
         sys.setswitchinterval(THREAD_SWITCH_S)
         gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
+        gc.set_threshold(*GC_THRESHOLDS)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(serve(settings))
     except TallyError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import socket
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -83,12 +84,16 @@ async def until(condition: Callable[[], object], what: str = "condition") -> Non
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that are free now, all different."""
+    """Ports that are free now, below the range from which the system takes those of outgoing links."""
+    chance = random.SystemRandom()
     with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+        ports: list[int] = []
+        while len(ports) < count:
+            each = held.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                each.bind(("127.0.0.1", chance.randrange(12_000, 32_000)))
+                ports.append(each.getsockname()[1])
+        return ports
 
 
 @dataclass

@@ -11,6 +11,7 @@ from consensus.state import Role
 from ledger.block import Block
 from ledger.errors import StoreError
 from ledger.state import state_key
+from node.driver import clock_ms
 from node.service import BlockSummary
 
 
@@ -277,6 +278,30 @@ def test_a_bug_in_the_rules_stops_the_node_before_anything_is_recorded(tmp_path:
         await cluster.stop(leader.settings.node)
         (outcome,) = await next(iter(cluster.nodes.values())).service.submit([transaction.envelope])
         assert outcome.status == "committed"
+        await cluster.stop()
+
+    run(scenario)
+
+
+def test_what_expired_while_there_was_no_leader_is_refused_once_block_time_has_passed_it(
+    tmp_path: Path,
+) -> None:
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start("n1")
+        node = cluster.nodes["n1"]
+        short, long = cluster.transaction("short", 1, valid_for_ms=150), cluster.transaction("long", 2)
+        submission = asyncio.create_task(node.service.submit([short.envelope, long.envelope]))
+        await until(lambda: clock_ms() > short.valid_until_ms)
+        assert not submission.done()
+        await cluster.start("n2", "n3")
+        expired, committed = await submission
+        assert (expired.status, committed.status) == ("refused", "committed")
+        assert expired.error is not None
+        assert expired.error.code == "expired"
+        await cluster.level()
+        assert all(each.chain.outcome(short.id) is None for each in cluster.nodes.values())
         await cluster.stop()
 
     run(scenario)
