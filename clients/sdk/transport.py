@@ -19,6 +19,7 @@ call that arrives twice is one transaction. The first node that worked is kept u
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -27,7 +28,7 @@ from typing import TypeVar
 
 import httpx
 
-from clients.errors import BrokenAnswer, Unavailable
+from clients.errors import BrokenAnswer, NodeProblem, Unavailable
 from ledger.limits import MAX_PROOF_BYTES
 
 T = TypeVar("T")
@@ -160,6 +161,20 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     if given.isascii() and given.isdigit() and len(given) < 10:
         return min(float(given), MAX_RETRY_AFTER_S)
     return None
+
+
+def problem_of(reply: Reply) -> NodeProblem:
+    """The problem document of an answer that is not a success."""
+    try:
+        document = json.loads(reply.body)
+    except (ValueError, RecursionError):
+        document = {}
+    return NodeProblem.of(document if isinstance(document, dict) else {}, reply.status, reply.node)
+
+
+def broken(reply: Reply, found: str) -> BrokenAnswer:
+    """The error of an answer that is not what the protocol says."""
+    return BrokenAnswer(f"{reply.node} answers something else than the protocol says", found=found)
 
 
 def _timeout(call: Call) -> httpx.Timeout:
