@@ -31,14 +31,13 @@ After a failed write nothing more is written: what the disk holds is no longer k
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
-
-import plyvel
 
 from ledger import codec, shape
 from ledger.errors import StoreError, TallyError
@@ -52,6 +51,11 @@ from ledger.limits import (
     LEVELDB_WRITE_BUFFER_BYTES,
 )
 from ledger.mark import Mark, MarkFile
+
+if sys.version_info >= (3, 13):  # plyvel has wheels up to 3.12; plyvel-next carries it on, with one interface
+    import plyvel_next as plyvel
+else:
+    import plyvel
 
 FORMAT = 1
 HardState = tuple[int, str | None]

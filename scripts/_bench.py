@@ -30,7 +30,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-import plyvel
 import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -41,6 +40,7 @@ from clients.network import Network
 from clients.sdk import Session
 from ledger import codec
 from ledger.keys import SigningKey, verify
+from ledger.store import plyvel
 from ledger.transaction import Transaction
 
 CLIENTS = (1, 16, 64, 256)
