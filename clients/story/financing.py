@@ -1,0 +1,221 @@
+"""Finance: the lender, a client without a node, trusts the genesis file and nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from clients import data
+from clients.cli.amounts import money
+from clients.cli.finance import fund_of, offer_of
+from clients.cli.histories import aggregate_facts, history_document
+from clients.cli.quotes import quote_facts
+from clients.errors import NodeProblem, Refused
+from clients.importers import ImportContext, import_file
+from clients.sdk import Session, VerifiedQuote
+from clients.story.stage import BANK, BUYER, LENDER, SUPPLIER, Facts, Stage
+from contracts.quote import verify_quote
+from ledger.errors import VerificationError
+
+PROGRAMME = "harbour-2012"
+EXPIRES = "2012-04-30"
+PAYOUT_ENTRY = "SIM-PAYOUT-00001"
+ACCOUNT = "MERIDIAN-SCMS-USD"
+HISTORY_FILE, QUOTE_FILE, RECEIPT_FILE = "trade.history", "invoice.quote", "payout.receipt"
+SECOND_FINANCE_FILE, SECOND_INVOICE_FILE = "refused-second-finance.receipt", "refused-second-invoice.receipt"
+
+TERMS: Facts = {
+    "currency": "USD",
+    "limits": ({"obligor": BUYER, "limit": 500_000_000},),
+    "discount_rate_ppm": 72_000,
+    "fee_ppm": 2_000,
+}
+
+
+def play(stage: Stage) -> Facts:
+    """History, quote, offer, acceptance, payout; then the same invoice twice, in two ways."""
+    with stage.chapter("Finance: a lender without a node buys an open invoice") as facts:
+        lender = stage.session(LENDER)
+        facts["history"] = _history(stage, lender)
+        if "financed" in stage.reached:
+            facts["quote"] = _stored_quote(stage)
+        else:
+            facts["quote"] = _finance(stage, lender)
+        facts["financed"] = stage.reached["financed"]
+        facts["refusals"] = list(_refusals(stage, lender))
+    return facts
+
+
+def _history(stage: Stage, lender: Session) -> Facts:
+    started = time.perf_counter()
+    history = lender.history(SUPPLIER, BUYER)
+    took_ms = 1_000 * (time.perf_counter() - started)
+    path = stage.evidence / HISTORY_FILE
+    history.save(path)
+    stage.done(
+        f"complete history of {SUPPLIER} and {BUYER}: {history.count} records, "
+        f"fetched and proved in {took_ms:.0f} ms"
+    )
+    checked = _check(stage, path)
+    stage.done("checked again offline, by a fresh process with only the genesis file:")
+    stage.say(checked["summary"])
+    sums = history_document(history)["aggregates"]
+    for currency in sums:
+        stage.screen.facts(
+            aggregate_facts(sums[currency], currency),
+            title=f"     What the lender ({LENDER}) sees; lateness is simulated",
+        )
+    return {
+        "file": str(path),
+        "records": history.count,
+        "complete": history.is_complete,
+        "ms": round(took_ms, 1),
+    }
+
+
+def _check(stage: Stage, path: Path) -> Facts:
+    """Have a file checked by a fresh process; it must be proved."""
+    code, answers = stage.check_offline(path)
+    if code:
+        raise VerificationError(f"{path} does not verify", found=str(answers[0].get("error"))[:300])
+    return answers[0]
+
+
+def _finance(stage: Stage, lender: Session) -> Facts:
+    _publish(stage, lender)
+    quote, took_ms = _quote(lender)
+    number, currency = quote.invoice, quote.terms.currency
+    path = stage.evidence / QUOTE_FILE
+    quote.save(path)
+    stage.done(f"quote for invoice {number} in {took_ms:.0f} ms, recomputed by the lender to the cent")
+    _check(stage, path)
+    stage.done("checked again offline by a fresh process")
+    stage.screen.facts(
+        [
+            ("net", money(quote.terms.net, currency)),
+            ("discount, fee", f"{money(quote.terms.discount, currency)}, {money(quote.terms.fee, currency)}"),
+            ("paid out", money(quote.terms.paid_out, currency)),
+            ("reserve", money(quote.terms.reserve, currency)),
+            *quote_facts(quote),
+        ],
+        title=f"     The quote under {PROGRAMME}",
+    )
+    supplier, bank = stage.session(SUPPLIER), stage.session(BANK)
+    lender.submit(offer_of(quote.proved, EXPIRES))
+    stage.done(f"{LENDER} offers exactly this; the ledger computes it again and reserves the title")
+    supplier.submit({"op": "finance.accept", "invoice": number})
+    stage.done(f"{SUPPLIER} accepts")
+    deal = bank.invoice(SUPPLIER, number)
+    paid = bank.submit(
+        fund_of(
+            deal,
+            account=ACCOUNT,
+            entry=PAYOUT_ENTRY,
+            date=data.BUSINESS_DATE,
+            amount=deal["finance"]["paid_out"],
+        )
+    )
+    paid.save(stage.evidence / RECEIPT_FILE)
+    stage.keep(BANK, [paid])
+    stage.done(f"{BANK} attests the payout (SIMULATED): cash and title move in one operation")
+    stage.reach(financed=number)
+    return _quote_facts(quote, path) | {"ms": round(took_ms, 1)}
+
+
+def _publish(stage: Stage, lender: Session) -> None:
+    if any(programme["programme"] == PROGRAMME for programme in lender.programmes()):
+        return
+    lender.submit({"op": "programme.publish", "programme": PROGRAMME, "terms": TERMS})
+    stage.done(f"{LENDER} publishes its programme {PROGRAMME}: 7.2 % a year, fee 0.2 %")
+
+
+def _quote(lender: Session) -> tuple[VerifiedQuote, float]:
+    """The quote of the open invoice with the latest due date that the programme takes.
+
+    Raises:
+        NodeProblem: none is taken, with the reason for the last one.
+    """
+    found = [
+        entry
+        for entry in lender.invoices(SUPPLIER, buyer=BUYER, status="confirmed")
+        if entry["maturity"] == "NotDue" and not entry["backdated"]
+    ]
+    reason: NodeProblem | None = None
+    for entry in sorted(found, key=lambda entry: str(entry["due_date"]), reverse=True):
+        started = time.perf_counter()
+        try:
+            quote = lender.quote(PROGRAMME, SUPPLIER, entry["invoice"])
+        except NodeProblem as problem:
+            reason = problem
+            continue
+        return quote, 1_000 * (time.perf_counter() - started)
+    assert reason is not None, "the trade data has open invoices"
+    raise reason
+
+
+def _stored_quote(stage: Stage) -> Facts:
+    path = stage.evidence / QUOTE_FILE
+    _check(stage, path)
+    quote = _read_quote(stage, path)
+    stage.done(
+        f"invoice {quote.invoice} was financed by an earlier run; its quote still proves its price: "
+        f"{money(quote.terms.paid_out, quote.terms.currency)} paid out"
+    )
+    return _quote_facts(quote, path)
+
+
+def _read_quote(stage: Stage, path: Path) -> VerifiedQuote:
+    content = path.read_bytes()
+    return VerifiedQuote(verify_quote(content, stage.session(LENDER).genesis), content)
+
+
+def _quote_facts(quote: VerifiedQuote, path: Path) -> Facts:
+    return {
+        "file": str(path),
+        "invoice": quote.invoice,
+        "currency": quote.terms.currency,
+        "net": quote.terms.net,
+        "paid_out": quote.terms.paid_out,
+    }
+
+
+def _refusals(stage: Stage, lender: Session) -> Iterator[Facts]:
+    number = stage.reached["financed"]
+    quote = _read_quote(stage, stage.evidence / QUOTE_FILE)
+    yield _refused(
+        stage,
+        lender,
+        offer_of(quote.proved, stage.reached["business_date"]),
+        f"a second finance of {number} is refused",
+        SECOND_FINANCE_FILE,
+    )
+    context = ImportContext(organisation=SUPPLIER)
+    submitted = import_file(stage.folder / "trade" / data.CSV_FILES["invoices"], "invoices", context)
+    same = next(operation for operation in submitted.operations if operation["invoice"] == number)
+    yield _refused(
+        stage,
+        stage.session(SUPPLIER),
+        {**same, "invoice": f"{number}-COPY"},
+        f"the same invoice as {number}-COPY is refused",
+        SECOND_INVOICE_FILE,
+    )
+
+
+def _refused(stage: Stage, session: Session, operation: Facts, sentence: str, file: str) -> Facts:
+    """Submit what must be refused; its receipt proves the refusal."""
+    path = stage.evidence / file
+    try:
+        session.submit(operation)
+    except Refused as refusal:
+        path.write_bytes(refusal.receipt)
+        stage.done(f"{sentence}: [{refusal.code}] {refusal.message}")
+        stage.say(f"on the ledger at height {refusal.recorded.height}; the receipt that proves it: {path}")
+        return {
+            "operation": operation["op"],
+            "code": refusal.code,
+            "height": refusal.recorded.height,
+            "id": refusal.recorded.id.hex(),
+            "receipt": str(path),
+        }
+    raise VerificationError(f"{operation['op']} should have been refused", field="invoice")
