@@ -280,6 +280,21 @@ def test_overload_and_absence_say_when_to_come_back(
     assert int(answer.headers["retry-after"]) >= 1
 
 
+def test_bundle_turned_away_for_the_moment_says_when_to_come_back(
+    client: ApiClient, network: LocalNetwork, channel: str
+) -> None:
+    node = network.nodes["n1"]
+    node.closed = NotAdmitted("busy", "not now")
+    try:
+        bundle = codec.encode([signed(network.channel, order(f"PO-Z{number}")).parts for number in range(2)])
+        answer = client.post(f"{channel}/bundles", content=bundle, headers=MSGPACK)
+    finally:
+        node.closed = None
+    assert answer.status_code == 200
+    assert [outcome["error"]["code"] for outcome in answer.json()["outcomes"]] == ["busy", "busy"]
+    assert answer.headers["retry-after"] == "1"
+
+
 def test_no_outcome_before_the_deadline_is_not_an_answer(
     client: ApiClient, network: LocalNetwork, channel: str
 ) -> None:

@@ -11,6 +11,8 @@ import httpx
 import pytest
 import story
 from envelopes import order
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from local_node import key_of
 from local_sessions import (
     Channel,
@@ -35,7 +37,7 @@ from clients.profile import Profile
 from clients.sdk import AsyncSession, Session
 from contracts.order import OrderIssue
 from ledger import codec
-from ledger.errors import Malformed, VerificationError
+from ledger.errors import Malformed, TallyError, VerificationError
 from ledger.genesis import read_genesis
 from ledger.limits import MAX_BUNDLE_TRANSACTIONS, MAX_OPERATIONS
 from ledger.receipt import Receipt
@@ -46,6 +48,13 @@ from node.errors import NotAdmitted as NodeRefusal
 @pytest.fixture
 def channel(tmp_path: Path) -> Iterator[Channel]:
     made = Channel(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def liars(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
+    made = Channel(tmp_path_factory.mktemp("liars"), ("n1",))
     yield made
     made.close()
 
@@ -254,6 +263,69 @@ def test_overloaded_node_is_asked_again_for_what_it_did_not_take(channel: Channe
         async with channel.session("anchor") as session:
             recorded = await session.bundle([[order("PO-1")], [order("PO-2")]])
         assert [found.is_applied for found in recorded] == [True, True]
+
+    _run(scenario)
+
+
+def test_unknown_outcome_holds_everything_that_has_none_yet(channel: Channel) -> None:
+    async def scenario() -> None:
+        answered = times(MAX_BUNDLE_TRANSACTIONS, be_silent)
+        left = [2]
+
+        async def misbehave(
+            request: httpx.Request, ask: Callable[[], Awaitable[httpx.Response]]
+        ) -> httpx.Response:
+            left[0] -= 1
+            return await (ask() if left[0] > 0 else answered(request, ask))
+
+        for node in channel.nodes.values():
+            node.misbehave = misbehave
+        async with channel.session("anchor", deadline_s=0.3) as session:
+            transactions = [session.sign(order(f"PO-{n}")) for n in range(2 * MAX_BUNDLE_TRANSACTIONS + 1)]
+            with pytest.raises(OutcomeUnknown) as caught:
+                await session.record(transactions)
+        assert [found.id for found in caught.value.recorded] == [
+            transaction.id for transaction in transactions[:MAX_BUNDLE_TRANSACTIONS]
+        ]
+        assert list(caught.value.transactions) == transactions[MAX_BUNDLE_TRANSACTIONS:]
+
+    _run(scenario)
+
+
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.text(max_size=5)
+    | st.binary(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+_LIES = st.dictionaries(
+    st.sampled_from(["id", "status", "error", "receipt", "outcomes", "receipts", "height"]),
+    _VALUES
+    | st.just("committed")
+    | st.lists(st.dictionaries(st.just("status"), st.just("refused")), max_size=2),
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(lie=_LIES, status=st.sampled_from([200, 202, 204, 301, 400, 418, 500]), many=st.booleans())
+def test_lying_node_is_met_with_typed_errors_only(
+    liars: Channel, lie: dict[str, Any], status: int, many: bool
+) -> None:
+    for node in liars.nodes.values():
+        node.misbehave = answer_with(status, content=codec.encode(lie))
+
+    async def scenario() -> None:
+        async with liars.session("anchor", deadline_s=0.02) as session:
+            transactions = [session.sign(order(f"PO-{number}")) for number in range(1 + many)]
+            with pytest.raises(TallyError):
+                await session.record(transactions)
+            with pytest.raises(TallyError):
+                await session.history("acme", "anchor")
+            with pytest.raises(TallyError):
+                await session.receipt(transactions[0].id)
 
     _run(scenario)
 
@@ -484,6 +556,28 @@ def test_event_stream_goes_on_at_the_next_node_after_the_last_event(channel: Cha
 
     _run(scenario)
     assert streams.asked == ["n1?after=4", "n2?after=6", "n3?after=6"]
+
+
+def test_blocking_event_stream_goes_on_at_the_next_node(channel: Channel) -> None:
+    streams = [_event(5), None, _event(6)]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        content = streams.pop(0)
+        if content is None:
+            raise httpx.ConnectError("refused", request=request)
+        return httpx.Response(200, content=content)
+
+    client = httpx.Client(transport=httpx.MockTransport(answer))
+    with Session(channel.profile("anchor"), client=client) as session:
+        events = session.events(after=4)
+        assert [next(events).height for _ in range(2)] == [5, 6]
+
+
+def test_events_that_no_node_streams_end_with_the_deadline(channel: Channel) -> None:
+    client = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(503)))
+    session = Session(channel.profile("anchor"), client=client, deadline_s=0.05)
+    with session, pytest.raises(Unavailable):
+        next(session.events())
 
 
 def test_event_that_is_no_block_is_named_as_such(channel: Channel) -> None:
