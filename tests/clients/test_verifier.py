@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import plyvel
 import pytest
 import story
 from envelopes import order
@@ -27,7 +26,7 @@ from clients.verifier import verify_data, verify_file
 from ledger import codec
 from ledger.errors import Malformed, StoreError, TallyError, VerificationError
 from ledger.genesis import GenesisBlock, read_genesis
-from ledger.store import Store
+from ledger.store import Store, plyvel
 
 
 @dataclass(frozen=True)
