@@ -211,8 +211,7 @@ class Leader(Core):
         peer.matched(message.match)
         self._certify()
         self._flush(message.sender, peer)
-        if peer.match == self.last_index == self.commit > max(peer.commit, peer.certified):
-            self._send_heartbeat(message.sender, peer)
+        self._tell_commit(message.sender, peer)
 
     def _count(self, message: AppendReply) -> bool:
         """Take the acknowledgements down; False if `match` is not proved by one (CR-72)."""
@@ -258,10 +257,13 @@ class Leader(Core):
             entry = self.log.entry(index)
             assert entry is not None
             self.uncommitted_bytes -= len(entry.data)
-        if self.commit == self.last_index:
-            for voter, peer in self._peers.items():
-                if peer.pacing is Pacing.REPLICATE:
-                    self._send_heartbeat(voter, peer)
+        for voter, peer in self._peers.items():
+            self._tell_commit(voter, peer)
+
+    def _tell_commit(self, voter: str, peer: Progress) -> None:
+        """Where nothing more is on the way, a follower that holds all of it is told at once."""
+        if peer.match == self.last_index == self.commit > max(peer.commit, peer.certified):
+            self._send_heartbeat(voter, peer)
 
     def _on_heartbeat_reply(self, message: HeartbeatReply) -> None:
         peer = self._peers.get(message.sender)
@@ -275,7 +277,6 @@ class Leader(Core):
         if message.re < peer.last_append:
             return
         if peer.pacing is Pacing.PROBE:
-            peer.probe_sent = False
             self._send_append(message.sender, peer, with_entries=True)
         elif peer.match < self.last_index or peer.commit < self.commit:
             self._send_append(message.sender, peer, with_entries=False)

@@ -89,6 +89,7 @@ def changed(**fields: object) -> Certificate:
         ("another hash", changed(hash=b"x" * 32)),
         ("too few", changed(acks=GOOD.acks[:2])),
         ("one twice", changed(acks=(GOOD.acks[0], GOOD.acks[0], GOOD.acks[1]))),
+        ("one twice in surplus", changed(acks=(GOOD.acks[0], *GOOD.acks))),
         ("a stranger", certificate("n1 n3 n9", HELD)),
         ("a stranger in surplus", certificate("n1 n3 n4 n9", HELD)),
         ("one bad in surplus", changed(acks=(*GOOD.acks, ("n5", b"bad")))),
@@ -181,6 +182,15 @@ def test_cr72_every_commit_of_a_leader_has_a_certificate_of_its_own_term() -> No
     assert node.raft.certificate is not None
     assert (node.raft.certificate.term, node.raft.certificate.index) == (node.raft.term, node.raft.commit)
     assert void_because(node.raft.certificate, node.raft.configuration, node.authority) is None
+
+
+def test_cr73_an_older_entry_is_not_certified_in_a_newer_term() -> None:
+    """CR-73: not even by a node that signs it so."""
+    node = leading(terms=(1, 2), term=3)
+    old = node.disk.entries[2]
+    wrong = Mac("n2").mac("n2", node.raft.term, old.index, old.hash)
+    answers(node, AppendReply("n2", "n1", 4, fresh_id(), 0, True, 1, 2, 0, 0, ((2, wrong),), 0))
+    assert (node.raft.commit, node.raft.status().peers[0].match) == (0, 2)
 
 
 def test_cr73_an_older_entry_is_proved_by_what_stands_above_it() -> None:
@@ -283,6 +293,17 @@ def test_cr77_a_block_of_a_later_leader_is_looked_at_afresh() -> None:
     answers(node, append(1, (0, 0), entry(1, 1, b"bad")))
     reply = reply_of(answers(node, append(2, (0, 0), entry(1, 2, b"good"), sender="n3")))
     assert (reply.ok, reply.match, node.raft.leader) == (True, 1, "n3")
+
+
+def test_cr77_a_block_refused_once_is_acknowledged_when_it_can_be_reproduced() -> None:
+    """CR-77: the same block comes again under a later leader."""
+    node = lone()
+    node.refuses.add(b"bad")
+    good, bad = entry(1, 1, b"good"), entry(2, 1, b"bad")
+    answers(node, append(1, (0, 0), good, bad))
+    node.refuses.clear()
+    reply = reply_of(answers(node, append(2, (1, 1), bad, sender="n3")))
+    assert (reply.ok, reply.match, node.raft.log.persisted) == (True, 2, 2)
 
 
 def test_cr77_a_refusal_of_what_was_replaced_meanwhile_changes_nothing() -> None:

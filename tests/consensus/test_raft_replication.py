@@ -23,6 +23,7 @@ from harness import (
 from test_raft_elections import answers, leading
 
 from consensus.errors import Busy, ContractBroken, NotLeader
+from consensus.log import Log
 from consensus.messages import (
     CONFIG,
     Append,
@@ -250,6 +251,30 @@ def test_cr30_not_even_if_the_same_entry_came_back() -> None:
     assert node.raft.log.persisted == 1
 
 
+def test_cr30_a_truncation_that_the_storage_has_not_seen_yet_counts_too() -> None:
+    """CR-30: the completion arrives between the message and the next Ready."""
+    log = Log(Disk())
+    log.append(entry(1, 1))
+    log.hand_out()
+    log.truncate(1)
+    log.append(entry(1, 2))
+    assert not log.completed(1, entry(1, 1).hash)
+    assert log.persisted == 0
+
+
+def test_cr29_what_is_not_durable_stays_in_memory() -> None:
+    """CR-29: however much it is, the reader is never asked for it."""
+    log = Log(Disk())
+    held = entries(*[1] * 3_000)
+    for each in held[:10]:
+        log.append(each)
+    log.hand_out()
+    for each in held[10:]:
+        log.append(each)
+    assert log.completed(10, held[9].hash)
+    assert [log.entry(index) for index in range(11, 3_001)] == held[10:]
+
+
 def test_cr31_two_blocks_of_one_term_and_index_are_evidence_not_a_crash() -> None:
     """CR-31."""
     node = lone()
@@ -466,6 +491,20 @@ def test_cr44_a_follower_whose_commit_lags_is_told_when_the_leader_is_idle() -> 
     assert cluster.commits()["n3"] == 2
 
 
+def test_cr44_a_commit_that_waited_for_the_leaders_disk_is_told_at_once() -> None:
+    """CR-44: no tick is needed."""
+    cluster = Cluster()
+    cluster.elect("n1")
+    cluster.crash("n3")
+    cluster.tick(8)
+    cluster["n1"].disk_is_held = True
+    cluster.propose("n1")
+    assert cluster.commits() == {"n1": 1, "n2": 1}
+    cluster.network.extend(cluster["n1"].settle())
+    cluster.run()
+    assert cluster.commits() == {"n1": 2, "n2": 2}
+
+
 def test_cr45_one_append_is_in_flight_to_a_probed_follower() -> None:
     """CR-45: until an answer, and after the first success it is pipelined."""
     node = leading()
@@ -477,6 +516,18 @@ def test_cr45_one_append_is_in_flight_to_a_probed_follower() -> None:
     node.propose()
     node.propose()
     assert [each.prev_index for each in appends(node.drain())] == [4, 5]
+
+
+def test_cr45_an_answer_to_a_heartbeat_older_than_the_probe_says_nothing() -> None:
+    """CR-45: the office entry went out after that heartbeat."""
+    node = leading()
+    (beat, *_) = [
+        message
+        for ready in node.readies
+        for message in ready.send_now
+        if isinstance(message, Heartbeat) and message.target == "n2"
+    ]
+    assert appends(answers(node, HeartbeatReply("n2", "n1", 1, fresh_id(), beat.id, 0))) == []
 
 
 def test_cr45_a_heartbeats_answer_lets_the_next_probe_go() -> None:
@@ -504,6 +555,19 @@ def test_cr46_a_full_window_stops_sending_but_for_an_empty_append() -> None:
     once = ack(node, held[0])
     assert [(each.prev_index, len(each.entries)) for each in appends(answers(node, once))] == [(4, 3)]
     assert appends(answers(node, once)) == []
+
+
+def test_cr46_one_acknowledgement_frees_all_that_it_covers() -> None:
+    """CR-46."""
+    node = leading(max_inflight=3)
+    answers(node, ack(node, node.disk.entries[1]))
+    held = [node.propose() for _ in range(3)]
+    assert len(appends(node.drain())) == 3
+    answers(node, ack(node, held[1]))
+    node.propose()
+    node.propose()
+    node.propose()
+    assert len(appends(node.drain())) == 2
 
 
 def test_cr46_the_window_is_bounded_in_bytes_and_entries_too() -> None:
