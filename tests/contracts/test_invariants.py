@@ -115,9 +115,9 @@ def test_invariant_5_a_claimed_invoice_is_not_offered_twice_by_anyone() -> None:
 
 @given(
     net=st.integers(1, 10**10),
-    rate_ppm=st.integers(0, 1_000_000),
+    rate_ppm=st.sampled_from([0, 500_000, 850_000, 990_000, 1_000_000]),
     restores=st.integers(0, 1),
-    steps=st.lists(st.tuples(st.booleans(), st.integers(1, 10**10), st.integers(0, 90)), max_size=8),
+    steps=st.lists(st.tuples(st.booleans(), st.integers(1, 10**10), st.integers(0, 400)), max_size=8),
 )
 def test_invariant_6_the_parts_of_a_claim_stay_what_the_buyer_owes(
     net: int, rate_ppm: int, restores: int, steps: list[tuple[bool, int, int]]
