@@ -58,7 +58,7 @@ class TradeMachine(RuleBasedStateMachine):
     def play(self, signer: str, operation: dict[str, Any]) -> bool:
         """Submit one operation; whether it was applied."""
         before = dict(self.trade.state.data)
-        result = self.trade.submit(signer, operation)
+        result = self.trade.submit(signer, operation, atomic=self.taken % 2 == 0)
         if result:
             assert self.trade.state.data == before, "a refused operation changes nothing"
             assert result[0][1] in REMEDIES, f"code without a remedy: {result[0]}"

@@ -113,6 +113,15 @@ def test_one_transaction_can_carry_a_batch_and_record_its_refusals() -> None:
     trade.check()
 
 
+def test_a_refused_operation_of_a_batch_takes_back_what_it_had_written() -> None:
+    trade = TradeLedger()
+    trade.order()
+    trade.done("acme", dispatch("S1", quantity=1, units=("u1",)))
+    before = dict(trade.state.data)
+    assert trade.submit("acme", dispatch("S2", quantity=1, units=("u2", "u1")), atomic=False) != ()
+    assert trade.state.data == before
+
+
 def test_an_atomic_transaction_applies_nothing_if_one_operation_is_refused() -> None:
     trade = TradeLedger()
     before = dict(trade.state.data)
