@@ -43,6 +43,8 @@ def amounts_add_up(invoice: Invoice) -> None:
     parts = (invoice.credited, invoice.paid, invoice.offset, invoice.written_off, invoice.outstanding)
     if min(parts) < 0 or sum(parts) != invoice.gross:
         raise InvariantBroken(1, f"gross {invoice.gross} is not the sum of {parts}")
+    if not 0 <= invoice.contested <= invoice.outstanding:
+        raise InvariantBroken(1, f"{invoice.contested} in dispute of {invoice.outstanding} outstanding")
 
 
 def one_claim(is_free: bool, lien: object | None) -> None:
