@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli.exits import DONE, REFUSED, UsageProblem
+from clients.cli.exits import DONE, REFUSED, USAGE, UsageProblem
 from clients.cli.options import Json, ProfileFile, load_profile, open_session
 from clients.cli.recording import recorded_document
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
@@ -128,6 +128,8 @@ def import_files(
     if not screen.answer(document):
         _show_files(screen, imports)
         _show_sent(screen, sent, receipts, is_dry=dry_run, withheld=len(entries) if has_problems else 0)
+    if any(problem.code == "file_unreadable" for imported in imports for problem in imported.errors):
+        return USAGE
     return REFUSED if has_problems or document["refused"] else DONE
 
 

@@ -64,7 +64,7 @@ def _history(stage: Stage, lender: Session) -> Facts:
     for currency in sums:
         stage.screen.facts(
             aggregate_facts(sums[currency], currency),
-            title=f"     What the lender ({LENDER}) sees; lateness is simulated",
+            title=f"What the lender ({LENDER}) sees; lateness is simulated",
         )
     return {
         "file": str(path),
@@ -99,7 +99,7 @@ def _finance(stage: Stage, lender: Session) -> Facts:
             ("reserve", money(quote.terms.reserve, currency)),
             *quote_facts(quote),
         ],
-        title=f"     The quote under {PROGRAMME}",
+        title=f"The quote under {PROGRAMME}",
     )
     supplier, bank = stage.session(SUPPLIER), stage.session(BANK)
     lender.submit(offer_of(quote.proved, EXPIRES))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from clients.story import financing
 from clients.story.stage import Facts, Stage
 from ledger.errors import VerificationError
@@ -16,11 +18,8 @@ def play(stage: Stage) -> Facts:
         refusals = [
             stage.evidence / name for name in (financing.SECOND_FINANCE_FILE, financing.SECOND_INVOICE_FILE)
         ]
-        code, answers = stage.check_offline(*originals, *refusals)
-        if code:
-            broken = next(answer for answer in answers if not answer["proved"])
-            raise VerificationError(f"{broken['file']} does not verify", found=str(broken["error"])[:300])
-        stage.done(f"as they are, all {len(answers)} proofs verify: exit code 0")
+        checks = ThreadPoolExecutor(1)
+        as_they_are = checks.submit(stage.check_offline, *originals, *refusals)
         tampered, changes = [], []
         for original in originals:
             content = bytearray(original.read_bytes())
@@ -32,7 +31,13 @@ def play(stage: Stage) -> Facts:
             changes.append(
                 f"byte {place} of {len(content)}, {content[place] ^ 1:#04x} → {content[place]:#04x}"
             )
-        code, answers = stage.check_offline(*tampered)
+        changed = stage.check_offline(*tampered)
+        code, answers = as_they_are.result()
+        if code:
+            broken = next(answer for answer in answers if not answer["proved"])
+            raise VerificationError(f"{broken['file']} does not verify", found=str(broken["error"])[:300])
+        stage.done(f"as they are, all {len(answers)} proofs verify: exit code 0")
+        code, answers = changed
         facts["exit_code"] = code
         facts["files"] = []
         for change, answer in zip(changes, answers, strict=True):

@@ -1,0 +1,462 @@
+"""`tally` without a network: help, usage, exit codes, offline checks, files, ports."""
+
+from __future__ import annotations
+
+import json
+import socket
+import stat
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clients import network
+from clients.cli import main
+from clients.cli.exits import REFUSED, UNAVAILABLE, USAGE, exit_code_of
+from clients.cli.main import app
+from clients.errors import (
+    BrokenAnswer,
+    NetworkError,
+    NodeProblem,
+    OutcomeUnknown,
+    ProfileError,
+    Unavailable,
+)
+from ledger.errors import Malformed, Refusal, StoreError, TallyError, VerificationError
+from ledger.keys import KeyFileError, SigningKey
+from ledger.store import StoreLocked
+
+PROTOCOL = Path(__file__).parent.parent / "data" / "protocol"
+GENESIS = str(PROTOCOL / "genesis.block")
+RECEIPT = str(PROTOCOL / "receipt.tally")
+HISTORY = str(PROTOCOL / "history.tally")
+
+INVOICES = """invoice,supplier,buyer,currency,issue_date,due_date,line,quantity,amount,gross
+R-1,supplier,anchor,EUR,2023-12-20,2024-02-01,1,1,100.00,100.00
+R-2,supplier,anchor,EUR,2023-12-21,2024-02-01,1,1,200.00,200.00
+"""
+BAD_INVOICES = INVOICES.replace("200.00,200.00", "2OO,200.00").replace("R-1", "R-1\t")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TALLY_PROFILE", "TALLY_DIR", "TALLY_PASSPHRASE_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TALLY_TIMEOUT_S", "0.2")
+
+
+@pytest.fixture(scope="module")
+def dead_network(tmp_path_factory: pytest.TempPathFactory) -> network.Network:
+    """A network that was made and never started."""
+    return network.create(
+        tmp_path_factory.mktemp("dead"),
+        nodes=1,
+        base_port=None,
+        organisations=network.DEFAULT_ORGANISATIONS,
+        parameters=None,
+        name="dead",
+    )
+
+
+@pytest.fixture
+def supplier(dead_network: network.Network) -> str:
+    return str(dead_network.profiles["supplier"])
+
+
+class Ran:
+    """A command that has ended."""
+
+    def __init__(self, code: int, out: str, notes: str) -> None:
+        self.code, self.out, self.notes = code, out, notes
+        assert "Traceback" not in out + notes
+
+    @property
+    def document(self) -> Any:
+        """The one JSON document that standard output consists of."""
+        (line,) = self.out.splitlines()
+        return json.loads(line)
+
+
+@pytest.fixture
+def tally(capsys: pytest.CaptureFixture[str]) -> Any:
+    def run(*arguments: object) -> Ran:
+        code = main([str(argument) for argument in arguments])
+        return Ran(code, *capsys.readouterr())
+
+    return run
+
+
+def _commands(group: Any, words: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
+    found = []
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            found += _commands(command, (*words, name))
+        else:
+            found.append(((*words, name), command))
+    return found
+
+
+COMMANDS = _commands(typer.main.get_command(app))
+
+
+@pytest.mark.parametrize(("words", "command"), COMMANDS, ids=[" ".join(words) for words, _ in COMMANDS])
+def test_every_command_has_examples_and_speaks_json(words: tuple[str, ...], command: Any, tally: Any) -> None:
+    shown = tally(*words, "--help")
+    assert shown.code == 0
+    assert "Examples:" in shown.out
+    assert f"tally {' '.join(words)}" in shown.out
+    assert words == ("node", "run") or "--json" in shown.out
+    assert "\x1b[" not in shown.out
+
+
+def test_commands_of_the_brief_exist() -> None:
+    names = {" ".join(words) for words, _ in COMMANDS}
+    assert names >= {
+        "network up",
+        "network status",
+        "network down",
+        "node run",
+        "keys new",
+        "import",
+        "invoice submit",
+        "invoice confirm",
+        "invoice show",
+        "history",
+        "quote",
+        "finance offer",
+        "verify",
+        "audit",
+    }
+
+
+# exit codes
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Refusal("limit_exceeded"), REFUSED),
+        (VerificationError("no"), REFUSED),
+        (StoreError("no"), REFUSED),
+        (BrokenAnswer("no"), REFUSED),
+        (NodeProblem("no", status=404, node="n"), REFUSED),
+        (NodeProblem("no", status=503, node="n"), UNAVAILABLE),
+        (NodeProblem("no", status=429, node="n"), UNAVAILABLE),
+        (Unavailable("no"), UNAVAILABLE),
+        (OutcomeUnknown("no", ()), UNAVAILABLE),
+        (StoreLocked("no"), UNAVAILABLE),
+        (NetworkError("no", code="port_in_use"), UNAVAILABLE),
+        (NetworkError("no", code="no_network"), USAGE),
+        (ProfileError("no"), USAGE),
+        (KeyFileError("no"), USAGE),
+        (Malformed("no"), USAGE),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_each_kind_of_error_has_its_exit_code(error: TallyError, code: int) -> None:
+    assert exit_code_of(error) == code
+
+
+@pytest.mark.parametrize(
+    "arguments", [("hist",), ("history", "acme"), ("quote", "--nope"), ("network", "up", "--nodes", "three")]
+)
+def test_wrong_usage_ends_with_2_and_says_what_is_wrong(arguments: tuple[str, ...], tally: Any) -> None:
+    plain = tally(*arguments)
+    assert plain.code == USAGE
+    assert plain.notes
+    assert not plain.out
+    asked = tally(*arguments, "--json")
+    assert asked.code == USAGE
+    assert asked.document["error"]["code"] == "usage"
+
+
+def test_without_a_profile_the_remedy_is_named(tally: Any) -> None:
+    ran = tally("history", "acme", "bigco", "--json")
+    assert ran.code == USAGE
+    assert ran.document["error"]["code"] == "no_profile"
+    assert "TALLY_PROFILE" in ran.document["error"]["remedy"]
+
+
+def test_dead_nodes_end_with_3(tally: Any, supplier: str) -> None:
+    for arguments in (("history", "supplier", "anchor"), ("invoice", "show", "supplier", "R-1")):
+        ran = tally(*arguments, "--profile", supplier, "--json")
+        assert ran.code == UNAVAILABLE
+        assert ran.document["error"]["code"] == "unavailable"
+
+
+def test_a_timeout_that_is_no_number_is_refused(
+    tally: Any, supplier: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TALLY_TIMEOUT_S", "soon")
+    ran = tally("programme", "list", "--profile", supplier, "--json")
+    assert (ran.code, ran.document["error"]["field"]) == (USAGE, "TALLY_TIMEOUT_S")
+
+
+# verify and audit
+
+
+def test_verify_proves_the_protocol_examples(tally: Any) -> None:
+    ran = tally("verify", RECEIPT, "--genesis", GENESIS, "--json")
+    assert ran.code == 0
+    assert ran.document["proved"] is True
+    assert ran.document["kind"] == "receipt"
+    plain = tally("verify", RECEIPT, "--genesis", GENESIS)
+    assert plain.code == 0
+    assert "proved" in plain.out
+    assert "\x1b[" not in plain.out
+
+
+@settings(max_examples=60, deadline=None)
+@given(place=st.integers(0, 2**16), change=st.integers(1, 255))
+def test_verify_refuses_any_changed_byte_and_says_why(
+    tmp_path_factory: pytest.TempPathFactory, place: int, change: int
+) -> None:
+    changed = bytearray(Path(RECEIPT).read_bytes())
+    changed[place % len(changed)] ^= change
+    file = tmp_path_factory.getbasetemp() / "changed.receipt"
+    file.write_bytes(changed)
+    with redirect_stdout(StringIO()) as printed:
+        assert main(["verify", str(file), "--genesis", GENESIS, "--json"]) == REFUSED
+    document = json.loads(printed.getvalue())
+    assert document["proved"] is False
+    assert document["error"]["message"]
+
+
+def test_verify_of_several_files_is_as_good_as_the_worst(tally: Any, tmp_path: Path) -> None:
+    changed = bytearray(Path(RECEIPT).read_bytes())
+    changed[len(changed) // 2] ^= 1
+    bad = tmp_path / "bad.receipt"
+    bad.write_bytes(changed)
+    ran = tally("verify", RECEIPT, bad, "--genesis", GENESIS, "--json")
+    assert ran.code == REFUSED
+    assert ran.document["proved"] is False
+    assert [entry["proved"] for entry in ran.document["files"]] == [True, False]
+    plain = tally("verify", RECEIPT, bad, "--genesis", GENESIS)
+    assert plain.code == REFUSED
+    assert "NOT PROVED" in plain.out
+
+
+def test_verify_names_what_is_missing(tally: Any, tmp_path: Path, supplier: str) -> None:
+    assert tally("verify", tmp_path / "none", "--genesis", GENESIS).code == USAGE
+    assert tally("verify", RECEIPT, "--genesis", tmp_path / "none").code == USAGE
+    assert tally("verify", RECEIPT).code == USAGE
+    assert tally("verify", RECEIPT, "--genesis", RECEIPT).code == USAGE
+    # Against another channel's genesis block nothing is proved.
+    assert tally("verify", RECEIPT, "--profile", supplier).code == REFUSED
+
+
+def test_audit_wants_one_source(tally: Any, tmp_path: Path) -> None:
+    for arguments in (
+        ("--genesis", GENESIS),
+        ("--genesis", GENESIS, "--data", tmp_path, "--node", "http://127.0.0.1:9"),
+    ):
+        ran = tally("audit", *arguments, "--json")
+        assert (ran.code, ran.document["error"]["code"]) == (USAGE, "no_source")
+    ran = tally("audit", "--data", tmp_path, "--genesis", GENESIS, "--json")
+    assert (ran.code, ran.document["error"]["code"]) == (USAGE, "no_ledger")
+
+
+@pytest.mark.parametrize("identity", ["", "12", "zz" * 32])
+def test_a_transaction_id_has_64_hex_digits(identity: str, tally: Any, supplier: str) -> None:
+    ran = tally("receipt", identity, "--profile", supplier, "--json")
+    assert (ran.code, ran.document["error"]["code"]) == (USAGE, "transaction_id")
+
+
+# keys
+
+
+def test_keys_are_made_once_and_for_their_owner_only(tally: Any, tmp_path: Path) -> None:
+    path = tmp_path / "acme.pem"
+    made = tally("keys", "new", path, "--json")
+    assert made.code == 0
+    assert made.document["public_key"] == SigningKey.load(path).public.hex()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    before = path.read_bytes()
+    assert tally("keys", "new", path).code == USAGE
+    assert path.read_bytes() == before
+    assert tally("keys", "show", path, "--json").document["public_key"] == made.document["public_key"]
+
+
+def test_a_key_with_a_passphrase_opens_with_it_only(tally: Any, tmp_path: Path) -> None:
+    secret, wrong, path = tmp_path / "secret", tmp_path / "wrong", tmp_path / "acme.pem"
+    secret.write_text("correct horse\n")
+    wrong.write_text("battery staple\n")
+    assert tally("keys", "new", path, "--passphrase-file", secret).code == 0
+    assert tally("keys", "show", path).code == USAGE
+    assert tally("keys", "show", path, "--passphrase-file", wrong).code == USAGE
+    assert tally("keys", "show", path, "--passphrase-file", secret).code == 0
+    assert tally("keys", "show", path, "--passphrase-file", tmp_path / "none").code == USAGE
+
+
+# import
+
+
+def test_a_dry_run_reads_and_sends_nothing(tally: Any, tmp_path: Path, supplier: str) -> None:
+    file = tmp_path / "invoices.csv"
+    file.write_text(INVOICES)
+    ran = tally("import", file, "--dry-run", "--profile", supplier, "--json")
+    assert ran.code == 0
+    assert ran.document["dry_run"] is True
+    assert ran.document["sent"] == 0
+    assert ran.document["files"][0]["operations"] == 2
+
+
+def test_problems_are_shown_one_a_line_and_nothing_is_sent(tally: Any, tmp_path: Path, supplier: str) -> None:
+    file = tmp_path / "invoices.csv"
+    file.write_text(BAD_INVOICES)
+    receipts = tmp_path / "receipts"
+    ran = tally("import", file, "--profile", supplier, "--receipts", receipts)
+    assert ran.code == REFUSED
+    (problem,) = [line for line in ran.out.splitlines() if "invoices.csv, line " in line]
+    assert "line 3, amount" in problem
+    assert '"2OO"' in problem
+    assert "Nothing was sent" in ran.out
+    assert not receipts.exists()
+
+
+def test_files_that_are_not_there_and_kinds_that_do_not_exist(
+    tally: Any, tmp_path: Path, supplier: str
+) -> None:
+    assert tally("import", tmp_path / "none.csv", "--profile", supplier, "--json").code == USAGE
+    ran = tally("import", tmp_path / "none.csv", "--kind", "waybills", "--profile", supplier, "--json")
+    assert ran.document["error"]["field"] == "--kind"
+
+
+# operations
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        (("--line", "1:1:9.500,00 EUR"), "--line 1"),
+        (("--line", "1:1:100.00"), "--line 1"),
+        (("--line", "1:1:100.005 EUR"), "--line 1"),
+        (("--line", "1:1:100.00 EUX"), "--line 1"),
+        (("--line", "1:1:-100.00 EUR"), "--line 1"),
+        (("--line", "1:x:100.00 EUR"), "--line 1"),
+        (("--line", "1:1:1.00 EUR", "--line", "2:1:1.00 USD"), "--line 2"),
+        (("--line", "1:1:1.00 EUR", "--tax", "1 USD"), "--tax"),
+        (("--line", "1:1:1.00 EUR", "--due", "2024-02-30"), "--due"),
+        (("--line", "1:1:1", "--currency", "eux"), "currency"),
+        (("--line", "1:1:1.00 EUR", "--document", "/nonexistent"), None),
+    ],
+)
+def test_a_wrong_invoice_is_refused_before_anything_is_sent(
+    options: tuple[str, ...], field: str | None, tally: Any, supplier: str
+) -> None:
+    given_due = () if "--due" in options else ("--due", "2024-02-01")
+    ran = tally(
+        *("invoice", "submit", "R-1", "--buyer", "anchor", "--issued", "2024-01-01"),
+        *(*given_due, *options, "--profile", supplier, "--json"),
+    )
+    assert ran.code == USAGE
+    assert ran.document["error"].get("field") == field
+
+
+def test_form_errors_of_the_contracts_name_the_field(tally: Any, supplier: str) -> None:
+    ran = tally(
+        *("invoice", "submit", "R-1", "--buyer", "no such id", "--issued", "2024-01-01"),
+        *("--due", "2024-02-01", "--line", "1:1:1 EUR", "--profile", supplier, "--json"),
+    )
+    assert ran.code == USAGE
+    assert ran.document["error"]["field"] == "operations[0].buyer"
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        ("nonsense", "programme_file"),
+        ("[]", "programme_file"),
+        ('{"programme": "p", "terms": {}}', "programme_file"),
+        (
+            '{"programme": "p", "terms": {"currency": "EUR", "fee_ppm": 1, "discount_rate_ppm": 1,'
+            ' "limits": [{"obligor": "anchor", "limit": "5 USD"}]}}',
+            "currency_mismatch",
+        ),
+        (
+            '{"programme": "p", "terms": {"currency": "EUR", "fee_ppm": 1.5, "discount_rate_ppm": 1,'
+            ' "limits": [{"obligor": "anchor", "limit": "5 EUR"}]}}',
+            "programme_terms",
+        ),
+    ],
+)
+def test_a_programme_file_is_checked_before_anything_is_sent(
+    content: str, code: str, tally: Any, tmp_path: Path, supplier: str
+) -> None:
+    file = tmp_path / "programme.json"
+    file.write_text(content)
+    ran = tally("programme", "publish", file, "--profile", supplier, "--json")
+    assert (ran.code, ran.document["error"]["code"]) == (USAGE, code)
+
+
+def test_an_offer_needs_a_quote_that_proves(tally: Any, tmp_path: Path, supplier: str) -> None:
+    arguments = ("--expires", "2024-02-01", "--profile", supplier, "--json")
+    assert tally("finance", "offer", tmp_path / "none", *arguments).code == USAGE
+    assert tally("finance", "offer", HISTORY, *arguments).code in (REFUSED, USAGE)
+
+
+# network
+
+
+def test_networks_that_cannot_be(tally: Any, tmp_path: Path) -> None:
+    for number, arguments in enumerate(
+        (
+            ("--nodes", "0"),
+            ("--base-port", "70000"),
+            ("--organisations", tmp_path / "none.json"),
+            ("--business-date", "soon"),
+        )
+    ):
+        folder = tmp_path / str(number)
+        ran = tally("network", "up", "--dir", folder, *arguments, "--detach", "--json")
+        assert ran.code == USAGE
+        assert not (folder / "network.json").exists()
+    for command in ("status", "down"):
+        ran = tally("network", command, "--dir", tmp_path, "--json")
+        assert (ran.code, ran.document["error"]["code"]) == (USAGE, "no_network")
+
+
+def test_an_occupied_port_is_named_and_nothing_is_started(tally: Any, tmp_path: Path) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        ran = tally("network", "up", "-d", tmp_path, "-n", "1", "--base-port", port, "--detach", "--json")
+        assert (ran.code, ran.document["error"]["code"]) == (UNAVAILABLE, "port_in_use")
+        assert str(port) in ran.document["error"]["message"]
+    assert not any(node.is_running for node in network.Network.load(tmp_path).nodes)
+
+
+def test_status_of_nodes_that_do_not_run(tally: Any, dead_network: network.Network) -> None:
+    ran = tally("network", "status", "--dir", dead_network.folder, "--json")
+    assert ran.code == UNAVAILABLE
+    assert ran.document["ready"] is False
+    assert ran.document["nodes"][0]["running"] is False
+    plain = tally("network", "status", "--dir", dead_network.folder)
+    assert plain.code == UNAVAILABLE
+    assert "not running" in plain.out
+    assert tally("network", "down", "--dir", dead_network.folder, "--json").document == {"stopped": []}
+    ran = tally("node", "stop", "n9", "--dir", dead_network.folder, "--json")
+    assert (ran.code, ran.document["error"]["code"]) == (USAGE, "unknown_node")
+    assert tally("node", "run", "--config", dead_network.folder / "none.toml").code == USAGE
+
+
+def test_making_a_network_again_after_an_interruption_keeps_the_keys(tmp_path: Path) -> None:
+    def make() -> network.Network:
+        return network.create(
+            tmp_path,
+            nodes=1,
+            base_port=None,
+            organisations=network.DEFAULT_ORGANISATIONS,
+            parameters=None,
+            name="twice",
+        )
+
+    key = make().profile("supplier").signing_key()
+    (tmp_path / "network.json").unlink()
+    assert make().profile("supplier").signing_key().public == key.public

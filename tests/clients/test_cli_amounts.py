@@ -1,0 +1,86 @@
+"""Money as people write it: read exactly, or refused with the reason."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clients.cli.amounts import days, money, percent, read_amount, read_day
+from clients.cli.exits import UsageProblem
+from ledger.money import CURRENCIES, MAX_AMOUNT
+
+amounts = st.integers(1, MAX_AMOUNT)
+currencies = st.sampled_from(sorted(CURRENCIES))
+
+
+@given(amounts, currencies)
+def test_what_is_shown_is_read_back_to_the_unit(amount: int, currency: str) -> None:
+    shown = money(amount, currency)
+    read = read_amount(shown, "amount")
+    assert (read.amount, read.currency) == (amount, currency)
+    number = shown.removesuffix(f" {currency}")
+    for text in (f"{currency} {number}", number.replace(",", "") + currency.lower(), f"  {shown} "):
+        assert read_amount(text, "amount") == read
+    assert read_amount(number, "amount", currency) == read
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "EUR",
+        "12",
+        "1.234,56 EUR",
+        "12,34 EUR",
+        "1,2345 EUR",
+        ",123 EUR",
+        "1,234,56 EUR",
+        "1.005 EUR",
+        "1e3 EUR",
+        "١٢ EUR",
+        "-5 EUR",
+        "0 EUR",
+        "5 EUR USD",
+        "EUR 5 EUR",
+        "5 XXX",
+        "NaN EUR",
+        "1_000 EUR",
+        "9" * 30 + " EUR",
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_refused(text: str) -> None:
+    with pytest.raises(UsageProblem) as refused:
+        read_amount(text, "--amount")
+    assert refused.value.field == "--amount"
+    assert refused.value.expected
+
+
+def test_another_currency_than_the_documents_is_refused() -> None:
+    with pytest.raises(UsageProblem) as refused:
+        read_amount("5 USD", "--net", "EUR")
+    assert (refused.value.code, refused.value.found, refused.value.expected) == (
+        "currency_mismatch",
+        "USD",
+        "EUR",
+    )
+
+
+@given(st.text(max_size=30))
+def test_no_text_breaks_the_reader(text: str) -> None:
+    with suppress(UsageProblem):
+        assert read_amount(text, "amount").amount > 0
+
+
+def test_rates_and_days_are_shown_without_floats() -> None:
+    assert percent(72_000) == "7.2 %"
+    assert days(425) == "4.25 days"
+    assert days(-5) == "-0.05 days"
+
+
+@pytest.mark.parametrize("text", ["2024-02-30", "30.1.2024", "", "2024-1-1"])
+def test_a_day_is_one_that_a_calendar_has(text: str) -> None:
+    with pytest.raises(UsageProblem):
+        read_day(text, "--date")

@@ -1,0 +1,67 @@
+"""The demonstration, played as a newcomer plays it, twice in one folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tally_process import Tally
+
+from clients import network
+
+TIMEOUT_S = 150
+
+
+def _play(folder: Path) -> tuple[dict[str, Any], str]:
+    ended = subprocess.run(
+        [sys.executable, "-m", "clients.story", "--once", "--json", "--dir", str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        env={name: value for name, value in os.environ.items() if not name.startswith("TALLY_")},
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stdout + ended.stderr
+    return json.loads(ended.stdout.splitlines()[-1]), ended.stdout
+
+
+@pytest.mark.timeout(2 * TIMEOUT_S)
+def test_the_story_is_told_whole_and_can_be_told_again(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    summary, told = _play(folder)
+    chapters = summary["chapters"]
+    assert summary["ok"] is True
+    assert [node["organisation"] for node in summary["nodes"]] == ["scms", "meridian-bank", "scf-operator"]
+    assert "SIMULATED" in told
+    assert "simulated" in chapters["trade"]["payments"]
+    assert chapters["trade"]["operations"]["order.issue"] == 279
+    assert chapters["finance"]["history"]["complete"] is True
+    assert [refusal["code"] for refusal in chapters["finance"]["refusals"]] == [
+        "already_financed",
+        "duplicate_invoice",
+    ]
+    assert chapters["e_invoice"]["gross"] == 467_500
+    assert chapters["failover"]["acknowledged"] >= 80
+    assert chapters["failover"]["missing"] == chapters["failover"]["doubled"] == 0
+    assert chapters["tampering"]["exit_code"] == 1
+    assert len(chapters["tampering"]["files"]) == 3
+    assert not any(node.is_running for node in network.Network.load(folder).nodes)
+
+    # Every receipt of a party is a proof that it can use without any node.
+    receipts = sorted((folder / "receipts" / "aurobindo").glob("*.receipt"))[:20]
+    assert receipts
+    tally = Tally(tmp_path)
+    tally.run("verify", *receipts, "--genesis", folder / "genesis.block")
+
+    again, _ = _play(folder)
+    assert again["reused"] is True
+    assert again["channel"] == summary["channel"]
+    assert again["chapters"]["trade"]["transactions"] == 0
+    assert again["chapters"]["finance"]["financed"] == chapters["finance"]["financed"]
+    assert again["chapters"]["failover"]["height"] > chapters["failover"]["height"]

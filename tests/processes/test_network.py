@@ -1,0 +1,145 @@
+"""Promises of a three-node network, checked from outside with real processes, real disks and kill -9."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tally_process import Tally, wait_until
+
+from clients import network
+
+INVOICES = 600
+KILL_AFTER = 100
+
+
+@pytest.fixture
+def tally(tmp_path: Path) -> Iterator[Tally]:
+    yield Tally(tmp_path)
+    if (tmp_path / "net" / "network.json").exists():
+        network.down(network.Network.load(tmp_path / "net"))
+
+
+def _invoices(path: Path) -> set[str]:
+    """A file of invoices, each over another amount; their numbers."""
+    numbers = [f"R-{number:04d}" for number in range(INVOICES)]
+    rows = [
+        f"{number},supplier,anchor,EUR,2023-12-20,2024-02-01,1,1,{place + 1}.00,{place + 1}.00"
+        for place, number in enumerate(numbers)
+    ]
+    header = "invoice,supplier,buyer,currency,issue_date,due_date,line,quantity,amount,gross"
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return set(numbers)
+
+
+def _leader(tally: Tally) -> Any:
+    nodes = tally.json("network", "status", "--dir", "net")["nodes"]
+    return next(node for node in nodes if node["status"]["role"] == "leader")
+
+
+def _index(folder: Path) -> list[dict[str, str]]:
+    path = folder / "receipts" / "index.csv"
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_killing_the_leader_mid_stream_loses_and_doubles_nothing(tally: Tally, tmp_path: Path) -> None:
+    tally.run("network", "up", "--nodes", 3, "--dir", "net", "--detach")
+    leader = _leader(tally)
+    assert leader["organisation"] in ("anchor", "lender", "bank")
+    numbers = _invoices(tmp_path / "invoices.csv")
+    supplier = "net/profiles/supplier.json"
+
+    importing = tally.start("import", "invoices.csv", "--profile", supplier, "--json")
+    wait_until(lambda: len(_index(tmp_path)) >= KILL_AFTER, "the first receipts")
+    os.kill(leader["pid"], signal.SIGKILL)
+    out, err = importing.communicate(timeout=120)
+    assert importing.returncode == 0, (out, err)
+    summary = json.loads(out)
+    assert (summary["sent"], summary["applied"], summary["refused"]) == (INVOICES, INVOICES, [])
+
+    # Two of three are enough, and status says who is missing.
+    found = tally.json("network", "status", "--dir", "net", code=3)
+    assert [node["id"] for node in found["nodes"] if not node["running"]] == [leader["id"]]
+    tally.run("node", "start", leader["id"], "--dir", "net")
+    stands: set[tuple[Any, ...]] = set()
+
+    def all_stand_at_one_block() -> bool:
+        statuses = [entry["status"] for entry in tally.json("network", "status", "--dir", "net")["nodes"]]
+        stands.clear()
+        stands.update((s["applied_height"], s["head"], s["state_root"]) for s in statuses)
+        return len(stands) == 1
+
+    wait_until(all_stand_at_one_block, "the same head on every node")
+
+    listed = tally.json("invoice", "list", "supplier", "--limit", 10_000, "--profile", supplier)["invoices"]
+    assert len(listed) == INVOICES
+    assert {entry["invoice"] for entry in listed} == numbers
+    history = tally.json("history", "supplier", "anchor", "--profile", supplier, "--out", "trade.history")
+    assert history["complete"] is True
+    assert sorted(record["number"] for record in history["records"]) == sorted(numbers)
+
+    # What was acknowledged before the kill is still proved, and every node serves it.
+    rows = _index(tmp_path)
+    assert len({row["id"] for row in rows}) == INVOICES
+    for row in (rows[0], rows[KILL_AFTER - 1], rows[-1]):
+        tally.run("verify", f"receipts/{row['receipt']}", "--genesis", "net/genesis.block")
+    for node in found["nodes"]:
+        audited = tally.json("audit", "--node", node["api"], "--genesis", "net/genesis.block")
+        assert audited["transactions"] == INVOICES
+    _check_tampered_files(tally, tmp_path, rows[0]["receipt"])
+
+    # Orderly stop, then the killed node's disk: everything computed again.
+    assert sorted(tally.json("network", "down", "--dir", "net")["stopped"]) == ["n1", "n2", "n3"]
+    audited = tally.json("audit", "--data", leader["data"], "--genesis", "net/genesis.block")
+    assert (audited["transactions"], audited["refused"], audited["records"]) == (INVOICES, 0, INVOICES + 2)
+    assert {(audited["height"], audited["head"], audited["state_root"])} == stands
+
+
+def _check_tampered_files(tally: Tally, folder: Path, receipt: str) -> None:
+    """One byte changed anywhere in a proof file: exit code 1, and a sentence that says why."""
+    for original in (folder / "receipts" / receipt, folder / "trade.history"):
+        content = bytearray(original.read_bytes())
+        content[len(content) // 3] ^= 0x20
+        changed = folder / "changed"
+        changed.write_bytes(content)
+        answer = tally.json("verify", changed, "--genesis", "net/genesis.block", code=1)
+        assert answer["proved"] is False
+        assert answer["error"]["message"]
+
+
+def test_a_foreground_network_stops_its_nodes_on_sigterm_and_loses_nothing(
+    tally: Tally, tmp_path: Path
+) -> None:
+    up = tally.start("network", "up", "--nodes", 3, "--dir", "net", "--json")
+    try:
+        assert up.stdout is not None
+        described = json.loads(up.stdout.readline())
+        profile = described["profiles"]["supplier"]
+        tally.run(
+            *("invoice", "submit", "R-1", "--buyer", "anchor", "--issued", "2024-01-01", "--due"),
+            *("2024-02-01", "--line", "1:1:100.00 EUR", "--profile", profile, "--receipt", "R-1.receipt"),
+        )
+        # Another `up` finds everything running, and starts nothing.
+        again = tally.json("network", "up", "--dir", "net", "--detach")
+        assert [node["pid"] for node in again["nodes"]] == [node["pid"] for node in described["nodes"]]
+        up.send_signal(signal.SIGTERM)
+        _, err = up.communicate(timeout=60)
+        assert up.returncode == 0, err
+        assert "Traceback" not in err
+    finally:
+        up.kill()
+    assert not any(node.is_running for node in network.Network.load(tmp_path / "net").nodes)
+    for node in described["nodes"]:
+        assert '"stopping"' in Path(node["log"]).read_text()
+        audited = tally.json("audit", "--data", node["data"], "--genesis", "net/genesis.block")
+        assert audited["transactions"] == 1
+    tally.run("verify", "R-1.receipt", "--genesis", "net/genesis.block")
