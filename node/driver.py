@@ -51,6 +51,7 @@ from node.appender import Appender, Reports, Work
 from node.errors import NotAdmitted
 from node.limits import (
     MAX_EVIDENCE_FILES,
+    MAX_LAG_BLOCKS,
     NO_LEADER_GRACE_MS,
     PIPELINED_SEAL_TRANSACTIONS,
     REFORWARD_AFTER_MS,
@@ -139,6 +140,7 @@ class Driver:
         self._leader: tuple[int, str | None] = (raft.term, raft.leader)
         self._leaderless_since_s = self._loop.time()
         self._office: int | None = None
+        self._heard_commit = 0
         self._swept_s = self._loop.time()
 
     def start(
@@ -169,6 +171,11 @@ class Driver:
         return self._office is not None and self._office == self.raft.term and self.raft.role is Role.LEADER
 
     @property
+    def is_behind(self) -> bool:
+        """Whether the leader has committed far more than this node has applied."""
+        return not self.leads() and self._heard_commit - self._chain.applied.height > MAX_LAG_BLOCKS
+
+    @property
     def in_flight(self) -> int:
         """Blocks in the log that are not committed."""
         return self.raft.last_index - self.raft.commit
@@ -197,6 +204,8 @@ class Driver:
                 raise Malformed("not a message of the consensus", found=str(error)) from None
             if message.sender != peer:
                 raise Malformed("a message in another node's name", field="sender", found=message.sender)
+            if isinstance(message, messages.Append | messages.Heartbeat):
+                self._heard_commit = message.commit
             with self._guarded():
                 self.raft.step(message)
             self.wake()

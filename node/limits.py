@@ -73,6 +73,8 @@ GC_THRESHOLDS = (50_000, 20, 100)
 """How rarely the collector looks for cycles: values here form none, and a full look stops everything."""
 
 MAX_SUBSCRIBERS = 256
+MAX_LAG_BLOCKS = 64
+"""A node that is further behind its leader is not ready: it catches up."""
 MAX_EVIDENCE_FILES = 64
 """Refused blocks kept on disk for the operator."""
 DRAIN_TIMEOUT_MS = 5_000

@@ -109,6 +109,8 @@ class Service:
             return "no leader is known"
         if self._driver.leader == self._identity.node and not self._driver.leads():
             return "this node has just been elected and has not begun its term"
+        if self._driver.is_behind:
+            return "this node is catching up"
         if self.chain.applied.height == 0:
             return "nothing has been committed yet"
         return ""
