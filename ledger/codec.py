@@ -44,6 +44,25 @@ def encode(value: Value) -> bytes:
     return packed
 
 
+def encode_key(parts: tuple[str | int | bytes, ...]) -> bytes:
+    """The canonical bytes of a flat array of texts, integers and byte strings: what state keys are made of.
+
+    Raises:
+        NonCanonical: another type, an integer beyond 64 bits, or text that UTF-8 cannot express.
+    """
+    for part in parts:
+        kind = type(part)
+        if kind is str or kind is bytes:
+            continue
+        if kind is not int or not INT_MIN <= part <= INT_MAX:  # type: ignore[operator]
+            raise NonCanonical("not a part of a state key", found=str(part)[:40])
+    try:
+        packed: bytes = _pack(parts)
+    except UnicodeEncodeError as error:
+        raise NonCanonical("text that UTF-8 cannot express", found=error.reason) from None
+    return packed
+
+
 def settle(value: Value) -> tuple[bytes, Value]:
     """The canonical bytes of a value, and the value as everybody has it who reads them.
 

@@ -30,7 +30,7 @@ class Reader(Protocol):
 
 def state_key(kind: str, *parts: str | int | bytes) -> bytes:
     """The key of a state entry; no two lists of parts give the same key, none begins another."""
-    return codec.encode((kind, *parts))
+    return codec.encode_key((kind, *parts))
 
 
 _NEVER_WRITTEN = object()

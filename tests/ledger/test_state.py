@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from ledger import codec
+from ledger.errors import NonCanonical
 from ledger.limits import MAX_RECORD_BYTES, MAX_STATE_KEY_BYTES
 from ledger.state import Overlay, state_key
 
@@ -119,3 +121,20 @@ def test_no_state_key_begins_another() -> None:
     ]
     for one in keys:
         assert [other for other in keys if other.startswith(one)] == [one]
+
+
+@given(st.lists(st.text() | st.binary() | st.integers(), max_size=5))
+def test_a_state_key_is_the_canonical_array_of_its_parts(parts: list[str | bytes | int]) -> None:
+    try:
+        expected = codec.encode(("kind", *parts))
+    except NonCanonical:
+        with pytest.raises(NonCanonical):
+            state_key("kind", *parts)
+    else:
+        assert state_key("kind", *parts) == expected
+
+
+def test_a_state_key_has_no_other_kinds_of_parts() -> None:
+    for part in (None, True, 1.5, ("a",), {"a": 1}):
+        with pytest.raises(NonCanonical):
+            state_key("kind", part)  # type: ignore[arg-type]
