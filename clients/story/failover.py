@@ -22,11 +22,11 @@ from clients.story.stage import LENDER, Facts, Stage
 from ledger.errors import VerificationError
 
 CLIENTS = 4
-PACE_S = 0.04
+PACE_S = 0.03
 """Pause of a client between two invoices: this is a check of safety, not of speed."""
 
-BEFORE_KILL = 40
-AFTER_KILL = 40
+BEFORE_KILL = 30
+AFTER_KILL = 30
 ASKED_AT_ONCE = 16
 DEADLINE_S = 45.0
 SAME_HEAD_S = 30.0

@@ -11,7 +11,7 @@ from clients.cli.amounts import money
 from clients.cli.finance import fund_of, offer_of
 from clients.cli.histories import aggregate_facts, history_document
 from clients.cli.quotes import quote_facts
-from clients.errors import NodeProblem, Refused
+from clients.errors import NetworkError, NodeProblem, Refused
 from clients.importers import ImportContext, import_file
 from clients.sdk import Session, VerifiedQuote
 from clients.story.stage import BANK, BUYER, LENDER, SUPPLIER, Facts, Stage
@@ -20,7 +20,6 @@ from ledger.errors import VerificationError
 
 PROGRAMME = "harbour-2012"
 EXPIRES = "2012-04-30"
-PAYOUT_ENTRY = "SIM-PAYOUT-00001"
 ACCOUNT = "MERIDIAN-SCMS-USD"
 HISTORY_FILE, QUOTE_FILE, RECEIPT_FILE = "trade.history", "invoice.quote", "payout.receipt"
 SECOND_FINANCE_FILE, SECOND_INVOICE_FILE = "refused-second-finance.receipt", "refused-second-invoice.receipt"
@@ -38,12 +37,14 @@ def play(stage: Stage) -> Facts:
     with stage.chapter("Finance: a lender without a node buys an open invoice") as facts:
         lender = stage.session(LENDER)
         facts["history"] = _history(stage, lender)
-        if "financed" in stage.reached:
-            facts["quote"] = _stored_quote(stage)
-        else:
-            facts["quote"] = _finance(stage, lender)
+        is_financed = "financed" in stage.reached
+        quote = _stored_quote(stage) if is_financed else _fresh_quote(stage, lender)
+        _check_offline(stage, stage.evidence / HISTORY_FILE, stage.evidence / QUOTE_FILE)
+        if not is_financed:
+            _buy(stage, lender, quote)
+        facts["quote"] = _quote_document(quote, stage.evidence / QUOTE_FILE)
         facts["financed"] = stage.reached["financed"]
-        facts["refusals"] = list(_refusals(stage, lender))
+        facts["refusals"] = list(_refusals(stage, lender, quote))
     return facts
 
 
@@ -54,17 +55,12 @@ def _history(stage: Stage, lender: Session) -> Facts:
     path = stage.evidence / HISTORY_FILE
     history.save(path)
     stage.done(
-        f"complete history of {SUPPLIER} and {BUYER}: {history.count} records, "
-        f"fetched and proved in {took_ms:.0f} ms"
+        f"{LENDER} fetches the complete history of {SUPPLIER} and {BUYER}: {history.count} records, "
+        f"here and proved in {took_ms:.0f} ms"
     )
-    checked = _check(stage, path)
-    stage.done("checked again offline, by a fresh process with only the genesis file:")
-    stage.say(checked["summary"])
-    sums = history_document(history)["aggregates"]
-    for currency in sums:
+    for currency, sums in history_document(history)["aggregates"].items():
         stage.screen.facts(
-            aggregate_facts(sums[currency], currency),
-            title=f"What the lender ({LENDER}) sees; lateness is simulated",
+            aggregate_facts(sums, currency), title=f"What the lender ({LENDER}) sees; lateness is simulated"
         )
     return {
         "file": str(path),
@@ -74,53 +70,68 @@ def _history(stage: Stage, lender: Session) -> Facts:
     }
 
 
-def _check(stage: Stage, path: Path) -> Facts:
-    """Have a file checked by a fresh process; it must be proved."""
-    code, answers = stage.check_offline(path)
-    if code:
-        raise VerificationError(f"{path} does not verify", found=str(answers[0].get("error"))[:300])
-    return answers[0]
+def _check_offline(stage: Stage, *paths: Path) -> None:
+    """Have files checked by a fresh process; all must be proved.
+
+    Raises:
+        VerificationError: one is not.
+    """
+    _, answers = stage.check_offline(*paths)
+    stage.done("checked again offline, by a fresh process that knows the genesis file and nothing else:")
+    for path, answer in zip(paths, answers, strict=True):
+        if not answer["proved"]:
+            raise VerificationError(f"{path} does not verify", found=str(answer["error"])[:300])
+        stage.say(f"proved: {answer['summary']}")
 
 
-def _finance(stage: Stage, lender: Session) -> Facts:
+def _stored_quote(stage: Stage) -> VerifiedQuote:
+    """The quote of an earlier run, which still proves its price."""
+    content = (stage.evidence / QUOTE_FILE).read_bytes()
+    quote = VerifiedQuote(verify_quote(content, stage.session(LENDER).genesis), content)
+    paid_out = money(quote.terms.paid_out, quote.terms.currency)
+    stage.done(f"invoice {quote.invoice} was financed by an earlier run: {paid_out} paid out")
+    return quote
+
+
+def _fresh_quote(stage: Stage, lender: Session) -> VerifiedQuote:
     _publish(stage, lender)
     quote, took_ms = _quote(lender)
-    number, currency = quote.invoice, quote.terms.currency
-    path = stage.evidence / QUOTE_FILE
-    quote.save(path)
-    stage.done(f"quote for invoice {number} in {took_ms:.0f} ms, recomputed by the lender to the cent")
-    _check(stage, path)
-    stage.done("checked again offline by a fresh process")
+    quote.save(stage.evidence / QUOTE_FILE)
+    stage.done(f"quote for invoice {quote.invoice} in {took_ms:.0f} ms, recomputed by the lender to the cent")
+    terms, currency = quote.terms, quote.terms.currency
     stage.screen.facts(
         [
-            ("net", money(quote.terms.net, currency)),
-            ("discount, fee", f"{money(quote.terms.discount, currency)}, {money(quote.terms.fee, currency)}"),
-            ("paid out", money(quote.terms.paid_out, currency)),
-            ("reserve", money(quote.terms.reserve, currency)),
+            ("net", money(terms.net, currency)),
+            ("discount, fee", f"{money(terms.discount, currency)}, {money(terms.fee, currency)}"),
+            ("paid out", money(terms.paid_out, currency)),
+            ("reserve", money(terms.reserve, currency)),
             *quote_facts(quote),
         ],
         title=f"The quote under {PROGRAMME}",
     )
-    supplier, bank = stage.session(SUPPLIER), stage.session(BANK)
+    return quote
+
+
+def _buy(stage: Stage, lender: Session, quote: VerifiedQuote) -> None:
+    """Offer, acceptance, payout. If this is interrupted, the next run finances another invoice."""
+    supplier, bank, number = stage.session(SUPPLIER), stage.session(BANK), quote.invoice
     lender.submit(offer_of(quote.proved, EXPIRES))
     stage.done(f"{LENDER} offers exactly this; the ledger computes it again and reserves the title")
     supplier.submit({"op": "finance.accept", "invoice": number})
     stage.done(f"{SUPPLIER} accepts")
     deal = bank.invoice(SUPPLIER, number)
-    paid = bank.submit(
-        fund_of(
-            deal,
-            account=ACCOUNT,
-            entry=PAYOUT_ENTRY,
-            date=data.BUSINESS_DATE,
-            amount=deal["finance"]["paid_out"],
-        )
+    payout = fund_of(
+        deal,
+        account=ACCOUNT,
+        entry=f"SIM-PAYOUT-{number}",
+        date=data.BUSINESS_DATE,
+        amount=deal["finance"]["paid_out"],
     )
+    paid = bank.submit(payout)
     paid.save(stage.evidence / RECEIPT_FILE)
     stage.keep(BANK, [paid])
     stage.done(f"{BANK} attests the payout (SIMULATED): cash and title move in one operation")
     stage.reach(financed=number)
-    return _quote_facts(quote, path) | {"ms": round(took_ms, 1)}
 
 
 def _publish(stage: Stage, lender: Session) -> None:
@@ -135,6 +146,7 @@ def _quote(lender: Session) -> tuple[VerifiedQuote, float]:
 
     Raises:
         NodeProblem: none is taken, with the reason for the last one.
+        NetworkError: there is none.
     """
     found = [
         entry
@@ -150,27 +162,14 @@ def _quote(lender: Session) -> tuple[VerifiedQuote, float]:
             reason = problem
             continue
         return quote, 1_000 * (time.perf_counter() - started)
-    assert reason is not None, "the trade data has open invoices"
-    raise reason
-
-
-def _stored_quote(stage: Stage) -> Facts:
-    path = stage.evidence / QUOTE_FILE
-    _check(stage, path)
-    quote = _read_quote(stage, path)
-    stage.done(
-        f"invoice {quote.invoice} was financed by an earlier run; its quote still proves its price: "
-        f"{money(quote.terms.paid_out, quote.terms.currency)} paid out"
+    raise reason or NetworkError(
+        "no invoice is left to finance on this ledger",
+        code="story_lost",
+        remedy="Begin a fresh ledger: delete the folder, or give another --dir.",
     )
-    return _quote_facts(quote, path)
 
 
-def _read_quote(stage: Stage, path: Path) -> VerifiedQuote:
-    content = path.read_bytes()
-    return VerifiedQuote(verify_quote(content, stage.session(LENDER).genesis), content)
-
-
-def _quote_facts(quote: VerifiedQuote, path: Path) -> Facts:
+def _quote_document(quote: VerifiedQuote, path: Path) -> Facts:
     return {
         "file": str(path),
         "invoice": quote.invoice,
@@ -180,9 +179,8 @@ def _quote_facts(quote: VerifiedQuote, path: Path) -> Facts:
     }
 
 
-def _refusals(stage: Stage, lender: Session) -> Iterator[Facts]:
-    number = stage.reached["financed"]
-    quote = _read_quote(stage, stage.evidence / QUOTE_FILE)
+def _refusals(stage: Stage, lender: Session, quote: VerifiedQuote) -> Iterator[Facts]:
+    number = quote.invoice
     yield _refused(
         stage,
         lender,

@@ -36,6 +36,9 @@ HOSTS = (BUYER, BANK, OPERATOR)
 """Who runs a node. The lender does not, and needs none."""
 
 FIRST_BUSINESS_DATE = "2006-10-31"
+BACKDATING_DAYS = 92
+"""The story records a quarter at a time, so an invoice may come a quarter after its issue."""
+
 SIMULATED = f"payments are {data.PAYMENTS_ARE}"
 CHECK_TIMEOUT_S = 60
 
@@ -70,7 +73,7 @@ class Stage:
             nodes=len(HOSTS),
             hosts=HOSTS,
             organisations=data.organisations(),
-            parameters={"business_date": FIRST_BUSINESS_DATE},
+            parameters={"business_date": FIRST_BUSINESS_DATE, "backdating_days": BACKDATING_DAYS},
             name="Tallystick demonstration",
             progress=self.screen.note,
         )

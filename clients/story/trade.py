@@ -1,6 +1,6 @@
 """Six years of trade, as it happened: each party signs its own part, the operator moves the date.
 
-A month at a time: the business date goes to the month's end, then orders, shipments, goods
+A quarter at a time: the business date goes to the quarter's end, then orders, shipments, goods
 received, invoices, confirmations and payments are recorded in this order, because each rests on
 the one before. Within a step the parties work at the same time.
 
@@ -47,19 +47,21 @@ def play(stage: Stage) -> Facts:
     with stage.chapter("Trade: orders, shipments, invoices and payments of 2006 to 2012") as facts:
         imports = _read(stage)
         entries = timeline(imports)
-        months = [(month, list(group)) for month, group in groupby(entries, lambda entry: entry.date[:7])]
-        left = [part for part in months if part[0] > stage.reached.get("trade_until", "")]
+        quarters = [
+            (end, list(group)) for end, group in groupby(entries, lambda entry: _quarter_end(entry.date))
+        ]
+        left = [part for part in quarters if part[0] > stage.reached.get("trade_until", "")]
         counts: Counter[str] = Counter()
         files = 0
         with stage.screen.progress("   recording", sum(len(group) for _, group in left)) as advance:
-            for month, group in left:
-                for recorded_count, operation, file_count in _month(stage, month, group):
-                    counts[operation] += recorded_count
+            for end, group in left:
+                advance_to(stage, end)
+                for count, operation, file_count in _record_steps(stage, group):
+                    counts[operation] += count
                     files += file_count
-                    advance(recorded_count)
-                stage.reach(trade_until=month)
-        if left and stage.reached.get("business_date", "") < data.BUSINESS_DATE:
-            _advance(stage, data.BUSINESS_DATE)
+                    advance(count)
+                stage.reach(trade_until=end)
+        assert stage.reached["trade_until"] == data.BUSINESS_DATE, "the data ends with a quarter"
         for operation, text in _STEPS.items():
             if counts[operation]:
                 stage.done(f"{counts[operation]:>4} {text}")
@@ -84,11 +86,14 @@ def _read(stage: Stage) -> list[Imported]:
     return imports
 
 
-def _month(stage: Stage, month: str, entries: Sequence[Entry]) -> Iterator[tuple[int, str, int]]:
-    """Record one month; (documents, operation, receipt files) of each step."""
-    year, number = int(month[:4]), int(month[5:])
-    last_day = f"{month}-{monthrange(year, number)[1]}"
-    _advance(stage, last_day)
+def _quarter_end(day: str) -> str:
+    """The last day of a day's quarter."""
+    month = (int(day[5:7]) + 2) // 3 * 3
+    return f"{day[:4]}-{month:02d}-{monthrange(int(day[:4]), month)[1]}"
+
+
+def _record_steps(stage: Stage, entries: Sequence[Entry]) -> Iterator[tuple[int, str, int]]:
+    """Record one quarter; (documents, operation, receipt files) of each step."""
     for operation in _STEPS:
         group = [entry for entry in entries if entry.operation["op"] == operation]
         by_signer: dict[str, list[Entry]] = {}
@@ -109,17 +114,14 @@ def _record(stage: Stage, signer: str, entries: Sequence[Entry]) -> int:
     return stage.keep(signer, recorded)
 
 
-def _advance(stage: Stage, day: str) -> None:
+def advance_to(stage: Stage, day: str) -> None:
+    """Move the business date, unless it is there."""
+    if stage.reached.get("business_date", "") >= day:
+        return
     recorded = stage.session(OPERATOR).bundle([[{"op": "date.advance", "date": day}]])
     if not all(refusal.code in IS_THERE for refusal in recorded[0].refusals):
         recorded[0].raise_if_refused()
-    stage.reach(business_date=max(day, stage.reached.get("business_date", "")))
-
-
-def advance_to(stage: Stage, day: str) -> None:
-    """Move the business date, unless it is there."""
-    if stage.reached.get("business_date", "") < day:
-        _advance(stage, day)
+    stage.reach(business_date=day)
 
 
 def _show_views(stage: Stage) -> list[Facts]:
