@@ -1,0 +1,424 @@
+"""The rules, judged after every step from outside the core, over all nodes and all their lives.
+
+The checks keep a picture of their own: a mirror of each node's log, the ancestry of every
+block ever sealed, who voted, signed and led. Each step costs what changed, because a block's
+hash covers its predecessor: two logs with the same hash at an index are equal up to there
+(`deep` compares the mirrors themselves now and then).
+
+*Decided* is a block as soon as a quorum has signed it, whether or not anybody knows. That is
+earlier and stricter than *committed*, which is what a node believes.
+
+    rule                    holds when                                                    END
+    election_safety         one leader in a term, for ever                                 x
+    log_matching            (term, index) has one hash and one predecessor, for ever       x
+    state_machine_safety    one committed hash for an index, on all nodes, for ever        x
+    leader_completeness     a new leader holds everything decided in earlier terms         x
+    committed_truncated     nothing decided or committed is ever removed                   x
+    lost doubled            acknowledged to a client: committed, once                      x
+    liveness                healed, all nodes agree and go on within bounded time          x
+    core_raised halted      the core neither raises nor halts, unless its disk failed      x
+    framed                  no evidence is made against honest nodes
+    leader_append_only      a leader only appends entries of its own term
+    held_truncated          an entry that the request holds too is not removed (CR-24)
+    term_monotone commit_monotone
+    commit_undecided        a node commits only what is decided and what it holds (CR-39)
+    persisted               what the core takes for durable is on the disk (CR-29, CR-30)
+    signed_early            signed: durable, held, own current term, not refused (CR-69)
+    signed_twice            one hash for a (term, index); terms never fall (CR-69)
+    certificate             genuine signatures of a quorum of distinct voters (CR-71)
+    voted_twice             one vote a term, over restarts (CR-03, CR-05)
+    granted_behind          a vote goes only to a log at least as up to date (CR-04)
+    elected_without_votes   a leader has a majority of votes that left their nodes (CR-07)
+    sent_early              term and vote are durable before a message leaves (CR-05)
+    absurd_obeyed           an absurd message changes nothing (CR-88)
+    apply_order             applied in order, durable first (CR-42)                        x
+    storage_order handed_order   the disk and the application are handed a log without gaps    x
+
+The rules marked END are what a user would suffer from; `only=END_TO_END` judges by them alone.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from consensus import Certificate, Entry, Message, Ready, Role
+from consensus.messages import Append, Heartbeat, PreVote, PreVoteReply, Vote, VoteReply
+from simulator.application import transactions_of
+from simulator.disk import GENESIS
+from simulator.signing import mac
+from simulator.violation import Violation
+
+if TYPE_CHECKING:
+    from simulator.plan import Plan
+    from simulator.process import Process
+
+END_TO_END = frozenset(
+    {
+        "election_safety",
+        "log_matching",
+        "state_machine_safety",
+        "leader_completeness",
+        "committed_truncated",
+        "lost",
+        "doubled",
+        "liveness",
+        "core_raised",
+        "halted",
+        "apply_order",
+        "storage_order",
+        "handed_order",
+    }
+)
+
+
+class Picture:
+    """What the checks know of one node; `boot` and the fields after it are of its present life."""
+
+    __slots__ = ("boot", "commit", "mirror", "persisted", "role", "sent_term", "signed_term", "term", "vote")
+
+    def __init__(self) -> None:
+        self.signed_term = 0
+        self.sent_term = 0
+        self.boot = 0
+        self.mirror: list[bytes] = [GENESIS.hash]
+        self.term = 0
+        self.vote: str | None = None
+        self.role = Role.FOLLOWER
+        self.commit = 0
+        self.persisted = 0
+
+
+class Checks:
+    """Judges; a rule that does not hold is raised as a `Violation`."""
+
+    def __init__(self, plan: Plan, only: Collection[str] | None = None) -> None:
+        self._quorum = plan.quorum
+        self._majority = plan.nodes // 2 + 1
+        self._names = frozenset(plan.names)
+        self._only = only
+        self._pictures: dict[str, Picture] = {name: Picture() for name in plan.names}
+        self._parent: dict[bytes, bytes] = {}
+        """Of every block ever sealed, the one before."""
+        self._place: dict[bytes, tuple[int, int]] = {GENESIS.hash: (0, 0)}
+        """Of every block its (term, index)."""
+        self._block_at: dict[tuple[int, int], bytes] = {}
+        self._data: dict[bytes, bytes] = {}
+        self._leaders: dict[int, tuple[str, int, bytes]] = {}
+        """Of each term its leader, and the end of its log when it was elected."""
+        self._votes: dict[tuple[str, int], str] = {}
+        self._grants: dict[tuple[int, str], set[str]] = defaultdict(set)
+        self._signed: dict[tuple[str, int, int], bytes] = {}
+        self._signers: dict[tuple[int, int, bytes], set[str]] = defaultdict(set)
+        self._genuine: set[Certificate] = set()
+        self.decided: list[bytes] = [GENESIS.hash]
+        self._decided_in: list[int] = [0]
+        """The term in which each was decided; it never falls along the log."""
+        self.committed: list[bytes] = [GENESIS.hash]
+        self._heights: dict[int, int] = {}
+        """Of each committed transaction its height."""
+        self.elections = 0
+        self.cuts = 0
+        """Times that a node removed entries from its log."""
+
+    def fail(self, rule: str, detail: str) -> None:
+        """A rule does not hold."""
+        if not self.ignores(rule):
+            raise Violation(rule, detail)
+
+    def ignores(self, rule: str) -> bool:
+        """Whether this rule is not judged."""
+        return self._only is not None and rule not in self._only
+
+    def started(self, node: Process) -> None:
+        """A node is up; its log is what its disk held."""
+        picture = self._pictures[node.name]
+        raft = node.raft
+        picture.boot = node.boot
+        picture.mirror = [entry.hash for entry in node.disk.entries]
+        picture.term, picture.vote = raft.term, raft.vote
+        picture.role = raft.role
+        picture.commit = raft.commit
+        picture.persisted = raft.log.persisted
+        if raft.last_index != len(picture.mirror) - 1:
+            self.fail("persisted", f"{node.name} starts with {raft.last_index} of {len(picture.mirror) - 1}")
+
+    def after(self, node: Process) -> None:
+        """Something was said to this node's core: what has changed?"""
+        raft = node.raft
+        log = raft.log
+        picture = self._pictures[node.name]
+        term, role, last = raft.hard.term, raft.role, log.last_index
+        mirror = picture.mirror
+        cut = 0
+        end = log.entry(last)
+        if len(mirror) - 1 != last or (end is not None and mirror[last] != end.hash):
+            cut = self._log_changed(node, picture)
+        if term != picture.term or raft.hard.vote != picture.vote:
+            self._hard_changed(node, picture)
+        persisted = log.persisted
+        if persisted < picture.persisted and cut != persisted + 1:
+            self.fail("held_truncated", f"{node.name} unlearns {persisted + 1}, which did not change")
+        picture.persisted = persisted
+        disk = node.disk.entries
+        if persisted >= len(disk) or disk[persisted].hash != mirror[persisted]:
+            self.fail("persisted", f"{node.name} takes {persisted} for durable, which its disk does not hold")
+        if role is Role.LEADER and (picture.role is not Role.LEADER or picture.term != term):
+            self._elected(node, picture, term)
+        picture.term, picture.role = term, role
+        if raft.commit != picture.commit:
+            self._committed(node, picture, raft.commit)
+        if raft.halted is not None and not node.stopped:
+            self.fail("halted", f"{node.name}: {raft.halted}")
+        if raft.evidence:
+            self.fail("framed", f"{node.name}: {raft.evidence[0]}")
+
+    def _log_changed(self, node: Process, picture: Picture) -> int:
+        """Bring the mirror up to date; the first index that was removed, or 0."""
+        log = node.raft.log
+        mirror = picture.mirror
+        last = log.last_index
+        same = min(last, len(mirror) - 1)
+        new: list[Entry] = []
+        for index in range(last, same, -1):
+            new.append(self._read(node, index))
+        while same:
+            entry = self._read(node, same)
+            if entry.hash == mirror[same]:
+                break
+            new.append(entry)
+            same -= 1
+        new.reverse()
+        cut = 0
+        leads = picture.role is Role.LEADER and node.raft.role is Role.LEADER
+        if same < len(mirror) - 1:
+            cut = same + 1
+            self.cuts += 1
+            if leads:
+                self.fail("leader_append_only", f"{node.name} removes {cut} from its own log")
+            if cut <= picture.commit or (
+                not node.refusing and cut < len(self.decided) and mirror[cut] == self.decided[cut]
+            ):
+                self.fail("committed_truncated", f"{node.name} removes {cut}")
+            del mirror[cut:]
+        for entry in new:
+            self._check_place(node, entry, mirror[-1])
+            if leads and entry.term != picture.term:
+                self.fail("leader_append_only", f"{node.name} appends {entry.index} of term {entry.term}")
+            mirror.append(entry.hash)
+        return cut
+
+    def _read(self, node: Process, index: int) -> Entry:
+        entry = node.raft.log.entry(index)
+        if entry is None:
+            raise Violation("core_raised", f"{node.name} cannot read {index} of its own log")
+        return entry
+
+    def _check_place(self, node: Process, entry: Entry, previous: bytes) -> None:
+        if self._place.get(entry.hash) != (entry.term, entry.index):
+            self.fail("log_matching", f"{node.name} holds an entry nobody made: {entry}")
+        elif self._parent[entry.hash] != previous:
+            self.fail("log_matching", f"{node.name}: {entry.index} does not follow what is before it")
+
+    def _hard_changed(self, node: Process, picture: Picture) -> None:
+        hard = node.raft.hard
+        if hard.term < picture.term:
+            self.fail("term_monotone", f"{node.name} goes from term {picture.term} to {hard.term}")
+        if hard.term == picture.term and picture.vote is not None:
+            self.fail("voted_twice", f"{node.name} in term {hard.term}: {picture.vote}, then {hard.vote}")
+        picture.vote = hard.vote
+
+    def _elected(self, node: Process, picture: Picture, term: int) -> None:
+        name, mirror = node.name, picture.mirror
+        self.elections += 1
+        known = self._leaders.setdefault(term, (name, len(mirror) - 1, mirror[-1]))
+        if known[0] != name:
+            self.fail("election_safety", f"{known[0]} and {name} lead term {term}")
+        voters = self._grants[term, name]
+        if len(voters | {name}) < self._majority:
+            self.fail("elected_without_votes", f"{name} leads term {term} by {sorted(voters)}")
+        top = bisect_left(self._decided_in, term) - 1
+        if len(mirror) <= top or mirror[top] != self.decided[top]:
+            self.fail("leader_completeness", f"{name} leads term {term} without the decided block {top}")
+
+    def _committed(self, node: Process, picture: Picture, commit: int) -> None:
+        name, mirror, committed = node.name, picture.mirror, self.committed
+        if commit < picture.commit:
+            self.fail("commit_monotone", f"{name} goes from {picture.commit} to {commit}")
+        if commit >= len(mirror):
+            self.fail("commit_undecided", f"{name} commits {commit} beyond its log")
+            commit = len(mirror) - 1
+        if commit >= len(self.decided) or mirror[commit] != self.decided[commit]:
+            self.fail("commit_undecided", f"{name} commits {commit}, which no quorum has signed")
+        picture.commit = commit
+        common = min(commit, len(committed) - 1)
+        if mirror[common] != committed[common]:
+            self.fail("state_machine_safety", f"{name} commits another block at {common}")
+        for index in range(len(committed), commit + 1):
+            block = mirror[index]
+            committed.append(block)
+            for number in transactions_of(self._data.get(block, b"")):
+                height = self._heights.setdefault(number, index)
+                if height != index:
+                    self.fail("doubled", f"transaction {number} is committed at {height} and at {index}")
+
+    def sealed(self, entry: Entry, previous: Entry) -> None:
+        """A node made a block."""
+        key = (entry.term, entry.index)
+        self._place[entry.hash] = key
+        self._parent[entry.hash] = previous.hash
+        self._data[entry.hash] = entry.data
+        if self._block_at.setdefault(key, entry.hash) != entry.hash:
+            self.fail("log_matching", f"two blocks at term {entry.term}, index {entry.index}")
+
+    def seals(self, node: Process) -> None:
+        """A leader is about to build on its application's head: it must be the log's end."""
+        end = node.raft.log.entry(node.raft.last_index) or GENESIS
+        if end.hash != node.app.head.hash:
+            raise Violation("handed_order", f"{node.name} leads with an application that is not at the end")
+
+    def signs(self, node: Process, term: int, index: int, entry_hash: bytes) -> None:
+        """A node makes an acknowledgement."""
+        name, raft, disk = node.name, node.raft, node.disk
+        picture = self._pictures[name]
+        held = raft.log.entry(index)
+        durable = disk.entry(index)
+        if durable is None or durable.hash != entry_hash:
+            self.fail("signed_early", f"{name} signs {index} in term {term}, which is not durable")
+        if held is None or held.hash != entry_hash or held.term != term:
+            self.fail("signed_early", f"{name} signs {index} in term {term}, which its log does not hold")
+        if raft.term != term or disk.hard.term != term:
+            self.fail("signed_early", f"{name} signs for term {term} in {raft.term}, durable {disk.hard}")
+        if entry_hash in node.refused:
+            self.fail("signed_early", f"{name} signs {index}, which it refused")
+        if term < picture.signed_term:
+            self.fail("signed_twice", f"{name} signs in term {term} after {picture.signed_term}")
+        picture.signed_term = max(term, picture.signed_term)
+        if self._signed.setdefault((name, term, index), entry_hash) != entry_hash:
+            self.fail("signed_twice", f"{name} signs two blocks at term {term}, index {index}")
+        signers = self._signers[term, index, entry_hash]
+        if name not in signers:
+            signers.add(name)
+            if len(signers) == self._quorum:
+                self._decide(term, index, entry_hash)
+
+    def _decide(self, term: int, index: int, block: bytes) -> None:
+        decided = self.decided
+        path = []
+        while index >= len(decided):
+            path.append(block)
+            block, index = self._parent[block], index - 1
+        if decided[index] != block:
+            self.fail("state_machine_safety", f"another block is decided at {index} in term {term}")
+            return
+        if not path:
+            return
+        path.reverse()
+        decided.extend(path)
+        self._decided_in.extend([term] * len(path))
+        for later, (name, last, end) in self._leaders.items():
+            if later > term and not self._descends(end, last, len(decided) - 1):
+                self.fail("leader_completeness", f"{name} led term {later} without {index}, decided now")
+
+    def _descends(self, block: bytes, index: int, height: int) -> bool:
+        while index > height:
+            block, index = self._parent[block], index - 1
+        return index == height and block == self.decided[height]
+
+    def handed(self, node: Process, ready: Ready) -> None:
+        """A node hands out a Ready."""
+        if ready.certificate is not None:
+            self._check_certificate(node.name, ready.certificate)
+
+    def sent(self, node: Process, message: Message) -> None:
+        """A message leaves a node."""
+        name, picture, durable = node.name, self._pictures[node.name], node.disk.hard
+        if isinstance(message, PreVote) or (isinstance(message, PreVoteReply) and message.granted):
+            return
+        if message.term > durable.term:
+            self.fail("sent_early", f"{name} speaks of term {message.term}, durable is {durable}")
+        if message.term < picture.sent_term:
+            self.fail("term_monotone", f"{name} speaks of term {message.term} after {picture.sent_term}")
+        picture.sent_term = max(message.term, picture.sent_term)
+        if isinstance(message, VoteReply):
+            if message.granted:
+                self._voted(node, message.term, message.target)
+        elif isinstance(message, Vote):
+            self._voted(node, message.term, name)
+        elif isinstance(message, Append | Heartbeat) and message.certificate is not None:
+            self._check_certificate(name, message.certificate)
+
+    def _voted(self, node: Process, term: int, candidate: str) -> None:
+        name, durable = node.name, node.disk.hard
+        if durable.term == term and durable.vote != candidate:
+            self.fail("sent_early", f"{name} votes for {candidate} in term {term}, durable is {durable}")
+        if self._votes.setdefault((name, term), candidate) != candidate:
+            other = self._votes[name, term]
+            self.fail("voted_twice", f"{name} in term {term}: {other}, then {candidate}")
+        self._grants[term, candidate].add(name)
+
+    def answered(self, node: Process, ask: Vote, had_granted: bool) -> None:
+        """A request for a vote was stepped: was the vote given to a log that is behind?"""
+        raft = node.raft
+        if raft.vote != ask.sender or raft.term != ask.term or had_granted:
+            return
+        if (ask.last_term, ask.last_index) < (raft.last_term, raft.last_index):
+            self.fail("granted_behind", f"{node.name} votes for {ask.sender} in term {ask.term}")
+
+    def _check_certificate(self, name: str, certificate: Certificate) -> None:
+        if certificate in self._genuine:
+            return
+        term, index, block = certificate.term, certificate.index, certificate.hash
+        signers = [signer for signer, _ in certificate.acks]
+        genuine = self._signers.get((term, index, block), set())
+        if len(set(signers)) != len(signers) or not set(signers) <= self._names:
+            self.fail("certificate", f"{name} has one for {index} signed by {signers}")
+        if len(set(signers)) < self._quorum:
+            self.fail("certificate", f"{name} has one for {index} signed only by {signers}")
+        for signer, signature in certificate.acks:
+            if signer not in genuine or signature != mac(signer, term, index, block):
+                self.fail("certificate", f"{name} has one for {index}, which {signer} did not sign")
+        if self._place.get(block) != (term, index):
+            self.fail("certificate", f"{name} has one for {index} in term {term}, which is not its block's")
+        self._genuine.add(certificate)
+
+    def applies(self, node: Process, certificate: Certificate) -> None:
+        """A node is about to apply up to a certificate."""
+        index, entries = certificate.index, node.disk.entries
+        if index >= len(entries) or entries[index].hash != certificate.hash:
+            self.fail("apply_order", f"{node.name} applies {index}, which is not durable here")
+
+    def applied(self, node: Process, block: Entry) -> None:
+        """A node applied a block."""
+        index = block.index
+        if index >= len(self.committed) or self.committed[index] != block.hash:
+            self.fail("state_machine_safety", f"{node.name} applies another block at {index}")
+
+    def acknowledged(self, number: int, node: str) -> None:
+        """A client was told that its transaction is committed."""
+        if number not in self._heights:
+            self.fail("lost", f"{node} acknowledged transaction {number}, which is not committed")
+
+    def obeyed(self, node: Process, before: tuple[object, ...], after: tuple[object, ...]) -> None:
+        """An absurd message was stepped."""
+        if before != after:
+            self.fail("absurd_obeyed", f"{node.name} goes from {before} to {after}")
+
+    def deep(self, node: Process) -> None:
+        """Compare the whole log with the mirror."""
+        mirror = self._pictures[node.name].mirror
+        for index in range(1, node.raft.last_index + 1):
+            if self._read(node, index).hash != mirror[index]:
+                self.fail("log_matching", f"{node.name} changed {index} below its log's end")
+
+    def at_the_end(self, node: Process, acknowledged: Collection[int]) -> None:
+        """After healing: every node holds what was acknowledged, once."""
+        held: dict[int, int] = {}
+        for entry in node.app.chain[1 : node.app.applied + 1]:
+            for number in transactions_of(entry.data):
+                held[number] = held.get(number, 0) + 1
+        for number in acknowledged:
+            if held.get(number, 0) != 1:
+                self.fail("lost", f"{node.name} holds acknowledged {number} {held.get(number, 0)} times")

@@ -1,0 +1,244 @@
+"""A run before it happens: everything about it follows from a `Plan`, and a plan from a seed.
+
+Swarm testing: each seed switches every kind of fault on or off by its own coin and draws its
+strength, and draws small windows and page sizes of the core as well. A run with a few faults
+in strength finds what a run with all of them at once drowns.
+
+Disturbances of two kinds:
+
+    ambient    probabilities and spreads that hold for the whole run (loss, delay, slow disks,
+               clock rates, late reports, forged messages, blocks that are refused)
+    faults     single events at a time (`Fault`): crashes, cuts, pauses, disks that
+               fail. They are a plain list, so that a failing plan can be shrunk by leaving
+               some of them out.
+
+Times are microseconds of the simulated clock, probabilities parts per million.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+
+TICK_US = 10_000
+
+CRASH, CRASH_AT, CUT, PAUSE, DISK_FAILURE, SLOW_DISK = (
+    "crash",
+    "crash at a point",
+    "cut",
+    "pause",
+    "disk failure",
+    "slow disk",
+)
+POINTS = ("amid sending", "handed to the disk", "durable", "hard reported", "sent", "reported", "applied")
+"""Places between two effects of a node at which it can be killed; see `process.py`."""
+
+Link = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that happens, and how long it lasts."""
+
+    at_us: int
+    kind: str
+    nodes: tuple[str, ...] = ()
+    lasts_us: int = 0
+    links: tuple[Link, ...] = ()
+    point: str = ""
+    count: int = 0
+    """The how-manieth passage of `point` kills the node."""
+    hits_leader: bool = False
+    """The leader of that moment and the first node named change places in this fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that a run depends on."""
+
+    seed: int
+    nodes: int = 3
+    quorum: int = 2
+    """Acknowledgements that commit: from a majority to all nodes but one."""
+    steps: int = 2_000
+    """Steps with disturbances; healing comes after them."""
+
+    loss_ppm: int = 0
+    duplicate_ppm: int = 0
+    delay_us: int = 400
+    spread_us: int = 400
+    late_ppm: int = 0
+    late_us: int = 0
+    """Some messages are this much later."""
+    replay_ppm: int = 0
+    """A message sent at any time before comes again."""
+    forge_ppm: int = 0
+    in_order: bool = False
+    """Links keep the order of messages, as TCP does."""
+    through_bytes: bool = False
+    """Messages pass through their plain form."""
+
+    timeouts: int = 0
+    """How many different election timeouts are drawn; few make split votes. 0: the core's range."""
+    tick_us: int = TICK_US
+    skew_ppm: int = 0
+    """Clocks run faster or slower by up to this."""
+    disk_us: int = 300
+    disk_spread_us: int = 300
+    report_us: int = 0
+    """Durable writes are reported up to this much later."""
+    reproduce_us: int = 50
+    group: int = 16
+    """Most entries in one write."""
+    turn_us: int = 0
+    """Inputs of this stretch are taken in before output is asked for."""
+    refuse_ppm: int = 0
+    """Blocks that a node cannot reproduce, by node and block."""
+
+    client_us: int = 4_000
+    """Between two proposals."""
+    leader_ppm: int = 0
+    """Proposals that go straight to a node that takes itself for the leader."""
+    window: int = 16
+    block_transactions: int = 3
+    payload_bytes: int = 16
+
+    election_ticks: int = 20
+    heartbeat_ticks: int = 4
+    max_append_entries: int = 16
+    max_append_bytes: int = 1_000_000
+    max_inflight: int = 32
+    max_inflight_entries: int = 32
+    max_inflight_bytes: int = 1_000_000
+    max_uncommitted_entries: int = 48
+    max_uncommitted_bytes: int = 1_000_000
+
+    faults: tuple[Fault, ...] = field(default=())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The nodes of the cluster."""
+        return tuple(f"n{number}" for number in range(1, self.nodes + 1))
+
+    @property
+    def timeout_us(self) -> int:
+        """The longest election timeout."""
+        return 2 * self.election_ticks * self.tick_us
+
+
+def plan_of(seed: int, *, steps: int = 2_000, nodes: tuple[int, int] = (3, 7)) -> Plan:
+    """The plan that a seed stands for; `nodes` is the least and the greatest number of them."""
+    draw = Random(f"plan {seed}")
+
+    def on(share: float = 0.5) -> bool:
+        return draw.random() < share
+
+    def upto(most: int, share: float = 0.5) -> int:
+        """0 or, by chance, from a hundredth of `most` to all of it."""
+        return int(most * 10 ** (-2 * draw.random())) if on(share) else 0
+
+    sizes = [size for size in (3, 3, 3, 5, 5, 4, 6, 7) if nodes[0] <= size <= nodes[1]]
+    count = draw.choice(sizes or [nodes[0]])
+    majority = count // 2 + 1
+    quorum = majority if on(0.8) else draw.randint(majority, count - 1 if count > 2 else count)
+    small = on(0.4)
+    election = draw.choice((3, 4, 6, 10))
+    timeout_us = election * TICK_US
+
+    def part(*shares: float) -> int:
+        """One of these shares of the shortest election timeout, in microseconds."""
+        return max(int(timeout_us * draw.choice(shares)), 1)
+
+    plan = Plan(
+        seed,
+        nodes=count,
+        quorum=quorum,
+        steps=steps,
+        loss_ppm=upto(300_000),
+        duplicate_ppm=upto(200_000),
+        delay_us=part(0.002, 0.01, 0.05),
+        spread_us=part(0, 0.02, 0.1, 0.3),
+        late_ppm=upto(100_000),
+        late_us=part(0.5, 2, 10),
+        replay_ppm=upto(50_000, 0.4),
+        forge_ppm=upto(100_000, 0.4),
+        in_order=on(0.3),
+        through_bytes=on(0.25),
+        timeouts=draw.choice((0, 0, 0, 1, 2)),
+        skew_ppm=upto(400_000),
+        disk_us=part(0.002, 0.01, 0.05),
+        disk_spread_us=part(0, 0.02, 0.1, 0.3),
+        report_us=upto(timeout_us // 4),
+        reproduce_us=part(0, 0.01, 0.05),
+        group=draw.choice((1, 4, 16)),
+        turn_us=draw.choice((0, 0, part(0.01, 0.05))),
+        refuse_ppm=upto(50_000, 0.2),
+        client_us=part(0.02, 0.1, 0.3),
+        leader_ppm=draw.choice((0, 300_000, 900_000)),
+        window=draw.choice((1, 4, 16, 60)),
+        block_transactions=draw.choice((1, 3)),
+        payload_bytes=draw.choice((1, 16, 120)),
+        election_ticks=election,
+        heartbeat_ticks=draw.choice((1, 1, election // 2)),
+        max_append_entries=draw.choice((1, 2, 4)) if small else 16,
+        max_append_bytes=draw.choice((1, 200)) if small else 1_000_000,
+        max_inflight=draw.choice((1, 2, 5)) if small else 32,
+        max_inflight_entries=draw.choice((1, 3, 8)) if small else 32,
+        max_inflight_bytes=draw.choice((50, 500)) if small else 1_000_000,
+        max_uncommitted_entries=draw.choice((2, 8, 48)),
+        max_uncommitted_bytes=draw.choice((300, 1_000_000)),
+    )
+    return _with_faults(plan, draw)
+
+
+def _with_faults(plan: Plan, draw: Random) -> Plan:
+    kinds = [kind for kind in (CRASH, CRASH_AT, CRASH_AT, CUT, CUT, PAUSE) if draw.random() < 0.55]
+    kinds += [kind for kind in (DISK_FAILURE, SLOW_DISK) if draw.random() < 0.25]
+    gap_us = int(plan.timeout_us * draw.choice((0.2, 0.5, 1.0)))
+    faults: list[Fault] = []
+    at_us = draw.randrange(2 * gap_us)
+    while kinds and len(faults) < plan.steps // 20:
+        faults.append(_fault(plan, draw, draw.choice(kinds), at_us))
+        at_us += 1 + draw.randrange(2 * gap_us)
+    values = {name: getattr(plan, name) for name in plan.__slots__}
+    return Plan(**{**values, "faults": tuple(faults)})
+
+
+def _fault(plan: Plan, draw: Random, kind: str, at_us: int) -> Fault:
+    names = plan.names
+    lasts = int(plan.timeout_us * draw.choice((0.02, 0.4, 0.8, 1.6)) * (0.5 + draw.random()))
+    leader = draw.random() < 0.5
+    order = draw.sample(names, len(names))
+    if kind == CUT:
+        links = _links(order, draw)
+        return Fault(at_us, kind, tuple(order[:1]), lasts, links=links, hits_leader=leader)
+    if kind == CRASH:
+        together = draw.choice((1, 1, 1, 2, len(names)))
+        return Fault(at_us, kind, tuple(order[:together]), lasts, hits_leader=leader)
+    point = draw.choice(POINTS) if kind == CRASH_AT else ""
+    count = draw.choice((1, 1, 2, 5)) if kind == CRASH_AT else 0
+    return Fault(at_us, kind, tuple(order[:1]), lasts, point=point, count=count, hits_leader=leader)
+
+
+def _links(shuffled: list[str], draw: Random) -> tuple[Link, ...]:
+    """What a partition cuts: whole halves, one node, one way only, a bridge, single links."""
+    names = shuffled
+    shape = draw.randrange(6)
+    if shape == 0:
+        half = draw.randrange(1, len(names))
+        return _between(shuffled[:half], shuffled[half:])
+    if shape == 1:
+        return _between(shuffled[:1], shuffled[1:])
+    if shape == 2:
+        return tuple((shuffled[0], other) for other in shuffled[1:])
+    if shape == 3:
+        return tuple((other, shuffled[0]) for other in shuffled[1:])
+    if shape == 4:
+        middle = len(names) // 2
+        return _between(shuffled[:middle], shuffled[middle + 1 :])
+    every = [(one, other) for one in names for other in names if one != other]
+    return tuple(draw.sample(every, draw.randrange(1, len(every))))
+
+
+def _between(left: list[str], right: list[str]) -> tuple[Link, ...]:
+    return tuple(link for one in left for other in right for link in ((one, other), (other, one)))

@@ -1,0 +1,335 @@
+"""One node: the real core, and a caller that does what `node/driver.py` and `node/appender.py` do.
+
+    message, tick, submission, report -> core -> turn: ready: send now / put / apply -> seal -> …
+
+    put(ready) -> reproduce -> write -> report       strictly in order, each step with a delay
+                  entry by     group     hard_persisted, send_after, persisted
+                  entry        commit
+
+Between any two effects stands a *point* at which the node can be killed; the effects after
+it do not happen. What had been given to the disk survives in part (`disk.py`), what had been
+given to the network is on its way.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from consensus import Certificate, Config, Entry, Message, ProposalRefused, Raft, Ready, Role
+from simulator.application import Application, transactions_of
+from simulator.disk import Disk, Work
+from simulator.signing import MacAuthority
+from simulator.violation import Killed
+
+if TYPE_CHECKING:
+    from simulator.world import World
+
+CALM_WRITE_US = 300
+
+
+class Process:
+    """A node from one start to the next crash; its disk outlives it."""
+
+    def __init__(self, world: World, name: str, disk: Disk, core: type[Raft]) -> None:
+        self.world = world
+        self.name = name
+        self.disk = disk
+        disk.boot += 1
+        self.boot = disk.boot
+        plan = world.plan
+        self._plan = plan
+        self._draw = world.stream(f"disk {name} {self.boot}")
+        self._reports_at = 0
+        self._to_report: deque[list[Work]] = deque()
+        self.slow = 1
+        """How many times slower than usual the disk is."""
+        self.armed: tuple[str, int] | None = None
+        """The point at which this node is to be killed, and after how many passages."""
+        self.fails_next_write = False
+
+        self._to_reproduce: deque[Work] = deque()
+        self._current: Work | None = None
+        self._place = 0
+        self._to_store: deque[Work] = deque()
+        self._writing: list[Work] | None = None
+        self._storing = 0
+        self.turn_is_due = False
+        self.stopped = False
+        """The disk failed: nothing is written any more."""
+
+        self.pool: dict[int, None] = {}
+        self._office: int | None = None
+        self.refused: set[bytes] = set()
+        self.refusing = False
+        """The core is being told of a refusal; it cuts its log for no leader's sake."""
+        self.app = Application(name, disk)
+        self.raft = core(
+            Config(
+                node=name,
+                voters=plan.names,
+                quorum=plan.quorum,
+                boot=self.boot,
+                election_ticks=plan.election_ticks,
+                heartbeat_ticks=plan.heartbeat_ticks,
+                max_append_entries=plan.max_append_entries,
+                max_append_bytes=plan.max_append_bytes,
+                max_inflight=plan.max_inflight,
+                max_inflight_entries=plan.max_inflight_entries,
+                max_inflight_bytes=plan.max_inflight_bytes,
+                max_uncommitted_entries=plan.max_uncommitted_entries,
+                max_uncommitted_bytes=plan.max_uncommitted_bytes,
+            ),
+            disk.hard,
+            disk,
+            disk.applied,
+            MacAuthority(name, self._witness),
+            world.draws(name, self.boot),
+            world.tracer,
+        )
+
+    def step(self, message: Message) -> None:
+        """A message has arrived."""
+        self.raft.step(message)
+        self.world.checks.after(self)
+        self.wake()
+
+    def tick(self) -> None:
+        """A tick of this node's clock."""
+        self.raft.tick()
+        self.world.checks.after(self)
+        self.turn()
+
+    def submit(self, transaction: int) -> None:
+        """A client hands in a transaction, or a follower passes it on."""
+        height = self.app.known.get(transaction)
+        if height is not None and height <= self.app.applied:
+            self.world.clients.applied(self.name, [transaction])
+        if height is not None or transaction in self.pool:
+            return
+        self.pool[transaction] = None
+        self.wake()
+
+    def wake(self) -> None:
+        """Have a turn soon."""
+        if self._plan.turn_us == 0 or self.world.is_calm:
+            self.turn()
+        elif not self.turn_is_due:
+            self.turn_is_due = True
+            self.world.after(self._draw.randrange(self._plan.turn_us + 1), "turn", self)
+
+    def turn(self) -> None:
+        """Take all that the core has to say and carry it out."""
+        self.turn_is_due = False
+        while True:
+            ready = self.raft.ready()
+            if ready is not None:
+                self._carry_out(ready)
+            elif not self._seal():
+                break
+        leader = self.raft.leader
+        if self.pool and leader is not None and leader != self.name:
+            self.world.forward(self.name, leader, list(self.pool))
+            self.pool.clear()
+
+    def _carry_out(self, ready: Ready) -> None:
+        self.world.checks.handed(self, ready)
+        for message in ready.send_now:
+            self._send(message)
+        if ready.hard or ready.entries or ready.send_after or ready.truncate_from is not None:
+            self._put(Work(ready.hard, ready.truncate_from, ready.entries, ready.send_after))
+            self.point("handed to the disk")
+        if ready.certificate is not None:
+            self._apply(ready.certificate)
+            self.point("applied")
+        if ready.lost_office:
+            self._office = None
+        if ready.took_office is not None:
+            self._office = ready.took_office
+            self._propose([], ready.took_office)
+
+    def _send(self, message: Message) -> None:
+        self.world.checks.sent(self, message)
+        self.world.network.send(message)
+        self.point("amid sending")
+
+    def _apply(self, certificate: Certificate) -> None:
+        self.world.checks.applies(self, certificate)
+        blocks = self.app.apply(certificate.index)
+        self.disk.commit(certificate)
+        for block in blocks:
+            self.world.checks.applied(self, block)
+            self.world.clients.applied(self.name, transactions_of(block.data))
+
+    def _seal(self) -> bool:
+        """Propose what waits, if this node leads and the window has room."""
+        raft = self.raft
+        if not self.pool or raft.role is not Role.LEADER or self._office != raft.term:
+            return False
+        if raft.last_index - raft.commit >= self._plan.window:
+            return False
+        chosen = list(self.pool)[: self._plan.block_transactions]
+        for number in chosen:
+            del self.pool[number]
+        chosen = [number for number in chosen if number not in self.app.known]
+        return bool(chosen) and self._propose(chosen, raft.term)
+
+    def _propose(self, transactions: list[int], term: int) -> bool:
+        self.world.checks.seals(self)
+        entry = self.app.seal(transactions, term, self._plan.payload_bytes)
+        try:
+            self.raft.propose((entry,))
+        except ProposalRefused:
+            self.app.cut(entry.index)
+            self.world.counted["busy"] += 1
+            return False
+        self.world.checks.sealed(entry, self.app.chain[entry.index - 1])
+        self.world.checks.after(self)
+        self.world.counted["blocks proposed"] += 1
+        return True
+
+    def _put(self, work: Work) -> None:
+        if self._current is not None:
+            self._to_reproduce.append(work)
+        elif work.truncate_from is None and all(self.app.holds(entry) for entry in work.entries):
+            work.stored.extend(work.entries)
+            self._hand_to_storage(work)
+        else:
+            self._to_reproduce.append(work)
+            self._next_to_reproduce()
+
+    def _next_to_reproduce(self) -> None:
+        while self._to_reproduce:
+            work = self._to_reproduce.popleft()
+            if work.truncate_from is not None and work.truncate_from <= self.app.head.index:
+                self.app.cut(work.truncate_from)
+            if work.entries:
+                self._current = work
+                self._place = 0
+                self.world.after(self._reproduction_us(), "reproduced", self)
+                return
+            self._hand_to_storage(work)
+
+    def _reproduction_us(self) -> int:
+        return 1 if self.world.is_calm else self._draw.randrange(self._plan.reproduce_us) + 1
+
+    def reproduced(self) -> None:
+        """The application is through with one entry of a follower."""
+        work = self._current
+        assert work is not None, "only while something is being reproduced"
+        entry = work.entries[self._place] if self._place < len(work.entries) else None
+        if entry is not None and self._refuses(entry):
+            work.entries = work.entries[: self._place]
+            self._forget_from(entry.index)
+            self.world.counted["blocks refused"] += 1
+            self.refused.add(entry.hash)
+            self.refusing = True
+            self.raft.refuse(entry.index, entry.hash, "state root differs")
+            self.world.checks.after(self)
+            self.refusing = False
+            self.wake()
+        elif entry is not None:
+            if not self.app.holds(entry):
+                self.app.accept(entry)
+            work.stored.append(entry)
+            self._place += 1
+        if self._place < len(work.entries):
+            self.world.after(self._reproduction_us(), "reproduced", self)
+            return
+        self._current = None
+        self._hand_to_storage(work)
+        self._next_to_reproduce()
+
+    def _refuses(self, entry: Entry) -> bool:
+        return not self.app.holds(entry) and self.world.refuses(self.name, entry)
+
+    def _forget_from(self, index: int) -> None:
+        """What follows a refused block is not looked at; what replaces it is."""
+        for work in self._to_reproduce:
+            if work.truncate_from is not None and work.truncate_from <= index:
+                return
+            work.entries = tuple([entry for entry in work.entries if entry.index < index])
+
+    def _hand_to_storage(self, work: Work) -> None:
+        if self.stopped:
+            return
+        self._storing += 1
+        if self._storing == 1 and not work.writes:
+            self._report_later([work])
+            return
+        self._to_store.append(work)
+        if self._writing is None:
+            self._write_next()
+
+    def _write_next(self) -> None:
+        group = [self._to_store.popleft()]
+        while self._to_store and self._to_store[0].truncate_from is None:
+            if sum(len(work.stored) for work in group) >= self._plan.group:
+                break
+            group.append(self._to_store.popleft())
+        self._writing = group
+        self.disk.submit(group)
+        plan = self._plan
+        duration = (plan.disk_us + self._draw.randrange(plan.disk_spread_us)) * self.slow
+        if self.world.is_calm:
+            duration = CALM_WRITE_US
+        self.world.after(duration, "written", self)
+
+    def written(self) -> None:
+        """The disk has done what it was told."""
+        group = self._writing
+        assert group is not None, "only while something is being written"
+        self._writing = None
+        if self.fails_next_write:
+            self.stopped = True
+            self.world.counted["disk failures"] += 1
+            self.raft.storage_failed("no space left")
+            self.world.checks.after(self)
+            self.turn()
+            return
+        self.disk.complete(group)
+        self._report_later(group)
+        if self._to_store:
+            self._write_next()
+        self.point("durable")
+
+    def _report_later(self, group: list[Work]) -> None:
+        late = 0 if self.world.is_calm else self._draw.randrange(self._plan.report_us + 1)
+        self._reports_at = max(self._reports_at, self.world.now + late)
+        self._to_report.append(group)
+        self.world.after(self._reports_at - self.world.now, "reported", self)
+
+    def reported(self) -> None:
+        """The core learns what is durable, and what waited for it leaves."""
+        group = self._to_report.popleft()
+        self._storing -= len(group)
+        for work in group:
+            if work.hard is not None:
+                self.raft.hard_persisted(work.hard)
+                self.world.checks.after(self)
+                self.point("hard reported")
+            for message in work.send_after:
+                self._send(message)
+            self.point("sent")
+            if work.stored:
+                last = work.stored[-1]
+                self.raft.persisted(last.index, last.hash)
+                self.world.checks.after(self)
+                self.point("reported")
+        self.turn()
+
+    def point(self, name: str) -> None:
+        """A place at which this node can be killed.
+
+        Raises:
+            Killed: now.
+        """
+        if self.armed is None or self.armed[0] != name:
+            return
+        if self.armed[1] > 1:
+            self.armed = (name, self.armed[1] - 1)
+            return
+        raise Killed(self.name)
+
+    def _witness(self, term: int, index: int, entry_hash: bytes) -> None:
+        self.world.checks.signs(self, term, index, entry_hash)

@@ -1,0 +1,417 @@
+"""The simulated world: one clock, one queue of events, and everything that is done to a cluster.
+
+A *step* is one event at a node. Everything that happens follows from the plan: each part of the world
+draws from a stream of its own, so that leaving one fault out of a plan disturbs the rest
+little. `digest` covers every step, its time and the state of its node after it; equal plans
+give equal digests, in any process.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from hashlib import blake2b
+from heapq import heappop, heappush
+from random import Random
+from struct import pack
+from typing import Any
+
+from consensus import Entry, Message, Raft, Role
+from consensus.messages import Vote, from_value, to_value
+from simulator.checks import Checks
+from simulator.clients import Clients
+from simulator.disk import Disk
+from simulator.network import Network
+from simulator.plan import CRASH, CRASH_AT, CUT, DISK_FAILURE, PAUSE, SLOW_DISK, Fault, Plan
+from simulator.process import Process
+from simulator.violation import Killed, Violation
+
+DEEP_EVERY = 512
+"""Steps between two comparisons of whole logs."""
+CALM_CLIENT_US = 1_500
+HEALING_TIMEOUTS = 60
+"""Longest election timeouts within which a healed cluster must agree and go on."""
+_KINDS = {
+    "message": 0,
+    "absurd": 1,
+    "tick": 2,
+    "turn": 3,
+    "reproduced": 4,
+    "written": 5,
+    "reported": 6,
+    "client": 7,
+    "forward": 8,
+    "restart": 9,
+    "mend": 10,
+    "unpause": 11,
+    "fast": 12,
+}
+Event = tuple[int, int, str, str, int, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a run."""
+
+    plan: Plan
+    violation: Violation | None
+    trace: str
+    """Where the core raised, if it did."""
+    steps: int
+    simulated_us: int
+    digest: str
+    counted: dict[str, int]
+    committed: int
+    acknowledged: int
+
+
+class World:
+    """A cluster, its surroundings, and time."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        core: type[Raft] = Raft,
+        only: Collection[str] | None = None,
+        judge: type[Checks] = Checks,
+        tracer: Callable[[dict[str, Any]], None] | None = None,
+    ) -> None:
+        self.plan = plan
+        self.core = core
+        self._emit = tracer
+        self.now = 0
+        self.steps = 0
+        self.counted: Counter[str] = Counter()
+        self._events: list[Event] = []
+        self._sequence = 0
+        self._digest = blake2b(digest_size=16)
+        self._number = {name: number for number, name in enumerate(plan.names)}
+        self.checks = judge(plan, only)
+        self.network = Network(self)
+        self.clients = Clients(self)
+        self.is_calm = False
+        """Healed: nothing is disturbed any more, and nothing slow."""
+        self._faults = sorted(plan.faults, key=lambda fault: fault.at_us)
+        self._next_fault = 0
+        self._crash_draw = self.stream("crashes")
+        rates = self.stream("clocks")
+        self._tick_us = {
+            name: plan.tick_us + plan.tick_us * rates.randint(-plan.skew_ppm, plan.skew_ppm) // 1_000_000
+            for name in plan.names
+        }
+        self._paused: dict[str, int] = {}
+        self.disks = {name: Disk() for name in plan.names}
+        self.processes: dict[str, Process] = {}
+        for name in plan.names:
+            self._start(name)
+        self._push(plan.client_us, "client", "", 0, None)
+
+    def stream(self, name: str) -> Random:
+        """A source of chance of its own for one part of the world."""
+        return Random(f"{self.plan.seed} {name}")
+
+    @property
+    def tracer(self) -> Callable[[dict[str, Any]], None] | None:
+        """The core's tracer; it adds the clock that all nodes share."""
+        emit = self._emit
+        if emit is None:
+            return None
+        return lambda event: emit({**event, "t": self.now * 1_000})
+
+    @property
+    def up(self) -> list[str]:
+        """The nodes that run."""
+        return [name for name in self.plan.names if name in self.processes]
+
+    @property
+    def leaders(self) -> list[str]:
+        """The nodes that take themselves for the leader."""
+        return [name for name in self.up if self.processes[name].raft.role is Role.LEADER]
+
+    def after(self, delay_us: int, kind: str, node: Process, value: Any = None) -> None:
+        """Something will happen to this life of a node."""
+        self._push(delay_us, kind, node.name, node.boot, value)
+
+    def carry(self, delay_us: int, message: Message) -> None:
+        """A message will arrive."""
+        self._push(delay_us, "message", message.target, 0, message)
+
+    def carry_absurd(self, delay_us: int, message: Message) -> None:
+        """A message will arrive that must change nothing."""
+        self._push(delay_us, "absurd", message.target, 0, message)
+
+    def forward(self, sender: str, target: str, transactions: list[int]) -> None:
+        """A follower passes transactions on to the leader."""
+        if not self.network.cuts[sender, target]:
+            self._push(self.network.delay_us(), "forward", target, 0, transactions)
+
+    def submit(self, name: str, transaction: int) -> None:
+        """A client hands in a transaction."""
+        self._push(0, "forward", name, 0, [transaction])
+
+    def draws(self, name: str, boot: int) -> Callable[[int], int]:
+        """The core's source of chance for one life of a node."""
+        fair = self.stream(f"core {name} {boot}").randrange
+        few = self.plan.timeouts
+        if not few:
+            return fair
+        return lambda bound: fair(bound if self.is_calm else min(bound, few))
+
+    def refuses(self, name: str, entry: Entry) -> bool:
+        """Whether this node cannot reproduce this block; the answer is always the same."""
+        if not self.plan.refuse_ppm or self.is_calm:
+            return False
+        draw = blake2b(entry.hash + name.encode(), digest_size=4).digest()
+        return int.from_bytes(draw, "big") % 1_000_000 < self.plan.refuse_ppm
+
+    def _push(self, delay_us: int, kind: str, name: str, boot: int, value: Any) -> None:
+        self._sequence += 1
+        heappush(self._events, (self.now + delay_us, self._sequence, kind, name, boot, value))
+
+    def run(self) -> Outcome:
+        """Disturb, heal, and judge; a violation ends the run."""
+        violation = None
+        trace = ""
+        try:
+            while self.steps < self.plan.steps:
+                self._strike()
+                self._step()
+            self._heal()
+        except Violation as found:
+            violation = found
+        except Exception as error:
+            violation = Violation("core_raised", f"{type(error).__name__}: {error}")
+            trace = traceback.format_exc()
+            if self.checks.ignores("core_raised"):
+                violation = None
+        self.counted["elections"] = self.checks.elections
+        self.counted["logs cut"] = self.checks.cuts
+        return Outcome(
+            self.plan,
+            violation,
+            trace,
+            self.steps,
+            self.now,
+            self._digest.hexdigest(),
+            dict(self.counted),
+            len(self.checks.committed) - 1,
+            len(self.clients.acknowledged),
+        )
+
+    def run_for(self, simulated_us: int) -> None:
+        """Play on without faults until this much time has passed."""
+        end = self.now + simulated_us
+        while self.now < end:
+            self._step()
+
+    def _step(self) -> None:
+        """One event."""
+        time, _, kind, name, boot, value = heappop(self._events)
+        self.now = max(time, self.now)
+        node = self.processes.get(name) if name else None
+        if name and (node is None or (boot and boot != node.boot)):
+            if kind in ("restart", "mend", "unpause", "fast"):
+                self._mend(kind, name, boot, value)
+            return
+        if name in self._paused and kind not in ("unpause", "mend", "fast"):
+            self._push(max(self._paused[name] - self.now, 1), kind, name, boot, value)
+            return
+        if name:
+            self.steps += 1
+        try:
+            self._dispatch(kind, name, boot, node, value)
+        except Killed:
+            self.counted["killed at a point"] += 1
+            lasts = self._crash_draw.randrange(self.plan.timeout_us)
+            self._crash(name, lasts)
+        self._record(kind, name)
+        if name and self.steps % DEEP_EVERY == 0:
+            for each in self.processes.values():
+                self.checks.deep(each)
+
+    def _dispatch(self, kind: str, name: str, boot: int, node: Process | None, value: Any) -> None:
+        if node is None:
+            if kind == "client":
+                self.clients.act(more=not self.is_calm)
+                self._push(CALM_CLIENT_US if self.is_calm else self.plan.client_us, "client", "", 0, None)
+            else:
+                self._mend(kind, name, boot, value)
+            return
+        if kind == "message":
+            self._deliver(node, value)
+        elif kind == "tick":
+            tick_us = self.plan.tick_us if self.is_calm else self._tick_us[name]
+            self._push(tick_us, "tick", name, boot, None)
+            node.tick()
+        elif kind == "forward":
+            for transaction in value:
+                node.submit(transaction)
+        elif kind == "turn":
+            node.turn()
+        elif kind == "reproduced":
+            node.reproduced()
+        elif kind == "written":
+            node.written()
+        elif kind == "reported":
+            node.reported()
+        elif kind == "absurd":
+            before = self._visible(node)
+            node.step(value)
+            self.checks.obeyed(node, before, self._visible(node))
+        else:
+            self._mend(kind, name, boot, value)
+
+    def _deliver(self, node: Process, message: Message) -> None:
+        if self.plan.through_bytes:
+            message = from_value(to_value(message))
+        if isinstance(message, Vote):
+            raft = node.raft
+            before = raft.vote == message.sender and raft.term == message.term
+            raft.step(message)
+            self.checks.answered(node, message, before)
+            self.checks.after(node)
+            node.wake()
+        else:
+            node.step(message)
+
+    @staticmethod
+    def _visible(node: Process) -> tuple[object, ...]:
+        raft = node.raft
+        return (raft.hard, raft.role, raft.leader, raft.commit, raft.last_index, raft.last_term, raft.elapsed)
+
+    def _record(self, kind: str, name: str) -> None:
+        node = self.processes.get(name)
+        if node is None:
+            state = (0, 0, 0, 0)
+        else:
+            raft = node.raft
+            state = (raft.term, raft.commit, raft.last_index, raft.log.persisted)
+        self._digest.update(pack("<6Q", self.now, _KINDS[kind] * 16 + self._number.get(name, 15), *state))
+
+    def _strike(self) -> None:
+        """Let the faults happen whose step has come."""
+        while self._next_fault < len(self._faults) and self._faults[self._next_fault].at_us <= self.now:
+            fault = self._faults[self._next_fault]
+            self._next_fault += 1
+            self.counted[fault.kind] += 1
+            self._carry_out(fault)
+
+    def _carry_out(self, fault: Fault) -> None:
+        lasts = max(fault.lasts_us, 1)
+        change = self._change_of_places(fault)
+        if fault.kind == CUT:
+            links = [(change.get(one, one), change.get(other, other)) for one, other in fault.links]
+            for link in links:
+                self.network.cuts[link] += 1
+            self._push(lasts, "mend", "", 0, links)
+            return
+        for name in [change.get(name, name) for name in fault.nodes]:
+            node = self.processes.get(name)
+            if node is None:
+                continue
+            if fault.kind == CRASH:
+                self._crash(name, lasts)
+            elif fault.kind == CRASH_AT:
+                node.armed = (fault.point, fault.count)
+            elif fault.kind == PAUSE:
+                self._paused[name] = self.now + lasts
+                self._push(lasts, "unpause", name, 0, None)
+            elif fault.kind == DISK_FAILURE:
+                node.fails_next_write = True
+                self._push(lasts, "fast", name, 0, "restart")
+            elif fault.kind == SLOW_DISK:
+                node.slow = 50
+                self._push(lasts, "fast", name, 0, None)
+
+    def _change_of_places(self, fault: Fault) -> dict[str, str]:
+        leaders = self.leaders
+        if not fault.hits_leader or not leaders or not fault.nodes:
+            return {}
+        return {fault.nodes[0]: leaders[-1], leaders[-1]: fault.nodes[0]}
+
+    def _mend(self, kind: str, name: str, boot: int, value: Any) -> None:
+        node = self.processes.get(name)
+        if kind == "restart" and node is None and self.disks[name].boot == boot:
+            self._start(name)
+        elif kind == "mend" and not self.is_calm:
+            for link in value:
+                self.network.cuts[link] -= 1
+        elif kind == "unpause" and self._paused.get(name, self.now + 1) <= self.now:
+            del self._paused[name]
+        elif kind == "fast" and node is not None:
+            node.slow = 1
+            if value == "restart" and node.stopped:
+                self._crash(name, 1)
+
+    def _crash(self, name: str, lasts_us: int) -> None:
+        """A process ends at once; a part of what its disk was told survives."""
+        self.counted["crashes"] += 1
+        del self.processes[name]
+        self._paused.pop(name, None)
+        disk = self.disks[name]
+        disk.crash(self._crash_draw.randrange(disk.unsynced + 1))
+        self._push(lasts_us, "restart", name, disk.boot, None)
+
+    def _start(self, name: str) -> None:
+        node = Process(self, name, self.disks[name], self.core)
+        self.processes[name] = node
+        self.checks.started(node)
+        self.after(self._crash_draw.randrange(self.plan.tick_us), "tick", node)
+
+    def _heal(self) -> None:
+        """End all disturbances; the cluster must agree and go on within bounded time."""
+        self.is_calm = True
+        self.network.cuts.clear()
+        self._paused.clear()
+        for name in self.plan.names:
+            node = self.processes.get(name)
+            if node is not None and (node.stopped or node.fails_next_write or node.raft.refusal is not None):
+                self._crash(name, 1)
+            elif node is not None:
+                node.slow = 1
+                node.armed = None
+        for name in self.plan.names:
+            if name not in self.processes:
+                self._start(name)
+        deadline = self.now + HEALING_TIMEOUTS * self.plan.timeout_us + 2 * self.plan.late_us
+        check_at = self.now
+        while not (self.now >= check_at and self._agrees()):
+            if self.now >= check_at:
+                check_at = self.now + self.plan.timeout_us // 4
+                if self.now > deadline:
+                    self.checks.fail("liveness", self._disagreement())
+                    return
+            self._step()
+        for node in self.processes.values():
+            self.checks.deep(node)
+            self.checks.at_the_end(node, self.clients.acknowledged)
+
+    def _agrees(self) -> bool:
+        """One leader followed by all, equal logs wholly committed and applied, every client answered."""
+        if self.clients.waiting or len(self.processes) < self.plan.nodes:
+            return False
+        nodes = list(self.processes.values())
+        leaders = self.leaders
+        if len(leaders) != 1:
+            return False
+        lead = self.processes[leaders[0]]
+        end = (lead.raft.term, lead.name, lead.raft.last_index, lead.raft.last_index, lead.raft.last_index)
+        return all(
+            (node.raft.term, node.raft.leader, node.raft.last_index, node.raft.commit, node.app.applied)
+            == end
+            for node in nodes
+        )
+
+    def _disagreement(self) -> str:
+        lines = [f"{len(self.clients.waiting)} clients wait"]
+        for name, node in self.processes.items():
+            raft = node.raft
+            lines.append(
+                f"{name} {raft.role} of term {raft.term}, leader {raft.leader}, log {raft.last_term}/"
+                f"{raft.last_index}, persisted {raft.log.persisted}, commit {raft.commit}, "
+                f"applied {node.app.applied}"
+            )
+        return "; ".join(lines)
