@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -65,10 +66,12 @@ class Screen:
     ) -> None:
         """Rows under their columns; columns named in `right` are aligned to the right."""
         cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+        if title:
+            self.line(title, STRONG)
         if not self.is_terminal:
-            self._plain_table(columns, cells, title, right)
+            self._plain_table(columns, cells, right)
             return
-        table = Table(title=title or None, title_justify="left", title_style=STRONG, header_style=STRONG)
+        table = Table(box=SIMPLE_HEAD, header_style=STRONG, pad_edge=False)
         for column in columns:
             table.add_column(column, justify="right" if column in right else "left", overflow="fold")
         for index, row in enumerate(cells):
@@ -76,10 +79,8 @@ class Screen:
         self.out.print(table, soft_wrap=False)
 
     def _plain_table(
-        self, columns: Sequence[str], cells: Sequence[Sequence[str]], title: str, right: Sequence[str]
+        self, columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[str]
     ) -> None:
-        if title:
-            self.line(title)
         widths = [
             max([len(column), *(len(row[index]) for row in cells)]) for index, column in enumerate(columns)
         ]

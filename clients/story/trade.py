@@ -114,14 +114,15 @@ def _record(stage: Stage, signer: str, entries: Sequence[Entry]) -> int:
     return stage.keep(signer, recorded)
 
 
-def advance_to(stage: Stage, day: str) -> None:
-    """Move the business date, unless it is there."""
+def advance_to(stage: Stage, day: str) -> bool:
+    """Move the business date, unless it is there; whether it was moved."""
     if stage.reached.get("business_date", "") >= day:
-        return
+        return False
     recorded = stage.session(OPERATOR).bundle([[{"op": "date.advance", "date": day}]])
     if not all(refusal.code in IS_THERE for refusal in recorded[0].refusals):
         recorded[0].raise_if_refused()
     stage.reach(business_date=day)
+    return True
 
 
 def _show_views(stage: Stage) -> list[Facts]:
