@@ -149,16 +149,17 @@ def fingerprint(supplier: str, invoice: Invoice) -> bytes:
     Over supplier, buyer, currency, gross, issue date, order and lines; not over the number, nor over the
     document's hash, since a document carries its number and changes with it.
     """
-    content = (
+    parts: list[str | int | bytes] = [
         supplier,
         invoice.buyer,
         invoice.currency,
         invoice.gross,
         invoice.issue_day,
         invoice.order,
-        invoice.lines,
-    )
-    return sha256(FINGERPRINT + codec.encode(content)).digest()
+    ]
+    for line in invoice.lines:
+        parts += line
+    return sha256(FINGERPRINT + codec.encode_key(tuple(parts))).digest()
 
 
 def read_invoice(state: Reader, supplier: str, invoice: str) -> Invoice | None:

@@ -33,7 +33,7 @@ Aggregates are a map: currency -> tuple in the order of `Aggregates` below.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from contracts.errors import refuse
 from ledger import codec, history
@@ -175,6 +175,17 @@ AGGREGATES_FIELDS = Aggregates._fields
 """Names of the tuple's places, for documents and for views."""
 
 
+_PLACES = {name: place for place, name in enumerate(Aggregates._fields)}
+
+
+def _with(sums: Aggregates, **changes: Any) -> Aggregates:
+    """The sums with some places changed; `_replace` takes three times as long on a tuple of this length."""
+    places = list(sums)
+    for name, value in changes.items():
+        places[_PLACES[name]] = value
+    return Aggregates._make(places)
+
+
 def _ratio_ppm(part: int, whole: int) -> int:
     return min(PPM, divide_half_away(part * PPM, whole)) if whole else 0
 
@@ -224,9 +235,10 @@ def _in_period(sums: Aggregates, period: int) -> Aggregates:
     if period <= sums.period:
         return sums
     if not sums.period_invoiced:
-        return sums._replace(period=period)
+        return _with(sums, period=period)
     ratio_ppm = _ratio_ppm(sums.period_diluted, sums.period_invoiced)
-    return sums._replace(
+    return _with(
+        sums,
         period=period,
         period_invoiced=0,
         period_diluted=0,
@@ -255,11 +267,11 @@ def _opened(sums: Aggregates, due: int, invoices: int, amount: int) -> Aggregate
     if len(ordered) >= MAX_OPEN_WEEKS:
         oldest = ordered.pop(0)
         floor = (oldest[0], floor[1] + oldest[1], floor[2] + oldest[2], floor[3] + oldest[3])
-    return sums._replace(open=(floor, *ordered))
+    return _with(sums, open=(floor, *ordered))
 
 
 def _order(sums: Aggregates, record: codec.Value) -> Aggregates:
-    return sums._replace(orders=sums.orders + 1, ordered=sums.ordered + record[4])
+    return _with(sums, orders=sums.orders + 1, ordered=sums.ordered + record[4])
 
 
 def _dispatch(sums: Aggregates, _: codec.Value) -> Aggregates:
@@ -268,7 +280,8 @@ def _dispatch(sums: Aggregates, _: codec.Value) -> Aggregates:
 
 def _receive(sums: Aggregates, record: codec.Value) -> Aggregates:
     late = max(0, record[8])
-    return sums._replace(
+    return _with(
+        sums,
         deliveries=sums.deliveries + 1,
         deliveries_late=sums.deliveries_late + (late > 0),
         delivery_days_late=sums.delivery_days_late + late,
@@ -277,7 +290,8 @@ def _receive(sums: Aggregates, record: codec.Value) -> Aggregates:
 
 def _invoice(sums: Aggregates, record: codec.Value) -> Aggregates:
     gross = record[4]
-    return sums._replace(
+    return _with(
+        sums,
         invoices=sums.invoices + 1,
         invoiced=sums.invoiced + gross,
         period_invoiced=sums.period_invoiced + gross,
@@ -289,23 +303,23 @@ def _confirm(sums: Aggregates, record: codec.Value) -> Aggregates:
     if was_due:
         sums = _opened(sums, was_due, -1, -was_open)
     else:
-        sums = sums._replace(confirmed_invoices=sums.confirmed_invoices + 1, confirmed=sums.confirmed + net)
+        sums = _with(sums, confirmed_invoices=sums.confirmed_invoices + 1, confirmed=sums.confirmed + net)
     if opened:
         sums = _opened(sums, due, 1, opened)
     return _diluted(sums, reduction)
 
 
 def _dispute(sums: Aggregates, record: codec.Value) -> Aggregates:
-    return sums._replace(disputed_invoices=sums.disputed_invoices + 1, disputed=sums.disputed + record[4])
+    return _with(sums, disputed_invoices=sums.disputed_invoices + 1, disputed=sums.disputed + record[4])
 
 
 def _reject(sums: Aggregates, record: codec.Value) -> Aggregates:
-    return sums._replace(rejected_invoices=sums.rejected_invoices + 1, rejected=sums.rejected + record[4])
+    return _with(sums, rejected_invoices=sums.rejected_invoices + 1, rejected=sums.rejected + record[4])
 
 
 def _cancel(sums: Aggregates, record: codec.Value) -> Aggregates:
     gross, due, closed = record[4:7]
-    sums = sums._replace(cancelled_invoices=sums.cancelled_invoices + 1, cancelled=sums.cancelled + gross)
+    sums = _with(sums, cancelled_invoices=sums.cancelled_invoices + 1, cancelled=sums.cancelled + gross)
     return _opened(sums, due, -1, -closed) if closed else sums
 
 
@@ -322,7 +336,8 @@ def _payment(sums: Aggregates, record: codec.Value) -> Aggregates:
     week = record[0] // 7
     is_first = week != sums.last_payment_week
     is_default = late >= DEFAULT_DAYS and week != sums.last_default_week
-    sums = sums._replace(
+    sums = _with(
+        sums,
         payments=sums.payments + 1,
         paid=sums.paid + amount,
         late_amount_days=sums.late_amount_days + amount * max(0, late),
@@ -338,13 +353,14 @@ def _payment(sums: Aggregates, record: codec.Value) -> Aggregates:
 
 
 def _finance(sums: Aggregates, record: codec.Value) -> Aggregates:
-    return sums._replace(financed_invoices=sums.financed_invoices + 1, financed=sums.financed + record[4])
+    return _with(sums, financed_invoices=sums.financed_invoices + 1, financed=sums.financed + record[4])
 
 
 def _diluted(sums: Aggregates, amount: int) -> Aggregates:
     if not amount:
         return sums
-    return sums._replace(
+    return _with(
+        sums,
         credits=sums.credits + 1,
         credited=sums.credited + amount,
         period_diluted=sums.period_diluted + amount,

@@ -222,9 +222,10 @@ class StateTree:
                 content = change.after.get(bucket)
                 if content is not None:
                     return content
-            content = self._read(bucket)
             offset = bucket * DIGEST_BYTES
-            if self._levels[0][offset : offset + DIGEST_BYTES] != _leaf(content):
+            leaf = self._levels[0][offset : offset + DIGEST_BYTES]
+            content = self._read(bucket) if leaf != ZERO else b""
+            if leaf != _leaf(content):
                 raise StoreError("a bucket of the state tree is damaged", found=f"bucket {bucket}")
         return content
 
