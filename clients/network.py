@@ -364,20 +364,22 @@ def wait_ready(
         NetworkError: a node ended, or is not ready in time; with the end of its log.
     """
     deadline = time.monotonic() + timeout_s
+    waiting = meant = [node for node in network.nodes if _is_meant(node, only)]
     with httpx.Client(timeout=5) as client:
-        for node in (node for node in network.nodes if _is_meant(node, only)):
-            while not _is_ready(client, node):
+        while waiting := [node for node in waiting if not _is_ready(client, node)]:
+            for node in meant:
                 if not _lives(node):
-                    raise NetworkError(
-                        f"node {node.id} has ended", code="node_ended", found=_last_lines(node.log)
-                    )
-                if time.monotonic() > deadline:
-                    raise NetworkError(
-                        f"node {node.id} is not ready after {timeout_s:.0f} s",
-                        code="not_ready",
-                        found=_last_lines(node.log),
-                    )
-                time.sleep(POLL_S)
+                    raise _not_running(node, f"node {node.id} has ended", "node_ended")
+            if time.monotonic() > deadline:
+                node = waiting[0]
+                raise _not_running(node, f"node {node.id} is not ready after {timeout_s:.0f} s", "not_ready")
+            time.sleep(POLL_S)
+
+
+def _not_running(node: NodeProcess, message: str, code: str) -> NetworkError:
+    return NetworkError(
+        message, code=code, found=_last_words(node.log), remedy=f"Its log says more: {node.log}"
+    )
 
 
 def down(
@@ -434,11 +436,14 @@ def _lives(node: NodeProcess) -> bool:
     return node.is_running
 
 
-def _last_lines(log: Path, lines: int = 5) -> str:
+def _last_words(log: Path) -> str:
+    """What a node said last: the sentence that it ended with, or its last log line's event."""
     try:
-        return " | ".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])[-2_000:]
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-3:]
     except OSError:
         return f"no log at {log}"
+    sentences = [line for line in lines if not line.startswith("{")]
+    return (sentences or lines or ["nothing"])[-1][:500]
 
 
 def _node_hosts(organisations: Sequence[dict[str, Any]], nodes: int) -> list[str]:

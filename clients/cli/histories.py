@@ -14,7 +14,7 @@ from contracts import views
 
 SHOWN_RECORDS = 15
 _NOT_DETAIL = ("business_date", "kind", "number", "currency")
-_MONEY = ("amount", "gross", "net", "reduction", "opened", "was_open", "closed", "settled_amount")
+_MONEY = ("reduction",)
 _HIDDEN = ("opened", "was_open", "was_open_due_date", "closed")
 
 
@@ -77,6 +77,9 @@ def history_document(found: VerifiedHistory) -> dict[str, Any]:
 def show_history(screen: Screen, found: VerifiedHistory, shown: int = SHOWN_RECORDS) -> None:
     """What the history proves, its sums, and its newest records."""
     document = history_document(found)
+    if not found.count:
+        screen.line(f"{found.supplier} → {found.buyer}: no trade, proved at height {found.height}", GOOD)
+        return
     extent = "complete" if found.is_complete else f"the newest {len(found.records)} of {found.count}"
     screen.line(
         f"{found.supplier} → {found.buyer}: {len(found.records)} records, {extent}, "
@@ -111,7 +114,7 @@ def record_row(record: dict[str, Any]) -> tuple[object, ...]:
     currency = record["currency"]
     amount = next((record[name] for name in ("amount", "gross", "net") if name in record), None)
     details = ", ".join(
-        f"{name.replace('_', ' ')} {money(value, currency) if name in _MONEY else value}"
+        _detail(name, value, currency)
         for name, value in record.items()
         if name not in (*_NOT_DETAIL, *_HIDDEN, "amount", "gross", "net") and value not in (None, "", 0)
     )
@@ -122,3 +125,11 @@ def record_row(record: dict[str, Any]) -> tuple[object, ...]:
         "" if amount is None else money(amount, currency),
         details,
     )
+
+
+def _detail(name: str, value: object, currency: str) -> str:
+    """ "due date 2012-05-18", "settled"."""
+    words = name.replace("_", " ")
+    if name == "settled":
+        return words
+    return f"{words} {money(int(str(value)), currency) if name in _MONEY else value}"

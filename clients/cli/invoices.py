@@ -214,6 +214,11 @@ def invoice_facts(found: dict[str, Any]) -> list[tuple[str, object]]:
 def finance_facts(found: dict[str, Any]) -> list[tuple[str, object]]:
     """The claim on an invoice, for people."""
     deal, currency = found["finance"], found["currency"]
+    left = [
+        (words, money(deal[name], currency))
+        for words, name in (("owed to the lender", "principal"), ("interest due", "interest_due"))
+        if deal["funded"] and deal[name]
+    ]
     return [
         ("stage", deal["stage"]),
         ("lender", f"{deal['lender']}, programme {deal['programme']}"),
@@ -221,6 +226,7 @@ def finance_facts(found: dict[str, Any]) -> list[tuple[str, object]]:
         ("discount, fee", f"{money(deal['discount'], currency)}, {money(deal['fee'], currency)}"),
         ("paid out", money(deal["paid_out"], currency)),
         ("reserve", money(deal["reserve"], currency)),
+        *left,
     ]
 
 

@@ -4,14 +4,11 @@
 |---|---|---|
 | an option or argument (typer) | the usage and what is wrong | 2 |
 | a `TallyError` | code, message, field, found, expected, remedy | `exits.exit_code_of` |
-| the reader of a pipe went away | nothing | 0 |
 | Ctrl-C | "Interrupted" | 130 |
 """
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
 
 import typer
@@ -69,10 +66,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return exit_code_of(error)
     except TyperException as error:
         return _show_usage(error, screen)
-    except BrokenPipeError:
-        # Whoever read the answer has seen enough; nothing may be flushed into the closed pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     if code == INTERRUPTED:

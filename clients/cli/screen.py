@@ -7,6 +7,7 @@ Progress, notes and errors go to the standard error output.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,14 +27,22 @@ Advance = Callable[[int], None]
 GOOD, BAD, FAINT, STRONG = "green", "red", "dim", "bold"
 
 
+class _Console(Console):
+    """A console whose reader may go away: `tally history … | head`."""
+
+    def on_broken_pipe(self) -> None:
+        """Whoever read the answer has seen enough: the rest goes nowhere."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class Screen:
     """Where one command's answer goes."""
 
     def __init__(self, as_json: bool = False, *, quiet: bool = False) -> None:
         self.as_json = as_json
         self.quiet = quiet or as_json
-        self.out = Console(highlight=False, markup=False, soft_wrap=True)
-        self.notes = Console(highlight=False, markup=False, soft_wrap=True, stderr=True)
+        self.out = _Console(highlight=False, markup=False, soft_wrap=True)
+        self.notes = _Console(highlight=False, markup=False, soft_wrap=True, stderr=True)
 
     @property
     def is_terminal(self) -> bool:
@@ -43,7 +52,10 @@ class Screen:
     def answer(self, document: Any) -> bool:
         """Print the document if JSON was asked for, and say whether it was."""
         if self.as_json:
-            print(json.dumps(document, ensure_ascii=False), flush=True)  # noqa: T201
+            try:
+                print(json.dumps(document, ensure_ascii=False), flush=True)  # noqa: T201
+            except BrokenPipeError:
+                self.out.on_broken_pipe()
         return self.as_json
 
     def line(self, text: str = "", style: str = "") -> None:

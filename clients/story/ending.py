@@ -15,7 +15,7 @@ def show(stage: Stage, seconds: float) -> None:
     screen.line()
     screen.line(f"The story took {seconds:.1f} s. Everything is in {folder}:", STRONG)
     screen.table(
-        ("node", "of", "API (documentation at /docs)", "data", "log"),
+        ("node", "of", "API (described at /v1/openapi.json)", "data", "log"),
         [
             (node.id, node.organisation, node.api, _short(node.data), _short(node.log))
             for node in stage.net.nodes

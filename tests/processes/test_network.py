@@ -142,3 +142,32 @@ def test_a_foreground_network_stops_its_nodes_on_sigterm_and_loses_nothing(
     data = described["nodes"][0]["data"]
     assert tally.json("audit", "--data", data, "--genesis", "net/genesis.block")["transactions"] == 1
     tally.run("verify", "R-1.receipt", "--genesis", "net/genesis.block")
+
+
+def test_a_node_that_does_not_start_is_named_with_its_reason_and_the_others_are_stopped(tally: Tally) -> None:
+    network.create(
+        tally.folder / "net",
+        nodes=2,
+        base_port=None,
+        organisations=network.DEFAULT_ORGANISATIONS,
+        parameters=None,
+        name="broken",
+    )
+    (tally.folder / "net" / "nodes" / "n2" / "node.key").unlink()
+    error = tally.json("network", "up", "--dir", "net", "--detach", code=3)["error"]
+    assert error["code"] == "node_ended"
+    assert "n2" in error["message"]
+    assert "node.key" in error["found"]
+    assert not any(node.is_running for node in network.Network.load(tally.folder / "net").nodes)
+
+
+def test_a_reader_that_goes_away_is_no_error(tally: Tally, tmp_path: Path) -> None:
+    genesis = Path(__file__).parent.parent / "data" / "protocol" / "genesis.block"
+    receipt = genesis.with_name("receipt.tally")
+    for options in ((), ("--json",)):
+        reading = tally.start("verify", receipt, "--genesis", genesis, *options)
+        assert reading.stdout is not None
+        reading.stdout.close()
+        assert reading.stderr is not None
+        assert reading.stderr.read() == ""
+        assert reading.wait(60) == 0
