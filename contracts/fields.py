@@ -29,8 +29,8 @@ MAX_QUANTITY = 10**12
 MAX_PRICE_MICROS = 10**18
 MAX_REASON_LENGTH = 256
 MAX_TITLE_LENGTH = 64
-MAX_TERM_DAYS = 1_830
-"""Days from an invoice's issue to its due date: five years."""
+MAX_TERM_DAYS = 1_080
+"""Days from an invoice's issue to its due date: the longest tenor that a programme may buy."""
 
 
 class Part(BaseModel):

@@ -146,8 +146,8 @@ def fingerprint_key(fingerprint: bytes) -> bytes:
 def fingerprint(supplier: str, invoice: Invoice) -> bytes:
     """32 bytes that two invoices share exactly when they bill the same thing.
 
-    Over supplier, buyer, currency, gross, issue date, order and lines; not over the number, nor over the
-    document's hash, since a document carries its number and changes with it.
+    Over supplier, buyer, currency, gross, issue date, order and lines, in whatever order these come; not over
+    the number, nor over the document's hash, since a document carries its number and changes with it.
     """
     parts: list[str | int | bytes] = [
         supplier,
@@ -157,7 +157,7 @@ def fingerprint(supplier: str, invoice: Invoice) -> bytes:
         invoice.issue_day,
         invoice.order,
     ]
-    for line in invoice.lines:
+    for line in sorted(invoice.lines):
         parts += line
     return sha256(FINGERPRINT + codec.encode_key(tuple(parts))).digest()
 

@@ -36,6 +36,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from contracts.errors import refuse
+from contracts.fields import MAX_TERM_DAYS
 from ledger import codec, history
 from ledger.limits import MAX_STATE_VALUE_BYTES
 from ledger.money import MAX_TOTAL, PPM, AmountOverflow, divide_half_away
@@ -47,10 +48,12 @@ PERIOD_DAYS = 30
 DEFAULT_DAYS = 90
 """Days past due from which a payment counts as a default that was cured."""
 
-MAX_OPEN_WEEKS = 53
-"""Due weeks kept apart in the open basis; older ones are joined."""
+MAX_OPEN_WEEKS = MAX_TERM_DAYS // 7 + 3
+"""Due weeks kept apart in the open basis. Older ones are joined, and those lie in the past, since what is
+confirmed is due at most `MAX_TERM_DAYS` after the business date: a week ahead joined with them would hide
+what is overdue."""
 
-MAX_CURRENCIES = 16
+MAX_CURRENCIES = 12
 """Currencies of one relationship, so that its entry stays within the bound of a state value."""
 
 EMPTY: dict[str, tuple[codec.Value, ...]] = {}
@@ -119,13 +122,15 @@ class Aggregates(NamedTuple):
     """Σ net of funded purchases."""
     period: int = 0
     """Current dilution period: business date // `PERIOD_DAYS`; 0 before the first."""
-    period_invoiced: int = 0
+    period_billed: int = 0
+    """Billed, of what the buyer confirmed or credited in the current period. What only the supplier stands
+    behind does not count: it could thin out its dilution by invoices that it cancels."""
     period_diluted: int = 0
     """Credited in the current period."""
     periods: int = 0
-    """Closed periods in which something was invoiced."""
+    """Closed periods with something billed."""
     periods_dilution_ppm: int = 0
-    """Σ diluted / invoiced over closed periods; ppm."""
+    """Σ diluted / billed over closed periods; ppm."""
     periods_peak_ppm: int = 0
     """Highest of them; ppm."""
     open: tuple[tuple[int, int, int, int], ...] = _FLOOR
@@ -156,20 +161,22 @@ class Aggregates(NamedTuple):
 
     @property
     def mean_dilution_ppm(self) -> int:
-        """Mean of diluted / invoiced over closed periods, or over everything while none is closed."""
+        """Mean of diluted / billed over closed periods, or over everything while none is closed."""
         if self.periods:
             return divide_half_away(self.periods_dilution_ppm, self.periods)
-        return _ratio_ppm(self.period_diluted, self.period_invoiced)
+        return _ratio_ppm(self.period_diluted, self.period_billed)
 
     @property
     def peak_dilution_ppm(self) -> int:
-        """Highest of diluted / invoiced over the periods, the current one included."""
-        return max(self.periods_peak_ppm, _ratio_ppm(self.period_diluted, self.period_invoiced))
+        """Highest of diluted / billed over the periods, the current one included."""
+        return max(self.periods_peak_ppm, _ratio_ppm(self.period_diluted, self.period_billed))
 
 
+_MOST_WEEK_BYTES = 1 + 3 + 3 * 9
 assert (
-    MAX_CURRENCIES * (len(Aggregates._fields) + 4 * (MAX_OPEN_WEEKS + 1) + 2) * 10 < MAX_STATE_VALUE_BYTES
-), "every place is at most an integer of 9 bytes and its share of the array's head"
+    MAX_CURRENCIES * ((len(Aggregates._fields) + 1) * 9 + MAX_OPEN_WEEKS * _MOST_WEEK_BYTES) + 100
+    < MAX_STATE_VALUE_BYTES
+), "a place is an integer of at most 9 bytes, the number of a week up to the year 2999 one of 3"
 
 AGGREGATES_FIELDS = Aggregates._fields
 """Names of the tuple's places, for documents and for views."""
@@ -230,17 +237,17 @@ def of_currency(aggregates: codec.Value, currency: str) -> Aggregates:
 def _in_period(sums: Aggregates, period: int) -> Aggregates:
     """The sums with the current dilution period closed, if the record falls in a later one.
 
-    A period in which nothing was invoiced has no ratio: what was diluted in it is carried on.
+    A period with nothing billed has no ratio: what was diluted in it is carried on.
     """
     if period <= sums.period:
         return sums
-    if not sums.period_invoiced:
+    if not sums.period_billed:
         return _with(sums, period=period)
-    ratio_ppm = _ratio_ppm(sums.period_diluted, sums.period_invoiced)
+    ratio_ppm = _ratio_ppm(sums.period_diluted, sums.period_billed)
     return _with(
         sums,
         period=period,
-        period_invoiced=0,
+        period_billed=0,
         period_diluted=0,
         periods=sums.periods + 1,
         periods_dilution_ppm=sums.periods_dilution_ppm + ratio_ppm,
@@ -294,7 +301,6 @@ def _invoice(sums: Aggregates, record: codec.Value) -> Aggregates:
         sums,
         invoices=sums.invoices + 1,
         invoiced=sums.invoiced + gross,
-        period_invoiced=sums.period_invoiced + gross,
     )
 
 
@@ -303,7 +309,12 @@ def _confirm(sums: Aggregates, record: codec.Value) -> Aggregates:
     if was_due:
         sums = _opened(sums, was_due, -1, -was_open)
     else:
-        sums = _with(sums, confirmed_invoices=sums.confirmed_invoices + 1, confirmed=sums.confirmed + net)
+        sums = _with(
+            sums,
+            confirmed_invoices=sums.confirmed_invoices + 1,
+            confirmed=sums.confirmed + net,
+            period_billed=sums.period_billed + net + reduction,
+        )
     if opened:
         sums = _opened(sums, due, 1, opened)
     return _diluted(sums, reduction)
@@ -327,6 +338,8 @@ def _credit(sums: Aggregates, record: codec.Value) -> Aggregates:
     amount, due, closed, _, settled = record[4:9]
     if closed:
         sums = _opened(sums, due, -settled, -closed)
+    else:
+        sums = _with(sums, period_billed=sums.period_billed + amount)
     return _diluted(sums, amount)
 
 

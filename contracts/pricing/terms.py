@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from contracts.fields import MAX_TERM_DAYS
 from ledger import codec
 from ledger.errors import Malformed
 from ledger.identifiers import NAME_PATTERN
@@ -24,7 +25,7 @@ from ledger.money import CURRENCIES, MAX_AMOUNT, PPM
 MAX_OBLIGOR_LIMITS = 256
 """Obligors that one programme may name."""
 
-MAX_TENOR_DAYS = 1_080
+MAX_TENOR_DAYS = MAX_TERM_DAYS
 
 Ppm = Annotated[int, Field(strict=True, ge=0, le=PPM)]
 Amount = Annotated[int, Field(strict=True, ge=0, le=MAX_AMOUNT)]

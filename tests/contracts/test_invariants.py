@@ -242,6 +242,14 @@ def test_invariant_8_fingerprints_are_equal_exactly_when_the_content_is(
     assert (of(first, b"") == of(second, b"x" * 32)) is (first == second)
 
 
+def test_invariant_8_another_order_of_the_lines_is_the_same_invoice() -> None:
+    trade = TradeLedger()
+    lines = [{"line": str(number), "quantity": 1, "amount": 50 + number} for number in range(3)]
+    trade.done("acme", invoice("A", 153, lines=lines))
+    assert trade.refused("acme", invoice("B", 153, lines=lines[::-1])) == "duplicate_invoice"
+    trade.check()
+
+
 def test_invariant_8_a_cancelled_invoice_frees_its_fingerprint() -> None:
     trade = TradeLedger()
     trade.done("acme", invoice("A", 100))

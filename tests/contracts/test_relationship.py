@@ -7,11 +7,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trade_ledger import TradeLedger, invoice
+from trade_ledger import DAY, TradeLedger, confirm, invoice
 
 from contracts import relationship
-from contracts.relationship import MAX_OPEN_WEEKS, RECORD_FIELDS, fold, of_currency
+from contracts.fields import MAX_TERM_DAYS
+from contracts.relationship import AGGREGATES_FIELDS, MAX_OPEN_WEEKS, RECORD_FIELDS, fold, of_currency
+from ledger import codec
 from ledger.errors import Refusal
+from ledger.limits import MAX_STATE_VALUE_BYTES
+from ledger.money import CURRENCIES
 
 Bill = tuple[int, int, int]
 """(amount, days to due date, share paid in percent)"""
@@ -46,15 +50,44 @@ def test_the_open_basis_is_what_is_confirmed_and_unpaid(bills: list[Bill], order
     sums = of_currency(aggregates, "USD")
     assert (sums.open_invoices, sums.open_amount) == (len(left), sum(amount for amount, _ in left))
     assert len(sums.open) <= MAX_OPEN_WEEKS
-    weeks = {due // 7 for _, days, _ in bills for due in [start + days]}
-    if len(weeks) < MAX_OPEN_WEEKS:
-        overdue = [(amount, due) for amount, due in left if due // 7 < day // 7]
-        expected = (
-            len(overdue),
-            sum(amount for amount, _ in overdue),
-            sum(amount * (day - due) for amount, due in overdue),
-        )
-        assert sums.overdue(day) == expected
+    overdue = [(amount, due) for amount, due in left if due // 7 < day // 7]
+    assert sums.overdue(day) == (
+        len(overdue),
+        sum(amount for amount, _ in overdue),
+        sum(amount * (day - due) for amount, due in overdue),
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    overdue=st.lists(st.integers(1, 2_000), max_size=40),
+    ahead=st.lists(st.integers(0, MAX_TERM_DAYS), max_size=60),
+    every_week=st.booleans(),
+)
+def test_invoices_due_far_ahead_never_hide_what_is_overdue(
+    overdue: list[int], ahead: list[int], every_week: bool
+) -> None:
+    day = 15_000
+    aggregates = relationship.EMPTY
+    for age in overdue:
+        record = (day - age, "confirm", "n", "USD", 100, day - age, 0, 100, 0, 0)
+        aggregates = fold(aggregates, record)
+    for days in (*ahead, *(range(0, MAX_TERM_DAYS + 1, 7) if every_week else ())):
+        record = (day, "confirm", "n", "USD", 1, day + days, 0, 1, 0, 0)
+        aggregates = fold(aggregates, record)
+    sums = of_currency(aggregates, "USD")
+    seen = [age for age in overdue if (day - age) // 7 < day // 7]
+    assert sums.overdue(day) == (len(seen), 100 * len(seen), 100 * sum(seen))
+    assert sums.open_invoices == len(overdue) + len(ahead) + every_week * (MAX_TERM_DAYS // 7 + 1)
+
+
+def test_a_full_entry_fits_a_state_value() -> None:
+    most = 2**63 - 1
+    week = (376_199 // 7, most, most, most)
+    sums = (*[most] * (len(AGGREGATES_FIELDS) - 1), (week,) * MAX_OPEN_WEEKS)
+    currencies = sorted(CURRENCIES)[: relationship.MAX_CURRENCIES]
+    entry = (most, bytes(32), dict.fromkeys(currencies, sums))
+    assert len(codec.encode(entry)) < MAX_STATE_VALUE_BYTES
 
 
 def test_days_beyond_terms_of_the_running_example() -> None:
@@ -76,14 +109,32 @@ def test_dilution_is_kept_by_period() -> None:
         (15_030, 1_000_000, 0),
         (15_060, 500_000, 10_000),
     ):
-        aggregates = fold(aggregates, (day, "invoice", "n", "USD", invoiced, day, day + 30, ""))
+        aggregates = fold(aggregates, (day, "confirm", "n", "USD", invoiced, day + 30, 0, invoiced, 0, 0))
         if credited:
-            aggregates = fold(aggregates, (day, "credit", "c", "USD", credited, day + 30, 0, "n", 0))
+            aggregates = fold(aggregates, (day, "credit", "c", "USD", credited, day + 30, credited, "n", 0))
     aggregates = fold(aggregates, (15_090, "dispute", "n", "USD", 5))
     sums = of_currency(aggregates, "USD")
     assert sums.periods == 3
     assert sums.peak_dilution_ppm == 52_000
     assert sums.mean_dilution_ppm == 24_000
+
+
+def test_a_supplier_alone_cannot_thin_out_its_dilution() -> None:
+    """Invoices that the buyer never confirmed, cancelled ones above all, do not count as billed."""
+    trade = TradeLedger()
+    trade.confirmed_invoice("REAL", 1_000)
+    trade.done("acme", invoice("MORE", 500))
+    for number, of, amount in (("C1", "REAL", 200), ("C2", "MORE", 100)):
+        credit = {"op": "credit.issue", "credit": number, "invoice": of, "amount": amount, "date": DAY}
+        trade.done("acme", credit)
+        trade.done("mega", {"op": "credit.accept", "credit": number, "supplier": "acme"})
+    trade.done("mega", confirm("MORE", 400))
+    honest = of_currency(trade.entry("relationship", "acme", "mega")[2], "USD")
+    assert honest.peak_dilution_ppm == 200_000, "300 of 1,500"
+    trade.done("acme", invoice("FAKE", 1_000_000))
+    trade.done("acme", {"op": "invoice.cancel", "invoice": "FAKE"})
+    sums = of_currency(trade.entry("relationship", "acme", "mega")[2], "USD")
+    assert (sums.peak_dilution_ppm, sums.mean_dilution_ppm) == (200_000, 200_000)
 
 
 def test_weeks_are_the_trials_and_late_ones_the_defaults() -> None:
@@ -97,29 +148,11 @@ def test_weeks_are_the_trials_and_late_ones_the_defaults() -> None:
 
 def test_a_relationship_has_a_bounded_number_of_currencies() -> None:
     trade = TradeLedger()
-    codes = [
-        "AUD",
-        "BRL",
-        "CAD",
-        "CHF",
-        "CZK",
-        "DKK",
-        "EUR",
-        "GBP",
-        "HUF",
-        "INR",
-        "JPY",
-        "MXN",
-        "NOK",
-        "NZD",
-        "PLN",
-        "SEK",
-    ]
-    assert len(codes) == relationship.MAX_CURRENCIES
+    codes = sorted(CURRENCIES)[: relationship.MAX_CURRENCIES]
     for code in codes:
         trade.done("acme", invoice(code, 100, currency=code))
     assert list(trade.entry("relationship", "acme", "mega")[2]) == codes
-    assert trade.refused("acme", invoice("USD", 100)) == "too_many_currencies"
+    assert trade.refused("acme", invoice("OVER", 100)) == "too_many_currencies"
     trade.check()
 
 
