@@ -22,11 +22,11 @@ _GROUPED = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 _EXAMPLE = "such as '1,234.56 EUR'"
 
 
-def read_amount(text: str, field: str, currency: str = "") -> Money:
+def read_amount(text: str, field: str, currency: str = "", *, least: int = 1) -> Money:
     """The amount that a person wrote; `currency` is that of the document, if it is known.
 
     Raises:
-        UsageProblem: not an amount, no currency or another one than the document's, zero or below.
+        UsageProblem: not an amount, no currency or another one than the document's, below the least.
     """
     match = _WITH_CURRENCY.fullmatch(text.strip())
     if match is None or (match["before"] and match["after"]):
@@ -61,8 +61,14 @@ def read_amount(text: str, field: str, currency: str = "") -> Money:
         raise UsageProblem(
             error.message, code=error.code, field=field, found=error.found, expected=error.expected
         ) from None
-    if money.amount <= 0:
-        raise UsageProblem("not above zero", code="amount", field=field, found=text[:40], expected=_EXAMPLE)
+    if money.amount < least:
+        raise UsageProblem(
+            "an amount below zero" if least <= 0 else "not above zero",
+            code="amount",
+            field=field,
+            found=text[:40],
+            expected=_EXAMPLE,
+        )
     return money
 
 

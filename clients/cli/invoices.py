@@ -56,7 +56,7 @@ def submit(
     for index, text in enumerate(line):
         entry, currency = _read_line(text, index, currency)
         lines.append(entry)
-    tax_amount = 0 if tax is None or not tax.strip(" 0.") else read_amount(tax, "--tax", currency).amount
+    tax_amount = 0 if tax is None else read_amount(tax, "--tax", currency, least=0).amount
     gross = sum(entry["amount"] for entry in lines) + tax_amount
     content = b"" if document is None else read_bytes(document, "document", MAX_XML_BYTES)
     operation = {

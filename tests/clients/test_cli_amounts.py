@@ -84,3 +84,9 @@ def test_rates_and_days_are_shown_without_floats() -> None:
 def test_a_day_is_one_that_a_calendar_has(text: str) -> None:
     with pytest.raises(UsageProblem):
         read_day(text, "--date")
+
+
+def test_no_tax_may_be_written_as_zero() -> None:
+    assert read_amount("0.00 EUR", "--tax", "EUR", least=0).amount == 0
+    with pytest.raises(UsageProblem):
+        read_amount("-0.01 EUR", "--tax", "EUR", least=0)
