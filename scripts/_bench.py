@@ -182,6 +182,7 @@ class Cell:
     operations: int
     latencies_ms: list[float] = field(repr=False)
     cpu_seconds: dict[str, float] = field(default_factory=dict)
+    blocks: int = 0
     busy: int = 0
 
     def figures(self, limits: dict[str, float]) -> dict[str, Any]:
@@ -201,6 +202,7 @@ class Cell:
             "cpu_ms_per_transaction": round(1000 * cpu / self.transactions, 3),
             "cpu_ms_per_operation": round(1000 * cpu / self.operations, 3),
             "cpu_share_of_load_generator": round(self.cpu_seconds.get("load", 0.0) / cpu, 3),
+            "transactions_per_block": round(self.transactions / max(1, self.blocks), 1),
             "busy_answers": self.busy,
             "ratio_to_signature_checks": round(per_second / limits["signature_checks_per_second"], 4),
             "ratio_to_synced_writes": round(per_second / limits["synced_writes_per_second"], 4),
@@ -291,6 +293,7 @@ async def drive(shape: Shape, clients: int, seconds: float, url: str, pids: dict
     ]
     latencies: list[float] = []
     done = busy = 0
+    first_height = applied_height(url)
     before = {name: cpu_seconds(pid) for name, pid in pids.items()}
     own = time.process_time()
     begun = time.perf_counter()
@@ -326,8 +329,14 @@ async def drive(shape: Shape, clients: int, seconds: float, url: str, pids: dict
         done * shape.operations,
         latencies,
         used,
+        applied_height(url) - first_height,
         busy,
     )
+
+
+def applied_height(url: str) -> int:
+    """Height that a node has applied."""
+    return int(httpx.get(f"{url}/v1/status", timeout=5).json()["applied_height"])
 
 
 def _require_applied(status: int, answer: bytes) -> None:
@@ -476,7 +485,17 @@ def report(result: dict[str, Any], console: Console) -> None:
         f"checks/s a core, {limits['synced_writes_per_second']:,.0f} synced writes/s"
     )
     table = Table(title="Committed transactions, from submission to receipt")
-    for column in ("shape", "clients", "tx/s", "op/s", "p50 ms", "p99 ms", "CPU ms/tx", "÷ checks/s"):
+    for column in (
+        "shape",
+        "clients",
+        "tx/s",
+        "op/s",
+        "p50 ms",
+        "p99 ms",
+        "CPU ms/tx",
+        "tx/block",
+        "÷ checks/s",
+    ):
         table.add_column(column, justify="left" if column == "shape" else "right")
     for cell in result["cells"]:
         table.add_row(
@@ -487,18 +506,19 @@ def report(result: dict[str, Any], console: Console) -> None:
             f"{cell['p50_ms']:.1f}",
             f"{cell['p99_ms']:.1f}",
             f"{cell['cpu_ms_per_transaction']:.3f}",
+            f"{cell['transactions_per_block']:.1f}",
             f"{cell['ratio_to_signature_checks']:.3f}",
         )
     console.print(table)
-    console.print(
-        f"Disk: {result['disk']['bytes_per_transaction']:,.0f} bytes a transaction over all nodes; "
-        f"memory: {', '.join(f'{name} {size / 2**20:.0f} MiB' for name, size in result['resident_bytes'].items())}"
-    )
+    memory = ", ".join(f"{name} {size / 2**20:.0f} MiB" for name, size in result["resident_bytes"].items())
+    disk = result["disk"]["bytes_per_transaction"]
+    console.print(f"Disk: {disk:,.0f} bytes a transaction over all nodes; memory: {memory}")
     if "reads" in result:
         shown = result["reads"]
+        history, quote = shown["verified_history_p50_ms"], shown["verified_quote_p50_ms"]
         console.print(
-            f"Verified history of {shown['history_records']:,} records: p50 {shown['verified_history_p50_ms']} ms; "
-            f"verified quote: p50 {shown['verified_quote_p50_ms']} ms"
+            f"Verified history of {shown['history_records']:,} records: p50 {history} ms; "
+            f"verified quote: p50 {quote} ms"
         )
 
 
