@@ -117,17 +117,28 @@ def _leader(stage: Stage) -> NodeProcess:
 
 
 async def _run(stage: Stage, stream: _Stream, leader: NodeProcess) -> float:
-    """Stream invoices, kill the leader on the way; the moment of the kill."""
+    """Stream invoices, kill the leader on the way; the moment of the kill.
+
+    Raises:
+        NetworkError: the clients do not get through again.
+    """
     profile = stage.net.profile(SELLER)
-    async with AsyncSession(profile) as session, asyncio.timeout(DEADLINE_S):
+    async with AsyncSession(profile) as session:
         clients = [asyncio.create_task(_submit(session, stream)) for _ in range(CLIENTS)]
         try:
-            await _until_acknowledged(stream, clients, BEFORE_KILL)
-            os.kill(leader.pid, signal.SIGKILL)
-            killed_at = time.monotonic()
-            await _until_acknowledged(stream, clients, len(stream.times) + CLIENTS + AFTER_KILL)
-            stream.is_over = True
-            await asyncio.gather(*clients)
+            async with asyncio.timeout(DEADLINE_S):
+                await _until_acknowledged(stream, clients, BEFORE_KILL)
+                os.kill(leader.pid, signal.SIGKILL)
+                killed_at = time.monotonic()
+                await _until_acknowledged(stream, clients, len(stream.times) + CLIENTS + AFTER_KILL)
+                stream.is_over = True
+                await asyncio.gather(*clients)
+        except TimeoutError:
+            raise NetworkError(
+                f"the clients did not get through within {DEADLINE_S:.0f} s",
+                code="not_ready",
+                found=f"{len(stream.times)} acknowledgements",
+            ) from None
         finally:
             for client in clients:
                 client.cancel()

@@ -21,9 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from clients import data, network
+from clients.cli.exits import DONE, REFUSED
 from clients.cli.screen import FAINT, GOOD, STRONG, Screen
 from clients.network import Network
 from clients.sdk import Recorded, Session
+from ledger.errors import VerificationError
 
 BUYER = data.BUYER
 BANK = "meridian-bank"
@@ -154,7 +156,11 @@ class Stage:
         return self.folder / "evidence"
 
     def check_offline(self, *files: Path) -> tuple[int, list[Facts]]:
-        """`tally verify` in a fresh process that knows the genesis file and nothing else."""
+        """`tally verify` in a fresh process that knows the genesis file and nothing else.
+
+        Raises:
+            VerificationError: it could not even read the files.
+        """
         command = [sys.executable, "-m", "clients.cli", "verify", *map(str, files), "--json"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TALLY_")}
         ended = subprocess.run(  # noqa: S603 (our own interpreter and module)
@@ -164,5 +170,11 @@ class Stage:
             timeout=CHECK_TIMEOUT_S,
             check=False,
         )
+        if ended.returncode not in (DONE, REFUSED):
+            raise VerificationError(
+                "the check could not be carried out",
+                field=str(files[0]),
+                found=(ended.stdout or ended.stderr).decode(errors="replace")[-300:],
+            )
         answer = json.loads(ended.stdout)
         return ended.returncode, answer.get("files", [answer])
