@@ -138,27 +138,6 @@ class BelievesLateReports(_WithLog):
     log_class = _ForgetsWhatTruncated
 
 
-class AcknowledgesLogEnd(Raft):
-    """Answers with the log's end instead of what the request proved (CR-26, CCF 6001)."""
-
-    def _on_append(self, message: Append) -> None:
-        waiting = len(self._waiting)
-        self._settling = False
-        super()._on_append(message)
-        self._settling = True
-        if len(self._waiting) > waiting:
-            _, first, prev_index, number = self._waiting.pop()
-            self.confirmed = self.last_index
-            self._waiting.append((self.last_index, first, prev_index, number))
-        self._settle()
-
-    _settling = True
-
-    def _settle(self) -> None:
-        if self._settling:
-            super()._settle()
-
-
 class TruncatesOnStaleAppend(Raft):
     """Cuts the log to what an append brings, though it conflicts with nothing (CR-24, CCF 5991)."""
 
@@ -295,7 +274,6 @@ MUTANTS: dict[type[Raft], str] = {
         SendsBeforeHard,
         AcknowledgesBeforeSync,
         BelievesLateReports,
-        AcknowledgesLogEnd,
         TruncatesOnStaleAppend,
         VotesForBehind,
         CommitsUnconfirmed,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from simulator.world import World
 
 MAX_REMEMBERED = 400
+MAX_REMEMBERED_VOTES = 40
 CALM_DELAY_US = 200
 
 
@@ -32,6 +33,8 @@ class Network:
         """How many partitions cut a link at the moment."""
         self._last: dict[Link, int] = {}
         self._remembered: list[Message] = []
+        self._remembered_votes: list[Message] = []
+        """Requests for votes, which are few, apart: as many replays are of them."""
 
     def send(self, message: Message) -> None:
         """Take a message; the rest is chance."""
@@ -49,7 +52,7 @@ class Network:
             self._remember(message)
             if chance() * 1_000_000 < plan.replay_ppm:
                 counted["replayed"] += 1
-                old = self._remembered[self._draw.randrange(len(self._remembered))]
+                old = self._recall()
                 self._schedule(old, (old.sender, old.target))
         if plan.forge_ppm and chance() * 1_000_000 < plan.forge_ppm:
             counted["forged"] += 1
@@ -82,10 +85,17 @@ class Network:
         self._world.carry(delay, message)
 
     def _remember(self, message: Message) -> None:
-        if len(self._remembered) < MAX_REMEMBERED:
-            self._remembered.append(message)
+        is_vote = isinstance(message, Vote)
+        kept = self._remembered_votes if is_vote else self._remembered
+        if len(kept) < (MAX_REMEMBERED_VOTES if is_vote else MAX_REMEMBERED):
+            kept.append(message)
         else:
-            self._remembered[self._draw.randrange(MAX_REMEMBERED)] = message
+            kept[self._draw.randrange(len(kept))] = message
+
+    def _recall(self) -> Message:
+        votes, others = self._remembered_votes, self._remembered
+        kept = votes if votes and (not others or self._draw.random() < 0.5) else others
+        return kept[self._draw.randrange(len(kept))]
 
     def _forge(self, message: Message) -> None:
         """Something like this message that must change nothing, or no more than this message would."""

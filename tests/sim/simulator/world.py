@@ -202,9 +202,10 @@ class World:
         )
 
     def run_for(self, simulated_us: int) -> None:
-        """Play on without faults until this much time has passed."""
+        """Play on until this much time has passed, without healing."""
         end = self.now + simulated_us
         while self.now < end:
+            self._strike()
             self._step()
 
     def _step(self) -> None:
@@ -225,7 +226,7 @@ class World:
             self._dispatch(kind, name, boot, node, value)
         except Killed:
             self.counted["killed at a point"] += 1
-            lasts = self._crash_draw.randrange(self.plan.timeout_us)
+            lasts = 1 + int(self.plan.timeout_us * self._crash_draw.random() ** 4)
             self._crash(name, lasts)
         self._record(kind, name)
         if name and self.steps % DEEP_EVERY == 0:

@@ -1,0 +1,221 @@
+"""Whole clusters of the real core under seeded disturbances, and the simulator's own promises.
+
+The seeds here are a short campaign; `scripts/simulate` plays longer ones. The rules that are
+judged after every step stand in `simulator/checks.py` with their CR numbers.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from simulator import Plan, World, plan_of
+from simulator.campaign import describe, describe_plan, run_campaign
+from simulator.disk import Disk, Work
+from simulator.mutants import VotesForBehind
+from simulator.plan import CRASH, CUT, Fault
+from simulator.shrink import shrink
+from simulator.violation import Violation
+
+from consensus import Certificate, Entry, HardState
+from consensus.messages import BLOCK
+
+STEPS = 1_500
+HERE = Path(__file__).resolve().parent
+
+
+@pytest.mark.parametrize("first", range(1, 161, 40))
+def test_no_seed_breaks_a_rule(first: int) -> None:
+    """CR-01 to CR-50, CR-68 to CR-77, CR-86 to CR-88: safety at every step, then liveness after healing."""
+    campaign = run_campaign(range(first, first + 40), steps=STEPS)
+    assert not campaign.failures, "\n".join(describe(outcome) for outcome in campaign.failures)
+    assert campaign.committed > 40
+    assert campaign.acknowledged > 40
+
+
+def test_a_campaign_disturbs_in_every_way_and_still_elects_and_commits() -> None:
+    campaign = run_campaign(range(1_000, 1_060), steps=STEPS)
+    assert not campaign.failures, "\n".join(describe(outcome) for outcome in campaign.failures)
+    expected = (
+        "lost late doubled replayed forged cut pause crash crashes elections messages|cut off|logs cut|"
+        "crash at a point|killed at a point|slow disk|disk failures|blocks refused|busy"
+    )
+    names = [name for part in expected.split("|") for name in (part.split() if "lost" in part else [part])]
+    assert [name for name in names if campaign.counted[name] == 0] == []
+    assert campaign.counted["elections"] > 2 * campaign.seeds, "leaders change"
+    assert campaign.counted["logs cut"] > campaign.seeds // 4, "logs diverge and are repaired"
+
+
+@pytest.mark.parametrize("nodes", [3, 4, 5, 6, 7])
+def test_clusters_of_every_size_hold(nodes: int) -> None:
+    campaign = run_campaign(range(2_000, 2_006), steps=STEPS, nodes=(nodes, nodes))
+    assert not campaign.failures, "\n".join(describe(outcome) for outcome in campaign.failures)
+
+
+def test_a_long_run_holds() -> None:
+    outcome = World(plan_of(31, steps=12_000, nodes=(5, 5))).run()
+    assert outcome.violation is None, describe(outcome)
+    assert outcome.steps > 12_000
+
+
+def test_cr86_a_seed_replays_step_for_step_in_another_process() -> None:
+    """The digest covers every step; the order in which Python hashes text is different there."""
+    seeds = range(3_000, 3_006)
+    program = (
+        "from simulator import World, plan_of\n"
+        f"for seed in range({seeds.start}, {seeds.stop}):\n"
+        f"    print(World(plan_of(seed, steps={STEPS})).run().digest)\n"
+    )
+    path = os.pathsep.join([str(HERE), str(HERE.parent.parent)])
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "4711"}
+    there = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    ).stdout.split()
+    here = [World(plan_of(seed, steps=STEPS)).run().digest for seed in seeds]
+    assert here == there
+    assert len(set(here)) == len(here), "different seeds are different runs"
+
+
+def test_judging_and_tracing_change_nothing() -> None:
+    """The checks look on from outside; so does the tracer."""
+    events: list[dict[str, Any]] = []
+    plan = plan_of(3_100, steps=STEPS)
+    judged = World(plan).run()
+    assert World(plan, only=frozenset()).run().digest == judged.digest
+    assert World(plan, tracer=events.append).run().digest == judged.digest
+    assert {event["node"] for event in events} == set(plan.names)
+    assert [event["t"] for event in events] == sorted(event["t"] for event in events)
+
+
+def test_a_failure_is_made_smaller_and_its_plan_can_be_pasted() -> None:
+    def play(plan: Plan) -> Any:
+        return World(plan, core=VotesForBehind).run()
+
+    failing = next(
+        outcome
+        for outcome in (play(plan_of(seed, steps=STEPS)) for seed in range(1, 100))
+        if outcome.violation is not None and len(outcome.plan.faults) > 12
+    )
+    assert failing.violation is not None
+    smaller = shrink(failing, play)
+    assert smaller.violation is not None
+    assert smaller.violation.rule == failing.violation.rule
+    assert smaller.plan.steps <= failing.steps
+    assert len(smaller.plan.faults) < len(failing.plan.faults) // 2
+    pasted = eval(describe_plan(smaller.plan), {"Plan": Plan, "Fault": Fault})
+    assert pasted == smaller.plan
+    assert play(pasted).digest == smaller.digest
+    assert World(pasted).run().violation is None, "the real core passes the same plan"
+
+
+def test_a_plan_without_disturbances_elects_once_and_answers_every_client() -> None:
+    outcome = World(Plan(7, nodes=5, quorum=3, steps=4_000)).run()
+    assert outcome.violation is None, describe(outcome)
+    assert outcome.counted["elections"] == 1
+    assert outcome.counted.get("logs cut", 0) == 0
+    assert outcome.acknowledged > 50
+
+
+def test_a_cut_majority_commits_nothing_and_the_rest_goes_on_after_healing() -> None:
+    names = ("n1", "n2", "n3")
+    every = tuple((one, other) for one in names for other in names if one != other)
+    cut = Plan(8, steps=3_000, faults=(Fault(0, CUT, ("n1",), 10**9, links=every),))
+    outcome = World(cut).run()
+    assert outcome.violation is None, describe(outcome)
+    assert outcome.counted["elections"] == 1, "only after healing"
+    assert outcome.acknowledged > 0
+
+
+def links_of(shape: str, names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Cuts around the first node: it does not hear, is not heard, or alone joins two halves."""
+    first, *others = names
+    half = len(others) // 2
+    if shape == "deaf":
+        return tuple((other, first) for other in others)
+    if shape == "mute":
+        return tuple((first, other) for other in others)
+    left, right = others[:half], others[half:]
+    return tuple(link for one in left for other in right for link in ((one, other), (other, one)))
+
+
+@pytest.mark.parametrize("nodes", [3, 5])
+@pytest.mark.parametrize("shape", ["deaf", "mute", "bridge"])
+@pytest.mark.parametrize("hits_leader", [True, False])
+def test_cr52_a_leader_exists_and_stays_where_a_quorum_is_connected(
+    nodes: int, shape: str, hits_leader: bool
+) -> None:
+    """CR-52, CR-20: within ten timeouts of an asymmetric cut that never ends."""
+    quiet = Plan(5, nodes=nodes, quorum=nodes // 2 + 1, client_us=40_000)
+    cut_at = 3 * quiet.timeout_us
+    cut = Fault(cut_at, CUT, ("n1",), 10**12, links_of(shape, quiet.names), hits_leader=hits_leader)
+    world = World(replace(quiet, faults=(cut,)))
+    world.run_for(cut_at + 10 * quiet.timeout_us)
+    elections, committed = world.checks.elections, len(world.checks.committed)
+    world.run_for(10 * quiet.timeout_us)
+    assert world.checks.elections == elections, "the leader stays"
+    assert len(world.checks.committed) > committed + 20
+
+
+def test_all_nodes_crash_together_and_what_was_acknowledged_is_there() -> None:
+    faults = tuple(Fault(at, CRASH, ("n1", "n2", "n3"), 20_000) for at in range(800_000, 3_000_000, 300_000))
+    outcome = World(Plan(9, steps=6_000, faults=faults, report_us=3_000)).run()
+    assert outcome.violation is None, describe(outcome)
+    assert outcome.counted["crashes"] > 6
+    assert outcome.counted["elections"] > 2
+
+
+def entries(*terms: int) -> list[Entry]:
+    return [Entry(index, term, b"%d/%d" % (term, index), BLOCK, b"") for index, term in enumerate(terms, 1)]
+
+
+def step(hard: HardState | None, truncate_from: int | None, stored: list[Entry]) -> Work:
+    return Work(hard, truncate_from, tuple(stored), (), stored)
+
+
+@pytest.mark.parametrize("survivors", [0, 1, 2, 3])
+def test_a_crash_keeps_a_prefix_of_what_was_not_synced(survivors: int) -> None:
+    one, two, other = entries(1, 1, 2)
+    replaced = Entry(2, 2, b"2/2", BLOCK, b"")
+    disk = Disk()
+    first = step(HardState(1, "n1"), None, [one])
+    disk.submit([first])
+    disk.complete([first])
+    disk.submit([step(None, None, [two]), step(HardState(2, None), 2, [replaced]), step(None, None, [other])])
+    disk.crash(survivors)
+    logs = [[one], [one, two], [one, replaced], [one, replaced, other]]
+    assert disk.entries[1:] == logs[survivors]
+    assert disk.hard == (HardState(1, "n1") if survivors < 2 else HardState(2, None))
+
+
+def test_a_commit_is_durable_with_the_next_synced_step_and_lost_before() -> None:
+    one, two = entries(1, 1)
+    disk = Disk()
+    first = step(HardState(1, "n1"), None, [one, two])
+    disk.submit([first])
+    disk.complete([first])
+    disk.commit(Certificate(1, 1, one.hash, ()))
+    second = step(HardState(2, None), None, [])
+    disk.submit([second])
+    disk.complete([second])
+    disk.commit(Certificate(1, 2, two.hash, ()))
+    assert disk.certificate(2) is not None, "readable at once"
+    disk.crash(0)
+    assert (disk.applied, disk.certificate(2)) == (1, None)
+    assert disk.certificate(1) is not None
+
+
+def test_the_disk_refuses_to_drop_what_is_applied() -> None:
+    one, two = entries(1, 1)
+    disk = Disk()
+    first = step(HardState(1, "n1"), None, [one, two])
+    disk.submit([first])
+    disk.commit(Certificate(1, 2, two.hash, ()))
+    disk.crash(2)
+    disk.submit([step(None, 2, [])])
+    with pytest.raises(Violation, match="committed_truncated"):
+        disk.crash(1)
