@@ -17,16 +17,19 @@ from pathlib import Path
 from typing import Any
 
 from clients.errors import ProfileError
-from clients.sdk.histories import read_history
+from clients.sdk.histories import PARTY, read_history, read_party_history, subject
 from clients.trust import load_genesis
 from contracts.quote import Quote, verify_quote
 from contracts.relationship import AGGREGATES_FIELDS
+from contracts.views import relationships_of
 from ledger import codec, proof
 from ledger.certificate import CertifiedHeader
+from ledger.errors import Malformed
 from ledger.genesis import GenesisBlock
-from ledger.history import History
+from ledger.history import History, ProvedHistory
 from ledger.limits import MAX_PROOF_BYTES
 from ledger.receipt import ProvedOutcome, Receipt
+from ledger.statement import Statement
 
 SHOWN_HEX = 16
 """Digits of a hash in sentences; `facts` has all of them."""
@@ -53,7 +56,7 @@ class Report:
 
 
 def verify_file(path: Path, genesis_path: Path) -> Report:
-    """Check a receipt, history or quote file against a genesis file; the kind is found out.
+    """Check a proof file of any kind against a genesis file; the kind is found out.
 
     Raises:
         ProfileError: a file that cannot be read, or no genesis block.
@@ -75,7 +78,10 @@ def verify_data(data: bytes, genesis: GenesisBlock) -> Report:
     """Check the bytes of a proof file; raises like `verify_file`."""
     kind = proof.read(data)[0]
     if kind == proof.HISTORY:
-        return _history(data, genesis)
+        about = subject(History.decode(data).key)
+        return _party(data, genesis) if about[0] == PARTY else _history(data, genesis)
+    if kind == proof.STATE:
+        return _state(data, genesis)
     if kind == proof.QUOTE:
         return _quote(data, genesis)
     return _receipt(data, genesis)
@@ -108,20 +114,7 @@ def _receipt(data: bytes, genesis: GenesisBlock) -> Report:
 def _history(data: bytes, genesis: GenesisBlock) -> Report:
     history = read_history(data, genesis)
     certified = History.decode(data).certified
-    count = len(history.records)
-    extent = "complete" if history.is_complete else f"the newest {count} of {history.count}"
-    steps = [
-        *_commit_steps(certified, genesis),
-        "the state root of that block holds this history's entry"
-        if history.count
-        else "the state root of that block holds no such entry",
-        f"the {count} records reach up to the newest, number {history.count - 1}"
-        if history.count
-        else "there are no records",
-        f"the hash chain over the {count} records leads to the proved head: none is missing or altered",
-    ]
-    if history.is_complete:
-        steps.append("the aggregates are what the records add up to")
+    steps = _history_steps(history.proved, certified, genesis)
     facts = {
         **_header_facts(certified, genesis),
         "supplier": history.supplier,
@@ -136,9 +129,74 @@ def _history(data: bytes, genesis: GenesisBlock) -> Report:
     }
     summary = (
         f"history of {history.supplier} and {history.buyer} at height {history.height}: "
-        f"{count} records, {extent}"
+        f"{len(history.records)} records, {_extent(history.proved)}"
     )
     return Report(proof.HISTORY, summary, _numbered(steps), facts)
+
+
+def _party(data: bytes, genesis: GenesisBlock) -> Report:
+    party, proved = read_party_history(data, genesis)
+    certified = History.decode(data).certified
+    facts = {
+        **_header_facts(certified, genesis),
+        "party": party,
+        "complete": proved.is_complete,
+        "count": proved.count,
+        "relationships": relationships_of(proved.records),
+    }
+    summary = f"relationships of {party} at height {proved.height}: {len(proved.records)}, {_extent(proved)}"
+    return Report(proof.HISTORY, summary, _numbered(_history_steps(proved, certified, genesis)), facts)
+
+
+def _extent(proved: ProvedHistory) -> str:
+    return "complete" if proved.is_complete else f"the newest {len(proved.records)} of {proved.count}"
+
+
+def _history_steps(
+    proved: ProvedHistory, certified: CertifiedHeader, genesis: GenesisBlock
+) -> tuple[str, ...]:
+    count = len(proved.records)
+    return (
+        *_commit_steps(certified, genesis),
+        "the state root of that block holds this history's entry"
+        if proved.count
+        else "the state root of that block holds no such entry",
+        f"the {count} records reach up to the newest, number {proved.count - 1}"
+        if proved.count
+        else "there are no records",
+        f"the hash chain over the {count} records leads to the proved head: none is missing or altered",
+        *(("the aggregates are what the records add up to",) if proved.is_complete else ()),
+    )
+
+
+def _state(data: bytes, genesis: GenesisBlock) -> Report:
+    statement = Statement.decode(data)
+    proved = statement.verify(genesis)
+    absent = sum(value is None for value in proved.entries.values())
+    steps = (
+        *_commit_steps(statement.certified, genesis),
+        f"the state root of that block holds {len(proved.entries) - absent} of the {len(proved.entries)} "
+        f"entries as they are here, and nothing under the other {absent} keys",
+    )
+    facts = {
+        **_header_facts(statement.certified, genesis),
+        "entries": [
+            {"key": key.hex(), "parts": _key_parts(key), "present": value is not None, "value": shown(value)}
+            for key, value in proved.entries.items()
+        ],
+    }
+    summary = (
+        f"state at height {proved.height}: {len(proved.entries) - absent} entries present, {absent} absent"
+    )
+    return Report(proof.STATE, summary, _numbered(steps), facts)
+
+
+def _key_parts(key: bytes) -> Any:
+    """What a state key is made of; None for bytes that are no key, under which nothing can stand."""
+    try:
+        return shown(codec.decode(key))
+    except Malformed:
+        return None
 
 
 def _quote(data: bytes, genesis: GenesisBlock) -> Report:

@@ -458,12 +458,16 @@ def append(state: Overlay, supplier: str, buyer: str, record: tuple[codec.Value,
     history.append(state, key, record, fold(aggregates, record))
 
 
+NO_PARTY = (0, 0)
+"""Aggregates of a party without a relationship: (as supplier, as buyer)."""
+
+
 def _register(state: Overlay, day: int, supplier: str, buyer: str) -> None:
     for party in (supplier, buyer):
         key = party_key(party)
         entry = state.get(key)
         record = (day, "relationship", supplier, buyer)
-        history.append(state, key, record, fold_party((0, 0) if entry is None else entry[2], record, party))
+        history.append(state, key, record, fold_party(NO_PARTY if entry is None else entry[2], record, party))
 
 
 def fold_party(aggregates: codec.Value, record: codec.Value, party: str) -> codec.Value:

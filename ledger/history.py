@@ -107,6 +107,11 @@ class ProvedHistory:
     records: tuple[codec.Value, ...]
 
     @property
+    def count(self) -> int:
+        """Records that the history has in all."""
+        return 0 if self.entry is None else self.entry.count
+
+    @property
     def is_complete(self) -> bool:
         """Whether these are all records, not only the newest."""
         return self.first == 0

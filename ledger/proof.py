@@ -6,6 +6,7 @@
 |---|---|---|
 | receipt | transactions with their results, and the way to a certified block | `ledger.receipt` |
 | history | the records of a relationship, and the way to a certified block | `ledger.history` |
+| state | state entries, present or absent, and the way to a certified block | `ledger.statement` |
 | quote | a price with all that went into it | `contracts.quote` |
 
 The bytes are canonical, so a file has one form only: a changed byte is found either by
@@ -21,8 +22,9 @@ from ledger.limits import MAX_PROOF_BYTES
 VERSION = 1
 RECEIPT = "receipt"
 HISTORY = "history"
+STATE = "state"
 QUOTE = "quote"
-KINDS = (RECEIPT, HISTORY, QUOTE)
+KINDS = (RECEIPT, HISTORY, STATE, QUOTE)
 
 
 def read(data: bytes) -> tuple[codec.Value, ...]:

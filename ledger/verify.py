@@ -10,6 +10,7 @@ docs/protocol.md, and the same numbers stand beside the code:
 | a state proof | Verifying a state proof | `state_tree.StateProof.verify` |
 | a receipt | Verifying a receipt | `receipt.Receipt.verify` |
 | a history | Verifying a history | `history.History.verify` |
+| a statement of state entries | Verifying a statement | `statement.Statement.verify` |
 | a chain of blocks | Verifying a chain | `audit.ChainAudit` |
 
 What the verifier trusts: the genesis block that it was given, SHA-256, and Ed25519 by the
@@ -24,6 +25,7 @@ from ledger.errors import BlockInvalid, Malformed, VerificationError
 from ledger.genesis import GenesisBlock, read_genesis
 from ledger.history import History, ProvedHistory
 from ledger.receipt import ProvedOutcome, Receipt
+from ledger.statement import ProvedState, Statement
 
 
 def trust(data: bytes, channel: bytes | None = None) -> GenesisBlock:
@@ -67,8 +69,8 @@ def verify_history(data: bytes, genesis: GenesisBlock) -> ProvedHistory:
     return History.decode(data).verify(genesis)
 
 
-def verify_file(data: bytes, genesis: GenesisBlock) -> list[ProvedOutcome] | ProvedHistory:
-    """What a receipt or history file proves; `contracts.quote` verifies quotes.
+def verify_file(data: bytes, genesis: GenesisBlock) -> list[ProvedOutcome] | ProvedHistory | ProvedState:
+    """What a receipt, history or statement file proves; `contracts.quote` verifies quotes.
 
     Raises:
         Malformed, NonCanonical, TooLarge: not a proof file of these kinds.
@@ -77,4 +79,6 @@ def verify_file(data: bytes, genesis: GenesisBlock) -> list[ProvedOutcome] | Pro
     value = proof.read(data)
     if value[0] == proof.HISTORY:
         return History.from_value(value).verify(genesis)
+    if value[0] == proof.STATE:
+        return Statement.from_value(value).verify(genesis)
     return Receipt.from_value(value).verify(genesis)

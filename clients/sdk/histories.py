@@ -1,13 +1,15 @@
-"""Reading a history file of a trade relationship: the ledger's proof and the contracts' sums.
+"""Reading a history file: the ledger's proof and the contracts' sums.
 
 | step | what is shown |
 |---|---|
 | 1 | the file proves its records against the genesis block (`ledger.history`) |
-| 2 | it is the history of one supplier and one buyer |
+| 2 | it is the history of one supplier and one buyer, or the relationships of one party |
 | 3 | the proved aggregates are what the records add up to, if the file has all of them |
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from clients.sdk.recorded import VerifiedHistory
 from contracts import relationship
@@ -17,7 +19,7 @@ from ledger.genesis import GenesisBlock
 from ledger.history import History, ProvedHistory
 from ledger.limits import MAX_STATE_KEY_BYTES
 
-RELATIONSHIP = "relationship"
+RELATIONSHIP, PARTY = "relationship", "party"
 
 
 def read_history(data: bytes, genesis: GenesisBlock) -> VerifiedHistory:
@@ -30,35 +32,64 @@ def read_history(data: bytes, genesis: GenesisBlock) -> VerifiedHistory:
     # 1. The records are proved.
     proved = History.decode(data).verify(genesis)
     # 2. It is the history of a relationship.
-    supplier, buyer = _parties(proved.key)
+    kind, *parties = subject(proved.key)
+    if kind != RELATIONSHIP:
+        raise VerificationError("not the history of a trade relationship", field="key", found=kind)
+    supplier, buyer = parties
     # 3. The aggregates follow from the records.
     if proved.is_complete:
-        _check_aggregates(proved)
+        _check_aggregates(proved, relationship.EMPTY, relationship.fold)
     return VerifiedHistory(supplier, buyer, proved, data)
 
 
-def _parties(key: bytes) -> tuple[str, str]:
+def read_party_history(data: bytes, genesis: GenesisBlock) -> tuple[str, ProvedHistory]:
+    """The party that a file is about, and its verified relationships: one record for each.
+
+    Raises:
+        Malformed: not a history file.
+        VerificationError: it does not prove what it claims.
+    """
+    # 1. The records are proved.
+    proved = History.decode(data).verify(genesis)
+    # 2. They are the relationships of a party.
+    kind, party, *_ = subject(proved.key)
+    if kind != PARTY:
+        raise VerificationError("not the relationships of a party", field="key", found=kind)
+    # 3. The aggregates follow from the records.
+    if proved.is_complete:
+        _check_aggregates(
+            proved, relationship.NO_PARTY, lambda sums, record: relationship.fold_party(sums, record, party)
+        )
+    return party, proved
+
+
+def subject(key: bytes) -> tuple[str, ...]:
+    """What the history at a state key is about: (kind, supplier, buyer), or (kind, party).
+
+    Raises:
+        VerificationError: no kind of history has such a key.
+    """
     parts = codec.decode(key, MAX_STATE_KEY_BYTES)
-    if type(parts) is not tuple or len(parts) != 3 or parts[0] != RELATIONSHIP:
-        raise VerificationError(
-            "not the history of a trade relationship", field="key", found=ascii(parts)[:120]
-        )
-    if type(parts[1]) is not str or type(parts[2]) is not str:
-        raise VerificationError(
-            "not the history of a trade relationship", field="key", found=ascii(parts)[:120]
-        )
-    return parts[1], parts[2]
+    if (
+        type(parts) is not tuple
+        or any(type(part) is not str for part in parts)
+        or (len(parts), *parts[:1]) not in ((3, RELATIONSHIP), (2, PARTY))
+    ):
+        raise VerificationError("not the key of a history", field="key", found=ascii(parts)[:120])
+    return parts
 
 
-def _check_aggregates(proved: ProvedHistory) -> None:
-    aggregates: codec.Value = relationship.EMPTY
+def _check_aggregates(
+    proved: ProvedHistory, empty: codec.Value, fold: Callable[[codec.Value, codec.Value], codec.Value]
+) -> None:
+    aggregates = empty
     try:
         for record in proved.records:
-            aggregates = relationship.fold(aggregates, record)
+            aggregates = fold(aggregates, record)
     except (Refusal, Malformed, KeyError, IndexError, TypeError, ValueError) as error:
         raise VerificationError(
             "a record that the contracts do not know", field="records", found=str(error)[:120]
         ) from None
-    claimed = relationship.EMPTY if proved.entry is None else proved.entry.aggregates
+    claimed = empty if proved.entry is None else proved.entry.aggregates
     if codec.encode(aggregates) != codec.encode(claimed):
         raise VerificationError("the aggregates do not follow from the records", field="aggregates")

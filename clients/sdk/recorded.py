@@ -85,7 +85,7 @@ class VerifiedHistory:
     @property
     def count(self) -> int:
         """Records that the relationship has in all."""
-        return 0 if self.proved.entry is None else self.proved.entry.count
+        return self.proved.count
 
     @property
     def is_complete(self) -> bool:

@@ -15,6 +15,7 @@ from ledger.errors import TooLarge
 from ledger.history import History
 from ledger.identifiers import NAME_PATTERN
 from ledger.limits import MAX_NAME_BYTES, MAX_STATE_KEY_BYTES
+from ledger.statement import Statement
 from node.api import answers, bodies, problems, views
 from node.api.parameters import Last, NamePath
 from node.api.problems import Problem
@@ -103,8 +104,7 @@ async def get_state_proof(request: Request, keys: StateKeys) -> Response:
     """
     chain: Chain = request.app.state.service.chain
     proof = chain.state_proof(sorted({bytes.fromhex(key) for key in keys}))
-    data = codec.encode(("state", 1, proof.to_value(), chain.certified().to_value()))
-    return answers.file(chain, data, "state.proof")
+    return answers.file(chain, Statement(proof, chain.certified()).encode(), "state.proof")
 
 
 def _history(chain: Chain, key: bytes, last: int | None) -> History:

@@ -23,9 +23,13 @@ from clients.auditor import audit_folder, audit_nodes
 from clients.errors import ProfileError
 from clients.sdk.transport import SyncTransport
 from clients.verifier import verify_data, verify_file
+from contracts import relationship
+from contracts.claim import lien_key
+from contracts.invoice import invoice_key
 from ledger import codec
 from ledger.errors import Malformed, StoreError, TallyError, VerificationError
 from ledger.genesis import GenesisBlock, read_genesis
+from ledger.statement import Statement
 from ledger.store import Store, plyvel
 
 
@@ -39,6 +43,10 @@ class Files:
     history: bytes
     suffix: bytes
     quote: bytes
+    party: bytes
+    state: bytes
+    entry: bytes
+    """A statement of one present entry: an absent key changed to another may be true of that one as well."""
 
     def data(self, kind: str) -> bytes:
         found: bytes = getattr(self, kind)
@@ -59,7 +67,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Files]:
         return receipt, history.data, suffix.data, quote.data
 
     found = asyncio.run(fetch())
-    yield Files(channel, read_genesis(channel.network.genesis_block.data), *found)
+    chain = channel.network.nodes["n1"].chain
+    party = chain.history(relationship.party_key("acme")).encode()
+    keys = sorted([invoice_key("acme", story.INVOICE), lien_key("acme", story.INVOICE)])
+    state = Statement(chain.state_proof(keys), chain.certified()).encode()
+    entry = Statement(chain.state_proof([invoice_key("acme", story.INVOICE)]), chain.certified()).encode()
+    yield Files(channel, read_genesis(channel.network.genesis_block.data), *found, party, state, entry)
     channel.close()
 
 
@@ -100,14 +113,42 @@ def test_quote_report_has_the_terms(files: Files) -> None:
     assert terms["advance"] + terms["reserve"] == 1_000_00
 
 
-@pytest.mark.parametrize("kind", ["receipt", "history", "suffix", "quote"])
+def test_party_report_has_the_relationships(files: Files) -> None:
+    report = verify_data(files.party, files.genesis)
+    assert (report.kind, report.facts["party"], report.facts["complete"]) == ("history", "acme", True)
+    assert [entry["buyer"] for entry in report.facts["relationships"]] == ["anchor"]
+    assert "relationships of acme" in report.summary
+
+
+def test_state_report_says_what_is_present_and_what_absent(files: Files) -> None:
+    report = verify_data(files.state, files.genesis)
+    assert (report.kind, "1 entries present, 1 absent" in report.summary) == ("state", True)
+    found = {entry["parts"][0]: entry for entry in report.facts["entries"]}
+    assert found["invoice"]["present"] is True
+    assert found["invoice"]["value"][0] == "anchor"
+    assert (found["lien"]["present"], found["lien"]["value"]) == (False, None)
+
+
+def test_absence_claimed_for_what_is_there_is_refused(files: Files) -> None:
+    kind, version, (entries, buckets, siblings), certified = codec.decode(files.state)
+    for place, (key, value) in enumerate(entries):
+        forged = None if value is not None else codec.encode((1,))
+        changed = (*entries[:place], (key, forged), *entries[place + 1 :])
+        with pytest.raises(VerificationError):
+            verify_data(codec.encode((kind, version, (changed, buckets, siblings), certified)), files.genesis)
+
+
+ALL_KINDS = ["receipt", "history", "suffix", "quote", "party", "entry"]
+
+
+@pytest.mark.parametrize("kind", ALL_KINDS)
 def test_report_is_ready_for_json(files: Files, kind: str) -> None:
     shown = json.loads(json.dumps(verify_data(files.data(kind), files.genesis).as_dict()))
     assert shown["proved"] is True
 
 
-@pytest.mark.parametrize("kind", ["receipt", "history", "suffix", "quote"])
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("kind", ALL_KINDS)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(draw=st.data())
 def test_one_changed_byte_is_refused_with_a_reason(files: Files, kind: str, draw: st.DataObject) -> None:
     data = files.data(kind)

@@ -64,6 +64,7 @@ def test_bounds_are_those_of_the_code():
         ("Verifying a state proof", "ledger.state_tree.StateProof.verify"),
         ("Verifying a receipt", "ledger.receipt.Receipt.verify"),
         ("Verifying a history", "ledger.history.History.verify"),
+        ("Verifying a statement", "ledger.statement.Statement.verify"),
         ("Verifying a chain", "ledger.audit.ChainAudit.take"),
     ],
 )
