@@ -8,8 +8,9 @@ What is sent with what. `commit` goes with every append and heartbeat, and the c
 that proves it goes along until it is sent once; a follower's answers say what it has
 committed, so a lost one is sent again. A follower far behind gets with each append the
 newest certificate *within* it, so that it commits as it catches up instead of keeping
-everything open until the end. When nothing is left uncommitted the certificate goes out
-at once, by a heartbeat: an idle cluster does not wait for the next tick to finish (CR-44).
+everything open until the end. When the caller takes the output and nothing is left
+uncommitted, the certificate goes out by a heartbeat: an idle cluster does not wait for the
+next tick to finish (CR-44), and a busy one tells it with the next append.
 
 An answer to a heartbeat that left after the last append, while that append or the commit
 is still open, means that something was lost: an append to one that is probed, an empty one
@@ -44,6 +45,8 @@ class Leader(Core):
     uncommitted_bytes: int
     _beat: int
     """The tick of the last round of heartbeats."""
+    _commit_untold: bool
+    """Whether a follower may have to be told of a commit before the output is taken."""
 
     def _start_leading(self) -> None:
         self._peers = {}
@@ -51,6 +54,7 @@ class Leader(Core):
         self._office = 0
         self.uncommitted_bytes = 0
         self._beat = 0
+        self._commit_untold = False
 
     def _take_office(self) -> None:
         assert self.log.persisted == self.log.last_index, "only a node with a durable log campaigns"
@@ -211,7 +215,7 @@ class Leader(Core):
         peer.matched(message.match)
         self._certify()
         self._flush(message.sender, peer)
-        self._tell_commit(message.sender, peer)
+        self._commit_untold = True
 
     def _count(self, message: AppendReply) -> bool:
         """Take the acknowledgements down; False if `match` is not proved by one (CR-72)."""
@@ -257,13 +261,14 @@ class Leader(Core):
             entry = self.log.entry(index)
             assert entry is not None
             self.uncommitted_bytes -= len(entry.data)
-        for voter, peer in self._peers.items():
-            self._tell_commit(voter, peer)
+        self._commit_untold = True
 
-    def _tell_commit(self, voter: str, peer: Progress) -> None:
-        """Where nothing more is on the way, a follower that holds all of it is told at once."""
-        if peer.match == self.last_index == self.commit > max(peer.commit, peer.certified):
-            self._send_heartbeat(voter, peer)
+    def _tell_commit(self) -> None:
+        """Where nothing more is on the way, the followers that hold all of it are told now."""
+        self._commit_untold = False
+        for voter, peer in self._peers.items():
+            if peer.match == self.last_index == self.commit > max(peer.commit, peer.certified):
+                self._send_heartbeat(voter, peer)
 
     def _on_heartbeat_reply(self, message: HeartbeatReply) -> None:
         peer = self._peers.get(message.sender)

@@ -145,6 +145,8 @@ class Raft(Election, Follower, Leader):
     def ready(self) -> Ready | None:
         """What is to be done now, or None. Each piece of output is handed out once."""
         halted = self.halted is not None
+        if self._commit_untold:
+            self._tell_commit()
         hard = self.hard if self.hard != self._handed_hard and not halted else None
         write = self.log.hand_out() if self.log.has_write and not halted else None
         certificate = self._take_certificate() if self._unapplied and not halted else None
