@@ -32,7 +32,7 @@ class BankEntry(NamedTuple):
 
 
 def account_key(account: str) -> bytes:
-    """State key of a bank account."""
+    """State key of a bank account, written without spaces."""
     return state_key("account", account)
 
 

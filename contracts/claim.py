@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ledger.money import PPM, divide_down, divide_up
+from contracts.pricing import formulae
+from ledger.money import PPM, divide_up
 from ledger.state import Reader, state_key
 
 
@@ -84,12 +85,13 @@ def read_lien(state: Reader, supplier: str, invoice: str) -> Lien | None:
 
 def reduced(lien: Lien, reduction: int, outstanding: int) -> Lien:
     """An assigned claim after its invoice fell by `reduction` to `outstanding`; minor units."""
-    demand = 0
+    demand = formulae.shortfall_absorbed(lien.reserve_left, reduction)
     if lien.restores:
-        demand = max(
-            0, lien.principal - lien.shortfall - divide_down(outstanding * lien.advance_rate_ppm, PPM)
+        covered = lien.principal - lien.shortfall
+        restored = formulae.shortfall_restored(
+            covered, outstanding + reduction, reduction, lien.advance_rate_ppm
         )
-    demand = min(reduction, max(demand, reduction - lien.reserve_left))
+        demand = min(reduction, max(demand, restored))
     return lien._replace(
         reserve_left=lien.reserve_left - (reduction - demand), shortfall=lien.shortfall + demand
     )

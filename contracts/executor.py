@@ -18,7 +18,7 @@ from contracts.errors import refuse
 from contracts.fields import Operation
 from contracts.registry import OPERATIONS, OperationSpec, parse
 from ledger.codec import Value
-from ledger.dates import day_from_iso
+from ledger.dates import LAST_DAY, day_from_iso
 from ledger.errors import Malformed, Refusal
 from ledger.genesis import Genesis
 from ledger.state import Overlay
@@ -116,7 +116,7 @@ class Contracts:
         for name, value in genesis.parameters.items():
             state.put(parameter_key(name), _parameter(name, value))
         if "business_date" not in genesis.parameters:
-            state.put(BUSINESS_DATE, genesis.time_ms // _MILLISECONDS_PER_DAY)
+            state.put(BUSINESS_DATE, _first_day(genesis.time_ms))
 
 
 _CHANGES_SIGNERS = ("key.add", "key.revoke")
@@ -133,6 +133,16 @@ def _check_role(context: Context, spec: OperationSpec) -> None:
             found=f"{context.actor}: {', '.join(context.roles) or 'no role'}",
             expected=" or ".join(roles),
         )
+
+
+def _first_day(time_ms: int) -> int:
+    """The business date of a genesis document that names none: that of its time."""
+    day = time_ms // _MILLISECONDS_PER_DAY
+    if not 1 <= day <= LAST_DAY:
+        raise Malformed(
+            "not a time of trade", field="time_ms", found=time_ms, expected="a day of the years 1970 to 2999"
+        )
+    return day
 
 
 def _parameter(name: str, value: int | str) -> int | str:

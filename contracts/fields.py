@@ -102,6 +102,17 @@ OptionalNumber = Annotated[
     ),
     AfterValidator(_checked_number),
 ]
+
+
+def _without_spaces(account: str) -> str:
+    return account.replace(" ", "")
+
+
+Account = Annotated[
+    Number,
+    AfterValidator(_without_spaces),
+    Field(description="account, IBAN or the bank's own form; spaces do not tell accounts apart (ISO 13616)"),
+]
 LineId = Annotated[
     str,
     Field(

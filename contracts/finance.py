@@ -32,6 +32,7 @@ from contracts.claim import (
 from contracts.context import Context, Posting
 from contracts.errors import refuse
 from contracts.fields import (
+    Account,
     Amount,
     Date,
     Number,
@@ -96,7 +97,7 @@ class FinanceFund(Operation):
     """A settlement bank attests the payout to the supplier: cash and title move together."""
 
     op: Literal["finance.fund"]
-    account: Number = Field(description="account from which the money left")
+    account: Account = Field(description="account from which the money left")
     entry: Number = Field(description="the bank's reference of the entry; consumed once per account")
     date: Date = Field(description="booking day; ISO text YYYY-MM-DD")
     invoice: Number = Field(description="invoice number, as the supplier writes it")

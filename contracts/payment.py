@@ -13,7 +13,7 @@ from pydantic import Field
 from contracts import bank, finance
 from contracts.context import Context
 from contracts.errors import refuse
-from contracts.fields import Currency, Date, Number, Operation, OrganisationId, PositiveAmount
+from contracts.fields import Account, Currency, Date, Number, Operation, OrganisationId, PositiveAmount
 from contracts.invoice import ASSIGNED, CONFIRMED, Invoice, live_invoice, write_invoice
 from ledger.money import CurrencyMismatch
 
@@ -25,7 +25,7 @@ class PaymentAttest(Operation):
     """A settlement bank attests that the buyer paid towards an invoice."""
 
     op: Literal["payment.attest"]
-    account: Number = Field(description="account on which the money arrived, IBAN or the bank's own form")
+    account: Account = Field(description="account on which the money arrived, IBAN or the bank's own form")
     entry: Number = Field(description="the bank's reference of the entry; consumed once per account")
     date: Date = Field(description="booking day; ISO text YYYY-MM-DD")
     currency: Currency

@@ -84,3 +84,12 @@ def test_without_a_business_date_the_day_of_genesis_is_taken() -> None:
     del plain["parameters"]["business_date"]
     overlay = genesis_overlay(Contracts(), Genesis.from_document(plain))
     assert views.business_day(overlay) == plain["time_ms"] // 86_400_000
+
+
+@pytest.mark.parametrize("time_ms", [1, 2**63 - 1])
+def test_a_genesis_whose_time_is_no_day_of_trade_is_refused(time_ms: int) -> None:
+    """Otherwise the first `date.advance` would stop every node: such a day cannot be written."""
+    content = {**document(), "time_ms": time_ms, "parameters": {}}
+    with pytest.raises(Malformed) as caught:
+        genesis_overlay(Contracts(), Genesis.from_document(content))
+    assert caught.value.field == "time_ms"

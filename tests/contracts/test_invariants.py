@@ -357,6 +357,16 @@ def test_invariant_11_a_bank_entry_is_consumed_once_by_anyone_for_anything() -> 
     assert stored(trade, "A").paid == 30
 
 
+@pytest.mark.parametrize("account", ["DE02120300000000202051", "DE02 12030000 0000202051"])
+def test_invariant_11_an_account_is_the_same_however_it_is_spaced(account: str) -> None:
+    trade = TradeLedger()
+    trade.financed_invoice("INV1")
+    trade.done("bank", payment("INV1", 10, "IN 1"))
+    assert trade.refused("bank", payment("INV1", 10, "IN 1", account=account)) == "bank_entry_used"
+    assert trade.refused("giro", payment("INV1", 10, "IN 2", account=account)) == "account_of_other_bank"
+    trade.check()
+
+
 def test_invariant_11_a_payout_consumes_its_entry_too() -> None:
     trade = TradeLedger()
     trade.financed_invoice("INV1")
