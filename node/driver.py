@@ -53,7 +53,7 @@ from node.limits import (
     MAX_EVIDENCE_FILES,
     MAX_LAG_BLOCKS,
     NO_LEADER_GRACE_MS,
-    PIPELINED_SEAL_TRANSACTIONS,
+    PIPELINED_SEAL_OPERATIONS,
     REFORWARD_AFTER_MS,
     SEAL_BYTES,
     SEAL_TRANSACTIONS,
@@ -301,11 +301,12 @@ class Driver:
 
     def _seal(self) -> bool:
         """Seal what waits, if it is this node's turn to; whether a block was proposed."""
-        waiting = self._pool.waiting
-        if not waiting or not self.leads():
+        if not self._pool.waiting or not self.leads():
             return False
         in_flight = self.in_flight
-        if in_flight and (in_flight >= SEAL_WINDOW_BLOCKS or waiting < PIPELINED_SEAL_TRANSACTIONS):
+        if in_flight >= SEAL_WINDOW_BLOCKS:
+            return False
+        if in_flight and self._pool.waiting_operations < PIPELINED_SEAL_OPERATIONS:
             return False
         entries = self._pool.take(SEAL_TRANSACTIONS, SEAL_BYTES)
         try:

@@ -36,8 +36,8 @@ SIGNATURE_CHUNK = 128
 
 SEAL_WINDOW_BLOCKS = 3
 """Own blocks in flight, sealed and not yet committed."""
-PIPELINED_SEAL_TRANSACTIONS = 64
-"""While a block is in flight the next one is sealed only with at least this many transactions."""
+PIPELINED_SEAL_OPERATIONS = 64
+"""While a block is in flight the next one is sealed only with at least this many operations."""
 SEAL_TRANSACTIONS = 250
 """Transactions in one block: bounds how long executing one keeps the loop from heartbeats."""
 SEAL_BYTES = MAX_BLOCK_BYTES - 65_536
@@ -84,7 +84,7 @@ assert MAX_FRAME_BYTES > MAX_BUNDLE_BYTES, "one bundle fits one forwarding frame
 assert MAX_FRAME_BYTES > MAX_APPEND_BYTES + MAX_BLOCK_BYTES, "a full append and one more block fit a frame"
 assert SEAL_TRANSACTIONS <= MAX_BLOCK_TRANSACTIONS, "what is sealed is a legal block"
 assert MAX_BUNDLE_TRANSACTIONS <= MAX_POOL_TRANSACTIONS, "an empty pool takes any bundle"
-assert PIPELINED_SEAL_TRANSACTIONS <= SEAL_TRANSACTIONS
+assert PIPELINED_SEAL_OPERATIONS <= SEAL_TRANSACTIONS
 assert RECONNECT_FIRST_MS <= RECONNECT_MOST_MS < NO_LEADER_GRACE_MS, (
     "a link is retried before clients are refused"
 )

@@ -79,6 +79,11 @@ class Entry:
         """The transaction's id."""
         return self.prepared.transaction.id
 
+    @property
+    def operations(self) -> int:
+        """Operations in the transaction."""
+        return len(self.prepared.transaction.operations)
+
     def settle(self, outcome: Outcome) -> None:
         """Tell everybody who waits."""
         for submission, place in self.waiters:
@@ -104,6 +109,7 @@ class Pool:
         self._queue: deque[Entry] = deque()
         self._shares: dict[str, _Share] = {}
         self._waiting = 0
+        self._waiting_operations = 0
         self._size_bytes = 0
         self._own = 0
 
@@ -117,6 +123,11 @@ class Pool:
     def waiting(self) -> int:
         """Transactions in the queue."""
         return self._waiting
+
+    @property
+    def waiting_operations(self) -> int:
+        """Operations of the transactions in the queue."""
+        return self._waiting_operations
 
     @property
     def size_bytes(self) -> int:
@@ -200,6 +211,7 @@ class Pool:
             entry.state = TAKEN
             taken.append(entry)
         self._waiting -= len(taken)
+        self._waiting_operations -= sum([entry.operations for entry in taken])
         return taken
 
     def put_back(self, entries: Iterable[Entry]) -> None:
@@ -209,6 +221,7 @@ class Pool:
             entry.state = WAITING
             self._queue.appendleft(entry)
             self._waiting += 1
+            self._waiting_operations += entry.operations
 
     def remove(self, transaction_id: bytes) -> Entry | None:
         """End an entry; None if there is none with this id."""
@@ -224,7 +237,7 @@ class Pool:
         Entries that `keep` refuses are forgotten: the node that forwarded them does so again.
         """
         self._queue.clear()
-        self._waiting = 0
+        self._waiting = self._waiting_operations = 0
         for entry in list(self._entries.values()):
             if is_known(entry.id):
                 entry.state = SEALED
@@ -260,11 +273,13 @@ class Pool:
         entry.state = WAITING
         self._queue.append(entry)
         self._waiting += 1
+        self._waiting_operations += entry.operations
 
     def _forget(self, entry: Entry) -> None:
         """Take an entry off the books; what is left of it in the queue is skipped later."""
         if entry.state is WAITING:
             self._waiting -= 1
+            self._waiting_operations -= entry.operations
         entry.state = ENDED
         size = entry.prepared.transaction.size
         self._size_bytes -= size
