@@ -30,7 +30,7 @@ from ledger.chain import Chain
 from ledger.errors import TallyError
 from node import logs
 from node.admission import Identify
-from node.api.app import create_app
+from node.api.app import Front, create_app
 from node.errors import NotAdmitted
 from node.limits import API_KEEP_ALIVE_S, GC_THRESHOLDS, MAX_API_CONNECTIONS, MAX_API_GRACE_S, THREAD_SWITCH_S
 from node.node import Node
@@ -70,7 +70,7 @@ async def serve(settings: Settings) -> int:
     api_socket = _bind(settings.api_host, settings.api_port)
     server = _Server(
         uvicorn.Config(
-            create_app(node.service),
+            Front(create_app(node.service)),
             http="httptools",
             ws="none",
             lifespan="off",
@@ -78,6 +78,7 @@ async def serve(settings: Settings) -> int:
             access_log=False,
             server_header=False,
             date_header=False,
+            proxy_headers=False,
             limit_concurrency=MAX_API_CONNECTIONS,
             timeout_keep_alive=API_KEEP_ALIVE_S,
             timeout_graceful_shutdown=MAX_API_GRACE_S,

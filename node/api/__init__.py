@@ -5,6 +5,6 @@ where bytes from outside become values. Handlers read the chain through `node.se
 never touch consensus or the pool.
 """
 
-from node.api.app import create_app
+from node.api.app import Front, create_app
 
-__all__ = ["create_app"]
+__all__ = ["Front", "create_app"]

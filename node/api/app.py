@@ -15,6 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from ledger.errors import TallyError
 from node.api import (
@@ -35,6 +36,8 @@ from node.service import Service
 from node.telemetry import Observed, Telemetry
 
 CHANNEL_PREFIX = "/v1/channels/{channel}"
+SUBMISSIONS = {"/transactions": False, "/bundles": True}
+"""Where transactions are submitted: whether it is in bundles."""
 
 _log = structlog.get_logger("node.api")
 
@@ -54,7 +57,7 @@ def create_app(service: Service) -> FastAPI:
     app.state.service = service
     app.state.channel = service.chain.channel
     app.state.telemetry = Telemetry(service.status, service.statistics)
-    for path, bundle in (("/transactions", False), ("/bundles", True)):
+    for path, bundle in SUBMISSIONS.items():
         endpoint = transactions.Submission(service, service.chain.channel, bundle=bundle)
         app.router.routes.append(Route(CHANNEL_PREFIX + path, endpoint, methods=["POST"]))
     app.include_router(status.router)
@@ -69,6 +72,39 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(Exception, _on_bug)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
+
+
+class Front:
+    """What the server calls: submissions go straight to their endpoint, all else through FastAPI.
+
+    The same endpoints are routes of the app, which describes them and answers for what is not
+    exactly one of these paths; on the way through it a request passes eight more layers.
+    """
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+        channel: str = app.state.channel.hex()
+        telemetry: Telemetry = app.state.telemetry
+        self._path_params = {"channel": channel}
+        self._submissions: dict[str, tuple[transactions.Submission, Observed]] = {}
+        for path, bundle in SUBMISSIONS.items():
+            endpoint = transactions.Submission(app.state.service, app.state.channel, bundle=bundle)
+            place = CHANNEL_PREFIX.format(channel=channel) + path
+            self._submissions[place] = (endpoint, Observed(endpoint, telemetry))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        found = self._submissions.get(scope["path"]) if scope["type"] == "http" else None
+        if found is None or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        scope["endpoint"], observed = found
+        scope["path_params"] = self._path_params
+        try:
+            await observed(scope, receive, send)
+        except Exception as error:
+            response = await _on_bug(Request(scope), error)
+            await response(scope, receive, send)
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

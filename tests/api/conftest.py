@@ -9,7 +9,7 @@ import pytest
 from api_client import ApiClient
 from local_node import LocalNetwork
 
-from node.api import create_app
+from node.api import Front, create_app
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalNetwork]:
 
 @pytest.fixture(scope="module")
 def client(network: LocalNetwork) -> Iterator[ApiClient]:
-    made = ApiClient(create_app(network.nodes["n1"]))
+    made = ApiClient(Front(create_app(network.nodes["n1"])))
     yield made
     made.close()
 

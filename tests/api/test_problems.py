@@ -12,7 +12,7 @@ from local_node import LocalNetwork
 
 from ledger.committed import NotCertified
 from ledger.errors import Malformed, NonCanonical, Refusal, StoreError, TallyError, TooLarge
-from node.api import create_app, problems
+from node.api import Front, bodies, create_app, problems
 from node.errors import KINDS, NotAdmitted
 
 
@@ -89,6 +89,18 @@ def test_bug_is_a_problem_without_its_insides(network: LocalNetwork, monkeypatch
             return await client.get("/v1/status")
 
     answer = asyncio.run(ask())
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert "ZeroDivision" not in answer.text
+
+
+def test_bug_in_a_submission_is_a_problem_without_its_insides(
+    network: LocalNetwork, channel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = network.nodes["n1"]
+    client = ApiClient(Front(create_app(node)))
+    monkeypatch.setattr(node, "submit", lambda *_, **__: 1 // 0)
+    answer = client.post(f"{channel}/transactions", content=b"x", headers={"content-type": bodies.MSGPACK})
+    client.close()
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert "ZeroDivision" not in answer.text
 
