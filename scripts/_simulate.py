@@ -4,8 +4,8 @@ Each seed chooses a cluster, its settings, and a mix of lost, late, reordered, d
 and forged messages, one-way and partial cuts, crashes between any two effects, slow and failing
 disks, late reports, skewed clocks, and blocks that a node cannot reproduce. Then everything
 heals and the cluster must agree. A failure prints its seed and a smaller plan that fails by the
-same rule (`tests/sim/test_found_bugs.py` shows how to keep it); the same seed and options play
-the same run again, step for step.
+same rule, as Python to paste into a test; the same seed and options play the same run again,
+step for step.
 
     scripts/simulate                          1,000 seeds
     scripts/simulate --seed 4711 --seeds 1    one seed again

@@ -31,7 +31,7 @@ from simulator.violation import Killed, Violation
 DEEP_EVERY = 512
 """Steps between two comparisons of whole logs."""
 CALM_CLIENT_US = 1_500
-HEALING_TIMEOUTS = 60
+HEALING_TIMEOUTS = 30
 """Longest election timeouts within which a healed cluster must agree and go on."""
 _KINDS = {
     "message": 0,
@@ -65,6 +65,8 @@ class Outcome:
     counted: dict[str, int]
     committed: int
     acknowledged: int
+    healing_timeouts: float
+    """How long the healed cluster took to agree, in its longest election timeouts."""
 
 
 class World:
@@ -102,6 +104,7 @@ class World:
             name: plan.tick_us + plan.tick_us * rates.randint(-plan.skew_ppm, plan.skew_ppm) // 1_000_000
             for name in plan.names
         }
+        self._healed_at = 0
         self._paused: dict[str, int] = {}
         self.disks = {name: Disk() for name in plan.names}
         self.processes: dict[str, Process] = {}
@@ -199,6 +202,7 @@ class World:
             dict(self.counted),
             len(self.checks.committed) - 1,
             len(self.clients.acknowledged),
+            (self.now - self._healed_at) / self.plan.timeout_us,
         )
 
     def run_for(self, simulated_us: int) -> None:
@@ -365,6 +369,7 @@ class World:
     def _heal(self) -> None:
         """End all disturbances; the cluster must agree and go on within bounded time."""
         self.is_calm = True
+        self._healed_at = self.now
         self.network.cuts.clear()
         self._paused.clear()
         for name in self.plan.names:
