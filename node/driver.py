@@ -11,10 +11,11 @@ them came, one *turn* of the driver takes all that the core has to say and carri
 so that everything that arrived together is sealed into one block, answered in one message
 and written in one write to each peer.
 
-Sealing is adaptive and has no timer. With no own block in flight whatever waits is sealed
-at once, be it one transaction. While a block is in flight the next one is sealed only once
-there is enough for it (as Nagle's algorithm does with small packets), up to a window; so
-an idle network answers at once, and a busy one fills blocks.
+Sealing is adaptive. In an idle network whatever comes is sealed at once, be it one
+transaction. While a block is in flight the next one is sealed only once there is enough for
+it (as Nagle's algorithm does with small packets), up to a window. Right after a commit the
+leader gives the clients that it just answered a moment to send their next transaction, and
+seals as soon as as many are there; so a busy network fills blocks.
 
 The driver knows what is in which state; the core knows what is safe; the chain knows what
 is true. Only the core decides that something may be sent, stored or applied.
@@ -50,6 +51,7 @@ from node import mempool
 from node.appender import Appender, Reports, Work
 from node.errors import NotAdmitted
 from node.limits import (
+    GATHER_MS,
     MAX_EVIDENCE_FILES,
     MAX_LAG_BLOCKS,
     NO_LEADER_GRACE_MS,
@@ -135,6 +137,11 @@ class Driver:
         self._forwarder: Forwarder
         self._applied: Callable[[], None]
         self._turn_is_due = False
+        self._last_sealed = 0
+        self._gather_commit = 0
+        self._gather_until_s = 0.0
+        self._gather_transactions = 0
+        self._gather_timer: asyncio.TimerHandle | None = None
         self._running = False
         self._ticker: asyncio.TimerHandle | None = None
         self._leader: tuple[int, str | None] = (raft.term, raft.leader)
@@ -306,7 +313,7 @@ class Driver:
         in_flight = self.in_flight
         if in_flight >= SEAL_WINDOW_BLOCKS:
             return False
-        if in_flight and self._pool.waiting_operations < PIPELINED_SEAL_OPERATIONS:
+        if self._pool.waiting_operations < PIPELINED_SEAL_OPERATIONS and (in_flight or self._gathers()):
             return False
         entries = self._pool.take(SEAL_TRANSACTIONS, SEAL_BYTES)
         try:
@@ -317,12 +324,32 @@ class Driver:
         if block is None:
             self._pool.put_back(entries)
             return False
-        sealed = len(block.transactions)
+        sealed = self._last_sealed = len(block.transactions)
         for entry in entries[:sealed]:
             entry.state = mempool.SEALED
             entry.offered += 1
         self._pool.put_back(entries[sealed:])
         return True
+
+    def _gathers(self) -> bool:
+        """Whether to wait for clients that were answered a moment ago: most of them have more to send.
+
+        Without it, clients fall into two halves that take turns, each with a block of its own.
+        """
+        now_s = self._loop.time()
+        if self.raft.commit != self._gather_commit:
+            self._gather_commit = self.raft.commit
+            self._gather_until_s = now_s + GATHER_MS / 1_000
+            self._gather_transactions = self._pool.waiting + self._last_sealed
+        if self._pool.waiting >= self._gather_transactions or now_s >= self._gather_until_s:
+            return False
+        if self._gather_timer is None:
+            self._gather_timer = self._loop.call_at(self._gather_until_s, self._gathered)
+        return True
+
+    def _gathered(self) -> None:
+        self._gather_timer = None
+        self._turn()
 
     def _fitting(self, entries: list[mempool.Entry]) -> list[mempool.Entry]:
         """Those that a block may hold now; the others wait until they expire, or their clock is right."""

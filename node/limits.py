@@ -38,6 +38,8 @@ SEAL_WINDOW_BLOCKS = 3
 """Own blocks in flight, sealed and not yet committed."""
 PIPELINED_SEAL_OPERATIONS = 64
 """While a block is in flight the next one is sealed only with at least this many operations."""
+GATHER_MS = 4
+"""After a commit, how long the next small block waits for the clients that were just answered, at most."""
 SEAL_TRANSACTIONS = 250
 """Transactions in one block: bounds how long executing one keeps the loop from heartbeats."""
 SEAL_BYTES = MAX_BLOCK_BYTES - 65_536

@@ -201,7 +201,7 @@ class Cell:
             "p99_ms": round(ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))], 2),
             "cpu_ms_per_transaction": round(1000 * cpu / self.transactions, 3),
             "cpu_ms_per_operation": round(1000 * cpu / self.operations, 3),
-            "cpu_share_of_load_generator": round(self.cpu_seconds.get("load", 0.0) / cpu, 3),
+            "cores_used": {name: round(used / self.seconds, 2) for name, used in self.cpu_seconds.items()},
             "transactions_per_block": round(self.transactions / max(1, self.blocks), 1),
             "busy_answers": self.busy,
             "ratio_to_signature_checks": round(per_second / limits["signature_checks_per_second"], 4),
@@ -306,12 +306,11 @@ async def drive(shape: Shape, clients: int, seconds: float, url: str, pids: dict
             request = b"%b%d\r\n\r\n%b" % (head, len(body), body)
             now = time.perf_counter()
             status, answer = await connection.ask(request)
-            while status in (429, 503):
+            while not _is_applied(status, answer):
                 busy += 1
                 await asyncio.sleep(0.02)
                 status, answer = await connection.ask(request)
             latencies.append(1000 * (time.perf_counter() - now))
-            _require_applied(status, answer)
             done += 1
 
     await asyncio.gather(*(loop_of(number, connection) for number, connection in enumerate(connections)))
@@ -339,13 +338,19 @@ def applied_height(url: str) -> int:
     return int(httpx.get(f"{url}/v1/status", timeout=5).json()["applied_height"])
 
 
-def _require_applied(status: int, answer: bytes) -> None:
+def _is_applied(status: int, answer: bytes) -> bool:
+    """Whether everything is on the ledger; False if some of it must be sent again: the node was too busy."""
+    if status in (429, 503):
+        return False
     if status != 200:
         raise SystemExit(f"a node answered {status}: {answer[:400]!r}")
     decoded = codec.decode(answer)
     for outcome in decoded.get("outcomes", (decoded,)):
+        if (outcome.get("error") or {}).get("code") in ("busy", "too_many_in_flight", "outcome_unknown"):
+            return False
         if outcome["status"] != "committed" or not outcome["result"]["applied"]:
-            raise SystemExit(f"not applied: {outcome['status']} {outcome['result']}")
+            raise SystemExit(f"not applied: {outcome}")
+    return True
 
 
 # ---------------------------------------------------------------- the network
