@@ -73,20 +73,31 @@ def settle(value: Value) -> tuple[bytes, Value]:
     return data, _unpackb(data, use_list=False, strict_map_key=True)
 
 
-def decode(data: bytes, limit_bytes: int = MAX_BLOCK_BYTES) -> Value:
+def decode(
+    data: bytes,
+    limit_bytes: int = MAX_BLOCK_BYTES,
+    *,
+    text_bytes: int = MAX_BLOCK_BYTES,
+    octets: int = MAX_BLOCK_BYTES,
+) -> Value:
     """The value that `data` canonically encodes; arrays come as tuples.
 
     Raises:
-        TooLarge: more than `limit_bytes`.
+        TooLarge: more than `limit_bytes`, or (code `element_too_long`) a text of more than
+            `text_bytes` or a byte string of more than `octets` anywhere in it.
         Malformed: not one whole MessagePack value.
         NonCanonical: readable, but not in the one permitted spelling.
     """
     if len(data) > limit_bytes:
         raise TooLarge("value too long", found=f"{len(data)} bytes", expected=f"at most {limit_bytes}")
     try:
-        value = _unpackb(data, use_list=False, strict_map_key=True)
+        value = _unpackb(
+            data, use_list=False, strict_map_key=True, max_str_len=text_bytes, max_bin_len=octets
+        )
     except (ValueError, RecursionError, msgpack.exceptions.UnpackException) as error:
         found = str(error)[:120] or type(error).__name__
+        if "exceeds max_" in found and (text_bytes < len(data) or octets < len(data)):
+            raise TooLarge("an element is too long", code="element_too_long", found=found) from None
         raise Malformed("not one whole MessagePack value", found=found) from None
     if not _is_ordered((value,), MAX_DEPTH + 1):
         raise NonCanonical("map keys out of order", expected="strictly ascending keys")

@@ -105,7 +105,11 @@ class Transaction(NamedTuple):
             raise Malformed("no signature of 64 bytes", field="signature")
         if len(body) > MAX_BODY_BYTES:
             raise _too_large(len(body), MAX_BODY_BYTES)
-        fields = codec.decode(body, MAX_BODY_BYTES)
+        try:
+            fields = codec.decode(body, MAX_BODY_BYTES, text_bytes=MAX_STRING_BYTES, octets=MAX_BYTES_LENGTH)
+        except TooLarge:
+            _name_what_is_too_long(codec.decode(body, MAX_BODY_BYTES))
+            raise
         if type(fields) is not tuple or len(fields) != 8:
             raise Malformed("not a transaction body", field="body", expected="an array of 8 elements")
         version, channel, signer, valid_until_ms, nonce, atomic, private, operations = fields
@@ -128,8 +132,6 @@ class Transaction(NamedTuple):
         if type(atomic) is not bool:
             raise Malformed("not a truth value", field="atomic", expected="true or false")
         _check_operations(operations)
-        if len(body) > MAX_STRING_BYTES:
-            _check_lengths(operations)
         if private:
             _check_private(private, len(operations))
         elif private != ():
@@ -196,9 +198,9 @@ def _check_operations(operations: codec.Value) -> None:
             raise Malformed("operation without a name", field=f"operations[{index}].op", expected="text")
 
 
-def _check_lengths(operations: tuple[Operation, ...]) -> None:
-    """Bound each text and each byte string; only a body longer than the lower bound needs it."""
-    pending: list[tuple[str, codec.Value]] = [("operations", operations)]
+def _name_what_is_too_long(body: codec.Value) -> None:
+    """Say which text or byte string of a body passes its bound: the decoder knows only that one does."""
+    pending: list[tuple[str, codec.Value]] = [("body", body)]
     while pending:
         field, value = pending.pop()
         kind = type(value)
