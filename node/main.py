@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import gc
 import json
+import resource
 import signal
 import socket
 import sys
@@ -28,17 +29,30 @@ from contracts.context import signer_key
 from contracts.identity import ACTIVE
 from ledger.chain import Chain
 from ledger.errors import TallyError
+from ledger.limits import LEVELDB_OPEN_FILES, MAX_MEMBERS
 from node import logs
 from node.admission import Identify
 from node.api.app import Front, create_app
+from node.api.connections import BoundedProtocol
 from node.errors import NotAdmitted
-from node.limits import API_KEEP_ALIVE_S, GC_THRESHOLDS, MAX_API_CONNECTIONS, MAX_API_GRACE_S, THREAD_SWITCH_S
+from node.limits import (
+    API_KEEP_ALIVE_S,
+    GC_THRESHOLDS,
+    MAX_API_CONNECTIONS,
+    MAX_API_GRACE_S,
+    MAX_INCOMING_LINKS,
+    THREAD_SWITCH_S,
+)
 from node.node import Node
 from node.settings import Settings
 
 log = structlog.get_logger(component="main")
 
 EXIT_SETTINGS, EXIT_BUG = 2, 3
+
+OWN_FILES = LEVELDB_OPEN_FILES + MAX_INCOMING_LINKS + MAX_MEMBERS + 64
+"""Files and sockets that a node needs beside its HTTP connections."""
+LEAST_API_CONNECTIONS = 64
 
 
 def identify_by(chain: Chain) -> Identify:
@@ -71,7 +85,7 @@ async def serve(settings: Settings) -> int:
     server = _Server(
         uvicorn.Config(
             Front(create_app(node.service)),
-            http="httptools",
+            http=BoundedProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -79,7 +93,6 @@ async def serve(settings: Settings) -> int:
             server_header=False,
             date_header=False,
             proxy_headers=False,
-            limit_concurrency=MAX_API_CONNECTIONS,
             timeout_keep_alive=API_KEEP_ALIVE_S,
             timeout_graceful_shutdown=MAX_API_GRACE_S,
         )
@@ -116,6 +129,23 @@ async def _until_told_to_stop(node: Node, serving: asyncio.Task[None]) -> None:
         wait.cancel()
 
 
+def _api_connections() -> int:
+    """How many HTTP connections the system lets us hold without taking files from the ledger.
+
+    Raises the process's limit as far as it may; many systems begin with 1,024.
+    """
+    wanted = OWN_FILES + MAX_API_CONNECTIONS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return MAX_API_CONNECTIONS
+    most = max(LEAST_API_CONNECTIONS, soft - OWN_FILES)
+    log.warning("few_open_files", limit=soft, wanted=wanted, api_connections=most)
+    return most
+
+
 def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
@@ -146,6 +176,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = Settings.load(given.config)
         logs.configure(settings.node, settings.log_file, settings.log_level)
+        BoundedProtocol.most_connections = _api_connections()
         sys.setswitchinterval(THREAD_SWITCH_S)
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)

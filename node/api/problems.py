@@ -8,7 +8,7 @@ code has is decided here and nowhere else: errors of the cores know nothing of H
 
 | status | whose turn it is |
 |---|---|
-| 400, 413, 415, 422 | the client's: the request will never be accepted as it is |
+| 400, 408, 413, 415, 422, 431 | the client's: the request will never be accepted as it is |
 | 401, 403, 404, 405, 409 | the client's: another key, another resource, another method, another state |
 | 429, 503 | nobody's fault: the same bytes again after Retry-After seconds, here or at another node |
 | 500 | ours: a bug; the log of the node has it |
@@ -48,6 +48,9 @@ STATUS_BY_CODE: dict[str, int] = {
     "bytes_too_long": 422,
     "bundle_too_long": 422,
     "history_too_long": 422,
+    "not_http": 400,
+    "request_too_slow": 408,
+    "head_too_large": 431,
     "no_such_path": 404,
     "unknown_channel": 404,
     "unknown_transaction": 404,
