@@ -229,7 +229,7 @@ def audit_folder(
     """
     if (folder / LEDGER_FOLDER).is_dir():
         folder = folder / LEDGER_FOLDER
-    if not (folder / "mark").exists():
+    if not (folder / "mark").exists() and not (folder / "db").exists():
         raise ProfileError(
             f"no ledger in {folder}",
             code="no_ledger",

@@ -126,4 +126,7 @@ class StoreError(TallyError):
     """The disk does not hold what it is known to have held, or refuses to hold more."""
 
     code = "store_damaged"
-    remedy = "Keep the folder as it is, and re-admit the node as a new learner (docs/operations.md)."
+    remedy = (
+        "Keep the folder as it is and the node stopped: it may have signed what its disk has lost. "
+        "The other nodes go on while a quorum of them runs."
+    )

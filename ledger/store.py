@@ -18,7 +18,7 @@ Two atomic batches and no third:
 | head | `k` state key, sequence | head of the chain before that record, every 64th |
 | location | `x` first 16 bytes of a transaction id | height, index (2 bytes) |
 | node | `n` level (1 byte), index | complete node of the tree over header hashes |
-| meta | `m` name | format, term and vote, applied height |
+| meta | `m` name | format, owner, term and vote, applied height |
 
 Heights, sequences and indexes are 5 bytes, big-endian. No state key begins another, so
 records of one history are contiguous.
@@ -67,6 +67,7 @@ _ID_BYTES = 16
 _FORMAT_KEY = b"mformat"
 _HARD_KEY = b"mhard"
 _APPLIED_KEY = b"mapplied"
+_OWNER_KEY = b"mowner"
 
 
 class StoreLocked(TallyError):
@@ -137,6 +138,29 @@ class Store:
             store.close()
             raise
         return store
+
+    def claim(self, owner: bytes) -> None:
+        """Bind the folder to the key that signs for what it holds; a fresh folder takes the first.
+
+        Term, vote and acknowledged blocks are one node's promises: another node that went on
+        from them would break its own.
+
+        Raises:
+            StoreError: wrong_owner.
+        """
+        found = self._get(_OWNER_KEY)
+        if found is None:
+            batch = self._db.write_batch(sync=True)
+            self._write(_put(batch, _OWNER_KEY, owner))
+        elif found != owner:
+            raise StoreError(
+                "the folder holds the ledger of another node",
+                code="wrong_owner",
+                field="data_dir",
+                found=f"the ledger of the node with the key {found.hex()}",
+                expected=f"that of the key {owner.hex()}",
+                remedy="Give each node its own data folder; never copy one from another node.",
+            )
 
     def close(self) -> None:
         """Close the files; the folder can be opened again."""
@@ -383,7 +407,7 @@ class Store:
         try:
             value: bytes | None = self._db.get(key, verify_checksums=check)
         except plyvel.Error as error:
-            raise StoreError("the database cannot be read", found=str(error)[:200]) from None
+            raise StoreError("the database cannot be read", found=_said(error)) from None
         return value
 
     def _rows(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
@@ -391,7 +415,7 @@ class Store:
             with self._db.iterator(start=start, stop=stop, reverse=reverse, verify_checksums=True) as rows:
                 yield from rows
         except plyvel.Error as error:
-            raise StoreError("the database cannot be read", found=str(error)[:200]) from None
+            raise StoreError("the database cannot be read", found=_said(error)) from None
 
     def _write(self, batch: Any) -> None:
         self._check_sound()
@@ -399,9 +423,7 @@ class Store:
             batch.write()
         except (plyvel.Error, OSError) as error:
             self._failed = True
-            raise StoreError(
-                "the database cannot be written", found=str(error)[:200], remedy=_RESTART
-            ) from None
+            raise StoreError("the database cannot be written", found=_said(error), remedy=_RESTART) from None
 
     def _write_mark(self, mark: Mark) -> None:
         self._check_sound()
@@ -435,7 +457,7 @@ def _open_database(folder: Path, *, create: bool) -> Any:
     except plyvel.Error as error:
         if "lock" in str(error):
             raise StoreLocked("the folder is in use", found=str(folder)) from None
-        raise StoreError("the database cannot be opened", found=str(error)[:200]) from None
+        raise StoreError("the database cannot be opened", found=_said(error)) from None
 
 
 def _leveldb(folder: Path, *, create: bool, strict: bool) -> Any:
@@ -454,6 +476,12 @@ def _leveldb(folder: Path, *, create: bool, strict: bool) -> Any:
 
 
 _RESTART = "Check free space and the disk's health, then restart the node; it resumes from its log."
+
+
+def _said(error: Exception) -> str:
+    """What LevelDB said: its errors hold bytes."""
+    said = error.args[0] if error.args else ""
+    return (said.decode(errors="replace") if isinstance(said, bytes) else str(error))[:200]
 
 
 def _number(number: int) -> bytes:

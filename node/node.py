@@ -19,6 +19,7 @@ import structlog
 from consensus.raft import Raft
 from consensus.state import Config, HardState
 from ledger.chain import Chain
+from ledger.errors import StoreError
 from ledger.executor import Executor
 from ledger.store import Store
 from node.admission import Admission, Identify
@@ -29,13 +30,16 @@ from node.identity import Identity
 from node.limits import MAX_APPEND_BYTES
 from node.mempool import Pool
 from node.peers import Peers
-from node.raft_storage import KeyAuthority, LedgerLog, next_boot
+from node.raft_storage import KeyAuthority, LedgerLog, has_booted, next_boot
 from node.service import Service
 from node.settings import Settings
 from node.signatures import SignatureChecker
 from node.statistics import Statistics
 
 log = structlog.get_logger(component="node")
+
+LEDGER_FOLDER = "ledger"
+"""Of the data folder."""
 
 MakeIdentify = Callable[[Chain], Identify]
 """Given the chain, how to find the organisation of a key."""
@@ -56,10 +60,12 @@ class Node:
         genesis_data = _read(settings.genesis_file, "genesis_file")
         identity = Identity.load(settings.node, settings.key_file, settings.certificate_file)
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        self._store = Store.open(settings.data_dir / "ledger")
+        _check_not_lost(settings.data_dir)
+        self._store = Store.open(settings.data_dir / LEDGER_FOLDER)
         try:
             self.chain = Chain.open(self._store, executor, genesis_data)
             identity.member_of(self.chain.membership)
+            self._store.claim(identity.key.public)
             self.statistics = Statistics()
             self._assemble(settings, executor, identify, identity)
         except BaseException:
@@ -185,6 +191,22 @@ class Node:
 
     async def __aexit__(self, *error: object) -> None:
         await self.close()
+
+
+def _check_not_lost(data_dir: Path) -> None:
+    """A node that has run before must not begin with nothing: it would forget what it signed.
+
+    Raises:
+        StoreError: ledger_lost.
+    """
+    if has_booted(data_dir) and not (data_dir / LEDGER_FOLDER).exists():
+        raise StoreError(
+            "this node has run before, and its ledger is gone",
+            code="ledger_lost",
+            field="data_dir",
+            found=f"no {LEDGER_FOLDER} in {data_dir}",
+            expected="the ledger that this node has acknowledged blocks in",
+        )
 
 
 def _read(path: Path, field: str) -> bytes:

@@ -19,6 +19,9 @@ from ledger.membership import Membership
 from ledger.store import Store
 from node.errors import SettingsError
 
+BOOT_FILE = "boot"
+"""Of the data folder: how often its node has started."""
+
 
 def entry_of(block: Block) -> Entry:
     """The log entry that a block is."""
@@ -86,13 +89,18 @@ class KeyAuthority:
         return public is not None and acks.verify_ack(public, self._channel, term, index, hash, signature)
 
 
+def has_booted(data_dir: Path) -> bool:
+    """Whether a node has started on this folder before."""
+    return (data_dir / BOOT_FILE).exists()
+
+
 def next_boot(data_dir: Path) -> int:
     """Count this start of the process, durably: message ids must not repeat over restarts.
 
     Raises:
         SettingsError: the folder cannot be written, or the counter is damaged.
     """
-    path = data_dir / "boot"
+    path = data_dir / BOOT_FILE
     try:
         boot = int(path.read_text(encoding="ascii")) + 1 if path.exists() else 1
         fresh = path.with_suffix(".new")

@@ -236,6 +236,12 @@ def test_audit_finds_what_was_changed_on_the_disk(folder: Path, prefix: bytes) -
     assert caught.value.message
 
 
+def test_audit_calls_a_ledger_that_lost_its_mark_damaged_and_not_absent(folder: Path) -> None:
+    (folder / "mark").unlink()
+    with pytest.raises(StoreError, match="mark is missing"):
+        audit_folder(folder, _genesis(folder))
+
+
 def test_audit_finds_a_value_that_no_transaction_wrote(folder: Path) -> None:
     database = plyvel.DB(str(folder / "db"), create_if_missing=False, bloom_filter_bits=10)
     database.put(b"s" + codec.encode(("lien", "acme", "FORGED")), codec.encode((1,)), sync=True)

@@ -343,6 +343,29 @@ def test_a_folder_that_lost_a_part_is_refused(folder: Path) -> None:
         Store.open(bad_mark)
 
 
+def test_a_folder_belongs_to_one_key(folder: Path) -> None:
+    for owner, is_first in ((b"a" * 32, True), (b"a" * 32, False), (b"b" * 32, False)):
+        store = Store.open(folder)
+        if owner == b"a" * 32:
+            store.claim(owner)
+            if is_first:
+                store.append([block(0)])
+        else:
+            with pytest.raises(StoreError, match="another node") as refused:
+                store.claim(owner)
+            assert refused.value.code == "wrong_owner"
+            assert (b"a" * 32).hex() in str(refused.value)
+        store.close()
+
+
+def test_what_leveldb_says_is_shown_as_text(folder: Path) -> None:
+    Store.open(folder).close()
+    (folder / "db" / "CURRENT").write_text("MANIFEST-nowhere\n")
+    with pytest.raises(StoreError, match="cannot be opened") as refused:
+        Store.open(folder)
+    assert not str(refused.value.found).startswith("b'")
+
+
 def test_a_crash_before_the_first_append_leaves_a_store_that_opens(folder: Path) -> None:
     Store.open(folder).close()
     shutil.rmtree(folder / "db")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -231,3 +232,33 @@ def test_a_bad_configuration_ends_with_a_sentence_and_a_code_of_its_own(tmp_path
     assert ended.returncode == 2
     assert "another key" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def _ended(network: Processes, name: str) -> str:
+    """What a node says that must not start."""
+    command = [sys.executable, "-m", "node.main", "--config", str(network.folder / name / "node.json")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+    return ended.stderr
+
+
+def test_a_node_starts_neither_on_another_node_s_ledger_nor_without_its_own(tmp_path: Path) -> None:
+    with processes(tmp_path) as network:
+
+        async def scenario() -> None:
+            async with httpx.AsyncClient(timeout=30) as client:
+                await network.ready(client)
+                await network.submit(client, network.transaction())
+
+        run(scenario)
+        for name in network.api:
+            assert network.signal(name, signal.SIGTERM) == 0
+    data = tmp_path / "n1" / "data"
+    data.rename(tmp_path / "n1" / "own")
+    shutil.copytree(tmp_path / "n2" / "data", data)
+    assert "another node" in _ended(network, "n1")
+    shutil.rmtree(data)
+    (tmp_path / "n1" / "own").rename(data)
+    shutil.rmtree(data / "ledger")
+    assert "its ledger is gone" in _ended(network, "n1")
