@@ -102,7 +102,9 @@ class Aggregates(NamedTuple):
     credited: int = 0
     payments: int = 0
     paid: int = 0
-    """Σ a: amount paid."""
+    """Σ a: amount paid on confirmed invoices, whose due date the buyer agreed to."""
+    paid_unconfirmed: int = 0
+    """Amount paid on others: it says nothing of lateness, as their due date is the supplier's word."""
     late_amount_days: int = 0
     """Σ a · max(0, days late) over payments."""
     signed_amount_days: int = 0
@@ -345,6 +347,8 @@ def _credit(sums: Aggregates, record: codec.Value) -> Aggregates:
 
 def _payment(sums: Aggregates, record: codec.Value) -> Aggregates:
     amount, day, due, closed, settled = record[4:9]
+    if not closed:  # unconfirmed: the due date is the supplier's word alone
+        return _with(sums, payments=sums.payments + 1, paid_unconfirmed=sums.paid_unconfirmed + amount)
     late = day - due
     week = record[0] // 7
     is_first = week != sums.last_payment_week
@@ -362,7 +366,7 @@ def _payment(sums: Aggregates, record: codec.Value) -> Aggregates:
         last_payment_week=week,
         last_default_week=week if is_default else sums.last_default_week,
     )
-    return _opened(sums, due, -settled, -closed) if closed else sums
+    return _opened(sums, due, -settled, -closed)
 
 
 def _finance(sums: Aggregates, record: codec.Value) -> Aggregates:
