@@ -73,7 +73,7 @@ REMEDIES: dict[str, str] = {
     "not_confirmed": "The buyer must confirm the invoice first.",
     "disputed": "Resolve the dispute first.",
     "backdated": "Use a programme that takes backdated invoices.",
-    "already_financed": "Somebody has a claim on the invoice.",
+    "already_financed": "Take another invoice: a claim ends only by payment, withdrawal or expiry.",
     "obligor_not_eligible": "Use a programme that takes this buyer.",
     "nothing_outstanding": "The invoice has nothing left to pay.",
     "past_due": "Only invoices before their due date are bought.",

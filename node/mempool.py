@@ -54,7 +54,12 @@ class Submission:
         if self.outcomes[place] is None:
             self.remaining -= 1
         self.outcomes[place] = outcome
-        if self.remaining == 0 and not self.done.done():
+        if self.remaining == 0:
+            self.give_up()
+
+    def give_up(self) -> None:
+        """Wait no longer, whatever is still missing."""
+        if not self.done.done():
             self.done.set_result(None)
 
 

@@ -161,12 +161,11 @@ class Service:
         for place, entry in waiting:
             entry.waiters.append((submission, place))
             self._pool.adopt(entry)
+        timer = asyncio.get_running_loop().call_later(limit_ms / 1_000, submission.give_up)
         try:
-            async with asyncio.timeout(limit_ms / 1_000):
-                await submission.done
-        except TimeoutError:
-            pass
+            await submission.done
         finally:
+            timer.cancel()
             if submission.remaining:
                 for _, entry in waiting:
                     entry.waiters = [waiter for waiter in entry.waiters if waiter[0] is not submission]
