@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from clients.errors import ProfileError
-from clients.sdk.conversation import Conversation
+from clients.profile import is_node_url
+from clients.sdk.conversation import DEADLINE_S, Conversation
 from clients.sdk.session import BLOCK_PAGE
 from clients.sdk.transport import SyncTransport
 from contracts import Contracts
@@ -255,16 +256,32 @@ def audit_folder(
 
 
 def audit_nodes(
-    urls: Sequence[str], genesis: GenesisBlock, progress: Progress = lambda _height, _newest: None
+    urls: Sequence[str],
+    genesis: GenesisBlock,
+    progress: Progress = lambda _height, _newest: None,
+    deadline_s: float = DEADLINE_S,
 ) -> AuditReport:
     """Audit the chain that a network serves, up to the newest block at the beginning of the audit.
 
+    `deadline_s` bounds the wait for each answer.
+
     Raises:
+        ProfileError: not the URL of a node.
         Unavailable: no node answers.
         NodeProblem: a node does not serve this channel.
         VerificationError: something is not as it must be, with the place.
     """
-    conversation = Conversation(genesis, urls, _no_key)
+    for url in urls:
+        if not is_node_url(url):
+            raise ProfileError(
+                "not the URL of a node",
+                code="node_url",
+                field="--node",
+                found=str(url)[:80],
+                expected="http://host:port",
+                remedy="`tally network status` lists the nodes' API URLs.",
+            )
+    conversation = Conversation(genesis, urls, _no_key, deadline_s=deadline_s)
     transport = SyncTransport()
     try:
         newest = int(transport.run(conversation.status())["applied_height"])

@@ -408,13 +408,24 @@ def down(
 
 
 def status(network: Network) -> list[dict[str, Any]]:
-    """What each node says of itself, in the order of `network.json`; a node that does not answer says so."""
+    """What each node says of itself, in the order of `network.json`; a node that does not answer says so.
+
+    What answers at a node's address is believed only if it names that node and this channel:
+    another network may listen there by now.
+    """
     described = []
     with httpx.Client(timeout=5) as client:
         for node in network.nodes:
             entry = node.as_dict() | {"running": node.is_running}
             try:
-                entry["status"] = client.get(f"{node.api}/v1/status").json()
+                stands = client.get(f"{node.api}/v1/status").json()
+                is_it = isinstance(stands, dict) and (stands.get("node"), stands.get("channel")) == (
+                    node.id,
+                    network.channel.hex(),
+                )
+                entry["status"] = stands if is_it else None
+                if not is_it:
+                    entry["error"] = f"what listens at {node.api} is not this node"
             except (httpx.HTTPError, ValueError) as error:
                 entry["status"] = None
                 entry["error"] = str(error) or type(error).__name__

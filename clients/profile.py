@@ -121,16 +121,25 @@ def _channel(text: str, path: Path) -> bytes:
     return channel
 
 
+def is_node_url(url: object) -> bool:
+    """Whether a node could be reached under it."""
+    try:
+        parts = urlsplit(url) if isinstance(url, str) else None
+        return (
+            parts is not None
+            and parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and parts.port != 0  # reading it checks that it is a port
+        )
+    except ValueError:
+        return False
+
+
 def _nodes(urls: object, path: Path) -> tuple[str, ...]:
     if not isinstance(urls, list) or not 1 <= len(urls) <= MAX_NODE_URLS:
         raise ProfileError(f"profile {path}", field="nodes", expected=f"a list of 1 to {MAX_NODE_URLS} URLs")
     for index, url in enumerate(urls):
-        try:
-            parts = urlsplit(url) if isinstance(url, str) else None
-            is_url = parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname)
-        except ValueError:
-            is_url = False
-        if not is_url:
+        if not is_node_url(url):
             raise ProfileError(
                 f"profile {path}", field=f"nodes[{index}]", found=str(url)[:80], expected="http://host:port"
             )

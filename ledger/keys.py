@@ -49,6 +49,14 @@ class KeyFileError(TallyError):
     remedy = "Check the path and the passphrase; `tally keys new` makes a fresh key."
 
 
+def _unwritable(path: Path, error: OSError) -> KeyFileError:
+    return KeyFileError(
+        f"cannot write key file {path}",
+        found=error.strerror,
+        remedy="Name a file that does not exist yet, where you may write: a key is never overwritten.",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class SigningKey:
     """A private key; `public` is its 32-byte public key and its id."""
@@ -87,9 +95,15 @@ class SigningKey:
         try:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
-            raise KeyFileError(f"cannot write key file {path}", found=error.strerror) from None
-        with os.fdopen(handle, "wb") as file:
-            file.write(pem)
+            raise _unwritable(path, error) from None
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(pem)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            raise _unwritable(path, error) from None
 
     @classmethod
     def load(cls, path: Path, passphrase: bytes | None = None) -> SigningKey:

@@ -51,7 +51,7 @@ _DIGITS = {
 CURRENCIES: dict[str, int] = {code: digits for digits, codes in _DIGITS.items() for code in codes.split()}
 """ISO 4217 code → digits after the decimal point. Metals, test codes and XXX have none, so no money."""
 
-_AMOUNT = re.compile(r"(-?)([0-9]{1,16})(?:\.([0-9]{1,6}))?")
+_AMOUNT = re.compile(r"(-?)([0-9]{1,40})(?:\.([0-9]{1,6}))?")
 
 
 class CurrencyMismatch(Refusal):

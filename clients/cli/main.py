@@ -4,11 +4,13 @@
 |---|---|---|
 | an option or argument (typer) | the usage and what is wrong | 2 |
 | a `TallyError` | code, message, field, found, expected, remedy | `exits.exit_code_of` |
+| what the system refuses: a full disk, a closed file | the sentence, on standard error | 2 |
 | Ctrl-C | "Interrupted" | 130 |
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import typer
@@ -66,11 +68,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return exit_code_of(error)
     except TyperException as error:
         return _show_usage(error, screen)
+    except OSError as error:
+        _show_refused_by_system(error, screen)
+        return USAGE
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     if code == INTERRUPTED:
         screen.note("Interrupted.")
     return code if isinstance(code, int) else DONE
+
+
+def _show_refused_by_system(error: OSError, screen: Screen) -> None:
+    """A full disk, say; standard output may be what cannot be written."""
+    place = str(error.filename or "the answer")
+    problem = UsageProblem(
+        f"the system refuses {place}",
+        code="system",
+        found=error.strerror or type(error).__name__,
+        remedy="Check free space, permissions and limits of that place, then run the command again.",
+    )
+    try:
+        screen.error(problem)
+        sys.stdout.flush()
+    except OSError:
+        screen.out.on_broken_pipe()
+        Screen().error(problem)
 
 
 def _show_usage(error: TyperException, screen: Screen) -> int:

@@ -115,7 +115,7 @@ def status(dir: NetworkFolder = Path("network"), json: Json = False) -> int:  # 
     """Where each node stands; exit code 0 only if all run and are ready."""
     screen = Screen(json)
     found = network.status(Network.load(dir))
-    all_ready = all(entry["status"] is not None and entry["status"]["ready"] for entry in found)
+    all_ready = all(entry["running"] and (entry["status"] or {}).get("ready") for entry in found)
     if not screen.answer({"ready": all_ready, "nodes": found}):
         screen.table(
             ("node", "organisation", "process", "role", "term", "height", "head", "API"),

@@ -13,6 +13,7 @@ from clients.cli.options import (
     GenesisFile,
     Json,
     ProfileFile,
+    deadline_s,
     load_profile,
     open_session,
     save,
@@ -149,7 +150,7 @@ def _audited(
         if data is not None:
             return audit_folder(data, trusted, progress)
         urls = node or list(load_profile(profile).nodes)
-        return audit_nodes(urls, trusted, progress)
+        return audit_nodes(urls, trusted, progress, deadline_s())
 
 
 def receipt(

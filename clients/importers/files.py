@@ -74,7 +74,10 @@ def import_file(path: Path | str, kind: str = "auto", context: ImportContext | N
         return _nothing(
             place.name,
             ImportProblem(
-                "file_unreadable", "the file cannot be read", found=str(path), expected=error.strerror
+                "file_unreadable",
+                f"cannot read {path}",
+                found=error.strerror,
+                expected="a file that can be read",
             ),
         )
     return import_bytes(data, place.name, kind, context)
@@ -137,12 +140,14 @@ def _layout(table: Table, kind: str) -> Layout:
         )
     raise ImportProblem(
         "missing_column",
-        f"not a file of {nearest.kind}: columns are missing",
+        f"not a file of {nearest.kind}: columns are missing"
+        if kind in LAYOUTS
+        else f"columns of no kind of file; {nearest.kind} are nearest",
         line=1,
         column=missing[0],
         found=", ".join(table.columns),
         expected=", ".join(nearest.required),
-        remedy="Name the columns as docs and templates do; or say which kind of file it is.",
+        remedy="Name the columns so in the header line, or say which kind of file it is.",
     )
 
 

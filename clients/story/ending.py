@@ -14,15 +14,12 @@ def show(stage: Stage, seconds: float) -> None:
     screen, folder = stage.screen, _short(stage.folder)
     screen.line()
     screen.line(f"The story took {seconds:.1f} s. Everything is in {folder}:", STRONG)
-    screen.table(
-        ("node", "of", "API (described at /v1/openapi.json)", "data", "log"),
-        [
-            (node.id, node.organisation, node.api, _short(node.data), _short(node.log))
-            for node in stage.net.nodes
-        ],
-    )
+    screen.table(("node", "of", "API"), [(node.id, node.organisation, node.api) for node in stage.net.nodes])
     screen.facts(
         [
+            ("API", "described at /v1/openapi.json of each node"),
+            *((f"data {node.id}", _short(node.data)) for node in stage.net.nodes),
+            *((f"log {node.id}", _short(node.log)) for node in stage.net.nodes),
             ("trust", f"{folder}/genesis.block"),
             ("profiles", f"{folder}/profiles/*.json, one for each organisation"),
             ("receipts", f"{folder}/receipts/<organisation>/"),

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import socket
 import stat
+import subprocess
+import sys
+import time
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import typer
 from hypothesis import given, settings
@@ -267,6 +271,47 @@ def test_a_transaction_id_has_64_hex_digits(identity: str, tally: Any, supplier:
     assert (ran.code, ran.document["error"]["code"]) == (USAGE, "transaction_id")
 
 
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1:1", "127.0.0.1:7100", "http://", "http://x:port"])
+def test_audit_wants_the_url_of_a_node(url: str, tally: Any) -> None:
+    ran = tally("audit", "--node", url, "--genesis", GENESIS, "--json")
+    assert (ran.code, ran.document["error"]["code"]) == (USAGE, "node_url")
+
+
+def test_audit_of_a_dead_node_ends_in_the_time_that_is_set(tally: Any) -> None:
+    began = time.monotonic()
+    ran = tally("audit", "--node", "http://127.0.0.1:9", "--genesis", GENESIS, "--json")
+    assert (ran.code, ran.document["error"]["code"]) == (UNAVAILABLE, "unavailable")
+    assert time.monotonic() - began < 10
+
+
+# what the system refuses
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_full_disk_behind_standard_output_is_a_sentence(
+    form: tuple[str, ...], dead_network: network.Network
+) -> None:
+    command = [sys.executable, "-m", "clients.cli", "network", "status", "--dir", str(dead_network.folder)]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run([*command, *form], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert ended.returncode == USAGE
+    assert "Traceback" not in ended.stderr
+    assert "No space left" in ended.stderr
+
+
+def test_status_is_not_deceived_by_another_network_at_its_ports(
+    dead_network: network.Network, tally: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger = {"node": "n1", "channel": "ab" * 32, "ready": True}
+    monkeypatch.setattr(httpx.Client, "get", lambda *_: httpx.Response(200, json=stranger))
+    ran = tally("network", "status", "--dir", dead_network.folder, "--json")
+    assert ran.code == UNAVAILABLE
+    assert ran.document["ready"] is False
+    (node,) = ran.document["nodes"]
+    assert node["status"] is None
+    assert "not this node" in node["error"]
+
+
 # keys
 
 
@@ -277,7 +322,9 @@ def test_keys_are_made_once_and_for_their_owner_only(tally: Any, tmp_path: Path)
     assert made.document["public_key"] == SigningKey.load(path).public.hex()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     before = path.read_bytes()
-    assert tally("keys", "new", path).code == USAGE
+    again = tally("keys", "new", path, "--json")
+    assert again.code == USAGE
+    assert "never overwritten" in again.document["error"]["remedy"]
     assert path.read_bytes() == before
     assert tally("keys", "show", path, "--json").document["public_key"] == made.document["public_key"]
 

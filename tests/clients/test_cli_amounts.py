@@ -27,6 +27,13 @@ def test_what_is_shown_is_read_back_to_the_unit(amount: int, currency: str) -> N
     assert read_amount(number, "amount", currency) == read
 
 
+def test_an_amount_beyond_the_ledger_is_called_too_large() -> None:
+    for text in ("1,000,000,000,000.01 EUR", "9" * 30 + " EUR"):
+        with pytest.raises(UsageProblem, match="too large") as refused:
+            read_amount(text, "--amount")
+        assert refused.value.code == "amount_overflow"
+
+
 @pytest.mark.parametrize(
     "text",
     [

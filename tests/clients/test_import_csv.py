@@ -331,6 +331,7 @@ def test_a_file_that_is_not_there_is_a_problem_and_not_an_exception(tmp_path: Pa
     for path in (tmp_path / "none.csv", tmp_path):
         found = import_file(path)
         assert [problem.code for problem in found.errors] == ["file_unreadable"]
+        assert str(found.errors[0].found) in ("No such file or directory", "Is a directory")
     assert import_bytes(b"", "x", kind="pdf").errors[0].code == "unknown_kind"
 
 

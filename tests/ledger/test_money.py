@@ -96,7 +96,7 @@ def test_text_of_money() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1,00", "1.", ".5", "1.005", "1e3", " 1", "1 ", "+1", "١", "1.00.0", "NaN", "--1", "1" * 17]
+    "text", ["", "1,00", "1.", ".5", "1.005", "1e3", " 1", "1 ", "+1", "١", "1.00.0", "NaN", "--1", "1" * 41]
 )
 def test_parse_refuses_what_is_not_exactly_an_amount(text: str) -> None:
     with pytest.raises(Malformed):
