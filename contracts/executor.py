@@ -10,7 +10,7 @@ cannot compute.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from contracts import identity
 from contracts.context import BUSINESS_DATE, Context, parameter_key
@@ -39,8 +39,7 @@ NUMBER_PARAMETERS = {
 """Parameters of the genesis document that are numbers, each with its least and most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A transaction whose operations are typed."""
 
     transaction: Transaction
@@ -124,15 +123,18 @@ _CHANGES_SIGNERS = ("key.add", "key.revoke")
 
 
 def _check_role(context: Context, spec: OperationSpec) -> None:
-    roles = spec.roles
-    if roles and not any(role in context.roles for role in roles):
-        raise refuse(
-            "wrong_role",
-            f"{spec.name} is not this organisation's to sign",
-            field="signer",
-            found=f"{context.actor}: {', '.join(context.roles) or 'no role'}",
-            expected=" or ".join(roles),
-        )
+    if not spec.roles:
+        return
+    for role in spec.roles:
+        if role in context.roles:
+            return
+    raise refuse(
+        "wrong_role",
+        f"{spec.name} is not this organisation's to sign",
+        field="signer",
+        found=f"{context.actor}: {', '.join(context.roles) or 'no role'}",
+        expected=" or ".join(spec.roles),
+    )
 
 
 def _first_day(time_ms: int) -> int:

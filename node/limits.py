@@ -71,7 +71,7 @@ MAX_API_GRACE_S = 2
 THREAD_SWITCH_S = 0.000_5
 """How long the storage thread waits, at most, to tell that something is durable."""
 
-GC_THRESHOLDS = (50_000, 20, 100)
+GC_THRESHOLDS = (200_000, 50, 1_000)
 """How rarely the collector looks for cycles: values here form none, and a full look stops everything."""
 
 MAX_SUBSCRIBERS = 256
