@@ -137,6 +137,6 @@ def _malformed(error: ValidationError, name: str, index: int) -> Malformed:
         f"{name} is not well formed",
         code=code,
         field=f"operations[{index}]{place}",
-        found=None if kind == "missing" else ascii(found)[:64],
+        found="nothing" if kind == "missing" else ascii(found)[:64],
         expected=expected,
     )

@@ -98,11 +98,21 @@ def decode(
         found = str(error)[:120] or type(error).__name__
         if "exceeds max_" in found and (text_bytes < len(data) or octets < len(data)):
             raise TooLarge("an element is too long", code="element_too_long", found=found) from None
-        raise Malformed("not one whole MessagePack value", found=found) from None
+        raise Malformed(
+            "not one whole MessagePack value", found=found, expected="the bytes of exactly one value"
+        ) from None
     if not _is_ordered((value,), MAX_DEPTH + 1):
-        raise NonCanonical("map keys out of order", expected="strictly ascending keys")
+        raise NonCanonical(
+            "map keys out of order",
+            found="a smaller key after a larger one",
+            expected="strictly ascending keys",
+        )
     if _pack(value) != data:
-        raise NonCanonical("a longer spelling than necessary, or a doubled map key")
+        raise NonCanonical(
+            "a longer spelling than necessary, or a doubled map key",
+            found=f"{len(data)} bytes",
+            expected=f"the {len(_pack(value))} bytes of the shortest spelling",
+        )
     return value
 
 
@@ -112,7 +122,9 @@ def _is_ordered(items: Iterable[Value], depth: int) -> bool:
     Runs over every element of everything that is hashed or received, hence its plain shape.
     """
     if not depth:
-        raise NonCanonical("nested too deeply", expected=f"at most {MAX_DEPTH} levels")
+        raise NonCanonical(
+            "nested too deeply", found=f"more than {MAX_DEPTH} levels", expected=f"at most {MAX_DEPTH} levels"
+        )
     ordered = True
     for item in items:
         kind = type(item)
@@ -120,7 +132,7 @@ def _is_ordered(items: Iterable[Value], depth: int) -> bool:
             continue
         if kind is int:
             if not INT_MIN <= item <= INT_MAX:
-                raise NonCanonical("integer beyond 64 bits", found=item)
+                raise NonCanonical("integer beyond 64 bits", found=item, expected=f"{INT_MIN} to {INT_MAX}")
         elif kind is tuple or kind is list:
             if not _is_ordered(item, depth - 1):
                 ordered = False
@@ -129,14 +141,22 @@ def _is_ordered(items: Iterable[Value], depth: int) -> bool:
             try:
                 "".join(keys)
             except TypeError:
-                raise NonCanonical("map key that is not text") from None
+                raise NonCanonical("map key that is not text", found=_kinds(keys), expected="text") from None
             if keys != sorted(keys):
                 ordered = False
             if not _is_ordered(item.values(), depth - 1):
                 ordered = False
         elif item is not None and kind is not bool:
-            raise NonCanonical("type without canonical form", found=kind.__name__)
+            raise NonCanonical(
+                "type without canonical form",
+                found=kind.__name__,
+                expected="integer, text, bytes, array, map, true, false or nil",
+            )
     return ordered
+
+
+def _kinds(keys: list[Any]) -> str:
+    return ", ".join(sorted({type(key).__name__ for key in keys} - {"str"}))
 
 
 def _ordered(value: Value) -> Value:

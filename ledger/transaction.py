@@ -93,49 +93,86 @@ class Transaction(NamedTuple):
         """
         if len(envelope) > MAX_TRANSACTION_BYTES:
             raise _too_large(len(envelope), MAX_TRANSACTION_BYTES)
-        return cls.from_parts(codec.decode(envelope, MAX_TRANSACTION_BYTES))
+        try:
+            parts = codec.decode(envelope, MAX_TRANSACTION_BYTES)
+        except Malformed as error:
+            error.field = error.field or "envelope"
+            raise
+        return cls.from_parts(parts)
 
     @classmethod
     def from_parts(cls, parts: codec.Value) -> Transaction:
         """Read an envelope that is already an array of body and signature."""
         if type(parts) is not tuple or len(parts) != 2 or type(parts[0]) is not bytes:
-            raise Malformed("not an envelope", field="envelope", expected="[body bytes, signature]")
+            raise Malformed(
+                "not an envelope",
+                field="envelope",
+                found=_described(parts),
+                expected="[body bytes, signature]",
+            )
         body, signature = parts
         if type(signature) is not bytes or len(signature) != SIGNATURE_BYTES:
-            raise Malformed("no signature of 64 bytes", field="signature")
+            raise Malformed(
+                "no signature of 64 bytes",
+                field="signature",
+                found=_described(signature),
+                expected=f"{SIGNATURE_BYTES} bytes",
+            )
         if len(body) > MAX_BODY_BYTES:
             raise _too_large(len(body), MAX_BODY_BYTES)
-        try:
-            fields = codec.decode(body, MAX_BODY_BYTES, text_bytes=MAX_STRING_BYTES, octets=MAX_BYTES_LENGTH)
-        except TooLarge:
-            _name_what_is_too_long(codec.decode(body, MAX_BODY_BYTES))
-            raise
+        fields = _decoded(body)
         if type(fields) is not tuple or len(fields) != 8:
-            raise Malformed("not a transaction body", field="body", expected="an array of 8 elements")
+            raise Malformed(
+                "not a transaction body",
+                field="body",
+                found=_described(fields),
+                expected="an array of 8 elements",
+            )
         version, channel, signer, valid_until_ms, nonce, atomic, private, operations = fields
         if version != VERSION or type(version) is not int:
             raise Malformed("unknown transaction version", field="version", found=version, expected=VERSION)
         if type(channel) is not bytes or len(channel) != DIGEST_BYTES:
-            raise Malformed("the channel is not a hash", field="channel", expected=f"{DIGEST_BYTES} bytes")
+            raise Malformed(
+                "the channel is not a hash",
+                field="channel",
+                found=_described(channel),
+                expected=f"{DIGEST_BYTES} bytes",
+            )
         if type(signer) is not bytes or len(signer) != PUBLIC_KEY_BYTES:
             raise Malformed(
-                "the signer is not a public key", field="signer", expected=f"{PUBLIC_KEY_BYTES} bytes"
+                "the signer is not a public key",
+                field="signer",
+                found=_described(signer),
+                expected=f"{PUBLIC_KEY_BYTES} bytes",
             )
         if type(valid_until_ms) is not int or valid_until_ms <= 0:
-            raise Malformed("not a time", field="valid_until_ms", expected="milliseconds since 1970")
+            raise Malformed(
+                "not a time",
+                field="valid_until_ms",
+                found=_described(valid_until_ms),
+                expected="milliseconds since 1970",
+            )
         if type(nonce) is not bytes or not MIN_NONCE_BYTES <= len(nonce) <= MAX_NONCE_BYTES:
             raise Malformed(
                 "the nonce has a wrong form",
                 field="nonce",
+                found=_described(nonce),
                 expected=f"{MIN_NONCE_BYTES} to {MAX_NONCE_BYTES} bytes",
             )
         if type(atomic) is not bool:
-            raise Malformed("not a truth value", field="atomic", expected="true or false")
+            raise Malformed(
+                "not a truth value", field="atomic", found=_described(atomic), expected="true or false"
+            )
         _check_operations(operations)
         if private:
             _check_private(private, len(operations))
         elif private != ():
-            raise Malformed("not a list of private fields", field="private", expected="an array")
+            raise Malformed(
+                "not a list of private fields",
+                field="private",
+                found=_described(private),
+                expected="an array",
+            )
         return cls(
             sha256(b"\x02" + body).digest(),
             body,
@@ -172,10 +209,33 @@ class Transaction(NamedTuple):
         return cls.from_parts((body, key.sign(keys.TRANSACTION_DOMAIN, body)))
 
 
+def _decoded(body: bytes) -> codec.Value:
+    try:
+        return codec.decode(body, MAX_BODY_BYTES, text_bytes=MAX_STRING_BYTES, octets=MAX_BYTES_LENGTH)
+    except TooLarge:
+        _name_what_is_too_long(codec.decode(body, MAX_BODY_BYTES))
+        raise
+    except Malformed as error:
+        error.field = error.field or "body"
+        raise
+
+
+def _described(value: codec.Value) -> str | int:
+    """A value that is not what its place asks for, in a few words."""
+    if type(value) is bytes:
+        return f"{len(value)} bytes"
+    if type(value) is tuple:
+        return f"an array of {len(value)} elements"
+    if type(value) is int:
+        return value
+    return "nil" if value is None else type(value).__name__
+
+
 def _too_large(found: int, most: int) -> TooLarge:
     return TooLarge(
         "transaction too large",
         code="transaction_too_large",
+        field="envelope",
         found=f"{found} bytes",
         expected=f"at most {most}",
         remedy="Split the operations over several transactions.",
@@ -184,7 +244,12 @@ def _too_large(found: int, most: int) -> TooLarge:
 
 def _check_operations(operations: codec.Value) -> None:
     if type(operations) is not tuple or not operations:
-        raise Malformed("no operations", field="operations", expected="an array of at least one map")
+        raise Malformed(
+            "no operations",
+            field="operations",
+            found=_described(operations),
+            expected="an array of at least one map",
+        )
     if len(operations) > MAX_OPERATIONS:
         raise TooLarge(
             "too many operations",
@@ -195,7 +260,12 @@ def _check_operations(operations: codec.Value) -> None:
         )
     for index, operation in enumerate(operations):
         if type(operation) is not dict or type(operation.get("op")) is not str:
-            raise Malformed("operation without a name", field=f"operations[{index}].op", expected="text")
+            raise Malformed(
+                "operation without a name",
+                field=f"operations[{index}].op",
+                found=_described(operation.get("op") if type(operation) is dict else operation),
+                expected="text",
+            )
 
 
 def _name_what_is_too_long(body: codec.Value) -> None:

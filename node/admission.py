@@ -195,7 +195,8 @@ class Admission:
                     "bad_signature",
                     "the signature is not the signer's",
                     field="signature",
-                    found=transaction.signer.hex(),
+                    found=f"a signature that the key {transaction.signer.hex()} did not make of these bytes",
+                    expected="the Ed25519 signature of that key over domain and body",
                 )
             self._pool.check_room(organisation, 1, transaction.size)
             prepared = self._executor.prepare(transaction)

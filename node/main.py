@@ -61,10 +61,22 @@ def identify_by(chain: Chain) -> Identify:
     def identify(key: bytes) -> str:
         entry = chain.get(signer_key(key))
         if entry is None:
-            raise NotAdmitted("unknown_key", "no organisation has this key", field="signer", found=key.hex())
+            raise NotAdmitted(
+                "unknown_key",
+                "no organisation has this key",
+                field="signer",
+                found=key.hex(),
+                expected="a key that an organisation has enrolled",
+            )
         organisation, _, _, status = entry
         if status != ACTIVE:
-            raise NotAdmitted("revoked_key", "the key was revoked", field="signer", found=key.hex())
+            raise NotAdmitted(
+                "revoked_key",
+                "the key was revoked",
+                field="signer",
+                found=key.hex(),
+                expected=f"a key of {organisation} that is active",
+            )
         return str(organisation)
 
     return identify

@@ -132,6 +132,7 @@ async def _on_invalid(_request: Request, error: Exception) -> Response:
             field=".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0]),
             found=str(first.get("input"))[: problems.MAX_SHOWN_CHARACTERS],
             expected=str(first["msg"]),
+            remedy=problems.SEE_API,
         )
     )
 
@@ -143,11 +144,20 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
         shown = Problem(
             "this path does not have that method",
             code="method_not_allowed",
+            field="method",
             found=request.method,
             expected=(error.headers or {}).get("Allow", ""),
+            remedy=problems.SEE_API,
         )
     else:
-        shown = Problem("no such path", code="no_such_path", found=request.url.path)
+        shown = Problem(
+            "no such path",
+            code="no_such_path",
+            field="path",
+            found=request.url.path,
+            expected="a path of the API",
+            remedy=problems.SEE_API,
+        )
     return problems.response(shown, error.headers)
 
 

@@ -112,9 +112,21 @@ def json_object(body: bytes) -> dict[str, Any]:
     try:
         found = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise Malformed("the body is not JSON", code="invalid_json", field="body", found=str(error)) from None
+        raise Malformed(
+            "the body is not JSON",
+            code="invalid_json",
+            field="body",
+            found=str(error),
+            expected="one JSON object",
+        ) from None
     if type(found) is not dict:
-        raise Malformed("the body is not a JSON object", code="invalid_json", field="body", expected="{…}")
+        raise Malformed(
+            "the body is not a JSON object",
+            code="invalid_json",
+            field="body",
+            found=type(found).__name__,
+            expected="{…}",
+        )
     return found
 
 
@@ -138,7 +150,12 @@ def envelopes_of(body: bytes, msgpack: bool) -> list[bytes | tuple[bytes, bytes]
         return _cut(body)
     found = json_object(body).get("envelopes")
     if type(found) is not list:
-        raise Malformed("no list of envelopes", field="envelopes", expected="an array of base64 texts")
+        raise Malformed(
+            "no list of envelopes",
+            field="envelopes",
+            found=type(found).__name__,
+            expected="an array of base64 texts",
+        )
     _check_count(len(found))
     return [_base64(text, f"envelopes[{index}]") for index, text in enumerate(found)]
 
@@ -164,7 +181,12 @@ def _cut(bundle: bytes) -> list[bytes | tuple[bytes, bytes]]:
             raise _not_an_envelope(index)
         envelopes.append((bundle[start:middle], bundle[middle + 2 : at]))
     if at != end:
-        raise Malformed("bytes after the last envelope", field="body", found=f"{end - at} bytes")
+        raise Malformed(
+            "bytes after the last envelope",
+            field="body",
+            found=f"{end - at} bytes",
+            expected="nothing",
+        )
     return envelopes
 
 
@@ -175,13 +197,18 @@ def _array_head(body: bytes) -> tuple[int, int]:
         return head & 0x0F, 1
     width = {_ARRAY_16: 2, _ARRAY_32: 4}.get(head)
     if width is None or len(body) < 1 + width:
-        raise Malformed("not a bundle", field="body", expected="a MessagePack array of envelopes")
+        raise Malformed(
+            "not a bundle",
+            field="body",
+            found=f"{len(body)} bytes that begin with {body[:4].hex() or 'nothing'}",
+            expected="a MessagePack array of envelopes",
+        )
     return int.from_bytes(body[1 : 1 + width], "big"), 1 + width
 
 
 def _check_count(count: int) -> None:
     if count == 0:
-        raise Malformed("an empty bundle", field="envelopes", expected="at least one envelope")
+        raise Malformed("an empty bundle", field="envelopes", found="none", expected="at least one envelope")
     if count > MAX_BUNDLE_TRANSACTIONS:
         raise TooLarge(
             "too many envelopes in one bundle",
@@ -204,11 +231,18 @@ def _base64(text: object, field: str) -> bytes:
 
 def _not_an_envelope(index: int) -> Malformed:
     return Malformed(
-        "not an envelope", field=f"envelopes[{index}]", expected="[body bytes, signature of 64 bytes]"
+        "not an envelope",
+        field=f"envelopes[{index}]",
+        found="other bytes",
+        expected="[body bytes, signature of 64 bytes]",
     )
 
 
 def _too_large(limit_bytes: int) -> TooLarge:
     return TooLarge(
-        "request body too large", code="body_too_large", field="body", expected=f"at most {limit_bytes} bytes"
+        "request body too large",
+        code="body_too_large",
+        field="body",
+        found=f"more than {limit_bytes} bytes",
+        expected=f"at most {limit_bytes} bytes",
     )

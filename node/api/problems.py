@@ -36,6 +36,9 @@ MAX_SHOWN_CHARACTERS = 200
 SIGNATURE_SCHEME = "Tallystick-Envelope"
 """RFC 9110 section 11.6.1 asks for a scheme beside a 401; ours is the envelope's own signature."""
 
+SEE_API = "GET /v1/openapi.json describes every path with its methods and parameters."
+"""The remedy of a request that the API does not know in this form."""
+
 RETRY_AFTER_S = 1
 """What a client is asked to wait for when the error itself does not say."""
 

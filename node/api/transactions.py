@@ -315,7 +315,12 @@ def _check_channel(channel: str) -> None:
 
 def _invalid(field: str, found: str, expected: str) -> problems.Problem:
     return problems.Problem(
-        "invalid parameter", code="invalid_parameter", field=field, found=found, expected=expected
+        "invalid parameter",
+        code="invalid_parameter",
+        field=field,
+        found=found,
+        expected=expected,
+        remedy=problems.SEE_API,
     )
 
 
