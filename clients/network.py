@@ -41,6 +41,7 @@ from ledger.limits import MAX_MEMBERS
 
 DESCRIPTION = "network.json"
 GENESIS_FILE = "genesis.block"
+DEFAULT_NODES = 3
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 20
 POLL_S = 0.05
@@ -198,7 +199,7 @@ class Network:
 def up(
     folder: Path,
     *,
-    nodes: int = 3,
+    nodes: int | None = None,
     base_port: int | None = None,
     organisations: Sequence[dict[str, Any]] = DEFAULT_ORGANISATIONS,
     parameters: dict[str, int | str] | None = None,
@@ -208,18 +209,21 @@ def up(
 ) -> Network:
     """Make the network if the folder has none, start every node that is not running, wait until ready.
 
-    `hosts` names the organisations that run the nodes; without it they are chosen by their roles.
+    `nodes` (DEFAULT_NODES if not given) and `base_port` shape a new network; one that exists must have
+    them already. `hosts` names the organisations that run the nodes; without it they are chosen by
+    their roles.
 
     Raises:
-        NetworkError: a node does not start; its log's last lines are in the error. Nodes that
-            this call started are stopped again, also when it is interrupted.
+        NetworkError: the folder's network is of another shape; or a node does not start, and its
+            log's last lines are in the error. Nodes that this call started are stopped again, also
+            when it is interrupted.
     """
     folder = folder.resolve()
     if not (folder / DESCRIPTION).exists():
         progress("making keys, certificates and the genesis block")
         create(
             folder,
-            nodes=nodes,
+            nodes=DEFAULT_NODES if nodes is None else nodes,
             base_port=base_port,
             organisations=organisations,
             parameters=parameters,
@@ -227,6 +231,7 @@ def up(
             name=name,
         )
     network = Network.load(folder)
+    _check_shape(network, nodes, base_port)
     ours = {node.id for node in network.nodes if not node.is_running}
     try:
         network = start(network)
@@ -236,6 +241,21 @@ def up(
         down(Network.load(folder), only=ours)
         raise
     return network
+
+
+def _check_shape(network: Network, nodes: int | None, base_port: int | None) -> None:
+    """Nobody shall believe that a network has the nodes or ports that it was asked for later."""
+    first = int(network.nodes[0].api.rpartition(":")[2])
+    for field, wanted, found in (("--nodes", nodes, len(network.nodes)), ("--base-port", base_port, first)):
+        if wanted not in (None, found):
+            raise NetworkError(
+                f"the network in {network.folder} is another one",
+                code="other_network",
+                field=field,
+                found=found,
+                expected=wanted,
+                remedy=f"Leave {field} out to start it as it is, or make a new network in another --dir.",
+            )
 
 
 def create(
@@ -257,17 +277,35 @@ def create(
         Malformed: organisations or parameters that the genesis document does not permit.
     """
     if not 1 <= nodes <= MAX_MEMBERS:
-        raise NetworkError("number of nodes", code="nodes", found=nodes, expected=f"1 to {MAX_MEMBERS}")
+        raise NetworkError(
+            "a network cannot have that many nodes",
+            code="nodes",
+            field="--nodes",
+            found=nodes,
+            expected=f"1 to {MAX_MEMBERS}",
+            remedy="Choose another number; three nodes bear the loss of one, five that of two.",
+        )
     if base_port is not None and not 1 <= base_port <= 65_536 - 2 * nodes:
         raise NetworkError(
-            "base port", code="base_port", found=base_port, expected=f"1 to {65_536 - 2 * nodes}"
+            "ports from there on do not exist",
+            code="base_port",
+            field="--base-port",
+            found=base_port,
+            expected=f"1 to {65_536 - 2 * nodes}, for two ports a node",
+            remedy="Choose another port, or none: free ones are found.",
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for part in ("keys", "profiles", "nodes"):
             (folder / part).mkdir(exist_ok=True)
     except OSError as error:
-        raise NetworkError(f"cannot make {folder}", code="folder", found=error.strerror) from None
+        raise NetworkError(
+            f"cannot make {folder}",
+            code="folder",
+            field="--dir",
+            found=error.strerror,
+            remedy="Name a folder that can be written.",
+        ) from None
     ports = _ports(nodes, base_port)
     hosts = (
         [hosts[index % len(hosts)] for index in range(nodes)] if hosts else _node_hosts(organisations, nodes)

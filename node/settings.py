@@ -100,7 +100,7 @@ class Settings(BaseSettings):
             raise SettingsError(
                 first["msg"],
                 field=".".join(str(part) for part in first["loc"]),
-                found=str(first["input"])[:120],
+                found="nothing" if first["type"] == "missing" else str(first["input"])[:120],
             ) from None
         settings.peer_addresses()
         if settings.heartbeat_ticks * 2 > settings.election_ticks:

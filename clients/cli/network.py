@@ -33,7 +33,9 @@ app = typer.Typer(name="network", help="Make, start, look at and stop a local ne
 )
 def up(
     dir: NetworkFolder = Path("network"),  # noqa: A002
-    nodes: Annotated[int, typer.Option("--nodes", "-n", help="How many nodes a new network has.")] = 3,
+    nodes: Annotated[
+        int | None, typer.Option("--nodes", "-n", help="How many nodes a new network has; 3 if not given.")
+    ] = None,
     base_port: Annotated[
         int | None, typer.Option(help="First of two ports a node; free ones if not given.")
     ] = None,

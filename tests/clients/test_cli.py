@@ -312,6 +312,25 @@ def test_status_is_not_deceived_by_another_network_at_its_ports(
     assert "not this node" in node["error"]
 
 
+def test_an_existing_network_is_not_another_one(dead_network: network.Network, tally: Any) -> None:
+    for option in (("--nodes", 5), ("--base-port", 1)):
+        ran = tally("network", "up", "--dir", dead_network.folder, "--detach", "--json", *option)
+        assert (ran.code, ran.document["error"]["code"]) == (USAGE, "other_network")
+        assert ran.document["error"]["field"] == option[0]
+    assert not dead_network.nodes[0].log.exists()
+
+
+@pytest.mark.parametrize("option", [("--nodes", 0), ("--nodes", 999), ("--base-port", 99_999)])
+def test_a_network_that_cannot_be_is_refused_with_its_field(
+    option: tuple[str, int], tally: Any, tmp_path: Path
+) -> None:
+    ran = tally("network", "up", "--dir", tmp_path / "x", "--json", *option)
+    assert ran.code == USAGE
+    assert ran.document["error"]["field"] == option[0]
+    assert {"found", "expected", "remedy"} <= ran.document["error"].keys()
+    assert not (tmp_path / "x").exists()
+
+
 # keys
 
 
