@@ -87,9 +87,10 @@ HEADER_CACHE_ENTRIES = 4_096
 MAX_SCAN_ENTRIES = 10_000
 """State entries that one scan returns; the next one continues after the last key."""
 
-LEVELDB_WRITE_BUFFER_BYTES = 16 * 1_048_576
+LEVELDB_WRITE_BUFFER_BYTES = 32 * 1_048_576
+"""Rows sorted in memory before they become a file: twice as much halves the first merging of files."""
 LEVELDB_CACHE_BYTES = 32 * 1_048_576
-LEVELDB_FILE_BYTES = 16 * 1_048_576
+LEVELDB_FILE_BYTES = 32 * 1_048_576
 LEVELDB_BLOCK_BYTES = 4 * 1_024
 LEVELDB_BLOOM_BITS = 10
 LEVELDB_OPEN_FILES = 512
