@@ -308,6 +308,10 @@ class Driver:
 
     def _seal(self) -> bool:
         """Seal what waits, if it is this node's turn to; whether a block was proposed."""
+        if self.raft.commit != self._gather_commit:
+            self._gather_commit = self.raft.commit
+            self._gather_until_s = self._loop.time() + GATHER_MS / 1_000
+            self._gather_transactions = self._pool.waiting + self._last_sealed
         if not self._pool.waiting or not self.leads():
             return False
         in_flight = self.in_flight
@@ -336,14 +340,10 @@ class Driver:
 
         Without it, clients fall into two halves that take turns, each with a block of its own.
         """
-        now_s = self._loop.time()
-        if self.raft.commit != self._gather_commit:
-            self._gather_commit = self.raft.commit
-            self._gather_until_s = now_s + GATHER_MS / 1_000
-            self._gather_transactions = self._pool.waiting + self._last_sealed
-        if self._pool.waiting >= self._gather_transactions or now_s >= self._gather_until_s:
+        if self._pool.waiting >= self._gather_transactions or self._loop.time() >= self._gather_until_s:
             return False
         if self._gather_timer is None:
+            self._statistics.gathering_waits += 1
             self._gather_timer = self._loop.call_at(self._gather_until_s, self._gathered)
         return True
 

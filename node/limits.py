@@ -38,7 +38,7 @@ SEAL_WINDOW_BLOCKS = 3
 """Own blocks in flight, sealed and not yet committed."""
 PIPELINED_SEAL_OPERATIONS = 250
 """While a block is in flight the next one is sealed only with at least this many operations."""
-GATHER_MS = 4
+GATHER_MS = 8
 """After a commit, how long the next small block waits for the clients that were just answered, at most."""
 SEAL_TRANSACTIONS = 250
 """Transactions in one block: bounds how long executing one keeps the loop from heartbeats."""

@@ -44,6 +44,8 @@ class Statistics:
     """On the ledger, but with at least one operation refused by a rule."""
     committed_blocks: int = 0
     sealed_blocks: int = 0
+    gathering_waits: int = 0
+    """Times that a block waited for the clients answered a moment before."""
     forwarded: int = 0
     unreproducible_blocks: int = 0
     elections_won: int = 0

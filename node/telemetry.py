@@ -50,6 +50,7 @@ COUNTERS: dict[str, str] = {
     "refused_transactions": "transactions on the ledger with an operation that a rule refused",
     "committed_blocks": "blocks committed",
     "sealed_blocks": "blocks sealed as leader",
+    "gathering_waits": "times that a block waited for the clients answered a moment before",
     "forwarded": "transactions forwarded to the leader",
     "unreproducible_blocks": "blocks of a leader that this node could not reproduce",
     "elections_won": "terms that this node led",

@@ -53,6 +53,25 @@ def test_bundles_on_all_nodes_at_once_are_each_recorded_once(tmp_path: Path) -> 
     run(scenario)
 
 
+def test_a_client_that_sends_one_after_the_other_is_never_made_to_wait_for_others(tmp_path: Path) -> None:
+    """The leader gathers only as many as it just answered: a lone client is that many."""
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        leader = await cluster.leader()
+        before = leader.statistics.sealed_blocks
+        waits = leader.statistics.gathering_waits
+        for number in range(8):
+            await leader.service.submit([cluster.transaction(f"k{number}", number).envelope])
+        assert leader.statistics.sealed_blocks == before + 8
+        assert leader.statistics.gathering_waits == waits
+        await cluster.stop()
+
+    run(scenario)
+
+
 def test_submissions_outlive_the_leader(tmp_path: Path) -> None:
     """The leader goes away with transactions on their way to it: their nodes forward them again."""
     cluster = Cluster.make(tmp_path)
