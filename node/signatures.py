@@ -44,10 +44,10 @@ class SignatureChecker:
         ]
         verdicts: list[bool] = []
         if self._threads is None:
-            for chunk in chunks:
+            for chunk in chunks[:-1]:
                 verdicts += _verdicts(chunk)
                 await asyncio.sleep(0)
-            return verdicts
+            return verdicts + _verdicts(chunks[-1])
         loop = asyncio.get_running_loop()
         for part in await asyncio.gather(
             *[loop.run_in_executor(self._threads, _verdicts, chunk) for chunk in chunks]
