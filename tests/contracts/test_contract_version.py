@@ -1,0 +1,38 @@
+"""The form of what the contracts store belongs to their version."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from contracts import CONTRACT_VERSION
+from contracts.bank import BankEntry
+from contracts.claim import Lien
+from contracts.credit import CreditNote
+from contracts.invoice import Invoice
+from contracts.order import Order, OrderLine
+from contracts.programme import Programme
+from contracts.registry import OPERATIONS
+from contracts.relationship import RECORD_FIELDS, Aggregates, OpenWeek
+from contracts.shipment import Shipment
+
+LAYOUTS = {1: "bd0fc0cdbb13b302e6db680ab787ea8c2efebff8470f4967818b95abdeeb05dd"}
+
+
+def test_stored_values_keep_their_form_within_a_contract_version() -> None:
+    """A ledger made under other forms would stop a node: who changes one raises CONTRACT_VERSION."""
+    values = (
+        Aggregates,
+        BankEntry,
+        CreditNote,
+        Invoice,
+        Lien,
+        OpenWeek,
+        Order,
+        OrderLine,
+        Programme,
+        Shipment,
+    )
+    layout = [(value.__name__, value._fields) for value in values]
+    layout += [(kind, fields) for kind, fields in sorted(RECORD_FIELDS.items())]
+    layout += [(name, tuple(spec.model.model_fields)) for name, spec in sorted(OPERATIONS.items())]
+    assert LAYOUTS[CONTRACT_VERSION] == sha256(repr(layout).encode()).hexdigest()
