@@ -36,11 +36,11 @@ SIGNATURE_CHUNK = 128
 
 SEAL_WINDOW_BLOCKS = 3
 """Own blocks in flight, sealed and not yet committed."""
-PIPELINED_SEAL_OPERATIONS = 250
+PIPELINED_SEAL_OPERATIONS = 500
 """While a block is in flight the next one is sealed only with at least this many operations."""
 GATHER_MS = 8
 """After a commit, how long the next small block waits for the clients that were just answered, at most."""
-SEAL_TRANSACTIONS = 250
+SEAL_TRANSACTIONS = 500
 """Transactions in one block: bounds how long executing one keeps the loop from heartbeats."""
 SEAL_BYTES = MAX_BLOCK_BYTES - 65_536
 """Bytes of transactions in one block; the rest is for header and results."""
