@@ -87,8 +87,8 @@ HEADER_CACHE_ENTRIES = 4_096
 MAX_SCAN_ENTRIES = 10_000
 """State entries that one scan returns; the next one continues after the last key."""
 
-LEVELDB_WRITE_BUFFER_BYTES = 32 * 1_048_576
-"""Rows sorted in memory before they become a file: twice as much halves the first merging of files."""
+LEVELDB_WRITE_BUFFER_BYTES = 64 * 1_048_576
+"""Rows sorted in memory before they become a file: the more, the less is merged again and again."""
 LEVELDB_CACHE_BYTES = 32 * 1_048_576
 LEVELDB_FILE_BYTES = 32 * 1_048_576
 LEVELDB_BLOCK_BYTES = 4 * 1_024
