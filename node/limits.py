@@ -62,6 +62,10 @@ MAX_INCOMING_LINKS = 256
 MAX_GROUP_BLOCKS = 16
 """Blocks that one synced write takes at most."""
 
+MAX_HEAD_BYTES = 65_536
+"""Request line and headers; looked at whenever a read ends within them."""
+REQUEST_TIMEOUT_S = 60.0
+"""From a request's first byte, or from the connection before it, until the last one."""
 MAX_API_CONNECTIONS = 2_048
 """HTTP connections and requests at one time; beyond them the server answers 503 by itself."""
 API_KEEP_ALIVE_S = 60

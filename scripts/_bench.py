@@ -301,16 +301,16 @@ async def drive(shape: Shape, clients: int, seconds: float, url: str, pids: dict
 
     async def loop_of(number: int, connection: Connection) -> None:
         nonlocal done, busy
-        while (now := time.perf_counter()) < deadline:
+        while time.perf_counter() < deadline:
             body = shape.make(number)
             request = b"%b%d\r\n\r\n%b" % (head, len(body), body)
-            now = time.perf_counter()
+            sent = time.perf_counter()
             status, answer = await connection.ask(request)
             while not _is_applied(status, answer):
                 busy += 1
                 await asyncio.sleep(0.02)
                 status, answer = await connection.ask(request)
-            latencies.append(1000 * (time.perf_counter() - now))
+            latencies.append(1000 * (time.perf_counter() - sent))
             done += 1
 
     await asyncio.gather(*(loop_of(number, connection) for number, connection in enumerate(connections)))

@@ -36,8 +36,6 @@ from node.service import Service
 from node.telemetry import Observed, Telemetry
 
 CHANNEL_PREFIX = "/v1/channels/{channel}"
-SUBMISSIONS = {"/transactions": False, "/bundles": True}
-"""Where transactions are submitted: whether it is in bundles."""
 
 _log = structlog.get_logger("node.api")
 
@@ -57,8 +55,11 @@ def create_app(service: Service) -> FastAPI:
     app.state.service = service
     app.state.channel = service.chain.channel
     app.state.telemetry = Telemetry(service.status, service.statistics)
-    for path, bundle in SUBMISSIONS.items():
-        endpoint = transactions.Submission(service, service.chain.channel, bundle=bundle)
+    app.state.submissions = {
+        path: transactions.Submission(service, service.chain.channel, bundle=bundle)
+        for path, bundle in (("/transactions", False), ("/bundles", True))
+    }
+    for path, endpoint in app.state.submissions.items():
         app.router.routes.append(Route(CHANNEL_PREFIX + path, endpoint, methods=["POST"]))
     app.include_router(status.router)
     channel = APIRouter(prefix=CHANNEL_PREFIX, dependencies=[Depends(served_channel)])
@@ -87,8 +88,7 @@ class Front:
         telemetry: Telemetry = app.state.telemetry
         self._path_params = {"channel": channel}
         self._submissions: dict[str, tuple[transactions.Submission, Observed]] = {}
-        for path, bundle in SUBMISSIONS.items():
-            endpoint = transactions.Submission(app.state.service, app.state.channel, bundle=bundle)
+        for path, endpoint in app.state.submissions.items():
             place = CHANNEL_PREFIX.format(channel=channel) + path
             self._submissions[place] = (endpoint, Observed(endpoint, telemetry))
 

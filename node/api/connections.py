@@ -24,12 +24,7 @@ from ledger.errors import TallyError
 from node.api import problems
 from node.api.problems import Problem
 from node.errors import NotAdmitted
-from node.limits import MAX_API_CONNECTIONS
-
-MAX_HEAD_BYTES = 65_536
-"""Request line and headers; looked at whenever a read ends within them."""
-REQUEST_TIMEOUT_S = 60.0
-"""From a request's first byte, or from the connection before it, until the last one."""
+from node.limits import MAX_API_CONNECTIONS, MAX_HEAD_BYTES, REQUEST_TIMEOUT_S
 
 
 class BoundedProtocol(HttpToolsProtocol):

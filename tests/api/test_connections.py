@@ -18,8 +18,8 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from node.api import bodies
-from node.api.connections import MAX_HEAD_BYTES, BoundedProtocol
-from node.limits import MAX_API_CONNECTIONS
+from node.api.connections import BoundedProtocol
+from node.limits import MAX_API_CONNECTIONS, MAX_HEAD_BYTES
 from node.main import LEAST_API_CONNECTIONS, OWN_FILES
 
 GOOD = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
