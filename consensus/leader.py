@@ -194,13 +194,20 @@ class Leader(Core):
             newest = self.log.certificate_within(max(peer.next, done + 1), last)
         return newest
 
-    def _on_append_reply(self, message: AppendReply) -> None:
+    def _heard(self, message: AppendReply | HeartbeatReply) -> Progress | None:
+        """The follower that answers, its news taken down; None for a stranger or another term."""
         peer = self._peers.get(message.sender)
         if peer is None or message.term != self.term:
-            return
+            return None
         peer.heard = self.now
         if message.commit <= self.commit:
             peer.commit = message.commit
+        return peer
+
+    def _on_append_reply(self, message: AppendReply) -> None:
+        peer = self._heard(message)
+        if peer is None:
+            return
         if not message.ok:
             guess = self.log.last_agreeing(message.hint_index, message.hint_term)
             if peer.refused(message.prev_index, guess):
@@ -271,12 +278,9 @@ class Leader(Core):
                 self._send_heartbeat(voter, peer)
 
     def _on_heartbeat_reply(self, message: HeartbeatReply) -> None:
-        peer = self._peers.get(message.sender)
-        if peer is None or message.term != self.term:
+        peer = self._heard(message)
+        if peer is None:
             return
-        peer.heard = self.now
-        if message.commit <= self.commit:
-            peer.commit = message.commit
         if message.re > peer.certified_by:
             peer.certified = peer.commit
         if message.re < peer.last_append:
