@@ -18,6 +18,7 @@ transaction from its signer to the file that proves what became of it.
 | `membership`, `genesis` | who votes; what everybody starts from |
 | `node_certificate` | the certificate that a node shows on its links, made from its key |
 | `block` | header and body, and that they fit |
+| `vote`, `preamble` | signed votes and election certificates; what a block carries besides transactions |
 | `certificate` | signed acknowledgements: the portable proof of commit |
 | **proofs** | |
 | `state_tree` | a root over all state; proofs of presence and of absence |

@@ -40,6 +40,7 @@ from ledger.limits import PUBLIC_KEY_BYTES, SIGNATURE_BYTES
 TRANSACTION_DOMAIN = b"tallystick/tx/1\0"
 HEADER_DOMAIN = b"tallystick/header/1\0"
 ACK_DOMAIN = b"tallystick/ack/1\0"
+VOTE_DOMAIN = b"tallystick/vote/1\0"
 
 
 class KeyFileError(TallyError):

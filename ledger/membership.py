@@ -106,6 +106,14 @@ class Membership:
         """The smallest number of nodes that is more than half of them."""
         return len(self.members) // 2 + 1
 
+    def is_voter(self, node: str) -> bool:
+        """Whether the node's votes and acknowledgements count."""
+        return node in self._by_node
+
+    def has_majority(self, nodes: Iterable[str]) -> bool:
+        """Whether these nodes are enough to elect a leader."""
+        return len(set(nodes) & self._by_node.keys()) >= self.majority
+
     def member(self, node: str) -> Member | None:
         """The member with this node id."""
         return self._by_node.get(node)

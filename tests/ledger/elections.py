@@ -1,0 +1,48 @@
+"""Ballots, votes and election certificates for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ledger.block import Header
+from ledger.keys import SigningKey
+from ledger.preamble import Preamble
+from ledger.vote import Ballot, ElectionCertificate, Vote, sign_vote
+
+
+def ballot_at(parent: Header, term: int, candidate: str, accepted_term: int | None = None) -> Ballot:
+    """The ballot of a voter whose log ends with `parent`."""
+    accepted = parent.term if accepted_term is None else accepted_term
+    return Ballot(term, candidate, accepted, parent.term, parent.height, parent.hash)
+
+
+def vote(key: SigningKey, channel: bytes, node: str, ballot: Ballot) -> Vote:
+    """A signed vote."""
+    return Vote(node, ballot, sign_vote(key, channel, ballot))
+
+
+def elect(
+    keys: Mapping[str, SigningKey],
+    channel: bytes,
+    parent: Header,
+    term: int,
+    candidate: str,
+    voters: Iterable[str],
+) -> ElectionCertificate:
+    """The certificate of an election in which all voters hold the same log."""
+    ballot = ballot_at(parent, term, candidate)
+    return ElectionCertificate.of(
+        term, candidate, [vote(keys[node], channel, node, ballot) for node in {candidate, *voters}]
+    )
+
+
+def election_preamble(
+    keys: Mapping[str, SigningKey],
+    channel: bytes,
+    parent: Header,
+    term: int,
+    candidate: str,
+    voters: Iterable[str],
+) -> bytes:
+    """The preamble of the first block of a term."""
+    return Preamble(elect(keys, channel, parent, term, candidate, voters)).encode()
