@@ -39,6 +39,7 @@ from ledger.hashing import HEADER, PREAMBLE, ZERO, digest
 from ledger.limits import (
     DIGEST_BYTES,
     MAX_BLOCK_BYTES,
+    MAX_BLOCK_ELEMENTS,
     MAX_BLOCK_OPERATIONS,
     MAX_BLOCK_TRANSACTIONS,
     MAX_HEADER_BYTES,
@@ -240,7 +241,7 @@ class Block:
             Malformed, NonCanonical, TooLarge: with the field that is wrong.
             BlockInvalid: the body does not fit the header.
         """
-        parts = shape.array(codec.decode(data, MAX_BLOCK_BYTES), 5, "block")
+        parts = shape.array(codec.decode(data, MAX_BLOCK_BYTES, elements=MAX_BLOCK_ELEMENTS), 5, "block")
         header_data, signature, preamble, envelopes, results = parts
         header = Header.decode(shape.octets_within(header_data, MAX_HEADER_BYTES, "header"))
         shape.octets(signature, SIGNATURE_BYTES, "block.signature")
@@ -292,14 +293,16 @@ def preamble_hash(preamble: bytes) -> bytes:
 
 
 def verify_header_signature(header: Header, signature: bytes, membership: Membership) -> None:
-    """Check that the header's proposer is a member and signed it.
+    """Check that the header's proposer is a voter and signed it; `membership` governs its parent.
+
+    The parent's: a leader that the block removes is the one that seals it (CR-60).
 
     Raises:
-        BlockInvalid: a stranger, or not its signature.
+        BlockInvalid: a stranger, a learner, or not its signature.
     """
     proposer = membership.member(header.proposer)
-    if proposer is None:
-        raise BlockInvalid("the proposer is not a member", field="header.proposer", found=header.proposer)
+    if proposer is None or not membership.is_voter(header.proposer):
+        raise BlockInvalid("the proposer is not a voter", field="header.proposer", found=header.proposer)
     if not keys.verify(proposer.key, keys.HEADER_DOMAIN, header.data, signature):
         raise BlockInvalid(
             "the header is not signed by its proposer", field="signature", found=header.proposer

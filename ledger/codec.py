@@ -9,6 +9,10 @@ second spelling of a value must not exist: `decode` refuses it.
 How `decode` knows: the value is unpacked by C, walked once for types, ranges, order and
 depth, packed again by C and compared. Packing always takes the shortest form and a map
 with a doubled key packs shorter, so equality proves the rest.
+
+Hostile bytes cost no more than they weigh. An empty map is one byte on the wire and 64 in
+memory, and an array can claim elements that never come; so before anything is built, the
+heads are counted wherever there may be more of them than the caller allows.
 """
 
 from __future__ import annotations
@@ -19,10 +23,13 @@ from typing import Any
 import msgpack
 
 from ledger.errors import Malformed, NonCanonical, TooLarge
-from ledger.limits import INT_MAX, INT_MIN, MAX_BLOCK_BYTES, MAX_DEPTH
+from ledger.limits import INT_MAX, INT_MIN, MAX_BLOCK_BYTES, MAX_DEPTH, MAX_ELEMENTS
 
 Value = Any
 """None | bool | int | str | bytes | tuple[Value, ...] | dict[str, Value]"""
+
+_WIDE_ARRAYS = 64
+"""Array heads of 3 or 5 bytes that are unpacked without counting first: each may reserve some kB."""
 
 _unpackb = msgpack.unpackb
 _pack = msgpack.Packer().pack
@@ -79,17 +86,21 @@ def decode(
     *,
     text_bytes: int = MAX_BLOCK_BYTES,
     octets: int = MAX_BLOCK_BYTES,
+    elements: int = MAX_ELEMENTS,
 ) -> Value:
     """The value that `data` canonically encodes; arrays come as tuples.
 
     Raises:
         TooLarge: more than `limit_bytes`, or (code `element_too_long`) a text of more than
-            `text_bytes` or a byte string of more than `octets` anywhere in it.
+            `text_bytes` or a byte string of more than `octets` anywhere in it, or (code
+            `too_many_elements`) more than `elements` of all kinds in all depths together.
         Malformed: not one whole MessagePack value.
         NonCanonical: readable, but not in the one permitted spelling.
     """
     if len(data) > limit_bytes:
         raise TooLarge("value too long", found=f"{len(data)} bytes", expected=f"at most {limit_bytes}")
+    if len(data) > elements or data.count(b"\xdc") + data.count(b"\xdd") > _WIDE_ARRAYS:
+        _check_elements(data, elements)
     try:
         value = _unpackb(
             data, use_list=False, strict_map_key=True, max_str_len=text_bytes, max_bin_len=octets
@@ -114,6 +125,52 @@ def decode(
             expected=f"the {len(_pack(value))} bytes of the shortest spelling",
         )
     return value
+
+
+def _fixed_steps() -> list[tuple[int, int, int, int]]:
+    """For each first byte: (bytes before the content, width of its length, elements, width of their number)."""
+    steps = [(1, 0, 0, 0)] * 256
+    steps[0x80:0x90] = [(1, 0, 2 * count, 0) for count in range(16)]
+    steps[0x90:0xA0] = [(1, 0, count, 0) for count in range(16)]
+    steps[0xA0:0xC0] = [(1 + length, 0, 0, 0) for length in range(32)]
+    for first, width in ((0xC4, 1), (0xC5, 2), (0xC6, 4), (0xD9, 1), (0xDA, 2), (0xDB, 4)):
+        steps[first] = (1 + width, width, 0, 0)
+    for first, width in ((0xC7, 1), (0xC8, 2), (0xC9, 4)):
+        steps[first] = (2 + width, width, 0, 0)
+    for first, size in zip(range(0xCA, 0xD9), (4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 2, 3, 5, 9, 17), strict=True):
+        steps[first] = (1 + size, 0, 0, 0)
+    for first, width, each in ((0xDC, 2, 1), (0xDD, 4, 1), (0xDE, 2, 2), (0xDF, 4, 2)):
+        steps[first] = (1 + width, 0, each, width)
+    return steps
+
+
+_STEPS = _fixed_steps()
+
+
+def _check_elements(data: bytes, most: int) -> None:
+    """Walk over the heads alone.
+
+    Raises:
+        TooLarge: more elements, come or claimed, than `most` or than there are bytes.
+    """
+    at, end = 0, len(data)
+    promised = 1
+    bound = min(most, end)
+    while at < end and promised <= bound:
+        size, length_width, count, count_width = _STEPS[data[at]]
+        if length_width:
+            size += int.from_bytes(data[at + 1 : at + 1 + length_width], "big")
+        elif count_width:
+            count *= int.from_bytes(data[at + 1 : at + 1 + count_width], "big")
+        promised += count
+        at += size
+    if promised > bound:
+        raise TooLarge(
+            "too many elements",
+            code="too_many_elements",
+            found=f"at least {promised} in {end} bytes",
+            expected=f"at most {bound}",
+        )
 
 
 def _is_ordered(items: Iterable[Value], depth: int) -> bool:

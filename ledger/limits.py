@@ -15,6 +15,11 @@ INT_MAX = 2**63 - 1
 MAX_DEPTH = 16
 """Nesting of a canonical value; the outermost container counts as 1."""
 
+MAX_ELEMENTS = 4_000_000
+"""Elements of one value, of all kinds in all depths: the largest history proof has a few for each record."""
+MAX_BLOCK_ELEMENTS = 32_768
+"""Elements of a block outside its transactions' bodies: three a transaction, four a refused operation."""
+
 MAX_STRING_BYTES = 4_096
 """UTF-8 bytes of one text inside a transaction."""
 
@@ -51,6 +56,8 @@ MAX_RECORD_BYTES = 4_096
 
 MAX_MEMBERS = 64
 MAX_CERTIFICATE_DER_BYTES = 2_048
+MAX_MEMBERSHIP_BYTES = 61_440
+"""Canonical bytes of a membership: it stands in one state value."""
 MAX_NAME_BYTES = 64
 """UTF-8 bytes of a node or organisation id."""
 
@@ -97,7 +104,10 @@ LEVELDB_OPEN_FILES = 512
 
 assert BUCKET_BITS % NODE_FANOUT_BITS == 0, "the levels of inner nodes divide the bucket's bits"
 assert MAX_TRANSACTION_BYTES <= MAX_BUNDLE_BYTES <= MAX_BLOCK_BYTES, "what is admitted fits a block"
+assert MAX_BLOCK_ELEMENTS > 8 + 4 * MAX_BLOCK_TRANSACTIONS + 4 * MAX_BLOCK_OPERATIONS, "a full block is read"
+assert MAX_ELEMENTS > 8 * MAX_HISTORY_RECORDS, "the largest history proof is read"
 assert MAX_OPERATIONS <= MAX_BLOCK_OPERATIONS, "one transaction always fits an empty block"
 assert MAX_BUNDLE_TRANSACTIONS <= MAX_BLOCK_TRANSACTIONS, "one bundle fits an empty block"
 assert MAX_GENESIS_BYTES <= MAX_PREAMBLE_BYTES < MAX_BLOCK_BYTES, "a genesis document fits its block"
+assert MAX_MEMBERSHIP_BYTES + 64 <= MAX_STATE_VALUE_BYTES, "a membership fits a state value"
 assert MAX_STRING_BYTES < MAX_BYTES_LENGTH < MAX_TRANSACTION_BYTES

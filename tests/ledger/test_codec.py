@@ -163,3 +163,42 @@ def test_length_bound_names_what_was_found_and_expected():
         codec.decode(bytes(11), 10)
     assert (caught.value.found, caught.value.expected) == ("11 bytes", "at most 10")
     assert issubclass(TooLarge, TallyError)
+
+
+def _with_claims(claimed: int, depth: int, size: int) -> bytes:
+    """Arrays in arrays, each of which claims more than ever comes."""
+    return ((b"\xdd" + claimed.to_bytes(4, "big")) * depth).ljust(size, b"\xc0")[:size]
+
+
+def test_elements_that_never_come_are_refused_before_room_is_made_for_them():
+    with pytest.raises(TooLarge) as refused:
+        codec.decode(_with_claims(60_000, 1_000, 65_536))
+    assert refused.value.code == "too_many_elements"
+
+
+def test_many_small_elements_are_refused_by_the_callers_bound():
+    data = b"\xdd" + (1_000_000).to_bytes(4, "big") + b"\x80" * 1_000_000
+    with pytest.raises(TooLarge) as refused:
+        codec.decode(data, elements=1_000)
+    assert refused.value.code == "too_many_elements"
+    assert len(codec.decode(codec.encode([b"\xdd" * 40] * 300), elements=301)) == 300
+    with pytest.raises(TooLarge):
+        codec.decode(codec.encode([b"\xdd" * 40] * 300), elements=300)
+
+
+@given(VALUES)
+@settings(max_examples=300)
+def test_heads_are_counted_as_they_are(value):
+    def count(part):
+        if isinstance(part, dict):
+            return 1 + sum(1 + count(each) for each in part.values())
+        if isinstance(part, list | tuple):
+            return 1 + sum(count(each) for each in part)
+        return 1
+
+    data = codec.encode(value)
+    total = count(value)
+    codec._check_elements(data, total)
+    if total > 1:
+        with pytest.raises(TooLarge):
+            codec._check_elements(data, total - 1)
