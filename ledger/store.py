@@ -18,7 +18,10 @@ Two atomic batches and no third:
 | head | `k` state key, sequence | head of the chain before that record, every 64th |
 | location | `x` first 16 bytes of a transaction id | height, index (2 bytes) |
 | node | `n` level (1 byte), index | complete node of the tree over header hashes |
-| meta | `m` name | format, owner, term and vote, applied height |
+| meta | `m` name | format, owner, term and vote, applied height, base height |
+
+A log that was begun from a snapshot has a *base*: of the blocks below it only the genesis
+block is held, and of the tree over header hashes only what later proofs need.
 
 Heights, sequences and indexes are 5 bytes, big-endian. No state key begins another, so
 records of one history are contiguous.
@@ -68,6 +71,7 @@ _FORMAT_KEY = b"mformat"
 _HARD_KEY = b"mhard"
 _APPLIED_KEY = b"mapplied"
 _OWNER_KEY = b"mowner"
+_BASE_KEY = b"mbase"
 
 
 class StoreLocked(TallyError):
@@ -91,13 +95,70 @@ class CommitBatch:
     certificate: bytes | None = None
 
 
-class Store:
+class Rows:
+    """Reading and writing rows of a database, or reading those of a snapshot of one."""
+
+    def __init__(self, db: Any) -> None:
+        self._db = db
+        self._failed = False
+
+    def close(self) -> None:
+        """Give up the handle."""
+        self._db.close()
+
+    def get(self, key: bytes, *, check: bool = True) -> bytes | None:
+        """The value of one row.
+
+        Raises:
+            StoreError: the disk refuses, or holds something else than was written.
+        """
+        try:
+            value: bytes | None = self._db.get(key, verify_checksums=check)
+        except plyvel.Error as error:
+            raise StoreError("the database cannot be read", found=_said(error)) from None
+        return value
+
+    def rows(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+        """The rows with start <= key < stop, ascending unless reversed.
+
+        Raises:
+            StoreError: the disk refuses, or holds something else than was written.
+        """
+        try:
+            with self._db.iterator(start=start, stop=stop, reverse=reverse, verify_checksums=True) as rows:
+                yield from rows
+        except plyvel.Error as error:
+            raise StoreError("the database cannot be read", found=_said(error)) from None
+
+    def batch(self, *, sync: bool = False) -> Any:
+        """A batch to be put together, for `write`."""
+        return self._db.write_batch(sync=sync)
+
+    def write(self, batch: Any) -> None:
+        """Write a batch; after a failed write nothing more is written.
+
+        Raises:
+            StoreError: the disk refuses.
+        """
+        self._check_sound()
+        try:
+            batch.write()
+        except (plyvel.Error, OSError) as error:
+            self._failed = True
+            raise StoreError("the database cannot be written", found=_said(error), remedy=_RESTART) from None
+
+    def _check_sound(self) -> None:
+        if self._failed:
+            raise StoreError("the store stopped after a failed write", remedy=_RESTART)
+
+
+class Store(Rows):
     """One channel's folder: `db/` (LevelDB) and `mark`."""
 
     def __init__(self, db: Any, mark: MarkFile) -> None:
-        self._db = db
+        super().__init__(db)
         self._mark = mark
-        self._failed = False
+        self._base = 0
         self._last = -1
         self._applied = -1
         self._hard: HardState = (0, None)
@@ -148,10 +209,10 @@ class Store:
         Raises:
             StoreError: wrong_owner.
         """
-        found = self._get(_OWNER_KEY)
+        found = self.get(_OWNER_KEY)
         if found is None:
             batch = self._db.write_batch(sync=True)
-            self._write(_put(batch, _OWNER_KEY, owner))
+            self.write(_put(batch, _OWNER_KEY, owner))
         elif found != owner:
             raise StoreError(
                 "the folder holds the ledger of another node",
@@ -176,6 +237,11 @@ class Store:
     def applied_height(self) -> int:
         """Height up to which state and indexes are; -1 before the genesis block is applied."""
         return self._applied
+
+    @property
+    def base_height(self) -> int:
+        """Height that the log begins at after the genesis block; 0 for a whole log."""
+        return self._base
 
     @property
     def hard_state(self) -> HardState:
@@ -215,7 +281,7 @@ class Store:
             batch.put(b"b" + _number(height), data)
         if hard is not None:
             batch.put(_HARD_KEY, codec.encode(hard))
-        self._write(batch)
+        self.write(batch)
         if hard is not None:
             self._hard = hard
         self._last = end + len(blocks)
@@ -256,7 +322,7 @@ class Store:
         if changed.certificate is not None:
             put(b"c" + _number(changed.height), changed.certificate)
         put(_APPLIED_KEY, _number(changed.height))
-        self._write(batch)
+        self.write(batch)
         for height in range(self._applied + 1, changed.height + 1):
             self._tail.pop(height, None)
         self._applied = changed.height
@@ -267,36 +333,36 @@ class Store:
         return (self.block(height) if known is None else known) == data
 
     def block(self, height: int) -> bytes | None:
-        """Bytes of the block at a height; None beyond the end of the log.
+        """Bytes of the block at a height; None beyond the end of the log, or before its base.
 
         Raises:
             StoreError: a block that the log must hold is missing or damaged.
         """
-        if not 0 <= height <= self._last:
+        if not 0 <= height <= self._last or 0 < height < self._base:
             return None
-        data = self._get(b"b" + _number(height))
+        data = self.get(b"b" + _number(height))
         if data is None:
             raise StoreError("a block is missing from the log", found=f"height {height}")
         return data
 
     def certificate(self, height: int) -> bytes | None:
         """The certificate kept for exactly this height, if one is."""
-        return self._get(b"c" + _number(height))
+        return self.get(b"c" + _number(height))
 
     def next_certificate(self, height: int) -> tuple[int, bytes] | None:
         """The first certificate kept for this height or a later one."""
-        for key, value in self._rows(b"c" + _number(height), b"d"):
+        for key, value in self.rows(b"c" + _number(height), b"d"):
             return int.from_bytes(key[1:], "big"), value
         return None
 
     def state(self, key: bytes) -> bytes | None:
         """Value bytes of a state entry."""
-        return self._get(b"s" + key)
+        return self.get(b"s" + key)
 
     def state_from(self, prefix: bytes, after: bytes | None, limit: int) -> list[tuple[bytes, bytes]]:
         """Up to `limit` state entries whose key begins with `prefix`, ascending, after a key."""
         start = b"s" + (prefix if after is None else max(prefix, after + b"\0"))
-        rows = self._rows(start, _beyond(b"s" + prefix))
+        rows = self.rows(start, _beyond(b"s" + prefix))
         return [(key[1:], value) for key, value in islice(rows, limit)]
 
     def bucket(self, bucket: int) -> bytes:
@@ -304,11 +370,11 @@ class Store:
 
         Not checked here: the tree compares them with the hash that it holds for the bucket.
         """
-        return self._get(b"t" + bucket.to_bytes(3, "big"), check=False) or b""
+        return self.get(b"t" + bucket.to_bytes(3, "big"), check=False) or b""
 
     def buckets(self) -> Iterator[tuple[int, bytes]]:
         """Every bucket that is not empty, ascending."""
-        for key, content in self._rows(b"t", b"u"):
+        for key, content in self.rows(b"t", b"u"):
             yield int.from_bytes(key[1:], "big"), content
 
     def records(self, key: bytes, first: int, count: int) -> list[bytes]:
@@ -318,7 +384,7 @@ class Store:
             StoreError: one of them is missing.
         """
         prefix = b"r" + key
-        rows = list(self._rows(prefix + _number(first), prefix + _number(first + count)))
+        rows = list(self.rows(prefix + _number(first), prefix + _number(first + count)))
         if len(rows) != count:
             raise StoreError("records of a history are missing", found=len(rows), expected=count)
         return [record for _, record in rows]
@@ -326,11 +392,11 @@ class Store:
     def head(self, key: bytes, sequence: int) -> bytes | None:
         """Head of a history's chain before a record whose number divides by HISTORY_HEAD_INTERVAL."""
         assert sequence % HISTORY_HEAD_INTERVAL == 0, "heads are kept at regular distances"
-        return self._get(b"k" + key + _number(sequence))
+        return self.get(b"k" + key + _number(sequence))
 
     def locate(self, identity: bytes) -> tuple[int, int] | None:
         """(height, index) of a committed transaction, by the first bytes of its id."""
-        found = self._get(b"x" + identity[:_ID_BYTES])
+        found = self.get(b"x" + identity[:_ID_BYTES])
         if found is None:
             return None
         return int.from_bytes(found[:_NUMBER_BYTES], "big"), int.from_bytes(found[_NUMBER_BYTES:], "big")
@@ -341,25 +407,31 @@ class Store:
         Raises:
             StoreError: it is missing.
         """
-        node = self._get(b"n" + level.to_bytes(1, "big") + _number(index))
+        node = self.get(b"n" + level.to_bytes(1, "big") + _number(index))
         if node is None:
             raise StoreError("a node of the history tree is missing", found=f"level {level}, index {index}")
         return node
 
+    def pin(self) -> Rows:
+        """The rows as they are now, to be read in any thread while commits go on; close it in time."""
+        return Rows(self._db.snapshot())
+
     def _load(self) -> None:
         """Read the meta rows, find the end of the log, and compare it with the mark."""
-        version = self._get(_FORMAT_KEY)
+        version = self.get(_FORMAT_KEY)
         if version is None and self._mark.mark.height < 0:
-            self._write(_put(self._db.write_batch(), _FORMAT_KEY, codec.encode(FORMAT)))
+            self.write(_put(self._db.write_batch(), _FORMAT_KEY, codec.encode(FORMAT)))
         elif version != codec.encode(FORMAT):
             raise StoreError("unknown format of the store", found=version, expected=FORMAT)
-        applied, hard = self._get(_APPLIED_KEY), self._get(_HARD_KEY)
+        applied, hard, base = (self.get(key) for key in (_APPLIED_KEY, _HARD_KEY, _BASE_KEY))
+        if base is not None:
+            self._base = int.from_bytes(base, "big")
         if applied is not None:
             self._applied = int.from_bytes(applied, "big")
         if hard is not None:
             term, vote = shape.array(codec.decode(hard), 2, "hard state")
             self._hard = (term, vote)
-        for key, _ in self._rows(b"b", b"c", reverse=True):
+        for key, _ in self.rows(b"b", b"c", reverse=True):
             self._last = int.from_bytes(key[1:], "big")
             break
         self._check_mark()
@@ -389,8 +461,8 @@ class Store:
     def _check_whole(self) -> None:
         """Check that no batch was lost in the middle: each append left a block, each commit a leaf."""
         for prefix, last, name in ((b"b", self._last, "an append"), (b"n\0", self._applied, "a commit")):
-            expected = 0
-            for key, _ in self._rows(prefix, _beyond(prefix)):
+            expected = self._base
+            for key, _ in self.rows(prefix + _number(self._base), _beyond(prefix)):
                 if key != prefix + _number(expected):
                     break
                 expected += 1
@@ -403,28 +475,6 @@ class Store:
         data = self.block(height)
         return b"" if data is None else sha256(data).digest()
 
-    def _get(self, key: bytes, *, check: bool = True) -> bytes | None:
-        try:
-            value: bytes | None = self._db.get(key, verify_checksums=check)
-        except plyvel.Error as error:
-            raise StoreError("the database cannot be read", found=_said(error)) from None
-        return value
-
-    def _rows(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
-        try:
-            with self._db.iterator(start=start, stop=stop, reverse=reverse, verify_checksums=True) as rows:
-                yield from rows
-        except plyvel.Error as error:
-            raise StoreError("the database cannot be read", found=_said(error)) from None
-
-    def _write(self, batch: Any) -> None:
-        self._check_sound()
-        try:
-            batch.write()
-        except (plyvel.Error, OSError) as error:
-            self._failed = True
-            raise StoreError("the database cannot be written", found=_said(error), remedy=_RESTART) from None
-
     def _write_mark(self, mark: Mark) -> None:
         self._check_sound()
         try:
@@ -432,10 +482,6 @@ class Store:
         except StoreError:
             self._failed = True
             raise
-
-    def _check_sound(self) -> None:
-        if self._failed:
-            raise StoreError("the store stopped after a failed write", remedy=_RESTART)
 
 
 def _open_database(folder: Path, *, create: bool) -> Any:

@@ -417,7 +417,7 @@ def test_a_kill_between_lowering_the_mark_and_the_cut_leaves_the_old_log(folder:
     def dying(_batch: object) -> None:
         raise Killed
 
-    store._write = dying  # type: ignore[method-assign]
+    store.write = dying  # type: ignore[method-assign]
     with pytest.raises(Killed):
         store.append([block(2, "b")], truncate_from=2)
     store.close()
