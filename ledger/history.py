@@ -69,6 +69,27 @@ class HistoryEntry:
         )
 
 
+def count_and_head(value: bytes) -> tuple[int, bytes] | None:
+    """Count and head of a history, from the canonical bytes of its state value; None if it is none.
+
+    A state value is a history's entry if and only if it has that form; the chain sees to it.
+    """
+    if value[:1] != b"\x93":  # an array of three
+        return None
+    first = value[1:2]
+    width = _INTEGER_BYTES.get(first)
+    if width is None:
+        return (first[0], value[4:36]) if b"\0" < first < b"\x80" and value[2:4] == b"\xc4\x20" else None
+    end = 2 + width
+    if value[end : end + 2] != b"\xc4\x20":  # 32 bytes
+        return None
+    return int.from_bytes(value[2:end], "big"), value[end + 2 : end + 34]
+
+
+_INTEGER_BYTES = {b"\xcc": 1, b"\xcd": 2, b"\xce": 4, b"\xcf": 8}
+"""Width of an integer from 128 on, by the byte that it begins with."""
+
+
 def next_head(head: bytes, record: bytes) -> bytes:
     """The chain's head after one more record."""
     return digest(HISTORY, head, record)

@@ -174,20 +174,31 @@ class StateTree:
         assert count <= len(self.pending), "only what is pending can be settled"
         del self.pending[:count]
 
-    def prove(self, entries: Sequence[tuple[bytes, bytes | None]]) -> StateProof:
-        """The proof of these settled entries: (key, stored value bytes or None)."""
+    def settled_level(self, level: int) -> bytes:
+        """All settled nodes of one level, joined."""
+        nodes = bytearray(self._levels[level][:])
+        for change in reversed(self.pending):
+            for index, node in change.nodes[level].items():
+                offset = index * DIGEST_BYTES
+                nodes[offset : offset + DIGEST_BYTES] = node
+        return bytes(nodes)
+
+    def prove(self, entries: Iterable[tuple[bytes, bytes | None]], *, newest: bool = False) -> StateProof:
+        """The proof of these entries, (key, stored value bytes or None): settled ones, or the newest."""
+        content_of = self._content if newest else self._settled_content
+        node_of = self._newest_node if newest else self._settled_node
         entries = tuple(sorted(dict(entries).items()))
-        buckets = sorted({_bucket_of(sha256(key).digest()) for key, _ in entries})
+        buckets = sorted({bucket_of(sha256(key).digest()) for key, _ in entries})
         siblings = []
         known: Iterable[int] = buckets
         for level in range(DEPTH):
             parents = sorted({index >> NODE_FANOUT_BITS for index in known})
             computed = set(known)
-            siblings.extend([self._siblings(level, parent, computed) for parent in parents])
+            siblings.extend([_siblings(node_of, level, parent, computed) for parent in parents])
             known = parents
-        return StateProof(entries, tuple(self._settled_content(b) for b in buckets), tuple(siblings))
+        return StateProof(entries, tuple([content_of(bucket) for bucket in buckets]), tuple(siblings))
 
-    def _siblings(self, level: int, parent: int, computed: set[int]) -> bytes:
+    def _siblings_(self, level: int, parent: int, computed: set[int]) -> bytes:
         mask = 0
         hashes = []
         for place in range(FANOUT):
@@ -306,7 +317,7 @@ class StateProof:
             raise VerificationError("keys of a state proof are not ascending")
         # 2. There is one bucket for each bucket number that the keys have, and no other.
         hashes = [sha256(key).digest() for key in keys]
-        numbers = sorted({_bucket_of(key_hash) for key_hash in hashes})
+        numbers = sorted({bucket_of(key_hash) for key_hash in hashes})
         if len(self.buckets) != len(numbers):
             raise VerificationError(
                 "buckets missing or left over", found=len(self.buckets), expected=len(numbers)
@@ -318,7 +329,7 @@ class StateProof:
                 raise VerificationError("a bucket is not in its canonical form", found=f"bucket {number}")
         # 4. Each entry stands in its bucket with its value, or its key does not stand there at all.
         for (key, data), key_hash in zip(self.entries, hashes, strict=True):
-            content = buckets[_bucket_of(key_hash)]
+            content = buckets[bucket_of(key_hash)]
             place = _place(content, key_hash)
             present = content[place : place + DIGEST_BYTES] == key_hash
             if data is None and present:
@@ -354,6 +365,40 @@ class StateProof:
         return nodes[0]
 
 
+def root_above(level: int, nodes: bytes) -> bytes:
+    """Root of the tree that has these nodes at a level, joined."""
+    assert len(nodes) == DIGEST_BYTES << (BUCKET_BITS - level * NODE_FANOUT_BITS), "a whole level"
+    return _over(nodes)
+
+
+def subtree_root(level: int, index: int, contents: Mapping[int, bytes]) -> bytes:
+    """The node at (level, index) above these buckets, which are all of its own that are not empty."""
+    width = 1 << level * NODE_FANOUT_BITS
+    leaves = bytearray(width * DIGEST_BYTES)
+    for bucket, content in contents.items():
+        offset = (bucket - index * width) * DIGEST_BYTES
+        assert 0 <= offset < len(leaves), "buckets of this subtree"
+        leaves[offset : offset + DIGEST_BYTES] = _leaf(content)
+    return _over(bytes(leaves))
+
+
+def bucket_of(key_hash: bytes) -> int:
+    """The bucket that a key hash belongs to."""
+    return int.from_bytes(key_hash[:3], "big") >> _BUCKET_SHIFT
+
+
+def _over(nodes: bytes) -> bytes:
+    """The one node above a run of nodes."""
+    while len(nodes) > DIGEST_BYTES:
+        nodes = b"".join([_node(nodes[start : start + _SPAN]) for start in range(0, len(nodes), _SPAN)])
+    return nodes
+
+
+def _node(children: bytes) -> bytes:
+    """Hash of an inner node."""
+    return sha256(STATE_NODE + children).digest() if children != _ZEROS else ZERO
+
+
 def _join(computed: Mapping[int, bytes], siblings: bytes) -> bytes:
     """All 16 children of a node: the computed ones and those that the proof gives."""
     mask = int.from_bytes(siblings[:_MASK_BYTES], "big")
@@ -381,10 +426,6 @@ def _leaf(content: bytes) -> bytes:
     return sha256(STATE_BUCKET + content).digest() if content else ZERO
 
 
-def _bucket_of(key_hash: bytes) -> int:
-    return int.from_bytes(key_hash[:3], "big") >> _BUCKET_SHIFT
-
-
 def _place(content: bytes, key_hash: bytes) -> int:
     """Offset of the first record whose key hash is not below `key_hash`."""
     low, high = 0, len(content) // RECORD_BYTES
@@ -405,7 +446,7 @@ def _is_bucket(bucket: int, content: bytes) -> bool:
     before = b""
     for offset in range(0, len(content), RECORD_BYTES):
         key_hash = content[offset : offset + DIGEST_BYTES]
-        if key_hash <= before or _bucket_of(key_hash) != bucket:
+        if key_hash <= before or bucket_of(key_hash) != bucket:
             return False
         before = key_hash
     return True
