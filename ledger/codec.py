@@ -80,6 +80,11 @@ def settle(value: Value) -> tuple[bytes, Value]:
     return data, _unpackb(data, use_list=False, strict_map_key=True)
 
 
+def trusted(data: bytes) -> Value:
+    """The value of canonical bytes that this node itself encoded or checked before; not checked again."""
+    return _unpackb(data, use_list=False, strict_map_key=True)
+
+
 def decode(
     data: bytes,
     limit_bytes: int = MAX_BLOCK_BYTES,
@@ -128,7 +133,7 @@ def decode(
 
 
 def _fixed_steps() -> list[tuple[int, int, int, int]]:
-    """For each first byte: (bytes before the content, width of its length, elements, width of their number)."""
+    """For each first byte: (bytes before the content, width of its length, elements, width of their count)."""
     steps = [(1, 0, 0, 0)] * 256
     steps[0x80:0x90] = [(1, 0, 2 * count, 0) for count in range(16)]
     steps[0x90:0xA0] = [(1, 0, count, 0) for count in range(16)]

@@ -58,6 +58,8 @@ MAX_MEMBERS = 64
 MAX_CERTIFICATE_DER_BYTES = 2_048
 MAX_MEMBERSHIP_BYTES = 61_440
 """Canonical bytes of a membership: it stands in one state value."""
+MAX_HANDOVERS = 4_096
+"""Membership changes that one proof follows from the genesis block on."""
 MAX_NAME_BYTES = 64
 """UTF-8 bytes of a node or organisation id."""
 
@@ -93,6 +95,18 @@ BLOCK_CACHE_ENTRIES = 32
 HEADER_CACHE_ENTRIES = 4_096
 MAX_SCAN_ENTRIES = 10_000
 """State entries that one scan returns; the next one continues after the last key."""
+
+SNAPSHOT_INTERVAL_BLOCKS = 1_000
+"""Every node can give away the state at each multiple of this height, so that all have the same ones."""
+SNAPSHOT_TREE_LEVEL = 2
+"""Level of the state tree, from the leaves, whose nodes a manifest lists: 4,096 subtrees."""
+SNAPSHOT_CHUNK_BYTES = 524_288
+"""A chunk ends after the first piece that passes this."""
+MAX_SNAPSHOT_CHUNK_BYTES = MAX_BLOCK_BYTES
+"""The largest chunk: one subtree, one block, or a run of records. Bounds a state to about 16 GB."""
+MAX_SNAPSHOT_MANIFEST_BYTES = 1_048_576
+SPOOL_BUFFER_BYTES = 16 * 1_048_576
+"""State entries that are sorted in memory before they go to the spool."""
 
 LEVELDB_WRITE_BUFFER_BYTES = 64 * 1_048_576
 """Rows sorted in memory before they become a file: the more, the less is merged again and again."""
