@@ -1,0 +1,145 @@
+"""What must hold after every fault, seen from outside.
+
+1. All nodes stand at the same block: height, head, state root.
+2. They hold the same blocks, byte for byte, at every height, and no node has changed a block
+   that it showed before.
+3. Every acknowledged transaction is on the chain, exactly once, at the place that its receipt proved.
+4. No transaction is on the chain twice, and no invoice was applied twice.
+5. The complete, proved histories of the suppliers hold exactly the applied invoices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from typing import Any
+
+from chaos.cluster import BUYER, Broken, Cluster
+from chaos.load import Acknowledged
+from clients.sdk import Session
+from ledger import codec
+from ledger.block import Block
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What a node has shown of its chain."""
+
+    digests: list[bytes] = field(default_factory=list)
+    """SHA-256 of each block's bytes, by height."""
+
+
+class Chains:
+    """Reads every node's chain as it grows, and compares."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._seen = {node: _Seen() for node in cluster.names}
+        self._head = b""
+        self._places: dict[bytes, tuple[int, int]] = {}
+        self._applied: Counter[tuple[str, str]] = Counter()
+        self._keys = {cluster.net.profile(name).signing_key().public: name for name in cluster.suppliers}
+
+    @property
+    def blocks(self) -> int:
+        """Blocks compared so far."""
+        return len(self._seen[self._cluster.names[0]].digests)
+
+    @property
+    def transactions(self) -> int:
+        """Transactions on the chain."""
+        return len(self._places)
+
+    async def check(self, acknowledged: list[Acknowledged]) -> None:
+        """Everything, once the network is healed and no client submits.
+
+        Raises:
+            Broken: with what does not hold.
+        """
+        stands = await self._cluster.same_head()
+        await asyncio.to_thread(self._read_all, stands)
+        self._check_places(acknowledged)
+        await asyncio.to_thread(self._check_histories)
+
+    def _read_all(self, stands: dict[str, Any]) -> None:
+        for place, node in enumerate(self._cluster.names):
+            self._read(node, is_first=place == 0)
+        first, *others = self._cluster.names
+        reference = self._seen[first].digests
+        for node in others:
+            digests = self._seen[node].digests
+            if digests != reference:
+                at = next(
+                    (h for h, pair in enumerate(zip(digests, reference, strict=False)) if len(set(pair)) > 1),
+                    -1,
+                )
+                raise Broken(f"{node} and {first} hold different chains from height {at} on")
+        if self._head.hex() != stands["head"]:
+            raise Broken(f"the head of the chain is {self._head.hex()}, status says {stands['head']}")
+
+    def _read(self, node: str, *, is_first: bool) -> None:
+        """Read on from where we were; the last known block is read again, so that no rewrite is missed."""
+        digests = self._seen[node].digests
+        profile = self._cluster.net.profile(self._cluster.suppliers[0])
+        with Session(replace(profile, nodes=(self._cluster.net.node(node).api,))) as session:
+            for height, data, _ in session.blocks(max(0, len(digests) - 1)):
+                digest = sha256(data).digest()
+                if height < len(digests):
+                    if digests[height] != digest:
+                        raise Broken(f"{node} has changed its block at height {height}")
+                    continue
+                if height != len(digests):
+                    raise Broken(f"{node} shows height {height} after {len(digests) - 1}")
+                digests.append(digest)
+                if is_first:
+                    self._take(Block.decode(data))
+
+    def _take(self, block: Block) -> None:
+        header = block.header
+        if block.height and header.previous != self._head:
+            raise Broken(f"block {block.height} does not follow the one before it")
+        self._head = header.hash
+        for index, transaction in enumerate(block.transactions):
+            if transaction.id in self._places:
+                places = self._places[transaction.id], (block.height, index)
+                raise Broken(f"transaction {transaction.id.hex()} is there twice: {places}")
+            self._places[transaction.id] = (block.height, index)
+            if not block.results[index]:
+                for operation in transaction.operations:
+                    self._applied[self._keys[transaction.signer], str(operation["invoice"])] += 1
+
+    def _check_places(self, acknowledged: list[Acknowledged]) -> None:
+        lost = [ack for ack in acknowledged if self._places.get(ack.id) != (ack.height, ack.index)]
+        if lost:
+            ack = lost[0]
+            raise Broken(
+                f"{len(lost)} acknowledged transactions are lost or moved; {ack.invoice}: "
+                f"acknowledged at {(ack.height, ack.index)}, now at {self._places.get(ack.id)}"
+            )
+        doubled = [invoice for invoice, times in self._applied.items() if times > 1]
+        if doubled:
+            raise Broken(f"invoices applied twice: {doubled[:5]}")
+        missing = {(ack.supplier, ack.invoice) for ack in acknowledged} - self._applied.keys()
+        if missing:
+            raise Broken(f"acknowledged invoices were not applied: {sorted(missing)[:5]}")
+
+    def _check_histories(self) -> None:
+        for supplier in self._cluster.suppliers:
+            applied = sorted(invoice for name, invoice in self._applied if name == supplier)
+            if not applied:
+                continue
+            with Session(self._cluster.net.profile(supplier)) as session:
+                history = session.history(supplier, BUYER)
+            numbers = sorted(_number_of(record) for record in history.records)
+            if numbers != applied:
+                raise Broken(
+                    f"the proved history of {supplier} has {len(numbers)} records, the chain {len(applied)}"
+                )
+
+
+def _number_of(record: codec.Value) -> str:
+    """The invoice number of a history's record: (business date, kind, number, currency, …)."""
+    assert isinstance(record, tuple)
+    return str(record[2])
