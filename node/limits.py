@@ -26,7 +26,9 @@ BUSY_PAUSE_MS = 50
 MAX_FORWARD_TRANSACTIONS = 500
 """Transactions in one forwarding frame."""
 MAX_FORWARD_WAITING = 4 * MAX_FORWARD_TRANSACTIONS
-"""Forwarded transactions that wait for their admission at a leader."""
+"""Transactions that one node has forwarded and that wait for their admission at a leader."""
+MAX_FORWARD_WAITING_BYTES = 2 * MAX_BLOCK_BYTES
+"""Bytes of them; a member that floods fills its own share and nobody else's."""
 
 INLINE_SIGNATURE_CHECKS = 6
 """Up to this many signatures are checked where they stand: a hop to a thread costs 2 to 3 checks."""
@@ -48,6 +50,8 @@ SEAL_BYTES = MAX_BLOCK_BYTES - 65_536
 MAX_APPEND_BYTES = 1_048_576
 """Block data in one append message; a single larger block still passes."""
 MAX_FRAME_BYTES = MAX_APPEND_BYTES + MAX_BLOCK_BYTES + 1_048_576
+MAX_FRAME_ELEMENTS = 8_192
+"""Elements of one message, of all kinds in all depths: 500 forwarded transactions are 1,502."""
 MAX_HELLO_BYTES = 1_024
 MAX_LINK_QUEUE_BYTES = 4 * MAX_FRAME_BYTES
 """Bytes queued towards one peer; what goes beyond is dropped (the core sends again)."""
@@ -56,8 +60,22 @@ RECONNECT_FIRST_MS = 50
 RECONNECT_MOST_MS = 2_000
 SILENT_LINK_MS = 5_000
 """After this long without an acknowledged byte a link counts as lost, and is dialled again."""
-MAX_INCOMING_LINKS = 256
-"""Accepted peer connections at one time, unfinished handshakes included."""
+MAX_UNPROVED_LINKS = 128
+"""Accepted peer connections that have not proved whose they are, at one time."""
+MAX_CONNECTS_PER_SECOND = 64
+"""Connections that one address may begin in a second: a network of 64 nodes behind one address dials."""
+LINK_TURN_S = 0.002
+"""After this long with one link's messages it is the others' turn, and the clock's."""
+LINK_SHARE = 0.5
+"""The part of its time that a node spends on one link's messages, at most; beyond it the link rests."""
+LINK_CREDIT_S = 0.02
+"""How much time a link that was quiet may take before it has to rest."""
+REFUSAL_LOG_S = 60.0
+"""How often refusals of one peer for one reason are logged, at most."""
+MOVE_LOG_S = 1.0
+"""How often it is logged, at most, that a link of one peer came or went."""
+MAX_LOGGED_KINDS = 1_024
+"""Pairs of peer and reason that are told apart: 64 members, a dozen reasons."""
 
 MAX_GROUP_BLOCKS = 16
 """Blocks that one synced write takes at most."""
@@ -88,6 +106,8 @@ DRAIN_TIMEOUT_MS = 5_000
 
 assert MAX_FRAME_BYTES > MAX_BUNDLE_BYTES, "one bundle fits one forwarding frame"
 assert MAX_FRAME_BYTES > MAX_APPEND_BYTES + MAX_BLOCK_BYTES, "a full append and one more block fit a frame"
+assert MAX_FRAME_ELEMENTS > 2 + 3 * MAX_FORWARD_TRANSACTIONS, "a full forward fits a frame"
+assert MAX_FORWARD_WAITING_BYTES > MAX_FRAME_BYTES, "one frame of forwards always finds room"
 assert SEAL_TRANSACTIONS <= MAX_BLOCK_TRANSACTIONS, "what is sealed is a legal block"
 assert MAX_BUNDLE_TRANSACTIONS <= MAX_POOL_TRANSACTIONS, "an empty pool takes any bundle"
 assert PIPELINED_SEAL_OPERATIONS <= SEAL_TRANSACTIONS

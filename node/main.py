@@ -40,7 +40,7 @@ from node.limits import (
     GC_THRESHOLDS,
     MAX_API_CONNECTIONS,
     MAX_API_GRACE_S,
-    MAX_INCOMING_LINKS,
+    MAX_UNPROVED_LINKS,
     THREAD_SWITCH_S,
 )
 from node.node import Node
@@ -50,7 +50,7 @@ log = structlog.get_logger(component="main")
 
 EXIT_SETTINGS, EXIT_BUG = 2, 3
 
-OWN_FILES = LEVELDB_OPEN_FILES + MAX_INCOMING_LINKS + MAX_MEMBERS + 64
+OWN_FILES = LEVELDB_OPEN_FILES + MAX_UNPROVED_LINKS + 2 * MAX_MEMBERS + 64
 """Files and sockets that a node needs beside its HTTP connections."""
 LEAST_API_CONNECTIONS = 64
 

@@ -4,8 +4,6 @@ Each node dials every other one and sends on the link that it dialled; what it h
 on the links that others dialled. So there is nothing to agree on when two nodes dial each
 other at once, and a half-dead link stops one direction only.
 
-    frame = length (4 bytes, big endian) || canonical value
-
 | first frames | by | value |
 |---|---|---|
 | hello | dialler | ["hello", 1, channel, own node id, the other's node id] |
@@ -17,260 +15,54 @@ date. When the handshake is done the key in the other side's certificate must be
 that the membership has for the node dialled or for the node named in hello: a member
 cannot speak as another member.
 
+The second part of hello is the version of this protocol, in every version of it. A node
+that meets another version says so and closes; it reads nothing else.
+
 A link loses messages when it breaks or when its queue is full. Consensus repairs that, and
 the pool forwards again.
+
+Peers are not trusted. What they achieve against these links, and what not, stands in
+docs/threat-model.md; the bounds in `limits`. A link takes at most its share of the node's
+time: what it says beyond that waits in its socket, and with it the sender.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import socket
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import structlog
 
-from ledger import codec, node_certificate
-from ledger.errors import Malformed, TallyError
+from ledger import codec
+from ledger.errors import TallyError
 from ledger.membership import Membership
 from node.errors import PeerRefused
+from node.frames import frame
+from node.gate import Gate
 from node.limits import (
     HANDSHAKE_TIMEOUT_MS,
-    MAX_FRAME_BYTES,
-    MAX_HELLO_BYTES,
-    MAX_INCOMING_LINKS,
     MAX_LINK_QUEUE_BYTES,
+    MOVE_LOG_S,
     RECONNECT_FIRST_MS,
     RECONNECT_MOST_MS,
-    SILENT_LINK_MS,
 )
+from node.links import Incoming, Outgoing, tls_context
+from node.refusals import Refusals
 from node.statistics import Statistics
 
-VERSION = 1
-_LENGTH_BYTES = 4
-_NO_CHECK_TIME = 0x200000
-"""X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python's ssl module does not name."""
+_BACKLOG = 128
+_NO_FILES_PAUSE_S = 0.1
+"""How long nothing is accepted after the system had no room for one more connection."""
 
 Handler = Callable[[str, codec.Value], None]
 """Gets the sender's node id and one message; called in the loop, must not block."""
 
 log = structlog.get_logger(component="peers")
-
-
-def tls_context(
-    membership: Membership, key_file: Path, certificate_file: Path, *, server: bool
-) -> ssl.SSLContext:
-    """A context that trusts exactly the members' certificates, whatever their dates."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_REQUIRED
-    flags = int(ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST) | int(ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN)
-    context.verify_flags = ssl.VerifyFlags(flags | _NO_CHECK_TIME)
-    context.load_verify_locations(cadata=b"".join(member.certificate for member in membership.members))
-    context.load_cert_chain(certificate_file, key_file)
-    if server:
-        context.num_tickets = 0
-    return context
-
-
-def frame(value: codec.Value) -> bytes:
-    """The bytes of one message on a link."""
-    data = codec.encode(value)
-    assert len(data) <= MAX_FRAME_BYTES, "what we send, the other side takes"
-    return len(data).to_bytes(_LENGTH_BYTES, "big") + data
-
-
-class _FrameProtocol(asyncio.Protocol):
-    """Cuts the byte stream into frames and checks the other side's key; shared by both directions."""
-
-    def __init__(self, peers: Peers) -> None:
-        self.peers = peers
-        self.transport: asyncio.Transport | None = None
-        self.node: str | None = None
-        self.limit_bytes = MAX_HELLO_BYTES
-        self._buffer = bytearray()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-        _tune(transport.get_extra_info("socket"))
-
-    def peer_key(self) -> bytes:
-        """The key in the certificate that the other side proved to hold.
-
-        Raises:
-            PeerRefused: no certificate.
-        """
-        assert self.transport is not None
-        der = self.transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
-        if der is None:
-            raise PeerRefused("no certificate", code="peer_without_certificate")
-        return node_certificate.public_key(der)
-
-    def check_key(self, node: str) -> None:
-        """Check that the other side holds the key of this member.
-
-        Raises:
-            PeerRefused: unknown node, or another key.
-        """
-        member = self.peers.membership.member(node)
-        if member is None:
-            raise PeerRefused("not a member", code="unknown_node", found=node)
-        found = self.peer_key()
-        if found != member.key:
-            raise PeerRefused(
-                f"the key is not that of {node}",
-                code="wrong_key",
-                found=found.hex(),
-                expected=member.key.hex(),
-            )
-
-    def data_received(self, data: bytes) -> None:
-        self.peers.statistics.peer_bytes_received += len(data)
-        buffer = self._buffer
-        buffer += data
-        at = 0
-        try:
-            while len(buffer) - at >= _LENGTH_BYTES:
-                start = at + _LENGTH_BYTES
-                length = int.from_bytes(buffer[at:start], "big")
-                if length > self.limit_bytes:
-                    raise PeerRefused(
-                        "frame too large",
-                        code="frame_too_large",
-                        found=f"{length} bytes",
-                        expected=f"at most {self.limit_bytes}",
-                    )
-                if len(buffer) - start < length:
-                    break
-                at = start + length
-                self.received(codec.decode(bytes(buffer[start:at]), MAX_FRAME_BYTES))
-                if self.transport is None or self.transport.is_closing():
-                    return
-        except TallyError as error:
-            self.refuse(error)
-            return
-        if at:
-            del buffer[:at]
-
-    def received(self, value: codec.Value) -> None:
-        raise NotImplementedError
-
-    def refuse(self, error: TallyError) -> None:
-        """Close a link that broke the rules, and say so in the log."""
-        self.peers.statistics.peer_handshakes_refused += 1
-        log.warning("peer_refused", peer=self.node, **error.as_dict())
-        self.abort()
-
-    def abort(self) -> None:
-        if self.transport is not None:
-            self.transport.abort()
-
-
-class _Incoming(_FrameProtocol):
-    """A link that another node dialled: hello first, then its messages."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        if not self.peers.admit(self):
-            self.abort()
-            return
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(HANDSHAKE_TIMEOUT_MS / 1_000, self._hello_missing)
-
-    def _hello_missing(self) -> None:
-        if self.node is None:
-            self.refuse(PeerRefused("no hello in time", code="hello_missing"))
-
-    def received(self, value: codec.Value) -> None:
-        if self.node is not None:
-            self.peers.statistics.peer_messages_received += 1
-            self.peers.handler(self.node, value)
-            return
-        assert self.transport is not None
-        try:
-            node = self._read_hello(value)
-        except TallyError as error:
-            self.transport.write(frame(("refused", error.code, error.message)))
-            self.peers.statistics.peer_handshakes_refused += 1
-            log.warning("peer_refused", **error.as_dict())
-            self.transport.close()
-            return
-        self.node = node
-        self.limit_bytes = MAX_FRAME_BYTES
-        self._timer.cancel()
-        self.transport.write(frame(("welcome", VERSION)))
-        self.peers.arrived(self)
-
-    def _read_hello(self, value: codec.Value) -> str:
-        if type(value) is not tuple or len(value) != 5 or value[0] != "hello":
-            raise Malformed("not a hello", field="hello")
-        _, version, channel, node, target = value
-        if version != VERSION or type(version) is not int:
-            raise PeerRefused(
-                "unknown protocol version", code="peer_version", found=version, expected=VERSION
-            )
-        if channel != self.peers.channel:
-            raise PeerRefused("another channel", code="wrong_channel", expected=self.peers.channel.hex())
-        if type(node) is not str:
-            raise Malformed("hello without a node id", field="node")
-        if target != self.peers.node:
-            raise PeerRefused("dialled for another node", code="wrong_target", expected=self.peers.node)
-        self.check_key(node)
-        return node
-
-    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 (asyncio's signature)
-        self.transport = None
-        self.peers.departed(self)
-
-
-class _Outgoing(_FrameProtocol):
-    """A link that this node dialled: it sends here, and hears only welcome or refused."""
-
-    def __init__(self, peers: Peers, target: str) -> None:
-        super().__init__(peers)
-        self.target = target
-        self.queue: list[bytes] = []
-        self.queued_bytes = 0
-        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.welcome = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        assert self.transport is not None
-        try:
-            self.check_key(self.target)
-        except TallyError as error:
-            self.refuse(error)
-            return
-        self.node = self.target
-        self.transport.write(frame(("hello", VERSION, self.peers.channel, self.peers.node, self.target)))
-
-    def received(self, value: codec.Value) -> None:
-        if value == ("welcome", VERSION) and not self.welcome:
-            self.welcome = True
-            self.peers.connected(self)
-            return
-        if type(value) is tuple and len(value) == 3 and value[0] == "refused":
-            raise PeerRefused(
-                f"{self.target} refuses this node", found=str(value[1])[:64], expected=str(value[2])[:200]
-            )
-        raise Malformed("unexpected frame on an outgoing link", found=str(value)[:64])
-
-    def refuse(self, error: TallyError) -> None:
-        self.peers.problem(self.target, error)
-        super().refuse(error)
-
-    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 (asyncio's signature)
-        self.transport = None
-        self.queue.clear()
-        self.queued_bytes = 0
-        if not self.lost.done():
-            self.lost.set_result(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +76,8 @@ class PeerStatus:
     hearing: bool
     """Its link to us is up."""
     problem: str
+    refused: dict[str, int]
+    """How often something of it was refused, by reason."""
 
 
 class Peers:
@@ -311,14 +105,22 @@ class Peers:
         self._linked = linked
         self._server_context = tls_context(membership, key_file, certificate_file, server=True)
         self._client_context = tls_context(membership, key_file, certificate_file, server=False)
-        self._server: asyncio.Server | None = None
-        self._outgoing: dict[str, _Outgoing] = {}
-        self._incoming: dict[str, _Incoming] = {}
-        self._accepted: set[_Incoming] = set()
+        self._loop = asyncio.get_running_loop()
+        self._listeners: list[socket.socket] = []
+        self._accepting: list[asyncio.Task[None]] = []
+        self._gate: Gate[Incoming] = Gate()
+        self._handshakes: dict[Incoming, socket.socket] = {}
+        """TLS handshakes under way, and what they run over."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._outgoing: dict[str, Outgoing] = {}
+        self._incoming: dict[str, Incoming] = {}
+        self._accepted: set[Incoming] = set()
         self._dialling: list[asyncio.Task[None]] = []
         self._problems: dict[str, str] = {}
         self._to_flush: set[str] = set()
-        self._closing = False
+        self.is_closing = False
+        self.refusals = Refusals(statistics.peer_refused, self._loop.time)
+        self._moves = SeldomLog(self._loop.time)
 
     async def listen(self, host: str, port: int) -> int:
         """Accept links; the port that was taken.
@@ -326,16 +128,19 @@ class Peers:
         Raises:
             OSError: the address cannot be used.
         """
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: _Incoming(self),
-            host,
-            port,
-            ssl=self._server_context,
-            ssl_handshake_timeout=HANDSHAKE_TIMEOUT_MS / 1_000,
+        found = await self._loop.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
-        bound: int = self._server.sockets[0].getsockname()[1]
-        return bound
+        try:
+            for family, address in sorted({(family, address) for family, _, _, _, address in found}):
+                self._listeners.append(_listener(family, (address[0], port, *address[2:])))
+                port = self._listeners[0].getsockname()[1]
+        except OSError:
+            self._stop_listening()
+            raise
+        for listener in self._listeners:
+            self._accepting.append(self._loop.create_task(self._accept_all(listener), name="accept peers"))
+        return port
 
     def dial(self) -> None:
         """Connect to every known address, and again whenever a link is lost."""
@@ -344,13 +149,13 @@ class Peers:
 
     async def close(self) -> None:
         """Send what is queued, then give up all links."""
-        self._closing = True
+        self.is_closing = True
         self._flush()
-        for task in self._dialling:
+        tasks = [*self._accepting, *self._dialling, *self._tasks]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._dialling, return_exceptions=True)
-        if self._server is not None:
-            self._server.close()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._stop_listening()
         for link in (*self._accepted, *self._outgoing.values()):
             if link.transport is not None:
                 link.transport.close()
@@ -370,7 +175,7 @@ class Peers:
         link.queue.append(data)
         link.queued_bytes += len(data)
         if not self._to_flush:
-            asyncio.get_running_loop().call_soon(self._flush)
+            self._loop.call_soon(self._flush)
         self._to_flush.add(peer)
         return True
 
@@ -387,42 +192,42 @@ class Peers:
                 peer in self._outgoing,
                 peer in self._incoming,
                 self._problems.get(peer, ""),
+                self.refusals.of(peer),
             )
             for peer, (host, port) in sorted(self.addresses.items())
         ]
 
-    def admit(self, link: _Incoming) -> bool:
-        """Whether one more accepted link fits; counts it if so."""
-        if self._closing or len(self._accepted) >= MAX_INCOMING_LINKS:
-            return False
-        self._accepted.add(link)
-        return True
+    def refused(self, peer: str | None, error: TallyError) -> None:
+        """Something of a peer, or of a stranger, was refused: count it, and log it now and then."""
+        self.refusals.add(peer or "", error)
 
-    def arrived(self, link: _Incoming) -> None:
+    def arrived(self, link: Incoming) -> None:
         """A peer proved who it is; its newest link replaces an older one."""
         assert link.node is not None
+        self._gate.leave(link)
         before = self._incoming.get(link.node)
         self._incoming[link.node] = link
         if before is not None:
             before.abort()
-        log.info("peer_arrived", peer=link.node)
+        self._moves.info("peer_arrived", link.node)
 
-    def departed(self, link: _Incoming) -> None:
+    def departed(self, link: Incoming) -> None:
         """An accepted link is gone."""
+        self._gate.leave(link)
         self._accepted.discard(link)
         if link.node is not None and self._incoming.get(link.node) is link:
             del self._incoming[link.node]
-            log.info("peer_departed", peer=link.node)
+            self._moves.info("peer_departed", link.node)
 
     def problem(self, peer: str, error: TallyError) -> None:
         """Keep for the status page why there is no link to a peer."""
         self._problems[peer] = str(error)
 
-    def connected(self, link: _Outgoing) -> None:
+    def connected(self, link: Outgoing) -> None:
         """A dialled peer took us in."""
         self._outgoing[link.target] = link
         self._problems.pop(link.target, None)
-        log.info("peer_connected", peer=link.target)
+        self._moves.info("peer_connected", link.target)
         self._linked(link.target)
 
     def _flush(self) -> None:
@@ -437,12 +242,69 @@ class Peers:
             link.queued_bytes = 0
         self._to_flush.clear()
 
+    async def _accept_all(self, listener: socket.socket) -> None:
+        """Take connections as they come, one a loop turn; which of them, the gate says."""
+        while True:
+            try:
+                connection, address = await self._loop.sock_accept(listener)
+            except OSError as error:
+                log.error("cannot_accept", error=error.strerror)
+                await asyncio.sleep(_NO_FILES_PAUSE_S)
+                continue
+            link = Incoming(self)
+            try:
+                displaced = self._gate.admit(link, address[0], self._loop.time())
+            except PeerRefused as error:
+                connection.close()
+                self.refused(None, error)
+                continue
+            if displaced is not None:
+                self._displace(displaced)
+            self._accepted.add(link)
+            self._handshakes[link] = connection
+            task = self._loop.create_task(self._shake_hands(link, connection), name="handshake")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _displace(self, link: Incoming) -> None:
+        self.refused(
+            None, PeerRefused("displaced by newer connections before its hello", code="too_many_connections")
+        )
+        connection = self._handshakes.get(link)
+        if connection is None:
+            link.abort()
+            return
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+
+    async def _shake_hands(self, link: Incoming, connection: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(
+                lambda: link,
+                connection,
+                ssl=self._server_context,
+                ssl_handshake_timeout=HANDSHAKE_TIMEOUT_MS / 1_000,
+            )
+        except OSError as error:
+            reason = getattr(error, "reason", None) or str(error) or type(error).__name__
+            self.refused(None, PeerRefused("no handshake", code="tls_failed", found=reason))
+        finally:
+            del self._handshakes[link]
+            if link.transport is None:
+                connection.close()
+                self.departed(link)
+
+    def _stop_listening(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+
     async def _keep_dialling(self, peer: str) -> None:
         host, port = self.addresses[peer]
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         pause_ms = RECONNECT_FIRST_MS
         while True:
-            link = _Outgoing(self, peer)
+            link = Outgoing(self, peer)
             try:
                 await loop.create_connection(
                     lambda link=link: link,  # type: ignore[misc]
@@ -459,23 +321,40 @@ class Peers:
                 link.abort()
             if link.welcome:
                 del self._outgoing[peer]
-                log.info("peer_lost", peer=peer)
+                self._moves.info("peer_lost", peer)
                 pause_ms = RECONNECT_FIRST_MS
             await asyncio.sleep(pause_ms * random.uniform(0.5, 1.0) / 1_000)  # noqa: S311 (spreads load, no secret)
             pause_ms = min(2 * pause_ms, RECONNECT_MOST_MS)
 
 
-def _tune(sock: socket.socket) -> None:
-    """No delay for small frames; a link whose other end is silently gone is noticed."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    seconds = max(1, SILENT_LINK_MS // 1_000)
-    for name, value in (
-        ("TCP_USER_TIMEOUT", SILENT_LINK_MS),
-        ("TCP_KEEPIDLE", seconds),
-        ("TCP_KEEPINTVL", seconds),
-        ("TCP_KEEPCNT", 2),
-    ):
-        option = getattr(socket, name, None)
-        if option is not None:
-            sock.setsockopt(socket.IPPROTO_TCP, option, value)
+class SeldomLog:
+    """Links that come and go: logged at once, but for one event of one peer only so often."""
+
+    def __init__(self, clock_s: Callable[[], float]) -> None:
+        self._clock_s = clock_s
+        self._last: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def info(self, event: str, peer: str) -> None:
+        """Log it, or count it for the next time."""
+        now_s = self._clock_s()
+        at_s, untold = self._last.get((event, peer), (-MOVE_LOG_S, 0))
+        if now_s - at_s < MOVE_LOG_S:
+            self._last[event, peer] = (at_s, untold + 1)
+            return
+        log.info(event, peer=peer, times=untold + 1)
+        self._last[event, peer] = (now_s, 0)
+
+
+def _listener(family: int, address: tuple[object, ...]) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener

@@ -52,7 +52,8 @@ class Statistics:
     leader_changes: int = 0
     dropped_messages: int = 0
     dropped_bytes: int = 0
-    peer_handshakes_refused: int = 0
+    peer_refused: Counter[str] = field(default_factory=Counter)
+    """Of other nodes and strangers, by reason; the reasons stand in `refusals`."""
     peer_bytes_sent: int = 0
     peer_bytes_received: int = 0
     peer_messages_sent: int = 0

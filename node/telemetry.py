@@ -57,7 +57,6 @@ COUNTERS: dict[str, str] = {
     "leader_changes": "changes of the known leader",
     "dropped_messages": "peer messages dropped because a queue was full",
     "dropped_bytes": "bytes of dropped peer messages",
-    "peer_handshakes_refused": "peer connections refused",
     "peer_bytes_sent": "bytes sent to peers",
     "peer_bytes_received": "bytes received from peers",
     "peer_messages_sent": "messages sent to peers",
@@ -73,7 +72,13 @@ HISTOGRAMS: dict[str, tuple[str, str, float]] = {
 }
 """Fields of `Statistics` that are histograms: metric, meaning, and the unit's factor."""
 
-assert {**COUNTERS, **HISTOGRAMS, "not_admitted": ""}.keys() == Statistics.__dataclass_fields__.keys(), (
+LABELLED: dict[str, tuple[str, str]] = {
+    "not_admitted": ("code", "transactions refused at the door"),
+    "peer_refused": ("reason", "connections, frames and messages of other nodes or strangers refused"),
+}
+"""Fields of `Statistics` that count by a label: the label and the meaning."""
+
+assert {**COUNTERS, **HISTOGRAMS, **LABELLED}.keys() == Statistics.__dataclass_fields__.keys(), (
     "every number that a node counts is shown"
 )
 
@@ -152,13 +157,12 @@ class _NodeCollector(Collector):
     def _statistics(self) -> Iterator[Any]:
         for name, meaning in COUNTERS.items():
             yield CounterMetricFamily(f"tally_{name}", meaning, value=getattr(self._counted, name))
-        refused = CounterMetricFamily(
-            "tally_not_admitted", "transactions refused at the door", labels=("code",)
-        )
-        counts: Tally[str] = self._counted.not_admitted
-        for code, count in sorted(counts.items()):
-            refused.add_metric((code,), count)
-        yield refused
+        for name, (label, meaning) in LABELLED.items():
+            family = CounterMetricFamily(f"tally_{name}", meaning, labels=(label,))
+            counts: Tally[str] = getattr(self._counted, name)
+            for value, count in sorted(counts.items()):
+                family.add_metric((value,), count)
+            yield family
         for name, (metric, meaning, factor) in HISTOGRAMS.items():
             histogram: statistics.Histogram = getattr(self._counted, name)
             yield HistogramMetricFamily(

@@ -15,8 +15,10 @@ from node_network import NodeFiles, membership_of, node_files, run, until
 from ledger import codec
 from ledger.keys import SigningKey
 from ledger.membership import Membership
+from node.frames import frame
 from node.limits import MAX_FRAME_BYTES, MAX_LINK_QUEUE_BYTES
-from node.peers import Peers, frame, tls_context
+from node.links import tls_context
+from node.peers import Peers
 from node.statistics import Statistics
 
 CHANNEL = bytes(range(32))
@@ -119,7 +121,7 @@ def test_a_member_cannot_speak_as_another_member(tmp_path: Path) -> None:
         async with network(honest, posing):
             await until(lambda: "not that of b" in honest.problem("b"))
             await until(lambda: "refuses this node" in posing.problem("a"))
-            assert honest.statistics.peer_handshakes_refused >= 1
+            assert honest.statistics.peer_refused.total() >= 1
             assert not honest.heard
 
     run(scenario)
@@ -173,7 +175,7 @@ def test_a_bad_first_frame_closes_the_link_and_nothing_else(tmp_path: Path, sent
                 writer.write(sent)
                 answer = await reader.read()
                 assert b"welcome" not in answer
-            assert server.statistics.peer_handshakes_refused == 1
+            assert server.statistics.peer_refused.total() == 1
             async with raw_link(server, b, both) as (reader, writer):
                 writer.write(frame(("hello", 1, CHANNEL, "b", "a")))
                 assert b"welcome" in await reader.readuntil(b"\1")
@@ -190,7 +192,7 @@ def test_a_frame_beyond_the_bound_after_hello_closes_the_link(tmp_path: Path) ->
         async with network(server), raw_link(server, b, both) as (reader, writer):
             writer.write(frame(("hello", 1, CHANNEL, "b", "a")) + (MAX_FRAME_BYTES + 1).to_bytes(4, "big"))
             await reader.read()
-            assert server.statistics.peer_handshakes_refused == 1
+            assert server.statistics.peer_refused.total() == 1
 
     run(scenario)
 
