@@ -36,12 +36,13 @@ from ledger.audit import ChainAudit
 from ledger.block import Block
 from ledger.certificate import Certificate
 from ledger.errors import Malformed, VerificationError
-from ledger.executor import Executor, settled_writes
+from ledger.executor import Executor, enter_membership, genesis_overlay, settled_writes
 from ledger.genesis import GenesisBlock
 from ledger.history import NO_RECORDS, chain
 from ledger.keys import SigningKey
 from ledger.limits import HISTORY_HEAD_INTERVAL
 from ledger.merkle import Accumulator
+from ledger.preamble import Preamble
 from ledger.state import Overlay
 from ledger.state_tree import StateTree
 from ledger.store import Store
@@ -94,9 +95,7 @@ class Replay:
         self.buckets: dict[int, bytes] = {}
         """Contents of the state tree's buckets."""
         self._tree = StateTree(lambda bucket: self.buckets.get(bucket, b""))
-        overlay = Overlay(self)
-        executor.genesis(overlay, genesis.genesis)
-        self._settle(overlay, genesis.block)
+        self._settle(genesis_overlay(executor, genesis.genesis, self), genesis.block)
 
     def get(self, key: bytes, /) -> codec.Value | None:
         """The value of a state key after the newest block."""
@@ -109,6 +108,9 @@ class Replay:
             VerificationError: other results or another state than the block states.
         """
         overlay = Overlay(self)
+        membership = Preamble.decode(block.preamble).membership
+        if membership is not None:
+            enter_membership(overlay, membership, block.height)
         for index, transaction in enumerate(block.transactions):
             try:
                 prepared = self._executor.prepare(transaction)

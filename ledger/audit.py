@@ -9,20 +9,33 @@ from __future__ import annotations
 
 from ledger.block import Block, Header, verify_header_signature
 from ledger.certificate import Certificate
-from ledger.errors import BlockInvalid, VerificationError
+from ledger.errors import BlockInvalid, Malformed, VerificationError
 from ledger.genesis import GenesisBlock
+from ledger.handover import check_settled
 from ledger.limits import MAX_VALIDITY_MS
+from ledger.membership import Membership, step
 from ledger.merkle import Accumulator
+from ledger.preamble import Preamble
 
 
 class ChainAudit:
     """Takes the blocks of a channel in order; `head` is the last one taken."""
 
-    __slots__ = ("_channel", "_history", "_membership", "_seen", "certified", "head", "transactions")
+    __slots__ = (
+        "_changed",
+        "_channel",
+        "_history",
+        "_membership",
+        "_seen",
+        "certified",
+        "head",
+        "transactions",
+    )
 
     def __init__(self, genesis: GenesisBlock) -> None:
         self._channel = genesis.channel
         self._membership = genesis.membership
+        self._changed: Header | None = None
         self._history = Accumulator()
         self._history.append(genesis.block.header.leaf)
         self._seen: dict[bytes, int] = {}
@@ -47,14 +60,16 @@ class ChainAudit:
         # 2. It lists, in its history root, exactly the blocks before it.
         if header.history_root != self._history.root():
             raise _failed("the history root is not that of the blocks before", header, "history_root")
-        # 3. Its proposer is a member and signed it.
+        # 3. Its proposer is a voter of the membership that governs the block before, and signed it.
         try:
             verify_header_signature(header, block.signature, self._membership)
         except BlockInvalid as error:
             raise _failed(error.message, header, "signature") from None
-        # 4. Each transaction could enter this block, and never did before.
+        # 4. It is governed by the same membership, or changes it by a legal step.
+        membership = self._governing(block)
+        # 5. Each transaction could enter this block, and never did before.
         ids = self._check_transactions(block)
-        # 5. If a certificate is given, it proves that this block is committed.
+        # 6. If a certificate is given, it proves that this block is committed.
         if certificate is not None:
             if (certificate.term, certificate.height, certificate.block_hash) != (
                 header.term,
@@ -62,8 +77,10 @@ class ChainAudit:
                 header.hash,
             ):
                 raise _failed("the certificate is for another block", header, "certificate")
-            certificate.verify(self._channel, self._membership)
+            certificate.verify(self._channel, membership)
             self.certified = header.height
+        if membership != self._membership:
+            self._membership, self._changed = membership, header
         self._seen = {known: until for known, until in self._seen.items() if until >= header.time_ms}
         self._seen.update(ids)
         self._history.append(header.leaf)
@@ -83,12 +100,28 @@ class ChainAudit:
             raise _failed("the block does not follow the one before", header, "previous")
         if header.channel != self._channel:
             raise _failed("the block belongs to another channel", header, "channel")
-        if header.membership != self._membership.hash:
-            raise _failed("the block is governed by a membership that we do not know", header, "membership")
         if header.term < max(head.term, 1):
             raise _failed("the term runs backwards", header, "term")
         if header.time_ms < head.time_ms:
             raise _failed("the time runs backwards", header, "time_ms")
+
+    def _governing(self, block: Block) -> Membership:
+        """Whether governance asked for the step is for whoever executes the transactions to say."""
+        header = block.header
+        try:
+            preamble = Preamble.decode(block.preamble)
+        except Malformed as error:
+            raise _failed(f"a preamble of no form: {error}", header, "preamble") from None
+        membership = preamble.membership or self._membership
+        if header.membership != membership.hash:
+            raise _failed("the block is governed by a membership that we do not know", header, "membership")
+        if preamble.membership is not None:
+            try:
+                step(self._membership, preamble.membership)
+                check_settled(preamble.settled, self._changed, self._membership)
+            except BlockInvalid as error:
+                raise _failed(error.message, header, "preamble") from None
+        return membership
 
     def _check_transactions(self, block: Block) -> dict[bytes, int]:
         header = block.header

@@ -49,7 +49,7 @@ from ledger.limits import (
     MAX_STRING_BYTES,
     SIGNATURE_BYTES,
 )
-from ledger.membership import Membership
+from ledger.membership import Member, Membership
 from ledger.transaction import Transaction
 
 VERSION = 1
@@ -292,6 +292,20 @@ def preamble_hash(preamble: bytes) -> bytes:
     return digest(PREAMBLE, preamble) if preamble else ZERO
 
 
+def verify_signed_by(header: Header, signature: bytes, proposer: Member) -> None:
+    """Check that the proposer signed the header; whether it may propose is another question.
+
+    Raises:
+        BlockInvalid: not its signature.
+    """
+    if header.proposer != proposer.node or not keys.verify(
+        proposer.key, keys.HEADER_DOMAIN, header.data, signature
+    ):
+        raise BlockInvalid(
+            "the header is not signed by its proposer", field="signature", found=header.proposer
+        )
+
+
 def verify_header_signature(header: Header, signature: bytes, membership: Membership) -> None:
     """Check that the header's proposer is a voter and signed it; `membership` governs its parent.
 
@@ -303,10 +317,7 @@ def verify_header_signature(header: Header, signature: bytes, membership: Member
     proposer = membership.member(header.proposer)
     if proposer is None or not membership.is_voter(header.proposer):
         raise BlockInvalid("the proposer is not a voter", field="header.proposer", found=header.proposer)
-    if not keys.verify(proposer.key, keys.HEADER_DOMAIN, header.data, signature):
-        raise BlockInvalid(
-            "the header is not signed by its proposer", field="signature", found=header.proposer
-        )
+    verify_signed_by(header, signature, proposer)
 
 
 def check_result(result: codec.Value, place: str = "result") -> None:

@@ -98,10 +98,11 @@ class Certificate:
         )
 
     def verify(self, channel: bytes, membership: Membership) -> None:
-        """Check that distinct members, at least a quorum, acknowledged this block.
+        """Check that distinct voters, at least a quorum of each half, acknowledged this block (CR-71).
 
-        One acknowledgement that does not verify makes the whole certificate void, also if
-        enough others are good: an honest node never passes such a certificate on.
+        `membership` is the one that governs the block. One acknowledgement that does not verify makes
+        the whole certificate void, also if enough others are good: an honest node never passes such a
+        certificate on.
 
         Raises:
             VerificationError: it proves nothing.
@@ -109,24 +110,32 @@ class Certificate:
         signers = {node for node, _ in self.acks}
         if len(signers) != len(self.acks):
             raise VerificationError("a node acknowledges twice in one certificate", field="certificate.acks")
-        if len(signers) < membership.quorum:
+        for node in signers:
+            if not membership.is_voter(node):
+                raise VerificationError(
+                    "an acknowledgement by a node that is no voter", field="certificate.acks", found=node
+                )
+        if not membership.has_quorum(signers):
             raise VerificationError(
                 "too few acknowledgements",
                 field="certificate.acks",
                 found=len(signers),
-                expected=f"at least {membership.quorum} of {len(membership.members)} nodes",
+                expected=_enough(membership),
             )
         message = ack_bytes(channel, self.term, self.height, self.block_hash)
         for node, signature in self.acks:
             member = membership.member(node)
-            if member is None:
-                raise VerificationError(
-                    "an acknowledgement by a node that is not a member", field="certificate.acks", found=node
-                )
-            if not keys.verify(member.key, keys.ACK_DOMAIN, message, signature):
+            if member is None or not keys.verify(member.key, keys.ACK_DOMAIN, message, signature):
                 raise VerificationError(
                     "an acknowledgement that its node did not sign", field="certificate.acks", found=node
                 )
+
+
+def _enough(membership: Membership) -> str:
+    enough = f"at least {membership.quorum} of {len(membership.voters)} nodes"
+    if not membership.is_joint:
+        return enough
+    return f"{enough}, and {membership.outgoing_quorum} of the {len(membership.outgoing)} outgoing ones"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +173,11 @@ class CertifiedHeader:
             Certificate.from_value(certificate),
         )
 
+    @property
+    def top(self) -> Header:
+        """The header that the certificate is for: this one, or the later one that covers it."""
+        return self.header if self.via is None else self.via.header
+
     def verify(self, genesis: GenesisBlock) -> Header:
         """The header, now known to be that of a committed block of the channel.
 
@@ -172,16 +186,24 @@ class CertifiedHeader:
         Raises:
             VerificationError: with the step that failed.
         """
-        top = self.header if self.via is None else self.via.header
+        top = self.top
         # 1. The certified block is one of this channel.
         if top.channel != genesis.channel:
             raise VerificationError("the block belongs to another channel", field="header.channel")
-        # 2. It is governed by the membership that we know.
-        membership = genesis.membership
+        # 2. It is governed by the membership that we know to govern its height.
+        return self.verify_under(genesis.channel, genesis.governing(top))
+
+    def verify_under(self, channel: bytes, membership: Membership) -> Header:
+        """Steps 1 to 5 of `verify`, for a membership that is known to govern the certified block.
+
+        Raises:
+            VerificationError: with the step that failed.
+        """
+        top = self.top
+        if top.channel != channel:
+            raise VerificationError("the block belongs to another channel", field="header.channel")
         if top.membership != membership.hash:
-            raise VerificationError(
-                "the block is governed by a membership that we do not know", field="header.membership"
-            )
+            raise VerificationError("the block is governed by another membership", field="header.membership")
         # 3. The certificate is for this block, and was given in the block's own term.
         certificate = self.certificate
         if certificate.block_hash != top.hash:
@@ -193,8 +215,8 @@ class CertifiedHeader:
                 found=f"term {certificate.term}, height {certificate.height}",
                 expected=f"term {top.term}, height {top.height}",
             )
-        # 4. A quorum of members acknowledged it.
-        certificate.verify(genesis.channel, membership)
+        # 4. A quorum of its voters acknowledged it.
+        certificate.verify(channel, membership)
         if self.via is None:
             return self.header
         # 5. The block in question is earlier, and the certified block's history root covers it.

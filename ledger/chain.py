@@ -11,6 +11,11 @@ the newest state, readers only the applied one (`ledger.committed`). A block tha
 reproduced leaves no trace. An exception of the executor is a bug of ours, an `ExecutorBug`:
 no block, state or tree has been changed by then, and the node must stop rather than guess.
 
+A block governs itself: one that changes the membership is certified by the new one, and carries
+it in its preamble with the proof that the change before it is committed (`ledger.membership`). The
+next change follows from the head's membership and the target in the head's state; `due_membership`
+tells the leader which one it may seal.
+
 The chain writes to the store only in `open` (genesis) and in `commit`; whoever drives it
 appends blocks, since that waits for the disk. `open` executes again what the log holds
 above the applied height.
@@ -24,19 +29,31 @@ from types import MappingProxyType
 from typing import Self
 
 from ledger import codec, merkle
-from ledger.block import APPLIED, Block, Header, check_result, verify_header_signature
-from ledger.certificate import Certificate
+from ledger.block import Block, Header, verify_signed_by
+from ledger.certificate import Certificate, CertifiedHeader
 from ledger.committed import Committed
 from ledger.errors import BlockInvalid, Malformed, StoreError, TallyError
-from ledger.executor import Executor, Prepared, genesis_overlay, settled_writes
+from ledger.executor import (
+    Executor,
+    ExecutorBug,
+    Prepared,
+    enter_membership,
+    execute,
+    genesis_overlay,
+    settled_writes,
+)
 from ledger.genesis import GenesisBlock, read_genesis
+from ledger.handover import Handover, check_settled
 from ledger.history import NO_RECORDS, next_head
 from ledger.inflight import Executed, InFlight, PendingBlock
 from ledger.keys import SigningKey
 from ledger.limits import HISTORY_HEAD_INTERVAL, MAX_VALIDITY_MS
+from ledger.membership import IN_FORCE_KEY, TARGET_KEY, Membership, check_step, next_membership
+from ledger.preamble import Preamble
 from ledger.state import Overlay
 from ledger.store import CommitBatch, Store
 from ledger.transaction import Transaction
+from ledger.vote import ElectionCertificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +62,9 @@ class VerifiedBlock:
 
     block: Block
     prepared: tuple[Prepared, ...]
-
-
-class ExecutorBug(RuntimeError):
-    """The rules raised instead of returning a result: the node must stop, nothing has changed."""
+    preamble: Preamble
+    signed_by: bytes | None
+    """The key under which the header's signature was checked; None if its proposer was unknown then."""
 
 
 _NONE_CHECKED: Mapping[bytes, Prepared] = MappingProxyType({})
@@ -104,6 +120,21 @@ class Chain(Committed):
         """Header of the newest block, pending or applied: what the next block follows."""
         return self.pending[-1].block.header if self.pending else self.applied
 
+    @property
+    def membership(self) -> Membership:
+        """The membership that governs the head, and the next block unless that changes it."""
+        return self.pending[-1].membership if self.pending else self.applied_membership
+
+    def due_membership(self) -> Membership | None:
+        """The membership change that the leader may seal next; None when there is nothing to change yet.
+
+        That is the case while the last change is not committed (CR-54), and when the target that
+        governance adopted is in force.
+        """
+        if self._last_change().height > self.applied.height:
+            return None
+        return self._step_to_target()
+
     def pending_block(self, height: int) -> Block | None:
         """The block in flight at a height."""
         place = height - self.applied.height - 1
@@ -131,14 +162,18 @@ class Chain(Committed):
         time_ms: int,
         proposer: str,
         key: SigningKey,
-        preamble: bytes = b"",
+        election: ElectionCertificate | None = None,
+        membership: Membership | None = None,
     ) -> Block:
         """Execute transactions on top of the head and push the signed block.
 
         Signatures were checked on admission. `time_ms` is raised to the head's time if it
-        lies before it. When this raises, nothing has changed.
+        lies before it. `election` goes with the first block of a term, `membership` is a change that
+        is due (`due_membership`), in a block that is not its term's first. When this raises, nothing
+        has changed.
 
         Raises:
+            ValueError: a membership that is not due, or a term before the head's.
             BlockInvalid: a transaction has an `objection`, or is listed twice.
             TooLarge: more transactions, operations or bytes than a block may have.
         """
@@ -154,7 +189,12 @@ class Chain(Committed):
             seen.add(each.transaction.id)
         if len(seen) != len(prepared):
             raise BlockInvalid("a transaction is listed twice", code="duplicate_transaction")
-        executed = self._execute(prepared, time_ms)
+        preamble = Preamble(election)
+        if membership is not None:
+            if membership != self.due_membership() or term != head.term:
+                raise ValueError("a membership change that is not due")
+            preamble = Preamble(election, membership, self._proof_of_last_change())
+        executed = self._execute(prepared, time_ms, membership)
         self._tree.update(executed.changes)
         try:
             block = Block.assemble(
@@ -169,22 +209,22 @@ class Chain(Committed):
                 results=executed.results,
                 state_root=self._tree.root,
                 history_root=self._history.root(),
-                membership=self.membership.hash,
+                membership=(membership or self.membership).hash,
                 contract_version=self._executor.version,
-                preamble=preamble,
+                preamble=preamble.encode(),
             )
         except BaseException:
             self._tree.undo()
             raise
-        self._push(block, executed)
+        self._push(block, executed, membership or self.membership)
         return block
 
     def check(self, block: Block, checked: Mapping[bytes, Prepared] = _NONE_CHECKED) -> VerifiedBlock:
         """Check what needs no state: the proposer's and every transaction's signature, and form.
 
-        `checked` holds, by id, transactions whose signature and form the caller has checked
-        before: one of the same bytes is not checked again. Reads nothing that changes, so it
-        may run in any thread.
+        It may run before the parent is accepted: a proposer that the present membership does not have
+        is looked at in `accept`. `checked` holds, by id, transactions whose signature and form the
+        caller has checked before: one of the same bytes is not checked again. May run in any thread.
 
         Raises:
             BlockInvalid: with the field and the transaction that are wrong.
@@ -192,12 +232,18 @@ class Chain(Committed):
         header = block.header
         for field, found, expected in (
             ("channel", header.channel, self.channel),
-            ("membership", header.membership, self.membership.hash),
             ("contract_version", header.contract_version, self._executor.version),
         ):
             if found != expected:
                 raise _differs(field, found, expected)
-        verify_header_signature(header, block.signature, self.membership)
+        try:
+            preamble = Preamble.decode(block.preamble)
+        except Malformed as error:
+            raise BlockInvalid("a preamble of no form", field="preamble", found=error) from None
+        membership = self.membership
+        proposer = membership.member(header.proposer)
+        if proposer is not None:
+            verify_signed_by(header, block.signature, proposer)
         if len({transaction.id for transaction in block.transactions}) != len(block.transactions):
             raise BlockInvalid("a transaction is listed twice", code="duplicate_transaction")
         prepared = []
@@ -219,7 +265,8 @@ class Chain(Committed):
                 raise BlockInvalid(
                     "operations of no form", field=f"transactions[{index}]", found=error
                 ) from None
-        return VerifiedBlock(block, tuple(prepared))
+        signed_by = None if proposer is None else proposer.key
+        return VerifiedBlock(block, tuple(prepared), preamble, signed_by)
 
     def accept(self, verified: VerifiedBlock) -> None:
         """Link a checked block to the head, execute it again, and push it if all roots agree.
@@ -231,6 +278,8 @@ class Chain(Committed):
         """
         block = verified.block
         self._check_link(block.header)
+        self._check_proposer(verified)
+        membership = self._governing(block.header, verified.preamble)
         for index, transaction in enumerate(block.transactions):
             if self.knows(transaction.id):
                 raise BlockInvalid(
@@ -239,7 +288,8 @@ class Chain(Committed):
                     field=f"transactions[{index}]",
                     found=transaction.id.hex(),
                 )
-        executed = self._execute(verified.prepared, block.header.time_ms)
+        changed = verified.preamble.membership
+        executed = self._execute(verified.prepared, block.header.time_ms, changed)
         if executed.results != block.results:
             raise _other_result(block, executed.results)
         self._tree.update(executed.changes)
@@ -247,7 +297,7 @@ class Chain(Committed):
         if root != block.header.state_root:
             self._tree.undo()
             raise _differs("state_root", block.header.state_root, root)
-        self._push(block, executed)
+        self._push(block, executed, membership)
 
     def drop_from(self, height: int) -> None:
         """Take back pending blocks from this height on; applied blocks are never taken back.
@@ -292,6 +342,7 @@ class Chain(Committed):
         count = height - self.applied.height
         self._store.commit(self._batch(count, codec.encode(certificate.to_value())))
         self.applied = certified.header
+        self.applied_membership = self.pending[count - 1].membership
         self._tree.settle(count)
         blocks = []
         for pending in self._flight.pop_oldest(count):
@@ -310,7 +361,8 @@ class Chain(Committed):
             raise _differs("state_root", block.header.state_root, self._tree.root)
         if self._store.last_height < 0:
             self._store.append([(0, block.data)])
-        self._push(block, Executed((), changes, values, overlay.records, self._heads(overlay)))
+        executed = Executed((), changes, values, overlay.records, self._heads(overlay))
+        self._push(block, executed, self.genesis.membership)
         self._store.commit(self._batch(1, None))
         self._tree.settle(1)
         self._flight.pop_oldest(1)
@@ -329,6 +381,7 @@ class Chain(Committed):
                 expected=self.applied.state_root.hex(),
             )
         self._history = self._stored_history()
+        self.applied_membership = self._stored_membership()
         self._replay()
 
     def _replay(self) -> None:
@@ -341,29 +394,16 @@ class Chain(Committed):
                     "a block in the log cannot be reproduced", found=f"height {height}: {error}"
                 ) from error
 
-    def _execute(self, prepared: Sequence[Prepared], time_ms: int) -> Executed:
+    def _execute(self, prepared: Sequence[Prepared], time_ms: int, changed: Membership | None) -> Executed:
         overlay = Overlay(self._flight)
-        results = []
-        for each in prepared:
-            try:
-                results.append(self._result(overlay, each, time_ms))
-            except StoreError:
-                raise
-            except Exception as bug:
-                raise ExecutorBug(f"transaction {each.transaction.id.hex()}: {bug!r}") from bug
+        if changed is not None:
+            enter_membership(overlay, changed, self.head.height + 1)
+        results = execute(self._executor, overlay, prepared, time_ms)
         try:
             changes, values = settled_writes(overlay)
         except (Malformed, ValueError) as bug:
             raise ExecutorBug(f"a state value of no form: {bug}") from bug
-        return Executed(tuple(results), changes, values, overlay.records, self._heads(overlay))
-
-    def _result(self, overlay: Overlay, prepared: Prepared, time_ms: int) -> codec.Value:
-        result = self._executor.execute(overlay, prepared, time_ms)
-        if result == APPLIED:
-            return APPLIED
-        result = codec.settle(result)[1]
-        check_result(result)
-        return result
+        return Executed(results, changes, values, overlay.records, self._heads(overlay))
 
     def _heads(self, overlay: Overlay) -> list[tuple[bytes, int, bytes]]:
         """Heads of history chains before each record whose number divides by the interval."""
@@ -397,6 +437,58 @@ class Chain(Committed):
         if header.time_ms < head.time_ms:
             raise _differs("time_ms", header.time_ms, f"at least {head.time_ms}")
 
+    def _check_proposer(self, verified: VerifiedBlock) -> None:
+        """The proposer is a voter of the membership that governs the parent, and its key signed."""
+        header, membership = verified.block.header, self.membership
+        proposer = membership.member(header.proposer)
+        if proposer is None or not membership.is_voter(header.proposer):
+            raise BlockInvalid("the proposer is not a voter", field="header.proposer", found=header.proposer)
+        if verified.signed_by != proposer.key:
+            verify_signed_by(header, verified.block.signature, proposer)
+
+    def _governing(self, header: Header, preamble: Preamble) -> Membership:
+        """The membership that governs a block on top of the head, whose change is legal if it is one."""
+        before, after = self.membership, preamble.membership
+        if after is None:
+            if preamble.settled is not None:
+                raise BlockInvalid("a proof of a membership change without another", field="preamble.settled")
+            if header.membership != before.hash:
+                raise _differs("membership", header.membership, before.hash)
+            return before
+        if header.membership != after.hash:
+            raise _differs("membership", header.membership, after.hash)
+        if header.term != self.head.term:
+            raise BlockInvalid(
+                "the first block of a term changes the membership",
+                code="membership_in_new_term",
+                field="preamble.membership",
+            )
+        check_step(before, after, self._target())
+        last = self._last_change()
+        check_settled(preamble.settled, None if last.height == 0 else last, before)
+        return after
+
+    def _last_change(self) -> Header:
+        """Header of the newest block that changed the membership; the genesis block's if none did."""
+        height = self._flight.get(IN_FORCE_KEY)[1]  # type: ignore[index]  # the genesis state has it
+        pending = self.pending_block(height)
+        return pending.header if pending is not None else self.change_header(height)
+
+    def _proof_of_last_change(self) -> CertifiedHeader | None:
+        height = self._last_change().height
+        return None if height == 0 else self.certified(height)
+
+    def _target(self) -> Membership | None:
+        """The membership that governance has adopted, in the head's state."""
+        value = self._flight.get(TARGET_KEY)
+        return None if value is None else Membership.from_value(value)
+
+    def _step_to_target(self) -> Membership | None:
+        target = self._target()
+        if target is None and not self.membership.is_joint:
+            return None
+        return next_membership(self.membership, target or self.membership)
+
     def _form_objection(self, transaction: Transaction, time_ms: int) -> TallyError | None:
         if transaction.channel != self.channel:
             return BlockInvalid("the transaction is for another channel", code="wrong_channel")
@@ -418,10 +510,10 @@ class Chain(Committed):
             )
         return None
 
-    def _push(self, block: Block, executed: Executed) -> None:
+    def _push(self, block: Block, executed: Executed, membership: Membership) -> None:
         history = self._history.copy()
         nodes = history.append(block.header.leaf)
-        self._flight.push(PendingBlock(block, executed, history, nodes))
+        self._flight.push(PendingBlock(block, executed, history, nodes, membership))
         self._history = history
 
     def _batch(self, count: int, certificate: bytes | None) -> CommitBatch:
@@ -441,8 +533,23 @@ class Chain(Committed):
                 for index, transaction in enumerate(pending.block.transactions)
             ],
             nodes=[node for pending in settled for node in pending.nodes],
+            handovers=self._settled_handovers(settled),
             certificate=certificate,
         )
+
+    def _settled_handovers(self, settled: Sequence[PendingBlock]) -> list[tuple[int, bytes]]:
+        """The proofs of earlier membership changes that these blocks brought along, to be kept."""
+        kept = []
+        for pending in settled:
+            proof = Preamble.decode(pending.block.preamble).settled if pending.block.height else None
+            if proof is None:
+                continue
+            height = proof.header.height
+            changed = self.pending_block(height) or self.block(height)
+            if changed is not None:
+                handover = Handover(proof, changed.preamble)
+                kept.append((height, codec.encode(handover.to_value())))
+        return kept
 
     def _stored_history(self) -> merkle.Accumulator:
         size = self.applied.height + 1

@@ -9,6 +9,7 @@ the block.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any
@@ -17,7 +18,9 @@ from ledger import codec, merkle
 from ledger.block import Block, Header
 from ledger.certificate import Certificate, CertifiedHeader, HistoryLink
 from ledger.errors import StoreError, TallyError, TooLarge
+from ledger.executor import change_key
 from ledger.genesis import GenesisBlock
+from ledger.handover import Handover, MembershipChain
 from ledger.history import NO_RECORDS, History, HistoryEntry, chain
 from ledger.limits import (
     BLOCK_CACHE_ENTRIES,
@@ -25,11 +28,13 @@ from ledger.limits import (
     HISTORY_HEAD_INTERVAL,
     MAX_BUNDLE_TRANSACTIONS,
     MAX_HISTORY_RECORDS,
+    MAX_PROOF_BYTES,
     MAX_PROOF_ENTRIES,
     MAX_SCAN_ENTRIES,
     VALUE_CACHE_ENTRIES,
 )
-from ledger.membership import Membership
+from ledger.membership import IN_FORCE_KEY, Membership
+from ledger.preamble import Preamble
 from ledger.receipt import Receipt
 from ledger.state import state_key
 from ledger.state_tree import StateProof, StateTree
@@ -52,22 +57,20 @@ class Committed:
     def __init__(self, store: Store, genesis: GenesisBlock) -> None:
         self.genesis = genesis
         self.applied: Header = genesis.block.header
+        self.applied_membership: Membership = genesis.membership
+        """The membership that governs the applied block."""
         self._store = store
         self._tree = StateTree(store.bucket)
         self._values: dict[bytes, codec.Value] = {}
         self._blocks: dict[int, Block] = {}
         self._headers: dict[int, Header] = {}
         self._certified: dict[int, CertifiedHeader] = {}
+        self._memberships: dict[int, Membership] = {}
 
     @property
     def channel(self) -> bytes:
         """The channel's id: hash of the genesis block."""
         return self.genesis.channel
-
-    @property
-    def membership(self) -> Membership:
-        """The membership that governs the next block."""
-        return self.genesis.membership
 
     def get(self, key: bytes) -> codec.Value | None:
         """The committed value of a state key, or None when there is no entry."""
@@ -230,6 +233,78 @@ class Committed:
         top = self.header(certified_height)
         assert top is not None, "a certificate is stored together with its block's commit"
         return CertifiedHeader(header, HistoryLink(tuple(path), top), certificate)
+
+    def changes(self) -> list[int]:
+        """The heights of the applied blocks that changed the membership, ascending."""
+        in_force = self.get(IN_FORCE_KEY)
+        assert in_force is not None, "the genesis state has it"
+        heights = [self.get(change_key(number)) for number in range(1, in_force[0] + 1)]
+        return [height for height in heights if height is not None]
+
+    def handover(self, height: int) -> Handover:
+        """The change of the membership at a height of `changes`, with the proof that it is committed.
+
+        Raises:
+            NotCertified: the last change, which no certificate covers yet.
+        """
+        kept = self._store.handover(height)
+        if kept is not None:
+            return Handover.from_value(codec.decode(kept, MAX_PROOF_BYTES))
+        block = self.block(height)
+        if block is None:
+            raise StoreError("a membership change is missing from the log", found=f"height {height}")
+        return Handover(self.certified(height), block.preamble)
+
+    def membership_chain(self, after: int = 0) -> MembershipChain:
+        """The changes of the membership above a height, by which others follow it from there.
+
+        Raises:
+            NotCertified: no certificate covers the last change yet.
+        """
+        return MembershipChain(tuple([self.handover(height) for height in self.changes() if height > after]))
+
+    def membership_at(self, height: int) -> Membership:
+        """The membership that governs an applied height.
+
+        Raises:
+            ValueError: nothing is applied at that height yet.
+        """
+        if not 0 <= height <= self.applied.height:
+            raise ValueError(f"height {height} is not applied")
+        changes = self.changes()
+        place = bisect_right(changes, height)
+        if place == len(changes):
+            return self.applied_membership
+        if place == 0:
+            return self.genesis.membership
+        known = self._memberships.get(changes[place - 1])
+        if known is None:
+            membership = Preamble.decode(self.handover(changes[place - 1]).preamble).membership
+            assert membership is not None, "a block that changes the membership carries it"
+            known = self._memberships[changes[place - 1]] = membership
+            _bound(self._memberships, BLOCK_CACHE_ENTRIES)
+        return known
+
+    def change_header(self, height: int) -> Header:
+        """Header of the applied block that changed the membership at this height, or of the genesis block."""
+        kept = self._store.handover(height)
+        if kept is not None:
+            return Handover.from_value(codec.decode(kept, MAX_PROOF_BYTES)).certified.header
+        header = self.header(height)
+        assert header is not None, "the state names applied changes"
+        return header
+
+    def _stored_membership(self) -> Membership:
+        """What the applied state says is in force; it must be what the applied block is governed by."""
+        in_force = self.get(IN_FORCE_KEY)
+        membership = None if in_force is None else Membership.from_value(in_force[2])
+        if membership is None or membership.hash != self.applied.membership:
+            raise StoreError(
+                "the stored membership is not the one that governs the applied block",
+                found=None if membership is None else membership.hash.hex(),
+                expected=self.applied.membership.hex(),
+            )
+        return membership
 
     def certificate(self, height: int) -> Certificate | None:
         """A committed block's own certificate, if it has one; `certified` finds a proof for every block."""

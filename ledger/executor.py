@@ -7,13 +7,16 @@ the same state, transaction and block time give the same writes and result on ev
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from ledger import codec
-from ledger.block import Block
+from ledger.block import APPLIED, Block, check_result
+from ledger.errors import StoreError
 from ledger.genesis import Genesis, genesis_block
 from ledger.limits import MAX_STATE_VALUE_BYTES
-from ledger.state import Overlay
+from ledger.membership import IN_FORCE_KEY, Membership
+from ledger.state import Overlay, Reader, state_key
 from ledger.state_tree import StateTree
 from ledger.transaction import Transaction
 
@@ -52,6 +55,10 @@ class Executor(Protocol):
         ...
 
 
+class ExecutorBug(RuntimeError):
+    """The rules raised instead of returning a result: the node must stop, nothing has changed."""
+
+
 class Nothing:
     """The state below the genesis block."""
 
@@ -80,11 +87,52 @@ def settled_writes(overlay: Overlay) -> tuple[dict[bytes, bytes | None], dict[by
     return data, values
 
 
-def genesis_overlay(executor: Executor, genesis: Genesis) -> Overlay:
-    """The state that the rules make of a genesis document."""
-    overlay = Overlay(Nothing())
+def execute(
+    executor: Executor, overlay: Overlay, prepared: Iterable[Prepared], time_ms: int
+) -> tuple[codec.Value, ...]:
+    """The results of a block's transactions, which are applied to the overlay in order.
+
+    Raises:
+        StoreError: the state below cannot be read.
+        ExecutorBug: the rules raised, or returned a result of no form.
+    """
+    results = []
+    for each in prepared:
+        try:
+            result = executor.execute(overlay, each, time_ms)
+            if result != APPLIED:
+                result = codec.settle(result)[1]
+                check_result(result)
+            else:
+                result = APPLIED
+        except StoreError:
+            raise
+        except Exception as bug:
+            raise ExecutorBug(f"transaction {each.transaction.id.hex()}: {bug!r}") from bug
+        results.append(result)
+    return tuple(results)
+
+
+def genesis_overlay(executor: Executor, genesis: Genesis, below: Reader | None = None) -> Overlay:
+    """The state that the rules make of a genesis document, and the membership in force."""
+    overlay = Overlay(Nothing() if below is None else below)
+    overlay.put(IN_FORCE_KEY, (0, 0, genesis.membership.to_value()))
     executor.genesis(overlay, genesis)
     return overlay
+
+
+def change_key(number: int) -> bytes:
+    """State key of the height at which the membership changed for the `number`-th time, from 1."""
+    return state_key("membership_change", number)
+
+
+def enter_membership(overlay: Overlay, membership: Membership, height: int) -> None:
+    """Write what governs from this block on; the first thing in a block that changes the membership."""
+    in_force = overlay.get(IN_FORCE_KEY)
+    assert in_force is not None, "the genesis state has it"
+    number = in_force[0] + 1
+    overlay.put(IN_FORCE_KEY, (number, height, membership.to_value()))
+    overlay.put(change_key(number), height)
 
 
 def make_genesis_block(executor: Executor, genesis: Genesis) -> Block:

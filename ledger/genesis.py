@@ -27,8 +27,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger import codec, shape
-from ledger.block import NO_SIGNATURE, Block
-from ledger.errors import BlockInvalid, Malformed, TooLarge
+from ledger.block import NO_SIGNATURE, Block, Header
+from ledger.errors import BlockInvalid, Malformed, TooLarge, VerificationError
 from ledger.hashing import EMPTY_TREE, ZERO
 from ledger.identifiers import checked_lei
 from ledger.limits import (
@@ -141,7 +141,7 @@ class Genesis:
                     "key": member.key,
                     "certificate": member.certificate,
                 }
-                for member in self.membership.members
+                for member in self.membership.voters
             ],
             "organisations": [
                 {
@@ -169,6 +169,25 @@ class GenesisBlock:
     genesis: Genesis
     channel: bytes
     membership: Membership
+
+    def governing(self, header: Header) -> Membership:
+        """The membership that governs a block of this channel.
+
+        The genesis block knows the first one; `ledger.handover.Followed` also knows those after it.
+
+        Raises:
+            VerificationError: another one does: `unknown_membership`.
+        """
+        if header.membership != self.membership.hash:
+            raise VerificationError(
+                "the block is governed by a membership that we do not know",
+                code="unknown_membership",
+                field="header.membership",
+                found=f"{header.membership.hex()} at height {header.height}",
+                remedy="The nodes of this channel have changed: fetch the membership changes since the "
+                "genesis block from any node, and verify again with them.",
+            )
+        return self.membership
 
 
 def genesis_block(genesis: Genesis, state_root: bytes) -> Block:

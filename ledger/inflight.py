@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ledger import codec, merkle
 from ledger.block import Block
+from ledger.membership import Membership
 from ledger.state import Reader, Record
 from ledger.state_tree import Changes
 
@@ -33,12 +34,16 @@ class Executed:
 
 @dataclass(frozen=True, slots=True)
 class PendingBlock:
-    """A block in flight; `history` is the tree over all headers up to its own, `nodes` what it added."""
+    """A block in flight; `history` is the tree over all headers up to its own, `nodes` what it added.
+
+    `membership` governs the block itself, and is that of the next one unless that changes it.
+    """
 
     block: Block
     executed: Executed
     history: merkle.Accumulator
     nodes: list[tuple[int, int, bytes]]
+    membership: Membership
 
 
 _NOT_WRITTEN = object()

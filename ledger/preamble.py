@@ -1,6 +1,7 @@
 """The preamble of a block above the genesis: how its proposer came into office, and who votes from now on.
 
-    preamble = nothing | encode({"election": election certificate, "membership": membership})
+    preamble = nothing | encode({"election": election certificate, "membership": membership,
+                                 "settled": certified header})
 
 Each key is there or not; with neither the preamble has no bytes at all. The preamble of the
 genesis block is another thing: the genesis document.
@@ -8,7 +9,8 @@ genesis block is another thing: the genesis document.
 | a block | carries |
 |---|---|
 | that begins a term (its parent is of an earlier one) | the election certificate of that term |
-| whose membership differs from its parent's | that membership |
+| whose membership differs from its parent's | that membership, and unless it is the first change the proof |
+| | that the change before it is committed: the certified header of its block |
 | any other | nothing |
 
 `check_office` holds the first rule: the certificate is valid under the parent's membership,
@@ -23,6 +25,7 @@ from dataclasses import dataclass
 
 from ledger import codec
 from ledger.block import Header
+from ledger.certificate import CertifiedHeader
 from ledger.errors import BlockInvalid, Malformed, VerificationError
 from ledger.limits import MAX_PREAMBLE_BYTES
 from ledger.membership import Membership
@@ -30,6 +33,7 @@ from ledger.vote import ElectionCertificate
 
 ELECTION = "election"
 MEMBERSHIP = "membership"
+SETTLED = "settled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class Preamble:
 
     election: ElectionCertificate | None = None
     membership: Membership | None = None
+    settled: CertifiedHeader | None = None
 
     def encode(self) -> bytes:
         """The bytes in the block; none where there is nothing to carry."""
@@ -46,6 +51,8 @@ class Preamble:
             fields[ELECTION] = self.election.to_value()
         if self.membership is not None:
             fields[MEMBERSHIP] = self.membership.to_value()
+        if self.settled is not None:
+            fields[SETTLED] = self.settled.to_value()
         return codec.encode(fields) if fields else b""
 
     @classmethod
@@ -61,11 +68,12 @@ class Preamble:
         if type(fields) is not dict or not fields:
             raise Malformed("not a preamble", field="preamble", expected="a map of at least one field")
         for name in fields:
-            if name not in (ELECTION, MEMBERSHIP):
+            if name not in (ELECTION, MEMBERSHIP, SETTLED):
                 raise Malformed("unknown field", field=f"preamble.{name[:64]}")
         return cls(
             ElectionCertificate.from_value(fields[ELECTION]) if ELECTION in fields else None,
             Membership.from_value(fields[MEMBERSHIP]) if MEMBERSHIP in fields else None,
+            CertifiedHeader.from_value(fields[SETTLED]) if SETTLED in fields else None,
         )
 
 

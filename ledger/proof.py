@@ -8,6 +8,7 @@
 | history | the records of a relationship, and the way to a certified block | `ledger.history` |
 | state | state entries, present or absent, and the way to a certified block | `ledger.statement` |
 | quote | a price with all that went into it | `contracts.quote` |
+| memberships | the membership changes since the genesis block, each with its proof | `ledger.handover` |
 
 The bytes are canonical, so a file has one form only: a changed byte is found either by
 its form or because a hash or a signature no longer fits.
@@ -24,7 +25,8 @@ RECEIPT = "receipt"
 HISTORY = "history"
 STATE = "state"
 QUOTE = "quote"
-KINDS = (RECEIPT, HISTORY, STATE, QUOTE)
+MEMBERSHIPS = "memberships"
+KINDS = (RECEIPT, HISTORY, STATE, QUOTE, MEMBERSHIPS)
 
 
 def read(data: bytes) -> tuple[codec.Value, ...]:

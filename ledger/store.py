@@ -17,6 +17,7 @@ Two atomic batches and no third:
 | record | `r` state key, sequence | record bytes of the history at that key |
 | head | `k` state key, sequence | head of the chain before that record, every 64th |
 | location | `x` first 16 bytes of a transaction id | height, index (2 bytes) |
+| handover | `h` height | proof of the membership change at that height, once another has followed |
 | node | `n` level (1 byte), index | complete node of the tree over header hashes |
 | meta | `m` name | format, owner, term and vote, applied height, base height |
 
@@ -93,6 +94,7 @@ class CommitBatch:
     transactions: Sequence[tuple[bytes, int, int]] = ()
     nodes: Sequence[tuple[int, int, bytes]] = ()
     certificate: bytes | None = None
+    handovers: Sequence[tuple[int, bytes]] = ()
 
 
 class Rows:
@@ -319,6 +321,8 @@ class Store(Rows):
             put(b"x" + identity[:_ID_BYTES], _number(height) + index.to_bytes(2, "big"))
         for level, index, node in changed.nodes:
             put(b"n" + level.to_bytes(1, "big") + _number(index), node)
+        for height, handover in changed.handovers:
+            put(b"h" + _number(height), handover)
         if changed.certificate is not None:
             put(b"c" + _number(changed.height), changed.certificate)
         put(_APPLIED_KEY, _number(changed.height))
@@ -354,6 +358,10 @@ class Store(Rows):
         for key, value in self.rows(b"c" + _number(height), b"d"):
             return int.from_bytes(key[1:], "big"), value
         return None
+
+    def handover(self, height: int) -> bytes | None:
+        """The kept proof of the membership change at a height, if there is one."""
+        return self.get(b"h" + _number(height))
 
     def state(self, key: bytes) -> bytes | None:
         """Value bytes of a state entry."""

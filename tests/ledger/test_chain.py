@@ -195,7 +195,7 @@ def test_a_block_that_cannot_be_reproduced_is_refused_without_a_trace(make_node,
 def test_a_stranger_does_not_propose(make_node) -> None:
     node = make_node()
     block = forge(node, make_node("b").seal(), proposer="stranger")
-    with pytest.raises(BlockInvalid, match="member"):
+    with pytest.raises(BlockInvalid, match="voter"):
         node.accept(block)
 
 
