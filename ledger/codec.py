@@ -133,7 +133,7 @@ def decode(
 
 
 def _fixed_steps() -> list[tuple[int, int, int, int]]:
-    """For each first byte: (size without content, width of content length, elements, width of their count)."""
+    """For each first byte: (bytes without content, width of content length, elements, width of count)."""
     steps = [(1, 0, 0, 0)] * 256
     steps[0x80:0x90] = [(1, 0, 2 * count, 0) for count in range(16)]
     steps[0x90:0xA0] = [(1, 0, count, 0) for count in range(16)]
