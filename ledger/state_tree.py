@@ -26,7 +26,7 @@ be computed: a 16-bit mask of those that are not zeros, then their hashes.
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice, pairwise
@@ -198,18 +198,6 @@ class StateTree:
             known = parents
         return StateProof(entries, tuple([content_of(bucket) for bucket in buckets]), tuple(siblings))
 
-    def _siblings_(self, level: int, parent: int, computed: set[int]) -> bytes:
-        mask = 0
-        hashes = []
-        for place in range(FANOUT):
-            index = parent << NODE_FANOUT_BITS | place
-            if index not in computed:
-                node = self._settled_node(level, index)
-                if node != ZERO:
-                    mask |= 1 << place
-                    hashes.append(node)
-        return mask.to_bytes(_MASK_BYTES, "big") + b"".join(hashes)
-
     def _hash_above(self, touched: Iterable[int]) -> list[dict[int, bytes]]:
         """Recompute every inner node above touched leaves, each once; the hashes replaced, by level."""
         replaced_levels = []
@@ -255,6 +243,10 @@ class StateTree:
         offset = index * DIGEST_BYTES
         return self._levels[level][offset : offset + DIGEST_BYTES]
 
+    def _newest_node(self, level: int, index: int) -> bytes:
+        offset = index * DIGEST_BYTES
+        return self._levels[level][offset : offset + DIGEST_BYTES]
+
     def _keep(self, contents: Mapping[int, bytes]) -> None:
         """Cache newest contents; the oldest eighth makes room when the bound is passed."""
         cache = self._cache
@@ -281,25 +273,23 @@ class StateProof:
         return (self.entries, self.buckets, self.siblings)
 
     @classmethod
-    def from_value(cls, value: codec.Value) -> StateProof:
-        """Read a proof; nothing is proved by its form.
+    def from_value(cls, value: codec.Value, most: int = MAX_PROOF_ENTRIES) -> StateProof:
+        """Read a proof of at most so many entries; nothing is proved by its form.
 
         Raises:
             Malformed: with the field that is wrong.
         """
         entries, buckets, siblings = shape.array(value, 3, "state_proof")
         read = []
-        for entry in shape.sequence(entries, MAX_PROOF_ENTRIES, "state_proof.entries", least=1):
+        for entry in shape.sequence(entries, most, "state_proof.entries", least=1):
             key, data = shape.array(entry, 2, "state_proof.entry")
             shape.octets_within(key, MAX_STATE_KEY_BYTES, "state_proof.key", least=1)
             if data is not None:
                 shape.octets_within(data, MAX_STATE_VALUE_BYTES, "state_proof.value", least=1)
             read.append((key, data))
-        for content in shape.sequence(buckets, MAX_PROOF_ENTRIES, "state_proof.buckets", least=1):
+        for content in shape.sequence(buckets, most, "state_proof.buckets", least=1):
             shape.octets_within(content, MAX_PROOF_BYTES, "state_proof.bucket")
-        for hashes in shape.sequence(
-            siblings, MAX_PROOF_ENTRIES * DEPTH, "state_proof.siblings", least=DEPTH
-        ):
+        for hashes in shape.sequence(siblings, most * DEPTH, "state_proof.siblings", least=DEPTH):
             shape.octets_within(hashes, _MASK_BYTES + _SPAN, "state_proof.sibling", least=_MASK_BYTES)
         return cls(tuple(read), buckets, siblings)
 
@@ -346,6 +336,21 @@ class StateProof:
         except Malformed as error:
             raise VerificationError("a proved value cannot be read", found=str(error)) from None
 
+    def root_after(self, changes: Changes) -> bytes:
+        """Root of the state after these changes to entries of a proof that has been verified.
+
+        Raises:
+            VerificationError: a changed key is none of the proof's.
+        """
+        keys = {key for key, _ in self.entries}
+        buckets = dict(zip(sorted({_bucket_of_key(key) for key in keys}), self.buckets, strict=True))
+        for key, value in changes.items():
+            if key not in keys:
+                raise VerificationError("a changed entry is not in the state proof", field=key.hex())
+            number = _bucket_of_key(key)
+            buckets[number] = _changed(buckets[number], sha256(key).digest(), value)
+        return self._root(buckets)
+
     def _root(self, buckets: Mapping[int, bytes]) -> bytes:
         nodes = {number: _leaf(content) for number, content in buckets.items()}
         position = 0
@@ -363,6 +368,22 @@ class StateProof:
         if position != len(self.siblings):
             raise VerificationError("state proof with too many siblings")
         return nodes[0]
+
+
+def _siblings(
+    node_of: Callable[[int, int], bytes], level: int, parent: int, computed: Collection[int]
+) -> bytes:
+    """The children of a node that a proof must give: a mask, and the hashes that are not zeros."""
+    mask = 0
+    hashes = []
+    for place in range(FANOUT):
+        index = parent << NODE_FANOUT_BITS | place
+        if index not in computed:
+            node = node_of(level, index)
+            if node != ZERO:
+                mask |= 1 << place
+                hashes.append(node)
+    return mask.to_bytes(_MASK_BYTES, "big") + b"".join(hashes)
 
 
 def root_above(level: int, nodes: bytes) -> bytes:
@@ -385,6 +406,18 @@ def subtree_root(level: int, index: int, contents: Mapping[int, bytes]) -> bytes
 def bucket_of(key_hash: bytes) -> int:
     """The bucket that a key hash belongs to."""
     return int.from_bytes(key_hash[:3], "big") >> _BUCKET_SHIFT
+
+
+def _bucket_of_key(key: bytes) -> int:
+    return bucket_of(sha256(key).digest())
+
+
+def _changed(content: bytes, key_hash: bytes, value: bytes | None) -> bytes:
+    """A bucket's contents with one entry set, or taken away."""
+    place = _place(content, key_hash)
+    end = place + RECORD_BYTES if content[place : place + DIGEST_BYTES] == key_hash else place
+    record = b"" if value is None else key_hash + value_hash(value)
+    return content[:place] + record + content[end:]
 
 
 def _over(nodes: bytes) -> bytes:
