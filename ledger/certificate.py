@@ -191,10 +191,17 @@ class CertifiedHeader:
         if top.channel != genesis.channel:
             raise VerificationError("the block belongs to another channel", field="header.channel")
         # 2. It is governed by the membership that we know to govern its height.
-        return self.verify_under(genesis.channel, genesis.governing(top))
+        membership = genesis.governing(top)
+        # 3. The certificate is for this block, and was given in the block's own term.
+        self._check_certified()
+        # 4. A quorum of the voters acknowledged it, of each half if the membership is joint.
+        self.certificate.verify(genesis.channel, membership)
+        # 5. The block in question is this one, or earlier and covered by its history root.
+        self._check_link()
+        return self.header
 
     def verify_under(self, channel: bytes, membership: Membership) -> Header:
-        """Steps 1 to 5 of `verify`, for a membership that is known to govern the certified block.
+        """Like `verify`, for a membership that is known to govern the certified block.
 
         Raises:
             VerificationError: with the step that failed.
@@ -204,8 +211,13 @@ class CertifiedHeader:
             raise VerificationError("the block belongs to another channel", field="header.channel")
         if top.membership != membership.hash:
             raise VerificationError("the block is governed by another membership", field="header.membership")
-        # 3. The certificate is for this block, and was given in the block's own term.
-        certificate = self.certificate
+        self._check_certified()
+        self.certificate.verify(channel, membership)
+        self._check_link()
+        return self.header
+
+    def _check_certified(self) -> None:
+        certificate, top = self.certificate, self.top
         if certificate.block_hash != top.hash:
             raise VerificationError("the certificate is for another block", field="certificate.block_hash")
         if (certificate.term, certificate.height) != (top.term, top.height):
@@ -215,11 +227,11 @@ class CertifiedHeader:
                 found=f"term {certificate.term}, height {certificate.height}",
                 expected=f"term {top.term}, height {top.height}",
             )
-        # 4. A quorum of its voters acknowledged it.
-        certificate.verify(channel, membership)
+
+    def _check_link(self) -> None:
         if self.via is None:
-            return self.header
-        # 5. The block in question is earlier, and the certified block's history root covers it.
+            return
+        top = self.via.header
         if self.header.height >= top.height:
             raise VerificationError(
                 "the certified block is not a later one",
@@ -230,7 +242,6 @@ class CertifiedHeader:
         merkle.verify_inclusion(
             self.header.leaf, self.header.height, top.height, self.via.path, top.history_root
         )
-        return self.header
 
 
 def _header(value: codec.Value, place: str) -> Header:

@@ -231,7 +231,7 @@ class Followed(GenesisBlock):
             if handover.height <= heights[-1]:
                 self._check_known(handover)
                 continue
-            # 4. Changes come one after the other: the one before was committed before this one was made.
+            # Changes come one after the other: the one before was committed before this one was made.
             if followed and handover.height <= followed[-1].certified.top.height:
                 raise _refused("a change before the one before it is committed", handover.certified.header)
             memberships.append(handover.verify(self.channel, memberships[-1]))

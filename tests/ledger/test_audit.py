@@ -78,7 +78,7 @@ WRONG = {
     "term backwards": (forged(term=0), "term runs backwards"),
     "time backwards": (forged(time_ms=TIME - 11), "time runs backwards"),
     "another past": (forged(history_root=b"h" * 32), "history root"),
-    "a stranger": (forged(proposer="node-x"), "not a member"),
+    "a stranger": (forged(proposer="node-x"), "not a voter"),
     "another's key": (forged(key=seed_key(NODES[1])), "not signed by its proposer"),
     "transaction of another channel": (
         forged(transactions=[transaction(channel=b"c" * 32)]),

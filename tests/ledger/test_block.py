@@ -202,7 +202,7 @@ def test_header_in_a_second_spelling_is_refused():
 
 
 def test_header_of_a_stranger_is_refused():
-    with pytest.raises(BlockInvalid, match="not a member"):
+    with pytest.raises(BlockInvalid, match="not a voter"):
         verify_header_signature(
             CHAIN.genesis.block.header, CHAIN.genesis.block.signature, CHAIN.genesis.membership
         )

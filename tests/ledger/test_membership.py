@@ -63,7 +63,8 @@ def test_two_nodes_never_share_a_key():
         Membership.of(2, [member(1), Member("node-02", "acme", member(1).key, b"")])
 
 
-GOOD = (1, 2, (("node-01", "acme", b"1" * 32, b"x"), ("node-02", "bank", b"2" * 32, b"x")))
+A, B = ("node-01", "acme", b"1" * 32, b"x"), ("node-02", "bank", b"2" * 32, b"x")
+GOOD = (1, (A, B), (2, ("node-01", "node-02")), (0, ()))
 
 
 @pytest.mark.parametrize(
@@ -71,17 +72,26 @@ GOOD = (1, 2, (("node-01", "acme", b"1" * 32, b"x"), ("node-02", "bank", b"2" * 
     [
         ((), "membership"),
         ((2, *GOOD[1:]), "membership.version"),
-        ((1, 2, GOOD[2][::-1]), "members"),
-        ((1, 2, [1]), "members"),
-        ((1, 2, (GOOD[2][0], ("node-02", "bank", b"2" * 31, b"x"))), "members[1].key"),
-        ((1, 2, (GOOD[2][0], ("node 02", "bank", b"2" * 32, b"x"))), "members[1].node"),
-        ((1, 2, (GOOD[2][0], ("node-02", "", b"2" * 32, b"x"))), "members[1].organisation"),
-        ((1, 2, (GOOD[2][0], ("node-02", "bank", b"2" * 32, "x"))), "members[1].certificate"),
+        ((1, (B, A), *GOOD[2:]), "members"),
+        ((1, [A], *GOOD[2:]), "members"),
+        ((1, (A, ("node-02", "bank", b"2" * 31, b"x")), *GOOD[2:]), "members[1].key"),
+        ((1, (A, ("node 02", "bank", b"2" * 32, b"x")), *GOOD[2:]), "members[1].node"),
+        ((1, (A, ("node-02", "", b"2" * 32, b"x")), *GOOD[2:]), "members[1].organisation"),
+        ((1, (A, ("node-02", "bank", b"2" * 32, "x")), *GOOD[2:]), "members[1].certificate"),
         (
-            (1, 2, (GOOD[2][0], ("node-02", "bank", b"2" * 32, bytes(MAX_CERTIFICATE_DER_BYTES + 1)))),
+            (1, (A, ("node-02", "bank", b"2" * 32, bytes(MAX_CERTIFICATE_DER_BYTES + 1))), *GOOD[2:]),
             "members[1].certificate",
         ),
-        ((1, 2, (GOOD[2][0], ("node-02", "bank", b"2" * 32))), "members[1]"),
+        ((1, (A, ("node-02", "bank", b"2" * 32)), *GOOD[2:]), "members[1]"),
+        ((1, (A, A, B), *GOOD[2:]), "members"),
+        ((1, (A, B), (2, ("node-02", "node-01")), (0, ())), "members"),
+        ((1, (A, B), (2, ("node-01", "node-01")), (0, ())), "members"),
+        ((1, (A, B), (2, ("node-01", "node-03")), (0, ())), "voters"),
+        ((1, (A, B), (0, ()), (0, ())), "voters"),
+        ((1, (A, B), (1, ("node-01", "node-02")), (0, ())), "quorum"),
+        ((1, (A, B), (2, ("node-01", "node-02")), (1, ())), "outgoing.quorum"),
+        ((1, (A, B), (2, ("node-01", "node-02")), (0, ("node-01",))), "outgoing.quorum"),
+        ((1, (A, B), (2, ("node-01", "node-02"))), "membership"),
     ],
 )
 def test_wrong_value_is_malformed_and_names_its_field(value, field):

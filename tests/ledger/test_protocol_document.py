@@ -61,6 +61,7 @@ def test_bounds_are_those_of_the_code():
     ("title", "function"),
     [
         ("Verifying a certified header", "ledger.certificate.CertifiedHeader.verify"),
+        ("Following membership changes offline", "ledger.handover.Handover.verify"),
         ("Verifying a state proof", "ledger.state_tree.StateProof.verify"),
         ("Verifying a receipt", "ledger.receipt.Receipt.verify"),
         ("Verifying a history", "ledger.history.History.verify"),
@@ -157,7 +158,8 @@ class Stranger:
         self.quorum = document["quorum"]
         self.keys = {node["id"]: node["key"] for node in document["nodes"]}
         members = [[n["id"], n["organisation"], n["key"], n["certificate"]] for n in document["nodes"]]
-        self.membership = digest(7, msgpack.packb([1, self.quorum, members]))
+        voters = [self.quorum, [n["id"] for n in document["nodes"]]]
+        self.membership = digest(7, msgpack.packb([1, members, voters, [0, []]]))
         need(unpack(header)[7] == digest(9, preamble), "preamble")
         need(unpack(header)[13] == self.membership, "membership")
 
