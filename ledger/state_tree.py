@@ -26,7 +26,7 @@ be computed: a 16-bit mask of those that are not zeros, then their hashes.
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice, pairwise
