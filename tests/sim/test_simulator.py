@@ -186,7 +186,7 @@ def test_a_crash_keeps_a_prefix_of_what_was_not_synced(survivors: int) -> None:
     disk.submit([first])
     disk.complete([first])
     disk.submit([step(None, None, [two]), step(HardState(2, None), 2, [replaced]), step(None, None, [other])])
-    disk.crash(survivors)
+    disk.lose_all_but(survivors)
     logs = [[one], [one, two], [one, replaced], [one, replaced, other]]
     assert disk.entries[1:] == logs[survivors]
     assert disk.hard == (HardState(1, "n1") if survivors < 2 else HardState(2, None))
@@ -204,7 +204,7 @@ def test_a_commit_is_durable_with_the_next_synced_step_and_lost_before() -> None
     disk.complete([second])
     disk.commit(Certificate(1, 2, two.hash, ()))
     assert disk.certificate(2) is not None, "readable at once"
-    disk.crash(0)
+    disk.lose_all_but(0)
     assert (disk.applied, disk.certificate(2)) == (1, None)
     assert disk.certificate(1) is not None
 
@@ -215,7 +215,7 @@ def test_the_disk_refuses_to_drop_what_is_applied() -> None:
     first = step(HardState(1, "n1"), None, [one, two])
     disk.submit([first])
     disk.commit(Certificate(1, 2, two.hash, ()))
-    disk.crash(2)
+    disk.lose_all_but(2)
     disk.submit([step(None, 2, [])])
     with pytest.raises(Violation, match="committed_truncated"):
-        disk.crash(1)
+        disk.lose_all_but(1)

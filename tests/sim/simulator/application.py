@@ -9,11 +9,13 @@ A block's data is `proposer|tx,tx,…|padding`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 
-from consensus import BLOCK, Entry
-from simulator.disk import Disk
+from consensus import BLOCK, Authority, Certificate, Entry
+from simulator.blocks import NotReproduced
+from simulator.disk import GENESIS, Disk
+from simulator.signing import MacAuthority, Witness, mac
 from simulator.violation import Violation
 
 
@@ -33,8 +35,9 @@ class Application:
 
     def __init__(self, name: str, disk: Disk) -> None:
         self._name = name
+        self._disk = disk
         self.chain: list[Entry] = []
-        self.known: dict[int, int] = {}
+        self._known: dict[int, int] = {}
         """Transactions in the chain, with their heights."""
         self.applied = disk.applied
         for entry in disk.entries:
@@ -44,6 +47,10 @@ class Application:
     def head(self) -> Entry:
         """The newest block."""
         return self.chain[-1]
+
+    def height_of(self, number: int) -> int | None:
+        """Where a transaction is, applied or not."""
+        return self._known.get(number)
 
     def holds(self, entry: Entry) -> bool:
         """Whether exactly this block is in the chain."""
@@ -60,8 +67,14 @@ class Application:
         self._push(entry)
         return entry
 
-    def accept(self, entry: Entry) -> None:
-        """Reproduce a block of another node on top of the head."""
+    def accept(self, entry: Entry, *, is_twisted: bool) -> None:
+        """Reproduce a block of another node on top of the head.
+
+        Raises:
+            NotReproduced: this node is to compute something else.
+        """
+        if is_twisted:
+            raise NotReproduced("state root differs")
         head = self.head
         if entry.index != head.index + 1:
             raise Violation("handed_order", f"{self._name}: block {entry.index} on head {head.index}")
@@ -75,22 +88,68 @@ class Application:
             raise Violation("committed_truncated", f"{self._name} is to take back applied block {height}")
         for entry in reversed(self.chain[height:]):
             for number in transactions_of(entry.data):
-                self.known.pop(number, None)
+                self._known.pop(number, None)
         del self.chain[height:]
 
-    def apply(self, index: int) -> list[Entry]:
-        """Apply all blocks up to `index`; they are returned."""
+    def apply(self, certificate: Certificate) -> list[tuple[Entry, list[int]]]:
+        """Apply all blocks up to a certificate; they are returned with their transactions."""
+        index = certificate.index
         if not self.applied < index < len(self.chain):
             raise Violation(
                 "apply_order", f"{self._name} applies {index} after {self.applied}, head {self.head.index}"
             )
         blocks = self.chain[self.applied + 1 : index + 1]
         self.applied = index
-        return blocks
+        self._disk.commit(certificate)
+        return [(block, transactions_of(block.data)) for block in blocks]
+
+    def picture(self) -> bytes:
+        """There is no state but the chain."""
+        return b""
+
+    def deep_picture(self) -> bytes:
+        """There is no state but the chain."""
+        return b""
+
+    def held(self) -> dict[int, int]:
+        """How often each transaction is in the applied chain."""
+        counts: dict[int, int] = {}
+        for entry in self.chain[1 : self.applied + 1]:
+            for number in transactions_of(entry.data):
+                counts[number] = counts.get(number, 0) + 1
+        return counts
+
+    def prove(self, number: int) -> None:
+        """There is nothing to prove it with."""
 
     def _push(self, entry: Entry) -> None:
         for number in transactions_of(entry.data):
-            if number in self.known:
+            if number in self._known:
                 raise Violation("doubled", f"{self._name} is given transaction {number} twice")
-            self.known[number] = entry.index
+            self._known[number] = entry.index
         self.chain.append(entry)
+
+
+class OpaqueBlocks:
+    """`simulator.blocks.Blocks` without a ledger."""
+
+    genesis = GENESIS
+
+    def disk(self, name: str) -> Disk:
+        """A fresh disk."""
+        return Disk()
+
+    def application(self, name: str, disk: Disk, wall_ms: Callable[[], int]) -> Application:
+        """The chain on a disk."""
+        return Application(name, disk)
+
+    def authority(self, name: str, witness: Witness | None) -> Authority:
+        """A keyed hash."""
+        return MacAuthority(name, witness)
+
+    def verifies(self, node: str, term: int, index: int, entry_hash: bytes, signature: bytes) -> bool:
+        """Whether an acknowledgement is genuine."""
+        return signature == mac(node, term, index, entry_hash)
+
+    def close(self) -> None:
+        """Nothing is left behind."""

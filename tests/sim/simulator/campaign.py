@@ -9,7 +9,7 @@ from time import process_time
 
 from consensus import Entry, Message, Raft, Ready
 from simulator.checks import Checks
-from simulator.plan import Fault, Plan, plan_of
+from simulator.plan import OPAQUE, Fault, Plan, plan_of
 from simulator.process import Process
 from simulator.world import Outcome, World
 
@@ -44,6 +44,7 @@ def run_campaign(
     *,
     steps: int,
     nodes: tuple[int, int] = (3, 7),
+    blocks: Callable[[int], str] = lambda seed: OPAQUE,
     core: type[Raft] = Raft,
     only: Collection[str] | None = None,
     seen: Callable[[Outcome], bool] = lambda outcome: True,
@@ -52,7 +53,9 @@ def run_campaign(
     campaign = Campaign()
     began = process_time()
     for seed in seeds:
-        outcome = World(plan_of(seed, steps=steps, nodes=nodes), core=core, only=only).run()
+        outcome = World(
+            plan_of(seed, steps=steps, nodes=nodes, blocks=blocks(seed)), core=core, only=only
+        ).run()
         campaign.add(outcome)
         if not seen(outcome):
             break

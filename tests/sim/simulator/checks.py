@@ -32,6 +32,8 @@ earlier and stricter than *committed*, which is what a node believes.
     sent_early              term and vote are durable before a message leaves (CR-05)
     absurd_obeyed           an absurd message changes nothing (CR-88)
     apply_order             applied in order, durable first (CR-42)                        x
+    disk_unsound            only a damaged disk keeps a node from starting (CR-35)          x
+    state_root              equal states, and roots of them, at equal heights (CR-77)      x
     storage_order handed_order   the disk and the application are handed a log without gaps    x
 
 The rules marked END are what a user would suffer from; `only=END_TO_END` judges by them alone.
@@ -41,19 +43,20 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from consensus import Certificate, Entry, Message, Ready, Role
 from consensus.messages import Append, Heartbeat, PreVote, PreVoteReply, Vote, VoteReply
-from simulator.application import transactions_of
-from simulator.disk import GENESIS
-from simulator.signing import mac
 from simulator.violation import Violation
 
 if TYPE_CHECKING:
+    from simulator.blocks import Blocks
     from simulator.plan import Plan
     from simulator.process import Process
+
+PROVED = 2
+"""So many acknowledged transactions of each node get a receipt at the end, which must verify."""
 
 END_TO_END = frozenset(
     {
@@ -68,6 +71,8 @@ END_TO_END = frozenset(
         "core_raised",
         "halted",
         "apply_order",
+        "state_root",
+        "disk_unsound",
         "storage_order",
         "handed_order",
     }
@@ -79,11 +84,11 @@ class Picture:
 
     __slots__ = ("boot", "commit", "mirror", "persisted", "role", "sent_term", "signed_term", "term", "vote")
 
-    def __init__(self) -> None:
+    def __init__(self, genesis: bytes) -> None:
         self.signed_term = 0
         self.sent_term = 0
         self.boot = 0
-        self.mirror: list[bytes] = [GENESIS.hash]
+        self.mirror: list[bytes] = [genesis]
         self.term = 0
         self.vote: str | None = None
         self.role = Role.FOLLOWER
@@ -94,18 +99,22 @@ class Picture:
 class Checks:
     """Judges; a rule that does not hold is raised as a `Violation`."""
 
-    def __init__(self, plan: Plan, only: Collection[str] | None = None) -> None:
+    def __init__(self, plan: Plan, blocks: Blocks, only: Collection[str] | None = None) -> None:
+        self._blocks = blocks
+        genesis = blocks.genesis.hash
         self._quorum = plan.quorum
         self._majority = plan.nodes // 2 + 1
         self._names = frozenset(plan.names)
         self._only = only
-        self._pictures: dict[str, Picture] = {name: Picture() for name in plan.names}
+        self._victims = frozenset(plan.victims)
+        self._pictures: dict[str, Picture] = {name: Picture(genesis) for name in plan.names}
         self._parent: dict[bytes, bytes] = {}
         """Of every block ever sealed, the one before."""
-        self._place: dict[bytes, tuple[int, int]] = {GENESIS.hash: (0, 0)}
+        self._place: dict[bytes, tuple[int, int]] = {genesis: (0, 0)}
         """Of every block its (term, index)."""
         self._block_at: dict[tuple[int, int], bytes] = {}
-        self._data: dict[bytes, bytes] = {}
+        self._numbers: dict[bytes, Sequence[int]] = {}
+        """Of every block its transactions."""
         self._leaders: dict[int, tuple[str, int, bytes]] = {}
         """Of each term its leader, and the end of its log when it was elected."""
         self._votes: dict[tuple[str, int], str] = {}
@@ -113,12 +122,15 @@ class Checks:
         self._signed: dict[tuple[str, int, int], bytes] = {}
         self._signers: dict[tuple[int, int, bytes], set[str]] = defaultdict(set)
         self._genuine: set[Certificate] = set()
-        self.decided: list[bytes] = [GENESIS.hash]
+        self.decided: list[bytes] = [genesis]
         self._decided_in: list[int] = [0]
         """The term in which each was decided; it never falls along the log."""
-        self.committed: list[bytes] = [GENESIS.hash]
+        self.committed: list[bytes] = [genesis]
         self._heights: dict[int, int] = {}
         """Of each committed transaction its height."""
+        self._states: dict[int, bytes] = {}
+        """Of each height the state that the first node to apply it had."""
+        self._rows: dict[int, bytes] = {}
         self.elections = 0
         self.cuts = 0
         """Times that a node removed entries from its log."""
@@ -145,6 +157,11 @@ class Checks:
         if raft.last_index != len(picture.mirror) - 1:
             self.fail("persisted", f"{node.name} starts with {raft.last_index} of {len(picture.mirror) - 1}")
 
+    def damaged(self, name: str, reason: str) -> None:
+        """A node does not start, because of its disk: somebody must have damaged that."""
+        if name not in self._victims:
+            self.fail("disk_unsound", f"{name} does not start: {reason}")
+
     def after(self, node: Process) -> None:
         """Something was said to this node's core: what has changed?"""
         raft = node.raft
@@ -153,7 +170,7 @@ class Checks:
         term, role, last = raft.hard.term, raft.role, log.last_index
         mirror = picture.mirror
         cut = 0
-        end = log.entry(last)
+        end = self._held(node, last)
         if len(mirror) - 1 != last or (end is not None and mirror[last] != end.hash):
             cut = self._log_changed(node, picture)
         if term != picture.term or raft.hard.vote != picture.vote:
@@ -211,10 +228,19 @@ class Checks:
         return cut
 
     def _read(self, node: Process, index: int) -> Entry:
-        entry = node.raft.log.entry(index)
+        entry = self._held(node, index)
         if entry is None:
             raise Violation("core_raised", f"{node.name} cannot read {index} of its own log")
         return entry
+
+    @staticmethod
+    def _held(node: Process, index: int) -> Entry | None:
+        """An entry of the log, past the disk: looking on must not find damage that nobody else found."""
+        found = node.raft.log.recent(index)
+        if found is not None:
+            return found
+        entries = node.disk.entries
+        return entries[index] if index < len(entries) else None
 
     def _check_place(self, node: Process, entry: Entry, previous: bytes) -> None:
         if self._place.get(entry.hash) != (entry.term, entry.index):
@@ -259,23 +285,23 @@ class Checks:
         for index in range(len(committed), commit + 1):
             block = mirror[index]
             committed.append(block)
-            for number in transactions_of(self._data.get(block, b"")):
+            for number in self._numbers.get(block, ()):
                 height = self._heights.setdefault(number, index)
                 if height != index:
                     self.fail("doubled", f"transaction {number} is committed at {height} and at {index}")
 
-    def sealed(self, entry: Entry, previous: Entry) -> None:
+    def sealed(self, entry: Entry, previous: bytes, numbers: Sequence[int]) -> None:
         """A node made a block."""
         key = (entry.term, entry.index)
         self._place[entry.hash] = key
-        self._parent[entry.hash] = previous.hash
-        self._data[entry.hash] = entry.data
+        self._parent[entry.hash] = previous
+        self._numbers[entry.hash] = numbers
         if self._block_at.setdefault(key, entry.hash) != entry.hash:
             self.fail("log_matching", f"two blocks at term {entry.term}, index {entry.index}")
 
     def seals(self, node: Process) -> None:
         """A leader is about to build on its application's head: it must be the log's end."""
-        end = node.raft.log.entry(node.raft.last_index) or GENESIS
+        end = self._held(node, node.raft.last_index) or self._blocks.genesis
         if end.hash != node.app.head.hash:
             raise Violation("handed_order", f"{node.name} leads with an application that is not at the end")
 
@@ -283,8 +309,8 @@ class Checks:
         """A node makes an acknowledgement."""
         name, raft, disk = node.name, node.raft, node.disk
         picture = self._pictures[name]
-        held = raft.log.entry(index)
-        durable = disk.entry(index)
+        held = self._held(node, index)
+        durable = disk.entries[index] if index < len(disk.entries) else None
         if durable is None or durable.hash != entry_hash:
             self.fail("signed_early", f"{name} signs {index} in term {term}, which is not durable")
         if held is None or held.hash != entry_hash or held.term != term:
@@ -378,7 +404,7 @@ class Checks:
         if len(set(signers)) < self._quorum:
             self.fail("certificate", f"{name} has one for {index} signed only by {signers}")
         for signer, signature in certificate.acks:
-            if signer not in genuine or signature != mac(signer, term, index, block):
+            if signer not in genuine or not self._blocks.verifies(signer, term, index, block, signature):
                 self.fail("certificate", f"{name} has one for {index}, which {signer} did not sign")
         if self._place.get(block) != (term, index):
             self.fail("certificate", f"{name} has one for {index} in term {term}, which is not its block's")
@@ -395,6 +421,13 @@ class Checks:
         index = block.index
         if index >= len(self.committed) or self.committed[index] != block.hash:
             self.fail("state_machine_safety", f"{node.name} applies another block at {index}")
+
+    def pictured(self, node: Process) -> None:
+        """A node has applied some blocks: its state is that of all others at this height."""
+        app = node.app
+        picture = app.picture()
+        if self._states.setdefault(app.applied, picture) != picture:
+            self.fail("state_root", f"{node.name} has another state at height {app.applied}")
 
     def acknowledged(self, number: int, node: str) -> None:
         """A client was told that its transaction is committed."""
@@ -415,10 +448,12 @@ class Checks:
 
     def at_the_end(self, node: Process, acknowledged: Collection[int]) -> None:
         """After healing: every node holds what was acknowledged, once."""
-        held: dict[int, int] = {}
-        for entry in node.app.chain[1 : node.app.applied + 1]:
-            for number in transactions_of(entry.data):
-                held[number] = held.get(number, 0) + 1
+        held = node.app.held()
+        rows = node.app.deep_picture()
+        if self._rows.setdefault(node.app.applied, rows) != rows:
+            self.fail("state_root", f"{node.name} stores another state at height {node.app.applied}")
         for number in acknowledged:
             if held.get(number, 0) != 1:
                 self.fail("lost", f"{node.name} holds acknowledged {number} {held.get(number, 0)} times")
+        for number in sorted(acknowledged)[-PROVED:]:
+            node.app.prove(number)

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from random import Random
 
 from consensus import Certificate, Entry, HardState
 from consensus.messages import BLOCK, Message
+from ledger.errors import StoreError
 from simulator.violation import Violation
 
 GENESIS = Entry(0, 0, b"genesis", BLOCK, b"")
@@ -44,9 +46,14 @@ class Disk:
         self.hard = HardState(0, None)
         self.applied = 0
         self.boot = 0
+        self.counted: dict[str, int] = {}
         self.certificates: dict[int, Certificate] = {}
         """Of applied heights; those above `applied` are written and not yet durable."""
         self._unsynced: deque[Work | int] = deque()
+        self._fails = False
+
+    def open(self) -> None:
+        """What is there can be read at once."""
 
     @property
     def first_index(self) -> int:
@@ -75,7 +82,13 @@ class Disk:
         self._unsynced.extend(group)
 
     def complete(self, group: list[Work]) -> None:
-        """The write has ended, and with it everything before it is durable."""
+        """The write has ended, and with it everything before it is durable.
+
+        Raises:
+            StoreError: the disk refuses.
+        """
+        if self._fails:
+            raise StoreError("no space left on device")
         last = group[-1]
         while True:
             op = self._unsynced.popleft()
@@ -93,13 +106,34 @@ class Disk:
         """Operations that a crash may lose."""
         return len(self._unsynced)
 
-    def crash(self, survivors: int) -> None:
+    def crash(self, draw: Random) -> None:
+        """Lose what was not durable but for a part of it, from the oldest on."""
+        self.lose_all_but(draw.randrange(self.unsynced + 1))
+
+    def lose_all_but(self, survivors: int) -> None:
         """Lose what was not durable but for the first `survivors` operations."""
+        self._fails = False
         for _ in range(survivors):
             self._make_durable(self._unsynced.popleft())
         self._unsynced.clear()
         for index in [index for index in self.certificates if index > self.applied]:
             del self.certificates[index]
+
+    def fail(self) -> None:
+        """Syncs fail until the next start."""
+        self._fails = True
+
+    def flip_bit(self, draw: Random) -> None:
+        """Opaque entries have no bits."""
+
+    def wipe(self) -> None:
+        """The disk is replaced by an empty one."""
+        boot = self.boot
+        Disk.__init__(self)
+        self.boot = boot
+
+    def close(self) -> None:
+        """The run is over."""
 
     def _make_durable(self, op: Work | int) -> None:
         if isinstance(op, int):

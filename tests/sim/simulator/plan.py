@@ -17,19 +17,28 @@ Times are microseconds of the simulated clock, probabilities parts per million.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 TICK_US = 10_000
 
-CRASH, CRASH_AT, CUT, PAUSE, DISK_FAILURE, SLOW_DISK = (
+OPAQUE, REAL, LEVELDB = "opaque", "real", "leveldb"
+"""What blocks are: opaque; real on the model of a disk; real on LevelDB in a folder."""
+
+CRASH, CRASH_AT, CUT, PAUSE, DISK_FAILURE, SLOW_DISK, BIT_FLIP, CLOCK_JUMP = (
     "crash",
     "crash at a point",
     "cut",
     "pause",
     "disk failure",
     "slow disk",
+    "bit flip",
+    "clock jump",
 )
+SMALL_JUMP_US = 25_000_000
+LARGE_JUMP_US = 200_000_000
+"""A wall clock this far ahead makes blocks that no other node accepts: one node's at most, and only where
+the others are a quorum, since all wait for the day when that block is no more ahead."""
 POINTS = ("amid sending", "handed to the disk", "durable", "hard reported", "sent", "reported", "applied")
 """Places between two effects of a node at which it can be killed; see `process.py`."""
 
@@ -47,7 +56,7 @@ class Fault:
     links: tuple[Link, ...] = ()
     point: str = ""
     count: int = 0
-    """The how-manieth passage of `point` kills the node."""
+    """The how-manieth passage of `point` kills the node; the microseconds of a jump."""
     hits_leader: bool = False
     """The leader of that moment and the first node named change places in this fault."""
 
@@ -62,6 +71,10 @@ class Plan:
     """Acknowledgements that commit: from a majority to all nodes but one."""
     steps: int = 2_000
     """Steps with disturbances; healing comes after them."""
+
+    blocks: str = OPAQUE
+    victims: tuple[str, ...] = ()
+    """Nodes whose disks may be damaged; without them the others are still a quorum."""
 
     loss_ppm: int = 0
     duplicate_ppm: int = 0
@@ -83,6 +96,8 @@ class Plan:
     tick_us: int = TICK_US
     skew_ppm: int = 0
     """Clocks run faster or slower by up to this."""
+    wall_us: int = 0
+    """Wall clocks differ from each other by up to twice this."""
     disk_us: int = 300
     disk_spread_us: int = 300
     report_us: int = 0
@@ -126,7 +141,7 @@ class Plan:
         return 2 * self.election_ticks * self.tick_us
 
 
-def plan_of(seed: int, *, steps: int = 2_000, nodes: tuple[int, int] = (3, 7)) -> Plan:
+def plan_of(seed: int, *, steps: int = 2_000, nodes: tuple[int, int] = (3, 7), blocks: str = OPAQUE) -> Plan:
     """The plan that a seed stands for; `nodes` is the least and the greatest number of them."""
     draw = Random(f"plan {seed}")
 
@@ -188,20 +203,34 @@ def plan_of(seed: int, *, steps: int = 2_000, nodes: tuple[int, int] = (3, 7)) -
         max_uncommitted_entries=draw.choice((2, 8, 48)),
         max_uncommitted_bytes=draw.choice((300, 1_000_000)),
     )
-    return _with_faults(plan, draw)
+    return _with_faults(_with_blocks(plan, blocks), draw)
+
+
+def _with_blocks(plan: Plan, blocks: str) -> Plan:
+    if blocks == OPAQUE:
+        return plan
+    draw = Random(f"blocks {plan.seed}")
+    return replace(
+        plan,
+        blocks=blocks,
+        victims=plan.names[: draw.randrange(plan.nodes - plan.quorum + 1)],
+        wall_us=draw.choice((0, 1_000, 1_000_000, SMALL_JUMP_US)),
+    )
 
 
 def _with_faults(plan: Plan, draw: Random) -> Plan:
     kinds = [kind for kind in (CRASH, CRASH_AT, CRASH_AT, CUT, CUT, PAUSE) if draw.random() < 0.55]
     kinds += [kind for kind in (DISK_FAILURE, SLOW_DISK) if draw.random() < 0.25]
+    if plan.blocks != OPAQUE:
+        kinds += [kind for kind in (BIT_FLIP,) if plan.victims and draw.random() < 0.7]
+        kinds += [kind for kind in (CLOCK_JUMP,) if draw.random() < 0.4]
     gap_us = int(plan.timeout_us * draw.choice((0.2, 0.5, 1.0)))
     faults: list[Fault] = []
     at_us = draw.randrange(2 * gap_us)
     while kinds and len(faults) < plan.steps // 20:
         faults.append(_fault(plan, draw, draw.choice(kinds), at_us))
         at_us += 1 + draw.randrange(2 * gap_us)
-    values = {name: getattr(plan, name) for name in plan.__slots__}
-    return Plan(**{**values, "faults": tuple(faults)})
+    return replace(plan, faults=tuple(faults))
 
 
 def _fault(plan: Plan, draw: Random, kind: str, at_us: int) -> Fault:
@@ -215,6 +244,12 @@ def _fault(plan: Plan, draw: Random, kind: str, at_us: int) -> Fault:
     if kind == CRASH:
         together = draw.choice((1, 1, 1, 2, len(names)))
         return Fault(at_us, kind, tuple(order[:together]), lasts, hits_leader=leader)
+    if kind == BIT_FLIP:
+        return Fault(at_us, kind, (draw.choice(plan.victims),), lasts)
+    if kind == CLOCK_JUMP:
+        far = draw.random() < 0.2 and not plan.victims
+        jump = LARGE_JUMP_US if far else draw.randint(-SMALL_JUMP_US, SMALL_JUMP_US)
+        return Fault(at_us, kind, (names[-1] if far else order[0],), lasts, count=jump)
     point = draw.choice(POINTS) if kind == CRASH_AT else ""
     count = draw.choice((1, 1, 2, 5)) if kind == CRASH_AT else 0
     return Fault(at_us, kind, tuple(order[:1]), lasts, point=point, count=count, hits_leader=leader)

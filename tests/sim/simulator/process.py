@@ -16,10 +16,9 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from consensus import Certificate, Config, Entry, Message, ProposalRefused, Raft, Ready, Role
-from simulator.application import Application, transactions_of
-from simulator.disk import Disk, Work
-from simulator.signing import MacAuthority
+from consensus import Certificate, Config, Message, ProposalRefused, Raft, Ready, Role
+from simulator.blocks import AnyDisk, NotReproduced
+from simulator.disk import Work
 from simulator.violation import Killed
 
 if TYPE_CHECKING:
@@ -31,7 +30,12 @@ CALM_WRITE_US = 300
 class Process:
     """A node from one start to the next crash; its disk outlives it."""
 
-    def __init__(self, world: World, name: str, disk: Disk, core: type[Raft]) -> None:
+    def __init__(self, world: World, name: str, disk: AnyDisk, core: type[Raft]) -> None:
+        """Start on what the disk holds.
+
+        Raises:
+            StoreError: the disk does not hold what it held.
+        """
         self.world = world
         self.name = name
         self.disk = disk
@@ -63,7 +67,8 @@ class Process:
         self.refused: set[bytes] = set()
         self.refusing = False
         """The core is being told of a refusal; it cuts its log for no leader's sake."""
-        self.app = Application(name, disk)
+        disk.open()
+        self.app = world.blocks.application(name, disk, self._wall_ms)
         self.raft = core(
             Config(
                 node=name,
@@ -83,7 +88,7 @@ class Process:
             disk.hard,
             disk,
             disk.applied,
-            MacAuthority(name, self._witness),
+            world.blocks.authority(name, self._witness),
             world.draws(name, self.boot),
             world.tracer,
         )
@@ -102,7 +107,7 @@ class Process:
 
     def submit(self, transaction: int) -> None:
         """A client hands in a transaction, or a follower passes it on."""
-        height = self.app.known.get(transaction)
+        height = self.app.height_of(transaction)
         if height is not None and height <= self.app.applied:
             self.world.clients.applied(self.name, [transaction])
         if height is not None or transaction in self.pool:
@@ -155,11 +160,10 @@ class Process:
 
     def _apply(self, certificate: Certificate) -> None:
         self.world.checks.applies(self, certificate)
-        blocks = self.app.apply(certificate.index)
-        self.disk.commit(certificate)
-        for block in blocks:
+        for block, numbers in self.app.apply(certificate):
             self.world.checks.applied(self, block)
-            self.world.clients.applied(self.name, transactions_of(block.data))
+            self.world.clients.applied(self.name, numbers)
+        self.world.checks.pictured(self)
 
     def _seal(self) -> bool:
         """Propose what waits, if this node leads and the window has room."""
@@ -171,11 +175,12 @@ class Process:
         chosen = list(self.pool)[: self._plan.block_transactions]
         for number in chosen:
             del self.pool[number]
-        chosen = [number for number in chosen if number not in self.app.known]
+        chosen = [number for number in chosen if self.app.height_of(number) is None]
         return bool(chosen) and self._propose(chosen, raft.term)
 
     def _propose(self, transactions: list[int], term: int) -> bool:
         self.world.checks.seals(self)
+        previous = self.app.head.hash
         entry = self.app.seal(transactions, term, self._plan.payload_bytes)
         try:
             self.raft.propose((entry,))
@@ -183,7 +188,7 @@ class Process:
             self.app.cut(entry.index)
             self.world.counted["busy"] += 1
             return False
-        self.world.checks.sealed(entry, self.app.chain[entry.index - 1])
+        self.world.checks.sealed(entry, previous, transactions)
         self.world.checks.after(self)
         self.world.counted["blocks proposed"] += 1
         return True
@@ -218,30 +223,29 @@ class Process:
         work = self._current
         assert work is not None, "only while something is being reproduced"
         entry = work.entries[self._place] if self._place < len(work.entries) else None
-        if entry is not None and self._refuses(entry):
-            work.entries = work.entries[: self._place]
-            self._forget_from(entry.index)
-            self.world.counted["blocks refused"] += 1
-            self.refused.add(entry.hash)
-            self.refusing = True
-            self.raft.refuse(entry.index, entry.hash, "state root differs")
-            self.world.checks.after(self)
-            self.refusing = False
-            self.wake()
-        elif entry is not None:
-            if not self.app.holds(entry):
-                self.app.accept(entry)
-            work.stored.append(entry)
-            self._place += 1
+        if entry is not None:
+            try:
+                if not self.app.holds(entry):
+                    self.app.accept(entry, is_twisted=self.world.refuses(self.name, entry))
+            except NotReproduced as refusal:
+                work.entries = work.entries[: self._place]
+                self._forget_from(entry.index)
+                self.world.counted["blocks refused"] += 1
+                self.refused.add(entry.hash)
+                self.refusing = True
+                self.raft.refuse(entry.index, entry.hash, str(refusal))
+                self.world.checks.after(self)
+                self.refusing = False
+                self.wake()
+            else:
+                work.stored.append(entry)
+                self._place += 1
         if self._place < len(work.entries):
             self.world.after(self._reproduction_us(), "reproduced", self)
             return
         self._current = None
         self._hand_to_storage(work)
         self._next_to_reproduce()
-
-    def _refuses(self, entry: Entry) -> bool:
-        return not self.app.holds(entry) and self.world.refuses(self.name, entry)
 
     def _forget_from(self, index: int) -> None:
         """What follows a refused block is not looked at; what replaces it is."""
@@ -281,17 +285,20 @@ class Process:
         assert group is not None, "only while something is being written"
         self._writing = None
         if self.fails_next_write:
-            self.stopped = True
-            self.world.counted["disk failures"] += 1
-            self.raft.storage_failed("no space left")
-            self.world.checks.after(self)
-            self.turn()
-            return
+            self.disk.fail()
         self.disk.complete(group)
         self._report_later(group)
         if self._to_store:
             self._write_next()
         self.point("durable")
+
+    def disk_failed(self, reason: str) -> None:
+        """A write, a sync or a read failed: nothing is acknowledged from here on (CR-36)."""
+        self.stopped = True
+        self.world.counted["disk failures"] += 1
+        self.raft.storage_failed(reason)
+        self.world.checks.after(self)
+        self.turn()
 
     def _report_later(self, group: list[Work]) -> None:
         late = 0 if self.world.is_calm else self._draw.randrange(self._plan.report_us + 1)
@@ -330,6 +337,9 @@ class Process:
             self.armed = (name, self.armed[1] - 1)
             return
         raise Killed(self.name)
+
+    def _wall_ms(self) -> int:
+        return self.world.wall_ms(self.name)
 
     def _witness(self, term: int, index: int, entry_hash: bytes) -> None:
         self.world.checks.signs(self, term, index, entry_hash)

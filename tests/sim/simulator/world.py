@@ -20,11 +20,27 @@ from typing import Any
 
 from consensus import Entry, Message, Raft, Role
 from consensus.messages import Vote, from_value, to_value
+from ledger.errors import StoreError
+from simulator.application import OpaqueBlocks
+from simulator.blocks import Blocks
 from simulator.checks import Checks
 from simulator.clients import Clients
-from simulator.disk import Disk
+from simulator.ledger_blocks import GENESIS_MS, LedgerBlocks
 from simulator.network import Network
-from simulator.plan import CRASH, CRASH_AT, CUT, DISK_FAILURE, PAUSE, SLOW_DISK, Fault, Plan
+from simulator.plan import (
+    BIT_FLIP,
+    CLOCK_JUMP,
+    CRASH,
+    CRASH_AT,
+    CUT,
+    DISK_FAILURE,
+    LEVELDB,
+    OPAQUE,
+    PAUSE,
+    SLOW_DISK,
+    Fault,
+    Plan,
+)
 from simulator.process import Process
 from simulator.violation import Killed, Violation
 
@@ -91,7 +107,8 @@ class World:
         self._sequence = 0
         self._digest = blake2b(digest_size=16)
         self._number = {name: number for number, name in enumerate(plan.names)}
-        self.checks = judge(plan, only)
+        self.blocks = _blocks_of(plan)
+        self.checks = judge(plan, self.blocks, only)
         self.network = Network(self)
         self.clients = Clients(self)
         self.is_calm = False
@@ -104,9 +121,13 @@ class World:
             name: plan.tick_us + plan.tick_us * rates.randint(-plan.skew_ppm, plan.skew_ppm) // 1_000_000
             for name in plan.names
         }
+        wall = self.stream("wall clocks")
+        self._wall_us = {name: wall.randint(-plan.wall_us, plan.wall_us) for name in plan.names}
         self._healed_at = 0
         self._paused: dict[str, int] = {}
-        self.disks = {name: Disk() for name in plan.names}
+        self.damaged: dict[str, str] = {}
+        """Nodes whose disk does not hold what it held, and what the store said."""
+        self.disks = {name: self.blocks.disk(name) for name in plan.names}
         self.processes: dict[str, Process] = {}
         for name in plan.names:
             self._start(name)
@@ -163,6 +184,10 @@ class World:
             return fair
         return lambda bound: fair(bound if self.is_calm else min(bound, few))
 
+    def wall_ms(self, name: str) -> int:
+        """A node's wall clock, which no timeout looks at."""
+        return GENESIS_MS + (self.now + self._wall_us[name]) // 1_000
+
     def refuses(self, name: str, entry: Entry) -> bool:
         """Whether this node cannot reproduce this block; the answer is always the same."""
         if not self.plan.refuse_ppm or self.is_calm:
@@ -190,6 +215,9 @@ class World:
             trace = traceback.format_exc()
             if self.checks.ignores("core_raised"):
                 violation = None
+        finally:
+            self._count_disks()
+            self.close()
         self.counted["elections"] = self.checks.elections
         self.counted["logs cut"] = self.checks.cuts
         return Outcome(
@@ -204,6 +232,16 @@ class World:
             len(self.clients.acknowledged),
             (self.now - self._healed_at) / self.plan.timeout_us,
         )
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        for disk in self.disks.values():
+            disk.close()
+        self.blocks.close()
+
+    def _count_disks(self) -> None:
+        for disk in self.disks.values():
+            self.counted.update(disk.counted)
 
     def run_for(self, simulated_us: int) -> None:
         """Play on until this much time has passed, without healing."""
@@ -232,6 +270,8 @@ class World:
             self.counted["killed at a point"] += 1
             lasts = 1 + int(self.plan.timeout_us * self._crash_draw.random() ** 4)
             self._crash(name, lasts)
+        except StoreError as error:
+            self._disk_failed(name, error)
         self._record(kind, name)
         if name and self.steps % DEEP_EVERY == 0:
             for each in self.processes.values():
@@ -268,6 +308,16 @@ class World:
             self.checks.obeyed(node, before, self._visible(node))
         else:
             self._mend(kind, name, boot, value)
+
+    def _disk_failed(self, name: str, error: StoreError) -> None:
+        """A write or a read failed: the node stops, and is started again some time later."""
+        node = self.processes.get(name)
+        if node is None or node.stopped:
+            return
+        self.counted[f"found: {error.message}"] += 1
+        node.disk_failed(str(error))
+        lasts = 1 + int(self.plan.timeout_us * self._crash_draw.random())
+        self._push(lasts, "fast", name, 0, "restart")
 
     def _deliver(self, node: Process, message: Message) -> None:
         if self.plan.through_bytes:
@@ -327,6 +377,11 @@ class World:
             elif fault.kind == DISK_FAILURE:
                 node.fails_next_write = True
                 self._push(lasts, "fast", name, 0, "restart")
+            elif fault.kind == BIT_FLIP:
+                self.disks[name].flip_bit(self._crash_draw)
+                self._push(lasts, "fast", name, 0, "reopen")
+            elif fault.kind == CLOCK_JUMP:
+                self._wall_us[name] = fault.count
             elif fault.kind == SLOW_DISK:
                 node.slow = 50
                 self._push(lasts, "fast", name, 0, None)
@@ -348,7 +403,7 @@ class World:
             del self._paused[name]
         elif kind == "fast" and node is not None:
             node.slow = 1
-            if value == "restart" and node.stopped:
+            if (value == "restart" and node.stopped) or value == "reopen":
                 self._crash(name, 1)
 
     def _crash(self, name: str, lasts_us: int) -> None:
@@ -357,11 +412,17 @@ class World:
         del self.processes[name]
         self._paused.pop(name, None)
         disk = self.disks[name]
-        disk.crash(self._crash_draw.randrange(disk.unsynced + 1))
+        disk.crash(self._crash_draw)
         self._push(lasts_us, "restart", name, disk.boot, None)
 
     def _start(self, name: str) -> None:
-        node = Process(self, name, self.disks[name], self.core)
+        try:
+            node = Process(self, name, self.disks[name], self.core)
+        except StoreError as error:
+            self.counted["damage found at start"] += 1
+            self.damaged[name] = str(error)
+            self.checks.damaged(name, str(error))
+            return
         self.processes[name] = node
         self.checks.started(node)
         self.after(self._crash_draw.randrange(self.plan.tick_us), "tick", node)
@@ -372,6 +433,7 @@ class World:
         self._healed_at = self.now
         self.network.cuts.clear()
         self._paused.clear()
+        self._wall_us = dict.fromkeys(self.plan.names, 0)
         for name in self.plan.names:
             node = self.processes.get(name)
             if node is not None and (node.stopped or node.fails_next_write or node.raft.refusal is not None):
@@ -380,7 +442,7 @@ class World:
                 node.slow = 1
                 node.armed = None
         for name in self.plan.names:
-            if name not in self.processes:
+            if name not in self.processes and name not in self.damaged:
                 self._start(name)
         deadline = self.now + HEALING_TIMEOUTS * self.plan.timeout_us + 2 * self.plan.late_us
         check_at = self.now
@@ -393,11 +455,14 @@ class World:
             self._step()
         for node in self.processes.values():
             self.checks.deep(node)
-            self.checks.at_the_end(node, self.clients.acknowledged)
+            try:
+                self.checks.at_the_end(node, self.clients.acknowledged)
+            except StoreError:
+                self.counted["damage found at the end"] += 1
 
     def _agrees(self) -> bool:
         """One leader followed by all, equal logs wholly committed and applied, every client answered."""
-        if self.clients.waiting or len(self.processes) < self.plan.nodes:
+        if self.clients.waiting or len(self.processes) + len(self.damaged) < self.plan.nodes:
             return False
         nodes = list(self.processes.values())
         leaders = self.leaders
@@ -421,3 +486,9 @@ class World:
                 f"applied {node.app.applied}"
             )
         return "; ".join(lines)
+
+
+def _blocks_of(plan: Plan) -> Blocks:
+    if plan.blocks == OPAQUE:
+        return OpaqueBlocks()
+    return LedgerBlocks(plan.names, plan.quorum, on_disk=plan.blocks == LEVELDB)

@@ -1,0 +1,261 @@
+"""A node's disk with the real store on it: on a model of LevelDB, or on LevelDB itself.
+
+    LedgerDisk    the real `Store` on a `Device`, which models what a crash leaves
+    FolderDisk    the real `Store` on a real LevelDB in a folder; a crash cuts its log's tail
+
+The interface is that of `simulator.disk.Disk`: synced steps are submitted and complete some time
+later; a crash in between leaves the disk at any of the points between the store's own writes.
+`entries` is what the disk must hold, for the checks; the core reads through the store.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+from consensus import Certificate, Entry, HardState
+from ledger import certificate as ledger_certificate
+from ledger import codec
+from ledger.errors import StoreError
+from ledger.mark import Mark
+from ledger.store import Store
+from simulator.device import Device, PowerCut, open_store
+from simulator.disk import Work
+from simulator.violation import Violation
+
+MAX_POINTS = 6
+"""Effects on the disk of one append, at most: mark, batch, sync, mark, and between them."""
+Parse = Callable[[bytes], Entry]
+"""The entry that a block's bytes are."""
+
+
+class LedgerDisk:
+    """The durable image of one node under real blocks, also the core's `LogReader`."""
+
+    def __init__(self, parse: Parse) -> None:
+        self._parse = parse
+        self.device = Device()
+        self.store: Store
+        self.boot = 0
+        self.entries: list[Entry] = []
+        self.hard = HardState()
+        self.counted: dict[str, int] = {}
+        """What crashes did to this disk."""
+        self._group: list[Work] | None = None
+
+    def open(self) -> None:
+        """Open what is there; a fresh one is empty.
+
+        Raises:
+            StoreError: the disk does not hold what it held.
+        """
+        self.store = self._open()
+        self.hard = HardState(*self.store.hard_state)
+        self.entries = [self._read(height) for height in range(self.store.last_height + 1)]
+
+    def _open(self) -> Store:
+        return open_store(self.device)
+
+    def opened(self) -> None:
+        """The chain has been opened on the store: a fresh one holds the genesis block now."""
+        self.hard = HardState(*self.store.hard_state)
+        if not self.entries:
+            self.entries = [self._read(0)]
+
+    def _read(self, height: int) -> Entry:
+        data = self.store.block(height)
+        assert data is not None, "within the log"
+        return self._parse(data)
+
+    @property
+    def first_index(self) -> int:
+        """Nothing is compacted yet."""
+        return 0
+
+    @property
+    def last_index(self) -> int:
+        """The newest durable index."""
+        return self.store.last_height
+
+    @property
+    def applied(self) -> int:
+        """Height of the applied ledger."""
+        return self.store.applied_height
+
+    def term(self, index: int) -> int | None:
+        """The term of a durable entry."""
+        entry = self.entry(index)
+        return None if entry is None else entry.term
+
+    def entry(self, index: int) -> Entry | None:
+        """A durable entry, as the store reads it."""
+        data = self.store.block(index)
+        return None if data is None else self._parse(data)
+
+    def certificate(self, index: int) -> Certificate | None:
+        """The certificate of exactly this height."""
+        data = self.store.certificate(index)
+        if data is None:
+            return None
+        kept = ledger_certificate.Certificate.from_value(codec.decode(data))
+        return Certificate(kept.term, kept.height, kept.block_hash, kept.acks)
+
+    def submit(self, group: list[Work]) -> None:
+        """A synced write begins."""
+        self._group = group
+
+    def complete(self, group: list[Work]) -> None:
+        """The write has ended, and with it everything before it is durable.
+
+        Raises:
+            StoreError: the disk refuses.
+        """
+        self._group = None
+        self._append(group)
+        truncate_from = group[0].truncate_from
+        if truncate_from is not None:
+            del self.entries[truncate_from:]
+        for work in group:
+            self.entries.extend(work.stored)
+        if len(self.entries) != self.store.last_height + 1:
+            raise Violation("storage_order", f"the log ends at {self.store.last_height}")
+        self.hard = HardState(*self.store.hard_state)
+
+    def _append(self, group: list[Work]) -> None:
+        """`node.appender.Appender._write`."""
+        hard = next((work.hard for work in reversed(group) if work.hard is not None), None)
+        blocks = [(entry.index, entry.data) for work in group for entry in work.stored]
+        truncate_from = group[0].truncate_from
+        if hard is not None or blocks or truncate_from is not None:
+            self.store.append(blocks, truncate_from, None if hard is None else (hard.term, hard.vote))
+
+    def commit(self, certificate: Certificate) -> None:
+        """The chain writes its commits itself."""
+
+    def crash(self, draw: Random) -> None:
+        """The process ends, with the power or without; a part of what was not durable stays."""
+        group, self._group = self._group, None
+        if group is not None:
+            self.device.cut_after = draw.randrange(MAX_POINTS)
+            try:
+                self._append(group)
+            except PowerCut:
+                self._count("crash amid an append")
+            except StoreError:
+                self._count("crash after a failed write")
+        found = self.device.lose_power(draw)
+        if found is not None:
+            self._count(found)
+        self.store.close()
+
+    def fail(self) -> None:
+        """Syncs fail until the next open."""
+        self.device.fails = True
+
+    def flip_bit(self, draw: Random) -> None:
+        """Change one bit of what is durable."""
+        self._count(f"bit flipped in {self.device.flip_bit(draw)}")
+
+    def wipe(self) -> None:
+        """The disk is replaced by an empty one."""
+        self.device = Device()
+
+    @property
+    def mark(self) -> Mark:
+        """The durable mark."""
+        return self.device.slots[self.device.newest]
+
+    def close(self) -> None:
+        """The run is over."""
+
+    def _count(self, what: str) -> None:
+        self.counted[what] = self.counted.get(what, 0) + 1
+
+
+class FolderDisk(LedgerDisk):
+    """The same on LevelDB in a folder. Nothing is synced there by the machine: crashes cut files."""
+
+    def __init__(self, parse: Parse, folder: Path) -> None:
+        super().__init__(parse)
+        self._folder = folder
+        self._synced: dict[str, int] = {}
+        """The log's files and how many bytes of them are durable."""
+        self._is_open = False
+
+    def _open(self) -> Store:
+        opened = Store.open(self._folder)
+        self._is_open = True
+        self._note_synced()
+        return opened
+
+    def opened(self) -> None:
+        super().opened()
+        self._note_synced()
+
+    def _note_synced(self) -> None:
+        logs = (self._folder / "db").glob("*.log")
+        self._synced = {log.name: log.stat().st_size for log in logs}
+
+    def complete(self, group: list[Work]) -> None:
+        if self.device.fails:
+            raise StoreError("the database cannot be written", found="no space left on device")
+        super().complete(group)
+        self._note_synced()
+
+    def crash(self, draw: Random) -> None:
+        group, self._group = self._group, None
+        if group is not None and not self.device.fails and draw.random() < 0.5:
+            self._append_but_mark(group, draw)
+        self.device.fails = False
+        self.close()
+        for log in (self._folder / "db").glob("*.log"):
+            durable, size = self._synced.get(log.name, 0), log.stat().st_size
+            kept = draw.randrange(durable, size + 1)
+            if kept < size:
+                self._count("log file cut")
+                with log.open("r+b") as file:
+                    file.truncate(kept)
+
+    def _append_but_mark(self, group: list[Work], draw: Random) -> None:
+        """The power goes before the durable mark is written, or only then."""
+
+        def cut(_mark: Mark) -> None:
+            raise PowerCut
+
+        try:
+            if draw.random() < 0.5:
+                self.store._write_mark = cut  # type: ignore[method-assign]
+            self._append(group)
+            self._note_synced()
+        except PowerCut:
+            self._count("crash amid an append")
+
+    def flip_bit(self, draw: Random) -> None:
+        files = sorted([*(self._folder / "db").glob("*.log"), *(self._folder / "db").glob("*.ldb")])
+        files = [file for file in files if file.stat().st_size]
+        if not files:
+            return
+        chosen = files[draw.randrange(len(files))]
+        place = draw.randrange(chosen.stat().st_size)
+        with chosen.open("r+b") as file:
+            file.seek(place)
+            byte = file.read(1)[0]
+            file.seek(place)
+            file.write(bytes([byte ^ (1 << draw.randrange(8))]))
+        self._count(f"bit flipped in {chosen.suffix}")
+
+    def wipe(self) -> None:
+        self.close()
+        shutil.rmtree(self._folder)
+        self._synced.clear()
+
+    @property
+    def mark(self) -> Mark:
+        return self.store._mark.mark
+
+    def close(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            self.store.close()

@@ -1,0 +1,162 @@
+"""Whole clusters with real blocks: chains, executors, signatures, and stores that lose and damage things.
+
+The model of the disk is judged here too: it must lose exactly what LevelDB may lose.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from random import Random
+
+import pytest
+from simulator import World, plan_of
+from simulator.campaign import describe, run_campaign
+from simulator.device import Device, Level, MarkSlots, PowerCut, open_store
+from simulator.plan import BIT_FLIP, LEVELDB, REAL, Plan
+
+from ledger.errors import StoreError
+from ledger.mark import NOTHING
+
+STEPS = 1_500
+
+
+@pytest.mark.parametrize("first", [1, 31])
+def test_no_seed_breaks_a_rule_with_real_blocks(first: int) -> None:
+    """CR-35, CR-36, CR-42, CR-66, CR-69, CR-77: crashes amid writes, torn batches, flipped bits."""
+    campaign = run_campaign(range(first, first + 30), steps=STEPS, blocks=lambda _: REAL)
+    assert not campaign.failures, "\n".join(describe(outcome) for outcome in campaign.failures)
+    assert campaign.committed > 500
+    expected = (
+        "crash amid an append",
+        "torn batch",
+        "lost batches",
+        "bit flip",
+        "clock jump",
+        "blocks refused",
+    )
+    assert [name for name in expected if campaign.counted[name] == 0] == []
+
+
+def test_no_seed_breaks_a_rule_on_leveldb() -> None:
+    """CR-35: the real store on the real database, whose log is cut where a power cut may cut it."""
+    campaign = run_campaign(range(101, 109), steps=STEPS, blocks=lambda _: LEVELDB)
+    assert not campaign.failures, "\n".join(describe(outcome) for outcome in campaign.failures)
+    assert campaign.committed > 50
+    assert campaign.counted["log file cut"] > 0
+
+
+def test_cr35_a_damaged_disk_keeps_its_node_from_starting_or_from_serving() -> None:
+    """CR-35: flipped bits are found when they are read, never served; the others go on."""
+    found: Counter[str] = Counter()
+    for seed in range(200, 225):
+        plan = plan_of(seed, steps=STEPS, blocks=REAL)
+        if not any(fault.kind == BIT_FLIP for fault in plan.faults):
+            continue
+        outcome = World(plan).run()
+        assert outcome.violation is None, describe(outcome)
+        found.update(outcome.counted)
+    assert found["damage found at start"] > 3
+
+
+def test_cr86_real_blocks_replay_step_for_step() -> None:
+    """CR-86: signatures, hashes and disks included."""
+    digests = [World(plan_of(300, steps=STEPS, blocks=REAL)).run().digest for _ in range(2)]
+    assert digests[0] == digests[1]
+
+
+def test_a_quiet_cluster_with_real_blocks_answers_every_client_with_a_receipt() -> None:
+    outcome = World(Plan(7, nodes=5, quorum=3, steps=3_000, blocks=REAL)).run()
+    assert outcome.violation is None, describe(outcome)
+    assert outcome.counted["elections"] == 1
+    assert outcome.acknowledged > 50
+
+
+def write(device: Device, key: bytes, value: bytes, *, sync: bool) -> None:
+    batch = Level(device).write_batch(sync=sync)
+    batch.put(key, value)
+    batch.write()
+
+
+def test_what_was_synced_survives_and_what_follows_is_kept_up_to_some_batch() -> None:
+    """CR-35: never a hole, never a part of a batch."""
+    lengths = set()
+    for seed in range(60):
+        device = Device()
+        write(device, b"b1", b"one", sync=True)
+        for number in range(2, 5):
+            write(device, b"b%d" % number, b"later", sync=False)
+        device.lose_power(Random(seed))
+        device.recover()
+        held = sorted(device.rows)
+        assert held == [b"b%d" % number for number in range(1, len(held) + 1)]
+        lengths.add(len(held))
+    assert lengths == {1, 2, 3, 4}
+
+
+def test_a_flipped_bit_is_an_error_where_checksums_are_looked_at() -> None:
+    device = Device()
+    write(device, b"b1", b"one", sync=True)
+    device.recover()
+    device.flip_bit(Random(4))
+    assert device.bad
+    assert Level(device).get(b"b1") != b"one"
+    with pytest.raises(Exception, match="checksum"):
+        Level(device).get(b"b1", verify_checksums=True)
+    write(device, b"b1", b"two", sync=True)
+    device.recover()
+    assert Level(device).get(b"b1", verify_checksums=True) == b"two"
+
+
+def test_cr35_a_durable_batch_that_is_lost_is_found_by_the_mark() -> None:
+    """CR-35: an end of the log before the durable mark is damage."""
+    device = Device()
+    store = open_store(device)
+    store.append([(0, b"genesis"), (1, b"one")])
+    device.log[-1].damage = 1
+    with pytest.raises(StoreError, match="ends before"):
+        open_store(device)
+
+
+@pytest.mark.parametrize("effects", range(6))
+def test_the_power_may_go_between_any_two_effects_of_an_append(effects: int) -> None:
+    """CR-05, CR-35: whatever was reached, the store opens, with the old end or the new one."""
+    device = Device()
+    store = open_store(device)
+    store.append([(0, b"genesis"), (1, b"one"), (2, b"two")], hard=(1, "n1"))
+    device.cut_after = effects
+    is_done = False
+    try:
+        store.append([(2, b"other")], truncate_from=2, hard=(2, None))
+        is_done = True
+    except PowerCut:
+        pass
+    device.lose_power(Random(effects))
+    opened = open_store(device)
+    assert (opened.block(2), opened.hard_state) in [(b"two", (1, "n1")), (b"other", (2, None))]
+    if is_done:
+        assert opened.block(2) == b"other"
+
+
+def test_a_failed_sync_is_a_store_error_and_nothing_is_written_after_it() -> None:
+    """CR-36: no second try on a disk whose content is not known."""
+    device = Device()
+    store = open_store(device)
+    store.append([(0, b"genesis")])
+    device.fails = True
+    with pytest.raises(StoreError, match="written"):
+        store.append([(1, b"one")])
+    device.fails = False
+    with pytest.raises(StoreError, match="stopped"):
+        store.append([(1, b"one")])
+
+
+def test_a_torn_mark_tells_what_it_told_before() -> None:
+    device = Device()
+    slots = MarkSlots(device)
+    first = replace(NOTHING, height=1)
+    slots.write(first)
+    device.cut_after = 0
+    with pytest.raises(PowerCut):
+        slots.write(replace(NOTHING, height=2))
+    assert MarkSlots(device).mark == first
