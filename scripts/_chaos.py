@@ -115,7 +115,7 @@ def _by_fault(played: list[Played]) -> list[dict[str, Any]]:
                 "fault": name,
                 "times": len(same),
                 "is_tolerated": same[0].is_tolerated,
-                "pause_p50_ms": pauses[len(pauses) // 2],
+                "pause_p50_ms": pauses[(len(pauses) - 1) // 2],
                 "pause_max_ms": pauses[-1],
                 "elections": sum(done.terms for done in same),
                 "acknowledged": sum(done.acknowledged for done in same),
@@ -142,7 +142,7 @@ def _print(report: dict[str, Any], console: Console) -> None:
         table.add_row(
             row["fault"],
             str(row["times"]),
-            "paused" if row["is_tolerated"] else "stopped; back after",
+            "go on" if row["is_tolerated"] else "stop",
             f"{row['pause_p50_ms']:,.0f}",
             f"{row['pause_max_ms']:,.0f}",
             str(row["elections"]),
@@ -150,6 +150,11 @@ def _print(report: dict[str, Any], console: Console) -> None:
             f"{row['whole_max_ms']:,.0f}",
         )
     console.print(table)
+    console.print(
+        "Commits that go on: the longest time without one while the fault lasted. Commits that stop: from "
+        "healing (processes started again) to the first one. Whole: from healing until every node held the "
+        "same chain and every client had its outcome; the most."
+    )
     console.print(
         f"{report['acknowledged']:,} acknowledged of {report['sent']:,} sent "
         f"({report['sent_twice_at_once']:,} by two clients at once, "

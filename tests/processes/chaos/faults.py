@@ -43,7 +43,7 @@ async def kill_follower(stage: Stage) -> None:
 
 
 async def kill_leader(stage: Stage) -> None:
-    """CR-05, CR-10, CR-34: kill -9 of the leader, and a restart."""
+    """CR-05: kill -9 of the leader, and a restart."""
     await stage.begin()
     await _killed(stage, stage.leader)
 
