@@ -23,7 +23,7 @@ above the applied height.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Self
@@ -44,13 +44,20 @@ from ledger.executor import (
 )
 from ledger.genesis import GenesisBlock, read_genesis
 from ledger.handover import Handover, check_settled
-from ledger.history import NO_RECORDS, next_head
+from ledger.history import NO_RECORDS, count_and_head, next_head
 from ledger.inflight import Executed, InFlight, PendingBlock
 from ledger.keys import SigningKey
-from ledger.limits import HISTORY_HEAD_INTERVAL, MAX_VALIDITY_MS
+from ledger.limits import (
+    HISTORY_HEAD_INTERVAL,
+    MAX_VALIDITY_MS,
+    SNAPSHOT_INTERVAL_BLOCKS,
+    SNAPSHOT_TREE_LEVEL,
+)
 from ledger.membership import IN_FORCE_KEY, TARGET_KEY, Membership, check_step, next_membership
 from ledger.preamble import Preamble
+from ledger.snapshot_source import PinnedState
 from ledger.state import Overlay
+from ledger.state_tree import Changes
 from ledger.store import CommitBatch, Store
 from ledger.transaction import Transaction
 from ledger.vote import ElectionCertificate
@@ -78,6 +85,9 @@ class Chain(Committed):
         self._executor = executor
         self._flight = InFlight(self)
         self._history = merkle.Accumulator()
+        self.snapshot_interval = SNAPSHOT_INTERVAL_BLOCKS
+        self.at_boundary: Callable[[PinnedState], None] | None = None
+        """Takes the ledger as it is at each multiple of the interval, to give it away."""
 
     @classmethod
     def open(cls, store: Store, executor: Executor, genesis_data: bytes) -> Self:
@@ -314,7 +324,9 @@ class Chain(Committed):
         self._history = self.pending[-1].history if self.pending else self._stored_history()
 
     def commit(self, certificate: Certificate) -> list[Block]:
-        """Apply every pending block up to the certified one, in one batch; the blocks applied, ascending.
+        """Apply every pending block up to the certified one; the blocks applied, ascending.
+
+        They are applied in one batch, which ends early at each multiple of `snapshot_interval`.
 
         The caller has verified the certificate. A block must be in the store before it can be
         applied: until the append of the certified one has returned nothing happens, and the
@@ -322,7 +334,7 @@ class Chain(Committed):
 
         Raises:
             BlockInvalid: the certificate is for another block than the one held at its height.
-            StoreError: the disk refuses; nothing has changed in memory.
+            StoreError: the disk refuses; the batch that failed has changed nothing in memory.
         """
         height = certificate.height
         if height <= self.applied.height:
@@ -339,16 +351,37 @@ class Chain(Committed):
             )
         if not self._store.holds(height, certified.data):
             return []
+        blocks: list[Block] = []
+        interval = self.snapshot_interval
+        for end in range((self.applied.height // interval + 1) * interval, height, interval):
+            blocks += self._apply(end, None)
+        return blocks + self._apply(height, codec.encode(certificate.to_value()))
+
+    def pin(self) -> PinnedState:
+        """The applied ledger as it is now, to be given away while commits go on; to be closed in time."""
+        positions = merkle.peak_positions(self.applied.height)
+        return PinnedState(
+            self.applied,
+            self._tree.settled_level(SNAPSHOT_TREE_LEVEL),
+            tuple([self._store.node(level, index) for level, index in positions]),
+            self._store.pin(),
+        )
+
+    def _apply(self, height: int, certificate: bytes | None) -> list[Block]:
+        """Apply the pending blocks up to this height in one batch."""
         count = height - self.applied.height
-        self._store.commit(self._batch(count, codec.encode(certificate.to_value())))
-        self.applied = certified.header
-        self.applied_membership = self.pending[count - 1].membership
+        last = self.pending[count - 1]
+        self._store.commit(self._batch(count, certificate))
+        self.applied = last.block.header
+        self.applied_membership = last.membership
         self._tree.settle(count)
         blocks = []
         for pending in self._flight.pop_oldest(count):
             self._keep_values(pending.executed.values)
             self._keep_block(pending.block)
             blocks.append(pending.block)
+        if self.at_boundary is not None and height % self.snapshot_interval == 0:
+            self.at_boundary(self.pin())
         return blocks
 
     def _begin(self) -> None:
@@ -403,7 +436,22 @@ class Chain(Committed):
             changes, values = settled_writes(overlay)
         except (Malformed, ValueError) as bug:
             raise ExecutorBug(f"a state value of no form: {bug}") from bug
+        self._check_histories(changes, overlay)
         return Executed(results, changes, values, overlay.records, self._heads(overlay))
+
+    def _check_histories(self, changes: Changes, overlay: Overlay) -> None:
+        """Whatever looks like a history's entry is one: who takes the state over asks for its records."""
+        counts = {key: sequence + 1 for key, sequence, _ in overlay.records}
+        for key, value in changes.items():
+            if value is None or value[:1] != b"\x93":
+                continue
+            found = count_and_head(value)
+            if found is not None and counts.get(key) != found[0]:
+                before = self._flight.get(key)
+                if type(before) is not tuple or before[:2] != found:
+                    raise ExecutorBug(
+                        f"a state value like that of a history, without its records: {key.hex()}"
+                    )
 
     def _heads(self, overlay: Overlay) -> list[tuple[bytes, int, bytes]]:
         """Heads of history chains before each record whose number divides by the interval."""
@@ -476,7 +524,7 @@ class Chain(Committed):
 
     def _proof_of_last_change(self) -> CertifiedHeader | None:
         height = self._last_change().height
-        return None if height == 0 else self.certified(height)
+        return None if height == 0 else self.handover(height).certified
 
     def _target(self) -> Membership | None:
         """The membership that governance has adopted, in the head's state."""
@@ -545,6 +593,8 @@ class Chain(Committed):
             if proof is None:
                 continue
             height = proof.header.height
+            if self._store.handover(height) is not None:
+                continue
             changed = self.pending_block(height) or self.block(height)
             if changed is not None:
                 handover = Handover(proof, changed.preamble)

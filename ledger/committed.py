@@ -51,6 +51,13 @@ class NotCertified(TallyError):
     remedy = "Wait for the first block to be committed, then ask again."
 
 
+class NotHeld(TallyError):
+    """A block before the height that this node's ledger begins at."""
+
+    code = "not_held_here"
+    remedy = "This node started from a snapshot. Ask a node that holds earlier blocks."
+
+
 class Committed:
     """Reads and proofs at the applied height."""
 
@@ -71,6 +78,15 @@ class Committed:
     def channel(self) -> bytes:
         """The channel's id: hash of the genesis block."""
         return self.genesis.channel
+
+    @property
+    def first_height(self) -> int:
+        """Height of the oldest block held besides the genesis block: 0, or that of a snapshot.
+
+        Of blocks before it this node knows only that the transactions in them which could still
+        be sent again are on the ledger (`locate`).
+        """
+        return self._store.base_height
 
     def get(self, key: bytes) -> codec.Value | None:
         """The committed value of a state key, or None when there is no entry."""
@@ -117,10 +133,12 @@ class Committed:
         """The committed block at a height; None above the applied height.
 
         Raises:
+            NotHeld: it is before `first_height`.
             StoreError: it is missing, or is not the block that was committed.
         """
         if not 0 <= height <= self.applied.height:
             return None
+        self._check_held(height)
         block = self._blocks.get(height)
         if block is None:
             data = self._store.block(height)
@@ -136,10 +154,12 @@ class Committed:
         """The committed header at a height; None above the applied height.
 
         Raises:
+            NotHeld: it is before `first_height`.
             StoreError: it is missing, or is not the header that was committed.
         """
         header = self._headers.get(height)
         if header is None and 0 <= height <= self.applied.height:
+            self._check_held(height)
             header = self._headers[height] = self._read_header(height)
             _bound(self._headers, HEADER_CACHE_ENTRIES)
         return header
@@ -332,8 +352,21 @@ class Committed:
         self._check_committed(header, height)
         return header
 
+    def _check_held(self, height: int) -> None:
+        if 0 < height < self._store.base_height:
+            raise NotHeld(
+                "the block is not held here",
+                field="height",
+                found=height,
+                expected=f"at least {self._store.base_height}",
+            )
+
     def _check_committed(self, header: Header, height: int) -> None:
-        if header.height != height or self._store.node(0, height) != header.leaf:
+        if height == 0 and self._store.base_height:
+            leaf = self.genesis.block.header.leaf
+        else:
+            leaf = self._store.node(0, height)
+        if header.height != height or leaf != header.leaf:
             raise StoreError("the log holds another block than the one committed", found=f"height {height}")
 
     def _keep_block(self, block: Block) -> None:
