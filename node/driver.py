@@ -210,16 +210,21 @@ class Driver:
             except ProtocolError as error:
                 raise Malformed("not a message of the consensus", found=str(error)) from None
             if message.sender != peer:
-                raise Malformed("a message in another node's name", field="sender", found=message.sender)
-            if isinstance(message, messages.Append | messages.Heartbeat):
-                self._heard_commit = message.commit
+                raise Malformed(
+                    "a message in another node's name",
+                    code="wrong_sender",
+                    field="sender",
+                    found=message.sender,
+                )
             with self._guarded():
                 self.raft.step(message)
+            if isinstance(message, messages.Append | messages.Heartbeat) and peer == self.raft.leader:
+                self._heard_commit = message.commit
             self.wake()
         elif kind == "forward":
             self._forwarder.take_in(peer, content)
         elif kind == "forwarded":
-            self._forwarder.refused(content)
+            self._forwarder.refused(peer, content)
         else:
             raise Malformed("unknown message", field="message", found=str(kind)[:32])
 
