@@ -170,6 +170,10 @@ class GenesisBlock:
     channel: bytes
     membership: Membership
 
+    def member(self, node: str) -> Member | None:
+        """The node with this id, under any membership that is known: no two nodes share an id (CR-62)."""
+        return self.membership.member(node)
+
     def governing(self, header: Header) -> Membership:
         """The membership that governs a block of this channel.
 

@@ -25,7 +25,7 @@ from ledger.certificate import CertifiedHeader
 from ledger.errors import BlockInvalid, Malformed, VerificationError
 from ledger.genesis import GenesisBlock
 from ledger.limits import MAX_HANDOVERS, MAX_PREAMBLE_BYTES, MAX_PROOF_BYTES
-from ledger.membership import Membership, step
+from ledger.membership import Member, Membership, step
 from ledger.preamble import Preamble
 
 
@@ -190,6 +190,11 @@ class Followed(GenesisBlock):
     def newest(self) -> Membership:
         """The membership after the last change that was followed."""
         return self.memberships[-1]
+
+    def member(self, node: str) -> Member | None:
+        """The node with this id, under the newest membership that has it."""
+        found = [membership.member(node) for membership in reversed(self.memberships)]
+        return next((member for member in found if member is not None), None)
 
     def governing(self, header: Header) -> Membership:
         """The membership that governs a block: the one of its height, under the hash in its header.

@@ -79,6 +79,10 @@ MAX_PROOF_BYTES = 64 * 1_048_576
 MAX_PROOF_ENTRIES = 256
 MAX_HISTORY_RECORDS = 200_000
 """Records in one history proof; longer histories are fetched as suffixes."""
+MAX_EVIDENCE_BYTES = 32 * 1_048_576
+"""A piece of evidence: a wrong block with its witness is the largest kind."""
+MAX_WITNESS_ENTRIES = 65_536
+"""State entries that executing one block reads or writes."""
 MAX_TREE_LEAVES = 2**48
 MAX_TREE_DEPTH = 48
 
@@ -124,4 +128,5 @@ assert MAX_OPERATIONS <= MAX_BLOCK_OPERATIONS, "one transaction always fits an e
 assert MAX_BUNDLE_TRANSACTIONS <= MAX_BLOCK_TRANSACTIONS, "one bundle fits an empty block"
 assert MAX_GENESIS_BYTES <= MAX_PREAMBLE_BYTES < MAX_BLOCK_BYTES, "a genesis document fits its block"
 assert MAX_MEMBERSHIP_BYTES + 64 <= MAX_STATE_VALUE_BYTES, "a membership fits a state value"
+assert MAX_BLOCK_BYTES < MAX_EVIDENCE_BYTES <= MAX_PROOF_BYTES, "a block fits its evidence, which is a proof"
 assert MAX_STRING_BYTES < MAX_BYTES_LENGTH < MAX_TRANSACTION_BYTES

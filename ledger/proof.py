@@ -8,6 +8,7 @@
 | history | the records of a relationship, and the way to a certified block | `ledger.history` |
 | state | state entries, present or absent, and the way to a certified block | `ledger.statement` |
 | quote | a price with all that went into it | `contracts.quote` |
+| evidence | what a node signed and no honest node signs | `ledger.evidence` |
 | memberships | the membership changes since the genesis block, each with its proof | `ledger.handover` |
 
 The bytes are canonical, so a file has one form only: a changed byte is found either by
@@ -26,7 +27,8 @@ HISTORY = "history"
 STATE = "state"
 QUOTE = "quote"
 MEMBERSHIPS = "memberships"
-KINDS = (RECEIPT, HISTORY, STATE, QUOTE, MEMBERSHIPS)
+EVIDENCE = "evidence"
+KINDS = (RECEIPT, HISTORY, STATE, QUOTE, MEMBERSHIPS, EVIDENCE)
 
 
 def read(data: bytes) -> tuple[codec.Value, ...]:
