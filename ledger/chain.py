@@ -183,7 +183,8 @@ class Chain(Committed):
         has changed.
 
         Raises:
-            ValueError: a membership that is not due, or a term before the head's.
+            ValueError: a membership that is not due, a proposer without a vote, or a term before
+                the head's.
             BlockInvalid: a transaction has an `objection`, or is listed twice.
             TooLarge: more transactions, operations or bytes than a block may have.
         """
@@ -199,6 +200,8 @@ class Chain(Committed):
             seen.add(each.transaction.id)
         if len(seen) != len(prepared):
             raise BlockInvalid("a transaction is listed twice", code="duplicate_transaction")
+        if not self.membership.is_voter(proposer):
+            raise ValueError(f"{proposer} has no vote, and seals no blocks")
         preamble = Preamble(election)
         if membership is not None:
             if membership != self.due_membership() or term != head.term:
