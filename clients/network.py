@@ -59,6 +59,12 @@ DEFAULT_PARAMETERS: dict[str, int | str] = {
     "quantity_tolerance_ppm": 0,
     "backdating_days": 30,
 }
+TIMINGS: dict[str, dict[str, int]] = {
+    "default": {},
+    "lan": {"tick_ms": 20, "election_ticks": 12, "heartbeat_ticks": 3},
+}
+"""Settings of the consensus clock by the network that nodes are joined by. `lan`, for nodes within a
+millisecond of each other: no leader for 240 ms is an election, four missed heartbeats of 60 ms."""
 _HOSTS_A_NODE = ("buyer", "lender", "settlement_bank", "operator", "insurer", "supplier")
 """Which organisations run nodes, the first of each role before the second of any."""
 
@@ -205,6 +211,7 @@ def up(
     parameters: dict[str, int | str] | None = None,
     hosts: Sequence[str] = (),
     name: str = "Local Tallystick network",
+    timing: str = "default",
     progress: Callable[[str], None] = lambda _: None,
 ) -> Network:
     """Make the network if the folder has none, start every node that is not running, wait until ready.
@@ -229,6 +236,7 @@ def up(
             parameters=parameters,
             hosts=hosts,
             name=name,
+            timing=timing,
         )
     network = Network.load(folder)
     _check_shape(network, nodes, base_port)
@@ -267,6 +275,7 @@ def create(
     parameters: dict[str, int | str] | None,
     hosts: Sequence[str] = (),
     name: str,
+    timing: str = "default",
 ) -> Network:
     """Keys, certificates, genesis block, node configurations and profiles; starts nothing.
 
@@ -276,6 +285,10 @@ def create(
         NetworkError: a number of nodes or a list of organisations that makes no network.
         Malformed: organisations or parameters that the genesis document does not permit.
     """
+    if timing not in TIMINGS:
+        raise NetworkError(
+            "no such timing", code="timing", field="--timing", found=timing, expected=" or ".join(TIMINGS)
+        )
     if not 1 <= nodes <= MAX_MEMBERS:
         raise NetworkError(
             "a network cannot have that many nodes",
@@ -329,7 +342,7 @@ def create(
     described = []
     for index, (node, organisation) in enumerate(zip(node_ids, hosts, strict=True)):
         peers = {other: f"127.0.0.1:{ports[i][1]}" for i, other in enumerate(node_ids) if other != node}
-        described.append(_configure_node(folder, node, organisation, ports[index], peers))
+        described.append(_configure_node(folder, node, organisation, ports[index], peers, TIMINGS[timing]))
     urls = [entry.api for entry in described]
     profiles = {}
     for entry in organisations:
@@ -550,7 +563,12 @@ def _make_organisation(
 
 
 def _configure_node(
-    folder: Path, node: str, organisation: str, ports: tuple[int, int], peers: dict[str, str]
+    folder: Path,
+    node: str,
+    organisation: str,
+    ports: tuple[int, int],
+    peers: dict[str, str],
+    timing: dict[str, int],
 ) -> NodeProcess:
     """Write node.toml; paths in it are relative to the file."""
     home = folder / "nodes" / node
@@ -563,6 +581,7 @@ def _configure_node(
         'certificate_file = "node.pem"',
         f"api_port = {api_port}",
         f"peer_port = {peer_port}",
+        *(f"{setting} = {value}" for setting, value in timing.items()),
         "",
         "[peers]",
         *(f'{other} = "{address}"' for other, address in peers.items()),

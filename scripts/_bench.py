@@ -25,6 +25,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import _bench_consensus
 import uvloop
 from _bench_load import (
     Invoices,
@@ -191,14 +192,37 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=1000, help="records of the history that is read")
     parser.add_argument("--no-reads", action="store_true", help="leave out history and quote")
     parser.add_argument("--dir", type=Path, help="where the network lives (default: a temporary folder)")
+    parser.add_argument("--no-consensus", action="store_true", help="leave out the measures of consensus")
+    parser.add_argument(
+        "--consensus",
+        nargs="*",
+        choices=_bench_consensus.MEASURES,
+        metavar="MEASURE",
+        help=f"only measures of consensus: all, or some of {', '.join(_bench_consensus.MEASURES)}",
+    )
+    parser.add_argument(
+        "--kills", type=int, default=_bench_consensus.KILLS, help="of the leader, for failover"
+    )
+    parser.add_argument("--memory-minutes", type=float, default=2.0, help="of load while memory is watched")
     arguments = parser.parse_args()
     console = Console(stderr=True)
     folder = Path(tempfile.mkdtemp(prefix="tallystick-bench-", dir=arguments.dir))
     try:
-        result = measure(arguments, folder, console)
+        result = {} if arguments.consensus is not None else measure(arguments, folder, console)
+        if not arguments.no_consensus:
+            result["consensus"] = _bench_consensus.measure(
+                folder,
+                kills=arguments.kills,
+                memory_minutes=arguments.memory_minutes,
+                only=arguments.consensus or _bench_consensus.MEASURES,
+                note=lambda said: console.print(said, highlight=False),
+            )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    report(result, Console())
+    if "cells" in result:
+        report(result, Console())
+    for line in _bench_consensus.lines(result.get("consensus", {})):
+        Console().print(line, highlight=False)
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=2) + "\n")
 

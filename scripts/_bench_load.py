@@ -317,7 +317,7 @@ def leader_of(net: Network) -> str:
 
 
 @contextlib.contextmanager
-def running(folder: Path, nodes: int) -> Iterator[Network]:
+def running(folder: Path, nodes: int, timing: str = "default") -> Iterator[Network]:
     """A fresh network of so many nodes; taken down at the end."""
     suppliers = [
         {"id": f"supplier{number}", "name": f"Supplier {number}", "roles": ["supplier"]}
@@ -328,11 +328,12 @@ def running(folder: Path, nodes: int) -> Iterator[Network]:
         nodes=nodes,
         organisations=[*ORGANISATIONS, *suppliers],
         parameters={"business_date": "2024-03-01"},
+        timing=timing,
     )
     try:
         yield net
     finally:
-        network.down(net)
+        network.down(Network.load(net.folder))
 
 
 def enter_trade(net: Network) -> list[tuple[str, SigningKey]]:

@@ -47,6 +47,9 @@ def up(
         str | None, typer.Option(help="The ledger's first business date, YYYY-MM-DD.")
     ] = None,
     name: Annotated[str, typer.Option(help="Name of a new network.")] = "Local Tallystick network",
+    timing: Annotated[
+        str, typer.Option(help="How soon a new network misses its leader: default, or lan.")
+    ] = "default",
     json: Json = False,
 ) -> None:
     """Start a network and, the first time, make it: keys, certificates, genesis block, profiles.
@@ -69,6 +72,7 @@ def up(
         organisations=listed,
         parameters=parameters,
         name=name,
+        timing=timing,
         progress=screen.note,
     )
     if not screen.answer(started.as_dict()):

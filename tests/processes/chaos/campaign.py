@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -48,10 +48,17 @@ class Played:
 
 @asynccontextmanager
 async def running(
-    folder: Path, *, nodes: int, clients: int = CLIENTS, settings: dict[str, int] | None = None
+    folder: Path,
+    *,
+    nodes: int,
+    clients: int = CLIENTS,
+    settings: Mapping[str, int] | None = None,
+    through_links: bool = True,
 ) -> AsyncIterator[tuple[Cluster, Load, Chains]]:
     """A fresh network that runs, its clients, and its checks."""
-    cluster = Cluster(folder, nodes=nodes, suppliers=SUPPLIERS, settings=settings)
+    cluster = Cluster(
+        folder, nodes=nodes, suppliers=SUPPLIERS, settings=settings, through_links=through_links
+    )
     try:
         await cluster.start()
         await cluster.wait_ready()

@@ -11,7 +11,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -49,9 +49,18 @@ class Cluster:
     """The nodes; all that can be done to them, and what they say."""
 
     def __init__(
-        self, folder: Path, *, nodes: int, suppliers: Sequence[str], settings: dict[str, int] | None = None
+        self,
+        folder: Path,
+        *,
+        nodes: int,
+        suppliers: Sequence[str],
+        settings: Mapping[str, int] | None = None,
+        through_links: bool = True,
     ) -> None:
-        """Make the network; nothing runs yet. `settings` go into every node's configuration."""
+        """Make the network; nothing runs yet. `settings` go into every node's configuration.
+
+        Without `through_links` nodes speak to each other directly, and no link can be harmed.
+        """
         self.net = network.create(
             folder,
             nodes=nodes,
@@ -68,17 +77,18 @@ class Cluster:
         self.paused: set[str] = set()
         self._http = httpx.AsyncClient(timeout=STATUS_TIMEOUT_S, trust_env=False)
         ports = {node.id: int(node.peer.rpartition(":")[2]) for node in self.net.nodes}
-        self.links = Links({pair: ports[pair[1]] for pair in self.pairs()})
+        self.links = Links({pair: ports[pair[1]] for pair in self.pairs()} if through_links else {})
         for node in self.net.nodes:
             self._configure(node.id, settings or {})
 
-    def _configure(self, node: str, settings: dict[str, int]) -> None:
+    def _configure(self, node: str, settings: Mapping[str, int]) -> None:
         config = self.net.node(node).config
         lines = config.read_text(encoding="utf-8").splitlines()
-        table = lines.index("[peers]")
+        table = lines.index("[peers]") + 1
         peers = [f'{b} = "127.0.0.1:{port}"' for (a, b), port in self.links.ports.items() if a == node]
         given = [f"{name} = {value}" for name, value in settings.items()]
-        config.write_text("\n".join([*given, *lines[: table + 1], *peers]) + "\n", encoding="utf-8")
+        lines = [*given, *lines[:table], *(peers or lines[table:])]
+        config.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     @property
     def most_down(self) -> int:

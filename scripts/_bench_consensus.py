@@ -1,0 +1,326 @@
+"""Measurements of `scripts/bench` of what an operator waits for, and of what a network costs at rest.
+
+| measure | from | until |
+|---|---|---|
+| failover | the leader is killed (-9) | a client holds a verified receipt of a block of a later term |
+| catch-up | a node that was away answers again | it has applied what the others have |
+| idle | | CPU of all nodes while nothing is submitted |
+| memory | | resident memory of each node under steady load |
+
+Clients are sessions of the SDK that verify every receipt; what it costs them counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvloop
+from _bench_load import (
+    Invoices,
+    applied_height,
+    cpu_seconds,
+    drive,
+    enter_trade,
+    leader_of,
+    resident_bytes,
+    running,
+    shapes,
+)
+
+from clients import network
+from clients.network import NodeProcess
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "processes"))
+
+import chaos
+from chaos.cluster import Cluster
+from chaos.load import Load
+
+Note = Callable[[str], None]
+
+MEASURES = ("idle", "failover", "catch-up", "memory")
+KILLS = 30
+BEFORE_KILL = 12
+"""Acknowledgements before each kill: every client has one under way."""
+FAILOVER_CLIENTS = 6
+FAILED_OVER_S = 20.0
+SETTLE_S = 4.0
+"""Before idleness is measured: links are up, logs written, nothing is being caught up."""
+IDLE_S = 20.0
+AWAY_S = 8.0
+CAUGHT_UP_S = 120.0
+POLL_S = 0.01
+SAMPLES = 24
+"""Of memory, over the time that is given."""
+
+FAILOVER_BAR_MS = {"default": 1_500, "lan": 600}
+IDLE_BAR_PERCENT = 2.0
+
+
+def measure(
+    folder: Path, *, kills: int, memory_minutes: float, only: Sequence[str], note: Note
+) -> dict[str, Any]:
+    """The measures that are asked for, each in a network of its own."""
+    result: dict[str, Any] = {}
+    if "idle" in only:
+        note("idle network")
+        result["idle"] = idle(folder / "idle")
+    if "failover" in only:
+        result["failover"] = {
+            name: asyncio.run(failover(folder / f"failover-{name}", name, settings, kills, note))
+            for name, settings in network.TIMINGS.items()
+        }
+    if "catch-up" in only:
+        note("a node that was away catches up")
+        result["catch_up"] = catch_up(folder / "catch-up")
+    if "memory" in only:
+        note(f"memory under load, {memory_minutes:g} minutes")
+        result["memory"] = memory(folder / "memory", memory_minutes)
+    return result
+
+
+# ---------------------------------------------------------------- failover
+
+
+async def failover(
+    folder: Path, name: str, settings: Mapping[str, int], kills: int, note: Note
+) -> dict[str, Any]:
+    """Kill the leader again and again; each time a client waits for its first new receipt."""
+    pauses: list[float] = []
+    dice = random.Random(1)
+    async with chaos.running(
+        folder, nodes=3, clients=FAILOVER_CLIENTS, settings=settings, through_links=False
+    ) as (cluster, load, chains):
+        for number in range(kills):
+            note(f"failover, {name} timing: kill {number + 1} of {kills}")
+            pauses.append(await _fail_over(cluster, load, dice))
+        await load.settle()
+        await chains.check(load.told.acknowledged)
+        acknowledged, sent = len(load.told.acknowledged), load.told.sent
+    return {
+        "settings": dict(settings),
+        "kills": kills,
+        "p50_ms": round(statistics.median(pauses), 1),
+        "p99_ms": round(nearest_rank(pauses, 0.99), 1),
+        "least_ms": round(min(pauses), 1),
+        "all_ms": [round(pause, 1) for pause in pauses],
+        "bar_p99_ms": FAILOVER_BAR_MS[name],
+        "sent": sent,
+        "acknowledged": acknowledged,
+        "lost": 0,
+        "doubled": 0,
+    }
+
+
+async def _fail_over(cluster: Cluster, load: Load, dice: random.Random) -> float:
+    """One kill; milliseconds until a client holds a receipt from the new leader's term."""
+    load.resume()
+    await load.wait_for(BEFORE_KILL, FAILED_OVER_S)
+    leader = await cluster.leader()
+    term = await cluster.term()
+    await asyncio.sleep(dice.uniform(0.0, 0.3))
+    known = len(load.told.acknowledged)
+    killed_s = time.monotonic()
+    cluster.kill(leader)
+    told_s = await _first_of_later_term(cluster, load, known, killed_s, term, cluster.others(leader)[0])
+    await load.settle()
+    await cluster.start(leader)
+    await cluster.wait_ready()
+    await cluster.same_head()
+    return 1_000 * (told_s - killed_s)
+
+
+async def _first_of_later_term(
+    cluster: Cluster, load: Load, known: int, killed_s: float, term: int, node: str
+) -> float:
+    """When the first receipt of a block of a later term was told; what the old leader left is older."""
+    terms: dict[int, int] = {}
+    base = f"{cluster.net.node(node).api}/v1/channels/{cluster.net.channel.hex()}/blocks"
+    async with httpx.AsyncClient(trust_env=False) as client:
+        while time.monotonic() - killed_s < FAILED_OVER_S:
+            for ack in load.told.acknowledged[known:]:
+                known += 1
+                if ack.height not in terms:
+                    answer = await client.get(f"{base}/{ack.height}")
+                    if answer.status_code != 200:
+                        known -= 1
+                        break
+                    terms[ack.height] = answer.json()["header"]["term"]
+                if terms[ack.height] > term:
+                    return ack.told_s
+            load.check()
+            await asyncio.sleep(POLL_S / 2)
+    raise SystemExit(f"no commit within {FAILED_OVER_S:.0f} s of the leader's death")
+
+
+def nearest_rank(values: Sequence[float], share: float) -> float:
+    """The smallest value that at least this share of them does not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+# ---------------------------------------------------------------- at rest
+
+
+def idle(folder: Path) -> dict[str, Any]:
+    """CPU of three nodes to which nobody says anything."""
+    with running(folder, 3) as net:
+        pids = {node.id: node.pid for node in net.nodes}
+        time.sleep(SETTLE_S)
+        before = {name: cpu_seconds(pid) for name, pid in pids.items()}
+        wakes = {name: _switches(pid) for name, pid in pids.items()}
+        begun = time.monotonic()
+        time.sleep(IDLE_S)
+        seconds = time.monotonic() - begun
+        used = {name: cpu_seconds(pid) - before[name] for name, pid in pids.items()}
+        woken = {name: (_switches(pid) - wakes[name]) / seconds for name, pid in pids.items()}
+    return {
+        "seconds": round(seconds, 1),
+        "cpu_percent_of_a_core": round(100 * sum(used.values()) / seconds, 2),
+        "cpu_percent_by_node": {name: round(100 * spent / seconds, 2) for name, spent in used.items()},
+        "wakes_per_second": {name: round(rate, 1) for name, rate in woken.items()},
+        "bar_percent_of_a_core": IDLE_BAR_PERCENT,
+    }
+
+
+def _switches(pid: int) -> int:
+    """How often the threads of a process have gone to sleep."""
+    total = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for line in (task / "status").read_text().splitlines():
+            if line.startswith("voluntary_ctxt_switches"):
+                total += int(line.split()[1])
+    return total
+
+
+# ---------------------------------------------------------------- catching up
+
+
+def catch_up(folder: Path) -> dict[str, Any]:
+    """Blocks a second of a node that comes back to a network that has gone on without it."""
+    with running(folder, 3) as made:
+        net = made
+        suppliers = enter_trade(net)
+        leader = leader_of(net)
+        away = next(node for node in reversed(net.nodes) if node.api != leader)
+        pids = {node.id: node.pid for node in net.nodes}
+        network.down(net, only={away.id})
+        invoices = Invoices(net.channel, suppliers, "anchor", "A")
+        single = next(shape for shape in shapes(invoices, net.channel.hex()) if shape.name == "a")
+        alive = {name: pid for name, pid in pids.items() if name != away.id}
+        missed = uvloop.run(drive(single, 64, AWAY_S, leader, alive))
+        target = applied_height(leader)
+        net = network.start(net, only={away.id})
+        first, began, height = _first_height(net.node(away.id))
+        spent = cpu_seconds(net.node(away.id).pid)
+        deadline = time.monotonic() + CAUGHT_UP_S
+        with httpx.Client(timeout=5) as client:
+            while height < target:
+                time.sleep(POLL_S)
+                height = int(client.get(f"{away.api}/v1/status").json()["applied_height"])
+                if time.monotonic() > deadline:
+                    raise SystemExit(f"{away.id} has not caught up within {CAUGHT_UP_S:.0f} s")
+        seconds = time.monotonic() - began
+        spent = cpu_seconds(net.node(away.id).pid) - spent
+        network.wait_ready(net, only={away.id})
+    blocks = target - first
+    return {
+        "blocks": blocks,
+        "transactions": missed.transactions,
+        "seconds": round(seconds, 2),
+        "blocks_per_second": round(blocks / seconds, 1),
+        "transactions_per_second": round(missed.transactions * blocks / max(1, missed.blocks) / seconds, 1),
+        "cpu_seconds": round(spent, 2),
+        "cpu_ms_per_block": round(1_000 * spent / max(1, blocks), 3),
+    }
+
+
+def _first_height(node: NodeProcess) -> tuple[int, float, int]:
+    """(applied height, moment, applied height) of a starting node's first answer."""
+    deadline = time.monotonic() + CAUGHT_UP_S
+    with httpx.Client(timeout=5) as client:
+        while time.monotonic() < deadline:
+            try:
+                height = int(client.get(f"{node.api}/v1/status").json()["applied_height"])
+            except httpx.HTTPError:
+                time.sleep(POLL_S)
+                continue
+            return height, time.monotonic(), height
+    raise SystemExit(f"{node.id} does not answer within {CAUGHT_UP_S:.0f} s of its start")
+
+
+# ---------------------------------------------------------------- memory
+
+
+def memory(folder: Path, minutes: float) -> dict[str, Any]:
+    """Resident memory under steady load, sampled; how much it still grows in the second half."""
+    samples: list[dict[str, float]] = []
+    transactions: list[int] = []
+    with running(folder, 3) as net:
+        suppliers = enter_trade(net)
+        pids = {node.id: node.pid for node in net.nodes}
+        invoices = Invoices(net.channel, suppliers, "anchor", "M")
+        bundles = next(shape for shape in shapes(invoices, net.channel.hex()) if shape.name == "b")
+        done = 0
+        for _ in range(SAMPLES):
+            cell = uvloop.run(drive(bundles, 4, 60 * minutes / SAMPLES, leader_of(net), pids))
+            done += cell.transactions
+            transactions.append(done)
+            samples.append({name: resident_bytes(pid) / 2**20 for name, pid in pids.items()})
+    half = SAMPLES // 2
+    thousands = (transactions[-1] - transactions[half]) / 1_000
+    growth = {
+        name: round(1024 * (samples[-1][name] - samples[half][name]) / max(1.0, thousands), 2)
+        for name in pids
+    }
+    return {
+        "minutes": minutes,
+        "transactions": done,
+        "mib": {name: [round(sample[name], 1) for sample in samples] for name in pids},
+        "most_mib": round(max(max(sample.values()) for sample in samples), 1),
+        "growth_kib_per_1000_transactions": growth,
+    }
+
+
+# ---------------------------------------------------------------- report
+
+
+def lines(result: Mapping[str, Any]) -> list[str]:
+    """The result in sentences."""
+    said = []
+    for name, found in result.get("failover", {}).items():
+        said.append(
+            f"Failover, {name} timing: p50 {found['p50_ms']:,.0f} ms, p99 {found['p99_ms']:,.0f} ms over "
+            f"{found['kills']} kills (bar: p99 under {found['bar_p99_ms']:,} ms); "
+            f"{found['acknowledged']:,} acknowledged, none lost, none doubled"
+        )
+    if "catch_up" in result:
+        found = result["catch_up"]
+        said.append(
+            f"Catch-up: {found['blocks']:,} blocks in {found['seconds']} s: "
+            f"{found['blocks_per_second']:,.0f} blocks/s, {found['transactions_per_second']:,.0f} tx/s, "
+            f"{found['cpu_ms_per_block']} ms CPU a block"
+        )
+    if "idle" in result:
+        found = result["idle"]
+        said.append(
+            f"Idle: three nodes take {found['cpu_percent_of_a_core']} % of a core "
+            f"(bar: {found['bar_percent_of_a_core']} %)"
+        )
+    if "memory" in result:
+        found = result["memory"]
+        growth = max(found["growth_kib_per_1000_transactions"].values())
+        said.append(
+            f"Memory: at most {found['most_mib']:.0f} MiB a node over {found['minutes']:g} minutes and "
+            f"{found['transactions']:,} transactions; in the second half {growth:+.1f} KiB per 1,000 of them"
+        )
+    return said
