@@ -11,7 +11,7 @@ interface. The layers below it, from the bottom:
     certificates         acknowledgements gathered, certificates checked
     trace                events for a checker outside
     core                 what all of these share: term, role, outbox, commit
-    election follower leader    the three parts of the protocol
+    election reads follower leader   the parts of the protocol
     raft                 the interface
 
 Sans-IO: no clock, socket, disk or randomness but what is passed in. It imports nothing of
@@ -20,40 +20,59 @@ the other packages and reads nothing of an entry but its length.
 
 from consensus.errors import (
     Busy,
+    ChangeRefused,
     ConsensusError,
     ContractBroken,
     DiskDisagrees,
+    Moving,
     NotLeader,
     ProposalRefused,
     ProtocolError,
+    TransferRefused,
 )
-from consensus.messages import BLOCK, CONFIG, Certificate, Entry, Message, from_value, to_value
+from consensus.messages import (
+    Ballot,
+    Certificate,
+    ElectionCertificate,
+    Entry,
+    Message,
+    SignedVote,
+    from_value,
+    to_value,
+)
+from consensus.quorum import Configuration
 from consensus.raft import Raft
 from consensus.ready import Ready
-from consensus.state import Config, HardState, Role, Status
+from consensus.state import Config, HardState, Role, SnapshotPoint, Status
 from consensus.storage import Authority, LogReader
 
 __all__ = [
-    "BLOCK",
-    "CONFIG",
     "Authority",
+    "Ballot",
     "Busy",
     "Certificate",
+    "ChangeRefused",
     "Config",
+    "Configuration",
     "ConsensusError",
     "ContractBroken",
     "DiskDisagrees",
+    "ElectionCertificate",
     "Entry",
     "HardState",
     "LogReader",
     "Message",
+    "Moving",
     "NotLeader",
     "ProposalRefused",
     "ProtocolError",
     "Raft",
     "Ready",
     "Role",
+    "SignedVote",
+    "SnapshotPoint",
     "Status",
+    "TransferRefused",
     "from_value",
     "to_value",
 ]

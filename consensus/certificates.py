@@ -62,11 +62,10 @@ class _Slot:
 class AckBook:
     """The acknowledgements that a leader has for uncommitted entries of its term."""
 
-    __slots__ = ("_authority", "_configuration", "_slots", "_term", "bad")
+    __slots__ = ("_authority", "_slots", "_term", "bad")
 
-    def __init__(self, term: int, configuration: Configuration, authority: Authority) -> None:
+    def __init__(self, term: int, authority: Authority) -> None:
         self._term = term
-        self._configuration = configuration
         self._authority = authority
         self._slots: dict[int, _Slot] = {}
         self.bad = 0
@@ -97,33 +96,38 @@ class AckBook:
         slot.verified.add(node)
         return True
 
-    def certify(self, node: str, persisted: int) -> Certificate | None:
+    def certify(
+        self, node: str, persisted: int, configuration: Configuration, least: int
+    ) -> Certificate | None:
         """The certificate of the highest index that has a quorum (CR-38), if there is one.
 
-        `node` is the leader itself: it signs here, and only what is durable (CR-29).
+        `node` is the leader itself: it signs here, and only what is durable (CR-29). Nothing
+        below `least`, where the configuration comes from, is certified: entries before it
+        are committed by what stands above them, and each certificate by one configuration.
         """
         for index in sorted(self._slots, reverse=True):
-            certificate = self._certify_at(index, node, persisted)
+            if index < least:
+                return None
+            certificate = self._certify_at(index, node, persisted, configuration)
             if certificate is not None:
                 return certificate
         return None
 
-    def _certify_at(self, index: int, node: str, persisted: int) -> Certificate | None:
+    def _certify_at(
+        self, index: int, node: str, persisted: int, configuration: Configuration
+    ) -> Certificate | None:
         slot = self._slots[index]
-        own = index <= persisted
-        if not self._enough(slot, node, own):
+        own = [node] if index <= persisted and configuration.is_voter(node) else []
+        if not configuration.has_quorum([*slot.signatures, *own]):
             return None
-        for other in sorted(slot.signatures):
-            self.confirms(other, index)
-        if not self._enough(slot, node, own):
+        voters = [other for other in sorted(slot.signatures) if configuration.is_voter(other)]
+        signers = [other for other in voters if self.confirms(other, index)]
+        if not configuration.has_quorum([*signers, *own]):
             return None
-        acks = dict(slot.signatures)
+        acks = {other: slot.signatures[other] for other in signers}
         if own:
             acks[node] = self._authority.sign(self._term, index, slot.hash)
         return Certificate(self._term, index, slot.hash, tuple(sorted(acks.items())))
-
-    def _enough(self, slot: _Slot, node: str, own: bool) -> bool:
-        return self._configuration.has_quorum([*slot.signatures, node] if own else slot.signatures)
 
     def open(self, index: int, entry_hash: bytes) -> None:
         """Make room for an entry; needed where the leader alone may be a quorum."""

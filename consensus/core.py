@@ -21,11 +21,20 @@ from collections.abc import Callable
 from consensus.errors import ContractBroken, DiskDisagrees
 from consensus.limits import BOOT_SHIFT, MAX_EVIDENCE
 from consensus.log import Log
-from consensus.messages import Certificate, Message
+from consensus.messages import Certificate, ElectionCertificate, Entry, Message
 from consensus.quorum import Configuration, Tally
-from consensus.state import TRANSITIONS, Config, Evidence, HardState, Refusal, Role, Soft
+from consensus.state import (
+    TRANSITIONS,
+    Config,
+    Evidence,
+    HardState,
+    Refusal,
+    Role,
+    SnapshotPoint,
+    Soft,
+)
 from consensus.storage import Authority, LogReader
-from consensus.trace import Event, Tracer, entry_event, message_event
+from consensus.trace import Event, Tracer, configuration_event, entry_event, message_event
 
 Draw = Callable[[int], int]
 """draw(n) gives an integer from 0 to n - 1, evenly."""
@@ -46,16 +55,19 @@ class Core:
     ) -> None:
         self.config = config
         self.node = config.node
-        self.configuration = Configuration(tuple(sorted(config.voters)), config.quorum)
         self.authority = authority
         self._draw = draw
         self._tracer = tracer
 
         self.log = Log(log)
+        self._configurations = [(self.log.start, config.start), *log.configurations()]
+        """(index, configuration), ascending: that of the start, and those of entries above it."""
         if hard.term < self.log.last_term:
             raise DiskDisagrees(f"term {hard.term} is behind the log's last term {self.log.last_term}")
         if not 0 <= commit <= self.log.last_index:
             raise DiskDisagrees(f"commit {commit} lies outside the log, which ends at {self.log.last_index}")
+        if [index for index, _ in self._configurations] != sorted({i for i, _ in self._configurations}):
+            raise DiskDisagrees("configurations out of order")
         self.hard = hard
         self.durable_hard = hard
         self._handed_hard = hard
@@ -79,7 +91,7 @@ class Core:
         self._next_id = config.boot << BOOT_SHIFT
         self._send_now: list[Message] = []
         self._send_after: list[Message] = []
-        self._took_office_unseen = False
+        self._took_office_unseen: ElectionCertificate | None = None
         self._lost_office_unseen = False
         self._shown = self.soft
         self._event_number = 0
@@ -108,6 +120,38 @@ class Core:
         return self.log.last_term
 
     @property
+    def configuration(self) -> Configuration:
+        """The members that govern now: those of the newest entry that names them (CR-53)."""
+        return self._configurations[-1][1]
+
+    @property
+    def configuration_index(self) -> int:
+        """Where the configuration that governs now comes from."""
+        return self._configurations[-1][0]
+
+    def configuration_at(self, index: int) -> Configuration:
+        """The members that govern the entry at `index`, itself included."""
+        for start, configuration in reversed(self._configurations):
+            if start <= index:
+                return configuration
+        return self._configurations[0][1]
+
+    def is_known(self, node: str) -> bool:
+        """Whether it is a member, or was one under a configuration of this log."""
+        return any(configuration.is_member(node) for _, configuration in self._configurations)
+
+    @property
+    def is_mute(self) -> bool:
+        """Whether this node may have promised what it does not hold (CR-76)."""
+        until = self.config.mute_until
+        return until is not None and self.commit < until
+
+    @property
+    def accepted(self) -> int:
+        """The term of the last leader whose append this node took."""
+        return max(self.hard.accepted, self.log.last_term)
+
+    @property
     def soft(self) -> Soft:
         """Role, leader and term."""
         return Soft(self.role, self.leader, self.hard.term)
@@ -115,7 +159,7 @@ class Core:
     def _adopt(self, term: int) -> None:
         """A higher term was seen: take it, forget the vote, follow (CR-01)."""
         assert term > self.hard.term, "terms only grow"
-        self.hard = HardState(term, None)
+        self.hard = HardState(term, None, self.hard.accepted)
         self._leave_role()
         self.leader = None
         self._forget_leader_state()
@@ -133,8 +177,8 @@ class Core:
 
     def _leave_role(self) -> None:
         if self.role is Role.LEADER:
-            if self._took_office_unseen:
-                self._took_office_unseen = False
+            if self._took_office_unseen is not None:
+                self._took_office_unseen = None
             else:
                 self._lost_office_unseen = True
             self._retire()
@@ -165,6 +209,30 @@ class Core:
             self._send_now.append(message)
         else:
             self._send_after.append(message)
+
+    def _govern_from(self, entry: Entry) -> None:
+        """A configuration governs from the moment that its entry is in the log (CR-53)."""
+        assert entry.configuration is not None, "an entry that changes the members"
+        self._configurations.append((entry.index, entry.configuration))
+        self._configuration_changed()
+
+    def _ungovern_from(self, start: int) -> None:
+        """Entries from `start` on were truncated: what governed before does so again."""
+        if self._configurations[-1][0] < start:
+            return
+        while self._configurations[-1][0] >= start:
+            self._configurations.pop()
+        assert self._configurations, "the start of the log is never truncated"
+        self._configuration_changed()
+
+    def _configuration_changed(self) -> None:
+        if self._tracer is not None:
+            self._trace_configuration()
+        self._members_changed()
+
+    def _trace_configuration(self) -> None:
+        index, configuration = self._configurations[-1]
+        self.trace("config", index=index, **configuration_event(configuration))
 
     def _commit_by(self, certificate: Certificate, by: str) -> None:
         """Everything up to a certificate that holds is committed (CR-40)."""
@@ -198,7 +266,9 @@ class Core:
 
     def accuse(self, kind: str, against: str, detail: str, first: object, second: object) -> None:
         """Keep two statements that cannot both be honest, and go on."""
-        self.drop(kind)
+        self.dropped[kind] = self.dropped.get(kind, 0) + 1
+        if self._tracer is not None:
+            self.trace("evidence", kind=kind, against=against, detail=detail)
         if len(self.evidence) < MAX_EVIDENCE:
             self.evidence.append(Evidence(kind, against, detail, first, second))
 
@@ -213,7 +283,7 @@ class Core:
         if self._tracer is not None:
             self.trace("drop", reason=f"halted: {reason}")
 
-    def trace(self, kind: str, **own: object) -> None:
+    def trace(self, kind: str, /, **own: object) -> None:
         """Emit one event with the state after it; only called when there is a tracer."""
         assert self._tracer is not None
         self._event_number += 1
@@ -233,16 +303,28 @@ class Core:
         self._tracer(event)
 
     def _trace_boot(self, reader: LogReader) -> None:
-        genesis = reader.entry(0)
-        tail = [self.log.entry(index) for index in range(1, self.log.last_index + 1)]
+        start = self.log.start
+        begin = reader.entry(start)
+        tail = [self.log.entry(index) for index in range(start + 1, self.log.last_index + 1)]
+        own: Event = {"wiped": True} if self.is_mute else {}
         self.trace(
             "boot",
-            snap=[0, 0, genesis.hash.hex() if genesis else ""],
+            snap=[start, begin.term if begin else 0, begin.hash.hex() if begin else ""],
             tail=[entry_event(entry) for entry in tail if entry is not None],
             applied=self.commit,
-            voters=list(self.configuration.voters),
-            outgoing=[],
-            learners=[],
+            **configuration_event(self._configurations[0][1]),
+            **own,
+        )
+        for index, configuration in self._configurations[1:]:
+            self.trace("config", index=index, **configuration_event(configuration))
+
+    def _trace_install(self, point: SnapshotPoint) -> None:
+        self.trace(
+            "snapshot_install",
+            index=point.index,
+            block_term=point.term,
+            hash=point.hash.hex(),
+            **configuration_event(point.configuration),
         )
 
     def _trace_sends(self, messages: tuple[Message, ...]) -> None:
@@ -259,6 +341,22 @@ class Core:
 
     def _take_office(self) -> None:
         """Become leader of the current term."""
+        raise NotImplementedError
+
+    def _election_certificate(self) -> ElectionCertificate:
+        """The votes that brought this node into office."""
+        raise NotImplementedError
+
+    def _members_changed(self) -> None:
+        """Another configuration governs from now on."""
+        raise NotImplementedError
+
+    def _meet_former_member(self, node: str) -> None:
+        """A node that was removed, and may not know it, asks for a vote."""
+        raise NotImplementedError
+
+    def _fail_asked_reads(self) -> None:
+        """The leader that was asked for reads leads no more."""
         raise NotImplementedError
 
 

@@ -4,7 +4,10 @@ ConsensusError
 ├── ProtocolError     the other side's: bytes or fields that no honest node sends
 ├── ProposalRefused   nobody's: this proposal was not taken, and is in no log
 │   ├── NotLeader     ask `leader`
-│   └── Busy          ask again when something has committed
+│   ├── Busy          ask again when something has committed
+│   ├── Moving        leadership is being handed over; ask again in a moment
+│   └── ChangeRefused this change of the members may not be made, or not yet
+├── TransferRefused   nobody's: that node cannot be handed the leadership
 ├── ContractBroken    ours: the caller does not keep the contract of `ready.py`
 └── DiskDisagrees     the disk's: what it holds cannot have been written by this core
 """
@@ -36,6 +39,18 @@ class NotLeader(ProposalRefused):
 
 class Busy(ProposalRefused):
     """Too much is uncommitted; nothing is wrong with the proposal (CR-49)."""
+
+
+class Moving(ProposalRefused):
+    """Leadership is being handed over, and the log is not to grow meanwhile (CR-82)."""
+
+
+class ChangeRefused(ProposalRefused):
+    """A change of the members that may not be made, or not yet (CR-54 to CR-59)."""
+
+
+class TransferRefused(ConsensusError):
+    """Leadership cannot be handed to that node (CR-84)."""
 
 
 class ContractBroken(ConsensusError):

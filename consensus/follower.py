@@ -21,6 +21,12 @@ signatures above commit.
 Commit moves only by a certificate that verifies, for an entry held, confirmed and durable
 here. Certificates that come early wait; of those that apply only the newest is verified.
 
+A snapshot is offered by a leader whose log does not reach back to where this one ends, or
+too far back. If what it stands for is held already, the answer says so; else the caller
+fetches it, and once it is installed the log goes on from there (CR-64).
+
+A node that lost data takes the log like any other, but signs nothing (CR-76).
+
 A block that cannot be reproduced (CR-77) is cut from the log, and the leader's term is not
 followed any more: its messages are dropped, so it cannot count on this node.
 """
@@ -31,11 +37,20 @@ from bisect import insort
 from collections import deque
 
 from consensus.certificates import void_because
-from consensus.core import Core
+from consensus.core import Core, require
 from consensus.limits import MAX_REPLY_ACKS, MAX_WAITING_CERTIFICATES, MAX_WAITING_REQUESTS
 from consensus.log import Log
-from consensus.messages import Append, AppendReply, Certificate, Entry, Heartbeat, HeartbeatReply
-from consensus.state import Refusal, Role
+from consensus.messages import (
+    Append,
+    AppendReply,
+    Certificate,
+    Entry,
+    Heartbeat,
+    HeartbeatReply,
+    Snapshot,
+    SnapshotReply,
+)
+from consensus.state import HardState, Refusal, Role, SnapshotPoint
 from consensus.trace import entry_event
 
 
@@ -52,6 +67,10 @@ class Follower(Core):
     """Own acknowledgements of this term above commit: index to (hash, signature)."""
     _deserted: int
     """The term whose leader is not followed, 0 for none."""
+    _offered: Snapshot | None
+    """The snapshot that is being fetched."""
+    _offer_unseen: bool
+    """Whether the caller has yet to be told of it."""
 
     def _start_following(self) -> None:
         self.confirmed = 0
@@ -59,6 +78,8 @@ class Follower(Core):
         self._certificates = []
         self._signed = {}
         self._deserted = 0
+        self._offered = None
+        self._offer_unseen = False
 
     def _forget_leader_state(self) -> None:
         """A new term: nothing that the last leader proved holds under the next (CR-33)."""
@@ -66,6 +87,7 @@ class Follower(Core):
         self._waiting.clear()
         self._certificates.clear()
         self._signed.clear()
+        self._fail_asked_reads()
 
     def _hear(self, sender: str) -> bool:
         """Take `sender` for this term's leader; False if its messages are not to be followed."""
@@ -90,6 +112,8 @@ class Follower(Core):
             return
         log = self.log
         held = log.term(message.prev_index)
+        if message.prev_index < log.start:
+            held = message.prev_term  # within the snapshot: committed, and so the same
         if held != message.prev_term:
             if held is not None and message.prev_index <= self.commit:
                 self._contradiction(message, message.prev_index)
@@ -109,6 +133,8 @@ class Follower(Core):
         log: Log = self.log
         new: tuple[Entry, ...] = message.entries
         for place, entry in enumerate(message.entries):
+            if entry.index < log.start:
+                continue
             held = log.term(entry.index)
             if held == entry.term:
                 known = log.entry(entry.index)
@@ -135,9 +161,18 @@ class Follower(Core):
             return True
         for entry in new:
             log.append(entry)
+        if log.last_term < self.term:
+            self._accept_leader()
         if self._tracer is not None:
             self.trace("append", entries=[entry_event(entry) for entry in new])
+        for entry in new:
+            if entry.configuration is not None:
+                self._govern_from(entry)
         return True
+
+    def _accept_leader(self) -> None:
+        """Its append is taken, which the log's last term alone does not show (CR-70)."""
+        self.hard = HardState(self.term, self.vote, self.term)
 
     def _truncate(self, start: int) -> None:
         assert start > self.commit, "what is committed is never truncated"
@@ -147,6 +182,7 @@ class Follower(Core):
             del self._signed[index]
         if self._tracer is not None:
             self.trace("truncate", **{"from": start})
+        self._ungovern_from(start)
 
     def _contradiction(self, message: Append, index: int) -> None:
         """A leader's log denies what is committed here: keep both, and stop (CR-25)."""
@@ -214,6 +250,8 @@ class Follower(Core):
         """Signatures for entries of the current term from `first` to `match` (CR-68, CR-69)."""
         assert match <= self.log.persisted, "durable first"
         assert match <= self.confirmed, "proved by this term's leader first"
+        if self.is_mute:
+            return ()
         acks: list[tuple[int, bytes]] = []
         index = match
         while index >= first and index > self.commit and len(acks) < MAX_REPLY_ACKS:
@@ -254,7 +292,7 @@ class Follower(Core):
         held = self.log.recent(certificate.index)
         if held is None or held.hash == certificate.hash:
             return
-        if void_because(certificate, self.configuration, self.authority) is not None:
+        if void_because(certificate, self.configuration_at(certificate.index), self.authority) is not None:
             self.drop("void certificate")
             return
         detail = f"two certified entries at index {certificate.index}"
@@ -287,7 +325,7 @@ class Follower(Core):
         known = None
         if entry is not None and entry.hash == certificate.hash and certificate.index in self._signed:
             known = (self.node, self._signed[certificate.index][1])
-        reason = void_because(certificate, self.configuration, self.authority, known)
+        reason = void_because(certificate, self.configuration_at(certificate.index), self.authority, known)
         if reason is not None:
             self.drop("void certificate")
             return False
@@ -297,6 +335,63 @@ class Follower(Core):
             self.halt(detail)
             return False
         return True
+
+    def _on_snapshot(self, message: Snapshot) -> None:
+        if not self._hear(message.sender):
+            return
+        held = self.log.term(message.index)
+        if message.index <= self.commit or message.index < self.log.start:
+            self._answer_snapshot(message, self.commit)
+        elif held == message.block_term:
+            self.confirmed = max(self.confirmed, message.index)
+            self._answer_snapshot(message, min(message.index, self.log.persisted))
+            self._advance()
+        elif self._offered is None or self._offered.index < message.index:
+            self._offered = message
+            self._offer_unseen = True
+            self._accept_leader()
+
+    def _answer_snapshot(self, message: Snapshot, match: int | None) -> None:
+        """With `match` the log goes on from there; without, the snapshot could not be had."""
+        answer = (message.id, match is not None, match or 0)
+        self.emit(SnapshotReply(self.node, message.sender, self.term, self.new_id(), *answer))
+
+    def snapshot_installed(self, point: SnapshotPoint) -> None:
+        """A verified snapshot took the place of the log, durably; the LogReader begins with it.
+
+        Raises:
+            ContractBroken: this much is committed here already; see `Ready.snapshot`.
+        """
+        if self.halted is not None:
+            return
+        require(point.index > self.commit, "a snapshot brings the log on")
+        self._become_follower_for_snapshot()
+        self.log.restart(point.index, point.term)
+        self.commit = self._applied = point.index
+        self.certificate = None
+        self._unapplied.clear()
+        self._waiting.clear()
+        self._signed.clear()
+        self._certificates = [held for held in self._certificates if held.index > point.index]
+        self.confirmed = point.index
+        self._configurations = [(point.index, point.configuration)]
+        if self._tracer is not None:
+            self._trace_install(point)
+        self._members_changed()
+        offered, self._offered = self._offered, None
+        if offered is not None and offered.term == self.term and offered.sender == self.leader:
+            self._answer_snapshot(offered, point.index)
+
+    def snapshot_failed(self) -> None:
+        """The snapshot could not be fetched; the leader may try otherwise."""
+        offered, self._offered = self._offered, None
+        if offered is not None and offered.term == self.term and offered.sender == self.leader:
+            self._answer_snapshot(offered, None)
+
+    def _become_follower_for_snapshot(self) -> None:
+        """Whoever campaigned did so for a log that is no more."""
+        if self.role is not Role.FOLLOWER:
+            self._follow(None)
 
     def _on_heartbeat(self, message: Heartbeat) -> None:
         if not self._hear(message.sender):

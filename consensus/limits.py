@@ -16,6 +16,7 @@ MAX_NODE_BYTES = 64
 MAX_HASH_BYTES = 64
 MAX_SIGNATURE_BYTES = 128
 MAX_VOTERS = 64
+MAX_LEARNERS = 64
 
 MAX_ENTRY_BYTES = 8 * 1_048_576
 """One entry; the ledger's largest block is 4 MiB, the rest is room for its envelope."""
@@ -34,6 +35,9 @@ MAX_WAITING_REQUESTS = 256
 """Appends that a follower will answer when its disk is done; the leader asks again for older ones."""
 MAX_EVIDENCE = 8
 """Contradictions kept in memory, with the entries in them; the first ones stay."""
+
+MAX_READS = 4_096
+"""Linearizable reads that wait at one node; more are refused at once."""
 
 BOOT_SHIFT = 40
 """A message id is boot << 40 | counter: unique over restarts."""

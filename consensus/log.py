@@ -1,6 +1,6 @@
 """The log as the core sees it: durable entries on disk, the newest ones in memory.
 
-    index   first … base | base+1 … persisted … last
+    index   start … base | base+1 … persisted … last
             LogReader    | memory
 
 Whatever is not durable is in memory, and so is whatever replaced something durable, so
@@ -68,6 +68,11 @@ class Log:
         self.persisted = self._base
         """Everything up to here is durable and reproduced."""
 
+    @property
+    def start(self) -> int:
+        """The genesis, or the block of the snapshot that the log goes on from."""
+        return self._reader.first_index
+
     def term(self, index: int) -> int | None:
         """The term at `index`, None where nothing is held."""
         place = index - self._base - 1
@@ -83,6 +88,12 @@ class Log:
         if place >= 0:
             return self._tail[place] if place < len(self._tail) else None
         return self._reader.entry(index) if index > 0 else None
+
+    @property
+    def last_hash(self) -> bytes:
+        """The hash of the last entry, or of the start of an empty log."""
+        last = self._tail[-1] if self._tail else self._reader.entry(self.last_index)
+        return last.hash if last is not None else b""
 
     def recent(self, index: int) -> Entry | None:
         """The entry at `index` if memory holds it."""
@@ -110,9 +121,9 @@ class Log:
         """The highest index ≤ `index` whose term is ≤ `term`: where two logs may still agree.
 
         Terms never decrease along a log, so this is a binary search. 0 (the genesis) always
-        qualifies; a compacted start ends the search there.
+        qualifies; the start of a log that a snapshot begins ends the search there.
         """
-        low = max(self._reader.first_index - 1, 0)
+        low = self._reader.first_index
         high = min(index, self.last_index)
         if high <= low:
             return max(high, 0)
@@ -124,6 +135,15 @@ class Log:
             else:
                 high = middle - 1
         return low
+
+    def restart(self, index: int, term: int) -> None:
+        """A snapshot at `index` took the place of everything; the reader holds it already."""
+        self._base = self._handed = self.last_index = self.persisted = index
+        self.last_term = term
+        self._tail.clear()
+        self._bytes = 0
+        self._truncate_from = None
+        self._writes.clear()
 
     def append(self, entry: Entry) -> None:
         """Put an entry at the end."""

@@ -7,11 +7,16 @@ request that it answers. A position is (term, index), compared in this order.
     1     PreVote          the asked one    last_term last_index
     2     PreVoteReply     see below        re granted
     3     Vote             sender's         last_term last_index transfer
-    4     VoteReply        sender's         re granted
+    4     VoteReply        sender's         re granted accepted_term last_term last_index last_hash signature
     5     Append           sender's         prev_term prev_index entries commit certificate
     6     AppendReply      sender's         re ok prev_index match hint_term hint_index acks commit
     7     Heartbeat        sender's         commit certificate
     8     HeartbeatReply   sender's         re commit
+    9     TimeoutNow       sender's
+    10    ReadIndex        sender's         rid
+    11    ReadIndexReply   sender's         re rid ok index
+    12    Snapshot         sender's         index block_term hash configuration
+    13    SnapshotReply    sender's         re ok match
 
 A granted PreVoteReply carries the asked term, a refusal the refuser's own. That is how
 terms spread although a pre-vote changes none (CR-17).
@@ -20,6 +25,15 @@ In an AppendReply, `prev_index` repeats the request's. When `ok`, `match` is the
 to which *that request* proved the logs equal, durable at the sender (CR-26, CR-29), and
 `acks` holds a signature for each entry of the current term that this makes certain. When
 not, (`hint_term`, `hint_index`) is the last position at which the logs may agree (CR-28).
+
+A granted vote is signed: a `Ballot`, the vote itself with the voter's position and the term
+of the last leader whose append it took. A majority of them is the `ElectionCertificate`
+that the term's first block carries.
+
+TimeoutNow hands leadership over: the target campaigns at once (CR-82). ReadIndex asks the
+leader for an index at which a read is linearizable; `rid` is the reader's number for it.
+Snapshot is an offer: the follower's application fetches the data, from whom it likes, and
+SnapshotReply says that the log now goes on from there (`match`), or that it failed.
 
 `commit` in a reply is what the sender has committed: it tells the leader who lacks a
 certificate.
@@ -34,7 +48,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Any
+from typing import Any, Final
 
 from consensus.errors import ProtocolError
 from consensus.limits import (
@@ -43,6 +57,7 @@ from consensus.limits import (
     MAX_ENTRY_BYTES,
     MAX_HASH_BYTES,
     MAX_INDEX,
+    MAX_LEARNERS,
     MAX_MESSAGE_ID,
     MAX_NODE_BYTES,
     MAX_REPLY_ACKS,
@@ -50,9 +65,7 @@ from consensus.limits import (
     MAX_TERM,
     MAX_VOTERS,
 )
-
-BLOCK = "block"
-CONFIG = "config"
+from consensus.quorum import Configuration
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +75,15 @@ class Entry:
     index: int
     term: int
     hash: bytes
-    kind: str
     data: bytes
+    configuration: Configuration | None = None
+    """The members from this entry on, where it changes them; what `data` says of it, to the
+    application, is the same."""
+
+    @property
+    def kind(self) -> str:
+        """What a trace calls it."""
+        return "block" if self.configuration is None else "config"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +95,41 @@ class Certificate:
     hash: bytes
     acks: tuple[tuple[str, bytes], ...]
     """(node, signature), ascending by node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """What a voter signs: its vote, and where its log stood (CR-70)."""
+
+    term: int
+    candidate: str
+    accepted_term: int
+    """The term of the last leader whose append the voter took."""
+    last_term: int
+    last_index: int
+    last_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SignedVote:
+    """A voter's ballot for the candidate of an `ElectionCertificate`."""
+
+    node: str
+    accepted_term: int
+    last_term: int
+    last_index: int
+    last_hash: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ElectionCertificate:
+    """A majority's signed votes: why this candidate leads in this term."""
+
+    term: int
+    candidate: str
+    votes: tuple[SignedVote, ...]
+    """Ascending by node; the candidate's own is among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +172,19 @@ class VoteReply:
     id: int
     re: int
     granted: bool
+    accepted_term: int
+    last_term: int
+    last_index: int
+    last_hash: bytes
+    signature: bytes
+    """Under `ballot`; empty in a refusal, whose ballot says nothing."""
+
+    @property
+    def ballot(self) -> Ballot:
+        """What a grant signs."""
+        return Ballot(
+            self.term, self.target, self.accepted_term, self.last_term, self.last_index, self.last_hash
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +237,77 @@ class HeartbeatReply:
     commit: int
 
 
-Message = PreVote | PreVoteReply | Vote | VoteReply | Append | AppendReply | Heartbeat | HeartbeatReply
+@dataclass(frozen=True, slots=True)
+class TimeoutNow:
+    sender: str
+    target: str
+    term: int
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadIndex:
+    sender: str
+    target: str
+    term: int
+    id: int
+    rid: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadIndexReply:
+    sender: str
+    target: str
+    term: int
+    id: int
+    re: int
+    rid: int
+    ok: bool
+    index: int
+    """Once this is applied, the read may be served; 0 when refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    sender: str
+    target: str
+    term: int
+    id: int
+    index: int
+    block_term: int
+    hash: bytes
+    configuration: Configuration
+    """The members at `index`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotReply:
+    sender: str
+    target: str
+    term: int
+    id: int
+    re: int
+    ok: bool
+    match: int
+
+
+Message = (
+    PreVote
+    | PreVoteReply
+    | Vote
+    | VoteReply
+    | Append
+    | AppendReply
+    | Heartbeat
+    | HeartbeatReply
+    | TimeoutNow
+    | ReadIndex
+    | ReadIndexReply
+    | Snapshot
+    | SnapshotReply
+)
+REPLIES: Final = (PreVoteReply, VoteReply, AppendReply, HeartbeatReply, ReadIndexReply, SnapshotReply)
+"""They may come from a node that is in no term yet."""
 
 Reader = Callable[[Any], Any]
 Writer = Callable[[Any], tuple[Any, ...]]
@@ -185,9 +323,16 @@ def to_value(message: Message) -> tuple[Any, ...]:
         if certificate is not None:
             plain = (*plain[:-1], _CERTIFICATE_FIELDS(certificate))
     if kind is Append:
-        entries = tuple([_ENTRY_FIELDS(entry) for entry in plain[7]])
+        entries = tuple([_plain_entry(entry) for entry in plain[7]])
         plain = (*plain[:7], entries, *plain[8:])
+    elif kind is Snapshot:
+        plain = (*plain[:-1], _CONFIGURATION_FIELDS(plain[-1]))
     return plain
+
+
+def _plain_entry(entry: Entry) -> tuple[Any, ...]:
+    plain = _ENTRY_FIELDS(entry)
+    return plain if plain[-1] is None else (*plain[:-1], _CONFIGURATION_FIELDS(plain[-1]))
 
 
 def from_value(value: Any) -> Message:
@@ -212,25 +357,51 @@ def check(message: Message) -> str | None:
     """What is absurd in a message, or None (CR-88)."""
     if not 0 <= message.id <= MAX_MESSAGE_ID:
         return "message id out of range"
-    least_term = 0 if type(message) in (PreVoteReply, VoteReply, AppendReply, HeartbeatReply) else 1
-    if not least_term <= message.term <= MAX_TERM:
+    if not (0 if type(message) in REPLIES else 1) <= message.term <= MAX_TERM:
         return "term out of range"
-    if type(message) is Append:
-        return _check_append(message)
-    if type(message) is AppendReply:
-        return _check_append_reply(message)
-    if type(message) is Heartbeat:
-        if not 0 <= message.commit <= MAX_INDEX:
-            return "commit out of range"
-        return _check_certificate(message.certificate, message.term, message.commit)
-    if type(message) is HeartbeatReply:
-        return None if 0 <= message.commit <= MAX_INDEX else "commit out of range"
-    if type(message) is PreVote or type(message) is Vote:
-        if not 0 <= message.last_term < message.term:
-            return "position of a later term than the candidate's own"
-        if not 0 <= message.last_index <= MAX_INDEX or (message.last_term == 0) != (message.last_index == 0):
-            return "position out of range"
+    match message:
+        case Append():
+            return _check_append(message)
+        case AppendReply():
+            return _check_append_reply(message)
+        case Heartbeat():
+            if not 0 <= message.commit <= MAX_INDEX:
+                return "commit out of range"
+            return _check_certificate(message.certificate, message.term, message.commit)
+        case HeartbeatReply():
+            return None if 0 <= message.commit <= MAX_INDEX else "commit out of range"
+        case PreVote() | Vote():
+            return _check_position(message.last_term, message.last_index, message.term)
+        case VoteReply() if message.granted:
+            return _check_vote(message)
+        case ReadIndex():
+            return None if 0 <= message.rid <= MAX_MESSAGE_ID else "number of a read out of range"
+        case ReadIndexReply():
+            is_right = 0 <= message.rid <= MAX_MESSAGE_ID and 0 <= message.index <= MAX_INDEX
+            return None if is_right else "answer to a read out of range"
+        case Snapshot():
+            is_right = 1 <= message.index <= MAX_INDEX and 1 <= message.block_term <= message.term
+            return None if is_right else "snapshot out of range"
+        case SnapshotReply():
+            return None if 0 <= message.match <= MAX_INDEX else "index out of range"
+        case _:
+            return None
+
+
+def _check_position(last_term: int, last_index: int, term: int) -> str | None:
+    if not 0 <= last_term < term:
+        return "position of a later term than the candidate's own"
+    if not 0 <= last_index <= MAX_INDEX or (last_term == 0) != (last_index == 0):
+        return "position out of range"
     return None
+
+
+def _check_vote(message: VoteReply) -> str | None:
+    if not message.last_term <= message.accepted_term < message.term:
+        return "append taken from no earlier leader"
+    if not message.last_hash or not message.signature:
+        return "a vote that is not signed"
+    return _check_position(message.last_term, message.last_index, message.term)
 
 
 def _check_append(message: Append) -> str | None:
@@ -251,8 +422,6 @@ def _check_append(message: Append) -> str | None:
             return "terms of entries out of order"
         if len(entry.data) > MAX_ENTRY_BYTES:
             return "entry too large"
-        if entry.kind not in (BLOCK, CONFIG):
-            return "unknown kind of entry"
         term = entry.term
         size += len(entry.data)
     if index > MAX_INDEX:
@@ -314,12 +483,6 @@ def _node(value: Any) -> str:
     return value
 
 
-def _text(value: Any) -> str:
-    if type(value) is not str or len(value) > MAX_NODE_BYTES:
-        raise ProtocolError("a short text is expected")
-    return value
-
-
 def _data(value: Any) -> bytes:
     if type(value) is not bytes or len(value) > MAX_ENTRY_BYTES:
         raise ProtocolError("bytes within the bound of an entry are expected")
@@ -350,9 +513,30 @@ def _fixed(value: Any, length: int) -> Any:
     return value
 
 
+def _short(value: Any) -> bytes:
+    if type(value) is not bytes or len(value) > MAX_SIGNATURE_BYTES:
+        raise ProtocolError("short bytes are expected")
+    return value
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    return tuple([_node(name) for name in _array(value, MAX_VOTERS + MAX_LEARNERS)])
+
+
+def _configuration(value: Any) -> Configuration:
+    voters, quorum, outgoing, outgoing_quorum, learners = _fixed(value, 5)
+    try:
+        return Configuration(
+            _names(voters), _integer(quorum), _names(outgoing), _integer(outgoing_quorum), _names(learners)
+        )
+    except ValueError as error:
+        raise ProtocolError(f"no configuration: {error}") from None
+
+
 def _entry(value: Any) -> Entry:
-    index, term, hash_, kind, data = _fixed(value, 5)
-    return Entry(_integer(index), _integer(term), _hash(hash_), _text(kind), _data(data))
+    index, term, hash_, data, configuration = _fixed(value, 5)
+    members = None if configuration is None else _configuration(configuration)
+    return Entry(_integer(index), _integer(term), _hash(hash_), _data(data), members)
 
 
 def _entries(value: Any) -> tuple[Entry, ...]:
@@ -390,6 +574,11 @@ _CODES: tuple[tuple[int, type[Any]], ...] = (
     (6, AppendReply),
     (7, Heartbeat),
     (8, HeartbeatReply),
+    (9, TimeoutNow),
+    (10, ReadIndex),
+    (11, ReadIndexReply),
+    (12, Snapshot),
+    (13, SnapshotReply),
 )
 _READER_OF_FIELD: dict[str, Reader] = {
     "sender": _node,
@@ -400,6 +589,10 @@ _READER_OF_FIELD: dict[str, Reader] = {
     "entries": _entries,
     "certificate": _certificate,
     "acks": _acks,
+    "hash": _hash,
+    "last_hash": _short,
+    "signature": _signature,
+    "configuration": _configuration,
 }
 _READERS: dict[int, tuple[type[Any], tuple[Reader, ...]]] = {
     code: (kind, tuple(_READER_OF_FIELD.get(field.name, _integer) for field in fields(kind)))
@@ -409,4 +602,5 @@ _WRITERS: dict[type[Any], tuple[int, Writer]] = {
     kind: (code, attrgetter(*[field.name for field in fields(kind)])) for code, kind in _CODES
 }
 _ENTRY_FIELDS: Writer = attrgetter(*[field.name for field in fields(Entry)])
+_CONFIGURATION_FIELDS: Writer = attrgetter("voters", "quorum", "outgoing", "outgoing_quorum", "learners")
 _CERTIFICATE_FIELDS: Writer = attrgetter(*[field.name for field in fields(Certificate)])

@@ -5,6 +5,8 @@
                 or a heartbeat's answer (CR-45)
     replicate   all that fits the window of messages,    an append is refused
                 bytes and entries, without waiting (CR-46)
+    snapshot    nothing: the follower fetches a snapshot it got or gave it up, or is
+                (CR-65); the offer again if lost         past it: to probe
 
 `match` is proved and never falls. `next` is a guess and may fall, but never to `match`
 or below (CR-27). In replicate `next` runs ahead of the answers.
@@ -19,10 +21,11 @@ from consensus.state import Config
 
 
 class Pacing(StrEnum):
-    """The two ways of sending to a follower."""
+    """The ways of sending to a follower."""
 
     PROBE = "probe"
     REPLICATE = "replicate"
+    SNAPSHOT = "snapshot"
 
 
 class Progress:
@@ -31,6 +34,7 @@ class Progress:
     __slots__ = (
         "_bytes",
         "_inflight",
+        "answered",
         "certified",
         "certified_by",
         "commit",
@@ -43,7 +47,10 @@ class Progress:
         "needs_snapshot",
         "next",
         "pacing",
+        "prefers_log",
         "probe_sent",
+        "snapshot",
+        "snapshot_asked",
     )
 
     def __init__(self, next_index: int, now: int, config: Config) -> None:
@@ -59,6 +66,13 @@ class Progress:
         """Id of the last append sent: an answer to an earlier heartbeat says nothing of it."""
         self.heard = now
         """The tick of its last message in this term."""
+        self.answered = 0
+        """The highest id of a request of this term that it answered."""
+        self.snapshot = 0
+        """Index of the snapshot that it was offered, while in that state."""
+        self.snapshot_asked = now
+        self.prefers_log = False
+        """Whether a snapshot failed before."""
         self.pacing = Pacing.PROBE
         self.probe_sent = False
         self.needs_snapshot = False
@@ -78,6 +92,8 @@ class Progress:
         """Whether an append may be sent now."""
         if self.pacing is Pacing.PROBE:
             return not self.probe_sent
+        if self.pacing is Pacing.SNAPSHOT:
+            return False
         return (
             len(self._inflight) < self.max_messages
             and self._bytes < self.max_bytes
@@ -98,6 +114,8 @@ class Progress:
         self.match = max(self.match, match)
         while self._inflight and self._inflight[0][0] <= match:
             self._bytes -= self._inflight.popleft()[1]
+        if self.pacing is Pacing.SNAPSHOT:
+            return
         if self.pacing is Pacing.PROBE:
             self.pacing = Pacing.REPLICATE
             self.probe_sent = False
@@ -124,3 +142,32 @@ class Progress:
         self.next = max(min(prev_index, guess + 1), self.match + 1)
         self.probe_sent = False
         return True
+
+    def offered(self, index: int, now: int) -> None:
+        """A snapshot at `index` was offered: no appends until it is over."""
+        self.pacing = Pacing.SNAPSHOT
+        self.snapshot = index
+        self.snapshot_asked = now
+        self.probe_sent = False
+        self._inflight.clear()
+        self._bytes = 0
+
+    def snapshot_over(self, match: int) -> None:
+        """The follower's log goes up to `match` now, by the snapshot or without it.
+
+        Success at an older index than the newest one offered counts as well: the log
+        continues from there.
+        """
+        if self.pacing is Pacing.SNAPSHOT:
+            self.match = max(self.match, match)
+            self.pacing = Pacing.PROBE
+            self.next = self.match + 1
+            self.snapshot = 0
+
+    def snapshot_failed(self) -> None:
+        """The follower could not get it: the log serves as well where it reaches back far enough."""
+        if self.pacing is Pacing.SNAPSHOT:
+            self.pacing = Pacing.PROBE
+            self.probe_sent = True
+            self.prefers_log = True
+            self.snapshot = 0

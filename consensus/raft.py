@@ -8,7 +8,7 @@ A message passes these gates in `step`, and is dropped and counted at the first 
 does not pass; the state is then as it was (CR-34, CR-88):
 
 1. the node is not halted;
-2. it is addressed to this node, by another member;
+2. it is addressed to this node, by another node that is or was a member;
 3. nothing in it is absurd (`messages.check`);
 4. a request for a vote of a higher term finds no leader alive (CR-14).
 
@@ -20,7 +20,8 @@ are answered with ours, answers are ignored (CR-02).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from consensus.core import Draw, require
 from consensus.election import Election
@@ -36,14 +37,22 @@ from consensus.messages import (
     Message,
     PreVote,
     PreVoteReply,
+    ReadIndex,
+    ReadIndexReply,
+    Snapshot,
+    SnapshotReply,
+    TimeoutNow,
     Vote,
     VoteReply,
     check,
 )
 from consensus.ready import Ready
-from consensus.state import Config, HardState, Role, Status
+from consensus.state import Config, HardState, Role, SnapshotPoint, Status
 from consensus.storage import Authority, LogReader
 from consensus.trace import Tracer, message_event
+
+
+Handler = Callable[[Any], None]
 
 
 class Raft(Election, Follower, Leader):
@@ -64,9 +73,12 @@ class Raft(Election, Follower, Leader):
         Raises:
             DiskDisagrees: term, log and commit contradict each other.
         """
+        self._start_electing()
         self._start_following()
+        self._start_reading()
         self._start_leading()
         self._sends_traced_later: deque[tuple[HardState, tuple[Message, ...]]] = deque()
+        self._handlers = self._handler_table()
         super().__init__(config, hard, log, commit, authority, draw, tracer)
 
     def tick(self) -> None:
@@ -78,6 +90,7 @@ class Raft(Election, Follower, Leader):
             self._tick_leader()
         else:
             self._tick_election()
+        self._tick_reads()
 
     def step(self, message: Message) -> None:
         """A message has arrived. Never raises for what a peer sent."""
@@ -97,6 +110,8 @@ class Raft(Election, Follower, Leader):
         Raises:
             NotLeader: this node does not lead.
             Busy: too much is uncommitted.
+            Moving: leadership is being handed over.
+            ChangeRefused: a change of the members that may not be made, or not yet.
             ContractBroken: the entries do not continue the log, or are not of this term.
         """
         self._propose(entries)
@@ -147,6 +162,8 @@ class Raft(Election, Follower, Leader):
         halted = self.halted is not None
         if self._commit_untold:
             self._tell_commit()
+        if self._read_round_is_due:
+            self._beat_round()
         hard = self.hard if self.hard != self._handed_hard and not halted else None
         write = self.log.hand_out() if self.log.has_write and not halted else None
         certificate = self._take_certificate() if self._unapplied and not halted else None
@@ -160,7 +177,10 @@ class Raft(Election, Follower, Leader):
             or self._send_now
             or self._send_after
             or self._lost_office_unseen
-            or self._took_office_unseen
+            or self._took_office_unseen is not None
+            or self._offer_unseen
+            or self._failed_reads
+            or (self._confirmed_reads and self._confirmed_reads[0][1] <= self._applied)
         ):
             return None
         now, after = tuple(self._send_now), tuple(self._send_after)
@@ -174,9 +194,10 @@ class Raft(Election, Follower, Leader):
             self._trace_sends(now)
             if after:
                 self._sends_traced_later.append((self._handed_hard, after))
-        took = self.term if self._took_office_unseen else None
+        took = self._took_office_unseen
         lost = self._lost_office_unseen
-        self._took_office_unseen = self._lost_office_unseen = False
+        self._took_office_unseen, self._lost_office_unseen = None, False
+        offered = self._take_offer() if self._offer_unseen else None
         return Ready(
             hard,
             write.truncate_from if write is not None else None,
@@ -187,7 +208,16 @@ class Raft(Election, Follower, Leader):
             took,
             lost,
             self._shown if changed else None,
+            self._take_reads() if self._confirmed_reads else (),
+            self._take_failed_reads() if self._failed_reads else (),
+            offered,
         )
+
+    def _take_offer(self) -> SnapshotPoint:
+        offer = self._offered
+        assert offer is not None, "an offer that the caller was not told of"
+        self._offer_unseen = False
+        return SnapshotPoint(offer.index, offer.block_term, offer.hash, offer.configuration)
 
     def status(self) -> Status:
         """Everything worth showing."""
@@ -201,6 +231,10 @@ class Raft(Election, Follower, Leader):
             self.last_index,
             self.log.persisted,
             self.commit,
+            self.configuration,
+            self.configuration_index,
+            self.transferee,
+            self.is_mute,
             self.uncommitted_bytes,
             self.halted,
             self.refusal,
@@ -214,7 +248,7 @@ class Raft(Election, Follower, Leader):
             return "halted"
         if message.target != self.node:
             return "addressed to another node"
-        if message.sender == self.node or not self.configuration.is_member(message.sender):
+        if message.sender == self.node or not self.is_known(message.sender):
             return "sender is no other member"
         absurd = check(message)
         if absurd is not None:
@@ -233,35 +267,29 @@ class Raft(Election, Follower, Leader):
         return isinstance(message, Vote) and not message.transfer and self._is_loyal()
 
     def _handle(self, message: Message) -> None:
-        lower = message.term < self.term
-        match message:
-            case Append():
-                if lower:
-                    self._reply_stale(message)
-                else:
-                    self._on_append(message)
-            case AppendReply():
-                if not lower:
-                    self._on_append_reply(message)
-            case Heartbeat():
-                if lower:
-                    self._answer_heartbeat(message)
-                else:
-                    self._on_heartbeat(message)
-            case HeartbeatReply():
-                if not lower:
-                    self._on_heartbeat_reply(message)
-            case PreVote():
-                self._on_pre_vote(message)
-            case PreVoteReply():
-                self._on_pre_vote_reply(message)
-            case Vote():
-                if message.term > self.term:
-                    self.drop("vote asked while a leader is heard")
-                else:
-                    self._on_vote(message)
-            case VoteReply():
-                self._on_vote_reply(message)
+        """To its handler: of a lower term only what is answered with ours is looked at (CR-02)."""
+        now, lower = self._handlers[type(message)]
+        handler = lower if message.term < self.term else now
+        if handler is not None:
+            handler(message)
+
+    def _handler_table(self) -> dict[type[Any], tuple[Handler, Handler | None]]:
+        """For each kind of message: what is done in its term, and what when it is of a lower one."""
+        return {
+            PreVote: (self._on_pre_vote, self._on_pre_vote),
+            PreVoteReply: (self._on_pre_vote_reply, self._on_pre_vote_reply),
+            Vote: (self._on_vote, self._on_vote),
+            VoteReply: (self._on_vote_reply, None),
+            Append: (self._on_append, self._reply_stale),
+            AppendReply: (self._on_append_reply, None),
+            Heartbeat: (self._on_heartbeat, self._answer_heartbeat),
+            HeartbeatReply: (self._on_heartbeat_reply, None),
+            TimeoutNow: (self._on_timeout_now, None),
+            ReadIndex: (self._on_read_index, self._on_read_index),
+            ReadIndexReply: (self._on_read_index_reply, None),
+            Snapshot: (self._on_snapshot, None),
+            SnapshotReply: (self._on_snapshot_reply, None),
+        }
 
     def _trace_persisted(self) -> None:
         hard = self.durable_hard

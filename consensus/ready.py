@@ -18,10 +18,19 @@ the order of the Readys, each after the same step of the Ready before (CR-87):
    once for every Ready that had entries.
 4. `certificate`: everything up to its index is committed and is durable here. Apply it in
    order. It never depends on the steps above: what it commits was reported durable before.
-5. `took_office`: this node leads in that term. The caller proposes one entry of the term
-   at once, before any client's (CR-11); by now it has stored everything in the log.
-   `lost_office`: it does not lead any more. What clients wait for is "unknown" until it
+5. `reads`: these may be served now, from what step 4 and the steps 4 before it applied.
+   `reads_failed`: these are to be tried again or given up; nothing was promised.
+6. `took_office`: the votes by which this node leads in their term. The caller proposes one
+   entry of the term at once, before any client's (CR-11); by now it has stored everything in
+   the log. `lost_office`: it does not lead any more. What clients wait for is "unknown" until it
    commits or is replaced, never "failed" (CR-22).
+
+7. `snapshot`: the log goes on too far above its end here. The caller fetches the state at
+   that index, from whom it likes, verifies it against a certificate, and installs it in one
+   durable step in place of log and state, unless `commit` has reached the index meanwhile;
+   then `raft.snapshot_installed(point)`. If it gives up: `raft.snapshot_failed()`. Readys go
+   on coming meanwhile and are carried out as ever; those of before the installation are
+   carried out before it.
 
 If `hard_persisted` is never called nothing unsafe happens: messages then wait in
 `send_after` that could have left in `send_now`.
@@ -34,8 +43,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from consensus.messages import Certificate, Entry, Message
-from consensus.state import HardState, Soft
+from consensus.messages import Certificate, ElectionCertificate, Entry, Message
+from consensus.state import HardState, SnapshotPoint, Soft
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,12 @@ class Ready:
     send_now: tuple[Message, ...]
     send_after: tuple[Message, ...]
     certificate: Certificate | None
-    took_office: int | None
+    took_office: ElectionCertificate | None
     lost_office: bool
     soft: Soft | None
     """Role, leader and term, when one of them changed."""
+    reads: tuple[tuple[int, int], ...] = ()
+    """(number, index) of linearizable reads to be served now."""
+    reads_failed: tuple[int, ...] = ()
+    snapshot: SnapshotPoint | None = None
+    """What is to be fetched; a later one takes the place of an earlier."""

@@ -5,11 +5,13 @@
     precandidate    candidate       a majority grants the pre-vote (term + 1, own vote)
     precandidate    precandidate    election timeout
     precandidate    follower        leader of its term heard, higher term seen, or lost
+    follower        candidate       the leader hands over to this node (no pre-vote)
+    precandidate    candidate       likewise
     candidate       leader          a majority grants the vote
     candidate       precandidate    election timeout
     candidate       follower        leader of its term heard, higher term seen, or lost
     leader          follower        higher term seen, no answer from a majority for an
-                                    election timeout, or storage failed
+                                    election timeout, removed, or storage failed
     any             follower        halted: storage failed or a contradiction was proved
 
 A lone voter passes from follower to leader within one tick, by the same ways.
@@ -21,6 +23,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from consensus.limits import MAX_APPEND_BYTES, MAX_APPEND_ENTRIES, MAX_REPLY_ACKS
+from consensus.quorum import Configuration
 
 
 class Role(StrEnum):
@@ -33,7 +36,7 @@ class Role(StrEnum):
 
 
 TRANSITIONS: dict[Role, frozenset[Role]] = {
-    Role.FOLLOWER: frozenset({Role.FOLLOWER, Role.PRECANDIDATE}),
+    Role.FOLLOWER: frozenset({Role.FOLLOWER, Role.PRECANDIDATE, Role.CANDIDATE}),
     Role.PRECANDIDATE: frozenset({Role.FOLLOWER, Role.PRECANDIDATE, Role.CANDIDATE}),
     Role.CANDIDATE: frozenset({Role.FOLLOWER, Role.PRECANDIDATE, Role.LEADER}),
     Role.LEADER: frozenset({Role.FOLLOWER}),
@@ -46,6 +49,13 @@ class HardState:
 
     term: int = 0
     vote: str | None = None
+    accepted: int = 0
+    """The term of the last leader whose append changed the log, where the log's last term is lower.
+
+    A leader may first send again what an earlier one had sent, and the node then cuts off what
+    it acknowledged since. A later vote states this term, or it would seem to deny that
+    acknowledgement (CR-70).
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +72,8 @@ class Config:
     """A node's settings. Times are ticks; the caller decides how long a tick lasts."""
 
     node: str
-    voters: tuple[str, ...]
-    quorum: int
-    """Acknowledgements that make a certificate; at least a majority of the voters."""
+    start: Configuration
+    """Governs from the start of the log on: that of the genesis, or of a snapshot."""
     boot: int = 1
     """Counts the process's starts; makes message ids unique over restarts."""
     election_ticks: int = 20
@@ -81,6 +90,13 @@ class Config:
     max_uncommitted_bytes: int = 32 * 1_048_576
     max_uncommitted_entries: int = 48
     """Less than the ledger's MAX_OVERLAYS, so that a new leader's first entry always fits."""
+    promotion_lag: int = 64
+    """Entries that a learner may lack when it becomes a voter (CR-59)."""
+    snapshot_lag: int = 2_000
+    """A follower that lacks more entries than this below a snapshot is offered the snapshot."""
+    mute_until: int | None = None
+    """A node that lost data it may have promised: until this index is committed here it takes
+    the log, but neither votes nor campaigns nor signs (CR-76). None for a node that lost nothing."""
 
     def __post_init__(self) -> None:
         checks = (
@@ -95,10 +111,22 @@ class Config:
             (self.max_inflight_entries > 0, "max_inflight_entries"),
             (self.max_uncommitted_bytes > 0, "max_uncommitted_bytes"),
             (0 < self.max_uncommitted_entries < MAX_REPLY_ACKS, "max_uncommitted_entries"),
+            (self.promotion_lag > 0, "promotion_lag"),
+            (self.snapshot_lag > 0, "snapshot_lag"),
         )
         for holds, what in checks:
             if not holds:
                 raise ValueError(f"consensus settings: {what}")
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotPoint:
+    """What the log may go on from: the entry at `index`, and the members there."""
+
+    index: int
+    term: int
+    hash: bytes
+    configuration: Configuration
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +178,13 @@ class Status:
     last_index: int
     persisted: int
     commit: int
+    configuration: Configuration
+    configuration_index: int
+    """Index of the entry that the configuration comes from."""
+    transferee: str | None
+    """To whom leadership is being handed over."""
+    is_mute: bool
+    """Whether this node lost data and must not vote or acknowledge yet (CR-76)."""
     uncommitted_bytes: int
     halted: str | None
     refusal: Refusal | None

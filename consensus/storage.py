@@ -6,13 +6,18 @@ arguments give equal results (CR-86).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from consensus.messages import Certificate, Entry
+from consensus.messages import Ballot, Certificate, Entry
+from consensus.quorum import Configuration
 
 
 class LogReader(Protocol):
-    """The durable log. Index 0 is the genesis: term 0, and a hash that all nodes know.
+    """The durable log, above its start: the genesis at index 0, or the block of a snapshot.
+
+    The genesis has term 0 and a hash that all nodes know. Term and entry of the start can be
+    read as well (CR-63); nothing below it can.
 
     The core asks only for what was durable and not truncated since, and keeps everything
     newer in memory itself. `None` means "not held": below a compacted start, or unreadable.
@@ -20,7 +25,7 @@ class LogReader(Protocol):
 
     @property
     def first_index(self) -> int:
-        """The oldest index whose entry can be read; 0 or 1 for an uncompacted log."""
+        """The start of the log: 0, or the index of the snapshot that it goes on from."""
 
     @property
     def last_index(self) -> int:
@@ -35,11 +40,17 @@ class LogReader(Protocol):
     def certificate(self, index: int) -> Certificate | None:
         """The certificate stored for exactly this index, where there is one."""
 
+    def configurations(self) -> Sequence[tuple[int, Configuration]]:
+        """(index, configuration) of every durable entry above the start that has one, ascending.
+
+        Read once, when the core is made (CR-53).
+        """
+
 
 class Authority(Protocol):
-    """Signed acknowledgements: Ed25519 in the node, a cheap MAC in the simulator.
+    """Signed acknowledgements and votes: Ed25519 in the node, a cheap MAC in the simulator.
 
-    The signed bytes hold a domain tag, the channel, term, index and hash (CR-68); the
+    The signed bytes hold a domain tag, the channel, and all that is given here (CR-68); the
     channel is the authority's own business, as is which key a node had at that index.
     """
 
@@ -48,3 +59,9 @@ class Authority(Protocol):
 
     def verify(self, node: str, term: int, index: int, entry_hash: bytes, signature: bytes, /) -> bool:
         """Whether `signature` is that node's acknowledgement of exactly this."""
+
+    def sign_vote(self, ballot: Ballot, /) -> bytes:
+        """This node's vote."""
+
+    def verify_vote(self, node: str, ballot: Ballot, signature: bytes, /) -> bool:
+        """Whether `signature` is that node's vote, with exactly this ballot."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from consensus.limits import BOOT_SHIFT
 from consensus.messages import (
+    REPLIES,
     Append,
     AppendReply,
     Entry,
@@ -19,9 +20,15 @@ from consensus.messages import (
     Message,
     PreVote,
     PreVoteReply,
+    ReadIndex,
+    ReadIndexReply,
+    Snapshot,
+    SnapshotReply,
+    TimeoutNow,
     Vote,
     VoteReply,
 )
+from consensus.quorum import Configuration
 
 Event = dict[str, Any]
 Tracer = Callable[[Event], None]
@@ -35,6 +42,11 @@ _TYPES: dict[type[Any], str] = {
     AppendReply: "append_resp",
     Heartbeat: "heartbeat",
     HeartbeatReply: "heartbeat_resp",
+    TimeoutNow: "timeout_now",
+    ReadIndex: "read_index",
+    ReadIndexReply: "read_index_resp",
+    Snapshot: "snapshot",
+    SnapshotReply: "snapshot_resp",
 }
 
 
@@ -45,7 +57,18 @@ def message_id(node: str, number: int) -> str:
 
 def entry_event(entry: Entry) -> list[Any]:
     """An entry as the trace writes it."""
-    return [entry.index, entry.term, entry.hash.hex(), entry.kind]
+    plain = [entry.index, entry.term, entry.hash.hex(), entry.kind]
+    return plain if entry.configuration is None else [*plain, configuration_event(entry.configuration)]
+
+
+def configuration_event(configuration: Configuration) -> Event:
+    """The members as the trace writes them."""
+    return {
+        "voters": list(configuration.voters),
+        "outgoing": list(configuration.outgoing),
+        "learners": list(configuration.learners),
+        "quorums": [configuration.quorum, configuration.outgoing_quorum],
+    }
 
 
 def message_event(message: Message) -> Event:
@@ -75,6 +98,22 @@ def message_event(message: Message) -> Event:
             event["commit"] = message.commit
         case HeartbeatReply():
             event["commit"] = message.commit
-    if isinstance(message, PreVoteReply | VoteReply | AppendReply | HeartbeatReply):
+        case ReadIndex():
+            event["rid"] = message_id(message.sender, message.rid)
+        case ReadIndexReply():
+            event |= {
+                "rid": message_id(message.target, message.rid),
+                "ok": message.ok,
+                "index": message.index,
+            }
+        case Snapshot():
+            event |= {
+                "index": message.index,
+                "block_term": message.block_term,
+                "hash": message.hash.hex(),
+            } | configuration_event(message.configuration)
+        case SnapshotReply():
+            event |= {"ok": message.ok, "match": message.match}
+    if isinstance(message, REPLIES):
         event["re"] = message_id(message.target, message.re)
     return event

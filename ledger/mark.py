@@ -2,13 +2,14 @@
 
 LevelDB opens a log with a chopped tail without a word, so a node could forget blocks that
 it acknowledged and votes that it gave. The mark is a small file beside the database that
-names the newest durable block and the newest term and vote. It is written after the log is
+names the newest durable block, the newest term and vote, and the term of the last leader
+that was followed (`accepted`). It is written after the log is
 synced (and *before* the log is cut back, so that it never names more than the log holds);
 `Store.open` compares the two.
 
     file = slot, slot        4096 bytes each, written in turn
     slot = SHA-256(payload) || payload length, 2 bytes || payload
-    payload = [1, sequence, height, SHA-256(block bytes), term, vote]
+    payload = [1, sequence, height, SHA-256(block bytes), term, vote, accepted]
 
 The slot with the higher sequence counts. A torn write destroys only the slot that was being
 written, whose content nobody relied on yet; the other slot still tells the truth.
@@ -38,6 +39,7 @@ class Mark:
     block: bytes
     term: int
     vote: str | None
+    accepted: int = 0
 
 
 NOTHING = Mark(-1, b"", 0, None)
@@ -102,7 +104,9 @@ class MarkFile:
             StoreError: the disk refuses.
         """
         sequence = self._sequence + 1
-        payload = codec.encode((_VERSION, sequence, mark.height, mark.block, mark.term, mark.vote))
+        payload = codec.encode(
+            (_VERSION, sequence, mark.height, mark.block, mark.term, mark.vote, mark.accepted)
+        )
         slot = sha256(payload).digest() + len(payload).to_bytes(2, "big") + payload
         assert len(slot) <= SLOT_BYTES, "a mark fits its slot"
         try:
@@ -126,7 +130,7 @@ def _read_slot(slot: bytes) -> tuple[int, Mark] | None:
     if len(payload) != length or sha256(payload).digest() != slot[:DIGEST_BYTES]:
         return None
     try:
-        version, sequence, height, block, term, vote = shape.array(codec.decode(payload), 6, "mark")
+        version, sequence, height, block, term, vote, accepted = shape.array(codec.decode(payload), 7, "mark")
         shape.integer(version, "mark.version", least=_VERSION, most=_VERSION)
         if vote is not None:
             shape.text(vote, MAX_NAME_BYTES, "mark.vote")
@@ -135,6 +139,7 @@ def _read_slot(slot: bytes) -> tuple[int, Mark] | None:
             shape.octets(block, 0 if height == -1 else DIGEST_BYTES, "mark.block"),
             shape.integer(term, "mark.term"),
             vote,
+            shape.integer(accepted, "mark.accepted"),
         )
     except Malformed:
         return None

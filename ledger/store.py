@@ -62,17 +62,17 @@ else:
     import plyvel
 
 FORMAT = 1
-HardState = tuple[int, str | None]
-"""(term, node voted for in it or None)"""
+HardState = tuple[int, str | None, int]
+"""(term, node voted for in it or None, term of the last leader that was followed)"""
 
 _ASIDE = "log-set-aside"
-_NUMBER_BYTES = 5
-_ID_BYTES = 16
-_FORMAT_KEY = b"mformat"
-_HARD_KEY = b"mhard"
-_APPLIED_KEY = b"mapplied"
-_OWNER_KEY = b"mowner"
-_BASE_KEY = b"mbase"
+NUMBER_BYTES = 5
+ID_BYTES = 16
+FORMAT_KEY = b"mformat"
+HARD_KEY = b"mhard"
+APPLIED_KEY = b"mapplied"
+OWNER_KEY = b"mowner"
+BASE_KEY = b"mbase"
 
 
 class StoreLocked(TallyError):
@@ -163,7 +163,7 @@ class Store(Rows):
         self._base = 0
         self._last = -1
         self._applied = -1
-        self._hard: HardState = (0, None)
+        self._hard: HardState = (0, None, 0)
         self._tail: dict[int, bytes] = {}
 
     @classmethod
@@ -187,7 +187,7 @@ class Store(Rows):
                 raise StoreError("the folder cannot be made", found=f"{folder}: {error.strerror}") from None
             mark = MarkFile.create(mark_path)
         try:
-            db = _open_database(folder, create=mark.mark.height < 0)
+            db = open_database(folder, create=mark.mark.height < 0)
         except BaseException:
             mark.close()
             raise
@@ -211,10 +211,10 @@ class Store(Rows):
         Raises:
             StoreError: wrong_owner.
         """
-        found = self.get(_OWNER_KEY)
+        found = self.get(OWNER_KEY)
         if found is None:
             batch = self._db.write_batch(sync=True)
-            self.write(_put(batch, _OWNER_KEY, owner))
+            self.write(_put(batch, OWNER_KEY, owner))
         elif found != owner:
             raise StoreError(
                 "the folder holds the ledger of another node",
@@ -273,16 +273,16 @@ class Store(Rows):
             )
         before = self._mark.mark
         if end < before.height:
-            self._write_mark(Mark(end, self._block_digest(end), before.term, before.vote))
+            self._write_mark(Mark(end, self._block_digest(end), before.term, before.vote, before.accepted))
         batch = self._db.write_batch(sync=True)
         for height in range(end + 1, self._last + 1):
             self._tail.pop(height, None)
-            batch.delete(b"b" + _number(height))
+            batch.delete(b"b" + number(height))
         self._last = end  # from now on nobody looks for the blocks that are cut
         for height, data in blocks:
-            batch.put(b"b" + _number(height), data)
+            batch.put(b"b" + number(height), data)
         if hard is not None:
-            batch.put(_HARD_KEY, codec.encode(hard))
+            batch.put(HARD_KEY, codec.encode(hard))
         self.write(batch)
         if hard is not None:
             self._hard = hard
@@ -314,18 +314,18 @@ class Store(Rows):
             else:
                 batch.delete(b"t" + bucket.to_bytes(3, "big"))
         for key, sequence, record in changed.records:
-            put(b"r" + key + _number(sequence), record)
+            put(b"r" + key + number(sequence), record)
         for key, sequence, head in changed.heads:
-            put(b"k" + key + _number(sequence), head)
+            put(b"k" + key + number(sequence), head)
         for identity, height, index in changed.transactions:
-            put(b"x" + identity[:_ID_BYTES], _number(height) + index.to_bytes(2, "big"))
+            put(b"x" + identity[:ID_BYTES], number(height) + index.to_bytes(2, "big"))
         for level, index, node in changed.nodes:
-            put(b"n" + level.to_bytes(1, "big") + _number(index), node)
+            put(b"n" + level.to_bytes(1, "big") + number(index), node)
         for height, handover in changed.handovers:
-            put(b"h" + _number(height), handover)
+            put(b"h" + number(height), handover)
         if changed.certificate is not None:
-            put(b"c" + _number(changed.height), changed.certificate)
-        put(_APPLIED_KEY, _number(changed.height))
+            put(b"c" + number(changed.height), changed.certificate)
+        put(APPLIED_KEY, number(changed.height))
         self.write(batch)
         for height in range(self._applied + 1, changed.height + 1):
             self._tail.pop(height, None)
@@ -344,24 +344,24 @@ class Store(Rows):
         """
         if not 0 <= height <= self._last or 0 < height < self._base:
             return None
-        data = self.get(b"b" + _number(height))
+        data = self.get(b"b" + number(height))
         if data is None:
             raise StoreError("a block is missing from the log", found=f"height {height}")
         return data
 
     def certificate(self, height: int) -> bytes | None:
         """The certificate kept for exactly this height, if one is."""
-        return self.get(b"c" + _number(height))
+        return self.get(b"c" + number(height))
 
     def next_certificate(self, height: int) -> tuple[int, bytes] | None:
         """The first certificate kept for this height or a later one."""
-        for key, value in self.rows(b"c" + _number(height), b"d"):
+        for key, value in self.rows(b"c" + number(height), b"d"):
             return int.from_bytes(key[1:], "big"), value
         return None
 
     def handover(self, height: int) -> bytes | None:
         """The kept proof of the membership change at a height, if there is one."""
-        return self.get(b"h" + _number(height))
+        return self.get(b"h" + number(height))
 
     def state(self, key: bytes) -> bytes | None:
         """Value bytes of a state entry."""
@@ -370,7 +370,7 @@ class Store(Rows):
     def state_from(self, prefix: bytes, after: bytes | None, limit: int) -> list[tuple[bytes, bytes]]:
         """Up to `limit` state entries whose key begins with `prefix`, ascending, after a key."""
         start = b"s" + (prefix if after is None else max(prefix, after + b"\0"))
-        rows = self.rows(start, _beyond(b"s" + prefix))
+        rows = self.rows(start, beyond(b"s" + prefix))
         return [(key[1:], value) for key, value in islice(rows, limit)]
 
     def bucket(self, bucket: int) -> bytes:
@@ -392,7 +392,7 @@ class Store(Rows):
             StoreError: one of them is missing.
         """
         prefix = b"r" + key
-        rows = list(self.rows(prefix + _number(first), prefix + _number(first + count)))
+        rows = list(self.rows(prefix + number(first), prefix + number(first + count)))
         if len(rows) != count:
             raise StoreError("records of a history are missing", found=len(rows), expected=count)
         return [record for _, record in rows]
@@ -400,14 +400,14 @@ class Store(Rows):
     def head(self, key: bytes, sequence: int) -> bytes | None:
         """Head of a history's chain before a record whose number divides by HISTORY_HEAD_INTERVAL."""
         assert sequence % HISTORY_HEAD_INTERVAL == 0, "heads are kept at regular distances"
-        return self.get(b"k" + key + _number(sequence))
+        return self.get(b"k" + key + number(sequence))
 
     def locate(self, identity: bytes) -> tuple[int, int] | None:
         """(height, index) of a committed transaction, by the first bytes of its id."""
-        found = self.get(b"x" + identity[:_ID_BYTES])
+        found = self.get(b"x" + identity[:ID_BYTES])
         if found is None:
             return None
-        return int.from_bytes(found[:_NUMBER_BYTES], "big"), int.from_bytes(found[_NUMBER_BYTES:], "big")
+        return int.from_bytes(found[:NUMBER_BYTES], "big"), int.from_bytes(found[NUMBER_BYTES:], "big")
 
     def node(self, level: int, index: int) -> bytes:
         """A complete node of the tree over the header hashes of applied blocks.
@@ -415,7 +415,7 @@ class Store(Rows):
         Raises:
             StoreError: it is missing.
         """
-        node = self.get(b"n" + level.to_bytes(1, "big") + _number(index))
+        node = self.get(b"n" + level.to_bytes(1, "big") + number(index))
         if node is None:
             raise StoreError("a node of the history tree is missing", found=f"level {level}, index {index}")
         return node
@@ -426,19 +426,19 @@ class Store(Rows):
 
     def _load(self) -> None:
         """Read the meta rows, find the end of the log, and compare it with the mark."""
-        version = self.get(_FORMAT_KEY)
+        version = self.get(FORMAT_KEY)
         if version is None and self._mark.mark.height < 0:
-            self.write(_put(self._db.write_batch(), _FORMAT_KEY, codec.encode(FORMAT)))
+            self.write(_put(self._db.write_batch(), FORMAT_KEY, codec.encode(FORMAT)))
         elif version != codec.encode(FORMAT):
             raise StoreError("unknown format of the store", found=version, expected=FORMAT)
-        applied, hard, base = (self.get(key) for key in (_APPLIED_KEY, _HARD_KEY, _BASE_KEY))
+        applied, hard, base = (self.get(key) for key in (APPLIED_KEY, HARD_KEY, BASE_KEY))
         if base is not None:
             self._base = int.from_bytes(base, "big")
         if applied is not None:
             self._applied = int.from_bytes(applied, "big")
         if hard is not None:
-            term, vote = shape.array(codec.decode(hard), 2, "hard state")
-            self._hard = (term, vote)
+            term, vote, accepted = shape.array(codec.decode(hard), 3, "hard state")
+            self._hard = (term, vote, accepted)
         for key, _ in self.rows(b"b", b"c", reverse=True):
             self._last = int.from_bytes(key[1:], "big")
             break
@@ -455,13 +455,14 @@ class Store(Rows):
             )
         if mark.height >= 0 and self._block_digest(mark.height) != mark.block:
             raise StoreError("the log holds another block than the one made durable", found=mark.height)
-        term, vote = self._hard
-        if term < mark.term or (term == mark.term and mark.vote not in (None, vote)):
+        term, vote, accepted = self._hard
+        has_forgotten = term < mark.term or (term == mark.term and mark.vote not in (None, vote))
+        if has_forgotten or accepted < mark.accepted:
             raise StoreError(
                 "the log has forgotten a term or a vote",
                 code="log_truncated",
-                found=f"term {term}, vote {vote}",
-                expected=f"term {mark.term}, vote {mark.vote}",
+                found=f"term {term}, vote {vote}, leader of term {accepted} followed",
+                expected=f"term {mark.term}, vote {mark.vote}, leader of term {mark.accepted} followed",
             )
         if self._applied > self._last:
             raise StoreError("state is ahead of the log", found=self._applied, expected=self._last)
@@ -470,8 +471,8 @@ class Store(Rows):
         """Check that no batch was lost in the middle: each append left a block, each commit a leaf."""
         for prefix, last, name in ((b"b", self._last, "an append"), (b"n\0", self._applied, "a commit")):
             expected = self._base
-            for key, _ in self.rows(prefix + _number(self._base), _beyond(prefix)):
-                if key != prefix + _number(expected):
+            for key, _ in self.rows(prefix + number(self._base), beyond(prefix)):
+                if key != prefix + number(expected):
                     break
                 expected += 1
             if expected != last + 1:
@@ -492,7 +493,7 @@ class Store(Rows):
             raise
 
 
-def _open_database(folder: Path, *, create: bool) -> Any:
+def open_database(folder: Path, *, create: bool) -> Any:
     """Open LevelDB; a torn tail of its log is cut off, with a copy set aside until it proves harmless.
 
     A power cut may leave the commits after the last sync torn. LevelDB then refuses to open
@@ -538,11 +539,11 @@ def _said(error: Exception) -> str:
     return (said.decode(errors="replace") if isinstance(said, bytes) else str(error))[:200]
 
 
-def _number(number: int) -> bytes:
-    return number.to_bytes(_NUMBER_BYTES, "big")
+def number(number: int) -> bytes:
+    return number.to_bytes(NUMBER_BYTES, "big")
 
 
-def _beyond(prefix: bytes) -> bytes:
+def beyond(prefix: bytes) -> bytes:
     """The first byte string after all those that begin with `prefix`."""
     kept = prefix.rstrip(b"\xff")
     return kept[:-1] + bytes((kept[-1] + 1,))

@@ -31,6 +31,7 @@ from ledger.chain import Chain, VerifiedBlock
 from ledger.errors import BlockInvalid, Malformed, StoreError, TallyError
 from ledger.store import Store
 from node.limits import MAX_GROUP_BLOCKS
+from node.raft_storage import entry_of
 from node.statistics import Statistics
 
 
@@ -178,6 +179,8 @@ class Appender:
             raise BlockInvalid(
                 "the block is not the one that its entry names", field="entry", found=block.hash.hex()
             )
+        if entry_of(block).configuration != entry.configuration:
+            raise BlockInvalid("the block changes the members otherwise than its entry says", field="entry")
         self._chain.accept(await self._verify(block))
 
     def _hand_to_storage(self, work: Work) -> None:
@@ -232,7 +235,9 @@ class Appender:
         truncate_from = group[0].truncate_from
         if hard is None and not blocks and truncate_from is None:
             return
-        self._store.append(blocks, truncate_from, None if hard is None else (hard.term, hard.vote))
+        self._store.append(
+            blocks, truncate_from, None if hard is None else (hard.term, hard.vote, hard.accepted)
+        )
 
     def _call(self, function: Callable[..., None], *arguments: object) -> None:
         if not self._loop.is_closed():

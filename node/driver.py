@@ -35,17 +35,18 @@ import structlog
 
 from consensus import messages
 from consensus.errors import ProposalRefused, ProtocolError
-from consensus.messages import Certificate, Entry
+from consensus.messages import Certificate, ElectionCertificate, Entry
 from consensus.raft import Raft
 from consensus.ready import Ready
 from consensus.state import Role
-from ledger import codec
+from ledger import codec, vote
 from ledger.block import Block
 from ledger.chain import Chain, VerifiedBlock
 from ledger.errors import BlockInvalid, Malformed, StoreError, TallyError, TooLarge
 from ledger.executor import Executor, Prepared
 from ledger.keys import SigningKey
 from ledger.limits import MAX_CLOCK_AHEAD_MS
+from ledger.membership import Membership
 from ledger.store import Store
 from node import mempool
 from node.appender import Appender, Reports, Work
@@ -64,7 +65,7 @@ from node.limits import (
 )
 from node.mempool import Pool
 from node.outcome import Outcome
-from node.raft_storage import certificate_of, entry_of
+from node.raft_storage import certificate_of, election_of, entry_of
 from node.signatures import SignatureChecker
 from node.statistics import Statistics
 
@@ -303,9 +304,10 @@ class Driver:
         leading = self.raft.role is Role.LEADER
         self._pool.requeue(self._chain.knows, lambda entry: entry.own or leading)
 
-    def _take_office(self, term: int) -> None:
+    def _take_office(self, elected: ElectionCertificate) -> None:
         """Begin the term with a block of its own, before any client's transaction."""
-        block = self._propose([], term)
+        term = elected.term
+        block = self._propose([], term, election=election_of(elected))
         if block is not None:
             self._office = term
             self._statistics.elections_won += 1
@@ -371,12 +373,25 @@ class Driver:
                 entry.forwarded_s = self._loop.time()
         return fitting
 
-    def _propose(self, prepared: list[Prepared], term: int) -> Block | None:
+    def _propose(
+        self,
+        prepared: list[Prepared],
+        term: int,
+        *,
+        election: vote.ElectionCertificate | None = None,
+        membership: Membership | None = None,
+    ) -> Block | None:
         """Seal and propose a block of as many of these as fit; None if the core does not take it."""
         while True:
             try:
                 block = self._chain.seal(
-                    prepared, term=term, time_ms=clock_ms(), proposer=self.node, key=self._key
+                    prepared,
+                    term=term,
+                    time_ms=clock_ms(),
+                    proposer=self.node,
+                    key=self._key,
+                    election=election,
+                    membership=membership,
                 )
                 break
             except TooLarge:

@@ -30,7 +30,7 @@ from node.identity import Identity
 from node.limits import MAX_APPEND_BYTES
 from node.mempool import Pool
 from node.peers import Peers
-from node.raft_storage import KeyAuthority, LedgerLog, has_booted, next_boot
+from node.raft_storage import configuration_of, has_booted, KeyAuthority, LedgerLog, next_boot
 from node.service import Service
 from node.settings import Settings
 from node.signatures import SignatureChecker
@@ -134,11 +134,9 @@ class Node:
 
     def _raft(self, settings: Settings, identity: Identity) -> Raft:
         chain = self.chain
-        term, vote = self._store.hard_state
         config = Config(
             node=settings.node,
-            voters=tuple([member.node for member in chain.membership.members]),
-            quorum=chain.membership.quorum,
+            start=configuration_of(chain.membership_at(chain.first_height)),
             boot=next_boot(settings.data_dir),
             election_ticks=settings.election_ticks,
             heartbeat_ticks=settings.heartbeat_ticks,
@@ -146,10 +144,10 @@ class Node:
         )
         return Raft(
             config,
-            HardState(term, vote),
-            LedgerLog(self._store),
+            HardState(*self._store.hard_state),
+            LedgerLog(self._store, chain),
             chain.applied.height,
-            KeyAuthority(identity.key, chain.channel, chain.membership),
+            KeyAuthority(identity.key, chain),
             random.SystemRandom().randrange,
         )
 

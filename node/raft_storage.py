@@ -9,13 +9,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from consensus.messages import BLOCK, Certificate, Entry
+from consensus import messages
+from consensus.messages import Certificate, Entry
+from consensus.quorum import Configuration
 from ledger import certificate as acks
-from ledger import codec
+from ledger import codec, vote
 from ledger.block import Block, Header
+from ledger.chain import Chain
 from ledger.errors import Malformed
+from ledger.hashing import ZERO
 from ledger.keys import SigningKey
-from ledger.membership import Membership
+from ledger.membership import Member, Membership
+from ledger.preamble import Preamble
 from ledger.store import Store
 from node.errors import SettingsError
 
@@ -25,7 +30,20 @@ BOOT_FILE = "boot"
 
 def entry_of(block: Block) -> Entry:
     """The log entry that a block is."""
-    return Entry(block.height, block.header.term, block.hash, BLOCK, block.data)
+    membership = Preamble.decode(block.preamble).membership if block.height else None
+    configuration = None if membership is None else configuration_of(membership)
+    return Entry(block.height, block.header.term, block.hash, block.data, configuration)
+
+
+def configuration_of(membership: Membership) -> Configuration:
+    """Who counts, as the core sees a membership."""
+    return Configuration(
+        _names(membership.voters),
+        membership.quorum,
+        _names(membership.outgoing),
+        membership.outgoing_quorum,
+        _names(membership.learners),
+    )
 
 
 def certificate_of(certificate: Certificate) -> acks.Certificate:
@@ -33,16 +51,31 @@ def certificate_of(certificate: Certificate) -> acks.Certificate:
     return acks.Certificate.of(certificate.term, certificate.index, certificate.hash, certificate.acks)
 
 
+def election_of(certificate: messages.ElectionCertificate) -> vote.ElectionCertificate:
+    """The ledger's form of an election certificate."""
+    term, candidate = certificate.term, certificate.candidate
+    votes = [
+        vote.Vote(
+            each.node,
+            vote.Ballot(term, candidate, each.accepted_term, each.last_term, each.last_index, each.last_hash),
+            each.signature,
+        )
+        for each in certificate.votes
+    ]
+    return vote.ElectionCertificate.of(term, candidate, votes)
+
+
 class LedgerLog:
     """The durable log of a store (`consensus.storage.LogReader`)."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, chain: Chain) -> None:
         self._store = store
+        self._chain = chain
 
     @property
     def first_index(self) -> int:
-        """The genesis block is always there."""
-        return 0
+        """The genesis block, or the block of the snapshot that this ledger began with."""
+        return self._chain.first_height
 
     @property
     def last_index(self) -> int:
@@ -51,16 +84,34 @@ class LedgerLog:
 
     def term(self, index: int) -> int | None:
         """The term of the block at a height."""
-        data = self._store.block(index)
+        data = self._block(index)
         return None if data is None else _header(data).term
 
     def entry(self, index: int) -> Entry | None:
         """The block at a height as an entry."""
-        data = self._store.block(index)
+        data = self._block(index)
         if data is None:
             return None
         header = _header(data)
-        return Entry(index, header.term, header.hash, BLOCK, data)
+        if header.preamble != ZERO and index:
+            return entry_of(Block.decode(data))
+        return Entry(index, header.term, header.hash, data)
+
+    def _block(self, index: int) -> bytes | None:
+        return None if index < self.first_index else self._store.block(index)
+
+    def configurations(self) -> list[tuple[int, Configuration]]:
+        """(height, members) of every block above the first that changes them."""
+        chain = self._chain
+        found = [
+            (height, chain.membership_at(height)) for height in chain.changes() if height > self.first_index
+        ]
+        before = chain.applied_membership
+        for pending in chain.pending:
+            if pending.membership != before:
+                found.append((pending.block.height, pending.membership))
+            before = pending.membership
+        return [(height, configuration_of(membership)) for height, membership in found]
 
     def certificate(self, index: int) -> Certificate | None:
         """The certificate kept for exactly this height."""
@@ -72,12 +123,12 @@ class LedgerLog:
 
 
 class KeyAuthority:
-    """Ed25519 acknowledgements with the members' keys (`consensus.storage.Authority`)."""
+    """Ed25519 acknowledgements and votes with the members' keys (`consensus.storage.Authority`)."""
 
-    def __init__(self, key: SigningKey, channel: bytes, membership: Membership) -> None:
+    def __init__(self, key: SigningKey, chain: Chain) -> None:
         self._key = key
-        self._channel = channel
-        self._keys = {member.node: member.key for member in membership.members}
+        self._chain = chain
+        self._channel = chain.channel
 
     def sign(self, term: int, index: int, hash: bytes) -> bytes:  # noqa: A002 (the core's name for it)
         """This node's acknowledgement."""
@@ -85,8 +136,25 @@ class KeyAuthority:
 
     def verify(self, node: str, term: int, index: int, hash: bytes, signature: bytes) -> bool:  # noqa: A002
         """Whether the signature is that member's acknowledgement of exactly this block."""
-        public = self._keys.get(node)
-        return public is not None and acks.verify_ack(public, self._channel, term, index, hash, signature)
+        member = self._governing(index).member(node)
+        return member is not None and acks.verify_ack(member.key, self._channel, term, index, hash, signature)
+
+    def sign_vote(self, ballot: messages.Ballot) -> bytes:
+        """This node's vote."""
+        return vote.sign_vote(self._key, self._channel, _ballot(ballot))
+
+    def verify_vote(self, node: str, ballot: messages.Ballot, signature: bytes) -> bool:
+        """Whether the signature is that voter's; the newest membership counts (CR-53)."""
+        member = self._chain.membership.member(node)
+        return member is not None and vote.verify_vote(member.key, self._channel, _ballot(ballot), signature)
+
+    def _governing(self, height: int) -> Membership:
+        """The membership whose keys count for a block."""
+        chain = self._chain
+        if height <= chain.applied.height:
+            return chain.membership_at(height)
+        place = height - chain.applied.height - 1
+        return chain.pending[place].membership if place < len(chain.pending) else chain.membership
 
 
 def has_booted(data_dir: Path) -> bool:
@@ -123,3 +191,12 @@ def _header(data: bytes) -> Header:
     if data[:2] == b"\x95\xc5":
         return Header.decode(data[4 : 4 + int.from_bytes(data[2:4], "big")])
     raise Malformed("not a block", field="block")
+
+
+def _ballot(ballot: messages.Ballot) -> vote.Ballot:
+    position = (ballot.last_term, ballot.last_index, ballot.last_hash)
+    return vote.Ballot(ballot.term, ballot.candidate, ballot.accepted_term, *position)
+
+
+def _names(members: tuple[Member, ...]) -> tuple[str, ...]:
+    return tuple([member.node for member in members])

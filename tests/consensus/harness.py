@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from random import Random
 
 from consensus.limits import BOOT_SHIFT
 from consensus.messages import (
-    BLOCK,
     Append,
     AppendReply,
+    Ballot,
     Certificate,
     Entry,
     Heartbeat,
@@ -28,18 +29,19 @@ from consensus.messages import (
     from_value,
     to_value,
 )
+from consensus.quorum import Configuration
 from consensus.raft import Raft
 from consensus.ready import Ready
 from consensus.state import Config, HardState, Role
 from consensus.trace import Event
 
-GENESIS = Entry(0, 0, sha256(b"genesis").digest(), BLOCK, b"")
+GENESIS = Entry(0, 0, sha256(b"genesis").digest(), b"")
 
 
 def entry(index: int, term: int, data: bytes = b"x", previous: bytes = b"") -> Entry:
     """An entry whose hash follows from all that it is."""
     material = b"%d|%d|" % (index, term) + previous + b"|" + data
-    return Entry(index, term, sha256(material).digest(), BLOCK, data)
+    return Entry(index, term, sha256(material).digest(), data)
 
 
 def log_of_terms(*terms: int) -> list[Entry]:
@@ -67,6 +69,15 @@ class Mac:
     def verify(self, node: str, term: int, index: int, entry_hash: bytes, signature: bytes, /) -> bool:
         self.verified += 1
         return signature == self.mac(node, term, index, entry_hash)
+
+    def vote_mac(self, node: str, ballot: Ballot) -> bytes:
+        return sha256(f"vote|{self.channel!r}|{node}|{ballot}".encode()).digest()
+
+    def sign_vote(self, ballot: Ballot, /) -> bytes:
+        return self.vote_mac(self.node, ballot)
+
+    def verify_vote(self, node: str, ballot: Ballot, signature: bytes, /) -> bool:
+        return signature == self.vote_mac(node, ballot)
 
 
 def certificate(signers: str, held: Entry, channel: bytes = b"channel") -> Certificate:
@@ -105,6 +116,10 @@ class Disk:
 
     def certificate(self, index: int) -> Certificate | None:
         return self.certificates.get(index)
+
+    def configurations(self) -> list[tuple[int, Configuration]]:
+        held = self.entries[self.compacted + 1 :]
+        return [(each.index, each.configuration) for each in held if each.configuration is not None]
 
     def write(self, ready: Ready, stored: tuple[Entry, ...]) -> None:
         if ready.truncate_from is not None:
@@ -163,7 +178,7 @@ class Node:
             if not self.disk_is_held:
                 out += self.sync()
             if ready.took_office is not None:
-                self.offices.append(ready.took_office)
+                self.offices.append(ready.took_office.term)
                 if self.proposes_in_office:
                     self.propose(b"office")
         return out
@@ -173,7 +188,7 @@ class Node:
         out: list[Message] = []
         for _ in range(len(self.writes) if count is None else count):
             ready = self.writes.popleft()
-            stored = []
+            stored: list[Entry] = []
             refused = None
             for new in ready.entries:
                 if new.data in self.refuses:
@@ -195,10 +210,11 @@ class Node:
         """Sync, and what may leave because of it."""
         return self.sync(count) + self.drain()
 
-    def propose(self, data: bytes = b"x") -> Entry:
+    def propose(self, data: bytes = b"x", members: Configuration | None = None) -> Entry:
         raft = self.raft
-        last = raft.log.entry(raft.last_index) or GENESIS
-        new = entry(raft.last_index + 1, raft.term, data, last.hash)
+        new = entry(raft.last_index + 1, raft.term, data, raft.log.last_hash)
+        if members is not None:
+            new = replace(new, configuration=members)
         raft.propose((new,))
         return new
 
@@ -214,8 +230,9 @@ class Node:
 def configuration(node: str, voters: str, **settings: object) -> Config:
     """Settings for one of these voters; the quorum is a majority unless told."""
     names = tuple(voters.split())
-    given: dict[str, object] = {"quorum": len(names) // 2 + 1} | settings
-    return Config(node=node, voters=names, **given)  # type: ignore[arg-type]
+    given = dict(settings)
+    start = Configuration.of(names, given.pop("quorum", len(names) // 2 + 1))  # type: ignore[arg-type]
+    return Config(node=node, start=start, **given)  # type: ignore[arg-type]
 
 
 class Cluster:
@@ -395,6 +412,28 @@ def ask_vote(
     term: int, last: tuple[int, int], *, sender: str = "n2", target: str = "n1", transfer: bool = False
 ) -> Vote:
     return Vote(sender, target, term, fresh_id(), last[0], last[1], transfer)
+
+
+def answer_vote(
+    term: int,
+    *,
+    granted: bool = True,
+    sender: str = "n2",
+    target: str = "n1",
+    request: int = 1,
+    position: tuple[int, int] = (0, 0),
+    accepted: int | None = None,
+    signature: bytes | None = None,
+) -> VoteReply:
+    """A voter's answer; a grant is signed unless a signature is given."""
+    if not granted:
+        return VoteReply(sender, target, term, fresh_id(), request, False, 0, 0, 0, b"", b"")
+    last_hash = GENESIS.hash if position[1] == 0 else sha256(repr(position).encode()).digest()
+    ballot = Ballot(term, target, position[0] if accepted is None else accepted, *position, last_hash)
+    if signature is None:
+        signature = Mac("").vote_mac(sender, ballot)
+    statement = (ballot.accepted_term, *position, last_hash, signature)
+    return VoteReply(sender, target, term, fresh_id(), request, True, *statement)
 
 
 def ask_pre_vote(term: int, last: tuple[int, int], *, sender: str = "n2", target: str = "n1") -> PreVote:

@@ -11,6 +11,7 @@ from harness import (
     Cluster,
     Disk,
     Node,
+    answer_vote,
     append,
     ask_pre_vote,
     ask_vote,
@@ -30,14 +31,12 @@ from consensus.messages import (
     Append,
     AppendReply,
     Certificate,
-    Entry,
     Heartbeat,
     HeartbeatReply,
     Message,
     PreVote,
     PreVoteReply,
     Vote,
-    VoteReply,
     check,
     from_value,
     to_value,
@@ -49,7 +48,8 @@ SAMPLES: list[Message] = [
     ask_pre_vote(3, (2, 5)),
     PreVoteReply("n2", "n1", 3, fresh_id(), 7, True),
     ask_vote(3, (2, 5)),
-    VoteReply("n2", "n1", 3, fresh_id(), 7, False),
+    answer_vote(3, granted=False),
+    answer_vote(3, position=(2, 5)),
     append(3, (2, 5), entry(6, 2), entry(7, 3), commit=4, proof=certificate("n2 n3", entry(4, 2))),
     append(3, (0, 0)),
     AppendReply("n2", "n1", 3, fresh_id(), 7, True, 5, 7, 0, 0, ((6, b"s"), (7, b"t")), 5),
@@ -132,7 +132,6 @@ def test_cr87_without_the_report_messages_only_wait_longer() -> None:
         append(2, (0, 0), entry(1, 2), entry(2, 1)),
         append(1, (0, 0), entry(1, 2)),
         append(1, (0, 0), entry(1, 0)),
-        append(1, (0, 0), Entry(1, 1, b"h", "folk song", b"")),
         append(1, (0, 0), commit=-1),
         append(1, (0, 0), commit=2**63),
         append(1, (0, 0), *[entry(index, 1) for index in range(1, 400)]),
@@ -226,7 +225,7 @@ def plausible(draw: Any) -> Message:
     if kind == 2:
         return Vote(sender, "n1", term, fresh_id(), *position, draw(st.booleans()))
     if kind == 3:
-        return VoteReply(sender, "n1", term, fresh_id(), 1, draw(st.booleans()))
+        return answer_vote(term, granted=draw(st.booleans()), sender=sender, position=position)
     proof = None
     if draw(st.booleans()):
         proven = entry(draw(st.integers(1, 6)), draw(st.integers(1, 5)), draw(st.sampled_from([b"x", b"y"])))

@@ -7,6 +7,7 @@ from harness import (
     Cluster,
     Disk,
     Node,
+    answer_vote,
     append,
     ask_pre_vote,
     ask_vote,
@@ -41,7 +42,7 @@ def grant(ask: Message, *, granted: bool = True) -> Message:
             ask.target, ask.sender, ask.term if granted else ask.term - 1, fresh_id(), ask.id, granted
         )
     assert isinstance(ask, Vote)
-    return VoteReply(ask.target, ask.sender, ask.term, fresh_id(), ask.id, granted)
+    return answer_vote(ask.term, granted=granted, sender=ask.target, target=ask.sender, request=ask.id)
 
 
 def campaigning(node: Node) -> list[Message]:
@@ -208,7 +209,7 @@ def test_cr07_only_a_majority_of_distinct_voters_elects() -> None:
     node, asks = candidate(voters="n1 n2 n3 n4 n5")
     answers(node, grant(asks[0]))
     answers(node, grant(asks[0]))
-    stranger = VoteReply("n9", "n1", node.raft.term, fresh_id(), asks[1].id, True)
+    stranger = answer_vote(node.raft.term, sender="n9", request=asks[1].id)
     answers(node, stranger)
     assert node.raft.role is Role.CANDIDATE
     answers(node, grant(asks[1]))

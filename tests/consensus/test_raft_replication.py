@@ -22,10 +22,9 @@ from harness import (
 )
 from test_raft_elections import answers, leading
 
-from consensus.errors import Busy, ContractBroken, NotLeader
+from consensus.errors import Busy, ChangeRefused, ContractBroken, NotLeader
 from consensus.log import Log
 from consensus.messages import (
-    CONFIG,
     Append,
     AppendReply,
     Entry,
@@ -33,6 +32,7 @@ from consensus.messages import (
     HeartbeatReply,
     Message,
 )
+from consensus.quorum import Configuration
 from consensus.state import HardState, Role
 
 
@@ -656,7 +656,11 @@ def test_cr49_too_much_uncommitted_is_busy_and_the_count_returns_to_zero() -> No
         node.propose(b"z")
     assert node.raft.last_index == 2
     node.propose(b"")
-    node.raft.propose((Entry(4, 1, b"config", CONFIG, b"zz"),))
+    start = node.raft.configuration
+    learner = Configuration(start.voters, start.quorum, learners=("n9",))
+    with pytest.raises(ChangeRefused):
+        node.propose(b"zz" * 60, Configuration.of(("n1",), 1))
+    node.propose(b"zz" * 60, learner)
     node.drain()
     answers(node, ack(node, huge))
     answers(node, ack(node, node.disk.entries[4]))

@@ -47,7 +47,7 @@ def contents(store: Store) -> dict[int, bytes | None]:
 
 
 def test_a_new_store_is_empty(store: Store) -> None:
-    assert (store.last_height, store.applied_height, store.hard_state) == (-1, -1, (0, None))
+    assert (store.last_height, store.applied_height, store.hard_state) == (-1, -1, (0, None, 0))
     assert store.block(0) is None
     assert store.state(b"k") is None
     assert store.bucket(7) == b""
@@ -57,11 +57,11 @@ def test_a_new_store_is_empty(store: Store) -> None:
 def test_what_was_appended_is_there_after_reopening(folder: Path) -> None:
     store = Store.open(folder)
     store.append([block(0)])
-    store.append([block(1), block(2)], hard=(3, "n2"))
-    store.append(hard=(4, None))
+    store.append([block(1), block(2)], hard=(3, "n2", 0))
+    store.append(hard=(4, None, 0))
     store.close()
     store = Store.open(folder)
-    assert (store.last_height, store.hard_state) == (2, (4, None))
+    assert (store.last_height, store.hard_state) == (2, (4, None, 0))
     assert contents(store) == dict([block(0), block(1), block(2)])
     store.close()
 
@@ -157,15 +157,15 @@ def test_a_commit_out_of_order_is_refused(store: Store, height: int) -> None:
 
 def test_a_cut_log_may_end_earlier_than_it_did(folder: Path) -> None:
     store = Store.open(folder)
-    store.append([block(height) for height in range(6)], hard=(1, "n1"))
-    store.append([block(2, "b")], truncate_from=2, hard=(2, None))
+    store.append([block(height) for height in range(6)], hard=(1, "n1", 0))
+    store.append([block(2, "b")], truncate_from=2, hard=(2, None, 0))
     store.close()
     store = Store.open(folder)
     assert contents(store) == dict([block(0), block(1), block(2, "b")])
     store.append(truncate_from=1)
     store.close()
     store = Store.open(folder)
-    assert (contents(store), store.hard_state) == (dict([block(0)]), (2, None))
+    assert (contents(store), store.hard_state) == (dict([block(0)]), (2, None, 0))
     store.close()
 
 
@@ -202,10 +202,10 @@ def test_a_kill_between_the_two_batches_loses_only_the_commit(folder: Path, stor
 
 def test_no_chop_of_the_log_goes_unnoticed(folder: Path, store: Store) -> None:
     """LevelDB alone opens every one of these shorter logs without a word."""
-    store.append([block(0)], hard=(1, "n1"))
+    store.append([block(0)], hard=(1, "n1", 0))
     store.commit(CommitBatch(0, {b"k": b"0"}, {}))
     for height in range(1, 4):
-        store.append([block(height)], hard=(height, "n1"))
+        store.append([block(height)], hard=(height, "n1", 0))
     durable = log_file(folder).stat().st_size
     store.commit(CommitBatch(3, {b"k": b"3" * 50}, {}))
     size = log_file(folder).stat().st_size
@@ -245,7 +245,7 @@ def test_a_power_cut_that_tears_only_what_was_not_synced_loses_only_the_commit(
 ) -> None:
     store.append([block(0)])
     store.commit(CommitBatch(0, {b"k": b"0"}, {}, nodes=[(0, 0, b"n")]))
-    store.append([block(1), block(2)], hard=(1, "n1"))
+    store.append([block(1), block(2)], hard=(1, "n1", 0))
     durable = log_file(folder).stat().st_size
     big = {b"k%d" % number: os.urandom(200) for number in range(300)}
     store.commit(CommitBatch(1, big | {b"k": b"1"}, {}, nodes=[(0, 1, b"n"), (1, 0, b"n")]))
@@ -255,7 +255,7 @@ def test_a_power_cut_that_tears_only_what_was_not_synced_loses_only_the_commit(
     for _ in range(2):
         reopened = Store.open(cut)
         assert contents(reopened) == contents(store)
-        assert (reopened.applied_height, reopened.state(b"k"), reopened.hard_state) == (0, b"0", (1, "n1"))
+        assert (reopened.applied_height, reopened.state(b"k"), reopened.hard_state) == (0, b"0", (1, "n1", 0))
         assert reopened.state(b"k7") is None
         reopened.close()
     assert not (cut / "log-set-aside").exists()
@@ -295,11 +295,11 @@ def test_a_batch_lost_in_the_middle_of_the_log_is_noticed_and_the_damage_kept(
 
 def test_a_forgotten_vote_is_noticed(folder: Path) -> None:
     store = Store.open(folder)
-    store.append([block(0)], hard=(4, None))
+    store.append([block(0)], hard=(4, None, 0))
     store.close()
     before = copy(folder, "before")
     store = Store.open(folder)
-    store.append(hard=(4, "n2"))
+    store.append(hard=(4, "n2", 0))
     store.close()
     shutil.rmtree(folder / "db")
     shutil.copytree(before / "db", folder / "db")
@@ -383,7 +383,7 @@ def test_a_kill_inside_an_overwriting_append_leaves_the_old_or_the_new_log(
     folder: Path, monkeypatch: pytest.MonkeyPatch, writes_until_death: int
 ) -> None:
     store = Store.open(folder)
-    store.append([block(height) for height in range(5)], hard=(1, "n1"))
+    store.append([block(height) for height in range(5)], hard=(1, "n1", 0))
     store.close()
     store = Store.open(folder)
     written = 0
@@ -398,14 +398,17 @@ def test_a_kill_inside_an_overwriting_append_leaves_the_old_or_the_new_log(
 
     monkeypatch.setattr(type(store._mark), "write", dying)
     with pytest.raises(Killed):
-        store.append([block(2, "b")], truncate_from=2, hard=(2, None))
+        store.append([block(2, "b")], truncate_from=2, hard=(2, None, 0))
     monkeypatch.undo()
     store.close()
     store = Store.open(folder)
     if writes_until_death == 0:  # before the mark was lowered: nothing has happened
-        assert (contents(store), store.hard_state) == (dict(map(block, range(5))), (1, "n1"))
+        assert (contents(store), store.hard_state) == (dict(map(block, range(5))), (1, "n1", 0))
     else:  # after the log was overwritten
-        assert (contents(store), store.hard_state) == (dict([block(0), block(1), block(2, "b")]), (2, None))
+        assert (contents(store), store.hard_state) == (
+            dict([block(0), block(1), block(2, "b")]),
+            (2, None, 0),
+        )
     store.append([block(store.last_height + 1)])
     store.close()
 
@@ -477,8 +480,8 @@ def test_one_thread_appends_while_another_reads_and_commits(folder: Path) -> Non
 
     def storage() -> None:
         for height in range(1, total):
-            store.append([block(height, "old"), block(height + 1, "old")], hard=(height, None))
-            store.append([block(height)], truncate_from=height, hard=(height, "n1"))
+            store.append([block(height, "old"), block(height + 1, "old")], hard=(height, None, 0))
+            store.append([block(height)], truncate_from=height, hard=(height, "n1", 0))
 
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(storage)
@@ -494,5 +497,5 @@ def test_one_thread_appends_while_another_reads_and_commits(folder: Path) -> Non
     store.close()
     store = Store.open(folder)
     assert contents(store) == dict(map(block, range(total)))
-    assert (store.applied_height, store.hard_state) == (total - 1, (total - 1, "n1"))
+    assert (store.applied_height, store.hard_state) == (total - 1, (total - 1, "n1", 0))
     store.close()

@@ -48,11 +48,11 @@ def test_no_message_of_a_member_breaks_a_node(tmp_path: Path) -> None:
     """CR-88, through the whole driver: each is refused with a typed error, dropped or answered."""
     cluster = Cluster.make(tmp_path)
     chance = random.Random(20_261_124)
-    entry = Entry(1, 1, bytes(32), "block", b"not a block")
+    entry = Entry(1, 1, bytes(32), b"not a block")
     honest: list[codec.Value] = [
         ("raft", to_value(PreVote("n2", "n1", 3, 1, 0, 0))),
         ("raft", to_value(Vote("n2", "n1", 3, 2, 0, 0, False))),
-        ("raft", to_value(VoteReply("n2", "n1", 3, 3, 1, True))),
+        ("raft", to_value(VoteReply("n2", "n1", 3, 3, 1, True, 1, 1, 1, bytes(32), bytes(64)))),
         ("raft", to_value(Heartbeat("n2", "n1", 3, 4, 0, None))),
         ("raft", to_value(Append("n2", "n1", 3, 5, 0, 0, (entry,), 0, None))),
         ("forward", (cluster.transaction("k", 1).parts, cluster.transaction("l", 2).parts)),
@@ -90,7 +90,7 @@ def test_a_block_that_is_no_block_is_refused_and_kept(tmp_path: Path) -> None:
     async def scenario() -> None:
         await cluster.start("n1")
         node = cluster.nodes["n1"]
-        entry = Entry(1, 3, bytes(32), "block", b"\x93not a block")
+        entry = Entry(1, 3, bytes(32), b"\x93not a block")
         node.driver.on_message("n2", ("raft", to_value(Append("n2", "n1", 3, 5, 0, 0, (entry,), 0, None))))
         await until(lambda: node.service.status()["problem"], "the refusal")
         assert node.chain.head.height == 0
