@@ -25,6 +25,7 @@ transaction from its signer to the file that proves what became of it.
 | `history` | count, hash-chain head and aggregates: proof that nothing is left out |
 | `proof`, `receipt`, `statement`, `verify` | files that prove, and the offline verifier |
 | `evidence`, `fault`, `witness` | proofs that a node lied; the kinds of lies; re-execution without a ledger |
+| `detector` | is shown every signed statement, and finds the lies |
 | `audit` | a whole chain, block by block |
 | **the node's side** | |
 | `state` | what contracts read and write: keys, overlay, savepoints |

@@ -24,7 +24,7 @@ above the applied height.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Self
 
@@ -32,7 +32,7 @@ from ledger import codec, merkle
 from ledger.block import Block, Header, verify_signed_by
 from ledger.certificate import Certificate, CertifiedHeader
 from ledger.committed import Committed
-from ledger.errors import BlockInvalid, Malformed, StoreError, TallyError
+from ledger.errors import BlockInvalid, Malformed, StoreError, TallyError, VerificationError
 from ledger.executor import (
     Executor,
     ExecutorBug,
@@ -42,6 +42,7 @@ from ledger.executor import (
     genesis_overlay,
     settled_writes,
 )
+from ledger.fault import WrongBlock
 from ledger.genesis import GenesisBlock, read_genesis
 from ledger.handover import Handover, check_settled
 from ledger.history import NO_RECORDS, count_and_head, next_head
@@ -61,6 +62,7 @@ from ledger.state_tree import Changes
 from ledger.store import CommitBatch, Store
 from ledger.transaction import Transaction
 from ledger.vote import ElectionCertificate
+from ledger.witness import Witness, recorded, wrong_because
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +313,42 @@ class Chain(Committed):
             self._tree.undo()
             raise _differs("state_root", block.header.state_root, root)
         self._push(block, executed, membership)
+
+    def refute(self, block: Block) -> WrongBlock | None:
+        """What shows to anybody that a block on top of the head, which was just refused, breaks the rules.
+
+        It accuses the proposer; with somebody's acknowledgement in place of None it accuses that node.
+        None if the block stands elsewhere, or breaks no rule that can be shown (`ledger.evidence`).
+        """
+        head = self.head
+        if block.header.previous != head.hash:
+            return None
+        without = WrongBlock(head, block, None, None)
+        for fault in (without, replace(without, witness=self._witness(block))):
+            try:
+                reason = wrong_because(
+                    head, block, fault.witness, self.channel, lambda _parent: self.membership, self._executor
+                )
+            except VerificationError:
+                return None
+            if reason is not None:
+                return fault
+        return None
+
+    def _witness(self, block: Block) -> Witness:
+        """The parts of the head's state and history that show what a block on top of it must hold."""
+        size = self.head.height
+        if len(self.pending) > 1:
+            peaks = self.pending[-2].history.peaks
+        else:
+            peaks = tuple([self._store.node(level, index) for level, index in merkle.peak_positions(size)])
+        try:
+            prepared = [self._executor.prepare(transaction) for transaction in block.transactions]
+            changed = Preamble.decode(block.preamble).membership
+            entries = recorded(self._executor, self._flight, prepared, block, changed)
+        except (Malformed, ExecutorBug):
+            return Witness(peaks, None)
+        return Witness(peaks, self._tree.prove(entries.items(), newest=True))
 
     def drop_from(self, height: int) -> None:
         """Take back pending blocks from this height on; applied blocks are never taken back.

@@ -371,7 +371,9 @@ class WrongBlock:
                 raise _unproved("a header that the accused did not sign", node)
         else:
             _check_ack(SignedAck(header.term, header.height, header.hash, self.ack), node, genesis)
-        reason = wrong_because(self.parent, self.block, self.witness, genesis, executor)
+        reason = wrong_because(
+            self.parent, self.block, self.witness, genesis.channel, genesis.governing, executor
+        )
         if reason is None:
             raise _unproved("the block breaks no rule that the file can show")
         did = "proposed" if self.ack is None else "acknowledged"

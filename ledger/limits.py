@@ -83,6 +83,13 @@ MAX_EVIDENCE_BYTES = 32 * 1_048_576
 """A piece of evidence: a wrong block with its witness is the largest kind."""
 MAX_WITNESS_ENTRIES = 65_536
 """State entries that executing one block reads or writes."""
+MAX_STATEMENTS_SEEN = 1_024
+"""Headers, and acknowledgements of each node, that a detector of lies remembers."""
+MAX_BALLOTS_SEEN = 256
+"""Terms whose ballot of each node a detector remembers."""
+MAX_WRONG_BLOCKS_SEEN = 4
+MAX_DOUBTS = 64
+MAX_LIES_REMEMBERED = 1_024
 MAX_TREE_LEAVES = 2**48
 MAX_TREE_DEPTH = 48
 

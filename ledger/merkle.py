@@ -231,6 +231,11 @@ class Accumulator:
         self.size += 1
         return made
 
+    @property
+    def peaks(self) -> tuple[bytes, ...]:
+        """Roots of the complete subtrees, largest first."""
+        return tuple(self._peaks)
+
     def root(self) -> bytes:
         """Root over all leaves so far."""
         if not self._peaks:

@@ -23,13 +23,13 @@ that is wrong itself stays with whoever signed the parent.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ledger import codec, shape
 from ledger.block import Block, Header
 from ledger.errors import BlockInvalid, Malformed, VerificationError
 from ledger.executor import Executor, ExecutorBug, Prepared, enter_membership, execute, settled_writes
-from ledger.genesis import GenesisBlock
 from ledger.limits import DIGEST_BYTES, MAX_TREE_DEPTH, MAX_VALIDITY_MS, MAX_WITNESS_ENTRIES
 from ledger.membership import IN_FORCE_KEY, TARGET_KEY, Membership, check_step, step
 from ledger.merkle import Accumulator
@@ -102,7 +102,7 @@ class _Proved:
 def recorded(
     executor: Executor,
     state: Reader,
-    prepared: tuple[Prepared, ...],
+    prepared: Sequence[Prepared],
     block: Block,
     changed: Membership | None,
 ) -> dict[bytes, bytes | None]:
@@ -123,10 +123,13 @@ def wrong_because(
     parent: Header,
     block: Block,
     witness: Witness | None,
-    genesis: GenesisBlock,
+    channel: bytes,
+    governing: Callable[[Header], Membership],
     executor: Executor | None = None,
 ) -> str | None:
     """The rule that a block on this parent breaks, in a sentence; None if it breaks none that shows.
+
+    `governing` gives the membership of the parent, or raises where it is not known.
 
     The numbers are those of docs/protocol.md, section "Verifying evidence of a wrong block".
 
@@ -139,17 +142,17 @@ def wrong_because(
     if header.previous != parent.hash:
         raise VerificationError("not the parent of the block", field="evidence.parent")
     return (
-        _wrong_header(parent, header, genesis)
-        or _wrong_preamble(parent, block, genesis)
-        or _wrong_transactions(block, genesis.channel, executor)
+        _wrong_header(parent, header, channel)
+        or _wrong_preamble(parent, block, governing)
+        or _wrong_transactions(block, channel, executor)
         or _wrong_history(parent, header, witness)
         or _wrong_execution(parent, block, witness, executor)
     )
 
 
-def _wrong_header(parent: Header, header: Header, genesis: GenesisBlock) -> str | None:
+def _wrong_header(parent: Header, header: Header, channel: bytes) -> str | None:
     # 2. Channel, height, term and time follow from the parent's.
-    if header.channel != genesis.channel:
+    if header.channel != channel:
         return "its header is of another channel"
     if header.height != parent.height + 1:
         return f"its height does not follow {parent.height}"
@@ -160,7 +163,7 @@ def _wrong_header(parent: Header, header: Header, genesis: GenesisBlock) -> str 
     return None
 
 
-def _wrong_preamble(parent: Header, block: Block, genesis: GenesisBlock) -> str | None:
+def _wrong_preamble(parent: Header, block: Block, governing: Callable[[Header], Membership]) -> str | None:
     header = block.header
     # 3. The preamble has a form, and names the membership that the header names.
     try:
@@ -173,7 +176,7 @@ def _wrong_preamble(parent: Header, block: Block, genesis: GenesisBlock) -> str 
     if after is None and preamble.settled is not None:
         return "it proves a membership change without making another"
     # 4. Its proposer votes, was elected where the block begins a term, and changed no membership there.
-    before = genesis.governing(parent)
+    before = governing(parent)
     if not before.is_voter(header.proposer):
         return f"its proposer {header.proposer} is not a voter"
     try:
