@@ -11,6 +11,7 @@ docs/protocol.md, and the same numbers stand beside the code:
 | a receipt | Verifying a receipt | `receipt.Receipt.verify` |
 | a history | Verifying a history | `history.History.verify` |
 | a statement of state entries | Verifying a statement | `statement.Statement.verify` |
+| evidence that a node lied | Verifying evidence | `evidence.Evidence.verify` |
 | a chain of blocks | Verifying a chain | `audit.ChainAudit` |
 
 What the verifier trusts: the genesis block that it was given, SHA-256, and Ed25519 by the
@@ -22,6 +23,8 @@ from __future__ import annotations
 
 from ledger import proof
 from ledger.errors import BlockInvalid, Malformed, VerificationError
+from ledger.evidence import Evidence, Proved
+from ledger.executor import Executor
 from ledger.genesis import GenesisBlock, read_genesis
 from ledger.history import History, ProvedHistory
 from ledger.receipt import ProvedOutcome, Receipt
@@ -69,8 +72,20 @@ def verify_history(data: bytes, genesis: GenesisBlock) -> ProvedHistory:
     return History.decode(data).verify(genesis)
 
 
-def verify_file(data: bytes, genesis: GenesisBlock) -> list[ProvedOutcome] | ProvedHistory | ProvedState:
-    """What a receipt, history or statement file proves; `contracts.quote` verifies quotes.
+def verify_evidence(data: bytes, genesis: GenesisBlock, executor: Executor | None = None) -> Proved:
+    """What a file of evidence proves; `executor` has the rules by which a wrong block is executed again.
+
+    Raises:
+        Malformed, NonCanonical, TooLarge: not a file of evidence.
+        VerificationError: it does not prove what it claims: hold nobody guilty by it.
+    """
+    return Evidence.decode(data).verify(genesis, executor)
+
+
+def verify_file(
+    data: bytes, genesis: GenesisBlock
+) -> list[ProvedOutcome] | ProvedHistory | ProvedState | Proved:
+    """What a receipt, history, statement or evidence file proves; `contracts.quote` verifies quotes.
 
     Raises:
         Malformed, NonCanonical, TooLarge: not a proof file of these kinds.
@@ -81,4 +96,6 @@ def verify_file(data: bytes, genesis: GenesisBlock) -> list[ProvedOutcome] | Pro
         return History.from_value(value).verify(genesis)
     if value[0] == proof.STATE:
         return Statement.from_value(value).verify(genesis)
+    if value[0] == proof.EVIDENCE:
+        return Evidence.from_value(value).verify(genesis)
     return Receipt.from_value(value).verify(genesis)
