@@ -3,6 +3,7 @@
     TallyError (ledger)
     ├── SettingsError        the configuration does not describe a node that can run
     ├── PeerRefused          a connection that is not what it must be
+    ├── LeadershipStays      leadership could not be handed over
     └── NotAdmitted          a transaction that this node does not take in (not recorded anywhere)
 
 `NotAdmitted` carries the HTTP status that the API answers with, and for refusals that pass
@@ -23,6 +24,8 @@ business rule are not errors of a node: they are results, and stand on the ledge
 | no_leader | 503 | yes | no leader for longer than a leader change takes |
 | outcome_unknown | 503 | yes | taken in, but not seen on the ledger within the time allowed |
 | shutting_down | 503 | yes | the node is being stopped |
+| not_reached | 503 | yes | a read asks for a height that this node has not applied in time |
+| not_leading | 409 | no | something that only the leader can do |
 | storage_failed | 503 | yes | the disk failed; the node acknowledges nothing any more |
 """
 
@@ -45,7 +48,17 @@ class PeerRefused(TallyError):
     """A peer connection that does not prove what it claims, or breaks the protocol of frames."""
 
     code = "peer_refused"
-    remedy = "Compare the node's certificate with the one in the genesis block."
+    remedy = "If it goes on, ask whoever runs that node; docs/threat-model.md says what is refused and why."
+
+
+COMPARE_CERTIFICATES = "Compare the node's certificate with the one that the ledger has for it."
+
+
+class LeadershipStays(TallyError):
+    """Leadership could not be handed over; whoever led goes on."""
+
+    code = "leadership_stays"
+    remedy = "GET /v1/status of the leader shows its followers; choose a voter that keeps up."
 
 
 class _Kind(NamedTuple):
@@ -72,6 +85,8 @@ KINDS: dict[str, _Kind] = {
     "busy": _Kind(503, True, _AGAIN),
     "no_leader": _Kind(503, True, _AGAIN),
     "outcome_unknown": _Kind(503, True, _AGAIN),
+    "not_reached": _Kind(503, True, "Ask again in a moment, or ask another node."),
+    "not_leading": _Kind(409, False, "Send this to the node that leads; GET /v1/status names it."),
     "shutting_down": _Kind(503, True, "Submit the same bytes to another node."),
     "storage_failed": _Kind(
         503, True, "Submit the same bytes to another node; the operator must look at this one."

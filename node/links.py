@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, cast
 from ledger import codec, node_certificate
 from ledger.errors import Malformed, TallyError
 from ledger.membership import Membership
-from node.errors import PeerRefused
+from node.errors import COMPARE_CERTIFICATES, PeerRefused
 from node.frames import FrameReader, frame, read
 from node.limits import (
     HANDSHAKE_TIMEOUT_MS,
@@ -105,7 +105,9 @@ class Link(asyncio.Protocol):
         """
         member = self.peers.membership.member(node)
         if member is None:
-            raise PeerRefused("not a member", code="unknown_node", found=node[:64])
+            raise PeerRefused(
+                "not a member", code="unknown_node", found=node[:64], remedy=COMPARE_CERTIFICATES
+            )
         found = self.peer_key()
         if found != member.key:
             raise PeerRefused(
@@ -113,6 +115,7 @@ class Link(asyncio.Protocol):
                 code="wrong_key",
                 found=found.hex(),
                 expected=member.key.hex(),
+                remedy=COMPARE_CERTIFICATES,
             )
 
     def data_received(self, data: bytes) -> None:

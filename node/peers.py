@@ -41,7 +41,7 @@ import structlog
 from ledger import codec
 from ledger.errors import TallyError
 from ledger.membership import Membership
-from node.errors import PeerRefused
+from node.errors import COMPARE_CERTIFICATES, PeerRefused
 from node.frames import frame
 from node.gate import Gate
 from node.limits import (
@@ -287,7 +287,10 @@ class Peers:
             )
         except OSError as error:
             reason = getattr(error, "reason", None) or str(error) or type(error).__name__
-            self.refused(None, PeerRefused("no handshake", code="tls_failed", found=reason))
+            self.refused(
+                None,
+                PeerRefused("no handshake", code="tls_failed", found=reason, remedy=COMPARE_CERTIFICATES),
+            )
         finally:
             del self._handshakes[link]
             if link.transport is None:
