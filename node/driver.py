@@ -51,6 +51,7 @@ from ledger.store import Store
 from node import mempool
 from node.appender import Appender, Reports, Work
 from node.errors import NotAdmitted
+from node.leadership import Leadership
 from node.limits import (
     GATHER_MS,
     MAX_EVIDENCE_FILES,
@@ -133,6 +134,7 @@ class Driver:
             ),
             statistics=statistics,
         )
+        self.leadership = Leadership(raft, self.wake)
         self._peers: Peers
         self._admission: Admission
         self._forwarder: Forwarder
@@ -167,6 +169,7 @@ class Driver:
         self._running = False
         if self._ticker is not None:
             self._ticker.cancel()
+        self.leadership.close()
         self._appender.close()
 
     @property
@@ -251,12 +254,24 @@ class Driver:
             for entry in self._pool.expire(self._chain.applied.time_ms):
                 error = NotAdmitted("expired", "block time has passed the transaction's validity")
                 entry.settle(Outcome(entry.id, "refused", error=error))
+        self._change_members()
         closed = self._admission.closed
         if self.raft.leader is None and now_s - self._leaderless_since_s > NO_LEADER_GRACE_MS / 1_000:
             if closed is None:
                 self._admission.closed = NotAdmitted("no_leader", "no leader is known")
         elif closed is not None and closed.code == "no_leader":
             self._admission.closed = None
+
+    def _change_members(self) -> None:
+        """Take the next step towards the membership that governance adopted, if this node leads."""
+        if not self.leads() or not self.raft.may_reconfigure() or self.in_flight:
+            return
+        membership = self._chain.due_membership()
+        if membership is None:
+            return
+        block = self._propose([], self.raft.term, membership=membership)
+        if block is not None:
+            log.info("membership_changes", height=block.height, members=[m.node for m in membership.members])
 
     def _turn(self) -> None:
         self._turn_is_due = False
@@ -280,6 +295,8 @@ class Driver:
             self._appender.put(ready)
         if ready.certificate is not None:
             self._commit(ready.certificate)
+        if ready.reads or ready.reads_failed:
+            self.leadership.answered(ready)
         if ready.lost_office:
             self._office = None
             log.info("office_lost", term=self.raft.term)
@@ -319,7 +336,7 @@ class Driver:
             self._gather_commit = self.raft.commit
             self._gather_until_s = self._loop.time() + GATHER_MS / 1_000
             self._gather_transactions = self._pool.waiting + self._last_sealed
-        if not self._pool.waiting or not self.leads():
+        if not self._pool.waiting or not self.leads() or self.raft.transferee is not None:
             return False
         in_flight = self.in_flight
         if in_flight >= SEAL_WINDOW_BLOCKS:

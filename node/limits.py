@@ -19,6 +19,12 @@ SUBMIT_TIMEOUT_MS = 20_000
 """How long a submission waits for its outcome unless it asks for less."""
 REFORWARD_AFTER_MS = 2_000
 """A forwarded transaction without an outcome is sent to the leader again after this."""
+LEADERSHIP_POLL_MS = 2
+"""How often it is looked whether leadership has moved, while somebody waits for that."""
+HAND_OVER_TIMEOUT_MS = 3_000
+"""How long leadership may take to move when it is handed over."""
+READ_TIMEOUT_MS = 5_000
+"""How long a read waits for its level of consistency, at most."""
 SWEEP_MS = 250
 """How often the pool is looked through for what expired or was forwarded in vain."""
 BUSY_PAUSE_MS = 50

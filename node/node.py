@@ -30,7 +30,7 @@ from node.identity import Identity
 from node.limits import MAX_APPEND_BYTES
 from node.mempool import Pool
 from node.peers import Peers
-from node.raft_storage import configuration_of, has_booted, KeyAuthority, LedgerLog, next_boot
+from node.raft_storage import KeyAuthority, LedgerLog, configuration_of, has_booted, next_boot
 from node.service import Service
 from node.settings import Settings
 from node.signatures import SignatureChecker

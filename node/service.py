@@ -12,13 +12,15 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from ledger import codec, node_certificate
 from ledger.block import Block
 from ledger.chain import Chain
 from ledger.errors import TallyError
 from ledger.transaction import Transaction
 from node.errors import NotAdmitted
-from node.limits import MAX_SUBSCRIBERS
+from node.limits import HAND_OVER_TIMEOUT_MS, LEADERSHIP_POLL_MS, MAX_SUBSCRIBERS, READ_TIMEOUT_MS
 from node.mempool import Entry, Pool, Submission
 from node.outcome import Outcome, Status
 from node.statistics import Statistics
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from node.driver import Driver
     from node.identity import Identity
     from node.peers import Peers
+
+log = structlog.get_logger(component="service")
 
 __all__ = ["BlockSummary", "Envelope", "Outcome", "Service", "Status"]
 
@@ -180,6 +184,35 @@ class Service:
             return Outcome(transaction_id, "accepted")
         return None
 
+    async def reach(self, *, linearizable: bool, at_least: int) -> None:
+        """Wait until this node may answer a read of the level asked for.
+
+        Raises:
+            NotAdmitted: no leader confirms it, or the height is not reached, in time.
+        """
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + READ_TIMEOUT_MS / 1_000
+        if linearizable:
+            await self._driver.leadership.confirm_read(READ_TIMEOUT_MS)
+        while self.chain.applied.height < at_least:
+            if loop.time() > deadline_s:
+                raise NotAdmitted(
+                    "not_reached",
+                    "this node has not applied that height in time",
+                    field="at_least",
+                    found=self.chain.applied.height,
+                    expected=at_least,
+                )
+            await asyncio.sleep(LEADERSHIP_POLL_MS / 1_000)
+
+    async def hand_over(self, target: str | None) -> str:
+        """Hand the leadership over to another voter; who leads then.
+
+        Raises:
+            NotAdmitted, LeadershipStays: this node does not lead, or goes on leading.
+        """
+        return await self._driver.leadership.hand_over(target, HAND_OVER_TIMEOUT_MS)
+
     def block(self, height: int) -> bytes | None:
         """The bytes of an applied block."""
         block = self.chain.block(height)
@@ -211,6 +244,10 @@ class Service:
             "pool_bytes": self._pool.size_bytes,
             "in_flight_blocks": raft.last_index - raft.commit,
             "quorum": self.chain.membership.quorum,
+            "voters": list(raft.configuration.voters),
+            "outgoing": list(raft.configuration.outgoing),
+            "learners": list(raft.configuration.learners),
+            "transferee": raft.transferee,
             "certificate_days_left": lasts.days,
             "peers": [asdict(peer) for peer in self._peers.status()],
             "followers": [asdict(peer) for peer in raft.peers],
@@ -257,6 +294,13 @@ class Service:
         deadline_s = loop.time() + timeout_ms / 1_000
         while self._pool.own and loop.time() < deadline_s and self._driver.problem is None:
             await asyncio.sleep(0.01)
+        if self._driver.leads() and self._driver.problem is None:
+            left_ms = max(1, int((deadline_s - loop.time()) * 1_000))
+            try:
+                heir = await self._driver.leadership.hand_over(None, min(left_ms, HAND_OVER_TIMEOUT_MS))
+                log.info("handed_over", leader=heir)
+            except TallyError as error:
+                log.warning("not_handed_over", **error.as_dict())
 
     def end(self) -> None:
         """Let go of everybody who waits: subscribers, and submissions, whose outcome is unknown."""

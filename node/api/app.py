@@ -22,6 +22,7 @@ from node.api import (
     blocks,
     documentation,
     events,
+    leader,
     organisations,
     problems,
     quotes,
@@ -30,7 +31,7 @@ from node.api import (
     trade,
     transactions,
 )
-from node.api.parameters import served_channel
+from node.api.parameters import read_level, served_channel
 from node.api.problems import Problem
 from node.service import Service
 from node.telemetry import Observed, Telemetry
@@ -62,8 +63,8 @@ def create_app(service: Service) -> FastAPI:
     for path, endpoint in app.state.submissions.items():
         app.router.routes.append(Route(CHANNEL_PREFIX + path, endpoint, methods=["POST"]))
     app.include_router(status.router)
-    channel = APIRouter(prefix=CHANNEL_PREFIX, dependencies=[Depends(served_channel)])
-    for resource in (transactions, blocks, trade, relationships, organisations, quotes, events):
+    channel = APIRouter(prefix=CHANNEL_PREFIX, dependencies=[Depends(served_channel), Depends(read_level)])
+    for resource in (leader, transactions, blocks, trade, relationships, organisations, quotes, events):
         channel.include_router(resource.router)
     app.include_router(channel)
     app.add_middleware(Observed, telemetry=app.state.telemetry)

@@ -50,6 +50,26 @@ BlockForm = Annotated[
 ]
 
 
+Level = Annotated[
+    Literal["local", "linearizable"],
+    Query(
+        description="`local`: what this node has applied; `linearizable`: also everything that any "
+        "node acknowledged before this request came (a quorum is asked)"
+    ),
+]
+AtLeast = Annotated[int, Query(ge=0, le=INT_MAX, description="wait until this node has applied this height")]
+
+
+async def read_level(request: Request, level: Level = "local", at_least: AtLeast = 0) -> None:
+    """Let a read begin only when this node may answer it at the level that it names.
+
+    Raises:
+        NotAdmitted: that takes too long.
+    """
+    if level != "local" or at_least:
+        await request.app.state.service.reach(linearizable=level == "linearizable", at_least=at_least)
+
+
 def served_channel(request: Request, channel: ChannelPath) -> None:
     """Let only requests for the channel pass that this node serves.
 

@@ -1,0 +1,101 @@
+"""What a node asks of leadership: linearizable reads, and handing it over.
+
+Both are questions to the consensus core whose answer comes later; here they become
+coroutines with a bounded wait.
+
+A linearizable read is tried again while leadership moves, so that its caller notices a
+change of leaders as a pause and not as an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from consensus.errors import Busy, NotLeader, TransferRefused
+from consensus.raft import Raft
+from consensus.ready import Ready
+from consensus.state import Role
+from node.errors import LeadershipStays, NotAdmitted
+from node.limits import LEADERSHIP_POLL_MS
+
+
+class Leadership:
+    """One node's questions to its core."""
+
+    def __init__(self, raft: Raft, wake: Callable[[], None]) -> None:
+        self._raft = raft
+        self._wake = wake
+        self._loop = asyncio.get_running_loop()
+        self._reads: dict[int, asyncio.Future[bool]] = {}
+
+    def answered(self, ready: Ready) -> None:
+        """The core answers reads; what they are to see has been applied."""
+        for number, _ in ready.reads:
+            self._settle(number, True)
+        for number in ready.reads_failed:
+            self._settle(number, False)
+
+    def _settle(self, number: int, is_confirmed: bool) -> None:
+        waiting = self._reads.pop(number, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(is_confirmed)
+
+    async def confirm_read(self, timeout_ms: int) -> None:
+        """Return when whatever was acknowledged before the call, anywhere, is applied here.
+
+        Raises:
+            NotAdmitted: no leader could confirm it in time, or too many reads wait.
+        """
+        deadline_s = self._loop.time() + timeout_ms / 1_000
+        while (left_s := deadline_s - self._loop.time()) > 0:
+            try:
+                number = self._raft.read()
+            except Busy as busy:
+                raise NotAdmitted("busy", str(busy)) from None
+            except NotLeader:
+                await asyncio.sleep(min(left_s, LEADERSHIP_POLL_MS / 1_000))
+                continue
+            waiting = self._reads[number] = self._loop.create_future()
+            self._wake()
+            try:
+                if await asyncio.wait_for(waiting, left_s):
+                    return
+            except TimeoutError:
+                break
+            finally:
+                self._reads.pop(number, None)
+        raise NotAdmitted("no_leader", "no leader confirmed the read in time")
+
+    async def hand_over(self, target: str | None, timeout_ms: int) -> str:
+        """Hand the leadership over to a voter, the most advanced one if none is named; who leads then.
+
+        Raises:
+            NotAdmitted: this node does not lead.
+            LeadershipStays: the target cannot lead, or did not take over in time.
+        """
+        raft = self._raft
+        target = target or raft.successor()
+        if raft.role is Role.LEADER and target is None:
+            raise LeadershipStays("no other voter has been heard of lately")
+        term = raft.term
+        try:
+            raft.transfer(target or raft.node)
+        except NotLeader as error:
+            raise NotAdmitted("not_leading", str(error), found=raft.node, expected=error.leader) from None
+        except TransferRefused as error:
+            raise LeadershipStays(str(error), found=target) from None
+        self._wake()
+        deadline_s = self._loop.time() + timeout_ms / 1_000
+        while (raft.transferee == target and raft.term == term) or raft.leader is None:
+            if self._loop.time() > deadline_s:
+                break
+            await asyncio.sleep(LEADERSHIP_POLL_MS / 1_000)
+        if raft.leader is None or raft.leader == raft.node:
+            raise LeadershipStays("the other node did not take over in time", found=target)
+        return raft.leader
+
+    def close(self) -> None:
+        """Nobody is answered any more."""
+        for number in list(self._reads):
+            self._settle(number, False)

@@ -1,0 +1,124 @@
+"""Handing over and linearizable reads, on real nodes in one loop."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from node_network import Cluster, run, until
+
+from ledger.state import state_key
+from node.errors import LeadershipStays, NotAdmitted
+
+
+def test_cr82_leadership_moves_without_a_failed_submission(tmp_path: Path) -> None:
+    """CR-82: clients notice a transfer as a pause; each transaction is recorded once."""
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        leader = await cluster.leader()
+        target = next(name for name in cluster.nodes if name != leader.settings.node)
+        nodes = list(cluster.nodes.values())
+
+        async def submit(number: int) -> str:
+            transaction = cluster.transaction(f"k{number}", number)
+            (outcome,) = await nodes[number % 3].service.submit([transaction.envelope])
+            return str(outcome.status)
+
+        submissions = [asyncio.create_task(submit(number)) for number in range(300)]
+        await until(lambda: any(each.done() for each in submissions))
+        term = leader.driver.raft.term
+        assert await leader.service.hand_over(target) == target
+        assert set(await asyncio.gather(*submissions)) == {"committed"}
+        moved = await cluster.leader()
+        assert (moved.settings.node, moved.driver.raft.term) == (target, term + 1)
+        await cluster.level()
+        assert {node.statistics.committed_transactions for node in nodes} == {300}
+        await cluster.stop()
+
+    run(scenario)
+
+
+def test_cr84_leadership_goes_only_to_another_voter_and_only_from_the_leader(tmp_path: Path) -> None:
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        leader = await cluster.leader()
+        for target in (leader.settings.node, "stranger"):
+            with pytest.raises(LeadershipStays):
+                await leader.service.hand_over(target)
+        follower = next(node for node in cluster.nodes.values() if node is not leader)
+        with pytest.raises(NotAdmitted, match="not the leader"):
+            await follower.service.hand_over(None)
+        assert await cluster.leader() is leader
+        await cluster.stop()
+
+    run(scenario)
+
+
+def test_cr85_a_leader_that_is_stopped_in_order_hands_over_first(tmp_path: Path) -> None:
+    """CR-85: the others need no election timeout, and what came in the meantime is committed."""
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        leader = await cluster.leader()
+        others = [node for node in cluster.nodes.values() if node is not leader]
+        transaction = cluster.transaction("k", 1)
+        ticks = [node.driver.raft.now for node in others]
+        submission = asyncio.create_task(others[0].service.submit([transaction.envelope]))
+        await leader.drain()
+        assert leader.driver.leader in {node.settings.node for node in others}
+        assert max(node.driver.raft.now for node in others) - min(ticks) < 16
+        await cluster.stop(leader.settings.node)
+        (outcome,) = await submission
+        assert outcome.status == "committed"
+        await cluster.stop()
+
+    run(scenario)
+
+
+def test_cr79_a_linearizable_read_sees_what_any_node_acknowledged_before(tmp_path: Path) -> None:
+    """CR-79, CR-80: on each node, right after another one answered a client."""
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        nodes = list(cluster.nodes.values())
+        for number in range(30):
+            writer, reader = nodes[number % 3], nodes[(number + 1) % 3]
+            (outcome,) = await writer.service.submit([cluster.transaction("k", number).envelope])
+            assert outcome.status == "committed"
+            await asyncio.gather(*[reader.service.reach(linearizable=True, at_least=0) for _ in range(5)])
+            assert reader.chain.get(state_key("pair", "k")) == (number,)
+        await cluster.stop()
+
+    run(scenario)
+
+
+def test_cr78_without_a_quorum_no_linearizable_read_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.service.READ_TIMEOUT_MS", 300)
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        leader = await cluster.leader()
+        await cluster.stop(*[name for name in cluster.nodes if name != leader.settings.node])
+        with pytest.raises(NotAdmitted, match="no leader confirmed"):
+            await leader.service.reach(linearizable=True, at_least=0)
+        with pytest.raises(NotAdmitted, match="not applied"):
+            await leader.service.reach(linearizable=False, at_least=leader.chain.applied.height + 1)
+        await leader.service.reach(linearizable=False, at_least=leader.chain.applied.height)
+        await cluster.stop()
+
+    run(scenario)
