@@ -5,10 +5,13 @@ Raft here is one object in layers: `Core` (this file: terms, roles, outbox), `El
 down into this file, never into another layer, but through the abstract methods at its end.
 
 What must be durable first. `hard` is (term, vote). A message carries the sender's term and
-so depends on it; it may leave at once only if that very `hard` is known to be durable, and
-otherwise waits in `send_after` of a Ready that is carried out after the one with `hard`
-(CR-05). Acknowledgements are made only when the entries are durable, so the same rule
-covers them.
+so depends on it; it is handed out at once only if that very `hard` is known to be durable, and
+otherwise waits here until it is (CR-05). Acknowledgements are made only when the entries are
+durable, so the same rule covers them.
+
+What waits in the outbox when the term changes is never handed out: nothing leaves in the name
+of a term that this node has left, nor a request in that of a role (`_withdraw`). To the others it
+is a lost message.
 
 A node that is halted does nothing any more: it neither answers, nor votes, nor
 acknowledges, and serves again only from a fresh open (CR-36, CR-25).
@@ -21,7 +24,7 @@ from collections.abc import Callable
 from consensus.errors import ContractBroken, DiskDisagrees
 from consensus.limits import BOOT_SHIFT, MAX_EVIDENCE
 from consensus.log import Log
-from consensus.messages import Certificate, ElectionCertificate, Entry, Message
+from consensus.messages import ROLELESS, Certificate, ElectionCertificate, Entry, Message
 from consensus.quorum import Configuration, Tally
 from consensus.state import (
     TRANSITIONS,
@@ -160,6 +163,7 @@ class Core:
         """A higher term was seen: take it, forget the vote, follow (CR-01)."""
         assert term > self.hard.term, "terms only grow"
         self.hard = HardState(term, None, self.hard.accepted)
+        self._withdraw(everything=True)
         self._leave_role()
         self.leader = None
         self._forget_leader_state()
@@ -190,6 +194,12 @@ class Core:
     def _become(self, role: Role) -> None:
         assert role in TRANSITIONS[self.role], f"no way from {self.role} to {role}"
         self.role = role
+        self._withdraw()
+
+    def _withdraw(self, *, everything: bool = False) -> None:
+        """Role or term changed: what speaks for the former one and is not handed out stays here."""
+        for outbox in (self._send_now, self._send_after):
+            outbox[:] = [] if everything else [each for each in outbox if isinstance(each, ROLELESS)]
 
     def _draw_timeout(self) -> None:
         """A fresh timeout, from the configured one to twice that (CR-10)."""
@@ -201,7 +211,7 @@ class Core:
         return self._next_id
 
     def emit(self, message: Message) -> None:
-        """Put a message in the outbox; it waits if its term is not known to be durable."""
+        """Put a message in the outbox; it waits there while term and vote are not known to be durable."""
         assert message.target != self.node, "messages to itself never leave the core"
         if self.halted is not None:
             return

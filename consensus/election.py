@@ -88,6 +88,7 @@ class Election(Core):
         self._become(Role.CANDIDATE)
         self.leader = None
         self.hard = HardState(self.term + 1, self.node, self.hard.accepted)
+        self._withdraw(everything=True)
         self._forget_leader_state()
         self._start_round()
         ballot = self._ballot(self.node)

@@ -309,6 +309,9 @@ Message = (
 REPLIES: Final = (PreVoteReply, VoteReply, AppendReply, HeartbeatReply, ReadIndexReply, SnapshotReply)
 """They may come from a node that is in no term yet."""
 
+ROLELESS: Final = (PreVoteReply, VoteReply, AppendReply, HeartbeatReply, SnapshotReply)
+"""A node of any role says them, for its term."""
+
 Reader = Callable[[Any], Any]
 Writer = Callable[[Any], tuple[Any, ...]]
 

@@ -19,7 +19,6 @@ are answered with ours, answers are ignored (CR-02).
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -51,7 +50,6 @@ from consensus.state import Config, HardState, Role, SnapshotPoint, Status
 from consensus.storage import Authority, LogReader
 from consensus.trace import Tracer, message_event
 
-
 Handler = Callable[[Any], None]
 
 
@@ -77,7 +75,6 @@ class Raft(Election, Follower, Leader):
         self._start_following()
         self._start_reading()
         self._start_leading()
-        self._sends_traced_later: deque[tuple[HardState, tuple[Message, ...]]] = deque()
         self._handlers = self._handler_table()
         super().__init__(config, hard, log, commit, authority, draw, tracer)
 
@@ -124,9 +121,9 @@ class Raft(Election, Follower, Leader):
         self.durable_hard = hard
         if self._tracer is not None:
             self._trace_persisted()
-            held = self._sends_traced_later
-            while held and (held[0][0] == hard or held[0][0].term < hard.term):
-                self._trace_sends(held.popleft()[1])
+        if self.hard == hard:
+            self._send_now += self._send_after
+            self._send_after.clear()
 
     def persisted(self, index: int, entry_hash: bytes) -> None:
         """Everything up to this entry is durable and was reproduced by the application."""
@@ -175,7 +172,6 @@ class Raft(Election, Follower, Leader):
             or certificate is not None
             or changed
             or self._send_now
-            or self._send_after
             or self._lost_office_unseen
             or self._took_office_unseen is not None
             or self._offer_unseen
@@ -183,17 +179,14 @@ class Raft(Election, Follower, Leader):
             or (self._confirmed_reads and self._confirmed_reads[0][1] <= self._applied)
         ):
             return None
-        now, after = tuple(self._send_now), tuple(self._send_after)
+        now = tuple(self._send_now)
         self._send_now.clear()
-        self._send_after.clear()
         if hard is not None:
             self._handed_hard = hard
         if changed:
             self._shown = self.soft
         if self._tracer is not None:
             self._trace_sends(now)
-            if after:
-                self._sends_traced_later.append((self._handed_hard, after))
         took = self._took_office_unseen
         lost = self._lost_office_unseen
         self._took_office_unseen, self._lost_office_unseen = None, False
@@ -203,7 +196,7 @@ class Raft(Election, Follower, Leader):
             write.truncate_from if write is not None else None,
             write.entries if write is not None else (),
             now,
-            after,
+            (),
             certificate,
             took,
             lost,

@@ -13,9 +13,9 @@ the order of the Readys, each after the same step of the Ready before (CR-87):
    first. An entry that cannot be reproduced is not stored, nor any after it:
    `raft.refuse(index, hash, reason)`. A failed sync is `raft.storage_failed(reason)`, and
    is never tried again (CR-36).
-3. FIFO: when it is durable, call `raft.hard_persisted(hard)` if there was one, let
-   `send_after` leave, and call `raft.persisted(index, hash)` with the last stored entry,
-   once for every Ready that had entries.
+3. FIFO: when it is durable, call `raft.hard_persisted(hard)` if there was one, and
+   `raft.persisted(index, hash)` with the last stored entry, once for every Ready that had
+   entries. What waited in the core for either comes with the next Ready.
 4. `certificate`: everything up to its index is committed and is durable here. Apply it in
    order. It never depends on the steps above: what it commits was reported durable before.
 5. `reads`: these may be served now, from what step 4 and the steps 4 before it applied.
@@ -32,8 +32,8 @@ the order of the Readys, each after the same step of the Ready before (CR-87):
    on coming meanwhile and are carried out as ever; those of before the installation are
    carried out before it.
 
-If `hard_persisted` is never called nothing unsafe happens: messages then wait in
-`send_after` that could have left in `send_now`.
+If `hard_persisted` is never called nothing unsafe happens: messages that depend on it then
+stay in the core.
 
 Messages that have arrived are stepped before `tick()`, so that a leader does not resign
 over answers that are already in its inbox (CR-20).
@@ -56,6 +56,7 @@ class Ready:
     entries: tuple[Entry, ...]
     send_now: tuple[Message, ...]
     send_after: tuple[Message, ...]
+    """Always empty: what must not leave before `hard` is durable waits in the core."""
     certificate: Certificate | None
     took_office: ElectionCertificate | None
     lost_office: bool

@@ -199,7 +199,6 @@ class Node:
             self.disk.write(ready, tuple(stored))
             if ready.hard is not None:
                 self.raft.hard_persisted(ready.hard)
-            out += ready.send_after
             if stored:
                 self.raft.persisted(stored[-1].index, stored[-1].hash)
             if refused is not None:

@@ -98,23 +98,46 @@ def test_cr87_what_depends_on_the_disk_is_apart_from_what_does_not() -> None:
     node.raft.step(heartbeat(1))
     first = node.raft.ready()
     assert first is not None
-    assert (first.hard, len(first.send_now), len(first.send_after)) == (HardState(1, None), 0, 1)
+    assert (first.hard, len(first.send_now)) == (HardState(1, None), 0)
     node.raft.hard_persisted(HardState(1, None))
     node.raft.step(heartbeat(1))
     second = node.raft.ready()
     assert second is not None
-    assert (second.hard, len(second.send_now), len(second.send_after)) == (None, 1, 0)
+    assert (second.hard, len(second.send_now)) == (None, 2)
     assert node.raft.ready() is None
+
+
+def test_cr01_nothing_leaves_in_the_name_of_a_term_that_the_node_has_left() -> None:
+    """CR-01, CR-02: an answer that waits for the disk is withdrawn when a higher term is seen."""
+    node = Node(configuration("n1", "n1 n2 n3"))
+    node.raft.step(heartbeat(1))
+    first = node.raft.ready()
+    assert first is not None
+    node.raft.step(heartbeat(2))
+    node.raft.hard_persisted(HardState(1, None))
+    second = node.raft.ready()
+    assert second is not None
+    assert (second.hard, second.send_now) == (HardState(2, None), ())
+    node.raft.hard_persisted(HardState(2, None))
+    third = node.raft.ready()
+    assert third is not None
+    assert [message.term for message in third.send_now] == [2]
 
 
 def test_cr87_without_the_report_messages_only_wait_longer() -> None:
     """CR-87: a caller that never calls `hard_persisted` is safe."""
     node = Node(configuration("n1", "n1 n2 n3"))
+    node.raft.step(heartbeat(1))
+    ready = node.raft.ready()
+    assert ready is not None
+    assert (ready.hard, ready.send_now) == (HardState(1, None), ())
     for _ in range(3):
         node.raft.step(heartbeat(1))
-        ready = node.raft.ready()
-        assert ready is not None
-        assert (len(ready.send_now), len(ready.send_after)) == (0, 1)
+        assert node.raft.ready() is None
+    node.raft.hard_persisted(HardState(1, None))
+    ready = node.raft.ready()
+    assert ready is not None
+    assert len(ready.send_now) == 4
 
 
 @pytest.mark.parametrize(

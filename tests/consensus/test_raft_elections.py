@@ -145,10 +145,10 @@ def test_cr05_a_vote_leaves_only_after_it_is_durable() -> None:
     node.disk_is_held = True
     assert answers(node, ask_vote(1, (0, 0))) == []
     ready = node.readies[-1]
-    assert (ready.hard, len(ready.send_after), ready.send_now) == (HardState(1, "n2"), 1, ())
+    assert (ready.hard, ready.send_now) == (HardState(1, "n2"), ())
     assert node.disk.hard == HardState(0, None)
 
-    (reply,) = node.sync()
+    (reply,) = node.settle()
     assert isinstance(reply, VoteReply)
     assert reply.granted
     assert node.disk.hard == HardState(1, "n2")
@@ -171,7 +171,7 @@ def test_cr05_every_message_of_a_term_that_is_not_durable_waits() -> None:
     node.disk_is_held = True
     assert answers(node, append(4, (3, 9))) == []
     assert answers(node, heartbeat(4)) == []
-    assert len(node.sync()) == 2
+    assert len(node.settle()) == 2
     assert len(answers(node, heartbeat(4))) == 1
 
 
@@ -182,7 +182,7 @@ def test_cr05_a_candidate_asks_only_after_its_own_vote_is_durable() -> None:
     node.disk_is_held = True
     assert [more for ask in asks for more in answers(node, grant(ask))] == []
     assert node.raft.role is Role.CANDIDATE
-    assert {type(message) for message in node.sync()} == {Vote}
+    assert {type(message) for message in node.settle()} == {Vote}
     assert node.disk.hard == HardState(1, "n1")
 
 

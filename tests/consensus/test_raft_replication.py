@@ -303,7 +303,7 @@ def test_cr33_answers_and_completions_of_an_old_term_count_for_nothing() -> None
     node.drain()
     late = ack(node, old, sender="n2")
     answers(node, heartbeat(5, sender="n3"))
-    node.sync()
+    node.settle()
     assert node.raft.commit == 0
     assert answers(node, late) == []
     assert (node.raft.commit, node.raft.role) == (0, Role.FOLLOWER)
@@ -792,7 +792,7 @@ def test_an_append_of_a_leader_leaves_before_its_own_sync() -> None:
     node.propose()
     assert len(appends(node.drain())) == 1
     ready = node.readies[-1]
-    assert (len(ready.entries), len(ready.send_after)) == (1, 0)
+    assert (len(ready.entries), len(ready.send_now)) == (1, 1)
 
 
 def test_configuration_refuses_nonsense() -> None:
