@@ -191,6 +191,8 @@ def misshapen(event: Any) -> str | None:
     wrong = _first_wrong(event, KINDS[kind])
     if wrong is not None:
         return wrong
+    if "quorums" in event and not is_position(event["quorums"]):
+        return f"quorums is {event['quorums']!r}"
     if kind in ("send", "recv"):
         return _misshapen_message(event.get("msg"))
     return None

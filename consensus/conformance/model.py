@@ -91,7 +91,7 @@ class Configuration:
     def of(cls, event: Event, index: int) -> Configuration:
         """From the fields of an event."""
         voters, outgoing, learners = (frozenset(event[part]) for part in ("voters", "outgoing", "learners"))
-        quorum, outgoing_quorum = (_count(event.get(part)) for part in ("quorum", "outgoing_quorum"))
+        quorum, outgoing_quorum = event.get("quorums", (0, 0))
         return cls(index, voters, outgoing, learners, quorum, outgoing_quorum)
 
     def same_members(self, other: Configuration) -> bool:

@@ -87,7 +87,7 @@ class Reads(Family):
 
     def _send(self, node: Node, event: Event) -> None:
         message = event["msg"]
-        if message["type"] != "read_index_resp":
+        if message["type"] != "read_index_resp" or message.get("ok") is False:
             return
         run = self.run
         read = self._reads.get(message["rid"])
