@@ -1,10 +1,11 @@
 """The business rules: deterministic functions of (state, operation, signer, business date).
 
 Read `registry` first: the table of operations. Each business object has one file (`order`, `shipment`,
-`invoice`, `confirmation`, `credit`, `payment`, `programme`, `finance`, `identity`, `calendar`), with its
-models and its handlers, every handler in the same order: authority -> state -> compute -> write -> emit.
-`relationship` keeps the histories and their aggregates, `invariants` the laws that hold after every
-operation, `pricing` the formulae, `views` what people are shown, `executor` runs transactions.
+`invoice`, `confirmation`, `credit`, `payment`, `programme`, `finance`, `identity`, `calendar`,
+`membership`), with its models and its handlers, every handler in the same order: authority -> state ->
+compute -> write -> emit. `relationship` keeps the histories and their aggregates, `invariants` the laws
+that hold after every operation, `pricing` the formulae, `views` what people are shown, `executor` runs
+transactions.
 
 May import: ledger. No input or output, no clock, no randomness.
 """

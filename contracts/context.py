@@ -44,10 +44,14 @@ def journal_key(organisation: str, account: str, currency: str) -> bytes:
 class Context:
     """One transaction's view of the ledger."""
 
-    __slots__ = ("actor", "approver", "day", "roles", "state")
+    __slots__ = ("actor", "approver", "channel", "day", "roles", "state")
 
-    def __init__(self, state: Overlay, actor: str, approver: str, roles: tuple[str, ...]) -> None:
+    def __init__(
+        self, state: Overlay, actor: str, approver: str, roles: tuple[str, ...], channel: bytes
+    ) -> None:
         self.state = state
+        self.channel = channel
+        """Channel of the transaction, which is that of the ledger."""
         self.actor = actor
         """Organisation whose key signed."""
         self.approver = approver

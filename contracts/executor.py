@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from contracts import identity
+from contracts import identity, membership
 from contracts.context import BUSINESS_DATE, Context, parameter_key
 from contracts.errors import refuse
 from contracts.fields import Operation
@@ -21,6 +21,7 @@ from ledger.codec import Value
 from ledger.dates import LAST_DAY, day_from_iso
 from ledger.errors import Malformed, Refusal
 from ledger.genesis import Genesis
+from ledger.limits import MAX_MEMBERS
 from ledger.state import Overlay
 from ledger.transaction import Transaction
 
@@ -35,6 +36,7 @@ NUMBER_PARAMETERS = {
     "price_tolerance_ppm": (0, 200_000),
     "quantity_tolerance_ppm": (0, 200_000),
     "backdating_days": (0, 3_660),
+    "membership_approvals": (0, MAX_MEMBERS),
 }
 """Parameters of the genesis document that are numbers, each with its least and most."""
 
@@ -72,7 +74,8 @@ class Contracts:
             savepoint = state.savepoint()
             try:
                 if context is None:
-                    context = identity.signed_by(state, prepared.transaction.signer)
+                    transaction = prepared.transaction
+                    context = identity.signed_by(state, transaction.signer, transaction.channel)
                 spec = OPERATIONS[operation.op]
                 _check_role(context, spec)
                 spec.handle(context, operation)
@@ -112,6 +115,7 @@ class Contracts:
                         expected=", ".join(identity.ROLES),
                     )
         identity.enrol_first(state, genesis)
+        membership.enrol_first(state, genesis)
         for name, value in genesis.parameters.items():
             state.put(parameter_key(name), _parameter(name, value))
         if "business_date" not in genesis.parameters:

