@@ -97,9 +97,11 @@ class Detector:
             if self.trust.member(proposer) is not None:
                 _keep(self._headers, place, header, MAX_STATEMENTS_SEEN)
             return []
-        if known.header.hash == header.header.hash:
+        if known == header:
             return []
-        found = self._prove(proposer, TwoHeaders.of(known, header))
+        found: list[Evidence] = []
+        if known.header.hash != header.header.hash:
+            found = self._prove(proposer, TwoHeaders.of(known, header))
         if not found and not self._is_good_header(known):
             self._headers[place] = header
         return found
@@ -113,15 +115,14 @@ class Detector:
             seen = self._acks[node] = {}
         place = (ack.term, ack.height)
         known = seen.get(place)
-        if known is not None and known.block_hash == ack.block_hash:
-            if known.signature == ack.signature or self._is_good_ack(node, known):
-                return []
-            seen[place] = ack
+        if known == ack:
+            return []
         found: list[Evidence] = []
         if known is None:
             _keep(seen, place, ack, MAX_STATEMENTS_SEEN)
-        elif known.block_hash != ack.block_hash:
-            found += self._prove(node, TwoAcks.of(known, ack))
+        else:
+            if known.block_hash != ack.block_hash:
+                found += self._prove(node, TwoAcks.of(known, ack))
             if not found and not self._is_good_ack(node, known):
                 seen[place] = ack
         wrong = self._wrong.get(ack.block_hash)
