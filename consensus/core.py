@@ -162,9 +162,9 @@ class Core:
     def _adopt(self, term: int) -> None:
         """A higher term was seen: take it, forget the vote, follow (CR-01)."""
         assert term > self.hard.term, "terms only grow"
+        self._leave_role()
         self.hard = HardState(term, None, self.hard.accepted)
         self._withdraw(everything=True)
-        self._leave_role()
         self.leader = None
         self._forget_leader_state()
 

@@ -174,14 +174,15 @@ class Follower(Core):
         """Its append is taken, which the log's last term alone does not show (CR-70)."""
         self.hard = HardState(self.term, self.vote, self.term)
 
-    def _truncate(self, start: int) -> None:
+    def _truncate(self, start: int, refused: bytes | None = None) -> None:
+        """Drop from `start` on: for a leader's entry there, or since what stands there was refused."""
         assert start > self.commit, "what is committed is never truncated"
         self.log.truncate(start)
         self.confirmed = min(self.confirmed, start - 1)
         for index in [index for index in self._signed if index >= start]:
             del self._signed[index]
         if self._tracer is not None:
-            self.trace("truncate", **{"from": start})
+            self.trace("truncate", **{"from": start}, **({"refused": refused.hex()} if refused else {}))
         self._ungovern_from(start)
 
     def _contradiction(self, message: Append, index: int) -> None:
@@ -414,7 +415,7 @@ class Follower(Core):
         is_of_this_leader = index <= self.confirmed
         if self._tracer is not None:
             self.trace("drop", reason=f"block refused: {reason}", index=index, hash=entry.hash.hex())
-        self._truncate(index)
+        self._truncate(index, entry.hash)
         kept = [request for request in self._waiting if request[0] < index]
         self._waiting.clear()
         self._waiting.extend(kept)
