@@ -152,6 +152,8 @@ def _persist(node: Node, event: Event) -> None:
     if hard in node.hard_since:
         del node.hard_since[: node.hard_since.index(hard) + 1]
     node.durable_hard = hard
+    if hard[0] >= node.promised[0]:
+        node.promised = hard
 
 
 def _commit(node: Node, event: Event) -> None:

@@ -83,7 +83,12 @@ class Envelope(Family):
             run.broken("E2", event, "a tail with gaps", f"indices from {index + 1} on")
         hard = (event["term"], event["vote"])
         known = [node.durable_hard, *node.hard_since]
-        if node.observed_from and hard[0] >= node.durable_hard[0] and not run.holds("E2", hard in known):
+        if (
+            node.observed_from
+            and not event.get("wiped")
+            and hard[0] >= node.durable_hard[0]
+            and not run.holds("E2", hard in known)
+        ):
             refused = hard[0] == node.durable_hard[0] and node.durable_hard[1] is not None
             if not refused:
                 run.broken(

@@ -174,6 +174,8 @@ class Node:
     durable: int = 0
     """Everything up to here was reported durable and not truncated since."""
     durable_hard: Hard = (0, None)
+    promised: Hard = (0, None)
+    """The highest hard state that ever was durable: a node that lost its disk has made that promise too."""
     hard_since: list[Hard] = field(default_factory=list)
     """Hard states after the durable one, in order."""
     applied: int = 0

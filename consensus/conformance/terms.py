@@ -38,7 +38,7 @@ class Terms(Family):
         super().before(node, event)
 
     def _boot(self, node: Node, event: Event) -> None:
-        if not node.observed_from:
+        if not node.observed_from or event.get("wiped"):
             return
         term, vote = node.durable_hard
         if not self.run.holds("T1", event["term"] >= term):
@@ -81,9 +81,13 @@ class Terms(Family):
         run = self.run
         if event["pre"]:
             self._changes_nothing(node, event)
-        elif event["granted"] and not run.holds("T2", node.vote in (None, event["to"])):
-            found = f"a vote for {event['to']} in term {node.term}"
-            run.broken("T2", event, found, f"none after the vote for {node.vote}")
+        elif event["granted"]:
+            promised = (
+                node.vote if node.vote is not None or node.term != node.promised[0] else node.promised[1]
+            )
+            if not run.holds("T2", promised in (None, event["to"])):
+                found = f"a vote for {event['to']} in term {node.term}"
+                run.broken("T2", event, found, f"none after the vote for {promised}")
         if not event["granted"]:
             return
         asked = tuple(event["cand_last"])
