@@ -29,8 +29,10 @@ class Reads(Family):
         super().__init__(run)
         self._reads: dict[str, Read] = {}
         """Taken on and not served, by id."""
-        self._waiting: dict[str, str] = {}
-        """The leaders of those that are not confirmed."""
+        self._confirmed: set[str] = set()
+        """Of these, those that a majority has answered for."""
+        self._waiting: dict[str, list[str]] = {}
+        """By leader, those that still may be confirmed."""
         self._commit = 0
         """The highest commit of any node, at the time of the newest commit."""
         self._commit_before = 0
@@ -46,8 +48,12 @@ class Reads(Family):
 
     def before(self, node: Node, event: Event) -> None:
         """First what the events before have confirmed, then what this one asks."""
-        if self._waiting and node.role == "leader":
-            self._look_for_answers(node)
+        waiting = self._waiting.get(node.name)
+        if waiting:
+            if node.role == "leader":
+                waiting[:] = [rid for rid in waiting if not self._is_over(node, rid)]
+            else:
+                waiting.clear()
         super().before(node, event)
 
     def _boot(self, _node: Node, event: Event) -> None:
@@ -71,7 +77,8 @@ class Reads(Family):
             found = f"a {node.role} of term {node.term} whose commit is of term {held.term if held else 0}"
             run.broken("R2", event, found, "a leader that committed in its own term")
         committed = self._commit if event["t"] > self._commit_t else self._commit_before
-        self._waiting[rid] = node.name
+        self._waiting.setdefault(node.name, []).append(rid)
+        self._confirmed.discard(rid)
         self._reads[rid] = Read(node.name, node.boot, node.term, event["seq"], index, committed)
 
     def _ready(self, node: Node, event: Event) -> None:
@@ -90,9 +97,9 @@ class Reads(Family):
             run.broken("R3", event, f"read index {index}", expected)
         elif not run.holds("R2", index >= read.at):
             run.broken("R2", event, f"read index {index}", f"{read.at}, which the leader gave")
-        self._confirmed(node, event, rid)
+        self._leads(node, event, rid)
         self._reads.pop(rid)
-        self._waiting.pop(rid, None)
+        self._confirmed.discard(rid)
 
     def _send(self, node: Node, event: Event) -> None:
         message = event["msg"]
@@ -106,22 +113,23 @@ class Reads(Family):
         assert read is not None, "R2 holds"
         if not run.holds("R2", message["index"] == read.at):
             run.broken("R2", event, f"read index {message['index']}", f"{read.at}, taken when it began")
-        self._confirmed(node, event, message["rid"])
+        self._leads(node, event, message["rid"])
 
-    def _confirmed(self, node: Node, event: Event, rid: str) -> None:
+    def _leads(self, node: Node, event: Event, rid: str) -> None:
         """R4: at some time since the read began, while its leader led."""
-        if not self.run.holds("R4", rid not in self._waiting):
+        if not self.run.holds("R4", rid in self._confirmed):
             answered = [name for name, seq in node.answered.items() if seq > self._reads[rid].seq]
             found = f"answers of {' '.join(sorted(answered)) or 'nobody'} to requests after the read began"
             expected = f"a majority of {node.configuration} in term {self._reads[rid].term}"
             self.run.broken("R4", event, found, expected)
 
-    def _look_for_answers(self, node: Node) -> None:
-        """Reads of this leader that a majority has answered for, with requests of this term, by now."""
-        for rid, leader in list(self._waiting.items()):
-            read = self._reads[rid]
-            if leader != node.name or (read.boot, read.term) != (node.boot, node.term):
-                continue
-            answered = [name for name, seq in node.answered.items() if seq > read.seq]
-            if node.configuration.has_majority([*answered, node.name]):
-                del self._waiting[rid]
+    def _is_over(self, node: Node, rid: str) -> bool:
+        """Whether a majority has answered for a read of this leader by now, or never will in its term."""
+        read = self._reads.get(rid)
+        if read is None or (read.boot, read.term) != (node.boot, node.term):
+            return True
+        answered = [name for name, seq in node.answered.items() if seq > read.seq]
+        if not node.configuration.has_majority([*answered, node.name]):
+            return False
+        self._confirmed.add(rid)
+        return True
