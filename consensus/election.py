@@ -197,12 +197,21 @@ class Election(Core):
             if not self.authority.verify_vote(message.sender, ballot, message.signature):
                 self.drop("vote that does not verify")
                 return
+            if not self._is_possible(ballot):
+                self.drop("vote that no honest voter gives")
+                return
             self._votes[message.sender] = _signed(message.sender, ballot, message.signature)
         self.tally.record(message.sender, message.granted)
         if self.tally.is_won:
             self._take_office()
         elif self.tally.is_lost:
             self._follow(None)
+
+    def _is_possible(self, ballot: Ballot) -> bool:
+        """Whether the ballot may stand in the certificate: one bad ballot makes it void for everybody."""
+        position = (ballot.last_term, ballot.last_index)
+        is_behind = position <= (self.last_term, self.last_index)
+        return is_behind and ballot.last_term <= ballot.accepted_term < ballot.term
 
     def _trace_vote(self, message: PreVote | Vote, granted: bool) -> None:
         if self._tracer is not None:
