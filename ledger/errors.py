@@ -17,6 +17,14 @@ from __future__ import annotations
 
 from typing import Any
 
+_MAX_SHOWN_CHARACTERS = 300
+"""Of what was found or expected: what was refused may be megabytes, and is not to fill logs and answers."""
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= _MAX_SHOWN_CHARACTERS else f"{text[:_MAX_SHOWN_CHARACTERS]}…"
+
 
 class TallyError(Exception):
     """Base of every error that a person may see."""
@@ -49,9 +57,9 @@ class TallyError(Exception):
         if self.field is not None:
             parts.append(f"field {self.field}")
         if self.found is not None:
-            parts.append(f"found {self.found}")
+            parts.append(f"found {_shown(self.found)}")
         if self.expected is not None:
-            parts.append(f"expected {self.expected}")
+            parts.append(f"expected {_shown(self.expected)}")
         return "; ".join(parts)
 
     def as_dict(self) -> dict[str, Any]:
@@ -60,7 +68,7 @@ class TallyError(Exception):
         for name in ("field", "found", "expected"):
             value = getattr(self, name)
             if value is not None:
-                shown[name] = value if isinstance(value, int | str) else str(value)
+                shown[name] = value if isinstance(value, int) else _shown(value)
         if self.remedy:
             shown["remedy"] = self.remedy
         return shown
