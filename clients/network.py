@@ -4,7 +4,8 @@
     DIR/network.json            nodes, addresses, processes, profiles
     DIR/keys/<organisation>.pem the organisations' signing keys
     DIR/profiles/<organisation>.json
-    DIR/nodes/<node>/           node.toml, node.key, node.pem (certificate), data/, node.log
+    DIR/nodes/<node>/           node.toml, node.key, node.pem (certificate), data/, node.log,
+                                trace-<node>.jsonl if it is traced
 
 For a laptop, a demonstration, a test: every organisation's key lies in one folder, which no
 real network would do. There each organisation makes its own key (`tally keys new`) and only
@@ -94,6 +95,11 @@ class NodeProcess:
             "log": str(self.log),
             "config": str(self.config),
         }
+
+    @property
+    def trace(self) -> Path:
+        """Where this node's consensus trace goes, if it is there: see `up`."""
+        return self.config.with_name(f"trace-{self.id}.jsonl")
 
     @property
     def is_running(self) -> bool:
@@ -212,13 +218,15 @@ def up(
     hosts: Sequence[str] = (),
     name: str = "Local Tallystick network",
     timing: str = "default",
+    trace: bool = False,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Network:
     """Make the network if the folder has none, start every node that is not running, wait until ready.
 
     `nodes` (DEFAULT_NODES if not given) and `base_port` shape a new network; one that exists must have
     them already. `hosts` names the organisations that run the nodes; without it they are chosen by
-    their roles.
+    their roles. With `trace` the nodes that start write their consensus trace, and go on with it at
+    every later start until its file is moved away: a trace with gaps proves little.
 
     Raises:
         NetworkError: the folder's network is of another shape; or a node does not start, and its
@@ -241,6 +249,9 @@ def up(
     network = Network.load(folder)
     _check_shape(network, nodes, base_port)
     ours = {node.id for node in network.nodes if not node.is_running}
+    for node in network.nodes:
+        if trace and node.id in ours:
+            node.trace.touch()
     try:
         network = start(network)
         progress("waiting for the nodes to elect a leader")
@@ -374,9 +385,17 @@ def start(network: Network, only: Collection[str] | None = None) -> Network:
     started = network
     for node in starting:
         command = [sys.executable, "-m", "node.main", "--config", str(node.config)]
+        environment = dict(os.environ)
+        if node.trace.exists():
+            environment["TALLY_TRACE_FILE"] = str(node.trace)
         with node.log.open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 (our own interpreter and file)
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=environment,
             )
         nodes = tuple(
             replace(node, pid=process.pid) if known.id == node.id else known for known in started.nodes

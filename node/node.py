@@ -35,6 +35,7 @@ from node.service import Service
 from node.settings import Settings
 from node.signatures import SignatureChecker
 from node.statistics import Statistics
+from node.trace_file import TraceFile
 
 log = structlog.get_logger(component="node")
 
@@ -67,6 +68,7 @@ class Node:
             identity.member_of(self.chain.membership)
             self._store.claim(identity.key.public)
             self.statistics = Statistics()
+            self._trace = None if settings.trace_file is None else TraceFile(settings.trace_file)
             self._assemble(settings, executor, identify, identity)
         except BaseException:
             self._store.close()
@@ -149,6 +151,7 @@ class Node:
             chain.applied.height,
             KeyAuthority(identity.key, chain),
             random.SystemRandom().randrange,
+            self._trace,
         )
 
     async def listen(self) -> int:
@@ -182,6 +185,8 @@ class Node:
         await self.peers.close()
         self._checker.close()
         self._store.close()
+        if self._trace is not None:
+            self._trace.close()
         log.info("closed", applied_height=self.chain.applied.height)
 
     async def __aenter__(self) -> Self:

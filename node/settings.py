@@ -19,7 +19,7 @@ from node.errors import SettingsError
 from node.limits import DRAIN_TIMEOUT_MS, SUBMIT_TIMEOUT_MS
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
-_PATHS = ("data_dir", "genesis_file", "key_file", "certificate_file", "log_file")
+_PATHS = ("data_dir", "genesis_file", "key_file", "certificate_file", "log_file", "trace_file")
 
 
 class Settings(BaseSettings):
@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     )
     log_file: Path | None = Field(
         None, description="File for JSON log lines; the standard error output if unset."
+    )
+    trace_file: Path | None = Field(
+        None, description="File for the trace of the consensus, JSON lines; none is written if unset."
     )
     log_level: str = Field(
         "info", pattern="^(debug|info|warning|error)$", description="Least level that is logged."

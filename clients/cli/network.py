@@ -50,6 +50,9 @@ def up(
     timing: Annotated[
         str, typer.Option(help="How soon a new network misses its leader: default, or lan.")
     ] = "default",
+    trace: Annotated[
+        bool, typer.Option("--trace", help="Nodes write consensus traces, for scripts/check-trace.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Start a network and, the first time, make it: keys, certificates, genesis block, profiles.
@@ -73,6 +76,7 @@ def up(
         parameters=parameters,
         name=name,
         timing=timing,
+        trace=trace,
         progress=screen.note,
     )
     if not screen.answer(started.as_dict()):

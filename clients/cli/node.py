@@ -23,6 +23,9 @@ app = typer.Typer(name="node", help="Run, start and stop one node.", no_args_is_
 @app.command(epilog=examples("tally node run --config net/nodes/n1/node.toml"))
 def run(
     config: Annotated[Path, typer.Option("--config", "-c", help="The node's settings, TOML or JSON.")],
+    trace: Annotated[
+        Path | None, typer.Option(help="Write a consensus trace to this file, for scripts/check-trace.")
+    ] = None,
 ) -> None:
     """Become a node process: this is what a service manager starts."""
     if not config.is_file():
@@ -33,6 +36,8 @@ def run(
             found=config,
             remedy="`tally network up` writes one for each node to DIR/nodes/NODE/node.toml.",
         )
+    if trace is not None:
+        os.environ["TALLY_TRACE_FILE"] = str(trace.absolute())
     command = [sys.executable, "-m", "node.main", "--config", str(config)]
     os.execv(sys.executable, command)  # noqa: S606 (our own interpreter and module)
 
