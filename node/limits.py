@@ -99,6 +99,31 @@ MAX_API_GRACE_S = 2
 THREAD_SWITCH_S = 0.000_5
 """How long the storage thread waits, at most, to tell that something is durable."""
 
+SNAPSHOT_SERVE_SHARE = 0.15
+"""Of one core, for giving snapshots away: what is left goes to the running network."""
+SNAPSHOT_IMPORT_SHARE = 0.4
+"""Of one core, for taking a snapshot in."""
+SNAPSHOT_HOLD_S = 60.0
+"""A snapshot stays for as long after it was last asked for."""
+MAX_SNAPSHOT_ASKS = 4
+"""Questions of one peer that wait here; what goes beyond is told to wait."""
+SNAPSHOT_ASKS_PER_PEER = 2
+"""Own questions that one peer has at one time: chunks on a link keep heartbeats waiting."""
+SNAPSHOT_ASKS_IN_ALL = 4
+"""Chunks under way or waiting to be checked."""
+SNAPSHOT_ANSWER_S = 20.0
+"""A chunk that has not come after this is asked of somebody else."""
+SNAPSHOT_ASIDE_S = 5.0
+"""How long a peer is not asked that did not answer, or does not have the snapshot."""
+SNAPSHOT_NOT_READY_S = 0.5
+"""How long a chunk waits that a peer is still preparing."""
+SNAPSHOT_STALLED_S = 60.0
+"""A transfer in which nothing came for as long is given up; what came is kept."""
+SNAPSHOT_STATE_SUBTREES = 64
+"""Subtrees of one question: 64 questions for the whole state, if chunks can hold as many."""
+SNAPSHOT_PART_RECORDS = 4_000
+"""Records of histories in one part, roughly."""
+
 GC_THRESHOLDS = (200_000, 50, 1_000)
 """How rarely the collector looks for cycles: values here form none, and a full look stops everything."""
 
