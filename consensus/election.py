@@ -61,9 +61,14 @@ class Election(Core):
             self._pre_campaign()
 
     def _may_campaign(self) -> bool:
-        """Voters only (CR-13), with a log that is wholly durable, that forgot nothing (CR-76)."""
+        """Voters only (CR-13), with a log that is wholly durable, that forgot nothing (CR-76).
+
+        A change that is not committed leaves a vote to whom it takes it from: the others may need
+        the log of just this node (Ongaro's thesis, section 4.2.2). It does not count itself.
+        """
+        is_voter = self.configuration.is_voter(self.node)
         return (
-            self.configuration.is_voter(self.node)
+            (is_voter or self.configuration_at(self.commit).is_voter(self.node))
             and self.log.persisted == self.log.last_index
             and not self.is_mute
         )

@@ -43,7 +43,7 @@ from collections.abc import Sequence
 from consensus.certificates import AckBook
 from consensus.core import require
 from consensus.errors import Busy, ChangeRefused, Moving, NotLeader, TransferRefused
-from consensus.limits import MAX_ENTRY_BYTES
+from consensus.limits import BOOT_SHIFT, MAX_ENTRY_BYTES
 from consensus.messages import (
     Append,
     AppendReply,
@@ -409,6 +409,9 @@ class Leader(Reads):
         """The follower that answers, its news taken down; None for a stranger or another term."""
         peer = self._peers.get(message.sender)
         if peer is None or message.term != self.term:
+            return None
+        if not peer.hears(message.id >> BOOT_SHIFT):
+            self.drop("message of an earlier boot")
             return None
         peer.heard = self.now
         peer.answered = max(peer.answered, message.re)

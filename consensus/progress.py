@@ -8,8 +8,8 @@
     snapshot    nothing: the follower fetches a snapshot it got or gave it up, or is
                 (CR-65); the offer again if lost         past it: to probe
 
-`match` is proved and never falls. `next` is a guess and may fall, but never to `match`
-or below (CR-27). In replicate `next` runs ahead of the answers.
+`match` is proved and never falls within a boot of the follower. `next` is a guess and may
+fall, but never to `match` or below (CR-27). In replicate `next` runs ahead of the answers.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Progress:
         "_bytes",
         "_inflight",
         "answered",
+        "boot",
         "certified",
         "certified_by",
         "commit",
@@ -64,6 +65,8 @@ class Progress:
         """Id of the message that carried it."""
         self.last_append = 0
         """Id of the last append sent: an answer to an earlier heartbeat says nothing of it."""
+        self.boot = 0
+        """The boot that the follower's messages come from; 0 before the first one."""
         self.heard = now
         """The tick of its last message in this term."""
         self.answered = 0
@@ -108,6 +111,22 @@ class Progress:
         self.next = last_index + 1
         self._inflight.append((last_index, size))
         self._bytes += size
+
+    def hears(self, boot: int) -> bool:
+        """Whether a message of this boot of the follower is to be heeded: none of an earlier boot is.
+
+        With a new boot everything is found out again. Only a follower that lost data goes back
+        (CR-76); any other is found at `match` by the first probe.
+        """
+        if boot > self.boot:
+            if self.boot:
+                self.match = self.commit = self.certified = self.snapshot = 0
+                self.pacing = Pacing.PROBE
+                self.probe_sent = False
+                self._inflight.clear()
+                self._bytes = 0
+            self.boot = boot
+        return boot == self.boot
 
     def matched(self, match: int) -> None:
         """An append succeeded: frees exactly what it covers, and a duplicate frees nothing."""

@@ -8,7 +8,9 @@ A message passes these gates in `step`, and is dropped and counted at the first 
 does not pass; the state is then as it was (CR-34, CR-88):
 
 1. the node is not halted;
-2. it is addressed to this node, by another node that is or was a member;
+2. it is addressed to this node, by another node that is or was a member. What a leader says
+   is heard from any node that the links let in: who has long been away, or just joined, does not
+   know the members of today, and learns them from no one else. Certificates judge what it says;
 3. nothing in it is absurd (`messages.check`);
 4. a request for a vote of a higher term finds no leader alive (CR-14).
 
@@ -51,6 +53,9 @@ from consensus.storage import Authority, LogReader
 from consensus.trace import Tracer, message_event
 
 Handler = Callable[[Any], None]
+
+
+OF_A_LEADER = (Append, Heartbeat, Snapshot)
 
 
 class Raft(Election, Follower, Leader):
@@ -241,7 +246,9 @@ class Raft(Election, Follower, Leader):
             return "halted"
         if message.target != self.node:
             return "addressed to another node"
-        if message.sender == self.node or not self.is_known(message.sender):
+        if message.sender == self.node:
+            return "sender is no other member"
+        if not self.is_known(message.sender) and not isinstance(message, OF_A_LEADER):
             return "sender is no other member"
         absurd = check(message)
         if absurd is not None:

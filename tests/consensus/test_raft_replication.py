@@ -315,7 +315,7 @@ def test_cr34_messages_for_others_and_of_strangers_are_dropped_and_counted() -> 
     before = node.raft.hard
     for message in (
         heartbeat(9, target="n2"),
-        heartbeat(9, sender="n9"),
+        HeartbeatReply("n9", "n1", 9, fresh_id(), 0, 0),
         heartbeat(9, sender="n1"),
         ask_vote(9, (8, 8), sender="n9"),
     ):

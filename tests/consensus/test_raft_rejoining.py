@@ -1,0 +1,79 @@
+"""Nodes that come back or come late, as the simulator found them stranded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness import Cluster, Disk, heartbeat, lone
+from test_raft_elections import answers
+
+from consensus.messages import HeartbeatReply
+from consensus.quorum import Configuration
+from consensus.state import Role
+
+
+def test_cr61_a_leader_that_joined_meanwhile_is_heard() -> None:
+    """CR-34, CR-61: who was away for long learns the members of today from nobody else."""
+    node = lone((1,))
+    (answer,) = answers(node, heartbeat(9, sender="n9"))
+    assert isinstance(answer, HeartbeatReply)
+    assert (node.raft.leader, node.raft.term) == ("n9", 9)
+
+
+def test_cr76_a_node_that_lost_its_data_gets_the_log_again_from_the_same_leader() -> None:
+    """CR-27, CR-76: what a boot proved does not hold for the next one."""
+    cluster = Cluster()
+    cluster.elect("n1")
+    for _ in range(3):
+        cluster.propose("n1")
+    assert cluster["n2"].raft.last_index == 4
+    cluster.crash("n2")
+    wiped = Disk()
+    wiped.boot = cluster.down.pop("n2").boot
+    cluster.settings["mute_until"] = 2**60
+    cluster.start("n2", wiped)
+    cluster.tick(10)
+    assert cluster["n2"].raft.is_mute
+    assert (cluster["n2"].raft.last_index, cluster["n2"].raft.commit) == (4, 4)
+    assert cluster["n1"].raft.term == 1, "without an election"
+
+
+def test_cr13_who_is_to_leave_campaigns_as_long_as_that_is_not_committed() -> None:
+    """CR-13, CR-57, CR-60: the others may need its log, which is longer than theirs."""
+    cluster = Cluster()
+    leader = cluster.elect("n2")
+    cluster.propose("n2")
+    old, new = ("n1", "n2", "n3"), ("n3",)
+    leader.propose(members=Configuration(new, 1, old, 2))
+    cluster.run()
+    cluster.isolate("n2")
+    leader.propose(members=Configuration(new, 1))
+    cluster.run()
+    cluster.crash("n1")
+    cluster.crash("n2")
+    cluster.start("n2")
+    cluster.heal()
+    assert cluster["n2"].raft.configuration.voters == new, "no voter by its own log"
+    for _ in range(30):
+        cluster.tick(10)
+    assert cluster["n3"].raft.commit >= 4
+    assert cluster["n3"].raft.role is Role.LEADER
+    assert not cluster["n3"].raft.configuration.is_joint
+
+
+def test_cr75_a_late_answer_of_an_earlier_boot_changes_nothing() -> None:
+    """CR-75."""
+    cluster = Cluster()
+    leader = cluster.elect("n1")
+    cluster.propose("n1")
+    late: list[HeartbeatReply] = []
+    cluster.loses = lambda message: isinstance(message, HeartbeatReply) and not late.append(message)
+    cluster.tick(8, "n1")
+    cluster.loses = lambda message: False
+    cluster.crash("n2")
+    cluster.start("n2")
+    cluster.tick(10)
+    old = next(message for message in late if message.sender == "n2")
+    before = leader.raft.status().peers
+    assert answers(leader, replace(old, commit=0)) == []
+    assert leader.raft.status().peers == before
