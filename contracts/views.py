@@ -38,7 +38,7 @@ class Scanner(Reader, Protocol):
 Page = tuple[list[View], bytes | None]
 
 
-def _page(
+def page(
     scanner: Scanner,
     kind: str,
     parts: tuple[str, ...],
@@ -86,7 +86,7 @@ def invoices(
         axes = (shown["validity"], shown["title"], shown["cash"], shown["maturity"])
         return shown if wanted is None or wanted in {axis.lower() for axis in axes if axis} else None
 
-    return _page(scanner, "invoice", (supplier,), limit, after, view)
+    return page(scanner, "invoice", (supplier,), limit, after, view)
 
 
 def _invoice(state: Reader, supplier: str, number: str, found: invoice.Invoice) -> View:
@@ -188,7 +188,7 @@ def orders(
     def view(parts: tuple[Any, ...], value: codec.Value) -> View:
         return _order(scanner, supplier, parts[1], parts[2], order.Order._make(value))
 
-    return _page(scanner, "order", (supplier,) if buyer is None else (supplier, buyer), limit, after, view)
+    return page(scanner, "order", (supplier,) if buyer is None else (supplier, buyer), limit, after, view)
 
 
 def _order(state: Reader, supplier: str, buyer: str, number: str, found: order.Order) -> View:
@@ -329,7 +329,7 @@ def organisation_view(state: Reader, organisation: str) -> View | None:
 
 def organisations(scanner: Scanner, *, limit: int = 100, after: bytes | None = None) -> Page:
     """All organisations."""
-    return _page(scanner, "org", (), limit, after, lambda parts, value: _organisation(parts[0], value))
+    return page(scanner, "org", (), limit, after, lambda parts, value: _organisation(parts[0], value))
 
 
 def _organisation(organisation: str, value: codec.Value) -> View:
@@ -361,7 +361,7 @@ def keys(
             "status": "Active" if status == ACTIVE else "Revoked",
         }
 
-    return _page(scanner, "key", (), limit, after, view)
+    return page(scanner, "key", (), limit, after, view)
 
 
 def programme_view(state: Reader, name: str) -> View | None:
@@ -372,7 +372,7 @@ def programme_view(state: Reader, name: str) -> View | None:
 
 def programmes(scanner: Scanner, *, limit: int = 100, after: bytes | None = None) -> Page:
     """All programmes."""
-    return _page(
+    return page(
         scanner, "programme", (), limit, after, lambda parts, value: _programme(scanner, parts[0], value)
     )
 
@@ -400,4 +400,4 @@ def journal(scanner: Scanner, organisation: str, *, limit: int = 100, after: byt
     def view(parts: tuple[Any, ...], value: codec.Value) -> View:
         return {"organisation": parts[0], "account": parts[1], "currency": parts[2], "balance": value}
 
-    return _page(scanner, "journal", (organisation,), limit, after, view)
+    return page(scanner, "journal", (organisation,), limit, after, view)

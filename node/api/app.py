@@ -23,6 +23,7 @@ from node.api import (
     documentation,
     events,
     leader,
+    membership,
     organisations,
     problems,
     quotes,
@@ -64,7 +65,17 @@ def create_app(service: Service) -> FastAPI:
         app.router.routes.append(Route(CHANNEL_PREFIX + path, endpoint, methods=["POST"]))
     app.include_router(status.router)
     channel = APIRouter(prefix=CHANNEL_PREFIX, dependencies=[Depends(served_channel), Depends(read_level)])
-    for resource in (leader, transactions, blocks, trade, relationships, organisations, quotes, events):
+    for resource in (
+        leader,
+        transactions,
+        blocks,
+        membership,
+        trade,
+        relationships,
+        organisations,
+        quotes,
+        events,
+    ):
         channel.include_router(resource.router)
     app.include_router(channel)
     app.add_middleware(Observed, telemetry=app.state.telemetry)

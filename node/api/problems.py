@@ -64,6 +64,7 @@ STATUS_BY_CODE: dict[str, int] = {
     "unknown_credit": 404,
     "unknown_relationship": 404,
     "unknown_programme": 404,
+    "unknown_proposal": 404,
     "unknown_organisation": 404,
     "too_many_subscribers": 429,
     "leadership_stays": 409,

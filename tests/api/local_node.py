@@ -21,8 +21,10 @@ from ledger.errors import TallyError
 from ledger.executor import make_genesis_block
 from ledger.genesis import Genesis
 from ledger.keys import SigningKey
+from ledger.membership import Membership
 from ledger.store import Store
 from ledger.transaction import Transaction
+from ledger.vote import Ballot, ElectionCertificate, Vote, sign_vote
 from node.errors import NotAdmitted
 from node.outcome import Outcome
 from node.service import BlockSummary, Envelope, Service
@@ -92,8 +94,22 @@ class LocalNetwork:
     def channel(self) -> bytes:
         return self.genesis_block.hash
 
-    def commit(self, transactions: Sequence[Transaction]) -> Block:
-        """One block of these, on every node."""
+    def settle_membership(self) -> int:
+        """The blocks that bring the adopted membership into force; how many they were."""
+        count = 0
+        while next(iter(self.nodes.values())).chain.due_membership() is not None:
+            self.commit([], change=True)
+            count += 1
+        return count
+
+    def _election(self, leader: str) -> ElectionCertificate:
+        """All nodes vote for the leader while their ledger is empty."""
+        ballot = Ballot(self.term, leader, 0, 0, 0, self.channel)
+        votes = [Vote(name, ballot, sign_vote(key_of(name), self.channel, ballot)) for name in self.nodes]
+        return ElectionCertificate.of(self.term, leader, votes)
+
+    def commit(self, transactions: Sequence[Transaction], *, change: bool = False) -> Block:
+        """One block of these, on every node; with `change`, one that makes the due membership change."""
         leader = next(iter(self.nodes.values()))
         executor = Contracts()
         block = leader.chain.seal(
@@ -102,10 +118,12 @@ class LocalNetwork:
             time_ms=time_ns() // 1_000_000,
             proposer=leader.name,
             key=key_of(leader.name),
+            election=self._election(leader.name) if leader.chain.head.height == 0 else None,
+            membership=leader.chain.due_membership() if change else None,
         )
         acks = [
             (name, sign_ack(key_of(name), self.channel, self.term, block.height, block.hash))
-            for name in MEMBERS[:2]
+            for name in self._signers(leader.chain.membership)
         ]
         certificate = Certificate.of(self.term, block.height, block.hash, acks)
         for node in self.nodes.values():
@@ -113,6 +131,13 @@ class LocalNetwork:
                 node.chain.accept(node.chain.check(block))
             node.take(block, certificate)
         return block
+
+    @staticmethod
+    def _signers(membership: Membership) -> list[str]:
+        voters = [member.node for member in membership.members if membership.is_voter(member.node)]
+        while len(voters) > 1 and membership.has_quorum(voters[:-1]):
+            voters.pop()
+        return voters
 
     def close(self) -> None:
         for node in self.nodes.values():
