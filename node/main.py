@@ -83,7 +83,20 @@ def identify_by(chain: Chain) -> Identify:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its own signal handling: the node decides when it ends."""
+    """uvicorn without its own signal handling and its ten looks a second: the node decides when it ends."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told_to_end = asyncio.Event()
+
+    def end(self) -> None:
+        """Finish what is being answered, then stop."""
+        self.should_exit = True
+        self._told_to_end.set()
+
+    async def main_loop(self) -> None:
+        """Wait for the end; uvicorn's own loop does no more than look for it, and for the date."""
+        await self._told_to_end.wait()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -117,7 +130,7 @@ async def serve(settings: Settings) -> int:
         await _until_told_to_stop(node, serving)
         await node.drain()
         node.service.end()
-        server.should_exit = True
+        server.end()
         await serving
     return EXIT_BUG if node.stopped.is_set() else 0
 

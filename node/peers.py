@@ -32,6 +32,7 @@ import asyncio
 import contextlib
 import random
 import socket
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +118,7 @@ class Peers:
         self._accepted: set[Incoming] = set()
         self._dialling: list[asyncio.Task[None]] = []
         self._problems: dict[str, str] = {}
+        self._arrivals: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._to_flush: set[str] = set()
         self.is_closing = False
         self.refusals = Refusals(statistics.peer_refused, self._loop.time)
@@ -209,6 +211,7 @@ class Peers:
         self._incoming[link.node] = link
         if before is not None:
             before.abort()
+        self._arrivals[link.node].set()
         self._moves.info("peer_arrived", link.node)
 
     def departed(self, link: Incoming) -> None:
@@ -326,8 +329,15 @@ class Peers:
                 del self._outgoing[peer]
                 self._moves.info("peer_lost", peer)
                 pause_ms = RECONNECT_FIRST_MS
-            await asyncio.sleep(pause_ms * random.uniform(0.5, 1.0) / 1_000)  # noqa: S311 (spreads load, no secret)
+            await self._pause(peer, pause_ms * random.uniform(0.5, 1.0) / 1_000)  # noqa: S311 (spreads load, no secret)
             pause_ms = min(2 * pause_ms, RECONNECT_MOST_MS)
+
+    async def _pause(self, peer: str, seconds: float) -> None:
+        """Wait before the next attempt, or until the peer dials us: then it is up again."""
+        arrival = self._arrivals[peer]
+        arrival.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(arrival.wait(), seconds)
 
 
 class SeldomLog:

@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     )
     tick_ms: int = Field(50, ge=5, le=1_000, description="Length of one tick of the consensus clock, ms.")
     election_ticks: int = Field(
-        16, ge=4, le=1_000, description="Least ticks without a leader before an election."
+        12, ge=4, le=1_000, description="Least ticks without a leader before an election."
     )
     heartbeat_ticks: int = Field(3, ge=1, le=100, description="Ticks between a leader's heartbeats.")
     submit_timeout_ms: int = Field(

@@ -177,6 +177,29 @@ def test_a_lost_link_is_dialled_again(tmp_path: Path) -> None:
     run(scenario)
 
 
+def test_a_peer_that_is_back_is_dialled_as_soon_as_it_dials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = node_files(tmp_path, "a"), node_files(tmp_path, "b")
+    both = membership_of(a, b)
+    monkeypatch.setattr("node.peers.RECONNECT_FIRST_MS", 3_600_000)
+
+    async def scenario() -> None:
+        left, right = Node(a, both), Node(b, both)
+        async with network(left, right):
+            await until(lambda: left.linked == ["b"] and right.linked == ["a"])
+            await right.peers.close()
+            await until(lambda: not left.peers.can_reach("b"))
+            again = Node(b, both)
+            again.port = await again.peers.listen("127.0.0.1", right.port)
+            again.peers.addresses = {"a": ("127.0.0.1", left.port)}
+            again.peers.dial()
+            await until(lambda: left.linked == ["b", "b"])
+            await again.peers.close()
+
+    run(scenario)
+
+
 def test_what_a_full_queue_cannot_hold_is_dropped_and_counted(tmp_path: Path) -> None:
     a, b = node_files(tmp_path, "a"), node_files(tmp_path, "b")
 
