@@ -58,6 +58,9 @@ class Reads(Core):
     _confirmed_reads: deque[tuple[int, int]]
     """Own reads that wait until their index is applied: (rid, index)."""
     _failed_reads: list[int]
+    _newest_asked: dict[str, int]
+    """The highest read number that each other node has asked with: an older one is a message that
+    came twice, or so late that its asker may have given it up."""
     _read_round: int
     """The newest id when the last round of heartbeats for reads was sent."""
 
@@ -67,6 +70,7 @@ class Reads(Core):
         self._asked_reads = {}
         self._confirmed_reads = deque()
         self._failed_reads = []
+        self._newest_asked = {}
         self._read_round = 0
 
     def read(self) -> int:
@@ -154,6 +158,10 @@ class Reads(Core):
         if self.role is not Role.LEADER or message.term != self.term or waiting >= MAX_READS:
             self._answer_read(message.sender, message.id, message.rid, None)
             return
+        if message.rid <= self._newest_asked.get(message.sender, 0):
+            self.drop("read asked for again")
+            return
+        self._newest_asked[message.sender] = message.rid
         self._begin_read(message.rid, message.sender, message.id)
 
     def _on_read_index_reply(self, message: ReadIndexReply) -> None:
