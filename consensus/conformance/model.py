@@ -206,6 +206,16 @@ class Node:
         return self.configurations[-1]
 
     @property
+    def may_campaign(self) -> bool:
+        """Whether it is a voter; one that a change removes still is until that is committed.
+
+        The others may need the log of just this node (Ongaro's thesis, section 4.2.2).
+        """
+        committed = [each for each in self.configurations if each.index <= self.commit]
+        settled = committed[-1] if committed else self.configurations[0]
+        return self.configuration.is_voter(self.name) or settled.is_voter(self.name)
+
+    @property
     def hard(self) -> Hard:
         """Term and vote."""
         return (self.term, self.vote)

@@ -74,7 +74,7 @@ class Terms(Family):
         )
         if not run.holds("T8", legal):
             run.broken("T8", event, f"a {node.role}", f"one of {sorted(_WAYS[event['ev']])}")
-        elif not run.holds("T8", node.configuration.is_voter(node.name)):
+        elif not run.holds("T8", node.may_campaign):
             run.broken("T8", event, f"{node.name} campaigns", f"only {node.configuration}")
 
     def _vote(self, node: Node, event: Event) -> None:

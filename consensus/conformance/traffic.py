@@ -84,10 +84,9 @@ class Traffic(Family):
             run.broken("G3", event, f"an answer to {message['re']}", expected)
             return
         assert request is not None, "just judged"
-        if not run.holds("G3", match <= min(request.proved, node.durable)):
-            expected = (
-                f"at most {request.proved}, which the request proved, and {node.durable}, which is durable"
-            )
+        proved = request.proved if wanted == "append" else max(request.proved, node.commit)
+        if not run.holds("G3", match <= min(proved, node.durable)):
+            expected = f"at most {proved}, which the request proved, and {node.durable}, which is durable"
             run.broken("G3", event, f"match {match}", expected)
             return
         held = node.log.at(match)
