@@ -16,7 +16,7 @@ transaction from its signer to the file that proves what became of it.
 | **the chain** | |
 | `transaction`, `private` | a signed envelope of operations; salted commitments to private fields |
 | `membership`, `genesis` | who votes; what everybody starts from |
-| `node_certificate` | the certificate that a node shows on its links, made from its key |
+| `node_certificate`, `possession` | a node's certificate for its links; the proof that it has its key |
 | `block` | header and body, and that they fit |
 | `vote`, `preamble` | signed votes and election certificates; what a block carries besides transactions |
 | `certificate` | signed acknowledgements: the portable proof of commit |
@@ -24,12 +24,14 @@ transaction from its signer to the file that proves what became of it.
 | `state_tree` | a root over all state; proofs of presence and of absence |
 | `history` | count, hash-chain head and aggregates: proof that nothing is left out |
 | `proof`, `receipt`, `statement`, `verify` | files that prove, and the offline verifier |
+| `handover` | the membership changes since the genesis block, followed offline |
 | `evidence`, `fault`, `witness` | proofs that a node lied; the kinds of lies; re-execution without a ledger |
 | `detector` | is shown every signed statement, and finds the lies |
 | `audit` | a whole chain, block by block |
 | **the node's side** | |
 | `state` | what contracts read and write: keys, overlay, savepoints |
 | `store`, `mark` | LevelDB in two batches; the durable mark beside it |
+| `snapshot`, `snapshot_source`, `staging` | the state in checked chunks: given away, and taken in |
 | `executor` | what the ledger asks of the business rules |
 | `committed` | reads and proofs at the applied height, and nothing else |
 | `inflight`, `chain` | blocks executed but not committed; seal, check, accept, drop, commit |

@@ -55,7 +55,7 @@ from ledger.limits import (
     SNAPSHOT_TREE_LEVEL,
 )
 from ledger.membership import IN_FORCE_KEY, TARGET_KEY, Membership, check_step, next_membership
-from ledger.preamble import Preamble
+from ledger.preamble import Preamble, check_office
 from ledger.snapshot_source import PinnedState
 from ledger.state import Overlay
 from ledger.state_tree import Changes
@@ -185,8 +185,8 @@ class Chain(Committed):
         has changed.
 
         Raises:
-            ValueError: a membership that is not due, a proposer without a vote, or a term before
-                the head's.
+            ValueError: a membership that is not due, a proposer without a vote, a term before the
+                head's, or an election certificate missing or out of place.
             BlockInvalid: a transaction has an `objection`, or is listed twice.
             TooLarge: more transactions, operations or bytes than a block may have.
         """
@@ -209,6 +209,8 @@ class Chain(Committed):
             if membership != self.due_membership() or term != head.term:
                 raise ValueError("a membership change that is not due")
             preamble = Preamble(election, membership, self._proof_of_last_change())
+        if (election is None) != (term == head.term):
+            raise ValueError("an election certificate goes with the first block of a term, and no other")
         executed = self._execute(prepared, time_ms, membership)
         self._tree.update(executed.changes)
         try:
@@ -295,6 +297,7 @@ class Chain(Committed):
         self._check_link(block.header)
         self._check_proposer(verified)
         membership = self._governing(block.header, verified.preamble)
+        check_office(block.header, self.head, verified.preamble.election, self.membership)
         for index, transaction in enumerate(block.transactions):
             if self.knows(transaction.id):
                 raise BlockInvalid(

@@ -42,6 +42,7 @@ from ledger.state import Overlay, state_key
 from ledger.state_tree import StateProof
 from ledger.store import Store
 from ledger.transaction import Transaction
+from ledger.vote import Ballot, ElectionCertificate, Vote, sign_vote
 
 START_MS = 1_700_000_000_000
 TODAY = day_from_iso("2024-03-05")
@@ -137,6 +138,14 @@ class Ledger:
         self.chain: Chain = Chain.open(self.store, WrittenState(), data)
         self.write({state_key("unrelated"): 1})
 
+    def election(self) -> ElectionCertificate:
+        """All nodes vote for the first, as their ledger is empty."""
+        ballot = Ballot(1, "node-1", 0, 0, 0, self.genesis.channel)
+        votes = [
+            Vote(node, ballot, sign_vote(key, self.genesis.channel, ballot)) for node, key in NODES.items()
+        ]
+        return ElectionCertificate.of(1, "node-1", votes)
+
     def write(self, entries: dict[bytes, codec.Value]) -> None:
         """One block with one transaction that writes these entries."""
         height = self.chain.head.height + 1
@@ -153,6 +162,7 @@ class Ledger:
             time_ms=START_MS + height,
             proposer="node-1",
             key=NODES["node-1"],
+            election=self.election() if height == 1 else None,
         )
         self.store.append([(block.height, block.data)], None)
         header = block.header

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 from ledger.block import Header
 from ledger.keys import SigningKey
-from ledger.preamble import Preamble
 from ledger.vote import Ballot, ElectionCertificate, Vote, sign_vote
 
 
@@ -36,13 +35,13 @@ def elect(
     )
 
 
-def election_preamble(
+def elected_if_needed(
     keys: Mapping[str, SigningKey],
     channel: bytes,
     parent: Header,
     term: int,
     candidate: str,
     voters: Iterable[str],
-) -> bytes:
-    """The preamble of the first block of a term."""
-    return Preamble(elect(keys, channel, parent, term, candidate, voters)).encode()
+) -> ElectionCertificate | None:
+    """What the next block must carry: an election if it begins a term, else None."""
+    return None if parent.term == term else elect(keys, channel, parent, term, candidate, voters)

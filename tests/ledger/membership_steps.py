@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from elections import elected_if_needed
 from small_ledger import CLIENT, START_MS, KeyValueRules, PreparedTransaction, make_genesis
 
 from ledger.block import Block
@@ -77,12 +78,14 @@ class Ledger:
     def seal(
         self, *transactions: Transaction, node: str = "n1", term: int = 1, change: bool = False
     ) -> Block:
+        head = self.chain.head
         block = self.chain.seal(
             [RULES.prepare(each) for each in transactions],
             term=term,
             time_ms=START_MS,
             proposer=node,
             key=KEYS[node],
+            election=elected_if_needed(KEYS, CHANNEL, head, term, node, voters_of(self.chain.membership)),
             membership=self.chain.due_membership() if change else None,
         )
         self.append(block)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from elections import elected_if_needed
+
 from ledger import history
 from ledger.block import Block
 from ledger.certificate import Certificate, sign_ack
@@ -140,6 +142,7 @@ class Node:
             time_ms=time_ms,
             proposer=node,
             key=NODES[node],
+            election=elected_if_needed(NODES, self.chain.channel, self.chain.head, term, node, NODES),
         )
 
     def accept(self, block: Block) -> None:

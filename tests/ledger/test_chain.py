@@ -57,6 +57,7 @@ def forge(node: Node, block: Block, **changed: Any) -> Block:
         "key": NODES["n1"],
         "transactions": block.transactions,
         "results": block.results,
+        "preamble": block.preamble,
         **{
             name: getattr(header, name)
             for name in (

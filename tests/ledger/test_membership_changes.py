@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from elections import elected_if_needed
 from membership_steps import (
     CHANNEL,
     KEYS,
@@ -134,7 +135,10 @@ def test_a_change_in_flight_can_be_taken_back(leader):
     leader.chain.drop_from(block.height)
     assert leader.chain.membership == before
     assert leader.chain.due_membership() is not None
-    again = leader.chain.seal([], term=2, time_ms=START_MS, proposer="n2", key=KEYS["n2"], membership=None)
+    election = elected_if_needed(KEYS, CHANNEL, leader.chain.head, 2, "n2", ["n1"])
+    again = leader.chain.seal(
+        [], term=2, time_ms=START_MS, proposer="n2", key=KEYS["n2"], election=election
+    )
     assert again.header.membership == before.hash
 
 
