@@ -35,6 +35,9 @@ from node.snapshot_server import Send, SnapshotServer
 log = structlog.get_logger(component="snapshots")
 
 
+_REMEDY = "Ask whoever runs that node: its disk or its software is damaged, or it lies."
+
+
 @dataclass(frozen=True, slots=True)
 class Reports:
     """Whom a transfer tells; all are called in the loop."""
@@ -299,11 +302,11 @@ class StateTransfer:
         self.chunks_refused += 1
         if work.fetch is not self._fetch:
             return
+        known = len(work.fetch.struck)
         peer = work.fetch.refused(work.number, str(error), self._loop.time())
-        self._reports.refused(
-            peer,
-            VerificationError(
-                f"a wrong part of a snapshot ({work.ask.kind})", code="bad_snapshot", found=str(error)
-            ),
-        )
+        if len(work.fetch.struck) > known:
+            message = f"a wrong part of a snapshot ({work.ask.kind})"
+            self._reports.refused(
+                peer, VerificationError(message, code="bad_snapshot", found=str(error), remedy=_REMEDY)
+            )
         self._turn()
