@@ -14,7 +14,8 @@
 | on a disk: histories | each stored record chain hashed to the heads kept on the way and in its entry |
 | on a disk: trees and index | state buckets, history nodes and places of transactions computed again |
 
-What is held in memory is the state at one height, not the chain.
+What is held in memory is the state at one height, not the chain. A ledger that began with a snapshot
+cannot be executed again: `partial_audit` says what is checked instead.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from clients.errors import ProfileError
+from clients.partial_audit import audit_from_base
 from clients.profile import is_node_url
 from clients.sdk.conversation import DEADLINE_S, Conversation
 from clients.sdk.session import BLOCK_PAGE
@@ -78,6 +80,8 @@ class AuditReport:
     state_entries: int
     records: int
     """Records of histories hashed again; 0 unless a disk was audited."""
+    first_height: int = 0
+    """Where a ledger began that was taken over from a snapshot: nothing of it was executed again."""
 
     def as_dict(self) -> dict[str, Any]:
         """The report for JSON."""
@@ -245,6 +249,8 @@ def audit_folder(
             raise VerificationError(
                 "the ledger on the disk begins with another genesis block", field="block 0"
             )
+        if store.base_height:
+            return AuditReport(source=str(folder), **audit_from_base(store, genesis, progress))
         audit = _Audit(genesis, progress)
         audit.take(_stored(store, genesis, last), lambda: last)
         _check_values(store, audit.replay)

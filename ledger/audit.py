@@ -7,11 +7,13 @@ results on top of it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ledger.block import Block, Header, verify_header_signature
 from ledger.certificate import Certificate
 from ledger.errors import BlockInvalid, Malformed, VerificationError
 from ledger.genesis import GenesisBlock
-from ledger.handover import check_settled
+from ledger.handover import Followed, check_settled
 from ledger.limits import MAX_VALIDITY_MS
 from ledger.membership import Membership, step
 from ledger.merkle import Accumulator
@@ -45,6 +47,29 @@ class ChainAudit:
         self.transactions = 0
         """Transactions in the blocks taken so far."""
 
+    @classmethod
+    def going_on(cls, trust: Followed, header: Header, peaks: Sequence[bytes]) -> ChainAudit:
+        """An audit of what follows a header; whether that is of the channel is for certificates to say.
+
+        `trust` knows the memberships up to it, `peaks` are those of the tree over the headers before
+        it. Transactions before it are not known, so that one which comes again after it is not noticed.
+
+        Raises:
+            VerificationError: the header is governed by another membership, or has other peaks.
+        """
+        audit = cls(trust)
+        audit._membership = trust.governing(header)
+        changes = [each.certified.header for each in trust.chain.handovers if each.height <= header.height]
+        audit._changed = changes[-1] if changes else None
+        if len(peaks) != header.height.bit_count():
+            raise _failed("not one peak for each bit of the height", header, "history_root")
+        audit._history = Accumulator(header.height, peaks)
+        if audit._history.root() != header.history_root:
+            raise _failed("the history root is not that of the blocks before", header, "history_root")
+        audit._history.append(header.leaf)
+        audit.head = header
+        return audit
+
     def take(self, block: Block, certificate: Certificate | None = None) -> None:
         """Check the next block, and its certificate if there is one.
 
@@ -71,14 +96,7 @@ class ChainAudit:
         ids = self._check_transactions(block)
         # 6. If a certificate is given, it proves that this block is committed.
         if certificate is not None:
-            if (certificate.term, certificate.height, certificate.block_hash) != (
-                header.term,
-                header.height,
-                header.hash,
-            ):
-                raise _failed("the certificate is for another block", header, "certificate")
-            certificate.verify(self._channel, membership)
-            self.certified = header.height
+            self._check_certificate(certificate, header, membership)
         if membership != self._membership:
             self._membership, self._changed = membership, header
         self._seen = {known: until for known, until in self._seen.items() if until >= header.time_ms}
@@ -86,6 +104,21 @@ class ChainAudit:
         self._history.append(header.leaf)
         self.transactions += len(block.transactions)
         self.head = header
+
+    def certify_head(self, certificate: Certificate) -> None:
+        """Check a certificate of the header that the audit goes on from.
+
+        Raises:
+            VerificationError: it proves nothing about it.
+        """
+        self._check_certificate(certificate, self.head, self._membership)
+
+    def _check_certificate(self, certificate: Certificate, header: Header, membership: Membership) -> None:
+        named = (certificate.term, certificate.height, certificate.block_hash)
+        if named != (header.term, header.height, header.hash):
+            raise _failed("the certificate is for another block", header, "certificate")
+        certificate.verify(self._channel, membership)
+        self.certified = header.height
 
     def _check_link(self, header: Header) -> None:
         head = self.head

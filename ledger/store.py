@@ -363,6 +363,11 @@ class Store(Rows):
         """The kept proof of the membership change at a height, if there is one."""
         return self.get(b"h" + number(height))
 
+    def handovers(self) -> Iterator[tuple[int, bytes]]:
+        """(height, proof) of every kept membership change, ascending."""
+        for key, value in self.rows(b"h", b"i"):
+            yield int.from_bytes(key[1:], "big"), value
+
     def state(self, key: bytes) -> bytes | None:
         """Value bytes of a state entry."""
         return self.get(b"s" + key)

@@ -126,13 +126,26 @@ def audit(
         [
             ("head", report.head),
             ("state root", report.state_root),
-            ("executed again", f"{report.transactions:,} transactions, {report.operations:,} operations"),
-            ("refused by rules", f"{report.refused:,} transactions, rightly"),
+            _executed(report),
+            (
+                "refused by rules",
+                f"{report.refused:,} transactions" + ("" if report.first_height else ", rightly"),
+            ),
             ("signatures", f"{report.signatures:,}"),
             ("certificates", f"{report.certificates:,}"),
             ("state entries", f"{report.state_entries:,}"),
             ("history records", f"{report.records:,}" if data is not None else "hashed on a disk only"),
         ]
+    )
+
+
+def _executed(report: AuditReport) -> tuple[str, str]:
+    done = f"{report.transactions:,} transactions, {report.operations:,} operations"
+    if not report.first_height:
+        return ("executed again", done)
+    return (
+        "not executed",
+        f"{done} since height {report.first_height:,}, where this ledger began; state proved",
     )
 
 

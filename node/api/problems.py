@@ -70,6 +70,7 @@ STATUS_BY_CODE: dict[str, int] = {
     "leadership_stays": 409,
     "not_ready": 503,
     "not_certified": 503,
+    "not_held_here": 421,
     "internal_error": 500,
 }
 """Of codes whose type alone does not decide; errors of `node.errors` carry their own."""
