@@ -3,6 +3,8 @@
 | measure | from | until |
 |---|---|---|
 | failover | the leader is killed (-9) | a client holds a verified receipt of a block of a later term |
+| transfer | the leader is asked to hand over | clients are answered by the next leader; no request fails |
+| reads | | linearizable reads a second, at all nodes, beside local ones |
 | catch-up | a node that was away answers again | it has applied what the others have |
 | idle | | CPU of all nodes while nothing is submitted |
 | memory | | resident memory of each node under steady load |
@@ -19,14 +21,19 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import uvloop
 from _bench_load import (
+    MSGPACK,
     Invoices,
+    Shape,
     applied_height,
+    connect,
     cpu_seconds,
     drive,
     enter_trade,
@@ -37,7 +44,8 @@ from _bench_load import (
 )
 
 from clients import network
-from clients.network import NodeProcess
+from clients.network import Network, NodeProcess
+from clients.sdk import Session
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "processes"))
 
@@ -47,12 +55,18 @@ from chaos.load import Load
 
 Note = Callable[[str], None]
 
-MEASURES = ("idle", "failover", "catch-up", "memory")
+MEASURES = ("idle", "failover", "transfer", "reads", "catch-up", "memory")
 KILLS = 30
 BEFORE_KILL = 12
 """Acknowledgements before each kill: every client has one under way."""
 FAILOVER_CLIENTS = 6
 FAILED_OVER_S = 20.0
+TRANSFERS = 20
+TRANSFER_CONNECTIONS = 6
+BETWEEN_TRANSFERS_S = 0.8
+TRANSFER_BAR_MS = 50
+READ_S = 5.0
+READ_CONNECTIONS = 48
 SETTLE_S = 4.0
 """Before idleness is measured: links are up, logs written, nothing is being caught up."""
 IDLE_S = 20.0
@@ -79,6 +93,12 @@ def measure(
             name: asyncio.run(failover(folder / f"failover-{name}", name, settings, kills, note))
             for name, settings in network.TIMINGS.items()
         }
+    if "transfer" in only:
+        note("leadership is handed over")
+        result["transfer"] = transfer(folder / "transfer")
+    if "reads" in only:
+        note("linearizable reads")
+        result["reads"] = reads(folder / "reads")
     if "catch-up" in only:
         note("a node that was away catches up")
         result["catch_up"] = catch_up(folder / "catch-up")
@@ -96,13 +116,16 @@ async def failover(
 ) -> dict[str, Any]:
     """Kill the leader again and again; each time a client waits for its first new receipt."""
     pauses: list[float] = []
+    terms: list[int] = []
     dice = random.Random(1)
     async with chaos.running(
         folder, nodes=3, clients=FAILOVER_CLIENTS, settings=settings, through_links=False
     ) as (cluster, load, chains):
         for number in range(kills):
             note(f"failover, {name} timing: kill {number + 1} of {kills}")
+            before = await cluster.term()
             pauses.append(await _fail_over(cluster, load, dice))
+            terms.append(await cluster.term() - before)
         await load.settle()
         await chains.check(load.told.acknowledged)
         acknowledged, sent = len(load.told.acknowledged), load.told.sent
@@ -112,6 +135,7 @@ async def failover(
         "p50_ms": round(statistics.median(pauses), 1),
         "p99_ms": round(nearest_rank(pauses, 0.99), 1),
         "least_ms": round(min(pauses), 1),
+        "terms_a_kill": round(statistics.mean(terms), 2),
         "all_ms": [round(pause, 1) for pause in pauses],
         "bar_p99_ms": FAILOVER_BAR_MS[name],
         "sent": sent,
@@ -160,6 +184,110 @@ async def _first_of_later_term(
             load.check()
             await asyncio.sleep(POLL_S / 2)
     raise SystemExit(f"no commit within {FAILED_OVER_S:.0f} s of the leader's death")
+
+
+# ---------------------------------------------------------------- handing over
+
+
+def transfer(folder: Path) -> dict[str, Any]:
+    """Hand leadership from node to node while connections submit to all of them."""
+    with running(folder, 3) as net:
+        suppliers = enter_trade(net)
+        invoices = Invoices(net.channel, suppliers, "anchor", "T")
+        single = next(shape for shape in shapes(invoices, net.channel.hex()) if shape.name == "a")
+        return uvloop.run(_transfers(net, single))
+
+
+async def _transfers(net: Network, shape: Shape) -> dict[str, Any]:
+    answers: list[tuple[float, int]] = []
+    is_over = False
+
+    async def submit(number: int) -> None:
+        api = net.nodes[number % len(net.nodes)].api
+        head = f"POST {shape.path} HTTP/1.1\r\nHost: {urlsplit(api).netloc}\r\nContent-Type: {MSGPACK}\r\n"
+        connection = await connect(api)
+        while not is_over:
+            body = shape.make(number)
+            status, _ = await connection.ask(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            answers.append((time.monotonic(), status))
+
+    submitting = [asyncio.create_task(submit(number)) for number in range(TRANSFER_CONNECTIONS)]
+    moments: list[tuple[float, float]] = []
+    async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
+        for number in range(TRANSFERS):
+            await asyncio.sleep(BETWEEN_TRANSFERS_S)
+            said = (await client.get(f"{net.nodes[0].api}/v1/status")).json()
+            others = [node.id for node in net.nodes if node.id != said["leader"]]
+            path = f"{net.node(said['leader']).api}/v1/channels/{net.channel.hex()}/leader"
+            asked_s = time.monotonic()
+            answer = await client.post(path, json={"to": others[number % len(others)]})
+            if answer.status_code != 200:
+                raise SystemExit(f"leadership was not handed over: {answer.text}")
+            moments.append((asked_s, time.monotonic()))
+    await asyncio.sleep(BETWEEN_TRANSFERS_S)
+    is_over = True
+    await asyncio.gather(*submitting)
+    took = [1_000 * (done_s - asked_s) for asked_s, done_s in moments]
+    pauses = [_longest_gap_ms(answers, asked_s, asked_s + BETWEEN_TRANSFERS_S) for asked_s, _ in moments]
+    quiet = [_longest_gap_ms(answers, asked_s - BETWEEN_TRANSFERS_S / 2, asked_s) for asked_s, _ in moments]
+    return {
+        "transfers": TRANSFERS,
+        "handed_over_p50_ms": round(statistics.median(took), 1),
+        "handed_over_max_ms": round(max(took), 1),
+        "pause_p50_ms": round(statistics.median(pauses), 1),
+        "pause_max_ms": round(max(pauses), 1),
+        "pause_without_transfer_p50_ms": round(statistics.median(quiet), 1),
+        "requests": len(answers),
+        "failed_requests": sum(status != 200 for _, status in answers),
+        "bar_ms": TRANSFER_BAR_MS,
+    }
+
+
+def _longest_gap_ms(answers: Sequence[tuple[float, int]], from_s: float, until_s: float) -> float:
+    times = [moment for moment, status in answers if from_s < moment <= until_s and status == 200]
+    return 1_000 * max(later - earlier for earlier, later in pairwise([from_s, *times, until_s]))
+
+
+# ---------------------------------------------------------------- reads
+
+
+def reads(folder: Path) -> dict[str, Any]:
+    """Reads of one invoice a second, over all nodes, at both levels."""
+    with running(folder, 3) as net:
+        suppliers = enter_trade(net)
+        invoices = Invoices(net.channel, suppliers, "anchor", "R")
+        with Session(net.profile(suppliers[0][0])) as session:
+            session.record([invoices.sign(0, 1)])
+        path = f"/v1/channels/{net.channel.hex()}/invoices/{suppliers[0][0]}/R-0"
+        return {
+            level: uvloop.run(_read(net, f"{path}?level={level}", connections))
+            for level, connections in (("linearizable", READ_CONNECTIONS), ("local", READ_CONNECTIONS))
+        } | {"one_connection": uvloop.run(_read(net, f"{path}?level=linearizable", 1))}
+
+
+async def _read(net: Network, path: str, connections: int) -> dict[str, float]:
+    latencies: list[float] = []
+    begun = time.monotonic()
+
+    async def ask(number: int) -> None:
+        api = net.nodes[(number + 1) % len(net.nodes)].api
+        request = f"GET {path} HTTP/1.1\r\nHost: {urlsplit(api).netloc}\r\n\r\n".encode()
+        connection = await connect(api)
+        while time.monotonic() < begun + READ_S:
+            asked = time.monotonic()
+            status, body = await connection.ask(request)
+            if status != 200:
+                raise SystemExit(f"a read was answered {status}: {body[:300]!r}")
+            latencies.append(1_000 * (time.monotonic() - asked))
+
+    await asyncio.gather(*(ask(number) for number in range(connections)))
+    seconds = time.monotonic() - begun
+    return {
+        "connections": connections,
+        "reads_per_second": round(len(latencies) / seconds, 1),
+        "p50_ms": round(statistics.median(latencies), 2),
+        "p99_ms": round(nearest_rank(latencies, 0.99), 2),
+    }
 
 
 def nearest_rank(values: Sequence[float], share: float) -> float:
@@ -302,6 +430,21 @@ def lines(result: Mapping[str, Any]) -> list[str]:
             f"Failover, {name} timing: p50 {found['p50_ms']:,.0f} ms, p99 {found['p99_ms']:,.0f} ms over "
             f"{found['kills']} kills (bar: p99 under {found['bar_p99_ms']:,} ms); "
             f"{found['acknowledged']:,} acknowledged, none lost, none doubled"
+        )
+    if "transfer" in result:
+        found = result["transfer"]
+        said.append(
+            f"Transfer: handed over in p50 {found['handed_over_p50_ms']} ms, "
+            f"max {found['handed_over_max_ms']} ms; answers paused p50 {found['pause_p50_ms']} ms, max {found['pause_max_ms']} ms "
+            f"(bar: {found['bar_ms']} ms; without a transfer {found['pause_without_transfer_p50_ms']} ms); "
+            f"{found['failed_requests']} of {found['requests']:,} requests failed"
+        )
+    if "reads" in result:
+        many, local, one = (result["reads"][name] for name in ("linearizable", "local", "one_connection"))
+        said.append(
+            f"Linearizable reads: {many['reads_per_second']:,.0f}/s over {many['connections']} connections "
+            f"(p50 {many['p50_ms']} ms), local ones {local['reads_per_second']:,.0f}/s; "
+            f"a lone one p50 {one['p50_ms']} ms"
         )
     if "catch_up" in result:
         found = result["catch_up"]

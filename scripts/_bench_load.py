@@ -228,6 +228,15 @@ def shapes(invoices: Invoices, channel: str) -> list[Shape]:
     ]
 
 
+async def connect(url: str) -> Connection:
+    """A connection to a node's API."""
+    address = urlsplit(url)
+    assert address.hostname is not None
+    assert address.port is not None
+    loop = asyncio.get_running_loop()
+    return (await loop.create_connection(Connection, address.hostname, address.port))[1]
+
+
 async def drive(shape: Shape, clients: int, seconds: float, url: str, pids: dict[str, int]) -> Cell:
     """Run closed loops against one node for some seconds."""
     address = urlsplit(url)
@@ -235,10 +244,7 @@ async def drive(shape: Shape, clients: int, seconds: float, url: str, pids: dict
         f"POST {shape.path} HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: {MSGPACK}\r\n"
         f"Accept: {MSGPACK}\r\nContent-Length: "
     ).encode()
-    loop = asyncio.get_running_loop()
-    connections = [
-        (await loop.create_connection(Connection, address.hostname, address.port))[1] for _ in range(clients)
-    ]
+    connections = [await connect(url) for _ in range(clients)]
     latencies: list[float] = []
     done = busy = 0
     first_height = applied_height(url)

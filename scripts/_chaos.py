@@ -1,9 +1,9 @@
 """A network of real processes under faults, with clients that submit throughout.
 
 Real sockets, TLS, LevelDB and `kill -9`. Nodes are killed and stopped, links between them cut,
-silenced and slowed in one direction or both, disks filled and torn. After each fault: nothing that a
-client was told is lost, nothing is there twice, all nodes hold the same chain. Reports how long
-commits paused for each kind of fault.
+silenced and slowed in one direction or both, disks filled and torn. After each fault: nothing that
+a client was told is lost, nothing is there twice, no linearizable read was stale, all nodes hold the
+same chain. Reports how long commits paused for each kind of fault.
 
     scripts/chaos                               ten minutes on three nodes
     scripts/chaos --nodes 5 --minutes 60 --seed 7 --json chaos.json
@@ -95,10 +95,13 @@ async def _campaign(arguments: argparse.Namespace, folder: Path, console: Consol
             "sent_twice_at_once": told.twice,
             "sent_again_without_outcome": told.unknown,
             "acknowledged": len(told.acknowledged),
+            "linearizable_reads": told.reads,
+            "reads_unanswered": told.reads_unanswered,
             "blocks_compared": chains.blocks,
             "transactions_on_chain": chains.transactions,
             "lost": 0 if broken is None else None,
             "doubled": 0 if broken is None else None,
+            "stale_reads": 0 if broken is None else None,
             "broken": broken,
             "by_fault": _by_fault(played),
             "played": [done.as_dict() for done in played],
@@ -159,12 +162,13 @@ def _print(report: dict[str, Any], console: Console) -> None:
         f"{report['acknowledged']:,} acknowledged of {report['sent']:,} sent "
         f"({report['sent_twice_at_once']:,} by two clients at once, "
         f"{report['sent_again_without_outcome']:,} times again without an outcome); "
+        f"{report['linearizable_reads']:,} linearizable reads; "
         f"{report['blocks_compared']:,} blocks compared on all nodes"
     )
     if report["left_out"]:
         console.print(f"Left out: {', '.join(report['left_out'])}")
     if report["broken"] is None:
-        console.print("Nothing lost, nothing doubled, identical chains.")
+        console.print("Nothing lost, nothing doubled, no stale read, identical chains.")
 
 
 def _arguments() -> argparse.Namespace:

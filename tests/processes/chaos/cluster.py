@@ -23,6 +23,7 @@ from clients.errors import NetworkError
 
 STATUS_TIMEOUT_S = 2.0
 READY_S = 60.0
+HAND_OVER_S = 10.0
 POLL_S = 0.02
 PORT_TRIES = 40
 """A port of a node that is down may be in passing use by somebody else's connection."""
@@ -231,6 +232,14 @@ class Cluster:
         said = {node: status for node, status in (await self.statuses()).items() if status}
         leading = [(s["term"], node) for node, s in said.items() if s["role"] == "leader" and s["ready"]]
         return max(leading)[1] if leading else None
+
+    async def hand_over(self, leader: str, target: str) -> bool:
+        """Ask the leader to make another node leader; whether it did."""
+        node = self.net.node(leader)
+        path = f"{node.api}/v1/channels/{self.net.channel.hex()}/leader"
+        with contextlib.suppress(httpx.HTTPError):
+            return (await self._http.post(path, json={"to": target}, timeout=HAND_OVER_S)).status_code == 200
+        return False
 
     async def same_head(self, timeout_s: float = READY_S) -> Status:
         """The status that all nodes agree in, once they do: height, head, state root."""

@@ -28,6 +28,7 @@ from chaos.stage import Stage
 SPARE_BYTES = 6 * 1_048_576
 """What a small disk has room for beyond what it holds, until it is filled."""
 FAILED_S = 30.0
+HAND_OVERS = 20
 LEDGER = "ledger"
 REFUSALS = ("store_damaged", "log_truncated", "ledger_lost")
 """Codes with which a node may refuse its folder."""
@@ -107,15 +108,12 @@ async def _fill_disk(stage: Stage, node: str) -> None:
 
 
 async def _make_leader(stage: Stage, node: str) -> None:
-    """Stop whoever leads until this node does; it may not come to that, which is no failure."""
-    cluster = stage.cluster
-    for _ in range(8):
-        leader = await cluster.leader()
+    """Hand leadership over to this node, as often as it takes."""
+    for _ in range(HAND_OVERS):
+        leader = await stage.cluster.leader()
         if leader == node:
             return
-        cluster.pause(leader)
-        await asyncio.sleep(1.7)
-        cluster.resume(leader)
+        await stage.cluster.hand_over(leader, node)
 
 
 def _fill(ballast: Path) -> None:

@@ -99,6 +99,19 @@ async def restart_orderly(stage: Stage) -> None:
     stage.healed()
 
 
+async def hand_over(stage: Stage) -> None:
+    """CR-81 to CR-85: leadership is handed from node to node while clients submit."""
+    await stage.begin()
+    moved = 0
+    for target in stage.shuffled(stage.cluster.names) * 2:
+        leader = await stage.cluster.leader()
+        if target != leader:
+            moved += await stage.cluster.hand_over(leader, target)
+            await stage.load.wait_for(5, timeout_s=30)
+    stage.healed()
+    stage.note(f"{moved} times")
+
+
 async def pause_leader_shortly(stage: Stage) -> None:
     """CR-21: SIGSTOP of the leader for less than an election timeout: it goes on leading."""
     await stage.begin()
@@ -106,7 +119,7 @@ async def pause_leader_shortly(stage: Stage) -> None:
 
 
 async def pause_leader_long(stage: Stage) -> None:
-    """CR-21: SIGSTOP of the leader until another leads; resumed, it acknowledges nothing in its old term."""
+    """CR-21: SIGSTOP until another leads; resumed, the old leader acknowledges and reads nothing stale."""
     await stage.begin()
     await _paused(stage, LONG_PAUSE_S, stage.leader)
 
@@ -302,6 +315,7 @@ PROCESSES_AND_LINKS = (
     Fault("kill all", kill_all, is_tolerated=False),
     Fault("kill each new leader", kill_again_and_again),
     Fault("orderly restarts", restart_orderly),
+    Fault("hand over", hand_over),
     Fault("pause leader, short", pause_leader_shortly),
     Fault("pause leader, long", pause_leader_long),
     Fault("pause follower", pause_follower),

@@ -3,15 +3,21 @@
 Each client is a session of the SDK that verifies every receipt. A transaction without an
 outcome is sent again, as the same bytes, until it has one; every few transactions a second
 client sends the same bytes to another node at the same time. Both must be told the same place.
+
+Beside them readers ask every node, at the level `linearizable`, for the newest invoice that
+any client was told of before the question was put: an answer without it is stale.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
+
+import httpx
 
 from chaos.cluster import BUYER, Broken, Cluster
 from clients.errors import NotAdmitted, OutcomeUnknown, Unavailable
@@ -25,6 +31,9 @@ PACE_S = 0.01
 """Pause of a client between two transactions: this checks safety, not speed."""
 TWICE_EVERY = 7
 """Every so manyth transaction is sent by two clients at once."""
+READ_PACE_S = 0.05
+READ_TIMEOUT_S = 6.0
+"""Longer than a node is ever paused."""
 SETTLE_S = 60.0
 """How long after healing every transaction that was ever sent must have its outcome."""
 
@@ -52,6 +61,9 @@ class Told:
     twice: int = 0
     unknown: int = 0
     """Attempts that ended without an outcome, and were repeated with the same bytes."""
+    reads: int = 0
+    """Linearizable reads that were answered, none of them stale."""
+    reads_unanswered: int = 0
 
     def pause_ms(self, from_s: float, until_s: float) -> float:
         """The longest time without an acknowledgement in a span, up to the first one after it."""
@@ -84,8 +96,13 @@ class Load:
             for supplier in cluster.suppliers
             for first in range(len(cluster.names))
         }
+        self._http = httpx.AsyncClient(timeout=READ_TIMEOUT_S, trust_env=False)
         self._tasks = [
-            asyncio.create_task(self._client(number), name=f"client {number}") for number in range(clients)
+            *(
+                asyncio.create_task(self._client(number), name=f"client {number}")
+                for number in range(clients)
+            ),
+            *(asyncio.create_task(self._reader(node), name=f"reader of {node}") for node in cluster.names),
         ]
 
     def _profile(self, supplier: str, first: int) -> Any:
@@ -148,6 +165,7 @@ class Load:
         await asyncio.gather(*tasks, return_exceptions=True)
         for session in self._sessions.values():
             await session.close()
+        await self._http.aclose()
 
     async def _client(self, number: int) -> None:
         supplier, session = self._session(number)
@@ -206,6 +224,30 @@ class Load:
                 if not problem.passes:
                     raise
                 self.told.unknown += 1
+
+    async def _reader(self, node: str) -> None:
+        """Read at one node; the requests that wait in a stopped node's socket count too."""
+        channel = self._cluster.net.channel.hex()
+        while True:
+            await self._gate.wait()
+            await asyncio.sleep(READ_PACE_S * random.uniform(0.5, 1.5))
+            if not self.told.acknowledged:
+                continue
+            newest = self.told.acknowledged[-1]
+            base = f"{self._cluster.net.node(node).api}/v1/channels/{channel}/invoices"
+            try:
+                answer = await self._http.get(
+                    f"{base}/{newest.supplier}/{newest.invoice}", params={"level": "linearizable"}
+                )
+            except httpx.HTTPError:
+                self.told.reads_unanswered += 1
+                continue
+            if answer.status_code == 404:
+                raise Broken(f"a stale read: {node} does not know {newest.invoice} at height {newest.height}")
+            if answer.status_code == 200:
+                self.told.reads += 1
+            else:
+                self.told.reads_unanswered += 1
 
 
 def _invoice(invoice: str, number: int) -> dict[str, Any]:
