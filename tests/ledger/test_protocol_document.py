@@ -67,6 +67,7 @@ def test_bounds_are_those_of_the_code():
         ("Verifying a history", "ledger.history.History.verify"),
         ("Verifying a statement", "ledger.statement.Statement.verify"),
         ("Verifying a chain", "ledger.audit.ChainAudit.take"),
+        ("Snapshots", "ledger.snapshot.Manifest.verify"),
     ],
 )
 def test_numbers_of_the_steps_stand_beside_the_code(title, function):
