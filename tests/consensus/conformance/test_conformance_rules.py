@@ -627,3 +627,23 @@ def test_what_every_case_starts_from_breaks_nothing() -> None:
     script, n1, n2, n3 = begun()
     replicate(n1, [n2, n3], entry(2, 1), entry(3, 1))
     assert script.broken() == set()
+
+
+def test_snapshots_and_compaction_that_break_nothing() -> None:
+    """CR-63, CR-64: what matches is kept, else the log is replaced."""
+    script, n1, n2, n3 = begun()
+    replicate(n1, [n2], entry(2, 1), entry(3, 1))
+    n1.snapshots(3)
+    n1.compacts(2)
+    n1.compacts(3)
+    offered = n1.sends("snapshot", "n3", index=3, block_term=1, hash="3@1")
+    n3.receives(offered)
+    n3.installs(3, 1, "3@1")
+    n1.receives(n3.sends("snapshot_resp", "n1", ok=True, match=3, re=offered["id"]))
+    n2.installs(2, 1, "2@1")
+    assert n2.last == [1, 3]
+    replicate(n1, [n2, n3], entry(4, 1))
+    n3.boots()
+    report = script.judge()
+    assert report.ok, [str(each) for each in report.violations]
+    assert {rule for rule in ("S1", "S2", "S3", "S4") if not report.exercised[rule]} == set()
