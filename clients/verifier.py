@@ -12,22 +12,27 @@ exists only when all is proved.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from clients.errors import ProfileError
 from clients.sdk.histories import PARTY, read_history, read_party_history, subject
-from clients.trust import load_genesis
+from clients.trust import load_trust
 from contracts.quote import Quote, verify_quote
 from contracts.relationship import AGGREGATES_FIELDS
 from contracts.views import relationships_of
 from ledger import codec, proof
+from ledger.block import Header
+from ledger.carried import opened
 from ledger.certificate import CertifiedHeader
 from ledger.errors import Malformed
 from ledger.genesis import GenesisBlock
+from ledger.handover import Followed, MembershipChain
 from ledger.history import History, ProvedHistory
 from ledger.limits import MAX_PROOF_BYTES
+from ledger.membership import Membership, step
 from ledger.receipt import ProvedOutcome, Receipt
 from ledger.statement import Statement
 
@@ -63,7 +68,7 @@ def verify_file(path: Path, genesis_path: Path) -> Report:
         Malformed: not a proof file in canonical form.
         VerificationError: it does not prove what it claims, with the step that failed.
     """
-    genesis = load_genesis(genesis_path)
+    genesis = load_trust(genesis_path)
     try:
         with path.open("rb") as file:
             data = file.read(MAX_PROOF_BYTES + 1)
@@ -76,7 +81,10 @@ def verify_file(path: Path, genesis_path: Path) -> Report:
 
 def verify_data(data: bytes, genesis: GenesisBlock) -> Report:
     """Check the bytes of a proof file; raises like `verify_file`."""
+    data, genesis = opened(data, genesis)
     kind = proof.read(data)[0]
+    if kind == proof.MEMBERSHIPS:
+        return _memberships(data, genesis)
     if kind == proof.HISTORY:
         about = subject(History.decode(data).key)
         return _party(data, genesis) if about[0] == PARTY else _history(data, genesis)
@@ -132,6 +140,44 @@ def _history(data: bytes, genesis: GenesisBlock) -> Report:
         f"{len(history.records)} records, {_extent(history.proved)}"
     )
     return Report(proof.HISTORY, summary, _numbered(steps), facts)
+
+
+def _memberships(data: bytes, genesis: GenesisBlock) -> Report:
+    changes = MembershipChain.decode(data)
+    followed = changes.verify(genesis)
+    steps = tuple(
+        f"block {height}: {_change(before, after)}, acknowledged by "
+        f"{', '.join(node for node, _ in handover.certified.certificate.acks)}"
+        for height, before, after, handover in zip(
+            followed.heights[1:],
+            followed.memberships,
+            followed.memberships[1:],
+            followed.chain.handovers,
+            strict=False,
+        )
+    )
+    newest = followed.newest
+    facts = {
+        "channel": genesis.channel.hex(),
+        "height": followed.heights[-1],
+        "changes": len(followed.heights) - 1,
+        "quorum": newest.quorum,
+        "voters": [member.node for member in newest.voters],
+        "outgoing": [member.node for member in newest.outgoing],
+        "learners": [member.node for member in newest.learners],
+    }
+    summary = f"{len(followed.heights) - 1} membership changes up to height {followed.heights[-1]}"
+    return Report(proof.MEMBERSHIPS, summary, _numbered(steps), facts)
+
+
+def _change(before: Membership, after: Membership) -> str:
+    names = {
+        "voters": [member.node for member in after.voters],
+        "outgoing voters": [member.node for member in after.outgoing],
+        "learners": [member.node for member in after.learners],
+    }
+    listed = "; ".join(f"{what} {', '.join(nodes)}" for what, nodes in names.items() if nodes)
+    return f"{step(before, after)}: {listed}"
 
 
 def _party(data: bytes, genesis: GenesisBlock) -> Report:
@@ -231,19 +277,42 @@ def _quote(data: bytes, genesis: GenesisBlock) -> Report:
 
 
 def _commit_steps(certified: CertifiedHeader, genesis: GenesisBlock) -> tuple[str, ...]:
-    top = certified.header if certified.via is None else certified.via.header
-    members = len(genesis.membership.members)
+    top = certified.top
+    membership = genesis.governing(top)
+    signers = [node for node, _ in certified.certificate.acks]
     steps = [
         f"block {top.height} ({_short(top.hash)}) is of channel {_short(genesis.channel)}",
-        "it is governed by the membership of the genesis block",
+        _governed_by(genesis, top),
         "its certificate names exactly this block, in its own term",
-        f"{len(certified.certificate.acks)} of {members} nodes acknowledged it by signature "
-        f"({', '.join(node for node, _ in certified.certificate.acks)}); "
-        f"{genesis.membership.quorum} are enough",
+        f"{len(signers)} of {_count_voters(membership)} nodes acknowledged it by signature "
+        f"({', '.join(signers)}); {_enough(membership)}",
     ]
     if certified.via is not None:
         steps.append(f"its history root covers block {certified.header.height}")
     return tuple(steps)
+
+
+def _governed_by(genesis: GenesisBlock, top: Header) -> str:
+    place = bisect_right(genesis.heights, top.height) - 1 if isinstance(genesis, Followed) else 0
+    if place == 0 or not isinstance(genesis, Followed):
+        return "it is governed by the membership of the genesis block"
+    return (
+        f"it is governed by the membership since block {genesis.heights[place]}, which follows from that of "
+        f"the genesis block by {place} proved changes"
+    )
+
+
+def _count_voters(membership: Membership) -> int:
+    return len({member.node for member in (*membership.voters, *membership.outgoing)})
+
+
+def _enough(membership: Membership) -> str:
+    if not membership.is_joint:
+        return f"{membership.quorum} are enough"
+    return (
+        f"{membership.quorum} of the {len(membership.voters)} new voters and {membership.outgoing_quorum} of "
+        f"the {len(membership.outgoing)} outgoing ones are enough"
+    )
 
 
 def _header_facts(certified: CertifiedHeader, genesis: GenesisBlock) -> dict[str, Any]:

@@ -42,6 +42,7 @@ from contracts.pricing import Features, ProgrammeTerms, QuoteInputs, QuoteTerms,
 from contracts.programme import Programme, programme_key
 from ledger import codec, proof, shape
 from ledger.block import Header
+from ledger.carried import opened
 from ledger.certificate import CertifiedHeader
 from ledger.errors import Malformed, Refusal, VerificationError
 from ledger.genesis import GenesisBlock
@@ -319,6 +320,7 @@ def verify_quote(data: bytes, genesis: GenesisBlock) -> ProvedQuote:
         Malformed, NonCanonical, TooLarge: not a quote file.
         VerificationError: it does not prove its terms.
     """
+    data, genesis = opened(data, genesis)
     return Quote.decode(data).verify(genesis)
 
 

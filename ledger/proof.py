@@ -10,6 +10,7 @@
 | quote | a price with all that went into it | `contracts.quote` |
 | evidence | what a node signed and no honest node signs | `ledger.evidence` |
 | memberships | the membership changes since the genesis block, each with its proof | `ledger.handover` |
+| carried | a proof file, and the membership changes that it needs | `ledger.carried` |
 
 The bytes are canonical, so a file has one form only: a changed byte is found either by
 its form or because a hash or a signature no longer fits.
@@ -27,8 +28,9 @@ HISTORY = "history"
 STATE = "state"
 QUOTE = "quote"
 MEMBERSHIPS = "memberships"
+CARRIED = "carried"
 EVIDENCE = "evidence"
-KINDS = (RECEIPT, HISTORY, STATE, QUOTE, MEMBERSHIPS, EVIDENCE)
+KINDS = (RECEIPT, HISTORY, STATE, QUOTE, MEMBERSHIPS, CARRIED, EVIDENCE)
 
 
 def read(data: bytes) -> tuple[codec.Value, ...]:

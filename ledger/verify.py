@@ -7,6 +7,7 @@ docs/protocol.md, and the same numbers stand beside the code:
 |---|---|---|
 | a genesis block | Verifying a genesis block | `trust` |
 | a certified header | Verifying a certified header | `certificate.CertifiedHeader.verify` |
+| changes of the membership | Following membership changes offline | `handover.Handover.verify` |
 | a state proof | Verifying a state proof | `state_tree.StateProof.verify` |
 | a receipt | Verifying a receipt | `receipt.Receipt.verify` |
 | a history | Verifying a history | `history.History.verify` |
@@ -22,6 +23,7 @@ what came later.
 from __future__ import annotations
 
 from ledger import proof
+from ledger.carried import opened
 from ledger.errors import BlockInvalid, Malformed, VerificationError
 from ledger.evidence import Evidence, Proved
 from ledger.executor import Executor
@@ -59,6 +61,7 @@ def verify_receipt(data: bytes, genesis: GenesisBlock) -> list[ProvedOutcome]:
         Malformed, NonCanonical, TooLarge: not a receipt file.
         VerificationError: it does not prove what it claims.
     """
+    data, genesis = opened(data, genesis)
     return Receipt.decode(data).verify(genesis)
 
 
@@ -69,6 +72,7 @@ def verify_history(data: bytes, genesis: GenesisBlock) -> ProvedHistory:
         Malformed, NonCanonical, TooLarge: not a history file.
         VerificationError: it does not prove what it claims.
     """
+    data, genesis = opened(data, genesis)
     return History.decode(data).verify(genesis)
 
 
@@ -91,6 +95,7 @@ def verify_file(
         Malformed, NonCanonical, TooLarge: not a proof file of these kinds.
         VerificationError: it does not prove what it claims.
     """
+    data, genesis = opened(data, genesis)
     value = proof.read(data)
     if value[0] == proof.HISTORY:
         return History.from_value(value).verify(genesis)

@@ -11,7 +11,7 @@ import typer
 from clients.cli.exits import UsageProblem
 from clients.profile import Profile
 from clients.sdk import Session
-from clients.trust import load_genesis
+from clients.trust import load_trust
 from ledger.genesis import GenesisBlock
 
 DEADLINE_S = 15.0
@@ -123,7 +123,7 @@ def trusted_genesis(genesis: Path | None, profile: Path | None) -> GenesisBlock:
         ProfileError: not a genesis block, or not the profile's.
     """
     if genesis is not None:
-        return load_genesis(genesis)
+        return load_trust(genesis)
     if profile is None:
         raise UsageProblem(
             "nothing to check against",
@@ -133,7 +133,7 @@ def trusted_genesis(genesis: Path | None, profile: Path | None) -> GenesisBlock:
             remedy="Name it with --genesis FILE; a local network keeps it in DIR/genesis.block.",
         )
     known = Profile.load(profile)
-    return load_genesis(known.genesis, known.channel)
+    return load_trust(known.genesis, known.channel)
 
 
 def save(data: bytes, path: Path, what: str) -> None:

@@ -14,6 +14,8 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote as percent_encoded
 
@@ -38,8 +40,10 @@ from clients.sdk.transport import (
 from contracts import registry
 from contracts.quote import verify_quote
 from ledger import codec
+from ledger.carried import carry
 from ledger.errors import Malformed, TallyError, VerificationError
 from ledger.genesis import GenesisBlock
+from ledger.handover import Followed, MembershipChain
 from ledger.keys import SigningKey
 from ledger.limits import (
     MAX_OPERATIONS,
@@ -67,6 +71,8 @@ BODY_OVERHEAD_BYTES = 256
 HEIGHT_HEADER = "tally-height"
 MSGPACK_FILE = "application/vnd.tallystick+msgpack"
 
+UNKNOWN_MEMBERSHIP = "unknown_membership"
+
 assert DEADLINE_S * 1_000 < VALIDITY_MS <= MAX_VALIDITY_MS, "what is sent again is still valid"
 
 OperationLike = Mapping[str, Any] | BaseModel
@@ -84,8 +90,11 @@ class Conversation:
         *,
         deadline_s: float = DEADLINE_S,
         clock: Callable[[], float] = time.monotonic,
+        keep: Callable[[Followed], None] = lambda _: None,
     ) -> None:
-        self.genesis = genesis
+        self.genesis = Followed.of(genesis)
+        """What is trusted: it grows when the channel's nodes change, and then goes to `keep`."""
+        self._keep = keep
         self.nodes = Nodes(nodes)
         self.seen_height = 0
         """Greatest height that was proved to this session."""
@@ -162,19 +171,21 @@ class Conversation:
 
     def proved_by(
         self, receipt: bytes, source: str, signed: Container[tuple[bytes, bytes]] = ()
-    ) -> list[Recorded]:
+    ) -> Steps[list[Recorded]]:
         """What a receipt file proves; `signed` holds (body, signature) pairs that are known to be good.
 
         Raises:
             VerificationError: it does not prove what it claims; names the source.
         """
-        try:
-            outcomes = Receipt.decode(receipt).verify(self.genesis, proved=self._proved, signed=signed)
-        except TallyError as error:
-            raise _named(error, f"receipt from {source}") from None
+
+        def read() -> list[ProvedOutcome]:
+            return Receipt.decode(receipt).verify(self.genesis, proved=self._proved, signed=signed)
+
+        outcomes = yield from self._followed(read, f"receipt from {source}")
         for outcome in outcomes:
             self._saw(outcome.height, outcome.block_hash)
-        return [recorded_of(outcome, receipt) for outcome in outcomes]
+        kept = self._kept(receipt)
+        return [recorded_of(outcome, kept) for outcome in outcomes]
 
     def receipt(self, identity: bytes) -> Steps[Recorded]:
         """A transaction that is on the ledger, by its id.
@@ -184,7 +195,7 @@ class Conversation:
             VerificationError: the receipt does not prove it.
         """
         reply = yield from self.ask(self.receipt_call(identity))
-        for found in self.proved_by(reply.body, reply.node):
+        for found in (yield from self.proved_by(reply.body, reply.node)):
             if found.id == identity:
                 return found
         raise VerificationError("the receipt is of another transaction", expected=identity.hex())
@@ -205,6 +216,7 @@ class Conversation:
 
         def read(data: bytes) -> tuple[VerifiedHistory, int]:
             history = read_history(data, self.genesis)
+            history = replace(history, data=self._kept(data))
             if (history.supplier, history.buyer) != (supplier, buyer):
                 raise VerificationError(
                     "the history of another relationship",
@@ -237,7 +249,7 @@ class Conversation:
         )
 
         def read(data: bytes) -> tuple[VerifiedQuote, int]:
-            quote = VerifiedQuote(verify_quote(data, self.genesis), data)
+            quote = VerifiedQuote(verify_quote(data, self.genesis), self._kept(data))
             for name, wanted in asked.items():
                 if getattr(quote, name) != wanted:
                     raise VerificationError(
@@ -255,10 +267,7 @@ class Conversation:
         deadline = self.clock() + self.deadline_s
         while True:
             reply = yield from self.ask(call)
-            try:
-                value, height = read(reply.body)
-            except TallyError as error:
-                raise _named(error, f"answer of {reply.node}") from None
+            value, height = yield from self._followed(partial(read, reply.body), f"answer of {reply.node}")
             if height >= self.seen_height:
                 self.seen_height = height
                 return value
@@ -270,6 +279,46 @@ class Conversation:
                 )
             self.nodes.leave(reply.node)
             yield Pause(FIRST_PAUSE_S)
+
+    def _followed(self, read: Callable[[], T], source: str) -> Steps[T]:
+        """What a proof proves; under an unknown membership only after its changes have been followed.
+
+        Raises:
+            VerificationError: it does not prove what it claims; names the source.
+        """
+        try:
+            return read()
+        except TallyError as error:
+            if error.code != UNKNOWN_MEMBERSHIP:
+                raise _named(error, source) from None
+        yield from self.follow()
+        try:
+            return read()
+        except TallyError as error:
+            raise _named(error, source) from None
+
+    def follow(self) -> Steps[Followed]:
+        """Follow the membership changes since those that are known, as far as the node in use has them.
+
+        Raises:
+            VerificationError: they are not proved; names the node.
+        """
+        call = Call(
+            "GET", f"{self.prefix}/memberships", {"after": self.genesis.heights[-1]}, accept=MSGPACK_FILE
+        )
+        reply = yield from self.ask(call)
+        try:
+            followed = self.genesis.extended(MembershipChain.decode(reply.body).handovers)
+        except TallyError as error:
+            raise _named(error, f"membership changes from {reply.node}") from None
+        if followed.heights != self.genesis.heights:
+            self.genesis = followed
+            self._keep(followed)
+        return followed
+
+    def _kept(self, data: bytes) -> bytes:
+        """A proof file as it is kept: with the membership changes that a later reader needs."""
+        return carry(data, self.genesis.chain)
 
     def view(self, path: str, query: Mapping[str, str | int | None] | None = None) -> Steps[Any]:
         """A JSON view below the channel, as the node tells it: not proved.

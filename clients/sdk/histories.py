@@ -14,6 +14,7 @@ from collections.abc import Callable
 from clients.sdk.recorded import VerifiedHistory
 from contracts import relationship
 from ledger import codec
+from ledger.carried import opened
 from ledger.errors import Malformed, Refusal, VerificationError
 from ledger.genesis import GenesisBlock
 from ledger.history import History, ProvedHistory
@@ -30,7 +31,8 @@ def read_history(data: bytes, genesis: GenesisBlock) -> VerifiedHistory:
         VerificationError: it does not prove what it claims.
     """
     # 1. The records are proved.
-    proved = History.decode(data).verify(genesis)
+    inner, trust = opened(data, genesis)
+    proved = History.decode(inner).verify(trust)
     # 2. It is the history of a relationship.
     kind, *parties = subject(proved.key)
     if kind != RELATIONSHIP:
@@ -50,7 +52,8 @@ def read_party_history(data: bytes, genesis: GenesisBlock) -> tuple[str, ProvedH
         VerificationError: it does not prove what it claims.
     """
     # 1. The records are proved.
-    proved = History.decode(data).verify(genesis)
+    inner, trust = opened(data, genesis)
+    proved = History.decode(inner).verify(trust)
     # 2. They are the relationships of a party.
     kind, party, *_ = subject(proved.key)
     if kind != PARTY:

@@ -88,7 +88,7 @@ class Recording:
                 return
             outcomes, receipts = _answer(reply, left)
             for receipt in receipts:
-                self._take(receipt, reply.node)
+                yield from self._take(receipt, reply.node)
             pause_s = self._sort_out(outcomes, reply, attempts)
             yield from self._fetch_missing(outcomes)
             if self.waiting:
@@ -105,8 +105,8 @@ class Recording:
             path, body = "/bundles", codec.encode([transaction.parts for transaction in transactions])
         return Call("POST", self._conversation.prefix + path, query, body, accept=MSGPACK)
 
-    def _take(self, receipt: bytes, node: str) -> None:
-        for found in self._conversation.proved_by(receipt, node, self._signed):
+    def _take(self, receipt: bytes, node: str) -> Steps[None]:
+        for found in (yield from self._conversation.proved_by(receipt, node, self._signed)):
             if self.waiting.pop(found.id, None) is not None:
                 self._recorded[found.id] = found
 
@@ -144,7 +144,7 @@ class Recording:
             except Unavailable:
                 return
             if reply.status == 200:
-                self._take(reply.body, reply.node)
+                yield from self._take(reply.body, reply.node)
 
 
 def in_bundles(transactions: Sequence[Transaction]) -> Iterator[list[Transaction]]:

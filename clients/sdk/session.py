@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,8 +25,9 @@ from clients.sdk.conversation import DEADLINE_S, Conversation, OperationLike, se
 from clients.sdk.events import SILENCE_S, EventReader
 from clients.sdk.recorded import BlockEvent, Recorded, VerifiedHistory, VerifiedQuote
 from clients.sdk.transport import CONNECT_TIMEOUT_S, MOST_PAUSE_S, AsyncTransport, Call, SyncTransport
-from clients.trust import load_genesis
+from clients.trust import keep_changes, load_trust
 from ledger import codec
+from ledger.handover import Followed
 from ledger.keys import SigningKey
 from ledger.transaction import Transaction
 
@@ -40,10 +42,20 @@ class _Base:
 
     def __init__(self, profile: Profile, passphrase: bytes | None, deadline_s: float) -> None:
         self.profile = profile
-        self.genesis = load_genesis(profile.genesis, profile.channel)
         self._passphrase = passphrase
         self._signing_key: SigningKey | None = None
-        self.conversation = Conversation(self.genesis, profile.nodes, self._key, deadline_s=deadline_s)
+        self.conversation = Conversation(
+            load_trust(profile.genesis, profile.channel),
+            profile.nodes,
+            self._key,
+            deadline_s=deadline_s,
+            keep=partial(keep_changes, profile.genesis),
+        )
+
+    @property
+    def genesis(self) -> Followed:
+        """What this session trusts: the genesis block, and the membership changes that it followed."""
+        return self.conversation.genesis
 
     def _key(self) -> SigningKey:
         if self._signing_key is None:
@@ -179,6 +191,10 @@ class Session(_Base):
         """Lenders' programmes with terms and exposures (not proved)."""
         return self.pages("/programmes", "programmes")
 
+    def follow(self) -> Followed:
+        """Follow the membership changes since those that are known; what is trusted afterwards."""
+        return self._transport.run(self.conversation.follow())
+
     def status(self) -> dict[str, Any]:
         """Where the node in use stands."""
         return self._transport.run(self.conversation.status())
@@ -299,6 +315,10 @@ class AsyncSession(_Base):
     async def view(self, path: str, **query: str | int | None) -> Any:
         """A JSON view below the channel, as the node tells it (not proved)."""
         return await self._transport.run(self.conversation.view(path, query))
+
+    async def follow(self) -> Followed:
+        """Follow the membership changes since those that are known; what is trusted afterwards."""
+        return await self._transport.run(self.conversation.follow())
 
     async def status(self) -> dict[str, Any]:
         """Where the node in use stands."""

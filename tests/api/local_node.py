@@ -25,7 +25,7 @@ from ledger.membership import Membership
 from ledger.store import Store
 from ledger.transaction import Transaction
 from ledger.vote import Ballot, ElectionCertificate, Vote, sign_vote
-from node.errors import NotAdmitted
+from node.errors import LeadershipStays, NotAdmitted
 from node.outcome import Outcome
 from node.service import BlockSummary, Envelope, Service
 from node.statistics import Statistics
@@ -164,7 +164,7 @@ class LocalNode(Service):
         self._news = asyncio.Condition()
 
     def take(self, block: Block, certificate: Certificate) -> None:
-        self.store.append([(block.height, block.data)], None, (block.header.term, None))
+        self.store.append([(block.height, block.data)], None, (block.header.term, None, 0))
         self.chain.commit(certificate)
 
     async def announce(self) -> None:
@@ -179,6 +179,16 @@ class LocalNode(Service):
     @property
     def not_ready_reason(self) -> str:
         return "" if self.closed is None else self.closed.message
+
+    async def reach(self, *, linearizable: bool, at_least: int) -> None:  # noqa: ARG002
+        """All that is committed is applied here at once: only a height can be out of reach."""
+        if self.chain.applied.height < at_least:
+            raise NotAdmitted("not_reached", "not applied in time", field="at_least")
+
+    async def hand_over(self, target: str | None) -> str:
+        if target is None or target == self.name:
+            raise LeadershipStays("nobody else leads here", found=target)
+        raise NotAdmitted("not_leading", "this node does not lead")
 
     async def submit(
         self, envelopes: Sequence[Envelope], *, wait: bool = True, timeout_ms: int | None = None
