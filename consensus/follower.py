@@ -120,6 +120,9 @@ class Follower(Core):
                 return
             self._refuse_append(message)
             return
+        if message.entries and not log.has_room:
+            self.drop("more than the disk keeps up with")
+            return
         if not self._take_entries(message):
             return
         match = message.prev_index + len(message.entries)

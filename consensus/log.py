@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from consensus.limits import LOG_CACHE_BYTES, LOG_CACHE_ENTRIES
+from consensus.limits import LOG_CACHE_BYTES, LOG_CACHE_ENTRIES, MAX_UNDURABLE_BYTES, MAX_UNDURABLE_ENTRIES
 from consensus.messages import Certificate, Entry
 from consensus.storage import LogReader
 
@@ -99,6 +99,15 @@ class Log:
         """The entry at `index` if memory holds it."""
         place = index - self._base - 1
         return self._tail[place] if 0 <= place < len(self._tail) else None
+
+    @property
+    def has_room(self) -> bool:
+        """Whether no more waits for the disk than may."""
+        waiting = self.last_index - self.persisted
+        if waiting >= MAX_UNDURABLE_ENTRIES:
+            return False
+        first = max(self.persisted - self._base, 0)
+        return sum([len(entry.data) for entry in self._tail[first:]]) < MAX_UNDURABLE_BYTES
 
     def run(self, first: int, most_entries: int, most_bytes: int) -> tuple[Entry, ...] | None:
         """Entries from `first` on within the bounds, at least one if there is one (CR-43).

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-for neighbour in ("sim", "ledger", "api", "node"):
+for neighbour in ("sim", "consensus", "ledger", "api", "node"):
     sys.path.append(str(Path(__file__).parents[1] / neighbour))
 
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
