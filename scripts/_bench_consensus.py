@@ -87,7 +87,7 @@ def measure(
     result: dict[str, Any] = {}
     if "idle" in only:
         note("idle network")
-        result["idle"] = idle(folder / "idle")
+        result["idle"] = {name: idle(folder / f"idle-{name}", name) for name in network.TIMINGS}
     if "failover" in only:
         result["failover"] = {
             name: asyncio.run(failover(folder / f"failover-{name}", name, settings, kills, note))
@@ -299,9 +299,9 @@ def nearest_rank(values: Sequence[float], share: float) -> float:
 # ---------------------------------------------------------------- at rest
 
 
-def idle(folder: Path) -> dict[str, Any]:
+def idle(folder: Path, timing: str) -> dict[str, Any]:
     """CPU of three nodes to which nobody says anything."""
-    with running(folder, 3) as net:
+    with running(folder, 3, timing) as net:
         pids = {node.id: node.pid for node in net.nodes}
         time.sleep(SETTLE_S)
         before = {name: cpu_seconds(pid) for name, pid in pids.items()}
@@ -316,7 +316,7 @@ def idle(folder: Path) -> dict[str, Any]:
         "cpu_percent_of_a_core": round(100 * sum(used.values()) / seconds, 2),
         "cpu_percent_by_node": {name: round(100 * spent / seconds, 2) for name, spent in used.items()},
         "wakes_per_second": {name: round(rate, 1) for name, rate in woken.items()},
-        "bar_percent_of_a_core": IDLE_BAR_PERCENT,
+        "bar_percent_of_a_core": IDLE_BAR_PERCENT if timing == "default" else None,
     }
 
 
@@ -435,7 +435,8 @@ def lines(result: Mapping[str, Any]) -> list[str]:
         found = result["transfer"]
         said.append(
             f"Transfer: handed over in p50 {found['handed_over_p50_ms']} ms, "
-            f"max {found['handed_over_max_ms']} ms; answers paused p50 {found['pause_p50_ms']} ms, max {found['pause_max_ms']} ms "
+            f"max {found['handed_over_max_ms']} ms; "
+            f"answers paused p50 {found['pause_p50_ms']} ms, max {found['pause_max_ms']} ms "
             f"(bar: {found['bar_ms']} ms; without a transfer {found['pause_without_transfer_p50_ms']} ms); "
             f"{found['failed_requests']} of {found['requests']:,} requests failed"
         )
@@ -453,11 +454,11 @@ def lines(result: Mapping[str, Any]) -> list[str]:
             f"{found['blocks_per_second']:,.0f} blocks/s, {found['transactions_per_second']:,.0f} tx/s, "
             f"{found['cpu_ms_per_block']} ms CPU a block"
         )
-    if "idle" in result:
-        found = result["idle"]
+    for name, found in result.get("idle", {}).items():
+        bar = found["bar_percent_of_a_core"]
         said.append(
-            f"Idle: three nodes take {found['cpu_percent_of_a_core']} % of a core "
-            f"(bar: {found['bar_percent_of_a_core']} %)"
+            f"Idle, {name} timing: three nodes take {found['cpu_percent_of_a_core']} % of a core"
+            + ("" if bar is None else f" (bar: {bar} %)")
         )
     if "memory" in result:
         found = result["memory"]
