@@ -99,10 +99,13 @@ MAX_API_GRACE_S = 2
 THREAD_SWITCH_S = 0.000_5
 """How long the storage thread waits, at most, to tell that something is durable."""
 
-SNAPSHOT_SERVE_SHARE = 0.15
-"""Of one core, for giving snapshots away: what is left goes to the running network."""
-SNAPSHOT_IMPORT_SHARE = 0.4
-"""Of one core, for taking a snapshot in."""
+SNAPSHOT_SERVE_SHARE = 0.06
+"""Of one core, for giving snapshots away while the node has other things to do."""
+SNAPSHOT_SERVE_IDLE_SHARE = 0.5
+"""The same while nothing waits for the processor."""
+SNAPSHOT_IMPORT_SHARE = 0.2
+"""Of one core, for taking a snapshot in while others wait for the processor."""
+SNAPSHOT_IMPORT_IDLE_SHARE = 0.7
 SNAPSHOT_HOLD_S = 60.0
 """A snapshot stays for as long after it was last asked for."""
 MAX_SNAPSHOT_ASKS = 4

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Generator
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from time import thread_time
+from time import perf_counter, thread_time
 
 import structlog
 
@@ -25,7 +25,14 @@ from ledger.errors import StoreError
 from ledger.handover import Handover, MembershipChain
 from ledger.limits import MAX_SNAPSHOT_CHUNK_BYTES, MAX_SNAPSHOT_MANIFEST_BYTES
 from ledger.snapshot_source import NotKept, NotReady, PinnedState, Shelf
-from node.limits import MAX_SNAPSHOT_ASKS, SNAPSHOT_ASIDE_S, SNAPSHOT_HOLD_S, SNAPSHOT_SERVE_SHARE
+from node.limits import (
+    MAX_SNAPSHOT_ASKS,
+    SNAPSHOT_ASIDE_S,
+    SNAPSHOT_HOLD_S,
+    SNAPSHOT_SERVE_IDLE_SHARE,
+    SNAPSHOT_SERVE_SHARE,
+)
+from node.pace import Pace
 from node.snapshot_asks import (
     BLOCK,
     GIVEN,
@@ -47,6 +54,8 @@ Send = Callable[[str, codec.Value], bool]
 CallSoon = Callable[..., object]
 """Have a function called in the loop, from another thread."""
 
+SERVE_PACE = Pace(SNAPSHOT_SERVE_SHARE, SNAPSHOT_SERVE_IDLE_SHARE)
+
 _Job = tuple[str, int, PinnedState, Ask] | PinnedState | None
 """A question to be answered, a snapshot to be closed, or the end."""
 
@@ -62,7 +71,7 @@ class SnapshotServer:
         send: Send,
         call_soon: CallSoon,
         clock_s: Callable[[], float],
-        share: float = SNAPSHOT_SERVE_SHARE,
+        pace: Pace = SERVE_PACE,
     ) -> None:
         self.chunks_given = 0
         self.bytes_given = 0
@@ -71,7 +80,7 @@ class SnapshotServer:
         self._send = send
         self._call_soon = call_soon
         self._clock_s = clock_s
-        self._share = share
+        self._pace = pace
         self._shelf = Shelf()
         self._asked_s: dict[int, float] = {}
         self._pinned_s = -SNAPSHOT_ASIDE_S
@@ -201,20 +210,20 @@ class SnapshotServer:
     def _work(self) -> None:
         """The thread: answer what is asked, sort while nothing is, rest in between."""
         while True:
-            began_s = thread_time()
             try:
                 job = self._jobs.get(block=self._sorting is None)
             except Empty:
+                began_s, used_s = perf_counter(), thread_time()
                 self._sort_on()
             else:
                 if job is None:
                     return
+                began_s, used_s = perf_counter(), thread_time()
                 if isinstance(job, PinnedState):
                     self._close(job)
                 else:
                     self._serve(*job)
-            used_s = thread_time() - began_s
-            if self._ending.wait(used_s * (1 / self._share - 1)):
+            if self._ending.wait(self._pace.rest_s(thread_time() - used_s, perf_counter() - began_s)):
                 return
 
     def _serve(self, peer: str, number: int, state: PinnedState, ask: Ask) -> None:

@@ -26,14 +26,17 @@ from ledger.errors import StoreError, TallyError, VerificationError
 from ledger.handover import Followed
 from ledger.staging import settle
 from ledger.store import HardState
-from node.limits import SNAPSHOT_IMPORT_SHARE, SNAPSHOT_SERVE_SHARE, SWEEP_MS
+from node.limits import SNAPSHOT_IMPORT_IDLE_SHARE, SNAPSHOT_IMPORT_SHARE, SWEEP_MS
+from node.pace import Pace
 from node.snapshot_asks import GIVEN, Ask, read_answer
 from node.snapshot_fetch import SnapshotFetch
 from node.snapshot_import import WRONG, SnapshotImport
-from node.snapshot_server import Send, SnapshotServer
+from node.snapshot_server import SERVE_PACE, Send, SnapshotServer
 
 log = structlog.get_logger(component="snapshots")
 
+
+IMPORT_PACE = Pace(SNAPSHOT_IMPORT_SHARE, SNAPSHOT_IMPORT_IDLE_SHARE)
 
 _REMEDY = "Ask whoever runs that node: its disk or its software is damaged, or it lies."
 
@@ -72,8 +75,8 @@ class StateTransfer:
         send: Send,
         peers: Callable[[], list[str]],
         reports: Reports,
-        serve_share: float = SNAPSHOT_SERVE_SHARE,
-        import_share: float = SNAPSHOT_IMPORT_SHARE,
+        serve_pace: Pace = SERVE_PACE,
+        import_pace: Pace = IMPORT_PACE,
     ) -> None:
         self.chunks_taken = 0
         self.bytes_taken = 0
@@ -84,7 +87,7 @@ class StateTransfer:
         self._send = send
         self._peers = peers
         self._reports = reports
-        self._share = import_share
+        self._pace = import_pace
         self._loop = asyncio.get_running_loop()
         self._server = SnapshotServer(
             chain=chain,
@@ -92,7 +95,7 @@ class StateTransfer:
             send=send,
             call_soon=self._in_loop,
             clock_s=self._loop.time,
-            share=serve_share,
+            pace=serve_pace,
         )
         self._taken: SnapshotImport | None = None
         self._fetch: SnapshotFetch | None = None
@@ -258,7 +261,7 @@ class StateTransfer:
             work = works.get()
             if work is None:
                 return
-            began_s = thread_time()
+            began_s, used_s = perf_counter(), thread_time()
             try:
                 if isinstance(work, _Work):
                     self._check(taken, work)
@@ -271,7 +274,7 @@ class StateTransfer:
                 log.critical("snapshot_bug", exc_info=bug)
                 self._in_loop(self.give_up, f"a bug of this node: {bug!r}")
                 return
-            self._stopping.wait((thread_time() - began_s) * (1 / self._share - 1))
+            self._stopping.wait(self._pace.rest_s(thread_time() - used_s, perf_counter() - began_s))
 
     def _check(self, taken: SnapshotImport, work: _Work) -> None:
         try:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from canonical_values import VALUES
+from hypothesis import given
+from hypothesis import strategies as st
 from small_ledger import (
     GENESIS,
     START_MS,
@@ -19,6 +23,7 @@ from small_ledger import (
 )
 
 from ledger import codec, snapshot, staging
+from ledger.certificate import Certificate, CertifiedHeader
 from ledger.committed import NotHeld
 from ledger.errors import Malformed, StoreError, TallyError, VerificationError
 from ledger.executor import ExecutorBug
@@ -295,6 +300,26 @@ def test_each_bad_chunk_is_refused_alone_and_leaves_no_trace(source: Node, tmp_p
         taken.take_records(part, good)
     taken.finish(OWNER, HARD)
     state.close()
+
+
+@given(VALUES, st.binary(max_size=30))
+def test_no_chunk_is_of_a_form_that_is_not_refused(value: codec.Value, data: bytes) -> None:
+    """Whatever a peer sends is a chunk or an error that names what is wrong, and never anything else."""
+    header = GENESIS_BLOCK.block.header
+    certified = CertifiedHeader(header, None, Certificate(1, 1, header.hash, (("n1", b"s" * 64),)))
+    manifest = Manifest(certified, b"\1" * (32 * SUBTREES), ())
+    for chunk in (data, codec.encode(value), codec.encode((0, (value,))), codec.encode((value,))):
+        for check in (
+            Manifest.decode,
+            partial(snapshot.check_state, manifest, 0, 1),
+            partial(snapshot.check_recent, 1, header.hash),
+            partial(snapshot.check_block, manifest),
+        ):
+            with pytest.raises(TallyError):
+                check(chunk)
+        with suppress(TallyError):
+            for run in snapshot.decode_records(chunk):
+                run.check(b"other", 1, b"")
 
 
 def test_an_entry_left_out_added_twice_or_in_another_subtree_is_refused(source: Node, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from ledger.errors import Malformed, TallyError
 from ledger.genesis import read_genesis
 from ledger.staging import Staging, settle
 from node import snapshot_fetch
+from node.pace import Pace
 from node.snapshot_asks import (
     BLOCK,
     GIVEN,
@@ -65,8 +66,8 @@ class Site:
                 self.ended.put_nowait,
                 lambda peer, error: self.refused.append((peer, error.code)),
             ),
-            serve_share=1.0,
-            import_share=1.0,
+            serve_pace=Pace(1.0, 1.0),
+            import_pace=Pace(1.0, 1.0),
         )
         return transfer
 
