@@ -5,6 +5,7 @@
     ("membership_proposal", number)  -> (proposer, change, last day, approvals, state)
     ("node", id)                     -> (organisation, key, state)    every id that was ever adopted
     ("node_key", key)                -> node id                       every key that was ever adopted
+    ("node_address", id)             -> host:port                     where other nodes find it
 
 | state | event | next |
 |---|---|---|
@@ -22,6 +23,9 @@ Adopting sets the target and takes nothing into force by itself: the leader's ne
 step, and an added node must first have caught up. One change at a time: until the target is in force
 no other is adopted, except to *abandon* it, which makes the membership in force the target, and is
 possible until the voters have begun to change (a joint membership is only left forwards).
+
+Where a node is found is no part of the membership: its organisation says so and changes it alone
+(`node.locate`). Links trust keys, so a wrong address reaches nobody.
 
 A node id belongs to one disk, and a key to one node: an id or a key that was adopted once is never
 adopted again (CR-62). A node that lost its disk returns under a new id, with a new key: `replace`.
@@ -47,6 +51,8 @@ from ledger.state import Overlay, Reader, state_key
 
 OPEN, ADOPTED, WITHDRAWN = 1, 2, 3
 MEMBER, GONE = 1, 0
+MAX_ADDRESS_LENGTH = 260
+"""A host name of 253 characters, and a port."""
 MAX_OPEN_DAYS = 365
 """Days for which a proposal can stay open."""
 
@@ -57,6 +63,16 @@ Quorum = Annotated[
         le=MAX_MEMBERS,
         description="acknowledgements that commit a block afterwards; 0 keeps the present number, or the "
         "majority if that is what it is now",
+    ),
+]
+
+
+Address = Annotated[
+    str,
+    Field(
+        max_length=MAX_ADDRESS_LENGTH,
+        pattern=r"^$|^[!-~]+:[0-9]{1,5}$",
+        description="host:port at which other nodes reach it; empty if it stands in their configurations",
     ),
 ]
 
@@ -75,6 +91,7 @@ class NewNode(Part):
         max_length=SIGNATURE_BYTES,
         description="the node key's signature over channel, node, organisation, key and certificate",
     )
+    address: Address = ""
 
     @property
     def member(self) -> Member:
@@ -170,6 +187,14 @@ class MembershipWithdraw(Operation):
     proposal: Number
 
 
+class NodeLocate(Operation):
+    """Say where other nodes reach a node of one's own."""
+
+    op: Literal["node.locate"]
+    node: NodeId
+    address: Address
+
+
 def proposal_key(proposal: str) -> bytes:
     """State key of a proposal."""
     return state_key("membership_proposal", proposal)
@@ -183,6 +208,11 @@ def node_key(node: str) -> bytes:
 def used_key(key: bytes) -> bytes:
     """State key of a node's public key."""
     return state_key("node_key", key)
+
+
+def address_key(node: str) -> bytes:
+    """State key of a node's address."""
+    return state_key("node_address", node)
 
 
 def enrol_first(state: Overlay, genesis: Genesis) -> None:
@@ -264,6 +294,24 @@ def withdraw(context: Context, operation: MembershipWithdraw) -> None:
     context.put(proposal_key(operation.proposal), (*proposal[:4], WITHDRAWN))
 
 
+def locate(context: Context, operation: NodeLocate) -> None:
+    """Said by the organisation that runs the node."""
+    member = in_force(context.state).member(operation.node)
+    if member is None:
+        raise refuse("unknown_node", "not a member", field="node", found=operation.node)
+    if member.organisation != context.actor:
+        raise refuse("not_party", "a node of another organisation", field="node", found=member.organisation)
+    _put_address(context, operation.node, operation.address)
+
+
+def _put_address(context: Context, node: str, address: str) -> None:
+    key = address_key(node)
+    if address:
+        context.put(key, address)
+    elif context.get(key) is not None:
+        context.state.delete(key)
+
+
 def _open(context: Context, name: str) -> Value:
     proposal: Value = context.get(proposal_key(name))
     if proposal is None:
@@ -283,6 +331,8 @@ def _write(context: Context, key: bytes, proposal: Value, change: Change) -> Non
     if not isinstance(change, Abandon) and is_under_way(context.state):
         raise refuse("change_in_progress", "an adopted change is not in force yet", field="proposal")
     _adopt(context, membership, _changed(context, proposal[0], change, membership))
+    if isinstance(change, Add | Replace):
+        _put_address(context, change.new.node, change.new.address)
     context.put(key, (*proposal[:4], ADOPTED))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from contracts import membership as governed
 from contracts.context import business_day
 from contracts.views import Page, Scanner, View, page
+from ledger import codec
 from ledger.codec import Value
 from ledger.dates import iso_from_day
 from ledger.membership import IN_FORCE_KEY, Member, Membership, step, steps_to
@@ -19,7 +20,7 @@ from ledger.state import Reader
 _STATES = {governed.OPEN: "Open", governed.ADOPTED: "Adopted", governed.WITHDRAWN: "Withdrawn"}
 
 
-def membership_view(state: Reader) -> View:
+def membership_view(state: Scanner) -> View:
     """The membership in force, and the way to the adopted one."""
     now, goal = governed.in_force(state), governed.target(state)
     in_force: Value = state.get(IN_FORCE_KEY)
@@ -31,7 +32,8 @@ def membership_view(state: Reader) -> View:
         "quorum": now.quorum,
         "outgoing_quorum": now.outgoing_quorum if now.is_joint else None,
         "joint": now.is_joint,
-        "members": [_member_view(now, member) for member in now.members],
+        "members": [_member_view(state, now, member) for member in now.members],
+        "former": _former(state),
         "approving": governed.voting_organisations(now),
         "approvals_needed": governed.approvals_needed(state, now),
         "target": None if goal is None or goal == now else _target_view(goal),
@@ -67,12 +69,19 @@ def proposal_view(state: Reader, proposal: str) -> View | None:
     return None if value is None else _proposal_view(proposal, value, business_day(state))
 
 
-def _member_view(membership: Membership, member: Member) -> View:
+def _former(state: Scanner) -> list[str]:
+    """Ids that nobody may have again; the first thousands of them."""
+    nodes = [(codec.decode(key)[1], value[2]) for key, value in state.scan("node")]
+    return [node for node, is_member in nodes if not is_member]
+
+
+def _member_view(state: Reader, membership: Membership, member: Member) -> View:
     return {
         "node": member.node,
         "organisation": member.organisation,
         "role": role(membership, member.node),
         "key": member.key.hex(),
+        "address": state.get(governed.address_key(member.node)),
     }
 
 

@@ -54,6 +54,7 @@ _ROWS: tuple[tuple[type[Operation], Callable[[Context, Any], None], tuple[str, .
     (membership.MembershipPropose, membership.propose, ()),
     (membership.MembershipApprove, membership.approve, ()),
     (membership.MembershipWithdraw, membership.withdraw, ()),
+    (membership.NodeLocate, membership.locate, ()),
     (order.OrderSubmit, order.submit, (SUPPLIER,)),
     (order.OrderIssue, order.issue, (BUYER,)),
     (shipment.ShipmentDispatch, shipment.dispatch, (SUPPLIER,)),

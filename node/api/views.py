@@ -231,6 +231,7 @@ class MemberView(View):
     organisation: str
     role: str = Field(description="voter, incoming, outgoing or learner")
     key: str
+    address: str | None = Field(description="where other nodes reach it, if its organisation said so")
 
 
 class TargetView(View):
@@ -251,6 +252,7 @@ class MembershipView(View):
     outgoing_quorum: int | None = Field(description="and of outgoing voters, while it is joint")
     joint: bool = Field(description="whether it is on its way from outgoing voters to others")
     members: list[MemberView]
+    former: list[str] = Field(description="node ids that were used and are never used again")
     approving: list[str] = Field(description="organisations that decide: those that run voters")
     approvals_needed: int
     target: TargetView | None

@@ -271,6 +271,20 @@ def test_a_lost_disk_is_replaced_by_one_proposal() -> None:
     assert network.entry("node", "n2-2")[2] == MEMBER  # type: ignore[index]
 
 
+def test_an_organisation_says_where_its_nodes_are_found() -> None:
+    network = Network()
+    network.adopt("P", add("n6", "mega", address="10.0.0.6:7001"))
+    assert network.entry("node_address", "n6") == "10.0.0.6:7001"
+    network.settle()
+    network.done("mega", {"op": "node.locate", "node": "n6", "address": "six.example:7001"})
+    assert network.entry("node_address", "n6") == "six.example:7001"
+    move = {"op": "node.locate", "node": "n6", "address": "elsewhere:1"}
+    assert network.refused("loan", move) == "not_party"
+    assert network.refused("mega", {**move, "node": "n9"}) == "unknown_node"
+    network.done("mega", {"op": "node.locate", "node": "n6", "address": ""})
+    assert network.entry("node_address", "n6") is None
+
+
 def test_a_replaced_learner_is_followed_by_a_learner() -> None:
     network = Network()
     network.adopt("P", add("n6", "mega"))
