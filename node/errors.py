@@ -24,7 +24,7 @@ business rule are not errors of a node: they are results, and stand on the ledge
 | no_leader | 503 | yes | no leader for longer than a leader change takes |
 | outcome_unknown | 503 | yes | taken in, but not seen on the ledger within the time allowed |
 | shutting_down | 503 | yes | the node is being stopped |
-| not_reached | 503 | yes | a read asks for a height that this node has not applied in time |
+| not_reached | 409 | yes | a read asks for a height that this node has not applied in time |
 | not_leading | 409 | no | something that only the leader can do |
 | storage_failed | 503 | yes | the disk failed; the node acknowledges nothing any more |
 """
@@ -85,7 +85,7 @@ KINDS: dict[str, _Kind] = {
     "busy": _Kind(503, True, _AGAIN),
     "no_leader": _Kind(503, True, _AGAIN),
     "outcome_unknown": _Kind(503, True, _AGAIN),
-    "not_reached": _Kind(503, True, "Ask again in a moment, or ask another node."),
+    "not_reached": _Kind(409, True, "Ask again in a moment, or ask another node."),
     "not_leading": _Kind(409, False, "Send this to the node that leads; GET /v1/status names it."),
     "shutting_down": _Kind(503, True, "Submit the same bytes to another node."),
     "storage_failed": _Kind(

@@ -64,7 +64,11 @@ def create_app(service: Service) -> FastAPI:
     for path, endpoint in app.state.submissions.items():
         app.router.routes.append(Route(CHANNEL_PREFIX + path, endpoint, methods=["POST"]))
     app.include_router(status.router)
-    channel = APIRouter(prefix=CHANNEL_PREFIX, dependencies=[Depends(served_channel), Depends(read_level)])
+    channel = APIRouter(
+        prefix=CHANNEL_PREFIX,
+        dependencies=[Depends(served_channel), Depends(read_level)],
+        responses=problems.documented(404, 409, 422, 503),
+    )
     for resource in (
         leader,
         transactions,
