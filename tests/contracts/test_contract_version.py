@@ -15,7 +15,7 @@ from contracts.registry import OPERATIONS
 from contracts.relationship import RECORD_FIELDS, Aggregates, OpenWeek
 from contracts.shipment import Shipment
 
-LAYOUTS = {1: "7cc64d9a489d829f499eda778309b4946198cf431936d3ebc4c9975f5bc315e1"}
+LAYOUTS = {1: "7cc64d9a489d828f499eda778309b4946198cf431936d3ebc4c9975f5bc315e1"}
 
 
 def test_stored_values_keep_their_form_within_a_contract_version() -> None:
