@@ -12,16 +12,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 
-from consensus import BLOCK, Authority, Certificate, Entry
+from consensus import Authority, Ballot, Certificate, Configuration, ElectionCertificate, Entry
 from simulator.blocks import NotReproduced
 from simulator.disk import GENESIS, Disk
-from simulator.signing import MacAuthority, Witness, mac
+from simulator.signing import MacAuthority, Witness, mac, vote_mac
 from simulator.violation import Violation
 
 
-def block_hash(previous: bytes, index: int, term: int, data: bytes) -> bytes:
+def block_hash(
+    previous: bytes, index: int, term: int, data: bytes, configuration: Configuration | None
+) -> bytes:
     """The hash of a block follows from its contents and from the block before."""
-    return blake2b(b"%d|%d|" % (index, term) + previous + data, digest_size=12).digest()
+    members = b"" if configuration is None else repr(configuration).encode()
+    return blake2b(b"%d|%d|" % (index, term) + previous + data + members, digest_size=12).digest()
 
 
 def transactions_of(data: bytes) -> list[int]:
@@ -56,14 +59,22 @@ class Application:
         """Whether exactly this block is in the chain."""
         return entry.index < len(self.chain) and self.chain[entry.index].hash == entry.hash
 
-    def seal(self, transactions: Sequence[int], term: int, payload_bytes: int) -> Entry:
+    def seal(
+        self,
+        transactions: Sequence[int],
+        term: int,
+        payload_bytes: int,
+        election: ElectionCertificate | None = None,
+        configuration: Configuration | None = None,
+    ) -> Entry:
         """A new block of this node on top of its head."""
         head = self.head
         listed = b",".join([b"%d" % number for number in transactions])
         padding = b"." * payload_bytes if transactions else b""
         data = b"%s|%s|%s" % (self._name.encode(), listed, padding)
         index = head.index + 1
-        entry = Entry(index, term, block_hash(head.hash, index, term, data), BLOCK, data)
+        hashed = block_hash(head.hash, index, term, data, configuration)
+        entry = Entry(index, term, hashed, data, configuration)
         self._push(entry)
         return entry
 
@@ -78,7 +89,8 @@ class Application:
         head = self.head
         if entry.index != head.index + 1:
             raise Violation("handed_order", f"{self._name}: block {entry.index} on head {head.index}")
-        if entry.hash != block_hash(head.hash, entry.index, entry.term, entry.data):
+        hashed = block_hash(head.hash, entry.index, entry.term, entry.data, entry.configuration)
+        if entry.hash != hashed:
             raise Violation("log_matching", f"{self._name}: block {entry.index} does not link to its head")
         self._push(entry)
 
@@ -150,6 +162,10 @@ class OpaqueBlocks:
     def verifies(self, node: str, term: int, index: int, entry_hash: bytes, signature: bytes) -> bool:
         """Whether an acknowledgement is genuine."""
         return signature == mac(node, term, index, entry_hash)
+
+    def verifies_vote(self, node: str, ballot: Ballot, signature: bytes) -> bool:
+        """Whether a vote is genuine."""
+        return signature == vote_mac(node, ballot)
 
     def close(self) -> None:
         """Nothing is left behind."""

@@ -27,6 +27,13 @@ earlier and stricter than *committed*, which is what a node believes.
     signed_twice            one hash for a (term, index); terms never fall (CR-69)
     certificate             genuine signatures of a quorum of distinct voters (CR-71)
     voted_twice             one vote a term, over restarts (CR-03, CR-05)
+    vote_position           a vote states the voter's true position (CR-70)
+    vote_denies_ack         no vote that left denies an acknowledgement of its voter (CR-70)
+    election_certificate    genuine votes of a majority, of each half if joint (CR-07, CR-57)
+    mute_spoke              a node that lost data neither votes nor signs (CR-76)
+    stale_read              a read sees all that was acknowledged or read before it began (CR-79)     x
+    handed_over_early       who is to lead next holds all of the log (CR-82)
+    members                 the members that govern are those of the log (CR-53)
     granted_behind          a vote goes only to a log at least as up to date (CR-04)
     elected_without_votes   a leader has a majority of votes that left their nodes (CR-07)
     sent_early              term and vote are durable before a message leaves (CR-05)
@@ -46,8 +53,18 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from consensus import Certificate, Entry, Message, Ready, Role
-from consensus.messages import Append, Heartbeat, PreVote, PreVoteReply, Vote, VoteReply
+from consensus import (
+    Ballot,
+    Certificate,
+    Configuration,
+    ElectionCertificate,
+    Entry,
+    Message,
+    Ready,
+    Role,
+    SnapshotPoint,
+)
+from consensus.messages import Append, Heartbeat, PreVote, PreVoteReply, TimeoutNow, Vote, VoteReply
 from simulator.violation import Violation
 
 if TYPE_CHECKING:
@@ -73,6 +90,7 @@ END_TO_END = frozenset(
         "apply_order",
         "state_root",
         "disk_unsound",
+        "stale_read",
         "storage_order",
         "handed_order",
     }
@@ -82,10 +100,25 @@ END_TO_END = frozenset(
 class Picture:
     """What the checks know of one node; `boot` and the fields after it are of its present life."""
 
-    __slots__ = ("boot", "commit", "mirror", "persisted", "role", "sent_term", "signed_term", "term", "vote")
+    __slots__ = (
+        "boot",
+        "commit",
+        "mirror",
+        "persisted",
+        "role",
+        "sent_term",
+        "signed",
+        "signed_term",
+        "term",
+        "vote",
+        "voted_term",
+    )
 
     def __init__(self, genesis: bytes) -> None:
         self.signed_term = 0
+        self.signed = (0, 0)
+        """The furthest (term, index) that this node acknowledged, in any life."""
+        self.voted_term = 0
         self.sent_term = 0
         self.boot = 0
         self.mirror: list[bytes] = [genesis]
@@ -102,12 +135,11 @@ class Checks:
     def __init__(self, plan: Plan, blocks: Blocks, only: Collection[str] | None = None) -> None:
         self._blocks = blocks
         genesis = blocks.genesis.hash
-        self._quorum = plan.quorum
-        self._majority = plan.nodes // 2 + 1
-        self._names = frozenset(plan.names)
+        self._governs: dict[bytes, Configuration] = {genesis: Configuration(plan.names, plan.quorum)}
+        """Of every block the members that govern it, itself included."""
         self._only = only
         self._victims = frozenset(plan.victims)
-        self._pictures: dict[str, Picture] = {name: Picture(genesis) for name in plan.names}
+        self._pictures: dict[str, Picture] = {name: Picture(genesis) for name in plan.everyone}
         self._parent: dict[bytes, bytes] = {}
         """Of every block ever sealed, the one before."""
         self._place: dict[bytes, tuple[int, int]] = {genesis: (0, 0)}
@@ -122,6 +154,9 @@ class Checks:
         self._signed: dict[tuple[str, int, int], bytes] = {}
         self._signers: dict[tuple[int, int, bytes], set[str]] = defaultdict(set)
         self._genuine: set[Certificate] = set()
+        self._ballots: set[tuple[str, Ballot]] = set()
+        self.read_floor = 0
+        """The highest height that a client has heard of, by an acknowledgement or a read."""
         self.decided: list[bytes] = [genesis]
         self._decided_in: list[int] = [0]
         """The term in which each was decided; it never falls along the log."""
@@ -225,7 +260,13 @@ class Checks:
             if leads and entry.term != picture.term:
                 self.fail("leader_append_only", f"{node.name} appends {entry.index} of term {entry.term}")
             mirror.append(entry.hash)
+        self._check_members(node, mirror[-1])
         return cut
+
+    def _check_members(self, node: Process, end: bytes) -> None:
+        governs, found = self._governs.get(end), node.raft.configuration
+        if governs is not None and found != governs:
+            self.fail("members", f"{node.name} goes by {found}, its log says {governs}")
 
     def _read(self, node: Process, index: int) -> Entry:
         entry = self._held(node, index)
@@ -263,7 +304,7 @@ class Checks:
         if known[0] != name:
             self.fail("election_safety", f"{known[0]} and {name} lead term {term}")
         voters = self._grants[term, name]
-        if len(voters | {name}) < self._majority:
+        if not self._governs[mirror[-1]].has_majority(voters | {name}):
             self.fail("elected_without_votes", f"{name} leads term {term} by {sorted(voters)}")
         top = bisect_left(self._decided_in, term) - 1
         if len(mirror) <= top or mirror[top] != self.decided[top]:
@@ -296,6 +337,7 @@ class Checks:
         self._place[entry.hash] = key
         self._parent[entry.hash] = previous
         self._numbers[entry.hash] = numbers
+        self._governs[entry.hash] = entry.configuration or self._governs[previous]
         if self._block_at.setdefault(key, entry.hash) != entry.hash:
             self.fail("log_matching", f"two blocks at term {entry.term}, index {entry.index}")
 
@@ -309,6 +351,8 @@ class Checks:
         """A node makes an acknowledgement."""
         name, raft, disk = node.name, node.raft, node.disk
         picture = self._pictures[name]
+        if disk.mute_until is not None and raft.commit < disk.mute_until:
+            self.fail("mute_spoke", f"{name} signs {index}, but has lost data")
         held = self._held(node, index)
         durable = disk.entries[index] if index < len(disk.entries) else None
         if durable is None or durable.hash != entry_hash:
@@ -321,14 +365,79 @@ class Checks:
             self.fail("signed_early", f"{name} signs {index}, which it refused")
         if term < picture.signed_term:
             self.fail("signed_twice", f"{name} signs in term {term} after {picture.signed_term}")
+        if term < picture.voted_term:
+            self.fail("signed_twice", f"{name} signs in term {term} after a vote in {picture.voted_term}")
         picture.signed_term = max(term, picture.signed_term)
+        picture.signed = max((term, index), picture.signed)
         if self._signed.setdefault((name, term, index), entry_hash) != entry_hash:
             self.fail("signed_twice", f"{name} signs two blocks at term {term}, index {index}")
         signers = self._signers[term, index, entry_hash]
         if name not in signers:
             signers.add(name)
-            if len(signers) == self._quorum:
+            governs = self._governs.get(entry_hash)
+            if governs is not None and governs.has_quorum(signers):
                 self._decide(term, index, entry_hash)
+
+    def votes(self, node: Process, ballot: Ballot) -> None:
+        """A node makes a vote; it counts once it leaves."""
+        raft = node.raft
+        until = node.disk.mute_until
+        if until is not None and raft.commit < until:
+            self.fail("mute_spoke", f"{node.name} votes in term {ballot.term}, but has lost data")
+        mirror = self._pictures[node.name].mirror
+        if (ballot.last_index, ballot.last_hash) != (len(mirror) - 1, mirror[-1]):
+            self.fail("vote_position", f"{node.name} states {ballot.last_index} of {len(mirror) - 1}")
+        self._ballots.add((node.name, ballot))
+
+    def _vote_left(self, name: str, ballot: Ballot) -> None:
+        """A signed vote has left: does it deny what its voter acknowledged before?"""
+        picture = self._pictures[name]
+        picture.voted_term = max(ballot.term, picture.voted_term)
+        stated = (ballot.accepted_term, ballot.last_index)
+        if picture.signed[0] < ballot.term and stated < picture.signed:
+            self.fail("vote_denies_ack", f"{name} states {stated} in {ballot}, acknowledged {picture.signed}")
+        if picture.signed[0] > ballot.term:
+            self.fail(
+                "vote_denies_ack", f"{name} votes in {ballot.term} after signing in {picture.signed[0]}"
+            )
+
+    def took_office(self, node: Process, election: ElectionCertificate) -> None:
+        """A node shows the votes by which it leads."""
+        voters = [vote.node for vote in election.votes]
+        for vote in election.votes:
+            statement = (vote.accepted_term, vote.last_term, vote.last_index, vote.last_hash)
+            ballot = Ballot(election.term, election.candidate, *statement)
+            if (vote.node, ballot) not in self._ballots:
+                self.fail("election_certificate", f"{vote.node} did not vote {ballot}")
+            if not self._blocks.verifies_vote(vote.node, ballot, vote.signature):
+                self.fail("election_certificate", f"the vote of {vote.node} does not verify")
+            if vote.node == node.name:
+                self._vote_left(node.name, ballot)
+        governs = self._governs[self._pictures[node.name].mirror[-1]]
+        if voters != sorted(set(voters)) or not governs.has_majority(voters):
+            self.fail("election_certificate", f"{node.name} leads {election.term} by votes of {voters}")
+
+    def read(self, node: Process, floor: int, index: int) -> None:
+        """A node serves a read from what it has applied; `floor` is what clients knew when it began."""
+        applied = node.app.applied
+        if applied < floor:
+            self.fail("stale_read", f"{node.name} reads at {applied}, known before was {floor}")
+        if applied < index:
+            self.fail("stale_read", f"{node.name} reads at {applied}, before the read's index {index}")
+        self.read_floor = max(self.read_floor, applied)
+
+    def installs(self, node: Process, point: SnapshotPoint) -> None:
+        """A node's log and state are replaced by a snapshot."""
+        picture = self._pictures[node.name]
+        index = point.index
+        if index >= len(self.committed) or self.committed[index] != point.hash:
+            self.fail("state_machine_safety", f"{node.name} installs another block at {index}")
+        if index <= picture.commit:
+            self.fail("commit_monotone", f"{node.name} installs {index} at commit {picture.commit}")
+        picture.mirror = [entry.hash for entry in node.disk.entries]
+        picture.commit = picture.persisted = index
+        if self._governs[point.hash] != point.configuration:
+            self.fail("members", f"{node.name} installs {index} with the members {point.configuration}")
 
     def _decide(self, term: int, index: int, block: bytes) -> None:
         decided = self.decided
@@ -371,10 +480,19 @@ class Checks:
         if isinstance(message, VoteReply):
             if message.granted:
                 self._voted(node, message.term, message.target)
+                self._vote_left(name, message.ballot)
         elif isinstance(message, Vote):
             self._voted(node, message.term, name)
+        elif isinstance(message, TimeoutNow):
+            self._check_heir(node, message)
         elif isinstance(message, Append | Heartbeat) and message.certificate is not None:
             self._check_certificate(name, message.certificate)
+
+    def _check_heir(self, node: Process, message: TimeoutNow) -> None:
+        mine, heir = self._pictures[node.name].mirror, self._pictures[message.target].mirror
+        if len(heir) < len(mine) or heir[len(mine) - 1] != mine[-1]:
+            detail = f"{node.name} hands over to {message.target}, whose log is not its own"
+            self.fail("handed_over_early", detail)
 
     def _voted(self, node: Process, term: int, candidate: str) -> None:
         name, durable = node.name, node.disk.hard
@@ -399,9 +517,10 @@ class Checks:
         term, index, block = certificate.term, certificate.index, certificate.hash
         signers = [signer for signer, _ in certificate.acks]
         genuine = self._signers.get((term, index, block), set())
-        if len(set(signers)) != len(signers) or not set(signers) <= self._names:
+        governs = self._governs[block]
+        if len(set(signers)) != len(signers) or not all(map(governs.is_voter, signers)):
             self.fail("certificate", f"{name} has one for {index} signed by {signers}")
-        if len(set(signers)) < self._quorum:
+        if not governs.has_quorum(signers):
             self.fail("certificate", f"{name} has one for {index} signed only by {signers}")
         for signer, signature in certificate.acks:
             if signer not in genuine or not self._blocks.verifies(signer, term, index, block, signature):
@@ -433,6 +552,7 @@ class Checks:
         """A client was told that its transaction is committed."""
         if number not in self._heights:
             self.fail("lost", f"{node} acknowledged transaction {number}, which is not committed")
+        self.read_floor = max(self.read_floor, self._heights.get(number, 0))
 
     def obeyed(self, node: Process, before: tuple[object, ...], after: tuple[object, ...]) -> None:
         """An absurd message was stepped."""
@@ -442,7 +562,8 @@ class Checks:
     def deep(self, node: Process) -> None:
         """Compare the whole log with the mirror."""
         mirror = self._pictures[node.name].mirror
-        for index in range(1, node.raft.last_index + 1):
+        self._check_members(node, mirror[-1])
+        for index in range(node.disk.first_index + 1, node.raft.last_index + 1):
             if self._read(node, index).hash != mirror[index]:
                 self.fail("log_matching", f"{node.name} changed {index} below its log's end")
 

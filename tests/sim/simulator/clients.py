@@ -16,9 +16,12 @@ class Clients:
     def __init__(self, world: World) -> None:
         self._world = world
         self._draw = world.stream("clients")
+        self._draw_reads = world.stream("readers")
         self._next = 1
         self.waiting: dict[int, set[str]] = {}
         """Transactions without an answer, and the nodes that were asked."""
+        self.reads: dict[str, int] = {}
+        """Of each node the reads that it served."""
         self.acknowledged: dict[int, str] = {}
         """Transactions that a node said are committed, and the node."""
 
@@ -40,6 +43,17 @@ class Clients:
             return
         self.waiting[number].add(name)
         self._world.submit(name, number)
+
+    def ask(self) -> None:
+        """Begin a linearizable read at any node that is up."""
+        up = self._world.up
+        if up:
+            self._world.ask(up[self._draw_reads.randrange(len(up))])
+
+    def read(self, node: str) -> None:
+        """A node has served a read."""
+        self.reads[node] = self.reads.get(node, 0) + 1
+        self._world.counted["reads served"] += 1
 
     def applied(self, node: str, transactions: list[int]) -> None:
         """A node has committed these; whoever asked this node hears of it."""

@@ -4,6 +4,8 @@ One write-ahead log orders everything that a node writes:
 
     step     (hard, truncate_from, entries)   synced: reported when it and all before is durable
     commit   (index, certificate)             not synced: rides on the next synced step
+    compact  a snapshot and the start of the log at it, in one: not synced either
+    install  a snapshot of another node in place of log and state: synced, in one
 
 A crash keeps a prefix of what was not yet durable, of any length. A step is atomic.
 """
@@ -14,12 +16,14 @@ from collections import deque
 from dataclasses import dataclass, field
 from random import Random
 
-from consensus import Certificate, Entry, HardState
-from consensus.messages import BLOCK, Message
+from consensus import Certificate, Configuration, Entry, HardState, SnapshotPoint
+from consensus.messages import Message
 from ledger.errors import StoreError
 from simulator.violation import Violation
 
-GENESIS = Entry(0, 0, b"genesis", BLOCK, b"")
+GENESIS = Entry(0, 0, b"genesis", b"")
+FOR_EVER = 2**60
+"""The index until which a node is mute that lost all it had promised."""
 
 
 @dataclass(slots=True)
@@ -39,17 +43,26 @@ class Work:
 
 
 class Disk:
-    """The durable image, also the core's `LogReader`."""
+    """The durable image, also the core's `LogReader`.
+
+    `entries` goes back to the genesis also where the log does not: what lies before the start
+    stands for the state of the snapshot.
+    """
 
     def __init__(self) -> None:
         self.entries: list[Entry] = [GENESIS]
-        self.hard = HardState(0, None)
+        self.hard = HardState()
         self.applied = 0
+        self.snapshot: SnapshotPoint | None = None
+        """The newest snapshot that this node can serve; its log begins there."""
+        self._durable_snapshot: SnapshotPoint | None = None
+        self.mute_until: int | None = None
+        """What the node knows to have lost; see `consensus.Config`."""
         self.boot = 0
         self.counted: dict[str, int] = {}
         self.certificates: dict[int, Certificate] = {}
         """Of applied heights; those above `applied` are written and not yet durable."""
-        self._unsynced: deque[Work | int] = deque()
+        self._unsynced: deque[Work | int | SnapshotPoint] = deque()
         self._fails = False
 
     def open(self) -> None:
@@ -57,8 +70,8 @@ class Disk:
 
     @property
     def first_index(self) -> int:
-        """Nothing is compacted yet."""
-        return 0
+        """The start of the log."""
+        return 0 if self.snapshot is None else self.snapshot.index
 
     @property
     def last_index(self) -> int:
@@ -67,15 +80,28 @@ class Disk:
 
     def term(self, index: int) -> int | None:
         """The term of a durable entry."""
-        return self.entries[index].term if 0 <= index < len(self.entries) else None
+        return self.entries[index].term if self.first_index <= index < len(self.entries) else None
 
     def entry(self, index: int) -> Entry | None:
         """A durable entry."""
-        return self.entries[index] if 0 <= index < len(self.entries) else None
+        return self.entries[index] if self.first_index <= index < len(self.entries) else None
 
     def certificate(self, index: int) -> Certificate | None:
         """The certificate of exactly this height."""
         return self.certificates.get(index)
+
+    def configurations(self) -> list[tuple[int, Configuration]]:
+        """The changes of the members above the start."""
+        return [
+            (entry.index, entry.configuration)
+            for entry in self.entries[self.first_index + 1 :]
+            if entry.configuration is not None
+        ]
+
+    @property
+    def start_configuration(self) -> Configuration | None:
+        """The members at the start, where that is a snapshot."""
+        return None if self.snapshot is None else self.snapshot.configuration
 
     def submit(self, group: list[Work]) -> None:
         """A synced write begins."""
@@ -101,6 +127,28 @@ class Disk:
         self.certificates[certificate.index] = certificate
         self._unsynced.append(certificate.index)
 
+    def compact(self, point: SnapshotPoint) -> None:
+        """A snapshot is made, and the log begins there from now on."""
+        self.snapshot = point
+        self._unsynced.append(point)
+
+    def install(
+        self, point: SnapshotPoint, entries: list[Entry], certificates: dict[int, Certificate]
+    ) -> None:
+        """The state of another node takes the place of everything here, at once and durably.
+
+        Raises:
+            StoreError: the disk refuses.
+        """
+        if self._fails:
+            raise StoreError("no space left on device")
+        while self._unsynced:
+            self._make_durable(self._unsynced.popleft())
+        self.entries = entries[: point.index + 1]
+        self.certificates = {at: each for at, each in certificates.items() if at <= point.index}
+        self.applied = point.index
+        self.snapshot = self._durable_snapshot = point
+
     @property
     def unsynced(self) -> int:
         """Operations that a crash may lose."""
@@ -116,6 +164,7 @@ class Disk:
         for _ in range(survivors):
             self._make_durable(self._unsynced.popleft())
         self._unsynced.clear()
+        self.snapshot = self._durable_snapshot
         for index in [index for index in self.certificates if index > self.applied]:
             del self.certificates[index]
 
@@ -123,21 +172,46 @@ class Disk:
         """Syncs fail until the next start."""
         self._fails = True
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether syncs fail."""
+        return self._fails
+
     def flip_bit(self, draw: Random) -> None:
         """Opaque entries have no bits."""
 
     def wipe(self) -> None:
-        """The disk is replaced by an empty one."""
-        boot = self.boot
+        """The disk is replaced by an empty one; the operator says so when the node starts."""
+        boot, counted = self.boot, self.counted
         Disk.__init__(self)
-        self.boot = boot
+        self.boot, self.counted = boot, counted
+        self.mute_until = FOR_EVER
+
+    def lose_tail(self, draw: Random) -> None:
+        """Lose something durable; the durable mark, apart from it, says what there was."""
+        end = self.last_index
+        kept = draw.randrange(self.first_index, end + 1)
+        if kept == end:
+            return
+        self.mute_until = max(self.mute_until or 0, end)
+        del self.entries[kept + 1 :]
+        self.applied = min(self.applied, kept)
+        for index in [index for index in self.certificates if index > self.applied]:
+            del self.certificates[index]
+        self.counted["durable entries lost"] = self.counted.get("durable entries lost", 0) + 1
+
+    def repair(self) -> None:
+        """Opaque disks are not damaged; they lose."""
 
     def close(self) -> None:
         """The run is over."""
 
-    def _make_durable(self, op: Work | int) -> None:
+    def _make_durable(self, op: Work | int | SnapshotPoint) -> None:
         if isinstance(op, int):
             self.applied = op
+            return
+        if isinstance(op, SnapshotPoint):
+            self._durable_snapshot = op
             return
         if op.truncate_from is not None:
             if op.truncate_from <= self.applied:

@@ -16,10 +16,9 @@ from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from consensus import BLOCK, Authority, Certificate, Entry
-from ledger import codec, history
+from consensus import Authority, Ballot, Certificate, Configuration, ElectionCertificate, Entry
+from ledger import codec, history, vote
 from ledger.block import Block
-from ledger.certificate import Certificate as LedgerCertificate
 from ledger.certificate import sign_ack, verify_ack
 from ledger.chain import Chain, VerifiedBlock
 from ledger.errors import BlockInvalid, Malformed
@@ -30,6 +29,7 @@ from ledger.limits import MAX_CLOCK_AHEAD_MS
 from ledger.receipt import Receipt
 from ledger.state import Overlay, state_key
 from ledger.transaction import Transaction
+from node.raft_storage import certificate_of, election_of, entry_of
 from simulator.blocks import NotReproduced
 from simulator.ledger_disk import FolderDisk, LedgerDisk
 from simulator.signing import Witness
@@ -134,14 +134,29 @@ class KeyAuthority:
     def sign(self, term: int, index: int, entry_hash: bytes, /) -> bytes:
         """This node's acknowledgement."""
         if self._witness is not None:
-            self._witness(term, index, entry_hash)
+            self._witness.acknowledges(term, index, entry_hash)
         signature = sign_ack(self._key, self._blocks.channel, term, index, entry_hash)
         self._blocks.verdicts[self._node, term, index, entry_hash, signature] = True
         return signature
 
     def verify(self, node: str, term: int, index: int, entry_hash: bytes, signature: bytes, /) -> bool:
-        """Whether the signature is that node's."""
+        """Whether the signature is that node's acknowledgement."""
         return self._blocks.verifies(node, term, index, entry_hash, signature)
+
+    def sign_vote(self, ballot: Ballot, /) -> bytes:
+        """This node's vote."""
+        if self._witness is not None:
+            self._witness.votes(ballot)
+        return vote.sign_vote(self._key, self._blocks.channel, _ballot_of(ballot))
+
+    def verify_vote(self, node: str, ballot: Ballot, signature: bytes, /) -> bool:
+        """Whether the signature is that node's vote."""
+        return self._blocks.verifies_vote(node, ballot, signature)
+
+
+def _ballot_of(ballot: Ballot) -> vote.Ballot:
+    position = (ballot.last_term, ballot.last_index, ballot.last_hash)
+    return vote.Ballot(ballot.term, ballot.candidate, ballot.accepted_term, *position)
 
 
 class LedgerBlocks:
@@ -153,9 +168,10 @@ class LedgerBlocks:
         self.read = read_genesis(self._data)
         self.channel = self.read.channel
         block = self.read.block
-        self.genesis = Entry(0, 0, block.hash, BLOCK, b"")
+        self.genesis = Entry(0, 0, block.hash, b"")
         self.verdicts: dict[tuple[str, int, int, bytes, bytes], bool] = {}
-        self._entries: dict[bytes, Entry] = {self._data: Entry(0, 0, block.hash, BLOCK, self._data)}
+        self._ballots: dict[tuple[str, Ballot, bytes], bool] = {}
+        self._entries: dict[bytes, Entry] = {self._data: entry_of(block)}
         self._checked: dict[bytes, VerifiedBlock | BlockInvalid | Malformed] = {}
         self._prepared: dict[int, Addition] = {}
         self._keys = {name: seed_key(name).public for name in names}
@@ -196,12 +212,23 @@ class LedgerBlocks:
             self.verdicts[key] = verdict
         return verdict
 
+    def verifies_vote(self, node: str, ballot: Ballot, signature: bytes) -> bool:
+        """Whether a vote is genuine."""
+        key = (node, ballot, signature)
+        verdict = self._ballots.get(key)
+        if verdict is None:
+            public = self._keys.get(node)
+            verdict = public is not None and vote.verify_vote(
+                public, self.channel, _ballot_of(ballot), signature
+            )
+            self._ballots[key] = verdict
+        return verdict
+
     def parse(self, data: bytes) -> Entry:
         """The entry that a block's bytes are."""
         entry = self._entries.get(data)
         if entry is None:
-            header = Block.decode(data).header
-            entry = self._entries[data] = Entry(header.height, header.term, header.hash, BLOCK, data)
+            entry = self._entries[data] = entry_of(Block.decode(data))
         return entry
 
     def checked(self, data: bytes, chain: Chain) -> VerifiedBlock:
@@ -263,7 +290,7 @@ class LedgerApplication:
     def head(self) -> Entry:
         """The newest block."""
         header = self.chain.head
-        return Entry(header.height, header.term, header.hash, BLOCK, b"")
+        return Entry(header.height, header.term, header.hash, b"")
 
     @property
     def applied(self) -> int:
@@ -283,7 +310,14 @@ class LedgerApplication:
         block = self.chain.pending_block(entry.index)
         return block is not None and block.hash == entry.hash
 
-    def seal(self, transactions: Sequence[int], term: int, payload_bytes: int) -> Entry:
+    def seal(
+        self,
+        transactions: Sequence[int],
+        term: int,
+        payload_bytes: int,
+        election: ElectionCertificate | None = None,
+        configuration: Configuration | None = None,
+    ) -> Entry:
         """A new block of this node on top of its head."""
         block = self.chain.seal(
             [self._blocks.transaction(number) for number in transactions],
@@ -291,6 +325,7 @@ class LedgerApplication:
             time_ms=self._wall_ms(),
             proposer=self._name,
             key=self._key,
+            election=None if election is None else election_of(election),
         )
         self._note(block)
         return self._blocks.parse(block.data)
@@ -327,9 +362,8 @@ class LedgerApplication:
 
     def apply(self, certificate: Certificate) -> list[tuple[Entry, list[int]]]:
         """Apply all blocks up to a certificate; they are returned with their transactions."""
-        held = LedgerCertificate.of(certificate.term, certificate.index, certificate.hash, certificate.acks)
         applied = []
-        for block in self.chain.commit(held):
+        for block in self.chain.commit(certificate_of(certificate)):
             numbers = self._blocks.numbers_of(block)
             for number in numbers:
                 self._pending.pop(number, None)

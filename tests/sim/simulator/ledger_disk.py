@@ -15,14 +15,14 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from consensus import Certificate, Entry, HardState
+from consensus import Certificate, Configuration, Entry, HardState, SnapshotPoint
 from ledger import certificate as ledger_certificate
 from ledger import codec
 from ledger.errors import StoreError
-from ledger.mark import Mark
+from ledger.mark import Mark, MarkFile
 from ledger.store import Store
 from simulator.device import Device, PowerCut, open_store
-from simulator.disk import Work
+from simulator.disk import FOR_EVER, Work
 from simulator.violation import Violation
 
 MAX_POINTS = 6
@@ -41,6 +41,10 @@ class LedgerDisk:
         self.boot = 0
         self.entries: list[Entry] = []
         self.hard = HardState()
+        self.mute_until: int | None = None
+        self.snapshot: SnapshotPoint | None = None
+        self.certificates: dict[int, Certificate] = {}
+        self._promised: HardState | None = None
         self.counted: dict[str, int] = {}
         """What crashes did to this disk."""
         self._group: list[Work] | None = None
@@ -60,6 +64,9 @@ class LedgerDisk:
 
     def opened(self) -> None:
         """The chain has been opened on the store: a fresh one holds the genesis block now."""
+        if self._promised is not None:
+            self.store.append(hard=_plain(self._promised))
+            self._promised = None
         self.hard = HardState(*self.store.hard_state)
         if not self.entries:
             self.entries = [self._read(0)]
@@ -71,8 +78,21 @@ class LedgerDisk:
 
     @property
     def first_index(self) -> int:
-        """Nothing is compacted yet."""
+        """The genesis block is always there."""
         return 0
+
+    def configurations(self) -> list[tuple[int, Configuration]]:
+        """The changes of the members above the genesis block."""
+        found = [(entry.index, entry.configuration) for entry in self.entries[1:]]
+        return [(index, members) for index, members in found if members is not None]
+
+    @property
+    def start_configuration(self) -> Configuration | None:
+        """That of the genesis block."""
+        return None
+
+    def compact(self, point: SnapshotPoint) -> None:
+        """Nothing is compacted."""
 
     @property
     def last_index(self) -> int:
@@ -129,7 +149,7 @@ class LedgerDisk:
         blocks = [(entry.index, entry.data) for work in group for entry in work.stored]
         truncate_from = group[0].truncate_from
         if hard is not None or blocks or truncate_from is not None:
-            self.store.append(blocks, truncate_from, None if hard is None else (hard.term, hard.vote))
+            self.store.append(blocks, truncate_from, None if hard is None else _plain(hard))
 
     def commit(self, certificate: Certificate) -> None:
         """The chain writes its commits itself."""
@@ -154,13 +174,34 @@ class LedgerDisk:
         """Syncs fail until the next open."""
         self.device.fails = True
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether syncs fail."""
+        return self.device.fails
+
     def flip_bit(self, draw: Random) -> None:
         """Change one bit of what is durable."""
         self._count(f"bit flipped in {self.device.flip_bit(draw)}")
 
     def wipe(self) -> None:
-        """The disk is replaced by an empty one."""
+        """The disk is replaced by an empty one; the operator says so when the node starts."""
         self.device = Device()
+        self.mute_until = FOR_EVER
+
+    def lose_tail(self, draw: Random) -> None:
+        """Lose a batch that was durable; the mark tells."""
+        device = self.device
+        if device.synced:
+            device.log[device.synced - 1].damage = 1
+            self._count("durable entries lost")
+
+    def repair(self) -> None:
+        """What a damaged disk held is fetched again from the others: only the durable mark is kept."""
+        mark = self.mark
+        muted = self.mute_until or 0
+        self.wipe()
+        self.mute_until = max(mark.height, muted)
+        self._promised = HardState(mark.term, mark.vote, mark.accepted)
 
     @property
     def mark(self) -> Mark:
@@ -172,6 +213,10 @@ class LedgerDisk:
 
     def _count(self, what: str) -> None:
         self.counted[what] = self.counted.get(what, 0) + 1
+
+
+def _plain(hard: HardState) -> tuple[int, str | None, int]:
+    return (hard.term, hard.vote, hard.accepted)
 
 
 class FolderDisk(LedgerDisk):
@@ -250,10 +295,20 @@ class FolderDisk(LedgerDisk):
         self.close()
         shutil.rmtree(self._folder)
         self._synced.clear()
+        self.mute_until = FOR_EVER
+
+    def lose_tail(self, draw: Random) -> None:
+        """Cut the log's file below what was synced."""
+        for log in (self._folder / "db").glob("*.log"):
+            with log.open("r+b") as file:
+                file.truncate(draw.randrange(log.stat().st_size + 1))
+            self._count("durable entries lost")
 
     @property
     def mark(self) -> Mark:
-        return self.store._mark.mark
+        file = MarkFile.open(self._folder / "mark")
+        file.close()
+        return file.mark
 
     def close(self) -> None:
         if self._is_open:

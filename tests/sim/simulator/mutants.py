@@ -9,10 +9,32 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from consensus import Authority, Certificate, Config, Entry, HardState, LogReader, Message, Raft, Role
+from consensus import (
+    Authority,
+    Ballot,
+    Certificate,
+    Config,
+    Configuration,
+    Entry,
+    HardState,
+    LogReader,
+    Message,
+    Raft,
+    Role,
+)
 from consensus.certificates import AckBook
 from consensus.log import Log, Write
-from consensus.messages import Append, AppendReply, HeartbeatReply, PreVote, Vote
+from consensus.messages import (
+    Append,
+    AppendReply,
+    HeartbeatReply,
+    PreVote,
+    ReadIndexReply,
+    Snapshot,
+    TimeoutNow,
+    Vote,
+)
+from consensus.progress import Progress
 
 
 class CountsOlderTerms(Raft):
@@ -66,7 +88,9 @@ class ForgetsVote(Raft):
         draw: Callable[[int], int],
         tracer: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
-        super().__init__(config, HardState(hard.term, None), log, commit, authority, draw, tracer)
+        super().__init__(
+            config, HardState(hard.term, None, hard.accepted), log, commit, authority, draw, tracer
+        )
 
 
 class SendsBeforeHard(Raft):
@@ -180,15 +204,17 @@ class MovesMatchOnRefusal(Raft):
 class _DoublesASigner(AckBook):
     __slots__ = ()
 
-    def _enough(self, slot: Any, node: str, own: bool) -> bool:
-        names = [*slot.signatures, node] if own else list(slot.signatures)
-        return len(names) + 1 >= self._configuration.quorum
-
-    def _certify_at(self, index: int, node: str, persisted: int) -> Certificate | None:
-        found = super()._certify_at(index, node, persisted)
-        if found is None or self._configuration.has_quorum([name for name, _ in found.acks]):
+    def _certify_at(
+        self, index: int, node: str, persisted: int, configuration: Configuration
+    ) -> Certificate | None:
+        found = super()._certify_at(index, node, persisted, configuration)
+        signatures = self._slots[index].signatures
+        if found is not None or len(signatures) + (index <= persisted) + 1 < configuration.quorum:
             return found
-        return Certificate(found.term, found.index, found.hash, (*found.acks, found.acks[-1]))
+        acks = [(name, signature) for name, signature in sorted(signatures.items())]
+        if not acks or configuration.is_joint:
+            return None
+        return Certificate(self._term, index, self._slots[index].hash, (*acks, acks[-1]))
 
 
 class CountsASignerTwice(Raft):
@@ -196,14 +222,16 @@ class CountsASignerTwice(Raft):
 
     def _take_office(self) -> None:
         super()._take_office()
-        self._book = _DoublesASigner(self.term, self.configuration, self.authority)
+        self._book = _DoublesASigner(self.term, self.authority)
 
 
 class _CountsOwnEarly(AckBook):
     __slots__ = ()
 
-    def certify(self, node: str, persisted: int) -> Certificate | None:
-        return super().certify(node, max(self._slots, default=persisted))
+    def certify(
+        self, node: str, persisted: int, configuration: Configuration, least: int
+    ) -> Certificate | None:
+        return super().certify(node, max(self._slots, default=persisted), configuration, least)
 
 
 class CountsItselfEarly(Raft):
@@ -211,7 +239,7 @@ class CountsItselfEarly(Raft):
 
     def _take_office(self) -> None:
         super()._take_office()
-        self._book = _CountsOwnEarly(self.term, self.configuration, self.authority)
+        self._book = _CountsOwnEarly(self.term, self.authority)
 
 
 class SkipsPreviousCheck(Raft):
@@ -260,10 +288,224 @@ class NeverAsksAgain(Raft):
 class LeadsWithoutFollowers(Raft):
     """Wins by the votes it asked for, not by those that it got (CR-07)."""
 
-    def _campaign(self) -> None:
-        super()._campaign()
+    def _campaign(self, *, transfer: bool = False) -> None:
+        super()._campaign(transfer=transfer)
         if self.elapsed == 0 and self.role is Role.CANDIDATE:
             self._take_office()
+
+
+class _Wrong(Configuration):
+    """Equal to the configuration that it stands for."""
+
+    def __eq__(self, other: object) -> bool:
+        fields = ("voters", "quorum", "outgoing", "outgoing_quorum", "learners")
+        return all(getattr(self, name) == getattr(other, name, None) for name in fields)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class _Union(_Wrong):
+    def has_majority(self, nodes: Any) -> bool:
+        return 2 * len(set(nodes) & set(self.electorate)) > len(self.electorate)
+
+    def has_quorum(self, nodes: Any) -> bool:
+        return len(set(nodes) & set(self.electorate)) >= max(self.quorum, len(self.electorate) // 2 + 1)
+
+
+class _NewHalf(_Wrong):
+    def has_majority(self, nodes: Any) -> bool:
+        return 2 * len(set(nodes) & set(self.voters)) > len(self.voters)
+
+    def has_quorum(self, nodes: Any) -> bool:
+        return len(set(nodes) & set(self.voters)) >= self.quorum
+
+
+class _WithLearners(_Wrong):
+    def is_voter(self, node: str) -> bool:
+        return self.is_member(node)
+
+    def has_quorum(self, nodes: Any) -> bool:
+        return len({node for node in nodes if self.is_member(node)}) >= self.quorum
+
+
+class _Reads(Raft):
+    counts: type[_Wrong]
+
+    @property
+    def configuration(self) -> Configuration:
+        now = super().configuration
+        return self.counts(now.voters, now.quorum, now.outgoing, now.outgoing_quorum, now.learners)
+
+    def configuration_at(self, index: int) -> Configuration:
+        now = super().configuration_at(index)
+        return self.counts(now.voters, now.quorum, now.outgoing, now.outgoing_quorum, now.learners)
+
+
+class CountsTheUnion(_Reads):
+    """A joint configuration is enough with a majority of all of its voters (CR-57, CCF)."""
+
+    counts = _Union
+
+
+class ChangesInOneStep(_Reads):
+    """The new voters alone decide from the first moment of a change (CR-56)."""
+
+    counts = _NewHalf
+
+
+class CountsLearners(_Reads):
+    """A learner's acknowledgement counts (CR-59)."""
+
+    counts = _WithLearners
+
+
+class ChangesBeforeOwnCommit(Raft):
+    """A new leader changes the members before it has committed in its own term (CR-55)."""
+
+    def may_reconfigure(self) -> bool:
+        return self.role is Role.LEADER and self.transferee is None and self._office > 0
+
+    def _check_change(self, entries: Any, following: Configuration) -> None:
+        if self.configuration_index > self.commit:
+            office, self._office = self._office, self.commit
+            index, self.commit = self.commit, self.last_index
+            try:
+                super()._check_change(entries, following)
+            finally:
+                self._office, self.commit = office, index
+
+
+class KeepsTruncatedMembers(Raft):
+    """Members whose entry was truncated go on governing (CR-53)."""
+
+    def _ungovern_from(self, start: int) -> None:
+        return
+
+
+class CountsItselfWhenRemoved(Raft):
+    """A leader that is removed counts itself for its own removal (CR-60)."""
+
+    def _certify(self) -> None:
+        book = self._book
+        if book is not None and not self.configuration.is_voter(self.node):
+            for index in sorted(book._slots, reverse=True):
+                signers = [node for node in book._slots[index].signatures if book.confirms(node, index)]
+                enough = len(signers) + 1 >= self.configuration.quorum
+                if enough and index <= self.log.persisted and index >= self.configuration_index:
+                    acks = {node: book._slots[index].signatures[node] for node in signers}
+                    acks[self.node] = self.authority.sign(self.term, index, book._slots[index].hash)
+                    proof = Certificate(
+                        self.term, index, book._slots[index].hash, tuple(sorted(acks.items()))
+                    )
+                    self._commit_by(proof, "quorum")
+                    book.forget(index)
+                    break
+        super()._certify()
+
+
+class ServesReadsAtOnce(Raft):
+    """A leader answers reads without asking whether it still leads (CR-79)."""
+
+    def _confirm_reads(self) -> None:
+        while self._reads:
+            read = self._reads.popleft()
+            if read.origin == self.node:
+                self._confirmed_reads.append((read.rid, read.index))
+            else:
+                self._answer_read(read.origin, read.request, read.rid, read.index)
+
+
+class ReadsBeforeOwnCommit(Raft):
+    """A new leader reads at the commit index that it inherited (CR-78, etcd 7331)."""
+
+    def _begin_read(self, rid: int, origin: str, request: int) -> None:
+        office, self._office = self._office, self.commit or 1
+        try:
+            if self.commit:
+                super()._begin_read(rid, origin, request)
+            else:
+                self._early_reads.append((rid, origin, request))
+        finally:
+            self._office = office
+
+
+class BelievesEarlierAnswers(Raft):
+    """Answers to heartbeats that were under way before a read confirm it (CR-79)."""
+
+    def _confirm_reads(self) -> None:
+        for peer in self._peers.values():
+            peer.answered += peer.answered and 1_000
+        super()._confirm_reads()
+        for peer in self._peers.values():
+            peer.answered -= peer.answered and 1_000
+
+
+class ServesReadsEarly(Raft):
+    """A read is served before its index is applied (CR-79)."""
+
+    def _on_read_index_reply(self, message: ReadIndexReply) -> None:
+        super()._on_read_index_reply(message)
+        applied = self._applied
+        self._confirmed_reads = type(self._confirmed_reads)(
+            (rid, min(index, applied)) for rid, index in self._confirmed_reads
+        )
+
+
+class SnapshotsOverwriteNewer(Raft):
+    """A snapshot takes the place of a log that holds more (CR-64, etcd 1763)."""
+
+    def _on_snapshot(self, message: Snapshot) -> None:
+        if self._hear(message.sender) and message.index > self.commit and self._offered is None:
+            self._offered = message
+            self._offer_unseen = True
+
+
+class HandsOverEarly(Raft):
+    """Tells the new leader to campaign before it holds all of the log (CR-82)."""
+
+    def _hand_over(self, node: str, peer: Progress) -> None:
+        if node == self.transferee and not self._transfer_told:
+            self._transfer_told = True
+            self.emit(TimeoutNow(self.node, node, self.term, self.new_id()))
+
+
+class NeverGivesUpATransfer(Raft):
+    """A transfer that does not succeed blocks proposals for ever (CR-83, hashicorp 493)."""
+
+    def _tick_leader(self) -> None:
+        self._transfer_ends = self.now + 1
+        super()._tick_leader()
+
+
+class VotesThoughMute(Raft):
+    """A node that lost its data goes on as if it had not (CR-76)."""
+
+    is_mute = False
+
+
+class StatesOnlyItsLog(Raft):
+    """A vote says nothing of the leader whose append it took last (CR-70)."""
+
+    def _ballot(self, candidate: str) -> Ballot:
+        position = (self.last_term, self.last_index, self.log.last_hash)
+        return Ballot(self.term, candidate, self.last_term, *position)
+
+
+class RemembersEarlierBoots(Raft):
+    """What a node proved before it lost its disk still counts for the pace of sending (CR-76)."""
+
+    def _heard(self, message: Any) -> Progress | None:
+        peer = self._peers.get(message.sender)
+        if peer is not None:
+            peer.boot = message.id >> 40
+        return super()._heard(message)
+
+
+class DeafToYoungLeaders(Raft):
+    """Hears only leaders that it knows as members (CR-61)."""
+
+    def _reason_to_drop(self, message: Message) -> str | None:
+        return super()._reason_to_drop(message) if self.is_known(message.sender) else "stranger"
 
 
 MUTANTS: dict[type[Raft], str] = {
@@ -285,5 +527,40 @@ MUTANTS: dict[type[Raft], str] = {
         StoresRefused,
         NeverAsksAgain,
         LeadsWithoutFollowers,
+        CountsTheUnion,
+        ChangesInOneStep,
+        CountsLearners,
+        ChangesBeforeOwnCommit,
+        KeepsTruncatedMembers,
+        CountsItselfWhenRemoved,
+        ServesReadsAtOnce,
+        ReadsBeforeOwnCommit,
+        BelievesEarlierAnswers,
+        ServesReadsEarly,
+        SnapshotsOverwriteNewer,
+        HandsOverEarly,
+        NeverGivesUpATransfer,
+        VotesThoughMute,
+        StatesOnlyItsLog,
+        RemembersEarlierBoots,
+        DeafToYoungLeaders,
     )
 }
+
+SLOW = frozenset(
+    {
+        ForgetsVote,
+        BelievesLateReports,
+        SkipsPreviousCheck,
+        StoresRefused,
+        ChangesBeforeOwnCommit,
+        KeepsTruncatedMembers,
+        ServesReadsAtOnce,
+        BelievesEarlierAnswers,
+        SnapshotsOverwriteNewer,
+        NeverGivesUpATransfer,
+        RemembersEarlierBoots,
+        DeafToYoungLeaders,
+    }
+)
+"""Those that take more seeds than a test may."""

@@ -11,12 +11,24 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from consensus.messages import Append, AppendReply, Certificate, Entry, Heartbeat, Message, PreVote, Vote
+from consensus.messages import (
+    Append,
+    AppendReply,
+    Certificate,
+    Entry,
+    Heartbeat,
+    Message,
+    PreVote,
+    Snapshot,
+    Vote,
+    VoteReply,
+)
 from simulator.plan import Link
 
 if TYPE_CHECKING:
     from simulator.world import World
 
+STRANGER = "zz"
 MAX_REMEMBERED = 400
 MAX_REMEMBERED_VOTES = 40
 CALM_DELAY_US = 200
@@ -108,11 +120,16 @@ class Network:
             bad = (index, signature[:-1] + bytes([signature[-1] ^ 1]))
             acks = (*message.acks[:place], bad, *message.acks[place + 1 :])
             self._world.carry(self.delay_us(), replace(message, acks=acks))
+        elif kind == 2 and isinstance(message, VoteReply) and message.granted:
+            bad_vote = bytes([message.signature[0] ^ 1]) + message.signature[1:]
+            self._world.carry(self.delay_us(), replace(message, signature=bad_vote))
         elif isinstance(message, Append | Heartbeat) and message.certificate is not None:
             void = self._void(message.certificate)
             self._world.carry(self.delay_us(), replace(message, certificate=void))
-        else:
-            self._world.carry_absurd(self.delay_us(), replace(message, sender="zz", term=message.term + 3))
+        elif not isinstance(message, Append | Heartbeat | Snapshot):
+            self._world.carry_absurd(
+                self.delay_us(), replace(message, sender=STRANGER, term=message.term + 3)
+            )
 
     def _absurd(self, message: Message) -> Message:
         """A message that is addressed wrongly or holds what cannot be."""
@@ -121,10 +138,10 @@ class Network:
                 replace(message, prev_index=-1),
                 replace(message, prev_term=message.term + 1),
                 replace(message, commit=2**60),
-                replace(message, entries=(Entry(message.prev_index + 2, message.term, b"h", "block", b""),)),
+                replace(message, entries=(Entry(message.prev_index + 2, message.term, b"h", b""),)),
                 replace(
                     message,
-                    entries=(Entry(message.prev_index + 1, message.term + 1, b"h", "block", b""),),
+                    entries=(Entry(message.prev_index + 1, message.term + 1, b"h", b""),),
                 ),
             )
             return wrong[self._draw.randrange(len(wrong))]
@@ -150,7 +167,7 @@ class Network:
         if kind == 1:
             return replace(good, acks=((node, bytes(len(signature))), *good.acks[1:]))
         if kind == 2:
-            return replace(good, acks=(*good.acks[:-1], ("zz", good.acks[-1][1])))
+            return replace(good, acks=(*good.acks[:-1], (STRANGER, good.acks[-1][1])))
         if kind == 3:
             return replace(good, hash=bytes(len(good.hash)))
         return replace(good, term=max(1, good.term - 1), hash=good.hash[::-1])

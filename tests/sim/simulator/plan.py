@@ -25,7 +25,21 @@ TICK_US = 10_000
 OPAQUE, REAL, LEVELDB = "opaque", "real", "leveldb"
 """What blocks are: opaque; real on the model of a disk; real on LevelDB in a folder."""
 
-CRASH, CRASH_AT, CUT, PAUSE, DISK_FAILURE, SLOW_DISK, BIT_FLIP, CLOCK_JUMP = (
+(
+    CRASH,
+    CRASH_AT,
+    CUT,
+    PAUSE,
+    DISK_FAILURE,
+    SLOW_DISK,
+    BIT_FLIP,
+    CLOCK_JUMP,
+    WIPE,
+    LOST_TAIL,
+    CHANGE,
+    TRANSFER,
+    SNAPSHOT,
+) = (
     "crash",
     "crash at a point",
     "cut",
@@ -34,6 +48,11 @@ CRASH, CRASH_AT, CUT, PAUSE, DISK_FAILURE, SLOW_DISK, BIT_FLIP, CLOCK_JUMP = (
     "slow disk",
     "bit flip",
     "clock jump",
+    "wiped disk",
+    "durable entries lost",
+    "change of members",
+    "transfer",
+    "snapshot",
 )
 SMALL_JUMP_US = 25_000_000
 LARGE_JUMP_US = 200_000_000
@@ -59,6 +78,8 @@ class Fault:
     """The how-manieth passage of `point` kills the node; the microseconds of a jump."""
     hits_leader: bool = False
     """The leader of that moment and the first node named change places in this fault."""
+    learners: tuple[str, ...] = ()
+    """Of a change, whose voters are `nodes` and whose quorum is `count`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +90,8 @@ class Plan:
     nodes: int = 3
     quorum: int = 2
     """Acknowledgements that commit: from a majority to all nodes but one."""
+    spares: int = 0
+    """Nodes that are no members at first."""
     steps: int = 2_000
     """Steps with disturbances; healing comes after them."""
 
@@ -114,6 +137,13 @@ class Plan:
     """Between two proposals."""
     leader_ppm: int = 0
     """Proposals that go straight to a node that takes itself for the leader."""
+    read_us: int = 0
+    """Between two linearizable reads; 0 for none."""
+    snapshot_every: int = 0
+    """Applied blocks between two snapshots that a node makes by itself; 0 for none."""
+    snapshot_fails_ppm: int = 0
+    snapshot_lag: int = 2_000
+    promotion_lag: int = 64
     window: int = 16
     block_transactions: int = 3
     payload_bytes: int = 16
@@ -132,8 +162,13 @@ class Plan:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The nodes of the cluster."""
+        """The nodes that are members from the start."""
         return tuple(f"n{number}" for number in range(1, self.nodes + 1))
+
+    @property
+    def everyone(self) -> tuple[str, ...]:
+        """All nodes, members and others."""
+        return tuple(f"n{number}" for number in range(1, self.nodes + self.spares + 1))
 
     @property
     def timeout_us(self) -> int:
@@ -203,7 +238,7 @@ def plan_of(seed: int, *, steps: int = 2_000, nodes: tuple[int, int] = (3, 7), b
         max_uncommitted_entries=draw.choice((2, 8, 48)),
         max_uncommitted_bytes=draw.choice((300, 1_000_000)),
     )
-    return _with_faults(_with_blocks(plan, blocks), draw)
+    return _with_faults(_with_operations(_with_blocks(plan, blocks)), draw)
 
 
 def _with_blocks(plan: Plan, blocks: str) -> Plan:
@@ -213,14 +248,39 @@ def _with_blocks(plan: Plan, blocks: str) -> Plan:
     return replace(
         plan,
         blocks=blocks,
-        victims=plan.names[: draw.randrange(plan.nodes - plan.quorum + 1)],
         wall_us=draw.choice((0, 1_000, 1_000_000, SMALL_JUMP_US)),
+    )
+
+
+def _with_operations(plan: Plan) -> Plan:
+    """What operators and readers do."""
+    draw = Random(f"operations {plan.seed}")
+    chosen = replace(
+        plan,
+        victims=plan.names[: draw.randrange(plan.nodes - plan.quorum + 1)],
+        read_us=int(plan.client_us * draw.choice((0.5, 2, 5))) if draw.random() < 0.5 else 0,
+        promotion_lag=draw.choice((1, 4, 64)),
+    )
+    if plan.blocks != OPAQUE:
+        return chosen
+    return replace(
+        chosen,
+        spares=draw.choice((0, 0, 1, 2)) if plan.nodes < 7 else 0,
+        snapshot_every=draw.choice((3, 10, 40)) if draw.random() < 0.4 else 0,
+        snapshot_fails_ppm=draw.choice((0, 0, 300_000)),
+        snapshot_lag=draw.choice((1, 5, 20, 2_000)),
     )
 
 
 def _with_faults(plan: Plan, draw: Random) -> Plan:
     kinds = [kind for kind in (CRASH, CRASH_AT, CRASH_AT, CUT, CUT, PAUSE) if draw.random() < 0.55]
     kinds += [kind for kind in (DISK_FAILURE, SLOW_DISK) if draw.random() < 0.25]
+    apart = Random(f"faults {plan.seed}")
+    kinds += [kind for kind in (TRANSFER,) if apart.random() < 0.3]
+    if plan.blocks == OPAQUE:
+        kinds += [kind for kind in (CHANGE, CHANGE) if apart.random() < 0.3]
+        kinds += [kind for kind in (SNAPSHOT,) if apart.random() < 0.3]
+    kinds += [kind for kind in (WIPE, LOST_TAIL) if plan.victims and apart.random() < 0.2]
     if plan.blocks != OPAQUE:
         kinds += [kind for kind in (BIT_FLIP,) if plan.victims and draw.random() < 0.7]
         kinds += [kind for kind in (CLOCK_JUMP,) if draw.random() < 0.4]
@@ -234,7 +294,7 @@ def _with_faults(plan: Plan, draw: Random) -> Plan:
 
 
 def _fault(plan: Plan, draw: Random, kind: str, at_us: int) -> Fault:
-    names = plan.names
+    names = plan.everyone
     lasts = int(plan.timeout_us * draw.choice((0.02, 0.4, 0.8, 1.6)) * (0.5 + draw.random()))
     leader = draw.random() < 0.5
     order = draw.sample(names, len(names))
@@ -244,15 +304,37 @@ def _fault(plan: Plan, draw: Random, kind: str, at_us: int) -> Fault:
     if kind == CRASH:
         together = draw.choice((1, 1, 1, 2, len(names)))
         return Fault(at_us, kind, tuple(order[:together]), lasts, hits_leader=leader)
-    if kind == BIT_FLIP:
+    if kind in (BIT_FLIP, WIPE, LOST_TAIL):
         return Fault(at_us, kind, (draw.choice(plan.victims),), lasts)
     if kind == CLOCK_JUMP:
         far = draw.random() < 0.2 and not plan.victims
         jump = LARGE_JUMP_US if far else draw.randint(-SMALL_JUMP_US, SMALL_JUMP_US)
         return Fault(at_us, kind, (names[-1] if far else order[0],), lasts, count=jump)
+    if kind == CHANGE:
+        return _change(plan, draw, at_us)
+    if kind == TRANSFER:
+        return Fault(at_us, kind, (draw.choice(plan.everyone),))
     point = draw.choice(POINTS) if kind == CRASH_AT else ""
     count = draw.choice((1, 1, 2, 5)) if kind == CRASH_AT else 0
     return Fault(at_us, kind, tuple(order[:1]), lasts, point=point, count=count, hits_leader=leader)
+
+
+def _change(plan: Plan, draw: Random, at_us: int) -> Fault:
+    """Other voters: few or many changed at once. Those whose disks may be damaged can all be missing."""
+    everyone = list(plan.everyone)
+    draw.shuffle(everyone)
+    sound = [name for name in everyone if name not in plan.victims]
+    while True:
+        voters = everyone[: draw.randint(1, min(7, len(everyone)))]
+        quorum = len(voters) // 2 + 1
+        if len(voters) > 2 and draw.random() < 0.2:
+            quorum = len(voters) - 1
+        if len([name for name in voters if name in sound]) >= quorum:
+            break
+        draw.shuffle(everyone)
+    others = [name for name in everyone if name not in voters]
+    learners = draw.sample(others, draw.randint(0, len(others)))
+    return Fault(at_us, CHANGE, tuple(sorted(voters)), count=quorum, learners=tuple(sorted(learners)))
 
 
 def _links(shuffled: list[str], draw: Random) -> tuple[Link, ...]:

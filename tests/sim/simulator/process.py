@@ -16,7 +16,22 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from consensus import Certificate, Config, Message, ProposalRefused, Raft, Ready, Role
+from consensus import (
+    Ballot,
+    Busy,
+    Certificate,
+    Config,
+    Configuration,
+    ElectionCertificate,
+    Message,
+    NotLeader,
+    ProposalRefused,
+    Raft,
+    Ready,
+    Role,
+    SnapshotPoint,
+    TransferRefused,
+)
 from simulator.blocks import AnyDisk, NotReproduced
 from simulator.disk import Work
 from simulator.violation import Killed
@@ -62,6 +77,10 @@ class Process:
         self.stopped = False
         """The disk failed: nothing is written any more."""
 
+        self._reads: dict[int, int] = {}
+        """Reads under way, and the height that each must see at least."""
+        self._wanted: SnapshotPoint | None = None
+        """A snapshot that is being fetched."""
         self.pool: dict[int, None] = {}
         self._office: int | None = None
         self.refused: set[bytes] = set()
@@ -72,8 +91,7 @@ class Process:
         self.raft = core(
             Config(
                 node=name,
-                voters=plan.names,
-                quorum=plan.quorum,
+                start=disk.start_configuration or Configuration(plan.names, plan.quorum),
                 boot=self.boot,
                 election_ticks=plan.election_ticks,
                 heartbeat_ticks=plan.heartbeat_ticks,
@@ -84,14 +102,19 @@ class Process:
                 max_inflight_bytes=plan.max_inflight_bytes,
                 max_uncommitted_entries=plan.max_uncommitted_entries,
                 max_uncommitted_bytes=plan.max_uncommitted_bytes,
+                promotion_lag=plan.promotion_lag,
+                snapshot_lag=plan.snapshot_lag,
+                mute_until=disk.mute_until,
             ),
             disk.hard,
             disk,
             disk.applied,
-            world.blocks.authority(name, self._witness),
+            world.blocks.authority(name, self),
             world.draws(name, self.boot),
             world.tracer,
         )
+        if disk.snapshot is not None:
+            self.raft.snapshot_available(disk.snapshot)
 
     def step(self, message: Message) -> None:
         """A message has arrived."""
@@ -130,7 +153,7 @@ class Process:
             ready = self.raft.ready()
             if ready is not None:
                 self._carry_out(ready)
-            elif not self._seal():
+            elif not self._seal() and not self._change_members():
                 break
         leader = self.raft.leader
         if self.pool and leader is not None and leader != self.name:
@@ -147,11 +170,16 @@ class Process:
         if ready.certificate is not None:
             self._apply(ready.certificate)
             self.point("applied")
+        self._serve(ready)
         if ready.lost_office:
             self._office = None
         if ready.took_office is not None:
-            self._office = ready.took_office
-            self._propose([], ready.took_office)
+            self.world.checks.took_office(self, ready.took_office)
+            self._office = ready.took_office.term
+            self._propose([], self._office, ready.took_office)
+        if ready.snapshot is not None:
+            self._wanted = ready.snapshot
+            self.world.after(self.world.network.delay_us(), "fetched", self)
 
     def _send(self, message: Message) -> None:
         self.world.checks.sent(self, message)
@@ -164,13 +192,120 @@ class Process:
             self.world.checks.applied(self, block)
             self.world.clients.applied(self.name, numbers)
         self.world.checks.pictured(self)
+        every, made = self._plan.snapshot_every, self.disk.snapshot
+        if every and self.app.applied - (0 if made is None else made.index) >= every:
+            self.make_snapshot()
+
+    def _serve(self, ready: Ready) -> None:
+        """Reads that are confirmed see what is applied now."""
+        for rid, index in ready.reads:
+            self.world.checks.read(self, self._reads.pop(rid), index)
+            self.world.clients.read(self.name)
+        for rid in ready.reads_failed:
+            del self._reads[rid]
+            self.world.counted["reads failed"] += 1
+
+    def read(self) -> None:
+        """A client asks for a linearizable read."""
+        try:
+            rid = self.raft.read()
+        except NotLeader:
+            self.world.counted["reads without a leader"] += 1
+            return
+        except Busy:
+            self.world.counted["reads refused as busy"] += 1
+            return
+        self._reads[rid] = self.world.checks.read_floor
+        self.world.checks.after(self)
+        self.wake()
+
+    def transfer(self, target: str) -> None:
+        """The operator asks this leader to hand over."""
+        try:
+            self.raft.transfer(target)
+        except TransferRefused:
+            self.world.counted["transfers refused"] += 1
+        except NotLeader:
+            return
+        self.world.checks.after(self)
+        self.wake()
+
+    def make_snapshot(self) -> None:
+        """Keep the state at the applied height, and the log only from there on."""
+        disk, height = self.disk, self.app.applied
+        if height == 0 or height <= disk.first_index or self.stopped:
+            return
+        entry = disk.entries[height]
+        point = SnapshotPoint(height, entry.term, entry.hash, self.raft.configuration_at(height))
+        disk.compact(point)
+        self.raft.snapshot_available(point)
+        self.world.counted["snapshots made"] += 1
+
+    def fetched(self) -> None:
+        """A snapshot was fetched from another node, or could not be; it is installed between two writes."""
+        point = self._wanted
+        if point is None or self.stopped:
+            return
+        self.turn()
+        if not self._is_idle:
+            self.world.after(CALM_WRITE_US, "fetched", self)
+            return
+        self._wanted = None
+        source = self.world.source_of(self.name, point)
+        if source is None or point.index <= self.raft.commit:
+            self.world.counted["snapshots given up"] += 1
+            self.raft.snapshot_failed()
+        else:
+            self.point("snapshot fetched")
+            self.disk.install(point, list(source.entries), dict(source.certificates))
+            self.point("snapshot stored")
+            self.app = self.world.blocks.application(self.name, self.disk, self._wall_ms)
+            self.world.checks.installs(self, point)
+            self.raft.snapshot_installed(point)
+            self.raft.snapshot_available(point)
+            self.world.counted["snapshots installed"] += 1
+        self.world.checks.after(self)
+        self.wake()
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether everything that the core handed out is done."""
+        waits = self._current is not None or self._to_reproduce or self._to_store or self._writing is not None
+        return not waits and not self._storing
+
+    def _change_members(self) -> bool:
+        """Propose the next step towards the members that are wanted, if it is time for one."""
+        raft = self.raft
+        if self._office != raft.term or not raft.may_reconfigure():
+            return False
+        following = self._next_members()
+        return following is not None and self._propose([], raft.term, None, following)
+
+    def _next_members(self) -> Configuration | None:
+        raft, now = self.raft, self.raft.configuration
+        if now.is_joint:
+            return Configuration(now.voters, now.quorum, (), 0, now.learners)
+        voters, quorum, learners = self.world.wanted
+        missing = [name for name in voters if not now.is_member(name)]
+        if missing:
+            return Configuration(now.voters, now.quorum, (), 0, tuple(sorted([*now.learners, *missing])))
+        if (voters, quorum) != (now.voters, now.quorum):
+            if any(
+                not now.is_voter(name) and raft.lag_of(name) > self._plan.promotion_lag for name in voters
+            ):
+                return None
+            left = tuple(name for name in now.learners if name not in voters)
+            return Configuration(voters, quorum, now.voters, now.quorum, left)
+        if learners != now.learners:
+            return Configuration(now.voters, now.quorum, (), 0, learners)
+        return None
 
     def _seal(self) -> bool:
         """Propose what waits, if this node leads and the window has room."""
         raft = self.raft
         if not self.pool or raft.role is not Role.LEADER or self._office != raft.term:
             return False
-        if raft.last_index - raft.commit >= self._plan.window:
+        if raft.transferee is not None or raft.last_index - raft.commit >= self._plan.window:
             return False
         chosen = list(self.pool)[: self._plan.block_transactions]
         for number in chosen:
@@ -178,19 +313,25 @@ class Process:
         chosen = [number for number in chosen if self.app.height_of(number) is None]
         return bool(chosen) and self._propose(chosen, raft.term)
 
-    def _propose(self, transactions: list[int], term: int) -> bool:
+    def _propose(
+        self,
+        transactions: list[int],
+        term: int,
+        election: ElectionCertificate | None = None,
+        members: Configuration | None = None,
+    ) -> bool:
         self.world.checks.seals(self)
         previous = self.app.head.hash
-        entry = self.app.seal(transactions, term, self._plan.payload_bytes)
+        entry = self.app.seal(transactions, term, self._plan.payload_bytes, election, members)
         try:
             self.raft.propose((entry,))
-        except ProposalRefused:
+        except ProposalRefused as refusal:
             self.app.cut(entry.index)
-            self.world.counted["busy"] += 1
+            self.world.counted[f"refused as {type(refusal).__name__}"] += 1
             return False
         self.world.checks.sealed(entry, previous, transactions)
         self.world.checks.after(self)
-        self.world.counted["blocks proposed"] += 1
+        self.world.counted["blocks proposed" if members is None else "changes proposed"] += 1
         return True
 
     def _put(self, work: Work) -> None:
@@ -341,5 +482,10 @@ class Process:
     def _wall_ms(self) -> int:
         return self.world.wall_ms(self.name)
 
-    def _witness(self, term: int, index: int, entry_hash: bytes) -> None:
+    def acknowledges(self, term: int, index: int, entry_hash: bytes) -> None:
+        """The authority is about to sign an acknowledgement."""
         self.world.checks.signs(self, term, index, entry_hash)
+
+    def votes(self, ballot: Ballot) -> None:
+        """The authority is about to sign a vote."""
+        self.world.checks.votes(self, ballot)

@@ -18,7 +18,7 @@ from random import Random
 from struct import pack
 from typing import Any
 
-from consensus import Entry, Message, Raft, Role
+from consensus import Entry, Message, Raft, Role, SnapshotPoint
 from consensus.messages import Vote, from_value, to_value
 from ledger.errors import StoreError
 from simulator.application import OpaqueBlocks
@@ -29,15 +29,20 @@ from simulator.ledger_blocks import GENESIS_MS, LedgerBlocks
 from simulator.network import Network
 from simulator.plan import (
     BIT_FLIP,
+    CHANGE,
     CLOCK_JUMP,
     CRASH,
     CRASH_AT,
     CUT,
     DISK_FAILURE,
     LEVELDB,
+    LOST_TAIL,
     OPAQUE,
     PAUSE,
     SLOW_DISK,
+    SNAPSHOT,
+    TRANSFER,
+    WIPE,
     Fault,
     Plan,
 )
@@ -63,8 +68,21 @@ _KINDS = {
     "mend": 10,
     "unpause": 11,
     "fast": 12,
+    "fetched": 13,
+    "reader": 14,
+    "read": 15,
+    "transfer": 16,
 }
 Event = tuple[int, int, str, str, int, Any]
+_OWN: dict[str, Callable[[Process], None]] = {
+    "turn": Process.turn,
+    "reproduced": Process.reproduced,
+    "written": Process.written,
+    "reported": Process.reported,
+    "fetched": Process.fetched,
+    "read": Process.read,
+}
+"""Events of one life of a node that say no more than that it is time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +124,7 @@ class World:
         self._events: list[Event] = []
         self._sequence = 0
         self._digest = blake2b(digest_size=16)
-        self._number = {name: number for number, name in enumerate(plan.names)}
+        self._number = {name: number for number, name in enumerate(plan.everyone)}
         self.blocks = _blocks_of(plan)
         self.checks = judge(plan, self.blocks, only)
         self.network = Network(self)
@@ -119,19 +137,22 @@ class World:
         rates = self.stream("clocks")
         self._tick_us = {
             name: plan.tick_us + plan.tick_us * rates.randint(-plan.skew_ppm, plan.skew_ppm) // 1_000_000
-            for name in plan.names
+            for name in plan.everyone
         }
         wall = self.stream("wall clocks")
-        self._wall_us = {name: wall.randint(-plan.wall_us, plan.wall_us) for name in plan.names}
+        self._wall_us = {name: wall.randint(-plan.wall_us, plan.wall_us) for name in plan.everyone}
         self._healed_at = 0
         self._paused: dict[str, int] = {}
-        self.damaged: dict[str, str] = {}
-        """Nodes whose disk does not hold what it held, and what the store said."""
-        self.disks = {name: self.blocks.disk(name) for name in plan.names}
+        self._snapshot_draw = self.stream("snapshots")
+        self.wanted = (plan.names, plan.quorum, ())
+        """The voters, their quorum, and the learners that the operators want."""
+        self.disks = {name: self.blocks.disk(name) for name in plan.everyone}
         self.processes: dict[str, Process] = {}
-        for name in plan.names:
+        for name in plan.everyone:
             self._start(name)
         self._push(plan.client_us, "client", "", 0, None)
+        if plan.read_us:
+            self._push(plan.read_us, "reader", "", 0, None)
 
     def stream(self, name: str) -> Random:
         """A source of chance of its own for one part of the world."""
@@ -148,7 +169,7 @@ class World:
     @property
     def up(self) -> list[str]:
         """The nodes that run."""
-        return [name for name in self.plan.names if name in self.processes]
+        return [name for name in self.plan.everyone if name in self.processes]
 
     @property
     def leaders(self) -> list[str]:
@@ -176,6 +197,10 @@ class World:
         """A client hands in a transaction."""
         self._push(0, "forward", name, 0, [transaction])
 
+    def ask(self, name: str) -> None:
+        """A client asks for a read."""
+        self._push(0, "read", name, 0, None)
+
     def draws(self, name: str, boot: int) -> Callable[[int], int]:
         """The core's source of chance for one life of a node."""
         fair = self.stream(f"core {name} {boot}").randrange
@@ -183,6 +208,22 @@ class World:
         if not few:
             return fair
         return lambda bound: fair(bound if self.is_calm else min(bound, few))
+
+    def source_of(self, name: str, point: SnapshotPoint) -> Any:
+        """The disk of another node that has the state at this point; None if the fetch fails."""
+        fails_ppm = 0 if self.is_calm else self.plan.snapshot_fails_ppm
+        if self._snapshot_draw.random() * 1_000_000 < fails_ppm:
+            return None
+        for other in self.up:
+            disk = self.disks[other]
+            if other == name or self.network.cuts[other, name]:
+                continue
+            if (
+                self.processes[other].app.applied >= point.index
+                and disk.entries[point.index].hash == point.hash
+            ):
+                return disk
+        return None
 
     def wall_ms(self, name: str) -> int:
         """A node's wall clock, which no timeout looks at."""
@@ -282,6 +323,9 @@ class World:
             if kind == "client":
                 self.clients.act(more=not self.is_calm)
                 self._push(CALM_CLIENT_US if self.is_calm else self.plan.client_us, "client", "", 0, None)
+            elif kind == "reader":
+                self.clients.ask()
+                self._push(CALM_CLIENT_US if self.is_calm else self.plan.read_us, "reader", "", 0, None)
             else:
                 self._mend(kind, name, boot, value)
             return
@@ -294,18 +338,14 @@ class World:
         elif kind == "forward":
             for transaction in value:
                 node.submit(transaction)
-        elif kind == "turn":
-            node.turn()
-        elif kind == "reproduced":
-            node.reproduced()
-        elif kind == "written":
-            node.written()
-        elif kind == "reported":
-            node.reported()
         elif kind == "absurd":
             before = self._visible(node)
             node.step(value)
             self.checks.obeyed(node, before, self._visible(node))
+        elif kind == "transfer":
+            node.transfer(value)
+        elif kind in _OWN:
+            _OWN[kind](node)
         else:
             self._mend(kind, name, boot, value)
 
@@ -317,7 +357,7 @@ class World:
         self.counted[f"found: {error.message}"] += 1
         node.disk_failed(str(error))
         lasts = 1 + int(self.plan.timeout_us * self._crash_draw.random())
-        self._push(lasts, "fast", name, 0, "restart")
+        self._push(lasts, "fast", name, 0, "restart" if self.disks[name].is_failing else "repair")
 
     def _deliver(self, node: Process, message: Message) -> None:
         if self.plan.through_bytes:
@@ -344,7 +384,7 @@ class World:
         else:
             raft = node.raft
             state = (raft.term, raft.commit, raft.last_index, raft.log.persisted)
-        self._digest.update(pack("<6Q", self.now, _KINDS[kind] * 16 + self._number.get(name, 15), *state))
+        self._digest.update(pack("<6Q", self.now, _KINDS[kind] * 32 + self._number.get(name, 31), *state))
 
     def _strike(self) -> None:
         """Let the faults happen whose step has come."""
@@ -363,28 +403,46 @@ class World:
                 self.network.cuts[link] += 1
             self._push(lasts, "mend", "", 0, links)
             return
+        if fault.kind == CHANGE:
+            self.wanted = (fault.nodes, fault.count, fault.learners)
+            return
+        if fault.kind == TRANSFER:
+            for name in self.leaders[-1:]:
+                self._push(0, "transfer", name, 0, fault.nodes[0])
+            return
         for name in [change.get(name, name) for name in fault.nodes]:
-            node = self.processes.get(name)
-            if node is None:
-                continue
-            if fault.kind == CRASH:
-                self._crash(name, lasts)
-            elif fault.kind == CRASH_AT:
-                node.armed = (fault.point, fault.count)
-            elif fault.kind == PAUSE:
-                self._paused[name] = self.now + lasts
-                self._push(lasts, "unpause", name, 0, None)
-            elif fault.kind == DISK_FAILURE:
-                node.fails_next_write = True
-                self._push(lasts, "fast", name, 0, "restart")
-            elif fault.kind == BIT_FLIP:
-                self.disks[name].flip_bit(self._crash_draw)
-                self._push(lasts, "fast", name, 0, "reopen")
-            elif fault.kind == CLOCK_JUMP:
-                self._wall_us[name] = fault.count
-            elif fault.kind == SLOW_DISK:
-                node.slow = 50
-                self._push(lasts, "fast", name, 0, None)
+            if name in self.processes:
+                self._hit(fault, self.processes[name], lasts)
+
+    def _hit(self, fault: Fault, node: Process, lasts: int) -> None:
+        """One node has this fault."""
+        name = node.name
+        if fault.kind == CRASH:
+            self._crash(name, lasts)
+        elif fault.kind == CRASH_AT:
+            node.armed = (fault.point, fault.count)
+        elif fault.kind == PAUSE:
+            self._paused[name] = self.now + lasts
+            self._push(lasts, "unpause", name, 0, None)
+        elif fault.kind == DISK_FAILURE:
+            node.fails_next_write = True
+            self._push(lasts, "fast", name, 0, "restart")
+        elif fault.kind == SLOW_DISK:
+            node.slow = 50
+            self._push(lasts, "fast", name, 0, None)
+        elif fault.kind == CLOCK_JUMP:
+            self._wall_us[name] = fault.count
+        elif fault.kind == SNAPSHOT:
+            node.make_snapshot()
+        elif fault.kind == BIT_FLIP:
+            self.disks[name].flip_bit(self._crash_draw)
+            self._push(lasts, "fast", name, 0, "reopen")
+        elif fault.kind in (WIPE, LOST_TAIL):
+            self._crash(name, lasts)
+            if fault.kind == WIPE:
+                self.disks[name].wipe()
+            else:
+                self.disks[name].lose_tail(self._crash_draw)
 
     def _change_of_places(self, fault: Fault) -> dict[str, str]:
         leaders = self.leaders
@@ -403,8 +461,10 @@ class World:
             del self._paused[name]
         elif kind == "fast" and node is not None:
             node.slow = 1
-            if (value == "restart" and node.stopped) or value == "reopen":
+            if (value in ("restart", "repair") and node.stopped) or value == "reopen":
                 self._crash(name, 1)
+                if value == "repair":
+                    self._repair(name)
 
     def _crash(self, name: str, lasts_us: int) -> None:
         """A process ends at once; a part of what its disk was told survives."""
@@ -420,12 +480,17 @@ class World:
             node = Process(self, name, self.disks[name], self.core)
         except StoreError as error:
             self.counted["damage found at start"] += 1
-            self.damaged[name] = str(error)
             self.checks.damaged(name, str(error))
-            return
+            self._repair(name)
+            node = Process(self, name, self.disks[name], self.core)
         self.processes[name] = node
         self.checks.started(node)
         self.after(self._crash_draw.randrange(self.plan.tick_us), "tick", node)
+
+    def _repair(self, name: str) -> None:
+        """The operator lets a node begin anew whose disk is damaged."""
+        self.disks[name].repair()
+        self.counted["repaired"] += 1
 
     def _heal(self) -> None:
         """End all disturbances; the cluster must agree and go on within bounded time."""
@@ -433,16 +498,22 @@ class World:
         self._healed_at = self.now
         self.network.cuts.clear()
         self._paused.clear()
-        self._wall_us = dict.fromkeys(self.plan.names, 0)
-        for name in self.plan.names:
+        self._wall_us = dict.fromkeys(self.plan.everyone, 0)
+        self.clients.reads.clear()
+        for name in self.plan.everyone:
             node = self.processes.get(name)
-            if node is not None and (node.stopped or node.fails_next_write or node.raft.refusal is not None):
+            if node is not None and node.stopped and not self.disks[name].is_failing:
+                self._crash(name, 1)
+                self._repair(name)
+            elif node is not None and (
+                node.stopped or node.fails_next_write or node.raft.refusal is not None
+            ):
                 self._crash(name, 1)
             elif node is not None:
                 node.slow = 1
                 node.armed = None
-        for name in self.plan.names:
-            if name not in self.processes and name not in self.damaged:
+        for name in self.plan.everyone:
+            if name not in self.processes:
                 self._start(name)
         deadline = self.now + HEALING_TIMEOUTS * self.plan.timeout_us + 2 * self.plan.late_us
         check_at = self.now
@@ -453,7 +524,8 @@ class World:
                     self.checks.fail("liveness", self._disagreement())
                     return
             self._step()
-        for node in self.processes.values():
+        for name in self.processes[self.leaders[0]].raft.configuration.members:
+            node = self.processes[name]
             self.checks.deep(node)
             try:
                 self.checks.at_the_end(node, self.clients.acknowledged)
@@ -461,14 +533,19 @@ class World:
                 self.counted["damage found at the end"] += 1
 
     def _agrees(self) -> bool:
-        """One leader followed by all, equal logs wholly committed and applied, every client answered."""
-        if self.clients.waiting or len(self.processes) + len(self.damaged) < self.plan.nodes:
-            return False
-        nodes = list(self.processes.values())
+        """One leader, the members that are wanted, equal logs wholly committed, and nobody waits."""
         leaders = self.leaders
-        if len(leaders) != 1:
+        if self.clients.waiting or len(leaders) != 1:
             return False
         lead = self.processes[leaders[0]]
+        members = lead.raft.configuration
+        if (members.voters, members.quorum, members.learners) != self.wanted or members.is_joint:
+            return False
+        if any(name not in self.processes for name in members.members):
+            return False
+        if self.plan.read_us and any(not self.clients.reads.get(name) for name in members.members):
+            return False
+        nodes = [self.processes[name] for name in members.members]
         end = (lead.raft.term, lead.name, lead.raft.last_index, lead.raft.last_index, lead.raft.last_index)
         return all(
             (node.raft.term, node.raft.leader, node.raft.last_index, node.raft.commit, node.app.applied)
@@ -483,7 +560,10 @@ class World:
             lines.append(
                 f"{name} {raft.role} of term {raft.term}, leader {raft.leader}, log {raft.last_term}/"
                 f"{raft.last_index}, persisted {raft.log.persisted}, commit {raft.commit}, "
-                f"applied {node.app.applied}"
+                f"applied {node.app.applied}, reads {self.clients.reads.get(name, 0)}, "
+                f"members {' '.join(raft.configuration.voters)} - {' '.join(raft.configuration.outgoing)} - "
+                f"{' '.join(raft.configuration.learners)} from {raft.configuration_index}"
+                f"{', mute' if raft.is_mute else ''}"
             )
         return "; ".join(lines)
 
