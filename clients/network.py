@@ -375,6 +375,29 @@ def create(
     return network
 
 
+def join(network: Network, node: NodeProcess, *, instead_of: str | None = None) -> Network:
+    """List a node that was made later, in place of another if named; its API is added to all profiles.
+
+    Raises:
+        ProfileError: a profile cannot be read or written.
+    """
+    others = [known for known in network.nodes if known.id not in (node.id, instead_of)]
+    joined = replace(network, nodes=tuple(sorted([*others, node], key=lambda known: known.id)))
+    joined.save()
+    for path in joined.profiles.values():
+        profile = Profile.load(path)
+        if node.api not in profile.nodes:
+            written = json.loads(path.read_text(encoding="utf-8"))
+            path.write_text(json.dumps({**written, "nodes": [*profile.nodes, node.api]}, indent=2) + "\n")
+    return joined
+
+
+def free_ports() -> tuple[int, int]:
+    """Ports for API and peers that are free now."""
+    (ports,) = _ports(1, None)
+    return ports
+
+
 def start(network: Network, only: Collection[str] | None = None) -> Network:
     """Start every node (or those named) that is not running; does not wait for readiness.
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from clients import network
+from clients.cli import membership
 from clients.cli.amounts import read_day
 from clients.cli.exits import DONE, UNAVAILABLE, UsageProblem
 from clients.cli.options import Json, NetworkFolder, read_bytes
@@ -21,7 +22,12 @@ from clients.network import Network
 WATCH_S = 0.5
 MAX_ORGANISATIONS_BYTES = 1_048_576
 
-app = typer.Typer(name="network", help="Make, start, look at and stop a local network.", no_args_is_help=True)
+app = typer.Typer(
+    name="network",
+    help="Make, start, look at and stop a local network; decide which nodes a network has.",
+    no_args_is_help=True,
+)
+membership.register(app)
 
 
 @app.command(
