@@ -4,10 +4,12 @@
     folder.incoming/db      what has been taken in so far; a restart goes on with it
     folder.ready            the same, complete: from here on it counts
     folder.replaced         the ledger that it took the place of, on its way out
+    folder.before-1000      the same for good, if it held blocks that the new one does not
 
 `take_…` checks a chunk and puts its rows and the note that they are there in one batch, so what
 is noted is there. `finish` adds what makes it a store, with the promises of the old one, and the
 durable mark, all synced; then three renames: incoming → ready, folder → replaced, ready → folder.
+The old ledger is removed, or kept under a name of its own: it may be the last to hold old blocks.
 Whenever the process dies, `settle` at the next start finds either the old ledger or the new one
 whole: before the first rename nothing has happened to the old one, after it the rest is made up for.
 
@@ -59,7 +61,9 @@ from ledger.store import (
     open_database,
 )
 
-INCOMING, READY, REPLACED = ".incoming", ".ready", ".replaced"
+INCOMING, READY, REPLACED, BEFORE = ".incoming", ".ready", ".replaced", ".before-"
+KEPT_AS_FILE = "replaced-ledger"
+"""In a ledger that began with a snapshot: the name that the one before it is kept under, or nothing."""
 
 _MANIFEST_KEY = b"pmanifest"
 _MEMBERSHIPS_KEY = b"pmemberships"
@@ -290,10 +294,11 @@ class Staging(Rows):
         count = int.from_bytes(left[:NUMBER_BYTES], "big")
         return count if count != entry[0] else 0
 
-    def finish(self, owner: bytes, hard: HardState) -> None:
+    def finish(self, owner: bytes, hard: HardState, *, keep_old: bool) -> None:
         """Make it a store with these promises, durable and ready; the folder's own store is closed.
 
         `hard` must be what the folder's own store held last, or more: a node keeps its promises.
+        With `keep_old` the old ledger stays beside the new one, for its blocks.
 
         Raises:
             StoreError: something is still to come, or the disk refuses; the old ledger stands.
@@ -325,6 +330,7 @@ class Staging(Rows):
         self.write(batch)
         self.close()
         folder = _beside(self._ledger, INCOMING)
+        _write(folder / KEPT_AS_FILE, f"{self._ledger.name}{BEFORE}{header.height}" if keep_old else "")
         (folder / "mark").unlink(missing_ok=True)
         mark = MarkFile.create(folder / "mark")
         try:
@@ -343,6 +349,7 @@ def settle(ledger: Path) -> bool:
         StoreError: the disk refuses; calling it again goes on.
     """
     ready, replaced = _beside(ledger, READY), _beside(ledger, REPLACED)
+    kept_as = ledger / KEPT_AS_FILE
     switched = ready.exists()
     if switched:
         if ledger.exists():
@@ -351,6 +358,10 @@ def settle(ledger: Path) -> bool:
         _rename(ready, ledger)
     elif replaced.exists() and not ledger.exists():
         _rename(replaced, ledger)
+    if replaced.exists():
+        name = kept_as.read_text(encoding="utf-8") if kept_as.exists() else ""
+        if name and not ledger.with_name(name).exists():
+            _rename(replaced, ledger.with_name(name))
     _remove(replaced)
     return switched
 
@@ -379,6 +390,16 @@ def _after(prefix: bytes) -> bytes:
 
 def _beside(ledger: Path, suffix: str) -> Path:
     return ledger.with_name(ledger.name + suffix)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        with path.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise StoreError("a file cannot be written", found=f"{path}: {error.strerror}") from None
 
 
 def _rename(source: Path, target: Path) -> None:

@@ -87,14 +87,14 @@ class SnapshotImport:
         del self._parts[ask.key]
         return [] if part is None else [self._ask_records(part)]
 
-    def finish(self, owner: bytes, hard: HardState) -> None:
+    def finish(self, owner: bytes, hard: HardState, *, keep_old: bool) -> None:
         """Make it the ledger that takes the place of the old one; `settle` does the rest.
 
         Raises:
             StoreError: something is missing, or the disk refuses; the old ledger stands.
         """
         assert self.staging is not None, "a complete snapshot"
-        self.staging.finish(owner, hard)
+        self.staging.finish(owner, hard, keep_old=keep_old)
         self.staging = None
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from time import perf_counter, thread_time
 import structlog
 
 from ledger import codec
+from ledger.block import Header
 from ledger.chain import Chain
 from ledger.committed import NotCertified
 from ledger.errors import StoreError
@@ -70,6 +71,7 @@ class SnapshotServer:
         folder: Path,
         send: Send,
         call_soon: CallSoon,
+        available: Callable[[Header], None],
         clock_s: Callable[[], float],
         pace: Pace = SERVE_PACE,
     ) -> None:
@@ -79,6 +81,7 @@ class SnapshotServer:
         self._folder = folder
         self._send = send
         self._call_soon = call_soon
+        self._available = available
         self._clock_s = clock_s
         self._pace = pace
         self._shelf = Shelf()
@@ -105,6 +108,14 @@ class SnapshotServer:
             return
         for gone in self._shelf.put(state, self._in_use()):
             self._jobs.put(gone)
+        self._available(state.header)
+
+    def offer_applied(self) -> None:
+        """Make a snapshot of the applied state, unless there is one or nothing to be given away."""
+        newest = self._shelf.newest()
+        height = self._chain.applied.height
+        if height > 0 and (newest is None or newest.height < height):
+            self.put(self._chain.pin())
 
     def take_in(self, peer: str, content: codec.Value) -> None:
         """A question of a peer.

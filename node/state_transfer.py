@@ -21,10 +21,11 @@ from time import perf_counter, thread_time, time_ns
 import structlog
 
 from ledger import codec
+from ledger.block import Header
 from ledger.chain import Chain
 from ledger.errors import StoreError, TallyError, VerificationError
 from ledger.handover import Followed
-from ledger.staging import settle
+from ledger.staging import discard, settle
 from ledger.store import HardState
 from node.limits import SNAPSHOT_IMPORT_IDLE_SHARE, SNAPSHOT_IMPORT_SHARE, SWEEP_MS
 from node.pace import Pace
@@ -51,6 +52,8 @@ class Reports:
     """Given up, and why; the ledger is as it was."""
     refused: Callable[[str, TallyError], None]
     """This peer sent something wrong."""
+    available: Callable[[Header], None]
+    """This node can give away the state of this block from now on, which is the applied one just now."""
 
 
 @dataclass(slots=True)
@@ -94,6 +97,7 @@ class StateTransfer:
             folder=ledger.parent,
             send=send,
             call_soon=self._in_loop,
+            available=reports.available,
             clock_s=self._loop.time,
             pace=serve_pace,
         )
@@ -139,6 +143,19 @@ class StateTransfer:
         self._thread.start()
         self._works.put(self._taken.begin)
 
+    def offer_applied(self) -> None:
+        """Have the applied state ready to be given away: at a start, until the next boundary comes."""
+        self._server.offer_applied()
+
+    def drop(self) -> None:
+        """Forget the transfer and all that came: the log has caught up by itself."""
+        if self._taken is not None:
+            self._end_thread()
+            self._taken.close()
+            self._taken = self._fetch = None
+            self._is_complete = False
+        discard(self._ledger)
+
     def give_up(self, reason: str) -> None:
         """End the transfer; what came stays for the next one."""
         if self._taken is None:
@@ -151,7 +168,7 @@ class StateTransfer:
         self._reports.failed(reason)
 
     def install(self, owner: bytes, hard: HardState) -> None:
-        """Put the complete snapshot in the ledger's place.
+        """Put the complete snapshot in the ledger's place; a ledger that held blocks is kept beside it.
 
         The node's own store is closed, `hard` is what it held last (or more), `owner` the key that
         it is bound to. Takes the time of a few synced writes; a crash leaves one of the two whole.
@@ -161,7 +178,7 @@ class StateTransfer:
         """
         assert self._taken is not None, "a complete snapshot"
         assert self._is_complete, "a complete snapshot"
-        self._taken.finish(owner, hard)
+        self._taken.finish(owner, hard, keep_old=self._chain.applied.height > 0)
         settle(self._ledger)
         self._taken = None
 

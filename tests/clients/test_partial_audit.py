@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
     taken.take_recent(state.recent(BASE - 1))
     for part in taken.records_left(10_000):
         assert taken.take_records(part, state.records(part.first, part.end, part.stop)) is None
-    taken.finish(b"\1" * 32, (1, None, 1))
+    taken.finish(b"\1" * 32, (1, None, 1), keep_old=False)
     settle(target)
     state.close()
     grow(LAST - BASE)

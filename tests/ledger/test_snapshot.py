@@ -87,7 +87,7 @@ def rows(store: Store, kinds: bytes = b"strkx") -> dict[bytes, bytes]:
 def transferred(node: Node, state: PinnedState, target: Path) -> Path:
     taken = Staging.begin(target, state.manifest(node.chain.certified(state.height)), TRUST)
     take_all(taken, state)
-    taken.finish(OWNER, HARD)
+    taken.finish(OWNER, HARD, keep_old=False)
     assert staging.settle(target)
     return target
 
@@ -298,7 +298,7 @@ def test_each_bad_chunk_is_refused_alone_and_leaves_no_trace(source: Node, tmp_p
         take(good)
     with pytest.raises(TallyError):
         taken.take_records(part, good)
-    taken.finish(OWNER, HARD)
+    taken.finish(OWNER, HARD, keep_old=False)
     state.close()
 
 
@@ -377,7 +377,7 @@ def test_a_long_history_comes_in_runs_from_its_end(
     assert len(ends) >= 3
     assert all(end % 64 == 0 for end in ends)
     assert ends == sorted(ends, reverse=True)
-    taken.finish(OWNER, HARD)
+    taken.finish(OWNER, HARD, keep_old=False)
     assert staging.settle(tmp_path / "target")
     target = Node(tmp_path / "target")
     assert rows(target.store) == rows(source.store)
@@ -439,6 +439,7 @@ def effects(monkeypatch: pytest.MonkeyPatch, die_at: int) -> Callable[[], int]:
     monkeypatch.setattr(staging.MarkFile, "create", counted(staging.MarkFile.create))
     monkeypatch.setattr(staging.MarkFile, "write", counted(staging.MarkFile.write))
     monkeypatch.setattr(Staging, "write", counted(Staging.write))
+    monkeypatch.setattr(staging, "_write", counted(staging._write))
     monkeypatch.setattr(staging.shutil, "rmtree", counted(staging.shutil.rmtree))
     return lambda: count
 
@@ -465,7 +466,7 @@ def test_a_kill_at_any_step_of_the_switch_leaves_the_old_or_the_new_ledger_whole
         with monkeypatch.context() as patch:
             effects(patch, die_at)
             try:
-                taken.finish(OWNER, hard)
+                taken.finish(OWNER, hard, keep_old=die_at % 2 == 0)
                 staging.settle(folder)
                 finished = True
             except Killed:
@@ -491,6 +492,13 @@ def test_a_kill_at_any_step_of_the_switch_leaves_the_old_or_the_new_ledger_whole
             assert node.chain.applied == source.chain.applied
             assert rows(node.store) == rows(source.store)
         node.close()
+        kept = folder.with_name(f"{folder.name}.before-{base}")
+        assert kept.exists() == (outcomes[-1] == base and die_at % 2 == 0)
+        if kept.exists():
+            old = Node(kept)
+            assert old.store.last_height == 1
+            old.close()
+        assert not folder.with_name(folder.name + ".replaced").exists()
         again = Staging.resume(folder, GENESIS_BLOCK)
         if again is not None:
             again.close()
@@ -519,7 +527,7 @@ def test_what_was_taken_in_is_there_after_a_restart(source: Node, tmp_path: Path
     assert resumed.state_left() == [(0, 1000), (1500, 2000), (2001, SUBTREES)]
     assert resumed.block_left()
     with pytest.raises(StoreError, match="not complete"):
-        resumed.finish(OWNER, HARD)
+        resumed.finish(OWNER, HARD, keep_old=False)
     take_all(resumed, state)
     resumed.close()
     fill(source, 1)

@@ -26,7 +26,7 @@ def begun_from(source: Node, target: Path) -> Node:
     taken.take_state(0, SUBTREES, state.state(0, SUBTREES))
     while (left := taken.recent_left()) is not None:
         taken.take_recent(state.recent(left[0]))
-    taken.finish(b"\1" * 32, (1, None, 1))
+    taken.finish(b"\1" * 32, (1, None, 1), keep_old=False)
     settle(target)
     state.close()
     return Node(target)

@@ -50,6 +50,7 @@ class Site:
         self.nodes: dict[str, small_ledger.Node] = {}
         self.transfers: dict[str, StateTransfer] = {}
         self.refused: list[tuple[str, str]] = []
+        self.offered: list[tuple[str, int]] = []
         self.ended: asyncio.Queue[int | str] = asyncio.Queue()
         self.carried: list[tuple[str, str, Any]] = []
         self.mangle: Callable[[str, str, Any], Any] = lambda _sender, _target, message: message
@@ -65,6 +66,7 @@ class Site:
                 self.ended.put_nowait,
                 self.ended.put_nowait,
                 lambda peer, error: self.refused.append((peer, error.code)),
+                lambda header: self.offered.append((name, header.height)),
             ),
             serve_pace=Pace(1.0, 1.0),
             import_pace=Pace(1.0, 1.0),
@@ -161,6 +163,7 @@ def test_a_node_fetches_the_state_from_several_peers_while_they_go_on_committing
             site.start(name, node, [])
         grow(sources, 12)
         assert [site.transfers[name].heights for name in names] == [[5, 10]] * 3
+        assert sorted(site.offered) == [(name, height) for name in names for height in (5, 10)]
         new = site.start("new", small_ledger.Node(tmp_path / "new"), names)
         new.fetch(7)
         new.fetch(7)  # asked again while it is under way
@@ -368,6 +371,32 @@ def test_what_no_honest_node_says_is_refused_and_what_nobody_asked_is_counted(
         assert sorted(number for number, code, _ in answers if code == NOT_READY) == list(range(4, 12))
         transfer.on_message("n1", "snapshot?", Ask(BLOCK, 3).to_value(50))
         assert site.carried[-1][2][1] == (50, NOT_KEPT, b"")
+
+    run(test, tmp_path)
+
+
+def test_a_transfer_that_is_not_needed_any_more_leaves_nothing(
+    sources: list[small_ledger.Node], tmp_path: Path
+) -> None:
+    """CR-65: the follower caught up by itself."""
+    grow(sources, 6)
+
+    async def test(site: Site) -> None:
+        for place in range(3):
+            site.start(f"n{place}", sources[place], []).offer_applied()
+        assert sorted(site.offered) == [("n0", 6), ("n1", 6), ("n2", 6)]
+        new = site.start("new", small_ledger.Node(tmp_path / "new"), ["n0", "n1", "n2"])
+        new.fetch(6)
+        assert await site.end() == 6
+        assert (tmp_path / "new.incoming").exists()
+        new.drop()
+        assert not (tmp_path / "new.incoming").exists()
+        assert not new.is_fetching
+        new.fetch(6)
+        assert await site.end() == 6
+        node = joined(site, new)
+        assert not list(tmp_path.glob("new.*")), "nothing to keep of a ledger without blocks"
+        node.close()
 
     run(test, tmp_path)
 
