@@ -47,7 +47,7 @@ def main() -> int:
     report = asyncio.run(_campaign(arguments, folder, console))
     if report["broken"] is None:
         shutil.rmtree(folder, ignore_errors=True)
-    _print(report, Console())
+    _print(report, Console(width=max(110, console.width)))
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     if report["broken"] is not None:
@@ -57,21 +57,20 @@ def main() -> int:
 
 
 async def _campaign(arguments: argparse.Namespace, folder: Path, console: Console) -> dict[str, Any]:
-    faults = possible(FAULTS, arguments.nodes)
-    if arguments.only:
-        faults = [fault for fault in faults if fault.name in arguments.only]
+    wanted = [fault for fault in FAULTS if not arguments.only or fault.name in arguments.only]
+    faults = possible(wanted, arguments.nodes)
     if not faults:
         raise SystemExit("none of these faults can be played here; see --list")
-    left_out = sorted({fault.name for fault in FAULTS} - {fault.name for fault in faults})
+    left_out = sorted({fault.name for fault in wanted} - {fault.name for fault in faults})
     dice = random.Random(arguments.seed)
-    deadline = time.monotonic() + 60 * arguments.minutes
     played: list[Played] = []
     broken: str | None = None
     begun = time.monotonic()
     async with running(folder, nodes=arguments.nodes, clients=arguments.clients) as (cluster, load, chains):
         rounds = in_rounds(faults, dice)
+        deadline = time.monotonic() + 60 * arguments.minutes
         try:
-            while time.monotonic() < deadline:
+            while not played or time.monotonic() < deadline:
                 fault = next(rounds)
                 done = await play(fault, cluster, load, chains, dice, arguments.seconds)
                 played.append(done)

@@ -155,6 +155,18 @@ class Cluster:
             await asyncio.sleep(POLL_S)
         raise Broken(f"{node} neither ends nor is ready: {await self.status(node)}")
 
+    async def wait_answers(self, node: str, timeout_s: float = READY_S) -> None:
+        """Until a node that was started says where it stands, or has ended.
+
+        Raises:
+            Broken: it does neither in time.
+        """
+        deadline = time.monotonic() + timeout_s
+        while self.is_running(node) and await self.status(node) is None:
+            if time.monotonic() > deadline:
+                raise Broken(f"{node} neither ends nor answers after {timeout_s:.0f} s")
+            await asyncio.sleep(POLL_S)
+
     def is_running(self, node: str) -> bool:
         """Whether its process lives."""
         process = self.net.node(node)

@@ -29,6 +29,8 @@ SPARE_BYTES = 6 * 1_048_576
 """What a small disk has room for beyond what it holds, until it is filled."""
 FAILED_S = 30.0
 HAND_OVERS = 20
+WIPED_S = 4.0
+"""Long enough for several elections."""
 LEDGER = "ledger"
 REFUSALS = ("store_damaged", "log_truncated", "ledger_lost")
 """Codes with which a node may refuse its folder."""
@@ -223,6 +225,38 @@ async def old_copy(stage: Stage) -> None:
         shutil.rmtree(older, ignore_errors=True)
 
 
+async def wipe(stage: Stage) -> None:
+    """CR-76: a disk is replaced by an empty one while those that know what it signed are down.
+
+    What the leader and one follower have acknowledged, a third node never saw. The leader goes
+    down, the follower comes back with nothing: together with the third it must not make a quorum.
+    """
+    cluster = stage.cluster
+    leader = await cluster.leader()
+    node, *ignorant = stage.shuffled(cluster.others(leader))
+    cluster.kill(*ignorant[: cluster.most_down])
+    await stage.load.wait_for(30, timeout_s=30)
+    data = cluster.net.node(node).data
+    sound = data.with_name("sound")
+    await stage.begin()
+    cluster.kill(leader, *cluster.others(leader))
+    data.rename(sound)
+    data.mkdir()
+    try:
+        started = (node, *ignorant[: cluster.most_down])
+        await cluster.start(*started)
+        for name in started:
+            await cluster.wait_answers(name)
+        await stage.hold(WIPED_S)
+        stage.note(f"{node} {'runs' if cluster.is_running(node) else 'refused'}")
+    finally:
+        cluster.kill(node)
+        shutil.rmtree(data)
+        sound.rename(data)
+    await cluster.start()
+    stage.healed()
+
+
 async def _harm(stage: Stage, node: str, harm: Callable[[Stage, Path], str]) -> None:
     """Kill, harm the ledger, start: the node recovers, or refuses; then it gets its ledger back."""
     cluster = stage.cluster
@@ -311,4 +345,5 @@ DISKS = (
     Fault("lost ledger", lose_ledger),
     Fault("lost mark", lose_mark),
     Fault("older copy", old_copy),
+    Fault("wiped disk", wipe, is_tolerated=False),
 )

@@ -90,6 +90,7 @@ class Load:
         self._number = 0
         self._gate = asyncio.Event()
         self._busy = 0
+        self._beside: set[asyncio.Task[Recorded]] = set()
         self._second_tries: set[asyncio.Task[None]] = set()
         self._sessions = {
             (supplier, first): AsyncSession(self._profile(supplier, first), deadline_s=ATTEMPT_S)
@@ -159,7 +160,7 @@ class Load:
 
     async def close(self) -> None:
         """End the clients."""
-        tasks = [*self._tasks, *self._second_tries]
+        tasks = [*self._tasks, *self._second_tries, *self._beside]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -188,7 +189,10 @@ class Load:
         again = number % TWICE_EVERY == 0
         if again:
             self.told.twice += 1
-        beside = asyncio.ensure_future(self._carry(second, transaction)) if again else None
+        beside = asyncio.create_task(self._carry(second, transaction)) if again else None
+        if beside is not None:
+            self._beside.add(beside)
+            beside.add_done_callback(self._beside.discard)
         first = await self._carry(session, transaction)
         if beside is not None:
             self._busy += 1
