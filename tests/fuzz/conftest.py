@@ -11,4 +11,4 @@ import structlog
 for neighbour in ("sim", "consensus", "ledger", "api", "node"):
     sys.path.append(str(Path(__file__).parents[1] / neighbour))
 
-structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))

@@ -75,11 +75,10 @@ async def until_closed(reader: asyncio.StreamReader) -> bytes:
 
 
 def test_random_bytes_instead_of_tls_are_refused_and_counted(tmp_path: Path) -> None:
-    three = Three.__new__(Three)
     chance = random.Random(4)
 
     async def scenario() -> None:
-        three.__init__(tmp_path)  # type: ignore[misc]
+        three = Three(tmp_path)
         async with three.running():
             with capture_logs() as lines:
                 for size in (1, 5, 100, 5_000, 300_000):
