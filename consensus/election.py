@@ -100,9 +100,6 @@ class Election(Core):
         self._votes = {self.node: _signed(self.node, ballot, self.authority.sign_vote(ballot))}
         if self._tracer is not None:
             self.trace("become_candidate")
-        if self.tally.is_won:
-            self._take_office()
-            return
         position = (self.last_term, self.last_index)
         for voter in self.configuration.electorate:
             if voter != self.node:

@@ -129,6 +129,8 @@ class Raft(Election, Follower, Leader):
         if self.hard == hard:
             self._send_now += self._send_after
             self._send_after.clear()
+            if self.role is Role.CANDIDATE and self.tally.is_won:
+                self._take_office()
 
     def persisted(self, index: int, entry_hash: bytes) -> None:
         """Everything up to this entry is durable and was reproduced by the application."""
@@ -192,6 +194,8 @@ class Raft(Election, Follower, Leader):
             self._shown = self.soft
         if self._tracer is not None:
             self._trace_sends(now)
+        if self._leaving:
+            self._left_office()
         took = self._took_office_unseen
         lost = self._lost_office_unseen
         self._took_office_unseen, self._lost_office_unseen = None, False

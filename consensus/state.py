@@ -14,7 +14,8 @@
                                     election timeout, removed, or storage failed
     any             follower        halted: storage failed or a contradiction was proved
 
-A lone voter passes from follower to leader within one tick, by the same ways.
+A lone voter passes from follower to candidate within one tick, and leads once its own vote is
+durable: else it could lead one term twice, before and after a crash.
 """
 
 from __future__ import annotations

@@ -300,13 +300,15 @@ def test_cr11_a_new_leader_first_appends_an_entry_of_its_own_term() -> None:
 
 
 def test_cr12_a_lone_voter_elects_itself_and_commits_on_its_own_disk() -> None:
-    """CR-12: without a message, and not before the sync."""
+    """CR-12, CR-05: without a message, and not before the syncs of its vote and of its entry."""
     node = lone(voters="n1")
     node.disk_is_held = True
     node.proposes_in_office = False
-    while node.raft.role is not Role.LEADER:
+    while node.raft.role is not Role.CANDIDATE:
         node.raft.tick()
         assert node.drain() == []
+    assert node.settle() == []
+    assert node.raft.role is Role.LEADER
     new = node.propose()
     assert node.drain() == []
     assert node.raft.commit == 0
