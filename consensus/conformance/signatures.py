@@ -40,6 +40,7 @@ class Signatures(Family):
             "commit": self._commit,
             "vote": self._vote,
             "become_candidate": self._keeps,
+            "append": self._append,
             "truncate": self._truncate,
             "snapshot_install": self._snapshot_install,
         }
@@ -89,6 +90,13 @@ class Signatures(Family):
                 expected = f"{signed.hash}, signed in term {signed.term} and replaced by no later leader"
                 self.run.broken("Q7", event, found, expected)
                 return
+
+    def _append(self, node: Node, event: Event) -> None:
+        """What a node has lost a later leader may replace as well: it was told that it lost it (CR-76)."""
+        signed = {each.index: each.hash for each in self._held.get(node.name, ())}
+        others = [entry[0] for entry in event["entries"] if signed.get(entry[0], entry[2]) != entry[2]]
+        if others:
+            self._replaced(node, others[0])
 
     def _truncate(self, node: Node, event: Event) -> None:
         self._replaced(node, event["from"])
