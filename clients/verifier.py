@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from clients.errors import ProfileError
+from clients.evidence import statements
 from clients.sdk.histories import PARTY, read_history, read_party_history, subject
 from clients.trust import load_trust
+from contracts import Contracts
 from contracts.quote import Quote, verify_quote
 from contracts.relationship import AGGREGATES_FIELDS
 from contracts.views import relationships_of
@@ -28,6 +30,7 @@ from ledger.block import Header
 from ledger.carried import opened
 from ledger.certificate import CertifiedHeader
 from ledger.errors import Malformed
+from ledger.evidence import GROUNDS, Evidence
 from ledger.genesis import GenesisBlock
 from ledger.handover import Followed, MembershipChain
 from ledger.history import History, ProvedHistory
@@ -92,6 +95,8 @@ def verify_data(data: bytes, genesis: GenesisBlock) -> Report:
         return _state(data, genesis)
     if kind == proof.QUOTE:
         return _quote(data, genesis)
+    if kind == proof.EVIDENCE:
+        return _evidence(data, genesis)
     return _receipt(data, genesis)
 
 
@@ -274,6 +279,32 @@ def _quote(data: bytes, genesis: GenesisBlock) -> Report:
         f"{proved.programme} at height {proved.height}"
     )
     return Report(proof.QUOTE, summary, _numbered(steps), facts)
+
+
+def _evidence(data: bytes, genesis: GenesisBlock) -> Report:
+    evidence = Evidence.decode(data)
+    proved = evidence.verify(genesis, Contracts())
+    grounds = GROUNDS[proved.kind]
+    accused = evidence.node or "the signers of both certificates"
+    steps = (
+        f"the file is evidence of kind {proved.kind}, in its only form",
+        f"the statements are signed: {grounds.statements}",
+        f"the keys are those that the channel knows for {accused}",
+        f"no honest node makes them: {grounds.honest}",
+    )
+    facts = {
+        "channel": genesis.channel.hex(),
+        "id": evidence.id.hex(),
+        "fault": proved.kind,
+        "nodes": list(proved.nodes),
+        "term": proved.term,
+        "height": proved.height,
+        "statements": statements(evidence.fault),
+        "honest": grounds.honest,
+        "alike": grounds.alike,
+        "requirements": list(grounds.requirements),
+    }
+    return Report(proof.EVIDENCE, proved.says, _numbered(steps), facts)
 
 
 def _commit_steps(certified: CertifiedHeader, genesis: GenesisBlock) -> tuple[str, ...]:

@@ -133,6 +133,11 @@ GC_THRESHOLDS = (200_000, 50, 1_000)
 MAX_SUBSCRIBERS = 256
 MAX_LAG_BLOCKS = 64
 """A node that is further behind its leader is not ready: it catches up."""
+MAX_PROOFS = 256
+"""Proofs that nodes lied, in the store."""
+MAX_PROOFS_PER_NODE = 32
+"""Of one accused node: enough to be sure, and the lies of others still find room."""
+MAX_PROOF_STORE_BYTES = 128 * 1_048_576
 MAX_EVIDENCE_FILES = 64
 """Refused blocks kept on disk for the operator."""
 DRAIN_TIMEOUT_MS = 5_000

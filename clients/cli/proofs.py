@@ -46,7 +46,9 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Receipt, history or quote files.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="Receipt, history, quote or evidence files.")
+    ],
     genesis: GenesisFile = None,
     profile: ProfileFile = None,
     json: Json = False,

@@ -1,0 +1,129 @@
+"""The node's store of proofs that others lied, and the detector that makes them.
+
+    store = EvidenceStore.open(folder, trust, rules)
+    for evidence in store.keep(store.detector.saw_ack(node, ack)):  gossip(evidence.encode())
+    store.take(data)                                                a proof that was gossiped
+
+A proof is a file `<id>.evidence` in the folder, written whole or not at all. What is kept has been
+verified, whoever it came from, and is verified again when the folder is opened. One proof of each
+(kind, node, term, height) is enough. A liar may make as many proofs against itself as it likes, so
+there is a bound for each accused node besides those for all together: lies of others still find room.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from ledger.detector import Detector
+from ledger.errors import TallyError
+from ledger.evidence import Evidence, Proved
+from ledger.executor import Executor
+from ledger.genesis import GenesisBlock
+from ledger.limits import MAX_EVIDENCE_BYTES
+from node.limits import MAX_PROOF_STORE_BYTES, MAX_PROOFS, MAX_PROOFS_PER_NODE
+
+SUFFIX = ".evidence"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A proof in the store."""
+
+    id: str
+    proved: Proved
+    size_bytes: int
+
+
+class EvidenceStore:
+    """Verified proofs, as files; `detector` is to be shown every statement that the node comes across."""
+
+    def __init__(self, folder: Path, trust: GenesisBlock, executor: Executor) -> None:
+        self.detector = Detector(trust, executor)
+        self._folder = folder
+        self._executor = executor
+        self._kept: dict[tuple[str, str, int, int], Kept] = {}
+        self._bytes = 0
+        self._by_node: Counter[str] = Counter()
+
+    @classmethod
+    def open(cls, folder: Path, trust: GenesisBlock, executor: Executor) -> Self:
+        """The store in a folder, which is made if it is not there; files that prove nothing are left alone.
+
+        Raises:
+            OSError: the folder cannot be read or made.
+        """
+        store = cls(folder, trust, executor)
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
+            if path.stat().st_size > MAX_EVIDENCE_BYTES:
+                continue
+            data = path.read_bytes()
+            try:
+                evidence = Evidence.decode(data)
+                store._note(evidence, evidence.verify(trust, executor), len(data))
+            except TallyError:
+                continue
+        return store
+
+    def kept(self) -> list[Kept]:
+        """What is kept, in the order in which it was."""
+        return list(self._kept.values())
+
+    def read(self, identity: str) -> bytes | None:
+        """The bytes of a proof by its id, 64 hex digits; None if it is not kept."""
+        if not any(kept.id == identity for kept in self._kept.values()):
+            return None
+        return (self._folder / f"{identity}{SUFFIX}").read_bytes()
+
+    def keep(self, found: Iterable[Evidence]) -> list[Evidence]:
+        """Store what the detector found; what is new, to be told to the other nodes.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        return [evidence for evidence in found if self._add(evidence)]
+
+    def take(self, data: bytes) -> Evidence | None:
+        """A proof from another node; itself if it is new here and is to be passed on, else None.
+
+        Raises:
+            Malformed: not a file of evidence.
+            VerificationError: it proves nothing, so whoever sent it does not check what it sends.
+            OSError: the disk refuses.
+        """
+        evidence = Evidence.decode(data)
+        if evidence.place in self._kept:
+            return None
+        return evidence if self._add(evidence) else None
+
+    def _add(self, evidence: Evidence) -> bool:
+        if evidence.place in self._kept or len(self._kept) >= MAX_PROOFS:
+            return False
+        if self._by_node[evidence.node] >= MAX_PROOFS_PER_NODE:
+            return False
+        data = evidence.encode()
+        if len(data) > MAX_EVIDENCE_BYTES or self._bytes + len(data) > MAX_PROOF_STORE_BYTES:
+            return False
+        proved = evidence.verify(self.detector.trust, self._executor)
+        self._write(evidence.id.hex(), data)
+        self._note(evidence, proved, len(data))
+        return True
+
+    def _note(self, evidence: Evidence, proved: Proved, size_bytes: int) -> None:
+        self._kept[evidence.place] = Kept(evidence.id.hex(), proved, size_bytes)
+        self._bytes += size_bytes
+        self._by_node[evidence.node] += 1
+
+    def _write(self, identity: str, data: bytes) -> None:
+        path = self._folder / f"{identity}{SUFFIX}"
+        unfinished = path.with_suffix(".part")
+        with unfinished.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
