@@ -291,6 +291,9 @@ class Committed:
         """
         if not 0 <= height <= self.applied.height:
             raise ValueError(f"height {height} is not applied")
+        in_force = self.get(IN_FORCE_KEY)
+        if in_force is not None and height >= in_force[1]:
+            return self.applied_membership
         changes = self.changes()
         place = bisect_right(changes, height)
         if place == len(changes):

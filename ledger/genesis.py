@@ -193,6 +193,10 @@ class GenesisBlock:
             )
         return self.membership
 
+    def proposing(self, header: Header) -> Membership:  # noqa: ARG002 (later memberships go by the height)
+        """The membership whose voters may propose a block: the one that governs its parent."""
+        return self.membership
+
 
 def genesis_block(genesis: Genesis, state_root: bytes) -> Block:
     """The block at height 0; `state_root` is that of the state which the contracts make of the document."""

@@ -224,6 +224,10 @@ class Followed(GenesisBlock):
             "genesis block from any node, and verify again with them.",
         )
 
+    def proposing(self, header: Header) -> Membership:
+        """The membership whose voters may propose a block: the one that governs its parent (CR-60)."""
+        return self.memberships[bisect_right(self.heights, header.height - 1) - 1]
+
     def extended(self, handovers: Iterable[Handover]) -> Followed:
         """What is followed after more changes; those up to the last one known are skipped.
 

@@ -168,7 +168,7 @@ class Staging(Rows):
             StoreError: the disk refuses.
         """
         block = check_block(self.manifest, data)
-        verify_header_signature(block.header, block.signature, self.trust.governing(block.header))
+        verify_header_signature(block.header, block.signature, self.trust.proposing(block.header))
         batch = self.batch()
         batch.put(b"b" + number(block.height), data)
         _put_locations(batch, block.height, [transaction.id for transaction in block.transactions])

@@ -179,7 +179,12 @@ class Driver:
 
     def leads(self) -> bool:
         """Whether this node leads and has begun its term."""
-        return self._office is not None and self._office == self.raft.term and self.raft.role is Role.LEADER
+        return (
+            self._office is not None
+            and self._office == self.raft.term
+            and self.raft.role is Role.LEADER
+            and self._chain.membership.is_voter(self.node)  # whoever sealed its own removal seals no more
+        )
 
     @property
     def is_behind(self) -> bool:
