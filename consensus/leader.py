@@ -80,6 +80,8 @@ class Leader(Reads):
     """Whether the transferee was told to campaign."""
     _transfer_ends: int
     """The tick at which a transfer is given up."""
+    _leaving: bool
+    """This leader was removed, and leaves once its last messages are handed out."""
     _snapshot: SnapshotPoint | None
     """The newest snapshot that the application can serve."""
 
@@ -87,6 +89,7 @@ class Leader(Reads):
         self.transferee = None
         self._transfer_told = False
         self._transfer_ends = 0
+        self._leaving = False
         self._snapshot = None
         self._peers = {}
         self._book = None
@@ -307,7 +310,7 @@ class Leader(Reads):
         self.emit(Heartbeat(self.node, voter, self.term, number, self.commit, certificate))
 
     def _propose(self, entries: Sequence[Entry]) -> None:
-        if self.role is not Role.LEADER or self.halted is not None:
+        if self.role is not Role.LEADER or self._leaving or self.halted is not None:
             raise NotLeader(self.leader)
         require(bool(entries), "a proposal has entries")
         index = self.last_index
@@ -499,8 +502,14 @@ class Leader(Reads):
         heir = self.successor()
         if heir is not None and self._peers[heir].match == self.last_index:
             self.emit(TimeoutNow(self.node, heir, self.term, self.new_id()))
-        self.drop("resigned: no longer a voter")
-        self._follow(None)
+        self._leaving = True
+
+    def _left_office(self) -> None:
+        """What was still to be said has been handed out."""
+        self._leaving = False
+        if self.role is Role.LEADER:
+            self.drop("resigned: no longer a voter")
+            self._follow(None)
 
     def _tell_commit(self) -> None:
         """Where nothing more is on the way, the followers that hold all of it are told now."""

@@ -372,6 +372,8 @@ def show(message: Message) -> str:
             return f"{line} commit {message.commit}{proof}"
         case HeartbeatReply():
             return f"{line} commit {message.commit}"
+        case _:
+            return line
 
 
 _number = [0]
