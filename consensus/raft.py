@@ -205,7 +205,6 @@ class Raft(Election, Follower, Leader):
             write.truncate_from if write is not None else None,
             write.entries if write is not None else (),
             now,
-            (),
             certificate,
             took,
             lost,

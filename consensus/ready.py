@@ -55,8 +55,6 @@ class Ready:
     truncate_from: int | None
     entries: tuple[Entry, ...]
     send_now: tuple[Message, ...]
-    send_after: tuple[Message, ...]
-    """Always empty: what must not leave before `hard` is durable waits in the core."""
     certificate: Certificate | None
     took_office: ElectionCertificate | None
     lost_office: bool

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from time import perf_counter
 
-from consensus.messages import Entry, Message
+from consensus.messages import Entry
 from consensus.ready import Ready
 from consensus.state import HardState
 from ledger.block import Block
@@ -42,7 +42,6 @@ class Work:
     hard: HardState | None
     truncate_from: int | None
     entries: tuple[Entry, ...]
-    send_after: tuple[Message, ...]
     stored: list[Entry] = field(default_factory=list)
 
     @property
@@ -99,8 +98,8 @@ class Appender:
         return self._reproducing is None and self._storing == 0
 
     def put(self, ready: Ready) -> None:
-        """Take over what a Ready asks to be stored and what it sends afterwards."""
-        work = Work(ready.hard, ready.truncate_from, ready.entries, ready.send_after)
+        """Take over what a Ready asks to be stored."""
+        work = Work(ready.hard, ready.truncate_from, ready.entries)
         if self._reproducing is not None:
             self._to_reproduce.append(work)
         elif self._is_own(work):

@@ -296,7 +296,7 @@ class Driver:
     def _carry_out(self, ready: Ready) -> None:
         for message in ready.send_now:
             self._peers.send(message.target, ("raft", messages.to_value(message)))
-        if ready.hard or ready.entries or ready.send_after or ready.truncate_from is not None:
+        if ready.hard or ready.entries or ready.truncate_from is not None:
             self._appender.put(ready)
         if ready.certificate is not None:
             self._commit(ready.certificate)
@@ -500,8 +500,6 @@ class Driver:
             for work in group:
                 if work.hard is not None:
                     self.raft.hard_persisted(work.hard)
-                for message in work.send_after:
-                    self._peers.send(message.target, ("raft", messages.to_value(message)))
                 if work.stored:
                     last = work.stored[-1]
                     self.raft.persisted(last.index, last.hash)

@@ -175,7 +175,7 @@ def entries(*terms: int) -> list[Entry]:
 
 
 def step(hard: HardState | None, truncate_from: int | None, stored: list[Entry]) -> Work:
-    return Work(hard, truncate_from, tuple(stored), (), stored)
+    return Work(hard, truncate_from, tuple(stored), stored)
 
 
 @pytest.mark.parametrize("survivors", [0, 1, 2, 3])

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from random import Random
 
 from consensus import Certificate, Configuration, Entry, HardState, SnapshotPoint
-from consensus.messages import Message
 from ledger.errors import StoreError
 from simulator.violation import Violation
 
@@ -33,7 +32,6 @@ class Work:
     hard: HardState | None
     truncate_from: int | None
     entries: tuple[Entry, ...]
-    send_after: tuple[Message, ...]
     stored: list[Entry] = field(default_factory=list)
 
     @property

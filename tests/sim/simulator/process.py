@@ -3,7 +3,7 @@
     message, tick, submission, report -> core -> turn: ready: send now / put / apply -> seal -> …
 
     put(ready) -> reproduce -> write -> report       strictly in order, each step with a delay
-                  entry by     group     hard_persisted, send_after, persisted
+                  entry by     group     hard_persisted, persisted
                   entry        commit
 
 Between any two effects stands a *point* at which the node can be killed; the effects after
@@ -164,8 +164,8 @@ class Process:
         self.world.checks.handed(self, ready)
         for message in ready.send_now:
             self._send(message)
-        if ready.hard or ready.entries or ready.send_after or ready.truncate_from is not None:
-            self._put(Work(ready.hard, ready.truncate_from, ready.entries, ready.send_after))
+        if ready.hard or ready.entries or ready.truncate_from is not None:
+            self._put(Work(ready.hard, ready.truncate_from, ready.entries))
             self.point("handed to the disk")
         if ready.certificate is not None:
             self._apply(ready.certificate)
@@ -456,8 +456,6 @@ class Process:
                 self.raft.hard_persisted(work.hard)
                 self.world.checks.after(self)
                 self.point("hard reported")
-            for message in work.send_after:
-                self._send(message)
             self.point("sent")
             if work.stored:
                 last = work.stored[-1]
