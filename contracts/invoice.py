@@ -313,7 +313,9 @@ def _match(context: Context, supplier: str, operation: InvoiceSubmit) -> None:
         key = line_key(supplier, buyer, number, billed.line)
         line = read_line(context, key, billed.line)
         _match_line(line, billed, price_tolerance_ppm)
-        line = line._replace(invoiced=line.invoiced + billed.quantity)
+        item, ordered, price_micros, shipped, accepted, rejected, invoiced = line
+        invoiced += billed.quantity
+        line = OrderLine(item, ordered, price_micros, shipped, accepted, rejected, invoiced)
         invariants.line_in_order(line, quantity_tolerance_ppm)
         context.put(key, tuple(line))
 

@@ -32,6 +32,7 @@ Aggregates are a map: currency -> tuple in the order of `Aggregates` below.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -187,12 +188,20 @@ AGGREGATES_FIELDS = Aggregates._fields
 _PLACES = {name: place for place, name in enumerate(Aggregates._fields)}
 
 
+_INVOICES, _INVOICED = _PLACES["invoices"], _PLACES["invoiced"]
+
+
+def _aggregates(places: Iterable[Any]) -> Aggregates:
+    """What `_make` gives, in half the time: its length is that of the value that it was made from."""
+    return tuple.__new__(Aggregates, places)
+
+
 def _with(sums: Aggregates, **changes: Any) -> Aggregates:
     """The sums with some places changed; `_replace` takes three times as long on a tuple of this length."""
     places = list(sums)
     for name, value in changes.items():
         places[_PLACES[name]] = value
-    return Aggregates._make(places)
+    return _aggregates(places)
 
 
 def _ratio_ppm(part: int, whole: int) -> int:
@@ -216,10 +225,14 @@ def fold(aggregates: codec.Value, record: codec.Value) -> codec.Value:
             found=currency,
             expected=f"one of {' '.join(sorted(aggregates))}",
         )
-    sums = Aggregates() if before is None else Aggregates._make(before)
-    after = _FOLDS[record[1]](_in_period(sums, record[0] // PERIOD_DAYS), record)
-    if _largest(after) > MAX_TOTAL:
-        raise AmountOverflow(_largest(after), "aggregates", MAX_TOTAL)
+    sums = Aggregates() if before is None else _aggregates(before)
+    period = record[0] // PERIOD_DAYS
+    if period > sums.period:
+        sums = _in_period(sums, period)
+    after = _FOLDS[record[1]](sums, record)
+    largest = _largest(after)
+    if largest > MAX_TOTAL:
+        raise AmountOverflow(largest, "aggregates", MAX_TOTAL)
     folded = {**aggregates, currency: tuple(after)}
     return folded if before is not None else {code: folded[code] for code in sorted(folded)}
 
@@ -227,7 +240,12 @@ def fold(aggregates: codec.Value, record: codec.Value) -> codec.Value:
 def _largest(sums: Aggregates) -> int:
     """Greatest magnitude of any of the sums: what the codec must be able to write."""
     flat = sums[:-1]
-    return max(*flat, -min(flat), *[max(entry[2], entry[3], -entry[3]) for entry in sums.open])
+    least, largest = min(flat), max(flat)
+    largest = max(largest, -least)
+    for _, _, amount, amount_days in sums.open:
+        if amount > largest or not -largest <= amount_days <= largest:
+            largest = max(amount, abs(amount_days), largest)
+    return largest
 
 
 def of_currency(aggregates: codec.Value, currency: str) -> Aggregates:
@@ -237,12 +255,10 @@ def of_currency(aggregates: codec.Value, currency: str) -> Aggregates:
 
 
 def _in_period(sums: Aggregates, period: int) -> Aggregates:
-    """The sums with the current dilution period closed, if the record falls in a later one.
+    """The sums with the current dilution period closed, in the later one that a record falls in.
 
     A period with nothing billed has no ratio: what was diluted in it is carried on.
     """
-    if period <= sums.period:
-        return sums
     if not sums.period_billed:
         return _with(sums, period=period)
     ratio_ppm = _ratio_ppm(sums.period_diluted, sums.period_billed)
@@ -298,12 +314,10 @@ def _receive(sums: Aggregates, record: codec.Value) -> Aggregates:
 
 
 def _invoice(sums: Aggregates, record: codec.Value) -> Aggregates:
-    gross = record[4]
-    return _with(
-        sums,
-        invoices=sums.invoices + 1,
-        invoiced=sums.invoiced + gross,
-    )
+    places: list[Any] = list(sums)
+    places[_INVOICES] += 1
+    places[_INVOICED] += record[4]
+    return _aggregates(places)
 
 
 def _confirm(sums: Aggregates, record: codec.Value) -> Aggregates:

@@ -85,7 +85,7 @@ class Chain(Committed):
     def __init__(self, store: Store, executor: Executor, genesis: GenesisBlock) -> None:
         super().__init__(store, genesis)
         self._executor = executor
-        self._flight = InFlight(self)
+        self._flight = InFlight(self, self._tree.lacks)
         self._history = merkle.Accumulator()
         self.snapshot_interval = SNAPSHOT_INTERVAL_BLOCKS
         self.at_boundary: Callable[[PinnedState], None] | None = None

@@ -42,13 +42,9 @@ def encode(value: Value) -> bytes:
     Raises:
         NonCanonical: a type, an integer range or a depth that has no canonical form.
     """
-    if not _is_ordered((value,), MAX_DEPTH + 1):
+    if _form((value,), MAX_DEPTH + 1) & _UNORDERED:
         value = _ordered(value)
-    try:
-        packed: bytes = _pack(value)
-    except UnicodeEncodeError as error:
-        raise NonCanonical("text that UTF-8 cannot express", found=error.reason) from None
-    return packed
+    return _packed(value)
 
 
 def encode_key(parts: tuple[str | int | bytes, ...]) -> bytes:
@@ -61,13 +57,9 @@ def encode_key(parts: tuple[str | int | bytes, ...]) -> bytes:
         kind = type(part)
         if kind is str or kind is bytes:
             continue
-        if kind is not int or not INT_MIN <= part <= INT_MAX:  # type: ignore[operator]
+        if kind is not int or part > 0x7FFF_FFFF_FFFF_FFFF:  # type: ignore[operator]
             raise NonCanonical("not a part of a state key", found=str(part)[:40])
-    try:
-        packed: bytes = _pack(parts)
-    except UnicodeEncodeError as error:
-        raise NonCanonical("text that UTF-8 cannot express", found=error.reason) from None
-    return packed
+    return _packed(parts)
 
 
 def settle(value: Value) -> tuple[bytes, Value]:
@@ -76,7 +68,10 @@ def settle(value: Value) -> tuple[bytes, Value]:
     A list has become a tuple and maps are in order, so it makes no difference to whoever
     computes with it whether it was kept in memory or read from a disk.
     """
-    data = encode(value)
+    form = _form((value,), MAX_DEPTH + 1)
+    data = _packed(_ordered(value) if form & _UNORDERED else value)
+    if form == _SETTLED:
+        return data, value
     return data, _unpackb(data, use_list=False, strict_map_key=True)
 
 
@@ -117,7 +112,7 @@ def decode(
         raise Malformed(
             "not one whole MessagePack value", found=found, expected="the bytes of exactly one value"
         ) from None
-    if not _is_ordered((value,), MAX_DEPTH + 1):
+    if _form((value,), MAX_DEPTH + 1) & _UNORDERED:
         raise NonCanonical(
             "map keys out of order",
             found="a smaller key after a larger one",
@@ -178,26 +173,34 @@ def _check_elements(data: bytes, most: int) -> None:
         )
 
 
-def _is_ordered(items: Iterable[Value], depth: int) -> bool:
-    """Whether every map is in ascending order; checks types, ranges and depth on the way.
+_SETTLED, _LISTED, _UNORDERED = 0, 1, 2
+"""What is in a value: nothing but what readers have too; lists, which they have as tuples; unordered maps."""
 
-    Runs over every element of everything that is hashed or received, hence its plain shape.
+
+def _form(items: Iterable[Value], depth: int) -> int:
+    """What is in these values, as bits; checks types, ranges and depth on the way.
+
+    Runs over every element of everything that is hashed or received, hence its plain shape. What lies
+    below 64 bits is left to the packer, which refuses it.
     """
     if not depth:
         raise NonCanonical(
             "nested too deeply", found=f"more than {MAX_DEPTH} levels", expected=f"at most {MAX_DEPTH} levels"
         )
-    ordered = True
+    form = _SETTLED
     for item in items:
         kind = type(item)
         if kind is str or kind is bytes:
             continue
         if kind is int:
-            if not INT_MIN <= item <= INT_MAX:
-                raise NonCanonical("integer beyond 64 bits", found=item, expected=f"{INT_MIN} to {INT_MAX}")
-        elif kind is tuple or kind is list:
-            if not _is_ordered(item, depth - 1):
-                ordered = False
+            if item <= 0x7FFF_FFFF_FFFF_FFFF:
+                continue
+            raise _beyond_64_bits(item)
+        if kind is tuple or kind is list:
+            if kind is list:
+                form |= _LISTED
+            if item or depth == 1:
+                form |= _form(item, depth - 1)
         elif kind is dict:
             keys = list(item)
             try:
@@ -205,16 +208,29 @@ def _is_ordered(items: Iterable[Value], depth: int) -> bool:
             except TypeError:
                 raise NonCanonical("map key that is not text", found=_kinds(keys), expected="text") from None
             if keys != sorted(keys):
-                ordered = False
-            if not _is_ordered(item.values(), depth - 1):
-                ordered = False
+                form |= _UNORDERED
+            form |= _form(item.values(), depth - 1)
         elif item is not None and kind is not bool:
             raise NonCanonical(
                 "type without canonical form",
                 found=kind.__name__,
                 expected="integer, text, bytes, array, map, true, false or nil",
             )
-    return ordered
+    return form
+
+
+def _packed(value: Value) -> bytes:
+    try:
+        packed: bytes = _pack(value)
+    except UnicodeEncodeError as error:
+        raise NonCanonical("text that UTF-8 cannot express", found=error.reason) from None
+    except OverflowError:
+        raise NonCanonical("integer beyond 64 bits", expected=f"{INT_MIN} to {INT_MAX}") from None
+    return packed
+
+
+def _beyond_64_bits(item: int) -> NonCanonical:
+    return NonCanonical("integer beyond 64 bits", found=item, expected=f"{INT_MIN} to {INT_MAX}")
 
 
 def _kinds(keys: list[Any]) -> str:

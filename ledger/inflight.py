@@ -8,6 +8,7 @@ top when a new leader overwrites them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ledger import codec, merkle
@@ -52,10 +53,12 @@ _NOT_WRITTEN = object()
 class InFlight:
     """The pending blocks, ascending, with the state and the transaction ids that they hold."""
 
-    __slots__ = ("_applied", "_ids", "_values", "_writers", "blocks")
+    __slots__ = ("_applied", "_ids", "_is_absent", "_values", "_writers", "blocks")
 
-    def __init__(self, applied: Reader) -> None:
+    def __init__(self, applied: Reader, is_absent: Callable[[bytes], bool]) -> None:
+        """`is_absent` knows of many keys, at little cost, that they have no entry in the newest state."""
         self._applied = applied
+        self._is_absent = is_absent
         self._values: dict[bytes, codec.Value | None] = {}
         self._writers: dict[bytes, int] = {}
         self._ids: set[bytes] = set()
@@ -64,7 +67,9 @@ class InFlight:
     def get(self, key: bytes) -> codec.Value | None:
         """The newest value of a key, or None when there is no entry."""
         value = self._values.get(key, _NOT_WRITTEN)
-        return self._applied.get(key) if value is _NOT_WRITTEN else value
+        if value is not _NOT_WRITTEN:
+            return value
+        return None if self._is_absent(key) else self._applied.get(key)
 
     def holds(self, identity: bytes) -> bool:
         """Whether a transaction is in one of the blocks."""

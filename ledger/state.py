@@ -39,13 +39,15 @@ _NEVER_WRITTEN = object()
 class Overlay:
     """Writes and history records of one block, not yet part of the state below.
 
-    `writes` maps each key to its newest value, None for a deleted entry.
+    `writes` maps each key to its newest value, None for a deleted entry. What lies below is read
+    once for each key: it does not change while a block is executed.
     """
 
-    __slots__ = ("_below", "_undo", "records", "writes")
+    __slots__ = ("_below", "_read", "_undo", "records", "writes")
 
     def __init__(self, below: Reader) -> None:
         self._below = below
+        self._read: dict[bytes, codec.Value | None] = {}
         self._undo: list[tuple[bytes, codec.Value]] = []
         self.writes: dict[bytes, codec.Value | None] = {}
         self.records: list[Record] = []
@@ -53,7 +55,11 @@ class Overlay:
     def get(self, key: bytes) -> codec.Value | None:
         """The newest value of a key, or None when there is no entry."""
         value = self.writes.get(key, _NEVER_WRITTEN)
-        return self._below.get(key) if value is _NEVER_WRITTEN else value
+        if value is _NEVER_WRITTEN:
+            value = self._read.get(key, _NEVER_WRITTEN)
+            if value is _NEVER_WRITTEN:
+                value = self._read[key] = self._below.get(key)
+        return value
 
     def put(self, key: bytes, value: codec.Value) -> None:
         """Set the value of a key.

@@ -134,24 +134,35 @@ class StateTree:
             content = after.get(bucket)
             if content is None:
                 content = before[bucket] = self._content(bucket)
-            place = _place(content, key_hash)
-            end = place + RECORD_BYTES if content[place : place + DIGEST_BYTES] == key_hash else place
-            if value is not None:
-                record = key_hash + sha256(STATE_VALUE + value).digest()
+            record = b"" if value is None else key_hash + sha256(STATE_VALUE + value).digest()
+            if content:
+                place = _place(content, key_hash)
+                end = place + RECORD_BYTES if content[place : place + DIGEST_BYTES] == key_hash else place
                 after[bucket] = content[:place] + record + content[end:]
             else:
-                after[bucket] = content[:place] + content[end:]
+                after[bucket] = record
         leaves = self._levels[0]
         replaced: dict[int, bytes] = {}
         for bucket, content in after.items():
             offset = bucket * DIGEST_BYTES
             end = offset + DIGEST_BYTES
             replaced[bucket] = leaves[offset:end]
-            leaves[offset:end] = _leaf(content)
+            leaves[offset:end] = sha256(STATE_BUCKET + content).digest() if content else ZERO
         change = Change(before, after, (replaced, *self._hash_above(after)))
         self._keep(after)
         self.pending.append(change)
         return change
+
+    def lacks(self, key: bytes) -> bool:
+        """Whether the newest state has no entry of this key, as far as that is known without reading."""
+        key_hash = sha256(key).digest()
+        bucket = int.from_bytes(key_hash[:3], "big") >> _BUCKET_SHIFT
+        content = self._cache.get(bucket)
+        if content is None:
+            offset = bucket * DIGEST_BYTES
+            return self._levels[0][offset : offset + DIGEST_BYTES] == ZERO
+        place = _place(content, key_hash)
+        return content[place : place + DIGEST_BYTES] != key_hash
 
     def undo(self) -> None:
         """Take back the newest pending change."""
@@ -205,7 +216,8 @@ class StateTree:
             touched = {index >> NODE_FANOUT_BITS for index in touched}
             replaced: dict[int, bytes] = {}
             for index in touched:
-                children = below[index * _SPAN : (index + 1) * _SPAN]
+                start = index * _SPAN
+                children = below[start : start + _SPAN]
                 offset = index * DIGEST_BYTES
                 end = offset + DIGEST_BYTES
                 replaced[index] = level[offset:end]
@@ -217,13 +229,15 @@ class StateTree:
         """Newest contents of a bucket."""
         content = self._cache.get(bucket)
         if content is None:
+            offset = bucket * DIGEST_BYTES
+            leaf = self._levels[0][offset : offset + DIGEST_BYTES]
+            if leaf == ZERO:
+                return b""
             for change in reversed(self.pending):
                 content = change.after.get(bucket)
                 if content is not None:
                     return content
-            offset = bucket * DIGEST_BYTES
-            leaf = self._levels[0][offset : offset + DIGEST_BYTES]
-            content = self._read(bucket) if leaf != ZERO else b""
+            content = self._read(bucket)
             if leaf != _leaf(content):
                 raise StoreError("a bucket of the state tree is damaged", found=f"bucket {bucket}")
         return content
