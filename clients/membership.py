@@ -220,6 +220,7 @@ def new_home(
         settings["api_port"], settings["peer_port"] = ports
     settings.update(
         node=node,
+        joining=True,
         data_dir=DATA,
         key_file=KEY,
         certificate_file=CERTIFICATE,

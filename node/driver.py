@@ -111,8 +111,11 @@ class Driver:
         tick_ms: int,
         evidence_dir: Path,
         stop: Callable[[], None],
+        meet: Callable[[], None],
     ) -> None:
+        """`meet` is called now and then, to link with whom the newest membership has."""
         self.node = node
+        self._meet = meet
         self.raft = raft
         self.problem: Problem | None = None
         self._key = key
@@ -260,6 +263,7 @@ class Driver:
                 error = NotAdmitted("expired", "block time has passed the transaction's validity")
                 entry.settle(Outcome(entry.id, "refused", error=error))
         self._change_members()
+        self._meet()
         closed = self._admission.closed
         if self.raft.leader is None and now_s - self._leaderless_since_s > NO_LEADER_GRACE_MS / 1_000:
             if closed is None:

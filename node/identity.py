@@ -59,7 +59,7 @@ class Identity:
         member = membership.member(self.node)
         if member is None:
             raise SettingsError(
-                "this node is not in the genesis block",
+                "this node is not a member of the channel",
                 field="node",
                 found=self.node,
                 expected=", ".join(known.node for known in membership.members),

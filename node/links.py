@@ -16,11 +16,11 @@ import socket
 import ssl
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from ledger import codec, node_certificate
 from ledger.errors import Malformed, TallyError
-from ledger.membership import Membership
+from ledger.membership import Member
 from node.errors import COMPARE_CERTIFICATES, PeerRefused
 from node.frames import FrameReader, frame, read
 from node.limits import (
@@ -43,8 +43,21 @@ _NO_CHECK_TIME = 0x200000
 _SENTENCE_CHARACTERS = 400
 
 
+class Members(Protocol):
+    """Whom links are made with: a membership, or the members of several."""
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """All of them."""
+        ...
+
+    def member(self, node: str, /) -> Member | None:
+        """The one with this id."""
+        ...
+
+
 def tls_context(
-    membership: Membership, key_file: Path, certificate_file: Path, *, server: bool
+    membership: Members, key_file: Path, certificate_file: Path, *, server: bool
 ) -> ssl.SSLContext:
     """A context that trusts exactly the members' certificates, whatever their dates."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)

@@ -29,6 +29,7 @@ from node.forwarding import Forwarder
 from node.identity import Identity
 from node.limits import MAX_APPEND_BYTES
 from node.mempool import Pool
+from node.neighbours import Neighbourhood
 from node.peers import Peers
 from node.raft_storage import KeyAuthority, LedgerLog, configuration_of, has_booted, next_boot
 from node.service import Service
@@ -65,7 +66,9 @@ class Node:
         self._store = Store.open(settings.data_dir / LEDGER_FOLDER)
         try:
             self.chain = Chain.open(self._store, executor, genesis_data)
-            identity.member_of(self.chain.membership)
+            self.neighbourhood = Neighbourhood(self.chain, settings.genesis_file, settings.peer_addresses())
+            if not settings.joining or self.chain.membership.is_member(settings.node):
+                identity.member_of(self.chain.membership)
             self._store.claim(identity.key.public)
             self.statistics = Statistics()
             self._trace = None if settings.trace_file is None else TraceFile(settings.trace_file)
@@ -77,7 +80,8 @@ class Node:
     def _assemble(
         self, settings: Settings, executor: Executor, identify: MakeIdentify, identity: Identity
     ) -> None:
-        chain = self.chain
+        chain, neighbours = self.chain, self.neighbourhood.neighbours()
+        self._linked_with = (neighbours, self.neighbourhood.addresses(neighbours))
         self.pool = Pool()
         self._checker = SignatureChecker()
         self.driver = Driver(
@@ -93,14 +97,15 @@ class Node:
             tick_ms=settings.tick_ms,
             evidence_dir=settings.data_dir / "evidence",
             stop=self.stopped.set,
+            meet=self._meet,
         )
         self.peers = Peers(
             node=settings.node,
             channel=chain.channel,
-            membership=chain.membership,
+            membership=neighbours,
             key_file=settings.key_file,
             certificate_file=settings.certificate_file,
-            addresses=settings.peer_addresses(),
+            addresses=self._linked_with[1],
             handler=self.driver.on_message,
             linked=lambda _: self.driver.wake(),
             statistics=self.statistics,
@@ -133,6 +138,15 @@ class Node:
             statistics=self.statistics,
             submit_timeout_ms=settings.submit_timeout_ms,
         )
+
+    def _meet(self) -> None:
+        """Link with whom the newest membership in the log has, where they are now."""
+        neighbours = self.neighbourhood.neighbours()
+        addresses = self.neighbourhood.addresses(neighbours)
+        if (neighbours, addresses) != self._linked_with:
+            self._linked_with = (neighbours, addresses)
+            self.peers.follow(neighbours, addresses)
+            log.info("neighbours", nodes=[member.node for member in neighbours.members])
 
     def _raft(self, settings: Settings, identity: Identity) -> Raft:
         chain = self.chain

@@ -41,7 +41,6 @@ import structlog
 
 from ledger import codec
 from ledger.errors import TallyError
-from ledger.membership import Membership
 from node.errors import COMPARE_CERTIFICATES, PeerRefused
 from node.frames import frame
 from node.gate import Gate
@@ -52,7 +51,7 @@ from node.limits import (
     RECONNECT_FIRST_MS,
     RECONNECT_MOST_MS,
 )
-from node.links import Incoming, Outgoing, tls_context
+from node.links import Incoming, Members, Outgoing, tls_context
 from node.refusals import Refusals
 from node.statistics import Statistics
 
@@ -89,7 +88,7 @@ class Peers:
         *,
         node: str,
         channel: bytes,
-        membership: Membership,
+        membership: Members,
         key_file: Path,
         certificate_file: Path,
         addresses: dict[str, tuple[str, int]],
@@ -104,8 +103,8 @@ class Peers:
         self.handler = handler
         self.statistics = statistics
         self._linked = linked
-        self._server_context = tls_context(membership, key_file, certificate_file, server=True)
-        self._client_context = tls_context(membership, key_file, certificate_file, server=False)
+        self._files = (key_file, certificate_file)
+        self._make_contexts()
         self._loop = asyncio.get_running_loop()
         self._listeners: list[socket.socket] = []
         self._accepting: list[asyncio.Task[None]] = []
@@ -116,7 +115,7 @@ class Peers:
         self._outgoing: dict[str, Outgoing] = {}
         self._incoming: dict[str, Incoming] = {}
         self._accepted: set[Incoming] = set()
-        self._dialling: list[asyncio.Task[None]] = []
+        self._dialling: dict[str, asyncio.Task[None]] = {}
         self._problems: dict[str, str] = {}
         self._arrivals: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._to_flush: set[str] = set()
@@ -147,13 +146,32 @@ class Peers:
     def dial(self) -> None:
         """Connect to every known address, and again whenever a link is lost."""
         for peer in self.addresses:
-            self._dialling.append(asyncio.create_task(self._keep_dialling(peer), name=f"dial {peer}"))
+            if peer not in self._dialling:
+                task = asyncio.create_task(self._keep_dialling(peer), name=f"dial {peer}")
+                self._dialling[peer] = task
+
+    def follow(self, membership: Members, addresses: dict[str, tuple[str, int]]) -> None:
+        """Link with these members from now on, at these addresses; links with others end."""
+        members_changed = membership.members != self.membership.members
+        before, self.membership = self.addresses, membership
+        self.addresses = {peer: address for peer, address in addresses.items() if peer != self.node}
+        if members_changed:
+            self._make_contexts()
+        for peer in [peer for peer in self._dialling if before.get(peer) != self.addresses.get(peer)]:
+            self._dialling.pop(peer).cancel()
+        for peer in [peer for peer in self._incoming if membership.member(peer) is None]:
+            self._incoming[peer].abort()
+        self.dial()
+
+    def _make_contexts(self) -> None:
+        self._server_context = tls_context(self.membership, *self._files, server=True)
+        self._client_context = tls_context(self.membership, *self._files, server=False)
 
     async def close(self) -> None:
         """Send what is queued, then give up all links."""
         self.is_closing = True
         self._flush()
-        tasks = [*self._accepting, *self._dialling, *self._tasks]
+        tasks = [*self._accepting, *self._dialling.values(), *self._tasks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -325,8 +343,9 @@ class Peers:
                 self._problems[peer] = f"cannot connect: {error.strerror or error}"
             finally:
                 link.abort()
+                if self._outgoing.get(peer) is link:
+                    del self._outgoing[peer]
             if link.welcome:
-                del self._outgoing[peer]
                 self._moves.info("peer_lost", peer)
                 pause_ms = RECONNECT_FIRST_MS
             await self._pause(peer, pause_ms * random.uniform(0.5, 1.0) / 1_000)  # noqa: S311 (spreads load, no secret)

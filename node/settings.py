@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     node: str = Field(
         min_length=1, max_length=MAX_NAME_BYTES, description="This node's id in the genesis block."
     )
+    joining: bool = Field(
+        False, description="Whether this node starts before it is a member, to be taken in."
+    )
     data_dir: Path = Field(description="Folder of the ledger; belongs to this node id alone.")
     genesis_file: Path = Field(description="File with the genesis block.")
     key_file: Path = Field(description="The node's Ed25519 key, PKCS#8 PEM.")
