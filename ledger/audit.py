@@ -17,7 +17,7 @@ from ledger.handover import Followed, check_settled
 from ledger.limits import MAX_VALIDITY_MS
 from ledger.membership import Membership, step
 from ledger.merkle import Accumulator
-from ledger.preamble import Preamble
+from ledger.preamble import Preamble, check_office
 
 
 class ChainAudit:
@@ -85,13 +85,19 @@ class ChainAudit:
         # 2. It lists, in its history root, exactly the blocks before it.
         if header.history_root != self._history.root():
             raise _failed("the history root is not that of the blocks before", header, "history_root")
-        # 3. Its proposer is a voter of the membership that governs the block before, and signed it.
+        # 3. Its proposer is a voter of the membership that governs the block before, signed it, and was
+        #    elected by that membership if it begins a term.
+        preamble = _preamble(block)
         try:
             verify_header_signature(header, block.signature, self._membership)
         except BlockInvalid as error:
             raise _failed(error.message, header, "signature") from None
+        try:
+            check_office(header, self.head, preamble.election, self._membership)
+        except BlockInvalid as error:
+            raise _failed(error.message, header, "preamble.election") from None
         # 4. It is governed by the same membership, or changes it by a legal step.
-        membership = self._governing(block)
+        membership = self._governing(header, preamble)
         # 5. Each transaction could enter this block, and never did before.
         ids = self._check_transactions(block)
         # 6. If a certificate is given, it proves that this block is committed.
@@ -138,13 +144,8 @@ class ChainAudit:
         if header.time_ms < head.time_ms:
             raise _failed("the time runs backwards", header, "time_ms")
 
-    def _governing(self, block: Block) -> Membership:
+    def _governing(self, header: Header, preamble: Preamble) -> Membership:
         """Whether governance asked for the step is for whoever executes the transactions to say."""
-        header = block.header
-        try:
-            preamble = Preamble.decode(block.preamble)
-        except Malformed as error:
-            raise _failed(f"a preamble of no form: {error}", header, "preamble") from None
         membership = preamble.membership or self._membership
         if header.membership != membership.hash:
             raise _failed("the block is governed by a membership that we do not know", header, "membership")
@@ -171,6 +172,13 @@ class ChainAudit:
                 raise _failed("a transaction that its signer did not sign", header, "transactions", found)
             ids[transaction.id] = transaction.valid_until_ms
         return ids
+
+
+def _preamble(block: Block) -> Preamble:
+    try:
+        return Preamble.decode(block.preamble)
+    except Malformed as error:
+        raise _failed(f"a preamble of no form: {error}", block.header, "preamble") from None
 
 
 def _failed(message: str, header: Header, field: str, found: object = None) -> VerificationError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from elections import elected_if_needed
+
 from ledger import codec, history
 from ledger.block import APPLIED, Block
 from ledger.certificate import Certificate, CertifiedHeader, HistoryLink, sign_ack
@@ -11,6 +13,7 @@ from ledger.genesis import Genesis, GenesisBlock, genesis_block, read_genesis
 from ledger.history import History
 from ledger.keys import SigningKey
 from ledger.merkle import Accumulator, levels, run_proof
+from ledger.preamble import Preamble
 from ledger.receipt import Receipt
 from ledger.state import Overlay
 from ledger.state_tree import StateTree
@@ -124,6 +127,8 @@ class SmallChain:
             for key, _, record in state.records:
                 self.records.setdefault(key, []).append(record)
         head = self.blocks[-1].header
+        keys = {node: seed_key(node) for node in NODES}
+        election = elected_if_needed(keys, self.channel, head, term, proposer, NODES[:2])
         block = Block.assemble(
             key=seed_key(proposer),
             channel=self.channel,
@@ -138,6 +143,7 @@ class SmallChain:
             history_root=self._accumulator.root(),
             membership=self.genesis.membership.hash,
             contract_version=1,
+            preamble=Preamble(election).encode(),
         )
         self.blocks.append(block)
         self._accumulator.append(block.header.leaf)

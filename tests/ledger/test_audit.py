@@ -79,6 +79,8 @@ WRONG = {
     "time backwards": (forged(time_ms=TIME - 11), "time runs backwards"),
     "another past": (forged(history_root=b"h" * 32), "history root"),
     "a stranger": (forged(proposer="node-x"), "not a voter"),
+    "another leader": (forged(key=seed_key(NODES[1]), proposer=NODES[1]), "another proposer"),
+    "a term without an election": (forged(term=2), "without an election"),
     "another's key": (forged(key=seed_key(NODES[1])), "not signed by its proposer"),
     "transaction of another channel": (
         forged(transactions=[transaction(channel=b"c" * 32)]),

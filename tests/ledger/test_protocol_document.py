@@ -10,6 +10,7 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
 from ledger import codec, hashing, keys, limits
+from ledger.evidence import KINDS
 from ledger.genesis import read_genesis
 from ledger.verify import trust, verify_history, verify_receipt
 
@@ -49,12 +50,16 @@ def test_tags_are_those_of_the_code():
 
 def test_domains_are_those_of_the_code():
     listed = {domain.strip("`").encode() + b"\0" for domain, _, _ in rows("Signatures")}
-    assert listed >= {keys.TRANSACTION_DOMAIN, keys.HEADER_DOMAIN, keys.ACK_DOMAIN}
+    assert listed >= {keys.TRANSACTION_DOMAIN, keys.HEADER_DOMAIN, keys.ACK_DOMAIN, keys.VOTE_DOMAIN}
 
 
 def test_bounds_are_those_of_the_code():
     for name, value, *_ in rows("Bounds"):
         assert getattr(limits, name.strip("`")) == int(value.replace(",", "")), name
+
+
+def test_faults_are_those_of_the_code():
+    assert [fault.strip("`") for fault, *_ in rows("Evidence")][-len(KINDS) :] == list(KINDS)
 
 
 @pytest.mark.parametrize(
