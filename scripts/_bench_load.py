@@ -55,6 +55,14 @@ def resident_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_SIZE
 
 
+def anonymous_bytes(pid: int) -> int:
+    """Resident memory that is the process's own: without mapped files, whose pages the system takes back."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return 1_024 * int(line.split()[1])
+    return resident_bytes(pid)
+
+
 def disk_bytes(folder: Path) -> int:
     """Bytes of all files below a folder."""
     total = 0

@@ -82,6 +82,8 @@ async def _campaign(arguments: argparse.Namespace, folder: Path, console: Consol
                 )
         except Broken as error:
             broken = str(error)
+            if not isinstance(error.__cause__, Broken):
+                console.print_exception()
         told = load.told
         return {
             "nodes": arguments.nodes,

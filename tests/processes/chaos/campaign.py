@@ -92,8 +92,11 @@ async def play(
         await cluster.same_head()
         whole_s = time.monotonic() - stage.healed_s
         await chains.check(load.told.acknowledged)
-    except Broken as broken:
-        raise Broken(f"{fault.name} ({', '.join(stage.details)}): {broken}") from broken
+    except Exception as error:
+        said = str(error) if isinstance(error, Broken) else f"{type(error).__name__}: {error}"
+        raise Broken(
+            f"{fault.name} (leader was {stage.leader}; {', '.join(stage.details)}): {said}"
+        ) from error
     finally:
         await cluster.heal()
     return Played(
