@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, fields
 from time import process_time
+from typing import Any
 
 from consensus import Entry, Message, Raft, Ready
 from simulator.checks import Checks
-from simulator.plan import OPAQUE, Fault, Plan, plan_of
+from simulator.plan import OPAQUE, Fault, Plan, plan_of, restricted
 from simulator.process import Process
 from simulator.world import Outcome, World
 
@@ -45,17 +46,20 @@ def run_campaign(
     steps: int,
     nodes: tuple[int, int] = (3, 7),
     blocks: Callable[[int], str] = lambda seed: OPAQUE,
+    kinds: Collection[str] | None = None,
     core: type[Raft] = Raft,
     only: Collection[str] | None = None,
     seen: Callable[[Outcome], bool] = lambda outcome: True,
+    tracer: Callable[[dict[str, Any]], None] | None = None,
 ) -> Campaign:
     """Play these seeds; `seen` gets each outcome and says whether to go on."""
     campaign = Campaign()
     began = process_time()
     for seed in seeds:
-        outcome = World(
-            plan_of(seed, steps=steps, nodes=nodes, blocks=blocks(seed)), core=core, only=only
-        ).run()
+        plan = plan_of(seed, steps=steps, nodes=nodes, blocks=blocks(seed))
+        if kinds is not None:
+            plan = restricted(plan, kinds)
+        outcome = World(plan, core=core, only=only, tracer=tracer).run()
         campaign.add(outcome)
         if not seen(outcome):
             break
@@ -141,7 +145,7 @@ def measure_speed(load: str, client_us: int, simulated_s: float, *, judged: bool
     plan = Plan(
         1, nodes=nodes, quorum=nodes // 2 + 1, tick_us=25_000, client_us=client_us, leader_ppm=1_000_000
     )
-    world = World(plan, judge=Checks if judged else Unjudged)
+    world = World(plan, judge=Checks if judged else Unjudged, observes=judged)
     world.run_for(4 * plan.timeout_us)
     steps, before = world.steps, len(world.clients.acknowledged)
     began = process_time()

@@ -167,6 +167,8 @@ class Checks:
         """Of each height the state that the first node to apply it had."""
         self._rows: dict[int, bytes] = {}
         self.elections = 0
+        self.members_cut = 0
+        """Times that members ceased to govern because their entry was removed."""
         self.cuts = 0
         """Times that a node removed entries from its log."""
 
@@ -254,6 +256,8 @@ class Checks:
                 not node.refusing and cut < len(self.decided) and mirror[cut] == self.decided[cut]
             ):
                 self.fail("committed_truncated", f"{node.name} removes {cut}")
+            if self._governs.get(mirror[-1]) is not self._governs.get(mirror[cut - 1]):
+                self.members_cut += 1
             del mirror[cut:]
         for entry in new:
             self._check_place(node, entry, mirror[-1])

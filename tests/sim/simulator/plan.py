@@ -17,8 +17,10 @@ Times are microseconds of the simulated clock, probabilities parts per million.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection
+from dataclasses import dataclass, field, fields, replace
 from random import Random
+from typing import Any
 
 TICK_US = 10_000
 
@@ -58,7 +60,17 @@ SMALL_JUMP_US = 25_000_000
 LARGE_JUMP_US = 200_000_000
 """A wall clock this far ahead makes blocks that no other node accepts: one node's at most, and only where
 the others are a quorum, since all wait for the day when that block is no more ahead."""
-POINTS = ("amid sending", "handed to the disk", "durable", "hard reported", "sent", "reported", "applied")
+POINTS = (
+    "amid sending",
+    "handed to the disk",
+    "durable",
+    "hard reported",
+    "sent",
+    "reported",
+    "applied",
+    "snapshot fetched",
+    "snapshot stored",
+)
 """Places between two effects of a node at which it can be killed; see `process.py`."""
 
 Link = tuple[str, str]
@@ -355,6 +367,69 @@ def _links(shuffled: list[str], draw: Random) -> tuple[Link, ...]:
         return _between(shuffled[:middle], shuffled[middle + 1 :])
     every = [(one, other) for one in names for other in names if one != other]
     return tuple(draw.sample(every, draw.randrange(1, len(every))))
+
+
+AMBIENT: dict[str, dict[str, int | bool]] = {
+    "loss": {"loss_ppm": 0},
+    "duplicates": {"duplicate_ppm": 0},
+    "delay": {"late_ppm": 0, "spread_us": 1},
+    "reordering": {"in_order": True},
+    "replay": {"replay_ppm": 0},
+    "forgery": {"forge_ppm": 0},
+    "skew": {"skew_ppm": 0, "wall_us": 0},
+    "late reports": {"report_us": 0, "turn_us": 0},
+    "refusals": {"refuse_ppm": 0},
+    "reads": {"read_us": 0},
+    "snapshot": {"snapshot_every": 0, "snapshot_fails_ppm": 0},
+}
+"""Disturbances that hold for a whole run, and what is set where they are off."""
+KINDS = tuple(
+    sorted(
+        {
+            *AMBIENT,
+            *(CRASH, CRASH_AT, CUT, PAUSE, DISK_FAILURE, SLOW_DISK, BIT_FLIP, CLOCK_JUMP),
+            *(WIPE, LOST_TAIL, CHANGE, TRANSFER, SNAPSHOT),
+        }
+    )
+)
+
+
+def restricted(plan: Plan, kinds: Collection[str]) -> Plan:
+    """The plan with only these kinds of faults."""
+    changes: dict[str, Any] = {}
+    for kind, off in AMBIENT.items():
+        if kind not in kinds:
+            changes.update(off)
+    faults = tuple(fault for fault in plan.faults if fault.kind in kinds)
+    return replace(plan, **changes, faults=faults)
+
+
+def to_json(plan: Plan) -> dict[str, Any]:
+    """A plan as a value for JSON, without what is as by default."""
+    value = {each.name: getattr(plan, each.name) for each in fields(Plan)}
+    value = {each.name: value[each.name] for each in fields(Plan) if value[each.name] != each.default}
+    value["faults"] = [
+        {
+            each.name: getattr(fault, each.name)
+            for each in fields(Fault)
+            if getattr(fault, each.name) != each.default
+        }
+        for fault in plan.faults
+    ]
+    return value
+
+
+def from_json(value: dict[str, Any]) -> Plan:
+    """The plan that a value of JSON stands for."""
+    given = {name: tuple(each) if isinstance(each, list) else each for name, each in value.items()}
+    given["faults"] = tuple(_fault_from(each) for each in value.get("faults", []))
+    return Plan(**given)
+
+
+def _fault_from(value: dict[str, Any]) -> Fault:
+    given = {name: tuple(each) if isinstance(each, list) else each for name, each in value.items()}
+    given["links"] = tuple((one, other) for one, other in value.get("links", []))
+    return Fault(**given)
 
 
 def _between(left: list[str], right: list[str]) -> tuple[Link, ...]:

@@ -32,6 +32,7 @@ from consensus import (
     SnapshotPoint,
     TransferRefused,
 )
+from ledger.errors import StoreError
 from simulator.blocks import AnyDisk, NotReproduced
 from simulator.disk import Work
 from simulator.violation import Killed
@@ -81,6 +82,8 @@ class Process:
         """Reads under way, and the height that each must see at least."""
         self._wanted: SnapshotPoint | None = None
         """A snapshot that is being fetched."""
+        self._tried = 0
+        """Length of the log at which a change was tried that may not be made yet."""
         self.pool: dict[int, None] = {}
         self._office: int | None = None
         self.refused: set[bytes] = set()
@@ -175,6 +178,10 @@ class Process:
             self._office = None
         if ready.took_office is not None:
             self.world.checks.took_office(self, ready.took_office)
+            if self.raft.last_index > self.raft.commit:
+                self.world.counted["elected over uncommitted blocks"] += 1
+            if self.raft.configuration.is_joint:
+                self.world.counted["elected while joint"] += 1
             self._office = ready.took_office.term
             self._propose([], self._office, ready.took_office)
         if ready.snapshot is not None:
@@ -188,6 +195,7 @@ class Process:
 
     def _apply(self, certificate: Certificate) -> None:
         self.world.checks.applies(self, certificate)
+        self._count_commit(certificate)
         for block, numbers in self.app.apply(certificate):
             self.world.checks.applied(self, block)
             self.world.clients.applied(self.name, numbers)
@@ -195,6 +203,15 @@ class Process:
         every, made = self._plan.snapshot_every, self.disk.snapshot
         if every and self.app.applied - (0 if made is None else made.index) >= every:
             self.make_snapshot()
+
+    def _count_commit(self, certificate: Certificate) -> None:
+        counted, above = self.world.counted, certificate.index - self.app.applied
+        if above > 1:
+            counted["committed several at once"] += 1
+            if self.disk.entries[certificate.index - 1].term < certificate.term:
+                counted["committed by a later block"] += 1
+        if self.raft.configuration_at(certificate.index).is_joint:
+            counted["certified while joint"] += 1
 
     def _serve(self, ready: Ready) -> None:
         """Reads that are confirmed see what is applied now."""
@@ -276,8 +293,14 @@ class Process:
     def _change_members(self) -> bool:
         """Propose the next step towards the members that are wanted, if it is time for one."""
         raft = self.raft
-        if self._office != raft.term or not raft.may_reconfigure():
+        if self._office != raft.term or raft.role is not Role.LEADER:
             return False
+        if not raft.may_reconfigure():
+            if raft.last_index == self._tried or self._draw.random() > 0.02:
+                return False
+            self._tried = raft.last_index
+            if not 0 < raft._office <= raft.commit:
+                self.world.counted["change tried before a commit"] += 1
         following = self._next_members()
         return following is not None and self._propose([], raft.term, None, following)
 
@@ -329,12 +352,21 @@ class Process:
             self.app.cut(entry.index)
             self.world.counted[f"refused as {type(refusal).__name__}"] += 1
             return False
+        except StoreError:
+            self.world.checks.sealed(entry, previous, transactions)
+            raise
         self.world.checks.sealed(entry, previous, transactions)
         self.world.checks.after(self)
         self.world.counted["blocks proposed" if members is None else "changes proposed"] += 1
+        if members is not None and members.is_joint:
+            self.world.counted["joint members proposed"] += 1
+            if not set(members.voters) <= set(members.outgoing):
+                self.world.counted["learner promoted"] += 1
         return True
 
     def _put(self, work: Work) -> None:
+        if work.truncate_from is not None and not self._is_idle:
+            self.world.counted["rewritten while being written"] += 1
         if self._current is not None:
             self._to_reproduce.append(work)
         elif work.truncate_from is None and all(self.app.holds(entry) for entry in work.entries):
@@ -472,6 +504,7 @@ class Process:
         """
         if self.armed is None or self.armed[0] != name:
             return
+        self.world.counted[f"point: {name}"] += 1
         if self.armed[1] > 1:
             self.armed = (name, self.armed[1] - 1)
             return
@@ -482,8 +515,10 @@ class Process:
 
     def acknowledges(self, term: int, index: int, entry_hash: bytes) -> None:
         """The authority is about to sign an acknowledgement."""
+        self.world.counted["acknowledgements"] += 1
         self.world.checks.signs(self, term, index, entry_hash)
 
     def votes(self, ballot: Ballot) -> None:
         """The authority is about to sign a vote."""
+        self.world.counted["votes signed"] += 1
         self.world.checks.votes(self, ballot)

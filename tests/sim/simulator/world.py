@@ -25,6 +25,7 @@ from simulator.application import OpaqueBlocks
 from simulator.blocks import Blocks
 from simulator.checks import Checks
 from simulator.clients import Clients
+from simulator.coverage import add_dropped, observe
 from simulator.ledger_blocks import GENESIS_MS, LedgerBlocks
 from simulator.network import Network
 from simulator.plan import (
@@ -114,8 +115,11 @@ class World:
         only: Collection[str] | None = None,
         judge: type[Checks] = Checks,
         tracer: Callable[[dict[str, Any]], None] | None = None,
+        observes: bool = True,
     ) -> None:
         self.plan = plan
+        self.observes = observes
+        """Whether situations are counted, for the coverage of the requirements."""
         self.core = core
         self._emit = tracer
         self.now = 0
@@ -283,6 +287,9 @@ class World:
     def _count_disks(self) -> None:
         for disk in self.disks.values():
             self.counted.update(disk.counted)
+        for node in self.processes.values():
+            add_dropped(self.counted, node)
+        self.counted["members truncated"] = self.checks.members_cut
 
     def run_for(self, simulated_us: int) -> None:
         """Play on until this much time has passed, without healing."""
@@ -362,6 +369,8 @@ class World:
     def _deliver(self, node: Process, message: Message) -> None:
         if self.plan.through_bytes:
             message = from_value(to_value(message))
+        if self.observes:
+            observe(self.counted, node, message)
         if isinstance(message, Vote):
             raft = node.raft
             before = raft.vote == message.sender and raft.term == message.term
@@ -469,7 +478,7 @@ class World:
     def _crash(self, name: str, lasts_us: int) -> None:
         """A process ends at once; a part of what its disk was told survives."""
         self.counted["crashes"] += 1
-        del self.processes[name]
+        add_dropped(self.counted, self.processes.pop(name))
         self._paused.pop(name, None)
         disk = self.disks[name]
         disk.crash(self._crash_draw)
@@ -484,6 +493,8 @@ class World:
             self._repair(name)
             node = Process(self, name, self.disks[name], self.core)
         self.processes[name] = node
+        if node.raft.last_index > node.raft.commit > 0:
+            self.counted["started above what is applied"] += 1
         self.checks.started(node)
         self.after(self._crash_draw.randrange(self.plan.tick_us), "tick", node)
 
