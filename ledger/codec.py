@@ -75,9 +75,13 @@ def settle(value: Value) -> tuple[bytes, Value]:
     return data, _unpackb(data, use_list=False, strict_map_key=True)
 
 
-def trusted(data: bytes) -> Value:
-    """The value of canonical bytes that this node itself encoded or checked before; not checked again."""
-    return _unpackb(data, use_list=False, strict_map_key=True)
+def trusted(data: bytes, *, text_bytes: int = MAX_BLOCK_BYTES, octets: int = MAX_BLOCK_BYTES) -> Value:
+    """The value of canonical bytes that this node itself encoded or checked before; not checked again.
+
+    Raises:
+        ValueError: a text of more than `text_bytes` or a byte string of more than `octets`.
+    """
+    return _unpackb(data, use_list=False, strict_map_key=True, max_str_len=text_bytes, max_bin_len=octets)
 
 
 def decode(

@@ -120,7 +120,10 @@ class Transaction(NamedTuple):
             )
         if len(body) > MAX_BODY_BYTES:
             raise _too_large(len(body), MAX_BODY_BYTES)
-        fields = _decoded(body)
+        return cls._from_fields(body, signature, _decoded(body))
+
+    @classmethod
+    def _from_fields(cls, body: bytes, signature: bytes, fields: codec.Value) -> Transaction:
         if type(fields) is not tuple or len(fields) != 8:
             raise Malformed(
                 "not a transaction body",
@@ -206,7 +209,13 @@ class Transaction(NamedTuple):
         body = codec.encode(
             (VERSION, channel, key.public, valid_until_ms, nonce, atomic, tuple(private), tuple(operations))
         )
-        return cls.from_parts((body, key.sign(keys.TRANSACTION_DOMAIN, body)))
+        if len(body) > MAX_BODY_BYTES:
+            raise _too_large(len(body), MAX_BODY_BYTES)
+        try:
+            fields = codec.trusted(body, text_bytes=MAX_STRING_BYTES, octets=MAX_BYTES_LENGTH)
+        except ValueError:
+            fields = _decoded(body)  # says which element is too long
+        return cls._from_fields(body, key.sign(keys.TRANSACTION_DOMAIN, body), fields)
 
 
 def _decoded(body: bytes) -> codec.Value:

@@ -22,6 +22,27 @@ def test_decoding_gives_back_what_was_encoded(value):
     assert codec.encode(again) == data
 
 
+def as_lists(value):
+    if type(value) is tuple:
+        return [as_lists(item) for item in value]
+    return {key: as_lists(item) for key, item in value.items()} if type(value) is dict else value
+
+
+def backwards(value):
+    if type(value) is tuple:
+        return tuple([backwards(item) for item in value])
+    if type(value) is dict:
+        return {key: backwards(item) for key, item in reversed(value.items())}
+    return value
+
+
+@given(VALUES, st.sampled_from([lambda value: value, as_lists, backwards]))
+def test_a_settled_value_is_in_every_way_the_one_that_readers_of_its_bytes_have(value, form):
+    data, settled = codec.settle(form(codec.decode(codec.encode(value))))
+    assert data == codec.encode(value)
+    assert repr(settled) == repr(codec.decode(data)) == repr(codec.trusted(data))
+
+
 @given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.integers(0, 9)), st.randoms())
 def test_order_in_which_a_map_was_filled_does_not_show(value, chance):
     items = list(value.items())

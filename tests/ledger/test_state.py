@@ -138,3 +138,26 @@ def test_a_state_key_has_no_other_kinds_of_parts() -> None:
     for part in (None, True, 1.5, ("a",), {"a": 1}):
         with pytest.raises(NonCanonical):
             state_key("kind", part)  # type: ignore[arg-type]
+
+
+def test_state_below_is_read_once_and_an_own_write_still_wins() -> None:
+    reads = []
+
+    class Counted:
+        def get(self, key: bytes) -> int | None:
+            reads.append(key)
+            return {KEYS[0]: 1}.get(key)
+
+    overlay = Overlay(Counted())
+    before = overlay.savepoint()
+    assert [overlay.get(KEYS[0]), overlay.get(KEYS[0]), overlay.get(KEYS[1]), overlay.get(KEYS[1])] == [
+        1,
+        1,
+        None,
+        None,
+    ]
+    overlay.put(KEYS[0], 2)
+    assert overlay.get(KEYS[0]) == 2
+    overlay.rollback(before)
+    assert overlay.get(KEYS[0]) == 1
+    assert reads == [KEYS[0], KEYS[1]]

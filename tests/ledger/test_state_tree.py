@@ -153,6 +153,16 @@ class TreeMachine(RuleBasedStateMachine):
             dict(zip(sorted({bucket_of(key) for key in KEYS}), proof.buckets, strict=True))
         ) == (self.tree.settled_root)
 
+    @invariant()
+    def what_it_says_to_lack_is_not_in_the_newest_state(self) -> None:
+        newest = self.states[-1]
+        occupied = {bucket_of(key) for key in newest}
+        for key in KEYS:
+            if self.tree.lacks(key):
+                assert key not in newest
+            else:
+                assert bucket_of(key) in occupied
+
 
 TreeMachine.TestCase.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
 TestTree = TreeMachine.TestCase
