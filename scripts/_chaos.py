@@ -66,7 +66,11 @@ async def _campaign(arguments: argparse.Namespace, folder: Path, console: Consol
     played: list[Played] = []
     broken: str | None = None
     begun = time.monotonic()
-    async with running(folder, nodes=arguments.nodes, clients=arguments.clients) as (cluster, load, chains):
+    async with running(folder, nodes=arguments.nodes, clients=arguments.clients, trace=arguments.trace) as (
+        cluster,
+        load,
+        chains,
+    ):
         rounds = in_rounds(faults, dice)
         deadline = time.monotonic() + 60 * arguments.minutes
         try:
@@ -84,29 +88,33 @@ async def _campaign(arguments: argparse.Namespace, folder: Path, console: Consol
             broken = str(error)
             if not isinstance(error.__cause__, Broken):
                 console.print_exception()
-        told = load.told
-        return {
-            "nodes": arguments.nodes,
-            "seed": arguments.seed,
-            "minutes": round((time.monotonic() - begun) / 60, 1),
-            "clients": arguments.clients,
-            "faults": len(played),
-            "left_out": left_out,
-            "sent": told.sent,
-            "sent_twice_at_once": told.twice,
-            "sent_again_without_outcome": told.unknown,
-            "acknowledged": len(told.acknowledged),
-            "linearizable_reads": told.reads,
-            "reads_unanswered": told.reads_unanswered,
-            "blocks_compared": chains.blocks,
-            "transactions_on_chain": chains.transactions,
-            "lost": 0 if broken is None else None,
-            "doubled": 0 if broken is None else None,
-            "stale_reads": 0 if broken is None else None,
-            "broken": broken,
-            "by_fault": _by_fault(played),
-            "played": [done.as_dict() for done in played],
-        }
+    told = load.told
+    judged = cluster.judged() if arguments.trace else None
+    if judged is not None and judged["broken"]:
+        broken = broken or f"rules of the consensus: {judged['violations'][0]}"
+    return {
+        "nodes": arguments.nodes,
+        "seed": arguments.seed,
+        "minutes": round((time.monotonic() - begun) / 60, 1),
+        "clients": arguments.clients,
+        "faults": len(played),
+        "left_out": left_out,
+        "sent": told.sent,
+        "sent_twice_at_once": told.twice,
+        "sent_again_without_outcome": told.unknown,
+        "acknowledged": len(told.acknowledged),
+        "linearizable_reads": told.reads,
+        "reads_unanswered": told.reads_unanswered,
+        "blocks_compared": chains.blocks,
+        "transactions_on_chain": chains.transactions,
+        "lost": 0 if broken is None else None,
+        "doubled": 0 if broken is None else None,
+        "stale_reads": 0 if broken is None else None,
+        "broken": broken,
+        "trace": judged and {name: judged[name] for name in ("events", "exercised", "broken")},
+        "by_fault": _by_fault(played),
+        "played": [done.as_dict() for done in played],
+    }
 
 
 def _by_fault(played: list[Played]) -> list[dict[str, Any]]:
@@ -166,6 +174,12 @@ def _print(report: dict[str, Any], console: Console) -> None:
         f"{report['linearizable_reads']:,} linearizable reads; "
         f"{report['blocks_compared']:,} blocks compared on all nodes"
     )
+    if report["trace"]:
+        exercised = sum(1 for times in report["trace"]["exercised"].values() if times)
+        console.print(
+            f"{report['trace']['events']:,} traced events judged by {exercised} of "
+            f"{len(report['trace']['exercised'])} rules; broken: {len(report['trace']['broken'])}"
+        )
     if report["left_out"]:
         console.print(f"Left out: {', '.join(report['left_out'])}")
     if report["broken"] is None:
@@ -187,6 +201,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=DEFAULT_SECONDS, help="how long most faults last")
     parser.add_argument("--only", nargs="+", metavar="FAULT", help="only these faults")
     parser.add_argument("--list", action="store_true", help="say which faults there are")
+    parser.add_argument(
+        "--trace", action="store_true", help="trace every node, and judge the traces at the end"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to FILE")
     parser.add_argument("--dir", type=Path, help="where the network lives (default: a temporary folder)")
     return parser.parse_args()

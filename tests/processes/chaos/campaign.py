@@ -54,10 +54,16 @@ async def running(
     clients: int = CLIENTS,
     settings: Mapping[str, int] | None = None,
     through_links: bool = True,
+    trace: bool = False,
 ) -> AsyncIterator[tuple[Cluster, Load, Chains]]:
     """A fresh network that runs, its clients, and its checks."""
     cluster = Cluster(
-        folder, nodes=nodes, suppliers=SUPPLIERS, settings=settings, through_links=through_links
+        folder,
+        nodes=nodes,
+        suppliers=SUPPLIERS,
+        settings=settings,
+        through_links=through_links,
+        trace=trace,
     )
     try:
         await cluster.start()

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +24,7 @@ from chaos.links import OPEN, Links, Pair
 from clients import network
 from clients.errors import NetworkError
 
+CHECK_TRACE = Path(network.__file__).resolve().parents[1] / "scripts" / "_check_trace.py"
 STATUS_TIMEOUT_S = 2.0
 READY_S = 60.0
 HAND_OVER_S = 10.0
@@ -57,10 +61,12 @@ class Cluster:
         suppliers: Sequence[str],
         settings: Mapping[str, int] | None = None,
         through_links: bool = True,
+        trace: bool = False,
     ) -> None:
         """Make the network; nothing runs yet. `settings` go into every node's configuration.
 
         Without `through_links` nodes speak to each other directly, and no link can be harmed.
+        With `trace` each writes the trace of its consensus, for `judged`.
         """
         self.net = network.create(
             folder,
@@ -81,6 +87,8 @@ class Cluster:
         self.links = Links({pair: ports[pair[1]] for pair in self.pairs()} if through_links else {})
         for node in self.net.nodes:
             self._configure(node.id, settings or {})
+            if trace:
+                node.trace.touch()
 
     def _configure(self, node: str, settings: Mapping[str, int]) -> None:
         config = self.net.node(node).config
@@ -216,6 +224,14 @@ class Cluster:
                 await asyncio.sleep(POLL_S)
         self.links.close()
         await self._http.aclose()
+
+    def judged(self) -> dict[str, Any]:
+        """What `scripts/check-trace` says of the traces of all nodes, once they have ended."""
+        command = [sys.executable, str(CHECK_TRACE), *(str(node.trace) for node in self.net.nodes), "--json"]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        if not ended.stdout:
+            raise Broken(f"the traces cannot be judged: {ended.stderr[-1_000:]}")
+        return dict(json.loads(ended.stdout))
 
     async def status(self, node: str) -> Status | None:
         """What a node says of itself; None if it does not."""
