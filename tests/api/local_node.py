@@ -105,7 +105,8 @@ class LocalNetwork:
     def _election(self, leader: str) -> ElectionCertificate:
         """All nodes vote for the leader while their ledger is empty."""
         ballot = Ballot(self.term, leader, 0, 0, 0, self.channel)
-        votes = [Vote(name, ballot, sign_vote(key_of(name), self.channel, ballot)) for name in self.nodes]
+        voters = [voter.node for voter in self.nodes[leader].chain.membership.voters]
+        votes = [Vote(name, ballot, sign_vote(key_of(name), self.channel, ballot)) for name in voters]
         return ElectionCertificate.of(self.term, leader, votes)
 
     def commit(self, transactions: Sequence[Transaction], *, change: bool = False) -> Block:
