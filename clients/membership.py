@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from clients.errors import NetworkError
+from clients.network import prepare_data
 from clients.sdk import Recorded, Session
 from ledger import node_certificate
 from ledger.identifiers import checked_name
@@ -40,6 +41,8 @@ class Home:
     api: str
     address: str
     """host:port at which other nodes reach it."""
+    genesis_file: Path
+    """Beside it the node looks for the membership changes that were followed, to know whom to hear."""
 
     @property
     def config(self) -> Path:
@@ -227,7 +230,8 @@ def new_home(
         peers={other: place for other, place in listed.items() if other != node},
     )
     try:
-        (home / DATA).mkdir(parents=True, exist_ok=True)
+        home.mkdir(parents=True, exist_ok=True)
+        prepare_data(home / DATA)
         key = _key(home / KEY)
         (home / CERTIFICATE).write_text(
             node_certificate.to_pem(node_certificate.issue(key, node)), encoding="ascii"
@@ -243,6 +247,7 @@ def new_home(
         home,
         f"http://{api_host}:{settings.get('api_port', 0)}",
         f"{host}:{settings.get('peer_port', 0)}",
+        home / settings.get("genesis_file", "genesis.block"),
     )
 
 

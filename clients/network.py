@@ -570,11 +570,24 @@ def _node_hosts(organisations: Sequence[dict[str, Any]], nodes: int) -> list[str
 def _make_node(folder: Path, node: str, organisation: str) -> dict[str, Any]:
     """A node's key and certificate; its entry in the genesis document."""
     home = folder / "nodes" / node
-    (home / "data").mkdir(parents=True, exist_ok=True)
+    prepare_data(home / "data")
     key = _key(home / "node.key")
     certificate = node_certificate.issue(key, node)
     (home / "node.pem").write_text(node_certificate.to_pem(certificate), encoding="ascii")
     return {"id": node, "organisation": organisation, "key": key.public, "certificate": certificate}
+
+
+def prepare_data(folder: Path) -> None:
+    """Make the data folder of a node that has never run; one that exists is left as it is.
+
+    The mark in it lets the node vote at its first start. A folder without it, and without what a
+    node writes, is that of a node that lost its data (node/disk.py).
+    """
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        return
+    (folder / "fresh").touch()
 
 
 def _key(path: Path) -> SigningKey:

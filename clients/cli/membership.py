@@ -16,6 +16,7 @@ from clients.errors import NodeProblem
 from clients.membership import Home, Proposed, View
 from clients.network import Network, NodeProcess
 from clients.sdk import Session
+from clients.trust import keep_changes
 
 Folder = Annotated[
     Path | None, typer.Option("--dir", "-d", envvar="TALLY_DIR", help="The folder of a local network.")
@@ -178,6 +179,7 @@ def add_node(
     ports = None if acting.network is None else network.free_ports()
     with acting.session() as session:
         home = _home(acting, _template(template), node, session.profile.organisation, ports)
+        keep_changes(home.genesis_file, session.follow())
         change = membership.addition(home, session.genesis.channel)
         _locate(change, address)
         proposed = _proposed_once(session, name or f"add-{node}", change, days)
@@ -215,6 +217,7 @@ def readmit(
         if acting.network is not None:
             network.down(acting.network, only={node})
         home = _home(acting, template, fresh, old["organisation"], None)
+        keep_changes(home.genesis_file, session.follow())
         change = membership.replacement(node, home, session.genesis.channel)
         _locate(change, address)
         proposed = _proposed_once(session, name or f"readmit-{fresh}", change, days)
