@@ -147,14 +147,15 @@ class KeyAuthority:
         """This node's vote."""
         if self._witness is not None:
             self._witness.votes(ballot)
-        return vote.sign_vote(self._key, self._blocks.channel, _ballot_of(ballot))
+        return vote.sign_vote(self._key, self._blocks.channel, ballot_of(ballot))
 
     def verify_vote(self, node: str, ballot: Ballot, signature: bytes, /) -> bool:
         """Whether the signature is that node's vote."""
         return self._blocks.verifies_vote(node, ballot, signature)
 
 
-def _ballot_of(ballot: Ballot) -> vote.Ballot:
+def ballot_of(ballot: Ballot) -> vote.Ballot:
+    """The ledger's form of a ballot."""
     position = (ballot.last_term, ballot.last_index, ballot.last_hash)
     return vote.Ballot(ballot.term, ballot.candidate, ballot.accepted_term, *position)
 
@@ -172,6 +173,7 @@ class LedgerBlocks:
         self.verdicts: dict[tuple[str, int, int, bytes, bytes], bool] = {}
         self._ballots: dict[tuple[str, Ballot, bytes], bool] = {}
         self._entries: dict[bytes, Entry] = {self._data: entry_of(block)}
+        self._blocks: dict[bytes, Block] = {}
         self._checked: dict[bytes, VerifiedBlock | BlockInvalid | Malformed] = {}
         self._prepared: dict[int, Addition] = {}
         self._keys = {name: seed_key(name).public for name in names}
@@ -219,10 +221,17 @@ class LedgerBlocks:
         if verdict is None:
             public = self._keys.get(node)
             verdict = public is not None and vote.verify_vote(
-                public, self.channel, _ballot_of(ballot), signature
+                public, self.channel, ballot_of(ballot), signature
             )
             self._ballots[key] = verdict
         return verdict
+
+    def block(self, data: bytes) -> Block:
+        """A block's bytes, read."""
+        block = self._blocks.get(data)
+        if block is None:
+            block = self._blocks[data] = Block.decode(data)
+        return block
 
     def parse(self, data: bytes) -> Entry:
         """The entry that a block's bytes are."""

@@ -111,6 +111,10 @@ class Plan:
     victims: tuple[str, ...] = ()
     """Nodes whose disks may be damaged; without them the others are still a quorum."""
 
+    liar: str = ""
+    """A node that lies, and how (`adversary.py`)."""
+    lies: tuple[str, ...] = ()
+
     loss_ppm: int = 0
     duplicate_ppm: int = 0
     delay_us: int = 400

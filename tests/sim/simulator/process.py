@@ -91,6 +91,7 @@ class Process:
         """The core is being told of a refusal; it cuts its log for no leader's sake."""
         disk.open()
         self.app = world.blocks.application(name, disk, self._wall_ms)
+        self._liar = world.liar_of(self)
         self.raft = core(
             Config(
                 node=name,
@@ -130,6 +131,9 @@ class Process:
         self.raft.tick()
         self.world.checks.after(self)
         self.turn()
+        if self._liar is not None:
+            for message in self._liar.ticked():
+                self._let_go(message)
 
     def submit(self, transaction: int) -> None:
         """A client hands in a transaction, or a follower passes it on."""
@@ -178,6 +182,8 @@ class Process:
             self._office = None
         if ready.took_office is not None:
             self.world.checks.took_office(self, ready.took_office)
+            if self.world.court is not None:
+                self.world.court.took_office(ready.took_office)
             if self.raft.last_index > self.raft.commit:
                 self.world.counted["elected over uncommitted blocks"] += 1
             if self.raft.configuration.is_joint:
@@ -190,8 +196,17 @@ class Process:
 
     def _send(self, message: Message) -> None:
         self.world.checks.sent(self, message)
-        self.world.network.send(message)
+        if self._liar is None:
+            self._let_go(message)
+        else:
+            for said in self._liar.says(message):
+                self._let_go(said)
         self.point("amid sending")
+
+    def _let_go(self, message: Message) -> None:
+        if self.world.court is not None:
+            self.world.court.sent(message)
+        self.world.network.send(message)
 
     def _apply(self, certificate: Certificate) -> None:
         self.world.checks.applies(self, certificate)
@@ -401,6 +416,8 @@ class Process:
                 if not self.app.holds(entry):
                     self.app.accept(entry, is_twisted=self.world.refuses(self.name, entry))
             except NotReproduced as refusal:
+                if self.world.court is not None and not self.world.refuses(self.name, entry):
+                    self.world.court.refused(self, entry)
                 work.entries = work.entries[: self._place]
                 self._forget_from(entry.index)
                 self.world.counted["blocks refused"] += 1
@@ -516,6 +533,8 @@ class Process:
     def acknowledges(self, term: int, index: int, entry_hash: bytes) -> None:
         """The authority is about to sign an acknowledgement."""
         self.world.counted["acknowledgements"] += 1
+        if self.world.court is not None:
+            self.world.court.signs(self.name, term, index, entry_hash)
         self.world.checks.signs(self, term, index, entry_hash)
 
     def votes(self, ballot: Ballot) -> None:

@@ -21,10 +21,12 @@ from typing import Any
 from consensus import Entry, Message, Raft, Role, SnapshotPoint
 from consensus.messages import Vote, from_value, to_value
 from ledger.errors import StoreError
+from simulator.adversary import Liar
 from simulator.application import OpaqueBlocks
 from simulator.blocks import Blocks
 from simulator.checks import Checks
 from simulator.clients import Clients
+from simulator.court import Court
 from simulator.coverage import add_dropped, observe
 from simulator.ledger_blocks import GENESIS_MS, LedgerBlocks
 from simulator.network import Network
@@ -131,6 +133,10 @@ class World:
         self._number = {name: number for number, name in enumerate(plan.everyone)}
         self.blocks = _blocks_of(plan)
         self.checks = judge(plan, self.blocks, only)
+        self.court: Court | None = None
+        if isinstance(self.blocks, LedgerBlocks):
+            liars = [plan.liar] if plan.liar else []
+            self.court = Court(self.blocks, liars, self.checks.fail)
         self.network = Network(self)
         self.clients = Clients(self)
         self.is_calm = False
@@ -200,6 +206,12 @@ class World:
     def submit(self, name: str, transaction: int) -> None:
         """A client hands in a transaction."""
         self._push(0, "forward", name, 0, [transaction])
+
+    def liar_of(self, node: Process) -> Liar | None:
+        """What a node says instead of the truth, if it lies."""
+        if node.name != self.plan.liar or not isinstance(self.blocks, LedgerBlocks):
+            return None
+        return Liar(node, self.blocks, self.plan.lies)
 
     def ask(self, name: str) -> None:
         """A client asks for a read."""

@@ -1,0 +1,157 @@
+"""A node that lies: it runs the real core and chain, and says other things than they say.
+
+It has its own keys and nobody else's. What it does follows from `Plan.lies`:
+
+    forks        signs two blocks for a height and shows one to some, the other to the rest
+    wrong root   sends blocks whose state root is not what execution gives
+    double vote  votes for whoever asks, again and again in a term
+    double ack   acknowledges another block of the same term and height, and lets that be seen
+    usurps       leads in terms in which nobody elected it
+    withholds    takes part, but passes little on
+    forgets      loses what it acknowledged, hides that, and votes from where it then stands
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from consensus import Ballot, Entry, Message, Role
+from consensus.messages import Append, AppendReply, VoteReply
+from ledger.block import Block
+from ledger.certificate import sign_ack
+from ledger.hashing import ZERO
+from ledger.vote import sign_vote
+from simulator.ledger_blocks import LedgerBlocks, ballot_of, seed_key
+
+if TYPE_CHECKING:
+    from simulator.process import Process
+
+FORKS, WRONG_ROOT, DOUBLE_VOTE, DOUBLE_ACK, USURPS, WITHHOLDS, FORGETS = LIES = (
+    "forks",
+    "wrong root",
+    "double vote",
+    "double ack",
+    "usurps",
+    "withholds",
+    "forgets",
+)
+
+
+class Liar:
+    """What one life of a lying node says instead of what its core says."""
+
+    def __init__(self, node: Process, blocks: LedgerBlocks, lies: tuple[str, ...]) -> None:
+        self._node = node
+        self._blocks = blocks
+        self._lies = frozenset(lies)
+        self._key = seed_key(node.name)
+        self._draw = node.world.stream(f"lies {node.name} {node.boot}")
+        self._others: dict[bytes, Entry] = {}
+        """Of own blocks the other version."""
+
+    def says(self, message: Message) -> list[Message]:
+        """What is sent in place of a message."""
+        if WITHHOLDS in self._lies and self._draw.random() < 0.3:
+            return []
+        if isinstance(message, Append) and message.entries:
+            return [self._twist_append(message)]
+        if isinstance(message, VoteReply) and not message.granted and DOUBLE_VOTE in self._lies:
+            return [self._grant(message)]
+        if isinstance(message, AppendReply) and message.acks and DOUBLE_ACK in self._lies:
+            self._acknowledge_another(message)
+        return [message]
+
+    def ticked(self) -> list[Message]:
+        """Lies that answer nothing."""
+        if USURPS not in self._lies or self._draw.random() > 0.02:
+            return []
+        raft = self._node.raft
+        last = raft.log.entry(raft.last_index)
+        if last is None or not last.data or raft.role is Role.LEADER:
+            return []
+        entry = self._resigned(
+            last, height=last.index + 1, term=raft.term + 1, previous=last.hash, preamble=ZERO
+        )
+        place = (raft.last_term, raft.last_index)
+        return [
+            Append(self._node.name, name, raft.term + 1, raft.new_id(), *place, (entry,), raft.commit, None)
+            for name in raft.configuration.members
+            if name != self._node.name
+        ]
+
+    def _twist_append(self, message: Append) -> Append:
+        entry = message.entries[-1]
+        if entry.term != message.term:
+            return message
+        other = self._others.get(entry.hash)
+        if other is None:
+            other = self._others[entry.hash] = self._other(entry)
+        if other is entry or (FORKS in self._lies and self._draw.random() < 0.5):
+            return message
+        return replace(message, entries=(*message.entries[:-1], other))
+
+    def _other(self, entry: Entry) -> Entry:
+        chance = self._draw.random()
+        if WRONG_ROOT in self._lies and chance < 0.2:
+            return self._resigned(entry, state_root=bytes(32))
+        if FORKS in self._lies and chance < 0.5:
+            header = self._blocks.block(entry.data).header
+            return self._resigned(entry, time_ms=header.time_ms + 1)
+        return entry
+
+    def _resigned(self, entry: Entry, **changed: object) -> Entry:
+        """The block with another header, signed as if it were right."""
+        block = self._blocks.block(entry.data)
+        fields = {name: getattr(block.header, name) for name in _FIELDS} | changed
+        transactions, results = block.transactions, block.results
+        preamble = block.preamble
+        if "preamble" in changed:
+            transactions, results, preamble = (), (), b""
+        del fields["preamble"]
+        data = Block.assemble(
+            key=self._key, transactions=transactions, results=results, preamble=preamble, **fields
+        ).data
+        return self._blocks.parse(data)
+
+    def _grant(self, refusal: VoteReply) -> VoteReply:
+        raft = self._node.raft
+        if refusal.term != raft.term or refusal.term == 0 or raft.log.last_term >= refusal.term:
+            return refusal
+        accepted = min(raft.accepted, refusal.term - 1)
+        position = (raft.last_term, raft.last_index, raft.log.last_hash)
+        ballot = Ballot(refusal.term, refusal.target, accepted, *position)
+        signature = sign_vote(self._key, self._blocks.channel, ballot_of(ballot))
+        return replace(
+            refusal,
+            granted=True,
+            accepted_term=accepted,
+            last_term=position[0],
+            last_index=position[1],
+            last_hash=position[2],
+            signature=signature,
+        )
+
+    def _acknowledge_another(self, reply: AppendReply) -> None:
+        court = self._node.world.court
+        assert court is not None, "liars are judged"
+        index, _ = reply.acks[-1]
+        invented = bytes(31) + b"\1"
+        signature = sign_ack(self._key, self._blocks.channel, reply.term, index, invented)
+        court.lies["two_acks", self._node.name] += 1
+        court.saw_ack(self._node.name, reply.term, index, invented, signature)
+
+
+_FIELDS = (
+    "channel",
+    "height",
+    "term",
+    "previous",
+    "time_ms",
+    "proposer",
+    "preamble",
+    "state_root",
+    "history_root",
+    "membership",
+    "contract_version",
+)
