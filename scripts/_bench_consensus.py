@@ -20,7 +20,9 @@ import random
 import statistics
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -84,38 +86,39 @@ IDLE_BAR_PERCENT = 2.0
 def measure(
     folder: Path, *, kills: int, memory_minutes: float, only: Sequence[str], note: Note
 ) -> dict[str, Any]:
-    """The measures that are asked for, each in a network of its own."""
+    """The measures that are asked for, each in a network of its own; one that fails says so in its place."""
+    timings = network.TIMINGS
+    measures: dict[str, Callable[[Path], dict[str, Any]]] = {
+        **{f"idle, {name}": partial(idle, timing=name) for name in timings},
+        **{f"failover, {name}": partial(failover, timing=name, kills=kills, note=note) for name in timings},
+        "transfer": transfer,
+        "reads": reads,
+        "catch-up": catch_up,
+        "memory": partial(memory, minutes=memory_minutes),
+    }
     result: dict[str, Any] = {}
-    if "idle" in only:
-        note("idle network")
-        result["idle"] = {name: idle(folder / f"idle-{name}", name) for name in network.TIMINGS}
-    if "failover" in only:
-        result["failover"] = {
-            name: asyncio.run(failover(folder / f"failover-{name}", name, settings, kills, note))
-            for name, settings in network.TIMINGS.items()
-        }
-    if "transfer" in only:
-        note("leadership is handed over")
-        result["transfer"] = transfer(folder / "transfer")
-    if "reads" in only:
-        note("linearizable reads")
-        result["reads"] = reads(folder / "reads")
-    if "catch-up" in only:
-        note("a node that was away catches up")
-        result["catch_up"] = catch_up(folder / "catch-up")
-    if "memory" in only:
-        note(f"memory under load, {memory_minutes:g} minutes")
-        result["memory"] = memory(folder / "memory", memory_minutes)
+    for number, (name, action) in enumerate(measures.items()):
+        if name.partition(",")[0] not in only:
+            continue
+        note(name)
+        try:
+            result[name] = action(folder / f"consensus-{number}")
+        except (Exception, SystemExit) as error:
+            result[name] = {"failed": f"{type(error).__name__}: {error}"[:1_000]}
+            note(traceback.format_exc())
     return result
 
 
 # ---------------------------------------------------------------- failover
 
 
-async def failover(
-    folder: Path, name: str, settings: Mapping[str, int], kills: int, note: Note
-) -> dict[str, Any]:
+def failover(folder: Path, *, timing: str, kills: int, note: Note) -> dict[str, Any]:
     """Kill the leader again and again; each time a client waits for its first new receipt."""
+    return asyncio.run(_failovers(folder, timing, kills, note))
+
+
+async def _failovers(folder: Path, timing: str, kills: int, note: Note) -> dict[str, Any]:
+    settings = network.TIMINGS[timing]
     pauses: list[float] = []
     terms: list[int] = []
     dice = random.Random(1)
@@ -123,7 +126,8 @@ async def failover(
         folder, nodes=3, clients=FAILOVER_CLIENTS, settings=settings, through_links=False
     ) as (cluster, load, chains):
         for number in range(kills):
-            note(f"failover, {name} timing: kill {number + 1} of {kills}")
+            if number % 10 == 0:
+                note(f"failover, {timing}: {number} of {kills} kills")
             before = await cluster.term()
             pauses.append(await _fail_over(cluster, load, dice))
             terms.append(await cluster.term() - before)
@@ -138,7 +142,7 @@ async def failover(
         "least_ms": round(min(pauses), 1),
         "terms_a_kill": round(statistics.mean(terms), 2),
         "all_ms": [round(pause, 1) for pause in pauses],
-        "bar_p99_ms": FAILOVER_BAR_MS[name],
+        "bar_p99_ms": FAILOVER_BAR_MS[timing],
         "sent": sent,
         "acknowledged": acknowledged,
         "lost": 0,
@@ -300,7 +304,7 @@ def nearest_rank(values: Sequence[float], share: float) -> float:
 # ---------------------------------------------------------------- at rest
 
 
-def idle(folder: Path, timing: str) -> dict[str, Any]:
+def idle(folder: Path, *, timing: str) -> dict[str, Any]:
     """CPU of three nodes to which nobody says anything."""
     with running(folder, 3, timing) as net:
         pids = {node.id: node.pid for node in net.nodes}
@@ -390,7 +394,7 @@ def _first_height(node: NodeProcess) -> tuple[int, float, int]:
 # ---------------------------------------------------------------- memory
 
 
-def memory(folder: Path, minutes: float) -> dict[str, Any]:
+def memory(folder: Path, *, minutes: float) -> dict[str, Any]:
     """Anonymous memory under steady load, sampled; how much it still grows in the last third."""
     samples: list[dict[str, float]] = []
     files: list[float] = []
@@ -425,49 +429,70 @@ def memory(folder: Path, minutes: float) -> dict[str, Any]:
 # ---------------------------------------------------------------- report
 
 
-def lines(result: Mapping[str, Any]) -> list[str]:
+def lines(result: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The result in sentences."""
-    said = []
-    for name, found in result.get("failover", {}).items():
-        said.append(
-            f"Failover, {name} timing: p50 {found['p50_ms']:,.0f} ms, p99 {found['p99_ms']:,.0f} ms over "
-            f"{found['kills']} kills (bar: p99 under {found['bar_p99_ms']:,} ms); "
-            f"{found['acknowledged']:,} acknowledged, none lost, none doubled"
-        )
-    if "transfer" in result:
-        found = result["transfer"]
-        said.append(
-            f"Transfer: handed over in p50 {found['handed_over_p50_ms']} ms, "
-            f"max {found['handed_over_max_ms']} ms; "
-            f"answers paused p50 {found['pause_p50_ms']} ms, max {found['pause_max_ms']} ms "
-            f"(bar: {found['bar_ms']} ms; without a transfer {found['pause_without_transfer_p50_ms']} ms); "
-            f"{found['failed_requests']} of {found['requests']:,} requests failed"
-        )
-    if "reads" in result:
-        many, local, one = (result["reads"][name] for name in ("linearizable", "local", "one_connection"))
-        said.append(
-            f"Linearizable reads: {many['reads_per_second']:,.0f}/s over {many['connections']} connections "
-            f"(p50 {many['p50_ms']} ms), local ones {local['reads_per_second']:,.0f}/s; "
-            f"a lone one p50 {one['p50_ms']} ms"
-        )
-    if "catch_up" in result:
-        found = result["catch_up"]
-        said.append(
-            f"Catch-up: {found['blocks']:,} blocks in {found['seconds']} s: "
-            f"{found['blocks_per_second']:,.0f} blocks/s, {found['transactions_per_second']:,.0f} tx/s, "
-            f"{found['cpu_ms_per_block']} ms CPU a block"
-        )
-    for name, found in result.get("idle", {}).items():
-        bar = found["bar_percent_of_a_core"]
-        said.append(
-            f"Idle, {name} timing: three nodes take {found['cpu_percent_of_a_core']} % of a core"
-            + ("" if bar is None else f" (bar: {bar} %)")
-        )
-    if "memory" in result:
-        found = result["memory"]
-        growth = max(found["growth_kib_per_1000_transactions"].values())
-        said.append(
-            f"Memory: at most {found['most_mib']:.0f} MiB a node over {found['minutes']:g} minutes and "
-            f"{found['transactions']:,} transactions; in the last third {growth:+.0f} KiB per 1,000 of them"
-        )
-    return said
+    return [
+        f"{name}: FAILED, {found['failed']}"
+        if "failed" in found
+        else f"{name}: {_SENTENCES[name.partition(',')[0]](found)}"
+        for name, found in result.items()
+    ]
+
+
+def _failover_line(found: Mapping[str, Any]) -> str:
+    return (
+        f"p50 {found['p50_ms']:,.0f} ms, p99 {found['p99_ms']:,.0f} ms over {found['kills']} kills "
+        f"(bar: p99 under {found['bar_p99_ms']:,} ms), {found['terms_a_kill']} terms each; "
+        f"{found['acknowledged']:,} acknowledged, none lost, none doubled"
+    )
+
+
+def _transfer_line(found: Mapping[str, Any]) -> str:
+    return (
+        f"p50 {found['handed_over_p50_ms']} ms, max {found['handed_over_max_ms']} ms (bar: {found['bar_ms']} "
+        f"ms); longest time without an answer p50 {found['pause_p50_ms']} ms, max {found['pause_max_ms']} ms "
+        f"(without a transfer p50 {found['pause_without_transfer_p50_ms']} ms); "
+        f"{found['failed_requests']} of {found['requests']:,} requests failed"
+    )
+
+
+def _reads_line(found: Mapping[str, Any]) -> str:
+    many, local, one = (found[name] for name in ("linearizable", "local", "one_connection"))
+    return (
+        f"{many['reads_per_second']:,.0f} linearizable ones a second over {many['connections']} connections "
+        f"(p50 {many['p50_ms']} ms), local ones {local['reads_per_second']:,.0f}; "
+        f"a lone linearizable one p50 {one['p50_ms']} ms"
+    )
+
+
+def _catch_up_line(found: Mapping[str, Any]) -> str:
+    return (
+        f"{found['blocks']:,} blocks in {found['seconds']} s: {found['blocks_per_second']:,.0f} blocks/s, "
+        f"{found['transactions_per_second']:,.0f} tx/s, {found['cpu_ms_per_block']} ms CPU a block"
+    )
+
+
+def _idle_line(found: Mapping[str, Any]) -> str:
+    bar = found["bar_percent_of_a_core"]
+    return f"three nodes take {found['cpu_percent_of_a_core']} % of a core" + (
+        "" if bar is None else f" (bar: {bar} %)"
+    )
+
+
+def _memory_line(found: Mapping[str, Any]) -> str:
+    growth = max(found["growth_kib_per_1000_transactions"].values())
+    return (
+        f"at most {found['most_mib']:.0f} MiB a node over {found['minutes']:g} minutes and "
+        f"{found['transactions']:,} transactions; in the last third {growth:+.0f} KiB per 1,000 of them"
+    )
+
+
+_SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "idle": _idle_line,
+    "failover": _failover_line,
+    "transfer": _transfer_line,
+    "reads": _reads_line,
+    "catch-up": _catch_up_line,
+    "memory": _memory_line,
+}
+assert tuple(_SENTENCES) == MEASURES, "every measure has its sentence"
