@@ -203,7 +203,7 @@ def main() -> None:
     parser.add_argument(
         "--kills", type=int, default=_bench_consensus.KILLS, help="of the leader, for failover"
     )
-    parser.add_argument("--memory-minutes", type=float, default=2.0, help="of load while memory is watched")
+    parser.add_argument("--memory-minutes", type=float, default=4.0, help="of load while memory is watched")
     arguments = parser.parse_args()
     console = Console(stderr=True)
     folder = Path(tempfile.mkdtemp(prefix="tallystick-bench-", dir=arguments.dir))

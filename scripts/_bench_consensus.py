@@ -395,7 +395,11 @@ def _first_height(node: NodeProcess) -> tuple[int, float, int]:
 
 
 def memory(folder: Path, *, minutes: float) -> dict[str, Any]:
-    """Anonymous memory under steady load, sampled; how much it still grows in the last third."""
+    """Anonymous memory under steady load, sampled, and whether it goes on growing.
+
+    The last third's peak is compared with that of the third before: LevelDB's buffer fills and
+    empties, and caches are full after the first third.
+    """
     samples: list[dict[str, float]] = []
     files: list[float] = []
     transactions: list[int] = []
@@ -411,17 +415,22 @@ def memory(folder: Path, *, minutes: float) -> dict[str, Any]:
             transactions.append(done)
             samples.append({name: anonymous_bytes(pid) / 2**20 for name, pid in pids.items()})
             files.append(max((resident_bytes(pid) - anonymous_bytes(pid)) / 2**20 for pid in pids.values()))
-    third = 2 * SAMPLES // 3
-    thousands = (transactions[-1] - transactions[third]) / 1_000
+    third = SAMPLES // 3
+    thousands = (transactions[-1] - transactions[-third - 1]) / 1_000
+    growth = {
+        name: max(sample[name] for sample in samples[-third:])
+        - max(sample[name] for sample in samples[-2 * third : -third])
+        for name in pids
+    }
     return {
         "minutes": minutes,
         "transactions": done,
         "mib": {name: [round(sample[name], 1) for sample in samples] for name in pids},
         "mapped_files_mib": [round(size, 1) for size in files],
         "most_mib": round(max(max(sample.values()) for sample in samples), 1),
+        "growth_mib": {name: round(grown, 1) for name, grown in growth.items()},
         "growth_kib_per_1000_transactions": {
-            name: round(1_024 * (samples[-1][name] - samples[third][name]) / max(1.0, thousands), 1)
-            for name in pids
+            name: round(1_024 * grown / max(1.0, thousands), 1) for name, grown in growth.items()
         },
     }
 
@@ -480,10 +489,12 @@ def _idle_line(found: Mapping[str, Any]) -> str:
 
 
 def _memory_line(found: Mapping[str, Any]) -> str:
+    growth_mib = max(found["growth_mib"].values())
     growth = max(found["growth_kib_per_1000_transactions"].values())
     return (
         f"at most {found['most_mib']:.0f} MiB a node over {found['minutes']:g} minutes and "
-        f"{found['transactions']:,} transactions; in the last third {growth:+.0f} KiB per 1,000 of them"
+        f"{found['transactions']:,} transactions; last third's peak {growth_mib:+.0f} MiB "
+        f"over the one before, {growth:+.0f} KiB per 1,000"
     )
 
 
