@@ -7,6 +7,8 @@ An append states the position before its entries.
     held, all entries held too         nothing to append, never anything to truncate (CR-24)
     held, an entry of another term     truncated from exactly there, the rest appended;
                                        at or below commit: halt (CR-25)
+    held, and entries of this term     a leader only appends: evidence, nothing changes, also
+    after it                           when a restart forgot what it has proved (CR-70)
     held, same term, another hash      two blocks of one leader at one height: evidence,
                                        nothing changes (CR-31)
 
@@ -149,7 +151,8 @@ class Follower(Core):
             if entry.index <= self.commit:
                 self._contradiction(message, entry.index)
                 return False
-            if entry.index <= self.confirmed:
+            cuts_own_term = held is not None and log.last_term == self.term
+            if entry.index <= self.confirmed or cuts_own_term:
                 detail = f"index {entry.index} is not what this leader sent before"
                 self.accuse("leader_overwrites", message.sender, detail, log.entry(entry.index), entry)
                 return False
