@@ -137,6 +137,7 @@ class Follower(Core):
         """Append what is new, after removing what conflicts; False if nothing may be done."""
         log: Log = self.log
         new: tuple[Entry, ...] = message.entries
+        is_cut = False
         for place, entry in enumerate(message.entries):
             if entry.index < log.start:
                 continue
@@ -158,6 +159,7 @@ class Follower(Core):
                 return False
             if held is not None:
                 self._truncate(entry.index)
+                is_cut = True
             elif entry.index <= log.last_index:
                 self.drop("own log is not readable")
                 return False
@@ -167,7 +169,7 @@ class Follower(Core):
             return True
         for entry in new:
             log.append(entry)
-        if log.last_term < self.term:
+        if is_cut or log.last_term < self.term:
             self._accept_leader()
         if self._tracer is not None:
             self.trace("append", entries=[entry_event(entry) for entry in new])
@@ -177,7 +179,11 @@ class Follower(Core):
         return True
 
     def _accept_leader(self) -> None:
-        """Its append is taken, which the log's last term alone does not show (CR-70)."""
+        """Its append is taken, which the log's last term alone does not show (CR-70).
+
+        After a cut not even a last entry of this term shows it: the application may refuse that
+        entry, and what was cut, though acknowledged, is gone for this leader's sake all the same.
+        """
         self.hard = HardState(self.term, self.vote, self.term)
 
     def _truncate(self, start: int, refused: bytes | None = None) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness import Cluster, Disk, heartbeat, lone
+from harness import Cluster, Disk, Node, append, ask_vote, configuration, heartbeat, log_of_terms, lone
 from test_raft_elections import answers
 
-from consensus.messages import HeartbeatReply
+from consensus.messages import HeartbeatReply, VoteReply
 from consensus.quorum import Configuration
 from consensus.state import Role
 
@@ -59,6 +59,22 @@ def test_cr13_who_is_to_leave_campaigns_as_long_as_that_is_not_committed() -> No
     assert cluster["n3"].raft.commit >= 4
     assert cluster["n3"].raft.role is Role.LEADER
     assert not cluster["n3"].raft.configuration.is_joint
+
+
+def test_cr70_a_wrong_block_in_place_of_an_acknowledged_one_frames_nobody() -> None:
+    """CR-70, CR-77: the vote names the leader for whose sake the block was cut, also after a crash."""
+    first = log_of_terms(1, 1)
+    node = lone((1,))
+    answers(node, append(1, (1, 1), first[1]))
+    wrong = replace(first[1], term=2, hash=b"w" * 32, data=b"wrong")
+    node.refuses.add(b"wrong")
+    answers(node, append(2, (1, 1), wrong, sender="n3"))
+    assert (node.raft.last_index, node.raft.refusal is not None) == (1, True)
+    assert node.disk.hard.accepted == 2, "durable with the cut"
+    restarted = Node(configuration("n1", "n1 n2 n3"), node.disk)
+    (vote,) = answers(restarted, ask_vote(3, (2, 9)))
+    assert isinstance(vote, VoteReply)
+    assert (vote.granted, vote.accepted_term, vote.last_index) == (True, 2, 1)
 
 
 def test_cr75_a_late_answer_of_an_earlier_boot_changes_nothing() -> None:
