@@ -4,7 +4,8 @@
 |---|---|
 | members of the newest membership in the log | they take part |
 | members of the one before, until the next change | one that left learns of it, and still answers (CR-61) |
-| members of the changes kept beside the genesis file | a node that begins hears those who lead now |
+| members of the changes kept beside the genesis file, | a node that begins hears those who lead now |
+| until its own ledger reaches them |  |
 
 Addresses come from the configuration; where it names none, from what the organisations have said
 on the ledger (`node.locate`). A wrong address reaches nobody: links trust keys.
@@ -55,7 +56,7 @@ class Neighbourhood:
     def __init__(self, chain: Chain, genesis_file: Path, configured: dict[str, Address]) -> None:
         self._chain = chain
         self._configured = configured
-        self._begun = followed_beside(genesis_file, chain.genesis).newest
+        self._followed = followed_beside(genesis_file, chain.genesis)
         self._now = chain.membership
         self._before = self._now
 
@@ -64,7 +65,9 @@ class Neighbourhood:
         newest = self._chain.membership
         if newest.hash != self._now.hash:
             self._before, self._now = self._now, newest
-        return Neighbours(self._now, self._before, self._begun)
+        if self._followed.heights[-1] > self._chain.applied.height:
+            return Neighbours(self._now, self._before, self._followed.newest)
+        return Neighbours(self._now, self._before)
 
     def addresses(self, neighbours: Neighbours) -> dict[str, Address]:
         """Where they are; a node of which nobody said that dials us, and we cannot dial it."""

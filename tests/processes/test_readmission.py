@@ -1,0 +1,105 @@
+"""A node that lost its disk comes back by one command, in real processes; then everybody is replaced."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tally_process import Tally, wait_until
+
+from clients import network
+from clients.profile import Profile
+from clients.sdk import Session
+
+
+@pytest.fixture
+def tally(tmp_path: Path) -> Iterator[Tally]:
+    yield Tally(tmp_path)
+    if (tmp_path / "net" / "network.json").exists():
+        network.down(network.Network.load(tmp_path / "net"))
+
+
+def _order(tally: Tally, number: str) -> None:
+    line = {"line": "1", "item": "unit", "quantity": 10, "price_micros": 500 * 10**6}
+    order = {
+        "order": number,
+        "supplier": "supplier",
+        "currency": "EUR",
+        "date": "2024-01-01",
+        "lines": [line],
+    }
+    with Session(Profile.load(tally.folder / "net" / "profiles" / "anchor.json")) as session:
+        session.submit({"op": "order.issue", **order}).save(tally.folder / f"{number}.receipt")
+
+
+def _members(tally: Tally) -> Any:
+    with Session(Profile.load(tally.folder / "net" / "profiles" / "bank.json")) as session:
+        view = session.view("/membership")
+        return {**view, "proved": session.follow().newest.hash.hex() == view["hash"]}
+
+
+def _is_settled(tally: Tally, node: str) -> bool:
+    """Whether the adopted change is in force, and the node as far as the others and ready."""
+    shown = _members(tally)
+    stands = {
+        entry["id"]: entry["status"]
+        for entry in network.status(network.Network.load(tally.folder / "net"))
+        if entry["status"]
+    }
+    return bool(
+        shown["target"] is None
+        and shown["proved"]
+        and node in stands
+        and stands[node]["ready"]
+        and stands[node]["applied_height"] >= shown["since_height"]
+    )
+
+
+def _readmit(tally: Tally, node: str, *others: str) -> str:
+    """Lose a node's disk, bring it back; its new id."""
+    listed = network.Network.load(tally.folder / "net").node(node)
+    network.down(network.Network.load(tally.folder / "net"), only={node})
+    shutil.rmtree(listed.data)
+    shown = tally.json("network", "readmit", node, "--dir", "net")
+    adopted = shown["adopted"]
+    for organisation in others:
+        if not adopted:
+            approval = tally.json(
+                "network", "approve", shown["proposal"], "--dir", "net", "--as", organisation
+            )
+            adopted = approval["adopted"]
+    assert adopted
+    fresh: str = shown["node"]
+    wait_until(lambda: _is_settled(tally, fresh), f"{fresh} in the place of {node}")
+    return fresh
+
+
+def test_every_disk_is_lost_once_and_old_and_new_proofs_hold(tally: Tally, tmp_path: Path) -> None:
+    """CR-53 to CR-62: after three replacements no node of the genesis block is left."""
+    tally.run("network", "up", "--nodes", 3, "--dir", "net", "--detach")
+    _order(tally, "PO-0")
+    for number, node in enumerate(("n1", "n2", "n3"), 1):
+        others = [name for name in ("anchor", "lender", "bank") if name != _host(tmp_path, node)]
+        assert _readmit(tally, node, *others) == f"{node}-2"
+        _order(tally, f"PO-{number}")
+    shown = _members(tally)
+    assert [(each["node"], each["role"]) for each in shown["members"]] == [
+        ("n1-2", "voter"),
+        ("n2-2", "voter"),
+        ("n3-2", "voter"),
+    ]
+    assert shown["former"] == ["n1", "n2", "n3"]
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    shutil.copy(tmp_path / "net" / "genesis.block", alone / "genesis.block")
+    for number in range(4):
+        tally.run("verify", f"PO-{number}.receipt", "--genesis", "alone/genesis.block")
+    _, node = network.Network.load(tmp_path / "net").nodes[:2]
+    tally.run("audit", "--node", node.api, "--genesis", "alone/genesis.block")
+
+
+def _host(folder: Path, node: str) -> str:
+    return network.Network.load(folder / "net").node(node).organisation
