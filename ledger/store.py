@@ -308,7 +308,7 @@ class Store(Rows):
                 batch.delete(b"s" + key)
             else:
                 put(b"s" + key, value)
-        for bucket, content in changed.buckets.items():
+        for bucket, content in sorted(changed.buckets.items()):  # neighbours find their place sooner
             if content:
                 put(b"t" + bucket.to_bytes(3, "big"), content)
             else:
