@@ -6,7 +6,7 @@ It has its own keys and nobody else's. What it does follows from `Plan.lies`:
     wrong root   sends blocks whose state root is not what execution gives
     double vote  votes for whoever asks, again and again in a term
     double ack   acknowledges another block of the same term and height, and lets that be seen
-    usurps       leads in terms in which nobody elected it
+    usurps       leads in terms in which nobody elected it, in its own name or another's
     withholds    takes part, but passes little on
     forgets      loses what it acknowledged, hides that, and votes from where it then stands
 """
@@ -23,19 +23,10 @@ from ledger.certificate import sign_ack
 from ledger.hashing import ZERO
 from ledger.vote import sign_vote
 from simulator.ledger_blocks import LedgerBlocks, ballot_of, seed_key
+from simulator.plan import DOUBLE_ACK, DOUBLE_VOTE, FORKS, USURPS, WITHHOLDS, WRONG_ROOT
 
 if TYPE_CHECKING:
     from simulator.process import Process
-
-FORKS, WRONG_ROOT, DOUBLE_VOTE, DOUBLE_ACK, USURPS, WITHHOLDS, FORGETS = LIES = (
-    "forks",
-    "wrong root",
-    "double vote",
-    "double ack",
-    "usurps",
-    "withholds",
-    "forgets",
-)
 
 
 class Liar:
@@ -70,8 +61,15 @@ class Liar:
         last = raft.log.entry(raft.last_index)
         if last is None or not last.data or raft.role is Role.LEADER:
             return []
+        own = self._draw.random() < 0.7
         entry = self._resigned(
-            last, height=last.index + 1, term=raft.term + 1, previous=last.hash, preamble=ZERO
+            last,
+            is_wrong=True,
+            height=last.index + 1,
+            term=raft.term + 1,
+            previous=last.hash,
+            preamble=ZERO,
+            proposer=self._node.name if own else self._blocks.block(last.data).header.proposer,
         )
         place = (raft.last_term, raft.last_index)
         return [
@@ -94,13 +92,13 @@ class Liar:
     def _other(self, entry: Entry) -> Entry:
         chance = self._draw.random()
         if WRONG_ROOT in self._lies and chance < 0.2:
-            return self._resigned(entry, state_root=bytes(32))
+            return self._resigned(entry, is_wrong=True, state_root=bytes(32))
         if FORKS in self._lies and chance < 0.5:
             header = self._blocks.block(entry.data).header
             return self._resigned(entry, time_ms=header.time_ms + 1)
         return entry
 
-    def _resigned(self, entry: Entry, **changed: object) -> Entry:
+    def _resigned(self, entry: Entry, *, is_wrong: bool = False, **changed: object) -> Entry:
         """The block with another header, signed as if it were right."""
         block = self._blocks.block(entry.data)
         fields = {name: getattr(block.header, name) for name in _FIELDS} | changed
@@ -112,7 +110,14 @@ class Liar:
         data = Block.assemble(
             key=self._key, transactions=transactions, results=results, preamble=preamble, **fields
         ).data
-        return self._blocks.parse(data)
+        made = self._blocks.parse(data)
+        world = self._node.world
+        forged = self._blocks.block(data)
+        world.checks.forged(made, forged.header.previous, self._blocks.numbers_of(forged))
+        if is_wrong:
+            assert world.court is not None, "liars are judged"
+            world.court.wrong.add(made.hash)
+        return made
 
     def _grant(self, refusal: VoteReply) -> VoteReply:
         raft = self._node.raft

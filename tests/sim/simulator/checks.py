@@ -49,7 +49,7 @@ The rules marked END are what a user would suffer from; `only=END_TO_END` judges
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
@@ -97,6 +97,27 @@ END_TO_END = frozenset(
 )
 
 
+AMONG_LIARS = frozenset(
+    {
+        "framed_by_proof",
+        "unproved_lie",
+        "unverified_proof",
+        "unattributed",
+        "doubted",
+        "acknowledged_wrong",
+        "signed_twice",
+        "signed_early",
+        "voted_twice",
+        "vote_denies_ack",
+        "sent_early",
+        "persisted",
+        "core_raised",
+        "disk_unsound",
+    }
+)
+"""What honest nodes keep to whatever one of the others says; safety itself is not claimed then."""
+
+
 class Picture:
     """What the checks know of one node; `boot` and the fields after it are of its present life."""
 
@@ -138,7 +159,10 @@ class Checks:
         self._governs: dict[bytes, Configuration] = {genesis: Configuration(plan.names, plan.quorum)}
         """Of every block the members that govern it, itself included."""
         self._only = only
+        self._liar = plan.liar
         self._victims = frozenset(plan.victims)
+        self.ignored: Counter[str] = Counter()
+        """Rules that did not hold and are not judged."""
         self._pictures: dict[str, Picture] = {name: Picture(genesis) for name in plan.everyone}
         self._parent: dict[bytes, bytes] = {}
         """Of every block ever sealed, the one before."""
@@ -176,6 +200,7 @@ class Checks:
         """A rule does not hold."""
         if not self.ignores(rule):
             raise Violation(rule, detail)
+        self.ignored[rule] += 1
 
     def ignores(self, rule: str) -> bool:
         """Whether this rule is not judged."""
@@ -345,6 +370,13 @@ class Checks:
         if self._block_at.setdefault(key, entry.hash) != entry.hash:
             self.fail("log_matching", f"two blocks at term {entry.term}, index {entry.index}")
 
+    def forged(self, entry: Entry, previous: bytes, numbers: Sequence[int]) -> None:
+        """A liar made a block beside the one that its chain holds."""
+        self._numbers[entry.hash] = numbers
+        self._place[entry.hash] = (entry.term, entry.index)
+        self._parent[entry.hash] = previous
+        self._governs[entry.hash] = self._governs[previous]
+
     def seals(self, node: Process) -> None:
         """A leader is about to build on its application's head: it must be the log's end."""
         end = self._held(node, node.raft.last_index) or self._blocks.genesis
@@ -367,13 +399,13 @@ class Checks:
             self.fail("signed_early", f"{name} signs for term {term} in {raft.term}, durable {disk.hard}")
         if entry_hash in node.refused:
             self.fail("signed_early", f"{name} signs {index}, which it refused")
-        if term < picture.signed_term:
+        if term < picture.signed_term and name != self._liar:
             self.fail("signed_twice", f"{name} signs in term {term} after {picture.signed_term}")
-        if term < picture.voted_term:
+        if term < picture.voted_term and name != self._liar:
             self.fail("signed_twice", f"{name} signs in term {term} after a vote in {picture.voted_term}")
         picture.signed_term = max(term, picture.signed_term)
         picture.signed = max((term, index), picture.signed)
-        if self._signed.setdefault((name, term, index), entry_hash) != entry_hash:
+        if self._signed.setdefault((name, term, index), entry_hash) != entry_hash and name != self._liar:
             self.fail("signed_twice", f"{name} signs two blocks at term {term}, index {index}")
         signers = self._signers[term, index, entry_hash]
         if name not in signers:
@@ -398,6 +430,8 @@ class Checks:
         picture = self._pictures[name]
         picture.voted_term = max(ballot.term, picture.voted_term)
         stated = (ballot.accepted_term, ballot.last_index)
+        if name == self._liar:
+            return
         if picture.signed[0] < ballot.term and stated < picture.signed:
             self.fail("vote_denies_ack", f"{name} states {stated} in {ballot}, acknowledged {picture.signed}")
         if picture.signed[0] > ballot.term:

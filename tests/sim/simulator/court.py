@@ -6,7 +6,8 @@ whatever it would say of an honest node from a part of that, it says here as wel
     framed_by_proof   no evidence names an honest node, whatever it lost, overwrote or restarted
     unproved_lie      each provable lie that was told has its evidence
     unverified_proof  each piece of evidence verifies from its bytes and the genesis block alone
-    doubted           no honest vote stays in doubt: its accepted term had a leader
+    doubted           no honest vote stays in doubt: its accepted term had a leader, unless somebody
+                      led without having been elected, which is a proof against it where it is seen
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from ledger.detector import Detector
 from ledger.errors import VerificationError
 from ledger.evidence import Evidence
 from ledger.fault import SignedAck, SignedBallot, SignedHeader, WrongBlock
+from ledger.keys import HEADER_DOMAIN, verify
 from node.raft_storage import certificate_of, election_of
-from simulator.ledger_blocks import Accounts, LedgerBlocks, ballot_of
+from simulator.ledger_blocks import Accounts, LedgerBlocks, ballot_of, seed_key
 
 if TYPE_CHECKING:
     from simulator.process import Process
@@ -45,12 +47,18 @@ class Court:
         self.lies: Counter[tuple[str, str]] = Counter()
         """(kind, node) of the provable lies that were told."""
         self.proved: Counter[tuple[str, str]] = Counter()
+        self.wrong: set[bytes] = set()
+        """Blocks that no honest node may acknowledge."""
         self._sealed: dict[tuple[str, int, int], set[bytes]] = {}
         self._voted: dict[tuple[str, int], set[str]] = {}
+        self._shown: dict[str, tuple[int, int]] = {}
+        """The furthest (term, index) that each node showed to have acknowledged."""
 
     def signs(self, node: str, term: int, index: int, entry_hash: bytes) -> None:
         """A core makes an acknowledgement."""
         self._signed[node, term, index] = entry_hash
+        if entry_hash in self.wrong and node not in self._liars:
+            self._fail("acknowledged_wrong", f"{node} acknowledges {index} in term {term}, which is wrong")
 
     def sent(self, message: Message) -> None:
         """A message leaves a node, lies included."""
@@ -71,6 +79,7 @@ class Court:
 
     def saw_ack(self, node: str, term: int, index: int, entry_hash: bytes, signature: bytes) -> None:
         """An acknowledgement is shown to somebody."""
+        self._shown[node] = max((term, index), self._shown.get(node, (0, 0)))
         self._take(self._detector.saw_ack(node, SignedAck(term, index, entry_hash, signature)))
 
     def took_office(self, election: ElectionCertificate) -> None:
@@ -88,16 +97,20 @@ class Court:
             return
         wrong: WrongBlock | None = chain.refute(self._blocks.block(entry.data))
         if wrong is not None:
-            self.lies["wrong_block", wrong.block.header.proposer] += 1
+            header = wrong.block.header
+            if verify(seed_key(header.proposer).public, HEADER_DOMAIN, header.data, wrong.block.signature):
+                self.lies["wrong_block", header.proposer] += 1
             self._take(self._detector.saw_wrong_block(wrong))
 
-    def at_the_end(self) -> None:
-        """Judge: everything was said."""
+    def at_the_end(self, broken: Collection[str], *, had_usurper: bool = False) -> None:
+        """Judge: everything was said; `broken` are promises of the ledger that were not kept."""
+        if broken and not any(node in self._liars for _, node in self.proved):
+            self._fail("unattributed", f"{', '.join(sorted(broken))}, and nobody is named")
         for (kind, node), count in sorted(self.lies.items()):
             if not self.proved[kind, node]:
                 self._fail("unproved_lie", f"{node} told {count} lies of the kind {kind}, none is proved")
         for doubt in self._detector.doubts:
-            if doubt.node not in self._liars:
+            if doubt.node not in self._liars and not had_usurper:
                 self._fail("doubted", f"{doubt.node}: {doubt.vote.ballot}")
 
     def _saw_block(self, entry: Entry) -> None:
@@ -120,6 +133,9 @@ class Court:
     def _saw_ballot(self, node: str, ballot: Ballot, signature: bytes) -> None:
         self._voted.setdefault((node, ballot.term), set()).add(ballot.candidate)
         self._note_votes(node, ballot.term)
+        shown = self._shown.get(node, (0, 0))
+        if shown[0] < ballot.term and (ballot.accepted_term, ballot.last_index) < shown:
+            self.lies["denied_ack", node] += 1
         self._take(self._detector.saw_ballot(node, SignedBallot(ballot_of(ballot), signature)))
 
     def _note_votes(self, node: str, term: int) -> None:

@@ -198,6 +198,9 @@ class Disk:
             del self.certificates[index]
         self.counted["durable entries lost"] = self.counted.get("durable entries lost", 0) + 1
 
+    def rewind(self, draw: Random) -> None:
+        """Only liars do that, and they have real blocks."""
+
     def repair(self) -> None:
         """Opaque disks are not damaged; they lose."""
 

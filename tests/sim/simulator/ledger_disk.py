@@ -195,6 +195,18 @@ class LedgerDisk:
             device.log[device.synced - 1].damage = 1
             self._count("durable entries lost")
 
+    def rewind(self, draw: Random) -> None:
+        """Lose what is not applied, and hide that it was ever there."""
+        try:
+            store = open_store(self.device)
+        except StoreError:
+            return
+        end, applied = store.last_height, store.applied_height
+        kept = draw.randrange(max(applied, 0), end + 1) if end >= 0 else end
+        if kept < end:
+            store.append(truncate_from=kept + 1)
+            self._count("acknowledged blocks forgotten")
+
     def repair(self) -> None:
         """What a damaged disk held is fetched again from the others: only the durable mark is kept."""
         mark = self.mark

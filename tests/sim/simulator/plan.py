@@ -23,6 +23,16 @@ from random import Random
 from typing import Any
 
 TICK_US = 10_000
+FORKS, WRONG_ROOT, DOUBLE_VOTE, DOUBLE_ACK, USURPS, WITHHOLDS, FORGETS = LIES = (
+    "forks",
+    "wrong root",
+    "double vote",
+    "double ack",
+    "usurps",
+    "withholds",
+    "forgets",
+)
+"""What a lying node does; see `adversary.py`."""
 
 OPAQUE, REAL, LEVELDB = "opaque", "real", "leveldb"
 """What blocks are: opaque; real on the model of a disk; real on LevelDB in a folder."""
@@ -371,6 +381,15 @@ def _links(shuffled: list[str], draw: Random) -> tuple[Link, ...]:
         return _between(shuffled[:middle], shuffled[middle + 1 :])
     every = [(one, other) for one in names for other in names if one != other]
     return tuple(draw.sample(every, draw.randrange(1, len(every))))
+
+
+def lying_plan_of(seed: int, *, steps: int = 2_000, nodes: tuple[int, int] = (3, 7)) -> Plan:
+    """A seed's plan with real blocks and one node that lies in ways of its own choice."""
+    plan = plan_of(seed, steps=steps, nodes=nodes, blocks=REAL)
+    draw = Random(f"lies {seed}")
+    lies = tuple(lie for lie in LIES if draw.random() < 0.35) or (draw.choice(LIES),)
+    sound = [name for name in plan.names if name not in plan.victims]
+    return replace(plan, liar=draw.choice(sound), lies=lies, refuse_ppm=0)
 
 
 AMBIENT: dict[str, dict[str, int | bool]] = {

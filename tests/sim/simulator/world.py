@@ -24,7 +24,7 @@ from ledger.errors import StoreError
 from simulator.adversary import Liar
 from simulator.application import OpaqueBlocks
 from simulator.blocks import Blocks
-from simulator.checks import Checks
+from simulator.checks import AMONG_LIARS, Checks
 from simulator.clients import Clients
 from simulator.court import Court
 from simulator.coverage import add_dropped, observe
@@ -38,6 +38,7 @@ from simulator.plan import (
     CRASH_AT,
     CUT,
     DISK_FAILURE,
+    FORGETS,
     LEVELDB,
     LOST_TAIL,
     OPAQUE,
@@ -45,6 +46,7 @@ from simulator.plan import (
     SLOW_DISK,
     SNAPSHOT,
     TRANSFER,
+    USURPS,
     WIPE,
     Fault,
     Plan,
@@ -132,7 +134,7 @@ class World:
         self._digest = blake2b(digest_size=16)
         self._number = {name: number for number, name in enumerate(plan.everyone)}
         self.blocks = _blocks_of(plan)
-        self.checks = judge(plan, self.blocks, only)
+        self.checks = judge(plan, self.blocks, AMONG_LIARS if plan.liar else only)
         self.court: Court | None = None
         if isinstance(self.blocks, LedgerBlocks):
             liars = [plan.liar] if plan.liar else []
@@ -264,7 +266,10 @@ class World:
             while self.steps < self.plan.steps:
                 self._strike()
                 self._step()
-            self._heal()
+            if self.plan.liar:
+                self._judge_lies()
+            else:
+                self._heal()
         except Violation as found:
             violation = found
         except Exception as error:
@@ -494,6 +499,8 @@ class World:
         self._paused.pop(name, None)
         disk = self.disks[name]
         disk.crash(self._crash_draw)
+        if name == self.plan.liar and FORGETS in self.plan.lies:
+            disk.rewind(self._crash_draw)
         self._push(lasts_us, "restart", name, disk.boot, None)
 
     def _start(self, name: str) -> None:
@@ -551,9 +558,21 @@ class World:
             node = self.processes[name]
             self.checks.deep(node)
             try:
+                if self.court is not None:
+                    self.court.at_the_end(())
                 self.checks.at_the_end(node, self.clients.acknowledged)
             except StoreError:
                 self.counted["damage found at the end"] += 1
+
+    def _judge_lies(self) -> None:
+        """Nothing heals among liars; what counts is who is named."""
+        court = self.court
+        assert court is not None, "lies are told about real blocks"
+        broken = {"state_machine_safety", "lost", "doubled", "committed_truncated"} & set(self.checks.ignored)
+        court.at_the_end(broken, had_usurper=USURPS in self.plan.lies)
+        self.counted["runs that broke a promise"] += bool(broken)
+        self.counted.update({f"lie: {kind}": count for (kind, _), count in court.lies.items()})
+        self.counted.update({f"proved: {kind}": count for (kind, _), count in court.proved.items()})
 
     def _agrees(self) -> bool:
         """One leader, the members that are wanted, equal logs wholly committed, and nobody waits."""
