@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from membership_steps import CHANNEL, KEYS, TRUSTED, certify, members, settled, voters_of
 
-from ledger import codec
+from ledger import codec, proof
 from ledger.block import Block
+from ledger.carried import carry, opened
 from ledger.certificate import CertifiedHeader, HistoryLink
 from ledger.errors import Malformed, TallyError, VerificationError
 from ledger.handover import Followed, Handover, MembershipChain
@@ -140,6 +141,24 @@ def test_no_changed_byte_of_a_file_passes(data):
     whole[place] ^= data.draw(st.integers(1, 255))
     with pytest.raises(TallyError):
         MembershipChain.decode(bytes(whole)).verify(TRUSTED)
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=60)
+def test_no_changed_byte_of_a_carried_file_passes(data):
+    blocks = Blocks()
+    steps = steps_to(THREE, settled("n2", "n4", "n5"))
+    changes = MembershipChain(tuple([blocks.handover(step) for step in steps]))
+    inner = codec.encode((proof.STATE, proof.VERSION, 0, 0))
+    assert proof.read(inner)
+    whole = bytearray(carry(inner, changes))
+    opened_inner, followed = opened(bytes(whole), TRUSTED)
+    assert (opened_inner, followed.newest) == (inner, steps[-1])
+    assert carry(inner, MembershipChain()) == inner
+    place = data.draw(st.integers(0, len(whole) - len(inner) - 1))
+    whole[place] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(TallyError):
+        proof.read(opened(bytes(whole), TRUSTED)[0])
 
 
 def followed_to(*steps):
