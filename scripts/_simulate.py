@@ -13,6 +13,7 @@ replays it step for step.
     scripts/simulate                          1,000 seeds
     scripts/simulate --seed 4711              one seed
     scripts/simulate --seed 1 --seeds 100 --faults cut,crash --nodes 5
+    scripts/simulate --liars --seeds 200      one node lies in each seed; no honest one may be named
     scripts/simulate --replay simulation-4711.json --trace 4711.jsonl
     scripts/simulate --minutes 10 --steps 8000
     scripts/simulate --mutants                deliberate bugs of the core: what finds each, and how soon
@@ -85,7 +86,8 @@ def _campaign(arguments: argparse.Namespace) -> int:
             steps=arguments.steps,
             nodes=arguments.nodes,
             blocks=lambda seed: _blocks(arguments.blocks, seed),
-            kinds=None if arguments.faults is None else arguments.faults,
+            kinds=arguments.faults,
+            liars=arguments.liars,
             seen=seen,
             tracer=tracer,
         )
@@ -200,6 +202,11 @@ def _arguments() -> argparse.Namespace:
         default=MIXED,
         help="opaque entries (fast), real blocks on a model of the disk, real blocks on LevelDB, or "
         f"one seed in {REAL_EVERY} real and one in {LEVELDB_EVERY} of all on LevelDB (default)",
+    )
+    parser.add_argument(
+        "--liars",
+        action="store_true",
+        help="real blocks, and in each seed one node that lies: who is named, and who is not",
     )
     parser.add_argument("--minutes", type=float, default=10.0, help="at most this long (default 10)")
     parser.add_argument(

@@ -25,6 +25,7 @@ from simulator.shrink import shrink
 from simulator.violation import Violation
 
 from consensus import Certificate, Entry, HardState
+from consensus.conformance import Checker
 
 STEPS = 1_500
 HERE = Path(__file__).resolve().parent
@@ -93,6 +94,17 @@ def test_judging_and_tracing_change_nothing() -> None:
     assert World(plan, tracer=events.append).run().digest == judged.digest
     assert {event["node"] for event in events} == set(plan.everyone)
     assert [event["t"] for event in events] == sorted(event["t"] for event in events)
+
+
+@pytest.mark.parametrize("blocks", [OPAQUE, REAL])
+def test_traces_of_simulated_runs_pass_the_checker(blocks: str) -> None:
+    """The checker shares no code with the core nor with the rules that are judged here."""
+    for seed in range(3_500, 3_505):
+        checker = Checker()
+        outcome = World(plan_of(seed, steps=800, blocks=blocks), tracer=checker.feed).run()
+        assert outcome.violation is None, describe(outcome)
+        report = checker.finish()
+        assert report.ok, report.violations[:3]
 
 
 def test_a_failure_is_made_smaller_and_its_plan_can_be_pasted() -> None:

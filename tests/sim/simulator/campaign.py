@@ -10,7 +10,7 @@ from typing import Any
 
 from consensus import Entry, Message, Raft, Ready
 from simulator.checks import Checks
-from simulator.plan import OPAQUE, Fault, Plan, plan_of, restricted
+from simulator.plan import OPAQUE, Fault, Plan, lying_plan_of, plan_of, restricted
 from simulator.process import Process
 from simulator.world import Outcome, World
 
@@ -47,6 +47,7 @@ def run_campaign(
     nodes: tuple[int, int] = (3, 7),
     blocks: Callable[[int], str] = lambda seed: OPAQUE,
     kinds: Collection[str] | None = None,
+    liars: bool = False,
     core: type[Raft] = Raft,
     only: Collection[str] | None = None,
     seen: Callable[[Outcome], bool] = lambda outcome: True,
@@ -56,7 +57,10 @@ def run_campaign(
     campaign = Campaign()
     began = process_time()
     for seed in seeds:
-        plan = plan_of(seed, steps=steps, nodes=nodes, blocks=blocks(seed))
+        if liars:
+            plan = lying_plan_of(seed, steps=steps, nodes=nodes)
+        else:
+            plan = plan_of(seed, steps=steps, nodes=nodes, blocks=blocks(seed))
         if kinds is not None:
             plan = restricted(plan, kinds)
         outcome = World(plan, core=core, only=only, tracer=tracer).run()

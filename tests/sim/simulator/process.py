@@ -82,6 +82,8 @@ class Process:
         """Reads under way, and the height that each must see at least."""
         self._wanted: SnapshotPoint | None = None
         """A snapshot that is being fetched."""
+        self._settled: tuple[int, object] | None = None
+        """Where the members come from, and those that were wanted, when there was nothing to change."""
         self._tried = 0
         """Length of the log at which a change was tried that may not be made yet."""
         self.pool: dict[int, None] = {}
@@ -308,7 +310,9 @@ class Process:
     def _change_members(self) -> bool:
         """Propose the next step towards the members that are wanted, if it is time for one."""
         raft = self.raft
-        if self._office != raft.term or raft.role is not Role.LEADER:
+        if self._office is None or self._office != raft.term or raft.role is not Role.LEADER:
+            return False
+        if self._settled == (raft.configuration_index, self.world.wanted):
             return False
         if not raft.may_reconfigure():
             if raft.last_index == self._tried or self._draw.random() > 0.02:
@@ -317,7 +321,12 @@ class Process:
             if not 0 < raft._office <= raft.commit:
                 self.world.counted["change tried before a commit"] += 1
         following = self._next_members()
-        return following is not None and self._propose([], raft.term, None, following)
+        if following is not None:
+            return self._propose([], raft.term, None, following)
+        now = raft.configuration
+        if (now.voters, now.quorum, now.learners) == self.world.wanted and not now.is_joint:
+            self._settled = (raft.configuration_index, self.world.wanted)
+        return False
 
     def _next_members(self) -> Configuration | None:
         raft, now = self.raft, self.raft.configuration

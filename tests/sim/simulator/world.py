@@ -56,6 +56,7 @@ from simulator.violation import Killed, Violation
 
 DEEP_EVERY = 512
 """Steps between two comparisons of whole logs."""
+RECORDED_NUMBERS = 4_096
 CALM_CLIENT_US = 1_500
 HEALING_TIMEOUTS = 30
 """Longest election timeouts within which a healed cluster must agree and go on."""
@@ -132,6 +133,8 @@ class World:
         self._events: list[Event] = []
         self._sequence = 0
         self._digest = blake2b(digest_size=16)
+        self._recorded: list[int] = []
+        """Numbers that the digest is yet to cover."""
         self._number = {name: number for number, name in enumerate(plan.everyone)}
         self.blocks = _blocks_of(plan)
         self.checks = judge(plan, self.blocks, AMONG_LIARS if plan.liar else only)
@@ -288,7 +291,7 @@ class World:
             trace,
             self.steps,
             self.now,
-            self._digest.hexdigest(),
+            self._digest_recorded(),
             dict(self.counted),
             len(self.checks.committed) - 1,
             len(self.clients.acknowledged),
@@ -405,12 +408,18 @@ class World:
 
     def _record(self, kind: str, name: str) -> None:
         node = self.processes.get(name)
-        if node is None:
-            state = (0, 0, 0, 0)
-        else:
+        self._recorded += (self.now, _KINDS[kind] * 32 + self._number.get(name, 31))
+        if node is not None:
             raft = node.raft
-            state = (raft.term, raft.commit, raft.last_index, raft.log.persisted)
-        self._digest.update(pack("<6Q", self.now, _KINDS[kind] * 32 + self._number.get(name, 31), *state))
+            log = raft.log
+            self._recorded += (raft.hard.term, raft.commit, log.last_index, log.persisted)
+        if len(self._recorded) > RECORDED_NUMBERS:
+            self._digest_recorded()
+
+    def _digest_recorded(self) -> str:
+        self._digest.update(pack(f"<{len(self._recorded)}Q", *self._recorded))
+        self._recorded.clear()
+        return self._digest.hexdigest()
 
     def _strike(self) -> None:
         """Let the faults happen whose step has come."""
