@@ -181,23 +181,30 @@ class Leader(Reads):
     def _check_change(self, entries: Sequence[Entry], following: Configuration) -> None:
         if len(entries) > 1:
             raise ChangeRefused("a change of the members is proposed alone")
-        if self._office == 0 or self._office > self.commit:
-            raise ChangeRefused("the leader has not yet committed in its own term")
-        if self.configuration_index > self.commit:
-            raise ChangeRefused("the change before is not yet committed")
-        objection = self.configuration.objection_to(following)
+        objection = self.objection_to(following)
         if objection is not None:
             raise ChangeRefused(objection)
-        for voter in following.voters:
-            if not self.configuration.is_voter(voter) and self.lag_of(voter) > self.config.promotion_lag:
-                raise ChangeRefused(f"{voter} lacks more than {self.config.promotion_lag} entries")
 
-    def lag_of(self, node: str) -> int:
-        """Entries that a member is known to lack; all of them if it has not been heard of lately."""
+    def objection_to(self, following: Configuration) -> str | None:
+        """Why this change of the members may not be proposed now, or None (CR-54 to CR-59)."""
+        if self._office == 0 or self._office > self.commit:
+            return "the leader has not yet committed in its own term"
+        if self.configuration_index > self.commit:
+            return "the change before is not yet committed"
+        objection = self.configuration.objection_to(following)
+        if objection is not None:
+            return objection
+        for voter in following.voters:
+            if not self.configuration.is_voter(voter) and not self._keeps_up(voter):
+                return f"{voter} lacks more than {self.config.promotion_lag} entries"
+        return None
+
+    def _keeps_up(self, node: str) -> bool:
+        """Whether a member was heard lately, and lacks only a bounded part of the log (CR-59)."""
         peer = self._peers.get(node)
-        if peer is None or self.now - peer.heard > self.config.election_ticks:
-            return self.last_index
-        return self.last_index - peer.match
+        if peer is None or not peer.answered or self.now - peer.heard > self.config.election_ticks:
+            return False
+        return self.last_index - peer.match <= self.config.promotion_lag
 
     def successor(self) -> str | None:
         """The most advanced voter beside this leader, among those heard lately (CR-85)."""

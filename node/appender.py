@@ -56,6 +56,8 @@ class Reports:
 
     durable: Callable[[list[Work]], None]
     """These are on the disk, in this order."""
+    accepted: Callable[[Block], None]
+    """This block of another node was reproduced, and will be stored."""
     refused: Callable[[Entry, TallyError], None]
     """This block cannot be reproduced here."""
     dropped: Callable[[], None]
@@ -181,6 +183,7 @@ class Appender:
         if entry_of(block).configuration != entry.configuration:
             raise BlockInvalid("the block changes the members otherwise than its entry says", field="entry")
         self._chain.accept(await self._verify(block))
+        self._reports.accepted(block)
 
     def _hand_to_storage(self, work: Work) -> None:
         if self._stopped:

@@ -38,9 +38,9 @@ from consensus.errors import ProposalRefused, ProtocolError
 from consensus.messages import Certificate, ElectionCertificate, Entry
 from consensus.raft import Raft
 from consensus.ready import Ready
-from consensus.state import Role
+from consensus.state import Role, SnapshotPoint
 from ledger import codec, vote
-from ledger.block import Block
+from ledger.block import Block, Header
 from ledger.chain import Chain, VerifiedBlock
 from ledger.errors import BlockInvalid, Malformed, StoreError, TallyError, TooLarge
 from ledger.executor import Executor, Prepared
@@ -54,8 +54,9 @@ from node.errors import NotAdmitted
 from node.leadership import Leadership
 from node.limits import (
     GATHER_MS,
-    MAX_EVIDENCE_FILES,
+    GOSSIP_MS,
     MAX_LAG_BLOCKS,
+    MAX_REFUSED_BLOCKS,
     NO_LEADER_GRACE_MS,
     PIPELINED_SEAL_OPERATIONS,
     REFORWARD_AFTER_MS,
@@ -66,7 +67,7 @@ from node.limits import (
 )
 from node.mempool import Pool
 from node.outcome import Outcome
-from node.raft_storage import certificate_of, election_of, entry_of
+from node.raft_storage import certificate_of, configuration_of, election_of, entry_of
 from node.signatures import SignatureChecker
 from node.statistics import Statistics
 
@@ -74,6 +75,8 @@ if TYPE_CHECKING:
     from node.admission import Admission
     from node.forwarding import Forwarder
     from node.peers import Peers
+    from node.state_transfer import StateTransfer
+    from node.watch import Watch
 
 log = structlog.get_logger(component="driver")
 
@@ -109,15 +112,19 @@ class Driver:
         checker: SignatureChecker,
         statistics: Statistics,
         tick_ms: int,
-        evidence_dir: Path,
+        refused_dir: Path,
         stop: Callable[[], None],
         meet: Callable[[], None],
+        renew: Callable[[], None],
+        problem: Problem | None,
     ) -> None:
-        """`meet` is called now and then, to link with whom the newest membership has."""
+        """`meet` is called now and then, to link with whom the newest membership has; `renew` when
+        the node is to be closed and opened again, on a snapshot that takes its ledger's place."""
         self.node = node
         self._meet = meet
         self.raft = raft
-        self.problem: Problem | None = None
+        self.problem: Problem | None = problem
+        self._renew = renew
         self._key = key
         self._chain = chain
         self._executor = executor
@@ -125,7 +132,7 @@ class Driver:
         self._checker = checker
         self._statistics = statistics
         self._tick_s = tick_ms / 1_000
-        self._evidence_dir = evidence_dir
+        self._refused_dir = refused_dir
         self._stop = stop
         self._loop = asyncio.get_running_loop()
         self._appender = Appender(
@@ -133,12 +140,19 @@ class Driver:
             store=store,
             verify=self._verify,
             reports=Reports(
-                self._on_durable, self._on_refused, self._on_dropped, self._on_storage_failed, self._on_bug
+                self._on_durable,
+                self._on_accepted,
+                self._on_refused,
+                self._on_dropped,
+                self._on_storage_failed,
+                self._on_bug,
             ),
             statistics=statistics,
         )
         self.leadership = Leadership(raft, self.wake)
         self._peers: Peers
+        self._transfer: StateTransfer
+        self._watch: Watch
         self._admission: Admission
         self._forwarder: Forwarder
         self._applied: Callable[[], None]
@@ -154,17 +168,29 @@ class Driver:
         self._leaderless_since_s = self._loop.time()
         self._office: int | None = None
         self._heard_commit = 0
-        self._swept_s = self._loop.time()
+        self._waits_for: str | None = None
+        """Why the next change of the members cannot be made yet."""
+        self._swept_s = self._gossiped_s = self._loop.time()
 
     def start(
-        self, peers: Peers, admission: Admission, forwarder: Forwarder, applied: Callable[[], None]
+        self,
+        *,
+        peers: Peers,
+        admission: Admission,
+        forwarder: Forwarder,
+        transfer: StateTransfer,
+        watch: Watch,
+        applied: Callable[[], None],
     ) -> None:
         """Begin to tick; messages may arrive from now on. `applied` is called after each commit."""
         self._applied = applied
         self._peers = peers
         self._admission = admission
         self._forwarder = forwarder
+        self._transfer = transfer
+        self._watch = watch
         self._running = True
+        transfer.offer_applied()
         self._ticker = self._loop.call_later(self._tick_s, self._tick)
 
     def close(self) -> None:
@@ -229,6 +255,7 @@ class Driver:
                     found=message.sender,
                 )
             with self._guarded():
+                self._watch.saw_message(message, self.raft.log.recent)
                 self.raft.step(message)
             if isinstance(message, messages.Append | messages.Heartbeat) and peer == self.raft.leader:
                 self._heard_commit = message.commit
@@ -237,8 +264,20 @@ class Driver:
             self._forwarder.take_in(peer, content)
         elif kind == "forwarded":
             self._forwarder.refused(peer, content)
+        elif kind in ("snapshot?", "snapshot!"):
+            self._on_snapshot_message(peer, kind, content)
+        elif kind == "evidence":
+            self._watch.take_evidence(content)
+        elif kind == "header":
+            self._watch.take_header(content)
         else:
             raise Malformed("unknown message", field="message", found=str(kind)[:32])
+
+    def _on_snapshot_message(self, peer: str, kind: str, content: codec.Value) -> None:
+        try:
+            self._transfer.on_message(peer, kind, content)
+        except StoreError as error:
+            self._on_storage_failed(error)
 
     def _tick(self) -> None:
         if not self._running:
@@ -264,6 +303,13 @@ class Driver:
                 entry.settle(Outcome(entry.id, "refused", error=error))
         self._change_members()
         self._meet()
+        if now_s - self._gossiped_s >= GOSSIP_MS / 1_000:
+            self._gossiped_s = now_s
+            self._watch.tell_header()
+        if self._transfer.is_overtaken(self.raft.commit):
+            self._transfer.drop()
+            self.raft.snapshot_failed()
+            self.wake()
         closed = self._admission.closed
         if self.raft.leader is None and now_s - self._leaderless_since_s > NO_LEADER_GRACE_MS / 1_000:
             if closed is None:
@@ -273,10 +319,17 @@ class Driver:
 
     def _change_members(self) -> None:
         """Take the next step towards the membership that governance adopted, if this node leads."""
-        if not self.leads() or not self.raft.may_reconfigure() or self.in_flight:
+        if not self.leads() or not self.raft.may_reconfigure():
             return
         membership = self._chain.due_membership()
         if membership is None:
+            return
+        objection = self.raft.objection_to(configuration_of(membership))
+        if objection != self._waits_for:
+            self._waits_for = objection
+            if objection is not None:
+                log.info("membership_waits", reason=objection)
+        if objection is not None:
             return
         block = self._propose([], self.raft.term, membership=membership)
         if block is not None:
@@ -309,6 +362,8 @@ class Driver:
         if ready.lost_office:
             self._office = None
             log.info("office_lost", term=self.raft.term)
+        if ready.snapshot is not None:
+            self._transfer.fetch(ready.snapshot.index)
         if ready.took_office is not None:
             self._take_office(ready.took_office)
         if ready.soft is not None:
@@ -509,6 +564,43 @@ class Driver:
                     self.raft.persisted(last.index, last.hash)
         self._turn()
 
+    def _on_accepted(self, block: Block) -> None:
+        self._watch.saw_block(block)
+
+    def on_fork(self, sentence: str) -> None:
+        """Two certified blocks at one height: nothing is written any more until people decide (CR-74)."""
+        log.critical("forked", reason=sentence)
+        self.problem = Problem("forked", sentence)
+        self._admission.closed = NotAdmitted("forked", "the channel has two histories", found=sentence)
+        self.raft.halt(sentence)
+        self.wake()
+
+    def on_snapshot_complete(self, header: Header) -> None:
+        """A whole snapshot is there: the node opens again on it, unless the log holds its block by now.
+
+        What the log has beyond that block may have been acknowledged, and stays (CR-64).
+        """
+        height = header.height
+        held = self.raft.log.entry(height)
+        if self.raft.commit >= height or (held is not None and held.hash == header.hash):
+            self._transfer.drop()
+            self.raft.snapshot_failed()
+            self.wake()
+        else:
+            log.info("renewing", height=height)
+            self._renew()
+
+    def on_snapshot_failed(self, reason: str) -> None:
+        """It could not be fetched; the leader may have the log."""
+        log.warning("snapshot_failed", reason=reason)
+        self.raft.snapshot_failed()
+        self.wake()
+
+    def on_snapshot_available(self, header: Header) -> None:
+        """This node can give away the state after the block that was applied just now."""
+        members = configuration_of(self._chain.applied_membership)
+        self.raft.snapshot_available(SnapshotPoint(header.height, header.term, header.hash, members))
+
     def _on_dropped(self) -> None:
         self._requeue()
         self.wake()
@@ -517,31 +609,32 @@ class Driver:
         """A block that this node cannot reproduce: keep it, say so, and do not acknowledge it (CR-77)."""
         self._statistics.unreproducible_blocks += 1
         leader = self.raft.leader
-        kept = self._keep_evidence(entry)
+        kept = self._keep_refused(entry)
+        self._watch.saw_refused(entry.data)
         log.error(
             "block_refused",
             height=entry.index,
             block=entry.hash.hex(),
             term=entry.term,
             leader=leader,
-            evidence=kept,
+            kept=kept,
             **error.as_dict(),
         )
         self.problem = Problem(
             "unreproducible_block",
             f"block {entry.index} ({entry.hash.hex()[:16]}) of {leader} cannot be reproduced: {error};"
-            f" kept as evidence: {kept}",
+            f" kept: {kept}",
             entry.index,
         )
         self.raft.refuse(entry.index, entry.hash, str(error))
         self.wake()
 
-    def _keep_evidence(self, entry: Entry) -> str:
+    def _keep_refused(self, entry: Entry) -> str:
         try:
-            self._evidence_dir.mkdir(parents=True, exist_ok=True)
-            if sum(1 for _ in self._evidence_dir.iterdir()) >= MAX_EVIDENCE_FILES:
+            self._refused_dir.mkdir(parents=True, exist_ok=True)
+            if sum(1 for _ in self._refused_dir.iterdir()) >= MAX_REFUSED_BLOCKS:
                 return "no (the folder is full)"
-            path = self._evidence_dir / f"{entry.index}-{entry.hash.hex()[:16]}.block"
+            path = self._refused_dir / f"{entry.index}-{entry.hash.hex()[:16]}.block"
             path.write_bytes(entry.data)
         except OSError as error:
             return f"no ({error.strerror})"

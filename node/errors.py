@@ -24,8 +24,9 @@ business rule are not errors of a node: they are results, and stand on the ledge
 | no_leader | 503 | yes | no leader for longer than a leader change takes |
 | outcome_unknown | 503 | yes | taken in, but not seen on the ledger within the time allowed |
 | shutting_down | 503 | yes | the node is being stopped |
-| not_reached | 409 | yes | a read asks for a height that this node has not applied in time |
+| not_reached | 409 | no | a read asks for a height that this node has not applied in time |
 | not_leading | 409 | no | something that only the leader can do |
+| forked | 503 | yes | two certified blocks at one height are known: the node takes no part any more |
 | storage_failed | 503 | yes | the disk failed; the node acknowledges nothing any more |
 """
 
@@ -85,9 +86,12 @@ KINDS: dict[str, _Kind] = {
     "busy": _Kind(503, True, _AGAIN),
     "no_leader": _Kind(503, True, _AGAIN),
     "outcome_unknown": _Kind(503, True, _AGAIN),
-    "not_reached": _Kind(409, True, "Ask again in a moment, or ask another node."),
+    "not_reached": _Kind(409, False, "Ask again in a moment, or ask another node."),
     "not_leading": _Kind(409, False, "Send this to the node that leads; GET /v1/status names it."),
     "shutting_down": _Kind(503, True, "Submit the same bytes to another node."),
+    "forked": _Kind(
+        503, True, "Do not trade on it: ask the operators; /v1/channels/{channel}/evidence has the proofs."
+    ),
     "storage_failed": _Kind(
         503, True, "Submit the same bytes to another node; the operator must look at this one."
     ),

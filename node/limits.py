@@ -131,6 +131,8 @@ GC_THRESHOLDS = (200_000, 50, 1_000)
 """How rarely the collector looks for cycles: values here form none, and a full look stops everything."""
 
 MAX_SUBSCRIBERS = 256
+SNAPSHOT_LAG_BLOCKS = 5_000
+"""A follower this far below a snapshot is offered it: executing so many blocks takes longer than fetching."""
 MAX_LAG_BLOCKS = 64
 """A node that is further behind its leader is not ready: it catches up."""
 MAX_PROOFS = 256
@@ -138,7 +140,13 @@ MAX_PROOFS = 256
 MAX_PROOFS_PER_NODE = 32
 """Of one accused node: enough to be sure, and the lies of others still find room."""
 MAX_PROOF_STORE_BYTES = 128 * 1_048_576
-MAX_EVIDENCE_FILES = 64
+GOSSIP_MS = 2_000
+"""How often a node tells the others its newest certified header."""
+MAX_EARLY_HEADERS = 64
+"""Certified headers of others above the applied height that are kept for comparison."""
+MAX_GOSSIPED_EVIDENCE_BYTES = MAX_FRAME_BYTES - 65_536
+"""A larger proof is kept, and fetched by whoever asks for it."""
+MAX_REFUSED_BLOCKS = 64
 """Refused blocks kept on disk for the operator."""
 DRAIN_TIMEOUT_MS = 5_000
 """How long an orderly stop waits for what was taken in."""

@@ -104,9 +104,23 @@ class _Server(uvicorn.Server):
 
 
 async def serve(settings: Settings) -> int:
-    """Run a node until it is told to stop; the exit code."""
-    node = Node(settings, Contracts(), identify_by)
-    api_socket = _bind(settings.api_host, settings.api_port)
+    """Run a node until it is told to stop; the exit code.
+
+    A node that has fetched a snapshot is closed and opened again on it, on the same ports.
+    """
+    with _bind(settings.api_host, settings.api_port) as api_socket:
+        while True:
+            node = Node(settings, Contracts(), identify_by)
+            peer_port = await _serve_once(node, api_socket.dup())
+            if not node.renewed.is_set():
+                return EXIT_BUG if node.stopped.is_set() else 0
+            log.info("opening_again")
+            settings = settings.model_copy(update={"peer_port": peer_port})
+
+
+async def _serve_once(node: Node, api_socket: socket.socket) -> int:
+    """Serve with this node until it ends; the port that its peers find it at."""
+    settings = node.settings
     server = _Server(
         uvicorn.Config(
             Front(create_app(node.service)),
@@ -128,11 +142,12 @@ async def serve(settings: Settings) -> int:
         node.start()
         serving = asyncio.create_task(server.serve(sockets=[api_socket]), name="api")
         await _until_told_to_stop(node, serving)
-        await node.drain()
+        if not node.renewed.is_set():
+            await node.drain()
         node.service.end()
         server.end()
         await serving
-    return EXIT_BUG if node.stopped.is_set() else 0
+    return peer_port
 
 
 async def _until_told_to_stop(node: Node, serving: asyncio.Task[None]) -> None:
@@ -148,10 +163,12 @@ async def _until_told_to_stop(node: Node, serving: asyncio.Task[None]) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number)
-    waits = [asyncio.create_task(told.wait()), asyncio.create_task(node.stopped.wait()), serving]
-    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    for wait in waits[:2]:
+    waits = [asyncio.create_task(event.wait()) for event in (told, node.stopped, node.renewed)]
+    await asyncio.wait([*waits, serving], return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
         wait.cancel()
+    if told.is_set():
+        node.renewed.clear()
 
 
 def _api_connections() -> int:

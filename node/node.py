@@ -16,32 +16,38 @@ from typing import Self
 
 import structlog
 
+from consensus.limits import MAX_INDEX
 from consensus.raft import Raft
 from consensus.state import Config, HardState
 from ledger.chain import Chain
-from ledger.errors import StoreError
+from ledger.codec import Value
 from ledger.executor import Executor
+from ledger.staging import settle
 from ledger.store import Store
+from node import disk
 from node.admission import Admission, Identify
-from node.driver import Driver, clock_ms
+from node.driver import Driver, Problem, clock_ms
 from node.errors import SettingsError
+from node.evidence import EvidenceStore
 from node.forwarding import Forwarder
 from node.identity import Identity
-from node.limits import MAX_APPEND_BYTES
+from node.limits import MAX_APPEND_BYTES, SNAPSHOT_LAG_BLOCKS
 from node.mempool import Pool
 from node.neighbours import Neighbourhood
 from node.peers import Peers
-from node.raft_storage import KeyAuthority, LedgerLog, configuration_of, has_booted, next_boot
+from node.raft_storage import KeyAuthority, LedgerLog, configuration_of, next_boot
 from node.service import Service
 from node.settings import Settings
 from node.signatures import SignatureChecker
+from node.state_transfer import Reports, StateTransfer
 from node.statistics import Statistics
 from node.trace_file import TraceFile
+from node.watch import Watch
 
 log = structlog.get_logger(component="node")
 
-LEDGER_FOLDER = "ledger"
-"""Of the data folder."""
+FOREVER = MAX_INDEX + 1
+"""An index that is never reached: a node that lost its data stays mute under this id."""
 
 MakeIdentify = Callable[[Chain], Identify]
 """Given the chain, how to find the organisation of a key."""
@@ -57,13 +63,17 @@ class Node:
             TallyError: settings, key, genesis block or ledger are not what they must be.
         """
         self.settings = settings
+        self._identity = Identity.load(settings.node, settings.key_file, settings.certificate_file)
         self.stopped = asyncio.Event()
         """Set when the node stops by itself, because of a bug of ours."""
+        self.renewed = asyncio.Event()
+        """Set when the node is to be closed and opened again, on the snapshot that it has fetched."""
         genesis_data = _read(settings.genesis_file, "genesis_file")
-        identity = Identity.load(settings.node, settings.key_file, settings.certificate_file)
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        _check_not_lost(settings.data_dir)
-        self._store = Store.open(settings.data_dir / LEDGER_FOLDER)
+        identity = self._identity
+        self._has_lost_data = disk.has_lost_data(settings.data_dir)
+        self._ledger = settings.data_dir / disk.LEDGER_FOLDER
+        settle(self._ledger)
+        self._store = Store.open(self._ledger)
         try:
             self.chain = Chain.open(self._store, executor, genesis_data)
             self.neighbourhood = Neighbourhood(self.chain, settings.genesis_file, settings.peer_addresses())
@@ -95,9 +105,11 @@ class Node:
             checker=self._checker,
             statistics=self.statistics,
             tick_ms=settings.tick_ms,
-            evidence_dir=settings.data_dir / "evidence",
+            refused_dir=settings.data_dir / "refused",
             stop=self.stopped.set,
             meet=self._meet,
+            renew=self.renewed.set,
+            problem=_lost_data(settings.node) if self._has_lost_data else None,
         )
         self.peers = Peers(
             node=settings.node,
@@ -109,6 +121,24 @@ class Node:
             handler=self.driver.on_message,
             linked=lambda _: self.driver.wake(),
             statistics=self.statistics,
+        )
+        self._watch = Watch(
+            chain=chain,
+            evidence=EvidenceStore.open(settings.data_dir / "evidence" / "proofs", chain.genesis, executor),
+            tell_all=self._tell_all,
+            alarm=self.driver.on_fork,
+        )
+        self._transfer = StateTransfer(
+            chain=chain,
+            ledger=self._ledger,
+            send=self.peers.send,
+            peers=self._sources,
+            reports=Reports(
+                self.driver.on_snapshot_complete,
+                self.driver.on_snapshot_failed,
+                self.peers.refused,
+                self.driver.on_snapshot_available,
+            ),
         )
         self._admission = Admission(
             chain=chain,
@@ -135,9 +165,19 @@ class Node:
             admission=self._admission,
             driver=self.driver,
             peers=self.peers,
+            evidence=self._watch.evidence,
             statistics=self.statistics,
             submit_timeout_ms=settings.submit_timeout_ms,
         )
+
+    def _tell_all(self, message: Value) -> None:
+        for peer in self.peers.reachable:
+            self.peers.send(peer, message)
+
+    def _sources(self) -> list[str]:
+        """Whom to ask for a snapshot, the leader last: it has the most to do."""
+        leader = self.driver.leader
+        return sorted(self.peers.reachable, key=lambda peer: (peer == leader, peer))
 
     def _meet(self) -> None:
         """Link with whom the newest membership in the log has, where they are now."""
@@ -153,11 +193,14 @@ class Node:
         config = Config(
             node=settings.node,
             start=configuration_of(chain.membership_at(chain.first_height)),
-            boot=next_boot(settings.data_dir),
+            boot=next_boot(settings.data_dir, has_lost_data=self._has_lost_data),
             election_ticks=settings.election_ticks,
             heartbeat_ticks=settings.heartbeat_ticks,
             max_append_bytes=MAX_APPEND_BYTES,
+            snapshot_lag=SNAPSHOT_LAG_BLOCKS,
+            mute_until=FOREVER if self._has_lost_data else None,
         )
+        disk.begin(settings.data_dir)
         return Raft(
             config,
             HardState(*self._store.hard_state),
@@ -178,7 +221,14 @@ class Node:
 
     def start(self) -> None:
         """Take part."""
-        self.driver.start(self.peers, self._admission, self._forwarder, self.service.on_applied)
+        self.driver.start(
+            peers=self.peers,
+            admission=self._admission,
+            forwarder=self._forwarder,
+            transfer=self._transfer,
+            watch=self._watch,
+            applied=self.service.on_applied,
+        )
         self.peers.dial()
         log.info(
             "started",
@@ -198,7 +248,11 @@ class Node:
         self.driver.close()
         await self.peers.close()
         self._checker.close()
+        self._transfer.close()
+        hard = self._store.hard_state
         self._store.close()
+        if self.renewed.is_set():
+            self._transfer.install(self._identity.key.public, hard)
         if self._trace is not None:
             self._trace.close()
         log.info("closed", applied_height=self.chain.applied.height)
@@ -210,20 +264,12 @@ class Node:
         await self.close()
 
 
-def _check_not_lost(data_dir: Path) -> None:
-    """A node that has run before must not begin with nothing: it would forget what it signed.
-
-    Raises:
-        StoreError: ledger_lost.
-    """
-    if has_booted(data_dir) and not (data_dir / LEDGER_FOLDER).exists():
-        raise StoreError(
-            "this node has run before, and its ledger is gone",
-            code="ledger_lost",
-            field="data_dir",
-            found=f"no {LEDGER_FOLDER} in {data_dir}",
-            expected="the ledger that this node has acknowledged blocks in",
-        )
+def _lost_data(node: str) -> Problem:
+    return Problem(
+        "lost_data",
+        f"the data folder of {node} does not hold what {node} may have signed: it neither votes nor "
+        f"acknowledges any more. Readmit it under a new id: tally network readmit {node}",
+    )
 
 
 def _read(path: Path, field: str) -> bytes:

@@ -199,6 +199,11 @@ class Peers:
         self._to_flush.add(peer)
         return True
 
+    @property
+    def reachable(self) -> list[str]:
+        """The peers whose link is up, ascending."""
+        return sorted(self._outgoing)
+
     def can_reach(self, peer: str) -> bool:
         """Whether the link to this peer is up."""
         return peer in self._outgoing

@@ -7,6 +7,7 @@ block, its index the height, its hash the header's.
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 from consensus import messages
@@ -16,13 +17,20 @@ from ledger import certificate as acks
 from ledger import codec, vote
 from ledger.block import Block, Header
 from ledger.chain import Chain
-from ledger.errors import Malformed
+from ledger.errors import Malformed, TallyError
 from ledger.hashing import ZERO
 from ledger.keys import SigningKey
+from ledger.limits import SIGNATURE_BYTES
 from ledger.membership import Member, Membership
 from ledger.preamble import Preamble
 from ledger.store import Store
 from node.errors import SettingsError
+
+_BIN8 = 0xC4
+"""MessagePack: a byte string of less than 256 bytes follows."""
+
+LOST_BOOT = 1_000_000 - 1_700_000_000 // 120
+"""What two-minute steps of the clock are added to, where the count of starts is lost."""
 
 BOOT_FILE = "boot"
 """Of the data folder: how often its node has started."""
@@ -141,12 +149,14 @@ class KeyAuthority:
 
     def sign_vote(self, ballot: messages.Ballot) -> bytes:
         """This node's vote."""
-        return vote.sign_vote(self._key, self._channel, _ballot(ballot))
+        return vote.sign_vote(self._key, self._channel, ballot_of(ballot))
 
     def verify_vote(self, node: str, ballot: messages.Ballot, signature: bytes) -> bool:
         """Whether the signature is that voter's; the newest membership counts (CR-53)."""
         member = self._chain.membership.member(node)
-        return member is not None and vote.verify_vote(member.key, self._channel, _ballot(ballot), signature)
+        return member is not None and vote.verify_vote(
+            member.key, self._channel, ballot_of(ballot), signature
+        )
 
     def _governing(self, height: int) -> Membership:
         """The membership whose keys count for a block."""
@@ -162,15 +172,19 @@ def has_booted(data_dir: Path) -> bool:
     return (data_dir / BOOT_FILE).exists()
 
 
-def next_boot(data_dir: Path) -> int:
+def next_boot(data_dir: Path, *, has_lost_data: bool = False) -> int:
     """Count this start of the process, durably: message ids must not repeat over restarts.
+
+    A node that lost its count goes on far above it, from the clock: to its leader it must be
+    known for a later start.
 
     Raises:
         SettingsError: the folder cannot be written, or the counter is damaged.
     """
     path = data_dir / BOOT_FILE
     try:
-        boot = int(path.read_text(encoding="ascii")) + 1 if path.exists() else 1
+        first = LOST_BOOT + int(time.time()) // 120 if has_lost_data else 1
+        boot = int(path.read_text(encoding="ascii")) + 1 if path.exists() else first
         fresh = path.with_suffix(".new")
         with fresh.open("w", encoding="ascii") as file:
             file.write(str(boot))
@@ -184,16 +198,29 @@ def next_boot(data_dir: Path) -> int:
     return boot
 
 
+def signed_header(data: bytes) -> tuple[Header, bytes] | None:
+    """Header and signature of a block's bytes, without reading the rest; None if they are not there."""
+    try:
+        header = _header(data)
+    except TallyError:
+        return None
+    start = (3 if data[1] == _BIN8 else 4) + len(header.data)
+    if data[start : start + 2] != bytes((_BIN8, SIGNATURE_BYTES)):
+        return None
+    return header, data[start + 2 : start + 2 + SIGNATURE_BYTES]
+
+
 def _header(data: bytes) -> Header:
     """The header of a block's bytes, without reading the rest: [header bytes, …]."""
-    if data[:2] == b"\x95\xc4":
+    if data[:2] == bytes((0x95, _BIN8)):
         return Header.decode(data[3 : 3 + data[2]])
     if data[:2] == b"\x95\xc5":
         return Header.decode(data[4 : 4 + int.from_bytes(data[2:4], "big")])
     raise Malformed("not a block", field="block")
 
 
-def _ballot(ballot: messages.Ballot) -> vote.Ballot:
+def ballot_of(ballot: messages.Ballot) -> vote.Ballot:
+    """The ledger's form of what a vote signs."""
     position = (ballot.last_term, ballot.last_index, ballot.last_hash)
     return vote.Ballot(ballot.term, ballot.candidate, ballot.accepted_term, *position)
 

@@ -28,6 +28,7 @@ from node.statistics import Statistics
 if TYPE_CHECKING:
     from node.admission import Admission
     from node.driver import Driver
+    from node.evidence import EvidenceStore
     from node.identity import Identity
     from node.peers import Peers
 
@@ -82,10 +83,12 @@ class Service:
         admission: Admission,
         driver: Driver,
         peers: Peers,
+        evidence: EvidenceStore,
         statistics: Statistics,
         submit_timeout_ms: int,
     ) -> None:
         self.chain = chain
+        self.evidence = evidence
         self.statistics = statistics
         self._identity = identity
         self._pool = pool

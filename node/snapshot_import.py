@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ledger import codec, shape
+from ledger.block import Header
 from ledger.errors import BlockInvalid, Malformed, VerificationError
 from ledger.handover import Followed, MembershipChain
 from ledger.limits import MAX_SNAPSHOT_CHUNK_BYTES, MAX_SNAPSHOT_MANIFEST_BYTES
@@ -29,6 +30,11 @@ class SnapshotImport:
         self._least = least
         self._state_left = 0
         self._parts: dict[bytes, HistoryPart] = {}
+
+    @property
+    def header(self) -> Header | None:
+        """Header of the block whose state is taken in, once its manifest is there."""
+        return None if self.staging is None else self.staging.manifest.header
 
     @property
     def height(self) -> int | None:

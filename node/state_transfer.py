@@ -46,8 +46,8 @@ _REMEDY = "Ask whoever runs that node: its disk or its software is damaged, or i
 class Reports:
     """Whom a transfer tells; all are called in the loop."""
 
-    complete: Callable[[int], None]
-    """All of the snapshot of this height is there and checked: stop, `install`, open again."""
+    complete: Callable[[Header], None]
+    """All of the snapshot of this block is there and checked: stop, `install`, open again."""
     failed: Callable[[str], None]
     """Given up, and why; the ledger is as it was."""
     refused: Callable[[str, TallyError], None]
@@ -114,6 +114,10 @@ class StateTransfer:
     def is_fetching(self) -> bool:
         """Whether a transfer is under way."""
         return self._taken is not None and not self._is_complete
+
+    def is_overtaken(self, commit: int) -> bool:
+        """Whether the log has brought this node as far as the snapshot that is being fetched."""
+        return self.is_fetching and self._taken is not None and 0 < (self._taken.height or 0) <= commit
 
     @property
     def heights(self) -> list[int]:
@@ -240,15 +244,18 @@ class StateTransfer:
 
     def _complete(self) -> None:
         assert self._taken is not None, "called while fetching"
-        height = self._taken.height
-        assert height is not None, "a manifest came first"
+        header = self._taken.header
+        assert header is not None, "a manifest came first"
         self._is_complete = True
         log.info(
-            "snapshot_fetched", height=height, seconds=perf_counter() - self._began_s, **self._progress()
+            "snapshot_fetched",
+            height=header.height,
+            seconds=perf_counter() - self._began_s,
+            **self._progress(),
         )
         self._end_thread()
         self._fetch = None
-        self._reports.complete(height)
+        self._reports.complete(header)
 
     def _progress(self) -> dict[str, object]:
         fetch = self._fetch

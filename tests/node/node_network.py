@@ -24,6 +24,7 @@ from ledger.keys import SigningKey
 from ledger.membership import Member, Membership
 from ledger.transaction import Transaction
 from node.admission import Identify
+from node.disk import prepare
 from node.node import Node
 from node.settings import Settings
 
@@ -150,6 +151,8 @@ class Cluster:
         """Open nodes and let them take part; all that are named, or all."""
         wanted = [each for each in self.files if not names or each.node in names]
         for each in wanted:
+            if each.node not in self.executors:
+                prepare(self.folder / each.node)
             executor = self.executors.setdefault(each.node, KeyValue())
             settings = Settings(
                 node=each.node,

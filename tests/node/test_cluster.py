@@ -150,7 +150,7 @@ def test_a_block_that_cannot_be_reproduced_is_kept_shown_and_not_acknowledged(tm
         assert not odd.service.ready
         assert odd.chain.applied.height == height, "still readable at its last good height"
         assert odd.statistics.unreproducible_blocks == 1
-        (kept,) = (tmp_path / name / "evidence").iterdir()
+        (kept,) = (tmp_path / name / "refused").iterdir()
         assert Block.decode(kept.read_bytes()).height == height + 1
         (outcome,) = await leader.service.submit([cluster.transaction("k2", 1).envelope])
         assert outcome.status == "committed"

@@ -94,7 +94,7 @@ def test_a_block_that_is_no_block_is_refused_and_kept(tmp_path: Path) -> None:
         node.driver.on_message("n2", ("raft", to_value(Append("n2", "n1", 3, 5, 0, 0, (entry,), 0, None))))
         await until(lambda: node.service.status()["problem"], "the refusal")
         assert node.chain.head.height == 0
-        assert [kept.name.split("-")[0] for kept in (tmp_path / "n1" / "evidence").iterdir()] == ["1"]
+        assert [kept.name.split("-")[0] for kept in (tmp_path / "n1" / "refused").iterdir()] == ["1"]
         await cluster.start("n2", "n3")
         await cluster.level()
         await until(lambda: node.service.ready, "the problem to be over")

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from ledger.executor import make_genesis_block
 from ledger.genesis import Genesis
 from ledger.keys import SigningKey
 from ledger.transaction import Transaction
+from node.disk import prepare
 
 pytestmark = pytest.mark.processes
 
@@ -74,6 +75,7 @@ class Processes:
         ports = free_ports(6)
         peers = {name: f"127.0.0.1:{port}" for name, port in zip(names, ports[3:], strict=True)}
         for name, api_port, peer_port in zip(names, ports[:3], ports[3:], strict=True):
+            prepare(folder / name / "data")
             settings = {
                 "node": name,
                 "data_dir": "data",
@@ -114,6 +116,16 @@ class Processes:
     async def status(self, client: httpx.AsyncClient, name: str) -> dict[str, object]:
         answer: dict[str, object] = (await client.get(f"{self.api[name]}/v1/status")).json()
         return answer
+
+    async def applied(self, client: httpx.AsyncClient, name: str, height: object) -> dict[str, object]:
+        """The status of a node once it answers and has applied this height."""
+        assert isinstance(height, int)
+        while True:
+            with suppress(httpx.HTTPError):
+                status = await self.status(client, name)
+                if status["applied_height"] >= height:  # type: ignore[operator]
+                    return status
+            await asyncio.sleep(0.05)
 
     async def ready(self, client: httpx.AsyncClient) -> str:
         """Wait until every running node is ready; the leader."""
@@ -243,7 +255,7 @@ def _ended(network: Processes, name: str) -> str:
     return ended.stderr
 
 
-def test_a_node_starts_neither_on_another_node_s_ledger_nor_without_its_own(tmp_path: Path) -> None:
+def test_a_node_does_not_start_on_another_node_s_ledger(tmp_path: Path) -> None:
     with processes(tmp_path) as network:
 
         async def scenario() -> None:
@@ -258,7 +270,34 @@ def test_a_node_starts_neither_on_another_node_s_ledger_nor_without_its_own(tmp_
     data.rename(tmp_path / "n1" / "own")
     shutil.copytree(tmp_path / "n2" / "data", data)
     assert "another node" in _ended(network, "n1")
-    shutil.rmtree(data)
-    (tmp_path / "n1" / "own").rename(data)
-    shutil.rmtree(data / "ledger")
-    assert "its ledger is gone" in _ended(network, "n1")
+
+
+@pytest.mark.parametrize("loss", ["the ledger", "everything"])
+def test_cr76_a_node_that_lost_its_data_follows_and_promises_nothing(tmp_path: Path, loss: str) -> None:
+    """CR-76: it takes the log and says what is wrong and what to do; the others go on without it."""
+    with processes(tmp_path) as network:
+
+        async def scenario() -> None:
+            async with httpx.AsyncClient(timeout=30) as client:
+                await network.ready(client)
+                before = await network.submit(client, network.transaction())
+                network.signal("n1", signal.SIGKILL)
+                data = tmp_path / "n1" / "data"
+                shutil.rmtree(data / "ledger" if loss == "the ledger" else data)
+                data.mkdir(exist_ok=True)
+                network.start("n1")
+                after = await network.submit(client, network.transaction())
+                assert after["height"] > before["height"]  # type: ignore[operator]
+                status = await network.applied(client, "n1", after["height"])
+                assert status["problem"]["code"] == "lost_data"  # type: ignore[index]
+                assert "tally network readmit n1" in status["problem"]["sentence"]  # type: ignore[index]
+                assert not status["ready"]
+                network.signal("n3", signal.SIGKILL)
+                last = network.transaction()
+                url = network.url("n2", "transactions?timeout_ms=1500")
+                answer = await client.post(url, content=last.envelope, headers=MSGPACK)
+                assert answer.status_code == 503, "n1 acknowledges nothing: n2 alone is no quorum"
+                network.start("n3")
+                await network.submit(client, last)
+
+        run(scenario)

@@ -63,7 +63,7 @@ class Site:
             send=partial(self.send, name),
             peers=lambda: [peer for peer in peers if peer in self.transfers],
             reports=Reports(
-                self.ended.put_nowait,
+                lambda header: self.ended.put_nowait(header.height),
                 self.ended.put_nowait,
                 lambda peer, error: self.refused.append((peer, error.code)),
                 lambda header: self.offered.append((name, header.height)),

@@ -1,0 +1,176 @@
+"""Lies between real nodes: seen, proved, kept by all, and shown; and snapshots that bring a node on."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import pytest
+from node_network import Cluster, run, until
+
+from consensus.messages import Append, Entry, VoteReply, to_value
+from consensus.state import Role
+from ledger import vote
+from ledger.certificate import Certificate, CertifiedHeader, sign_ack
+from ledger.chain import Chain
+from ledger.evidence import Evidence
+from ledger.handover import Followed
+from ledger.store import Store
+from node.node import Node
+
+
+def honest(cluster: Cluster, liar: str) -> list[Node]:
+    return [node for name, node in cluster.nodes.items() if name != liar]
+
+
+def proofs(node: Node) -> list[tuple[str, tuple[str, ...]]]:
+    return [(kept.proved.kind, kept.proved.nodes) for kept in node.service.evidence.kept()]
+
+
+def test_cr70_a_leader_of_two_minds_is_named_to_all(tmp_path: Path) -> None:
+    """CR-70: two signed blocks of one term and height; one node sees them, every node keeps the proof."""
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        leader = await cluster.leader()
+        name = leader.settings.node
+        await leader.service.submit([cluster.transaction("k", 1).envelope])
+        await cluster.level()
+        victim = honest(cluster, name)[0]
+        header = victim.chain.applied
+        key = next(each.key for each in cluster.files if each.node == name)
+        store = Store.open(tmp_path / "forger")
+        chain = Chain.open(store, cluster.executors[name], cluster.genesis_file.read_bytes())
+        for height in range(1, header.height):
+            block = victim.chain.block(height)
+            assert block is not None
+            chain.accept(chain.check(block))
+        if header.height > 1 and chain.head.term == header.term:
+            other = chain.seal([], term=header.term, time_ms=header.time_ms + 1, proposer=name, key=key)
+            entry = Entry(other.height, other.header.term, other.hash, other.data)
+            lie = Append(name, victim.settings.node, header.term, 2**61, header.term, 1, (entry,), 0, None)
+            victim.driver.on_message(name, ("raft", to_value(lie)))
+        store.close()
+        await until(lambda: all(proofs(node) for node in cluster.nodes.values()), "the proof is everywhere")
+        assert {proofs(node)[0] for node in cluster.nodes.values()} == {("two_headers", (name,))}
+        kept = victim.service.evidence.kept()[0]
+        data = victim.service.evidence.read(kept.id)
+        assert data is not None
+        Evidence.decode(data).verify(Followed.of(victim.chain.genesis), cluster.executors[name])
+        (outcome,) = await victim.service.submit([cluster.transaction("k", 2).envelope])
+        assert outcome.status == "committed", "and the network goes on"
+        await cluster.stop()
+
+    run(scenario)
+
+
+def test_cr70_a_voter_that_votes_twice_is_named(tmp_path: Path) -> None:
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        liar, victim = "n1", cluster.nodes["n2"]
+        key = next(each.key for each in cluster.files if each.node == liar)
+        genesis = victim.chain.genesis.block.hash
+        for candidate in ("n2", "n3"):
+            ballot = vote.Ballot(99, candidate, 0, 0, 0, genesis)
+            signature = vote.sign_vote(key, cluster.channel, ballot)
+            reply = VoteReply(liar, candidate, 99, 2**61, 1, True, 0, 0, 0, genesis, signature)
+            cluster.nodes[candidate].driver.on_message(liar, ("raft", to_value(reply)))
+            victim._watch.saw_message(reply, victim.driver.raft.log.recent)
+        await until(lambda: all(proofs(node) for node in honest(cluster, liar)), "the proof is everywhere")
+        assert set(proofs(victim)) == {("two_votes", (liar,)), ("denied_ack", (liar,))}
+        await cluster.stop()
+
+    run(scenario)
+
+
+def test_cr74_a_fork_with_certificates_stops_the_channel(tmp_path: Path) -> None:
+    """CR-74: two certified blocks at one height: both are kept, writing ends, and nothing is chosen."""
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        leader = await cluster.leader()
+        await leader.service.submit([cluster.transaction("k", 1).envelope])
+        await cluster.level()
+        victim = honest(cluster, leader.settings.node)[0]
+        header = victim.chain.applied
+        store = Store.open(tmp_path / "forger")
+        chain = Chain.open(store, cluster.executors["n1"], cluster.genesis_file.read_bytes())
+        for height in range(1, header.height):
+            block = victim.chain.block(height)
+            assert block is not None
+            chain.accept(chain.check(block))
+        key = next(each.key for each in cluster.files if each.node == header.proposer)
+        other = chain.seal(
+            [], term=header.term, time_ms=header.time_ms + 1, proposer=header.proposer, key=key
+        )
+        acks = [
+            (each.node, sign_ack(each.key, cluster.channel, header.term, other.height, other.hash))
+            for each in cluster.files[:2]
+        ]
+        forged = CertifiedHeader(
+            other.header, None, Certificate.of(header.term, other.height, other.hash, acks)
+        )
+        store.close()
+        victim.driver.on_message(leader.settings.node, ("header", forged.to_value()))
+        assert victim.driver.problem is not None
+        assert victim.driver.problem.code == "forked"
+        assert victim.driver.raft.role is Role.FOLLOWER
+        (outcome,) = await victim.service.submit([cluster.transaction("k", 2).envelope])
+        assert outcome.error is not None
+        assert outcome.error.code == "forked"
+        assert any(kind == "two_certificates" for kind, _ in proofs(victim))
+        await cluster.stop()
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("kills", [0, 1])
+def test_cr48_cr67_a_node_far_behind_goes_on_from_a_snapshot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: int
+) -> None:
+    """CR-48, CR-64 to CR-67: offered, fetched from several, checked, installed; then the log goes on."""
+    monkeypatch.setattr("ledger.chain.SNAPSHOT_INTERVAL_BLOCKS", 10)
+    monkeypatch.setattr("node.node.SNAPSHOT_LAG_BLOCKS", 8)
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        leader = await cluster.leader()
+        name = next(name for name in cluster.nodes if name != leader.settings.node)
+        await cluster.stop(name)
+        for number in range(35):
+            await leader.service.submit([cluster.transaction(f"k{number}", number).envelope])
+        for _ in range(kills):
+            await cluster.start(name)
+            await asyncio.sleep(0)
+            await cluster.stop(name)
+        await cluster.start(name)
+        node = cluster.nodes[name]
+        await until(node.renewed.is_set, "the snapshot is there")
+        await cluster.stop(name)
+        await cluster.start(name)
+        node = cluster.nodes[name]
+        await cluster.level()
+        assert node.chain.first_height >= 30
+        assert node.chain.applied.state_root == leader.chain.applied.state_root
+        (outcome,) = await node.service.submit([cluster.transaction("after", 1).envelope])
+        assert outcome.status == "committed"
+        await cluster.level()
+        before = node.chain.applied
+        await cluster.stop(name)
+        await cluster.start(name)
+        assert cluster.nodes[name].chain.applied.height >= before.height
+        await cluster.stop()
+        assert not (tmp_path / name / "ledger.staging").exists()
+        shutil.rmtree(tmp_path / name)
+
+    run(scenario)
