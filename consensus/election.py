@@ -63,12 +63,11 @@ class Election(Core):
     def _may_campaign(self) -> bool:
         """Voters only (CR-13), with a log that is wholly durable, that forgot nothing (CR-76).
 
-        A change that is not committed leaves a vote to whom it takes it from: the others may need
-        the log of just this node (Ongaro's thesis, section 4.2.2). It does not count itself.
+        Who is no voter by an uncommitted change does not campaign either: nobody would take its
+        blocks. If just its log is needed, the others wait for one more node to come back.
         """
-        is_voter = self.configuration.is_voter(self.node)
         return (
-            (is_voter or self.configuration_at(self.commit).is_voter(self.node))
+            self.configuration.is_voter(self.node)
             and self.log.persisted == self.log.last_index
             and not self.is_mute
         )

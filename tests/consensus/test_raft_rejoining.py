@@ -38,8 +38,8 @@ def test_cr76_a_node_that_lost_its_data_gets_the_log_again_from_the_same_leader(
     assert cluster["n1"].raft.term == 1, "without an election"
 
 
-def test_cr13_who_is_to_leave_campaigns_as_long_as_that_is_not_committed() -> None:
-    """CR-13, CR-57, CR-60: the others may need its log, which is longer than theirs."""
+def test_cr13_who_is_to_leave_does_not_campaign_and_one_more_node_frees_the_rest() -> None:
+    """CR-13, CR-57, CR-60: its log may be longer, but no block of a node without a vote is taken."""
     cluster = Cluster()
     leader = cluster.elect("n2")
     cluster.propose("n2")
@@ -54,11 +54,11 @@ def test_cr13_who_is_to_leave_campaigns_as_long_as_that_is_not_committed() -> No
     cluster.start("n2")
     cluster.heal()
     assert cluster["n2"].raft.configuration.voters == new, "no voter by its own log"
-    for _ in range(30):
-        cluster.tick(10)
-    assert cluster["n3"].raft.commit >= 4
+    cluster.tick(300)
+    assert cluster.leaders == []
+    cluster.start("n1")
+    cluster.tick(300)
     assert cluster["n3"].raft.role is Role.LEADER
-    assert not cluster["n3"].raft.configuration.is_joint
 
 
 def test_cr70_a_wrong_block_in_place_of_an_acknowledged_one_frames_nobody() -> None:
