@@ -115,6 +115,10 @@ class Application:
         self._disk.commit(certificate)
         return [(block, transactions_of(block.data)) for block in blocks]
 
+    def due_members(self) -> Configuration | None:
+        """Nothing in the chain says who is wanted."""
+        return None
+
     def picture(self) -> bytes:
         """There is no state but the chain."""
         return b""

@@ -224,6 +224,10 @@ class Checks:
         if name not in self._victims:
             self.fail("disk_unsound", f"{name} does not start: {reason}")
 
+    def wiped(self, name: str) -> None:
+        """A node's disk is gone: it does not know any more which terms it spoke of."""
+        self._pictures[name].sent_term = 0
+
     def after(self, node: Process) -> None:
         """Something was said to this node's core: what has changed?"""
         raft = node.raft

@@ -44,6 +44,12 @@ class Clients:
         self.waiting[number].add(name)
         self._world.submit(name, number)
 
+    def adopt(self, number: int) -> None:
+        """Somebody wants other members: a transaction like any other."""
+        self.waiting[number] = set(self._world.up)
+        for name in self._world.up:
+            self._world.submit(name, number)
+
     def ask(self) -> None:
         """Begin a linearizable read at any node that is up."""
         up = self._world.up

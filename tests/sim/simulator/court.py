@@ -24,7 +24,7 @@ from ledger.evidence import Evidence
 from ledger.fault import SignedAck, SignedBallot, SignedHeader, WrongBlock
 from ledger.keys import HEADER_DOMAIN, verify
 from node.raft_storage import certificate_of, election_of
-from simulator.ledger_blocks import Accounts, LedgerBlocks, ballot_of, seed_key
+from simulator.ledger_blocks import Accounts, LedgerApplication, LedgerBlocks, ballot_of, seed_key
 
 if TYPE_CHECKING:
     from simulator.process import Process
@@ -47,6 +47,7 @@ class Court:
         self.lies: Counter[tuple[str, str]] = Counter()
         """(kind, node) of the provable lies that were told."""
         self.proved: Counter[tuple[str, str]] = Counter()
+        self._followed = 0
         self.wrong: set[bytes] = set()
         """Blocks that no honest node may acknowledge."""
         self._sealed: dict[tuple[str, int, int], set[bytes]] = {}
@@ -102,6 +103,12 @@ class Court:
                 self.lies["wrong_block", header.proposer] += 1
             self._take(self._detector.saw_wrong_block(wrong))
 
+    def follow(self, app: LedgerApplication) -> None:
+        """The members have changed: a wider trust."""
+        if app.applied > self._followed:
+            self._followed = app.applied
+            self._detector.trust = app.trust()
+
     def at_the_end(self, broken: Collection[str], *, had_usurper: bool = False) -> None:
         """Judge: everything was said; `broken` are promises of the ledger that were not kept."""
         if broken and not any(node in self._liars for _, node in self.proved):
@@ -146,7 +153,7 @@ class Court:
         for evidence in found:
             self.proved[evidence.fault.kind, evidence.node] += 1
             try:
-                proved = Evidence.decode(evidence.encode()).verify(self._blocks.read, self._executor)
+                proved = Evidence.decode(evidence.encode()).verify(self._detector.trust, self._executor)
             except VerificationError as error:
                 self._fail("unverified_proof", f"{evidence.fault.kind} against {evidence.node}: {error}")
                 continue

@@ -23,13 +23,15 @@ from ledger.certificate import sign_ack, verify_ack
 from ledger.chain import Chain, VerifiedBlock
 from ledger.errors import BlockInvalid, Malformed
 from ledger.executor import make_genesis_block
-from ledger.genesis import Genesis, read_genesis
+from ledger.genesis import Genesis, GenesisBlock, read_genesis
+from ledger.handover import MembershipChain
 from ledger.keys import SigningKey
 from ledger.limits import MAX_CLOCK_AHEAD_MS
+from ledger.membership import TARGET_KEY, Member, Membership
 from ledger.receipt import Receipt
 from ledger.state import Overlay, state_key
 from ledger.transaction import Transaction
-from node.raft_storage import certificate_of, election_of, entry_of
+from node.raft_storage import certificate_of, configuration_of, election_of, entry_of
 from simulator.blocks import NotReproduced
 from simulator.ledger_disk import FolderDisk, LedgerDisk
 from simulator.signing import Witness
@@ -61,6 +63,8 @@ class Addition:
 
     transaction: Transaction
     number: int
+    target: codec.Value = None
+    """The membership that it adopts, if it does that."""
 
 
 class Accounts:
@@ -73,14 +77,18 @@ class Accounts:
 
     def prepare(self, transaction: Transaction) -> Addition:
         """Read the number."""
-        number = transaction.operations[0].get("number")
+        operation = transaction.operations[0]
+        number = operation.get("number")
         if type(number) is not int:
             raise Malformed("no number", field="operations[0].number")
-        return Addition(transaction, number)
+        return Addition(transaction, number, operation.get("target"))
 
     def execute(self, state: Overlay, prepared: Addition, time_ms: int) -> codec.Value:
         """Add the number to its account, after all that was added before."""
         number = prepared.number
+        if prepared.target is not None:
+            state.put(TARGET_KEY, prepared.target)
+            return ()
         if number % REFUSED_EVERY == 0:
             return ((0, "refused_here", f"number {number}"),)
         key = account_of(number)
@@ -163,7 +171,7 @@ def ballot_of(ballot: Ballot) -> vote.Ballot:
 class LedgerBlocks:
     """`simulator.blocks.Blocks` with real blocks; `on_disk` puts real stores into a folder."""
 
-    def __init__(self, names: Sequence[str], quorum: int, *, on_disk: bool) -> None:
+    def __init__(self, names: Sequence[str], quorum: int, everyone: Sequence[str], *, on_disk: bool) -> None:
         genesis = Genesis.from_document(genesis_document(names, quorum))
         self._data = make_genesis_block(Accounts(), genesis).data
         self.read = read_genesis(self._data)
@@ -176,7 +184,8 @@ class LedgerBlocks:
         self._blocks: dict[bytes, Block] = {}
         self._checked: dict[bytes, VerifiedBlock | BlockInvalid | Malformed] = {}
         self._prepared: dict[int, Addition] = {}
-        self._keys = {name: seed_key(name).public for name in names}
+        self._keys = {name: seed_key(name).public for name in everyone}
+        self._targets: dict[int, Membership] = {}
         self._folder = TemporaryDirectory(prefix="tallystick-simulation-") if on_disk else None
 
     def close(self) -> None:
@@ -257,18 +266,30 @@ class LedgerBlocks:
             raise found
         return found
 
+    def adopt(self, number: int, voters: Sequence[str], quorum: int, learners: Sequence[str]) -> None:
+        """The transaction of this number makes these the members that are wanted."""
+        members = {name: Member(name, "acme", key, b"certificate") for name, key in self._keys.items()}
+        self._targets[number] = Membership.of(
+            quorum,
+            [members[name] for name in voters],
+            learners=[members[name] for name in learners],
+        )
+
     def transaction(self, number: int) -> Addition:
         """A client's transaction; the same number gives the same bytes."""
         prepared = self._prepared.get(number)
         if prepared is None:
+            operation: dict[str, codec.Value] = {"op": "add", "number": number}
+            if number in self._targets:
+                operation["target"] = self._targets[number].to_value()
             transaction = Transaction.sign(
                 CLIENT,
                 channel=self.channel,
-                operations=[{"op": "add", "number": number}],
+                operations=[operation],
                 valid_until_ms=VALID_UNTIL_MS,
                 nonce=number.to_bytes(8, "big"),
             )
-            prepared = self._prepared[number] = Addition(transaction, number)
+            prepared = self._prepared[number] = Addition(transaction, number, operation.get("target"))
         return prepared
 
     @staticmethod
@@ -335,6 +356,7 @@ class LedgerApplication:
             proposer=self._name,
             key=self._key,
             election=None if election is None else election_of(election),
+            membership=None if configuration is None else self.chain.due_membership(),
         )
         self._note(block)
         return self._blocks.parse(block.data)
@@ -383,6 +405,17 @@ class LedgerApplication:
             )
         return applied
 
+    def due_members(self) -> Configuration | None:
+        """The members of the next step towards those that were adopted, if it is time for one."""
+        due = self.chain.due_membership()
+        return None if due is None else configuration_of(due)
+
+    def wanted_members(self) -> Configuration:
+        """The members that were adopted last, by the applied state."""
+        target = self.chain.get(TARGET_KEY)
+        adopted = self._blocks.read.membership if target is None else Membership.from_value(target)
+        return configuration_of(adopted)
+
     def picture(self) -> bytes:
         """A digest of the applied state as readers see it, with the root of its tree."""
         digest = blake2b(self.chain._tree.settled_root, digest_size=16)
@@ -420,7 +453,14 @@ class LedgerApplication:
         receipt = self.chain.receipt(self._blocks.transaction(number).transaction.id)
         if receipt is None:
             raise Violation("lost", f"{self._name} has no receipt for acknowledged {number}")
-        Receipt.decode(receipt.encode()).verify(self._blocks.read)
+        Receipt.decode(receipt.encode()).verify(self.trust())
+
+    def trust(self) -> GenesisBlock:
+        """What a verifier trusts that was handed the changes of the members."""
+        changes = self.chain.membership_chain()
+        if not changes.handovers:
+            return self._blocks.read
+        return MembershipChain.decode(changes.encode()).verify(self._blocks.read)
 
     def _note(self, block: Block) -> None:
         for number in self._blocks.numbers_of(block):

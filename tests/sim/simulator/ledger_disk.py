@@ -242,6 +242,7 @@ class FolderDisk(LedgerDisk):
         self._is_open = False
 
     def _open(self) -> Store:
+        self.close()
         opened = Store.open(self._folder)
         self._is_open = True
         self._note_synced()

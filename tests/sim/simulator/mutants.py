@@ -360,19 +360,13 @@ class CountsLearners(_Reads):
 
 
 class ChangesBeforeOwnCommit(Raft):
-    """A new leader changes the members before it has committed in its own term (CR-55)."""
+    """Changes the members before a commit in its own term, and before the last change is (CR-55)."""
 
     def may_reconfigure(self) -> bool:
         return self.role is Role.LEADER and self.transferee is None and self._office > 0
 
-    def _check_change(self, entries: Any, following: Configuration) -> None:
-        if self.configuration_index > self.commit:
-            office, self._office = self._office, self.commit
-            index, self.commit = self.commit, self.last_index
-            try:
-                super()._check_change(entries, following)
-            finally:
-                self._office, self.commit = office, index
+    def objection_to(self, following: Configuration) -> str | None:
+        return self.configuration.objection_to(following)
 
 
 class KeepsTruncatedMembers(Raft):

@@ -287,11 +287,12 @@ def _with_operations(plan: Plan) -> Plan:
         read_us=int(plan.client_us * draw.choice((0.5, 2, 5))) if draw.random() < 0.5 else 0,
         promotion_lag=draw.choice((1, 4, 64)),
     )
+    spares = draw.choice((0, 0, 1, 2)) if plan.nodes < 7 else 0
     if plan.blocks != OPAQUE:
-        return chosen
+        return replace(chosen, spares=spares if plan.blocks == REAL else 0)
     return replace(
         chosen,
-        spares=draw.choice((0, 0, 1, 2)) if plan.nodes < 7 else 0,
+        spares=spares,
         snapshot_every=draw.choice((3, 10, 40)) if draw.random() < 0.4 else 0,
         snapshot_fails_ppm=draw.choice((0, 0, 300_000)),
         snapshot_lag=draw.choice((1, 5, 20, 2_000)),
@@ -303,8 +304,9 @@ def _with_faults(plan: Plan, draw: Random) -> Plan:
     kinds += [kind for kind in (DISK_FAILURE, SLOW_DISK) if draw.random() < 0.25]
     apart = Random(f"faults {plan.seed}")
     kinds += [kind for kind in (TRANSFER,) if apart.random() < 0.3]
-    if plan.blocks == OPAQUE:
+    if plan.blocks != LEVELDB:
         kinds += [kind for kind in (CHANGE, CHANGE) if apart.random() < 0.3]
+    if plan.blocks == OPAQUE:
         kinds += [kind for kind in (SNAPSHOT,) if apart.random() < 0.3]
     kinds += [kind for kind in (WIPE, LOST_TAIL) if plan.victims and apart.random() < 0.2]
     if plan.blocks != OPAQUE:
@@ -313,6 +315,8 @@ def _with_faults(plan: Plan, draw: Random) -> Plan:
     gap_us = int(plan.timeout_us * draw.choice((0.2, 0.5, 1.0)))
     faults: list[Fault] = []
     at_us = draw.randrange(2 * gap_us)
+    if CHANGE in kinds:  # who is mute for ever may be the one that a change waits for
+        kinds = [kind for kind in kinds if kind not in (WIPE, LOST_TAIL, BIT_FLIP)]
     while kinds and len(faults) < plan.steps // 20:
         faults.append(_fault(plan, draw, draw.choice(kinds), at_us))
         at_us += 1 + draw.randrange(2 * gap_us)
@@ -389,7 +393,8 @@ def lying_plan_of(seed: int, *, steps: int = 2_000, nodes: tuple[int, int] = (3,
     draw = Random(f"lies {seed}")
     lies = tuple(lie for lie in LIES if draw.random() < 0.35) or (draw.choice(LIES),)
     sound = [name for name in plan.names if name not in plan.victims]
-    return replace(plan, liar=draw.choice(sound), lies=lies, refuse_ppm=0)
+    faults = tuple(fault for fault in plan.faults if fault.kind != CHANGE)
+    return replace(plan, liar=draw.choice(sound), lies=lies, refuse_ppm=0, faults=faults)
 
 
 AMBIENT: dict[str, dict[str, int | bool]] = {

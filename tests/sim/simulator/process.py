@@ -82,7 +82,7 @@ class Process:
         """Reads under way, and the height that each must see at least."""
         self._wanted: SnapshotPoint | None = None
         """A snapshot that is being fetched."""
-        self._settled: tuple[int, object] | None = None
+        self._settled: tuple[int, object, object] | None = None
         """Where the members come from, and those that were wanted, when there was nothing to change."""
         self._tried = 0
         """Length of the log at which a change was tried that may not be made yet."""
@@ -215,6 +215,8 @@ class Process:
         self._count_commit(certificate)
         for block, numbers in self.app.apply(certificate):
             self.world.checks.applied(self, block)
+            if block.configuration is not None:
+                self.world.followed(self)
             self.world.clients.applied(self.name, numbers)
         self.world.checks.pictured(self)
         every, made = self._plan.snapshot_every, self.disk.snapshot
@@ -312,7 +314,7 @@ class Process:
         raft = self.raft
         if self._office is None or self._office != raft.term or raft.role is not Role.LEADER:
             return False
-        if self._settled == (raft.configuration_index, self.world.wanted):
+        if self._settled == (raft.configuration_index, self.world.wanted, self._head_matters):
             return False
         if not raft.may_reconfigure():
             if raft.last_index == self._tried or self._draw.random() > 0.02:
@@ -322,14 +324,25 @@ class Process:
                 self.world.counted["change tried before a commit"] += 1
         following = self._next_members()
         if following is not None:
+            if raft.may_reconfigure() and raft.objection_to(following) is not None:
+                return False
             return self._propose([], raft.term, None, following)
         now = raft.configuration
-        if (now.voters, now.quorum, now.learners) == self.world.wanted and not now.is_joint:
-            self._settled = (raft.configuration_index, self.world.wanted)
+        if self.world.is_real or (
+            (now.voters, now.quorum, now.learners) == self.world.wanted and not now.is_joint
+        ):
+            self._settled = (raft.configuration_index, self.world.wanted, self._head_matters)
         return False
 
+    @property
+    def _head_matters(self) -> tuple[int, int]:
+        """With real blocks the chain says who is wanted, and what is committed of it."""
+        return (self.app.head.index, self.app.applied) if self.world.is_real else (0, 0)
+
     def _next_members(self) -> Configuration | None:
-        raft, now = self.raft, self.raft.configuration
+        now = self.raft.configuration
+        if self.world.is_real:
+            return self.app.due_members()
         if now.is_joint:
             return Configuration(now.voters, now.quorum, (), 0, now.learners)
         voters, quorum, learners = self.world.wanted
@@ -337,10 +350,6 @@ class Process:
         if missing:
             return Configuration(now.voters, now.quorum, (), 0, tuple(sorted([*now.learners, *missing])))
         if (voters, quorum) != (now.voters, now.quorum):
-            if any(
-                not now.is_voter(name) and raft.lag_of(name) > self._plan.promotion_lag for name in voters
-            ):
-                return None
             left = tuple(name for name in now.learners if name not in voters)
             return Configuration(voters, quorum, now.voters, now.quorum, left)
         if learners != now.learners:
@@ -352,6 +361,8 @@ class Process:
         raft = self.raft
         if not self.pool or raft.role is not Role.LEADER or self._office != raft.term:
             return False
+        if not raft.configuration.is_voter(self.name):
+            return False  # a leader that is about to leave seals no more
         if raft.transferee is not None or raft.last_index - raft.commit >= self._plan.window:
             return False
         chosen = list(self.pool)[: self._plan.block_transactions]

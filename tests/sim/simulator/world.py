@@ -18,7 +18,7 @@ from random import Random
 from struct import pack
 from typing import Any
 
-from consensus import Entry, Message, Raft, Role, SnapshotPoint
+from consensus import Configuration, Entry, Message, Raft, Role, SnapshotPoint
 from consensus.messages import Vote, from_value, to_value
 from ledger.errors import StoreError
 from simulator.adversary import Liar
@@ -28,7 +28,7 @@ from simulator.checks import AMONG_LIARS, Checks
 from simulator.clients import Clients
 from simulator.court import Court
 from simulator.coverage import add_dropped, observe
-from simulator.ledger_blocks import GENESIS_MS, LedgerBlocks
+from simulator.ledger_blocks import GENESIS_MS, LedgerApplication, LedgerBlocks
 from simulator.network import Network
 from simulator.plan import (
     BIT_FLIP,
@@ -57,6 +57,8 @@ from simulator.violation import Killed, Violation
 DEEP_EVERY = 512
 """Steps between two comparisons of whole logs."""
 RECORDED_NUMBERS = 4_096
+FIRST_CHANGE = 10_000_000
+"""Numbers of transactions that adopt other members begin here."""
 CALM_CLIENT_US = 1_500
 HEALING_TIMEOUTS = 30
 """Longest election timeouts within which a healed cluster must agree and go on."""
@@ -159,6 +161,8 @@ class World:
         self._healed_at = 0
         self._paused: dict[str, int] = {}
         self._snapshot_draw = self.stream("snapshots")
+        self._changes = 0
+        self.is_real = isinstance(self.blocks, LedgerBlocks)
         self.wanted = (plan.names, plan.quorum, ())
         """The voters, their quorum, and the learners that the operators want."""
         self.disks = {name: self.blocks.disk(name) for name in plan.everyone}
@@ -217,6 +221,11 @@ class World:
         if node.name != self.plan.liar or not isinstance(self.blocks, LedgerBlocks):
             return None
         return Liar(node, self.blocks, self.plan.lies)
+
+    def followed(self, node: Process) -> None:
+        """A node applied a change of the members."""
+        if self.court is not None and isinstance(node.app, LedgerApplication):
+            self.court.follow(node.app)
 
     def ask(self, name: str) -> None:
         """A client asks for a read."""
@@ -367,8 +376,10 @@ class World:
                 node.submit(transaction)
         elif kind == "absurd":
             before = self._visible(node)
-            node.step(value)
+            node.raft.step(value)
             self.checks.obeyed(node, before, self._visible(node))
+            self.checks.after(node)
+            node.wake()
         elif kind == "transfer":
             node.transfer(value)
         elif kind in _OWN:
@@ -439,7 +450,12 @@ class World:
             self._push(lasts, "mend", "", 0, links)
             return
         if fault.kind == CHANGE:
-            self.wanted = (fault.nodes, fault.count, fault.learners)
+            if isinstance(self.blocks, LedgerBlocks):
+                self._changes += 1
+                self.blocks.adopt(FIRST_CHANGE + self._changes, fault.nodes, fault.count, fault.learners)
+                self.clients.adopt(FIRST_CHANGE + self._changes)
+            else:
+                self.wanted = (fault.nodes, fault.count, fault.learners)
             return
         if fault.kind == TRANSFER:
             for name in self.leaders[-1:]:
@@ -476,6 +492,7 @@ class World:
             self._crash(name, lasts)
             if fault.kind == WIPE:
                 self.disks[name].wipe()
+                self.checks.wiped(name)
             else:
                 self.disks[name].lose_tail(self._crash_draw)
 
@@ -590,7 +607,7 @@ class World:
             return False
         lead = self.processes[leaders[0]]
         members = lead.raft.configuration
-        if (members.voters, members.quorum, members.learners) != self.wanted or members.is_joint:
+        if members != self._wanted_by(lead):
             return False
         if any(name not in self.processes for name in members.members):
             return False
@@ -603,6 +620,12 @@ class World:
             == end
             for node in nodes
         )
+
+    def _wanted_by(self, lead: Process) -> Configuration:
+        if isinstance(lead.app, LedgerApplication):
+            return lead.app.wanted_members()
+        voters, quorum, learners = self.wanted
+        return Configuration(voters, quorum, (), 0, learners)
 
     def _disagreement(self) -> str:
         lines = [f"{len(self.clients.waiting)} clients wait"]
@@ -622,4 +645,4 @@ class World:
 def _blocks_of(plan: Plan) -> Blocks:
     if plan.blocks == OPAQUE:
         return OpaqueBlocks()
-    return LedgerBlocks(plan.names, plan.quorum, on_disk=plan.blocks == LEVELDB)
+    return LedgerBlocks(plan.names, plan.quorum, plan.everyone, on_disk=plan.blocks == LEVELDB)
