@@ -58,7 +58,7 @@ def main() -> int:
 
 async def _campaign(arguments: argparse.Namespace, folder: Path, console: Console) -> dict[str, Any]:
     wanted = [fault for fault in FAULTS if not arguments.only or fault.name in arguments.only]
-    faults = possible(wanted, arguments.nodes)
+    faults = [fault for fault in possible(wanted, arguments.nodes) if not (arguments.trace and fault.forgets)]
     if not faults:
         raise SystemExit("none of these faults can be played here; see --list")
     left_out = sorted({fault.name for fault in wanted} - {fault.name for fault in faults})

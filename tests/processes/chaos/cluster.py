@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,6 +45,15 @@ ORGANISATIONS = (
 
 class Broken(AssertionError):
     """A promise that did not hold."""
+
+
+class Start(StrEnum):
+    """What comes of starting a node whose disk was harmed."""
+
+    READY = "recovered"
+    REFUSED = "refused"
+    MUTE = "mute"
+    """It runs, and neither votes nor acknowledges: what it signed is gone (CR-76)."""
 
 
 Status = dict[str, Any]
@@ -148,18 +158,21 @@ class Cluster:
             return (await self._http.get(f"{self.net.node(node).api}/readyz")).status_code == 200
         return False
 
-    async def wait_ended_or_ready(self, node: str, timeout_s: float = READY_S) -> bool:
-        """Wait for a start to come out one way or the other; whether it is ready.
+    async def came_out(self, node: str, timeout_s: float = READY_S) -> Start:
+        """Wait for a start to come out one way or another.
 
         Raises:
-            Broken: it does neither in time.
+            Broken: it does not in time.
         """
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             if not self.is_running(node):
-                return False
+                return Start.REFUSED
             if await self._is_ready(node):
-                return True
+                return Start.READY
+            said = await self.status(node)
+            if said is not None and (said["problem"] or {}).get("code") == "lost_data":
+                return Start.MUTE
             await asyncio.sleep(POLL_S)
         raise Broken(f"{node} neither ends nor is ready: {await self.status(node)}")
 

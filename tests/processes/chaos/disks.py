@@ -2,8 +2,8 @@
 
 A full disk is a small file system in memory under one node's data (where mounts are permitted),
 or else a limit on the size of its files. What a node does with a damaged log is its choice of
-two: recover without losing anything, or refuse to start with a sentence that says why. If it
-refuses, it gets its undamaged log back.
+two: recover without losing anything, or refuse to start with a sentence that says why. A node that
+lost what it signed may also run and be mute. Unless it recovers, it gets its undamaged data back.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 
-from chaos.cluster import Broken
+from chaos.cluster import Broken, Start
 from chaos.faults import Fault
 from chaos.stage import Stage
 
@@ -31,7 +31,7 @@ FAILED_S = 30.0
 HAND_OVERS = 20
 WIPED_S = 4.0
 """Long enough for several elections."""
-LEDGER = "ledger"
+LEDGER, BOOT = "ledger", "boot"
 REFUSALS = ("store_damaged", "log_truncated", "ledger_lost")
 """Codes with which a node may refuse its folder."""
 
@@ -248,7 +248,7 @@ async def wipe(stage: Stage) -> None:
         for name in started:
             await cluster.wait_answers(name)
         await stage.hold(WIPED_S)
-        stage.note(f"{node} {'runs' if cluster.is_running(node) else 'refused'}")
+        stage.note(f"{node} {await cluster.came_out(node)}")
     finally:
         cluster.kill(node)
         shutil.rmtree(data)
@@ -258,24 +258,28 @@ async def wipe(stage: Stage) -> None:
 
 
 async def _harm(stage: Stage, node: str, harm: Callable[[Stage, Path], str]) -> None:
-    """Kill, harm the ledger, start: the node recovers, or refuses; then it gets its ledger back."""
+    """Kill, harm the ledger, start: the node recovers, refuses, or is mute; then it gets its data back."""
     cluster = stage.cluster
     process = cluster.net.node(node)
-    ledger = process.data / LEDGER
-    sound = process.data / "sound"
+    sound = process.data.with_name("sound")
     cluster.kill(node)
-    shutil.copytree(ledger, sound)
+    shutil.copytree(process.data, sound)
     try:
-        done = harm(stage, ledger)
+        done = harm(stage, process.data / LEDGER)
         await stage.load.wait_for(10, timeout_s=30)
         written = process.log.stat().st_size
         await cluster.start(node)
-        recovered = await cluster.wait_ended_or_ready(node)
-        stage.note(f"{node}: {done}, {'recovered' if recovered else 'refused'}")
-        if not recovered:
+        outcome = await cluster.came_out(node)
+        stage.note(f"{node}: {done}, {outcome}")
+        if outcome is Start.REFUSED:
             _check_refusal(node, process.log.read_text(encoding="utf-8", errors="replace")[written:])
-            shutil.rmtree(ledger, ignore_errors=True)
-            sound.rename(ledger)
+        if outcome is not Start.READY:
+            await stage.load.wait_for(10, timeout_s=30)
+            cluster.kill(node)
+            if (process.data / BOOT).exists():
+                shutil.copy2(process.data / BOOT, sound / BOOT)
+            shutil.rmtree(process.data)
+            sound.rename(process.data)
             await cluster.start(node)
     finally:
         shutil.rmtree(sound, ignore_errors=True)
@@ -342,8 +346,8 @@ DISKS = (
     Fault("torn log, follower", tear_log_of_follower),
     Fault("torn log, leader", tear_log_of_leader),
     Fault("soiled log", soil_log),
-    Fault("lost ledger", lose_ledger),
+    Fault("lost ledger", lose_ledger, forgets=True),
     Fault("lost mark", lose_mark),
     Fault("older copy", old_copy),
-    Fault("wiped disk", wipe, is_tolerated=False),
+    Fault("wiped disk", wipe, is_tolerated=False, forgets=True),
 )

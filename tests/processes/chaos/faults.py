@@ -32,6 +32,8 @@ class Fault:
     """Does it, waits, undoes it; tells the stage when it begins and when all is healed."""
     is_tolerated: bool = True
     least_nodes: int = 3
+    forgets: bool = False
+    """A node runs for a while without what it had made durable: its trace would break rules."""
     is_possible: Callable[[], bool] = lambda: True
     """Whether this machine lets it be done."""
 
