@@ -88,6 +88,9 @@ class Core:
         self.timeout = 0
         self.halted: str | None = None
         self.refusal: Refusal | None = None
+        self.was_set_back = False
+        """A certificate holds this node's signature for what its disk does not hold: an older copy of
+        the disk took its place. It is mute from then on, and so must be whoever starts on it again."""
         self.evidence: list[Evidence] = []
         self.dropped: dict[str, int] = {}
 
@@ -147,7 +150,7 @@ class Core:
     def is_mute(self) -> bool:
         """Whether this node may have promised what it does not hold (CR-76)."""
         until = self.config.mute_until
-        return until is not None and self.commit < until
+        return self.was_set_back or (until is not None and self.commit < until)
 
     @property
     def accepted(self) -> int:

@@ -27,7 +27,8 @@ A snapshot is offered by a leader whose log does not reach back to where this on
 too far back. If what it stands for is held already, the answer says so; else the caller
 fetches it, and once it is installed the log goes on from there (CR-64).
 
-A node that lost data takes the log like any other, but signs nothing (CR-76).
+A node that lost data takes the log like any other, but signs nothing, and its answers confirm no
+read (CR-76).
 
 A block that cannot be reproduced (CR-77) is cut from the log, and the leader's term is not
 followed any more: its messages are dropped, so it cannot count on this node.
@@ -239,6 +240,7 @@ class Follower(Core):
                 *hint,
                 acks,
                 self.commit,
+                self.is_mute,
             )
         )
 
@@ -293,12 +295,23 @@ class Follower(Core):
         if certificate.index <= self.commit:
             self._compare(certificate)
             return
+        if certificate.index > self.log.persisted and not self.was_set_back:
+            self._look_for_own(certificate)
         certificates = self._certificates
         if certificate in certificates:
             return
         insort(certificates, certificate, key=lambda held: held.index)
         if len(certificates) > MAX_WAITING_CERTIFICATES:
             del certificates[0]
+
+    def _look_for_own(self, certificate: Certificate) -> None:
+        """What this node signed was on its disk before; if it is not there now, the disk was set back (CR-76)."""
+        for node, signature in certificate.acks:
+            if node == self.node and self.authority.verify(
+                node, certificate.term, certificate.index, certificate.hash, signature
+            ):
+                self.was_set_back = True
+                self.drop(f"own signature found for index {certificate.index}, which the disk does not hold")
 
     def _compare(self, certificate: Certificate) -> None:
         """A certificate for something else than what is committed here (CR-74)."""
@@ -366,19 +379,21 @@ class Follower(Core):
 
     def _answer_snapshot(self, message: Snapshot, match: int | None) -> None:
         """With `match` the log goes on from there; without, the snapshot could not be had."""
-        answer = (message.id, match is not None, match or 0)
+        answer = (message.id, match is not None, match or 0, self.is_mute)
         self.emit(SnapshotReply(self.node, message.sender, self.term, self.new_id(), *answer))
 
     def snapshot_installed(self, point: SnapshotPoint) -> None:
         """A verified snapshot took the place of the log, durably; the LogReader begins with it.
 
         Raises:
-            ContractBroken: this much is committed here already; see `Ready.snapshot`.
+            ContractBroken: this node does not lack it (any more); see `Ready.snapshot`.
         """
         if self.halted is not None:
             return
-        require(point.index > self.commit, "a snapshot brings the log on")
+        require(self.lacks(point), "a snapshot brings the log on")
         self._become_follower_for_snapshot()
+        if point.term > self.term:
+            self._adopt(point.term)
         self.log.restart(point.index, point.term)
         self.commit = self._applied = point.index
         self.certificate = None
@@ -394,6 +409,13 @@ class Follower(Core):
         offered, self._offered = self._offered, None
         if offered is not None and offered.term == self.term and offered.sender == self.leader:
             self._answer_snapshot(offered, point.index)
+
+    def lacks(self, point: SnapshotPoint) -> bool:
+        """Whether the log here does not reach this block; else a snapshot of it must not be installed.
+
+        What the log has above the block may have been acknowledged, committed or not (CR-64).
+        """
+        return point.index > self.commit and self.log.term(point.index) != point.term
 
     def snapshot_failed(self) -> None:
         """The snapshot could not be fetched; the leader may try otherwise."""
@@ -415,9 +437,8 @@ class Follower(Core):
 
     def _answer_heartbeat(self, message: Heartbeat) -> None:
         """Also the leader of an earlier term learns of ours, and steps down (CR-02, CR-19)."""
-        self.emit(
-            HeartbeatReply(self.node, message.sender, self.term, self.new_id(), message.id, self.commit)
-        )
+        answer = (message.id, self.commit, self.is_mute)
+        self.emit(HeartbeatReply(self.node, message.sender, self.term, self.new_id(), *answer))
 
     def _desert(self, entry: Entry, reason: str) -> None:
         """The application could not reproduce this entry (CR-77)."""

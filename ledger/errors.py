@@ -135,6 +135,6 @@ class StoreError(TallyError):
 
     code = "store_damaged"
     remedy = (
-        "Keep the folder as it is and the node stopped: it may have signed what its disk has lost. "
-        "The other nodes go on while a quorum of them runs."
+        "The other nodes go on while a quorum of them runs. `tally node repair` sets the ledger aside; the "
+        "node's next start fetches it anew, and it signs nothing until it holds what it signed before."
     )

@@ -65,6 +65,9 @@ FORMAT = 1
 HardState = tuple[int, str | None, int]
 """(term, node voted for in it or None, term of the last leader that was followed)"""
 
+MARK_FILE = "mark"
+"""Of the folder: the durable mark."""
+
 _ASIDE = "log-set-aside"
 NUMBER_BYTES = 5
 ID_BYTES = 16
@@ -175,7 +178,7 @@ class Store(Rows):
             StoreError: the disk does not hold what it held.
         """
         folder = Path(path)
-        mark_path, db_path = folder / "mark", folder / "db"
+        mark_path, db_path = folder / MARK_FILE, folder / "db"
         if mark_path.exists():
             mark = MarkFile.open(mark_path)
         elif (db_path / "CURRENT").exists():

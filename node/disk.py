@@ -8,23 +8,33 @@ given twice, an acknowledged block denied. So a folder says of itself where it s
 |---|---|
 | `fresh` | prepared for a node that has never run, and used by none yet |
 | `boot` and `ledger/` | the node has run here, and its ledger is here |
+| `boot` and `promised` | the ledger was damaged and set aside; what the node had promised is known |
 | `lost` | the node has run somewhere under this id, and what it signed then is not here |
 | anything else | as `lost`: nobody prepared this folder, or something was taken out of it |
 
 `tally network up` and `tally network add-node` prepare a folder once. A node on a `lost` folder
 takes the log and serves reads, but neither votes nor acknowledges, for ever (CR-76). It comes
-back under a new id: `tally network readmit`.
+back under a new id: `tally network readmit`. A node whose damaged ledger was set aside
+(`tally node repair`) does so only until it has committed as far as it had promised: its durable
+mark, a file of its own, tells how far that was (CR-35).
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 
+from ledger import codec
+from ledger.errors import Malformed, StoreError
+from ledger.mark import Mark, MarkFile
+from ledger.store import MARK_FILE, Store, StoreLocked
 from node.errors import SettingsError
 from node.raft_storage import has_booted
 
-FRESH, LOST = "fresh", "lost"
+FRESH, LOST, PROMISED = "fresh", "lost", "promised"
 LEDGER_FOLDER = "ledger"
 """Of the data folder."""
 
@@ -50,7 +60,7 @@ def has_lost_data(data_dir: Path) -> bool:
         if (data_dir / LOST).exists():
             return True
         if has_booted(data_dir):
-            is_lost = not (data_dir / LEDGER_FOLDER).exists()
+            is_lost = not (data_dir / LEDGER_FOLDER).exists() and not (data_dir / PROMISED).exists()
         else:
             is_lost = not (data_dir / FRESH).exists() or (data_dir / LEDGER_FOLDER).exists()
         if is_lost:
@@ -60,6 +70,83 @@ def has_lost_data(data_dir: Path) -> bool:
             f"cannot use {data_dir}", field="data_dir", found=error.strerror or str(error)
         ) from None
     return is_lost
+
+
+def set_aside(data_dir: Path, look: Callable[[Store], object]) -> Path:
+    """Put a damaged ledger aside, and keep what its node had promised; where it lies now.
+
+    `look` reads an open store, and raises StoreError if it is damaged.
+
+    Raises:
+        StoreError: another process has it open, it is not damaged, or it does not say any more what
+            was promised: the node has lost its data then.
+        SettingsError: the folder cannot be written.
+    """
+    ledger = data_dir / LEDGER_FOLDER
+    try:
+        store = Store.open(ledger)
+        try:
+            look(store)
+        finally:
+            store.close()
+    except StoreLocked:
+        raise
+    except StoreError as error:
+        if error.code in ("wrong_genesis", "wrong_owner"):
+            raise
+        mark = MarkFile.open(ledger / MARK_FILE)
+    else:
+        raise StoreError(
+            "the ledger is not damaged",
+            code="not_damaged",
+            found=f"{ledger} opens",
+            remedy="There is nothing to repair; start the node.",
+        )
+    mark.close()
+    aside = next(
+        place for number in count(1) if not (place := data_dir / f"{LEDGER_FOLDER}.damaged-{number}").exists()
+    )
+    try:
+        _write(data_dir / PROMISED, codec.encode(tuple(asdict(mark.mark).values())).hex())
+        ledger.rename(aside)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot write to {data_dir}", field="data_dir", found=error.strerror or str(error)
+        ) from None
+    return aside
+
+
+def promised(data_dir: Path) -> Mark | None:
+    """What the node had promised when its ledger was set aside; None if none was, or it is kept by now.
+
+    Raises:
+        StoreError: the file is damaged.
+    """
+    try:
+        text = (data_dir / PROMISED).read_text(encoding="ascii")
+        return Mark(*codec.decode(bytes.fromhex(text)))
+    except FileNotFoundError:
+        return None
+    except (Malformed, ValueError, TypeError):
+        raise StoreError(
+            "what the node had promised cannot be read",
+            field=PROMISED,
+            remedy="The node has lost its data: readmit it under a new id, `tally network readmit`.",
+        ) from None
+
+
+def kept(data_dir: Path) -> None:
+    """The node has committed as far as it had promised."""
+    (data_dir / PROMISED).unlink(missing_ok=True)
+
+
+def set_back(data_dir: Path) -> None:
+    """The folder was found to be an older copy: what the node signed since is not in it.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    _write(data_dir / LOST, "this folder is an older copy: what this node signed since is not in it\n")
 
 
 def begin(data_dir: Path) -> None:

@@ -48,7 +48,7 @@ from ledger.keys import SigningKey
 from ledger.limits import MAX_CLOCK_AHEAD_MS
 from ledger.membership import Membership
 from ledger.store import Store
-from node import mempool
+from node import disk, mempool
 from node.appender import Appender, Reports, Work
 from node.errors import NotAdmitted
 from node.leadership import Leadership
@@ -94,6 +94,15 @@ class Problem:
     sentence: str
     height: int | None = None
     """Over when a block of this height is applied; if None, only by a restart."""
+
+
+def lost_data(node: str) -> Problem:
+    """The problem of a node whose disk does not hold what it may have signed (CR-76)."""
+    return Problem(
+        "lost_data",
+        f"the data folder of {node} does not hold what {node} may have signed: it neither votes nor "
+        f"acknowledges any more. Readmit it under a new id: tally network readmit {node}",
+    )
 
 
 class Driver:
@@ -301,6 +310,8 @@ class Driver:
             for entry in self._pool.expire(self._chain.applied.time_ms):
                 error = NotAdmitted("expired", "block time has passed the transaction's validity")
                 entry.settle(Outcome(entry.id, "refused", error=error))
+        if self.raft.was_set_back and (self.problem is None or self.problem.code != "lost_data"):
+            self._on_set_back()
         self._change_members()
         self._meet()
         if now_s - self._gossiped_s >= GOSSIP_MS / 1_000:
@@ -316,6 +327,15 @@ class Driver:
                 self._admission.closed = NotAdmitted("no_leader", "no leader is known")
         elif closed is not None and closed.code == "no_leader":
             self._admission.closed = None
+
+    def _on_set_back(self) -> None:
+        """The data folder is an older copy: promise nothing any more, after restarts neither (CR-76)."""
+        self.problem = lost_data(self.node)
+        log.critical("set_back", reason=self.problem.sentence)
+        try:
+            disk.set_back(self._refused_dir.parent)
+        except OSError as error:
+            self._on_storage_failed(error)
 
     def _change_members(self) -> None:
         """Take the next step towards the membership that governance adopted, if this node leads."""

@@ -30,7 +30,7 @@ from contracts.identity import ACTIVE
 from ledger.chain import Chain
 from ledger.errors import TallyError
 from ledger.limits import LEVELDB_OPEN_FILES, MAX_MEMBERS
-from node import logs
+from node import disk, logs
 from node.admission import Identify
 from node.api.app import Front, create_app
 from node.api.connections import BoundedProtocol
@@ -214,9 +214,17 @@ def main(arguments: list[str] | None = None) -> int:
     """The command; its exit code."""
     parser = argparse.ArgumentParser(prog="python -m node.main", description="Run one Tallystick node.")
     parser.add_argument("--config", type=Path, required=True, help="the node's settings, TOML or JSON")
+    parser.add_argument(
+        "--repair", action="store_true", help="set a damaged ledger aside; the next start fetches it anew"
+    )
     given = parser.parse_args(arguments)
     try:
         settings = Settings.load(given.config)
+        if given.repair:
+            genesis = settings.genesis_file.read_bytes()
+            aside = disk.set_aside(settings.data_dir, lambda store: Chain.open(store, Contracts(), genesis))
+            print(f"set aside: {aside}")  # noqa: T201 (the command's answer)
+            return 0
         logs.configure(settings.node, settings.log_file, settings.log_level)
         BoundedProtocol.most_connections = _api_connections()
         sys.setswitchinterval(THREAD_SWITCH_S)

@@ -26,7 +26,7 @@ from ledger.staging import settle
 from ledger.store import Store
 from node import disk
 from node.admission import Admission, Identify
-from node.driver import Driver, Problem, clock_ms
+from node.driver import Driver, clock_ms, lost_data
 from node.errors import SettingsError
 from node.evidence import EvidenceStore
 from node.forwarding import Forwarder
@@ -80,6 +80,7 @@ class Node:
             if not settings.joining or self.chain.membership.is_member(settings.node):
                 identity.member_of(self.chain.membership)
             self._store.claim(identity.key.public)
+            self._mute_until = self._begin_again_from()
             self.statistics = Statistics()
             self._trace = None if settings.trace_file is None else TraceFile(settings.trace_file)
             self._assemble(settings, executor, identify, identity)
@@ -109,7 +110,7 @@ class Node:
             stop=self.stopped.set,
             meet=self._meet,
             renew=self.renewed.set,
-            problem=_lost_data(settings.node) if self._has_lost_data else None,
+            problem=lost_data(settings.node) if self._has_lost_data else None,
         )
         self.peers = Peers(
             node=settings.node,
@@ -188,6 +189,20 @@ class Node:
             self.peers.follow(neighbours, addresses)
             log.info("neighbours", nodes=[member.node for member in neighbours.members])
 
+    def _begin_again_from(self) -> int | None:
+        """Until which height this node must not promise anything; None for one that forgot nothing."""
+        if self._has_lost_data:
+            return FOREVER
+        promised = disk.promised(self.settings.data_dir)
+        if promised is None:
+            return None
+        if self.chain.applied.height >= promised.height:
+            disk.kept(self.settings.data_dir)
+            return None
+        if self._store.hard_state[0] < promised.term:
+            self._store.append(hard=(promised.term, promised.vote, promised.accepted))
+        return promised.height
+
     def _raft(self, settings: Settings, identity: Identity) -> Raft:
         chain = self.chain
         config = Config(
@@ -198,7 +213,7 @@ class Node:
             heartbeat_ticks=settings.heartbeat_ticks,
             max_append_bytes=MAX_APPEND_BYTES,
             snapshot_lag=SNAPSHOT_LAG_BLOCKS,
-            mute_until=FOREVER if self._has_lost_data else None,
+            mute_until=self._mute_until,
         )
         disk.begin(settings.data_dir)
         return Raft(
@@ -262,14 +277,6 @@ class Node:
 
     async def __aexit__(self, *error: object) -> None:
         await self.close()
-
-
-def _lost_data(node: str) -> Problem:
-    return Problem(
-        "lost_data",
-        f"the data folder of {node} does not hold what {node} may have signed: it neither votes nor "
-        f"acknowledges any more. Readmit it under a new id: tally network readmit {node}",
-    )
 
 
 def _read(path: Path, field: str) -> bytes:

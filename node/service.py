@@ -251,6 +251,7 @@ class Service:
             "outgoing": list(raft.configuration.outgoing),
             "learners": list(raft.configuration.learners),
             "transferee": raft.transferee,
+            "promises": not raft.is_mute,
             "certificate_days_left": lasts.days,
             "peers": [asdict(peer) for peer in self._peers.status()],
             "followers": [asdict(peer) for peer in raft.peers],

@@ -42,6 +42,20 @@ def run(
     os.execv(sys.executable, command)  # noqa: S606 (our own interpreter and module)
 
 
+@app.command(epilog=examples("tally node repair --config net/nodes/n1/node.toml"))
+def repair(
+    config: Annotated[Path, typer.Option("--config", "-c", help="The node's settings, TOML or JSON.")],
+) -> None:
+    """Set a damaged ledger aside, so that the node's next start fetches it anew from the others.
+
+    Until it has come as far as it had acknowledged, the node neither votes nor acknowledges.
+    """
+    if not config.is_file():
+        raise UsageProblem("no such settings file", code="file_unreadable", field="--config", found=config)
+    command = [sys.executable, "-m", "node.main", "--config", str(config), "--repair"]
+    os.execv(sys.executable, command)  # noqa: S606 (our own interpreter and module)
+
+
 @app.command(epilog=examples("tally node start n2 --dir net"))
 def start(node: NodeId, dir: NetworkFolder = Path("network"), json: Json = False) -> None:  # noqa: A002
     """Start one node of a local network and wait until it is ready."""

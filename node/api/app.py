@@ -22,6 +22,7 @@ from node.api import (
     blocks,
     documentation,
     events,
+    evidence,
     leader,
     membership,
     organisations,
@@ -79,6 +80,7 @@ def create_app(service: Service) -> FastAPI:
         organisations,
         quotes,
         events,
+        evidence,
     ):
         channel.include_router(resource.router)
     app.include_router(channel)

@@ -26,6 +26,7 @@ from consensus.errors import Moving, NotLeader, TransferRefused
 from consensus.messages import (
     Append,
     AppendReply,
+    Certificate,
     Heartbeat,
     HeartbeatReply,
     ReadIndexReply,
@@ -415,6 +416,27 @@ def test_cr76_it_takes_part_again_once_it_holds_what_it_may_have_signed() -> Non
     fifth = entry(5, 5)
     (reply,) = [each for each in answers(node, append(5, (5, 4), fifth)) if isinstance(each, AppendReply)]
     assert [index for index, _ in reply.acks] == [5]
+
+
+def test_cr76_an_older_copy_of_the_disk_is_found_out() -> None:
+    """CR-76: it holds less than it signed, as a certificate shows; from then on the node promises nothing."""
+    node = lone((1,), applied=1)
+    held = log_of_terms(1, 1, 1)
+    proof = certificate("n1 n2", held[2])
+    answers(node, append(1, (1, 1), *held[1:], commit=3, proof=proof))
+    assert node.raft.was_set_back
+    assert node.raft.is_mute
+    (reply,) = [each for each in answers(node, append(1, (1, 3), entry(4, 1))) if isinstance(each, AppendReply)]
+    assert (reply.match, reply.acks) == (4, ())
+    assert answers(node, ask_vote(5, (4, 9))) == []
+
+    honest = lone((1,), applied=1)
+    answers(honest, append(1, (1, 1), *held[1:]))
+    answers(honest, append(1, (1, 3), entry(4, 1), commit=3, proof=proof))
+    assert not honest.raft.was_set_back
+    forged = Certificate(1, 9, b"x" * 32, (("n1", b"forged"), ("n2", b"forged")))
+    answers(honest, heartbeat(1, commit=9, proof=forged))
+    assert not honest.raft.was_set_back
 
 
 def test_cr76_a_leader_does_not_count_on_it() -> None:

@@ -301,3 +301,46 @@ def test_cr76_a_node_that_lost_its_data_follows_and_promises_nothing(tmp_path: P
                 await network.submit(client, last)
 
         run(scenario)
+
+
+def test_cr35_a_damaged_ledger_is_set_aside_and_fetched_anew(tmp_path: Path) -> None:
+    """CR-35, CR-76: the node says so and does not start; repaired, it first becomes what it was."""
+    with processes(tmp_path) as network:
+
+        async def scenario() -> None:
+            async with httpx.AsyncClient(timeout=30) as client:
+                await network.ready(client)
+                for _ in range(20):
+                    before = await network.submit(client, network.transaction())
+                assert network.signal("n1", signal.SIGTERM) == 0
+                ledger = tmp_path / "n1" / "data" / "ledger"
+                assert "not damaged" in _repaired(network, "n1")
+                for file in [*(ledger / "db").glob("*.log"), *(ledger / "db").glob("*.ldb")]:
+                    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+                said = _ended(network, "n1")
+                assert "tally node repair" in said
+                assert "set aside" in _repaired(network, "n1")
+                network.start("n1")
+                status = await network.applied(client, "n1", before["height"])
+                assert status["problem"] is None
+                while not (await network.status(client, "n1"))["promises"]:
+                    await asyncio.sleep(0.05)
+                network.signal("n3", signal.SIGKILL)
+                after = await network.submit(client, network.transaction())
+                assert after["height"] > before["height"]  # type: ignore[operator]  # with n1's signature
+                assert not (tmp_path / "n1" / "data" / "lost").exists()
+
+        run(scenario, limit_s=150)
+
+
+def _repaired(network: Processes, name: str) -> str:
+    command = [
+        sys.executable,
+        "-m",
+        "node.main",
+        "--config",
+        str(network.folder / name / "node.json"),
+        "--repair",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return done.stdout + done.stderr
