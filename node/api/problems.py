@@ -66,6 +66,7 @@ STATUS_BY_CODE: dict[str, int] = {
     "unknown_programme": 404,
     "unknown_proposal": 404,
     "unknown_organisation": 404,
+    "unknown_evidence": 404,
     "too_many_subscribers": 429,
     "leadership_stays": 409,
     "not_ready": 503,

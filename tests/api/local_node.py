@@ -26,6 +26,7 @@ from ledger.store import Store
 from ledger.transaction import Transaction
 from ledger.vote import Ballot, ElectionCertificate, Vote, sign_vote
 from node.errors import LeadershipStays, NotAdmitted
+from node.evidence import EvidenceStore
 from node.outcome import Outcome
 from node.service import BlockSummary, Envelope, Service
 from node.statistics import Statistics
@@ -155,6 +156,7 @@ class LocalNode(Service):
         self.store = Store.open(folder)
         self.chain = Chain.open(self.store, Contracts(), network.genesis_block.data)
         self.statistics = Statistics()
+        self.evidence = EvidenceStore.open(folder / "evidence", self.chain.genesis, Contracts())
         self.closed: NotAdmitted | None = None
         """Set: nothing is taken in."""
         self.stopped = False
