@@ -212,7 +212,7 @@ class Leader(Reads):
         able = [
             (peer.match, node)
             for node, peer in self._peers.items()
-            if node in self.configuration.voters and peer.heard > oldest
+            if node in self.configuration.voters and peer.heard > oldest and not peer.is_mute
         ]
         return max(able)[1] if able else None
 
@@ -424,7 +424,9 @@ class Leader(Reads):
             self.drop("message of an earlier boot")
             return None
         peer.heard = self.now
-        peer.answered = max(peer.answered, message.re)
+        peer.is_mute = message.mute
+        if not message.mute:
+            peer.answered = max(peer.answered, message.re)
         if not isinstance(message, SnapshotReply) and message.commit <= self.commit:
             peer.commit = message.commit
         self._confirm_reads()
@@ -543,7 +545,7 @@ class Leader(Reads):
 
     def _pursue_snapshot(self, node: str, peer: Progress) -> None:
         """A heartbeat's answer from one that was offered a snapshot: is it past it, or was the offer lost?"""
-        if peer.commit >= peer.snapshot:
+        if max(peer.commit, peer.match) >= peer.snapshot:
             peer.snapshot_over(peer.commit)
             self._send_append(node, peer, with_entries=True)
         elif self.now - peer.snapshot_asked >= self.config.election_ticks:

@@ -9,14 +9,14 @@ request that it answers. A position is (term, index), compared in this order.
     3     Vote             sender's         last_term last_index transfer
     4     VoteReply        sender's         re granted accepted_term last_term last_index last_hash signature
     5     Append           sender's         prev_term prev_index entries commit certificate
-    6     AppendReply      sender's         re ok prev_index match hint_term hint_index acks commit
+    6     AppendReply      sender's         re ok prev_index match hint_term hint_index acks commit mute
     7     Heartbeat        sender's         commit certificate
-    8     HeartbeatReply   sender's         re commit
+    8     HeartbeatReply   sender's         re commit mute
     9     TimeoutNow       sender's
     10    ReadIndex        sender's         rid
     11    ReadIndexReply   sender's         re rid ok index
     12    Snapshot         sender's         index block_term hash configuration
-    13    SnapshotReply    sender's         re ok match
+    13    SnapshotReply    sender's         re ok match mute
 
 A granted PreVoteReply carries the asked term, a refusal the refuser's own. That is how
 terms spread although a pre-vote changes none (CR-17).
@@ -36,7 +36,8 @@ Snapshot is an offer: the follower's application fetches the data, from whom it 
 SnapshotReply says that the log now goes on from there (`match`), or that it failed.
 
 `commit` in a reply is what the sender has committed: it tells the leader who lacks a
-certificate.
+certificate. `mute` says that the sender has lost what it may have promised: perhaps a vote for
+somebody in a later term, so that its answer confirms no leadership (CR-76).
 
 The plain form (`to_value`) is a tuple of integers, text, bytes, None and tuples: code,
 then the fields in the order of the class. `from_value` checks types and lengths; `check`
@@ -215,6 +216,7 @@ class AppendReply:
     acks: tuple[tuple[int, bytes], ...]
     """(index, signature), ascending."""
     commit: int
+    mute: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +237,7 @@ class HeartbeatReply:
     id: int
     re: int
     commit: int
+    mute: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +292,7 @@ class SnapshotReply:
     re: int
     ok: bool
     match: int
+    mute: bool = False
 
 
 Message = (
@@ -589,6 +593,7 @@ _READER_OF_FIELD: dict[str, Reader] = {
     "granted": _flag,
     "transfer": _flag,
     "ok": _flag,
+    "mute": _flag,
     "entries": _entries,
     "certificate": _certificate,
     "acks": _acks,

@@ -40,6 +40,7 @@ class Progress:
         "certified_by",
         "commit",
         "heard",
+        "is_mute",
         "last_append",
         "match",
         "max_bytes",
@@ -70,7 +71,9 @@ class Progress:
         self.heard = now
         """The tick of its last message in this term."""
         self.answered = 0
-        """The highest id of a request of this term that it answered."""
+        """The highest id of a request of this term that it answered and so confirmed."""
+        self.is_mute = False
+        """Whether it says that it lost data (CR-76)."""
         self.snapshot = 0
         """Index of the snapshot that it was offered, while in that state."""
         self.snapshot_asked = now

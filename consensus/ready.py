@@ -27,7 +27,8 @@ the order of the Readys, each after the same step of the Ready before (CR-87):
 
 7. `snapshot`: the log goes on too far above its end here. The caller fetches the state at
    that index, from whom it likes, verifies it against a certificate, and installs it in one
-   durable step in place of log and state, unless `commit` has reached the index meanwhile;
+   durable step in place of log and state, with a term of at least the block's, but only if
+   `raft.lacks(point)` is true at that time: the log may have come over meanwhile;
    then `raft.snapshot_installed(point)`. If it gives up: `raft.snapshot_failed()`. Readys go
    on coming meanwhile and are carried out as ever; those of before the installation are
    carried out before it.

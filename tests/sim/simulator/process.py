@@ -288,7 +288,7 @@ class Process:
             return
         self._wanted = None
         source = self.world.source_of(self.name, point)
-        if source is None or point.index <= self.raft.commit:
+        if source is None or not self.raft.lacks(point):
             self.world.counted["snapshots given up"] += 1
             self.raft.snapshot_failed()
         else:
