@@ -63,6 +63,7 @@ from node.limits import (
     SEAL_BYTES,
     SEAL_TRANSACTIONS,
     SEAL_WINDOW_BLOCKS,
+    SNAPSHOT_PARTS,
     SWEEP_MS,
 )
 from node.mempool import Pool
@@ -177,6 +178,7 @@ class Driver:
         self._leaderless_since_s = self._loop.time()
         self._office: int | None = None
         self._heard_commit = 0
+        self._refused_offer = False
         self._waits_for: str | None = None
         """Why the next change of the members cannot be made yet."""
         self._swept_s = self._gossiped_s = self._loop.time()
@@ -282,6 +284,16 @@ class Driver:
         else:
             raise Malformed("unknown message", field="message", found=str(kind)[:32])
 
+    def _on_offer(self, height: int) -> None:
+        """A snapshot is offered: fetch it, or say that the log is the shorter way, once."""
+        held = self._chain.applied.height
+        if not self._refused_offer and SNAPSHOT_PARTS * (height - held) < held:
+            self._refused_offer = True
+            self.raft.snapshot_failed()
+            self.wake()
+        else:
+            self._transfer.fetch(height)
+
     def _on_snapshot_message(self, peer: str, kind: str, content: codec.Value) -> None:
         try:
             self._transfer.on_message(peer, kind, content)
@@ -383,7 +395,7 @@ class Driver:
             self._office = None
             log.info("office_lost", term=self.raft.term)
         if ready.snapshot is not None:
-            self._transfer.fetch(ready.snapshot.index)
+            self._on_offer(ready.snapshot.index)
         if ready.took_office is not None:
             self._take_office(ready.took_office)
         if ready.soft is not None:

@@ -131,8 +131,11 @@ GC_THRESHOLDS = (200_000, 50, 1_000)
 """How rarely the collector looks for cycles: values here form none, and a full look stops everything."""
 
 MAX_SUBSCRIBERS = 256
-SNAPSHOT_LAG_BLOCKS = 5_000
-"""A follower this far below a snapshot is offered it: executing so many blocks takes longer than fetching."""
+SNAPSHOT_LAG_BLOCKS = 1_000
+"""A follower this far below a snapshot is offered it."""
+SNAPSHOT_PARTS = 4
+"""It takes the offer if it lacks more than one part in so many of what it holds: fetching costs by the
+size of the whole state, executing by what is missing."""
 MAX_LAG_BLOCKS = 64
 """A node that is further behind its leader is not ready: it catches up."""
 MAX_PROOFS = 256

@@ -238,6 +238,7 @@ class Service:
             "last_height": raft.last_index,
             "committed_height": raft.commit,
             "applied_height": applied.height,
+            "first_height": self.chain.first_height,
             "head": applied.hash.hex(),
             "state_root": applied.state_root.hex(),
             "ready": self.ready,

@@ -203,6 +203,9 @@ def main() -> None:
     parser.add_argument(
         "--kills", type=int, default=_bench_consensus.KILLS, help="of the leader, for failover"
     )
+    parser.add_argument(
+        "--join-transactions", type=int, default=100_000, help="on the ledger that a node joins by snapshot"
+    )
     parser.add_argument("--memory-minutes", type=float, default=4.0, help="of load while memory is watched")
     arguments = parser.parse_args()
     console = Console(stderr=True)
@@ -214,6 +217,7 @@ def main() -> None:
                 folder,
                 kills=arguments.kills,
                 memory_minutes=arguments.memory_minutes,
+                join_transactions=arguments.join_transactions,
                 only=arguments.consensus or _bench_consensus.MEASURES,
                 note=lambda said: console.print(said, highlight=False),
             )

@@ -15,6 +15,7 @@ Clients are sessions of the SDK that verify every receipt; what it costs them co
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import random
 import statistics
@@ -32,6 +33,7 @@ import httpx
 import uvloop
 from _bench_load import (
     MSGPACK,
+    Cell,
     Invoices,
     Shape,
     anonymous_bytes,
@@ -58,7 +60,7 @@ from chaos.load import Load
 
 Note = Callable[[str], None]
 
-MEASURES = ("idle", "failover", "transfer", "reads", "catch-up", "memory")
+MEASURES = ("idle", "failover", "transfer", "reads", "catch-up", "join", "memory")
 KILLS = 30
 BEFORE_KILL = 12
 """Acknowledgements before each kill: every client has one under way."""
@@ -75,6 +77,12 @@ SETTLE_S = 4.0
 IDLE_S = 20.0
 AWAY_S = 8.0
 CAUGHT_UP_S = 120.0
+JOIN_CONNECTIONS = 16
+JOIN_LOAD_S = 10.0
+JOIN_ALONE_S = 15.0
+JOIN_SLICE_S = 2.0
+JOINED_S = 900.0
+JOIN_BAR_PERCENT = 80
 POLL_S = 0.01
 SAMPLES = 24
 """Of memory, over the time that is given."""
@@ -84,7 +92,13 @@ IDLE_BAR_PERCENT = 2.0
 
 
 def measure(
-    folder: Path, *, kills: int, memory_minutes: float, only: Sequence[str], note: Note
+    folder: Path,
+    *,
+    kills: int,
+    memory_minutes: float,
+    join_transactions: int,
+    only: Sequence[str],
+    note: Note,
 ) -> dict[str, Any]:
     """The measures that are asked for, each in a network of its own; one that fails says so in its place."""
     timings = network.TIMINGS
@@ -94,6 +108,7 @@ def measure(
         "transfer": transfer,
         "reads": reads,
         "catch-up": catch_up,
+        "join": partial(join, transactions=join_transactions, note=note),
         "memory": partial(memory, minutes=memory_minutes),
     }
     result: dict[str, Any] = {}
@@ -391,6 +406,75 @@ def _first_height(node: NodeProcess) -> tuple[int, float, int]:
     raise SystemExit(f"{node.id} does not answer within {CAUGHT_UP_S:.0f} s of its start")
 
 
+# ---------------------------------------------------------------- join
+
+
+def join(folder: Path, *, transactions: int, note: Note) -> dict[str, Any]:
+    """A node without a ledger joins a long one by snapshot, while the network goes on under load.
+
+    The load is bundles of 100 transactions over 16 connections, on the same cores as everything
+    else; what the network does in the meantime is compared with what it did right before.
+    """
+    with running(folder, 3) as made:
+        suppliers = enter_trade(made)
+        leader = leader_of(made)
+        joiner = next(node for node in reversed(made.nodes) if node.api != leader)
+        network.down(made, only={joiner.id})
+        invoices = Invoices(made.channel, suppliers, "anchor", "J")
+        bundles = next(shape for shape in shapes(invoices, made.channel.hex()) if shape.name == "b")
+        alive = {node.id: node.pid for node in made.nodes if node.id != joiner.id}
+        loaded = 0
+        while loaded < transactions:
+            loaded += uvloop.run(drive(bundles, JOIN_CONNECTIONS, JOIN_LOAD_S, leader, alive)).transactions
+            note(f"join: {loaded:,} of {transactions:,} transactions")
+        alone = uvloop.run(drive(bundles, JOIN_CONNECTIONS, JOIN_ALONE_S, leader, alive))
+        started = network.start(made, only={joiner.id})
+        begun = time.monotonic()
+        spent = cpu_seconds(started.node(joiner.id).pid)
+        meanwhile: list[Cell] = []
+        ready_s = None
+        while ready_s is None:
+            meanwhile.append(uvloop.run(drive(bundles, JOIN_CONNECTIONS, JOIN_SLICE_S, leader, alive)))
+            if _is_ready(joiner.api):
+                ready_s = time.monotonic() - begun
+            elif time.monotonic() - begun > JOINED_S:
+                raise SystemExit(f"{joiner.id} has not joined within {JOINED_S:.0f} s")
+        spent = cpu_seconds(started.node(joiner.id).pid) - spent
+        status = httpx.get(f"{joiner.api}/v1/status", timeout=5).json()
+        fetched = _logged(joiner.log, "snapshot_fetched")
+    seconds = sum([cell.seconds for cell in meanwhile])
+    during = sum([cell.transactions for cell in meanwhile]) / seconds
+    return {
+        "transactions": loaded + alone.transactions,
+        "first_height": status["first_height"],
+        "snapshot_bytes": fetched["bytes"],
+        "snapshot_seconds": round(fetched["seconds"], 1),
+        "from_peers": fetched["from_peers"],
+        "seconds": round(ready_s, 1),
+        "cpu_seconds": round(spent, 1),
+        "alone_per_second": round(alone.transactions / alone.seconds, 1),
+        "meanwhile_per_second": round(during, 1),
+        "kept_percent": round(100 * during / (alone.transactions / alone.seconds), 1),
+        "bar_kept_percent": JOIN_BAR_PERCENT,
+    }
+
+
+def _logged(path: Path, event: str) -> dict[str, Any]:
+    """The last line of a node's log that tells this event."""
+    for line in reversed(path.read_text(encoding="utf-8").splitlines()):
+        if f'"{event}"' in line:
+            found: dict[str, Any] = json.loads(line)
+            return found
+    raise SystemExit(f"no {event} in {path}")
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
 # ---------------------------------------------------------------- memory
 
 
@@ -481,6 +565,15 @@ def _catch_up_line(found: Mapping[str, Any]) -> str:
     )
 
 
+def _join_line(found: Mapping[str, Any]) -> str:
+    return (
+        f"{found['transactions']:,} transactions: {found['snapshot_bytes'] / 2**20:,.0f} MiB, ready after "
+        f"{found['seconds']} s ({found['cpu_seconds']} s CPU); the network meanwhile "
+        f"{found['meanwhile_per_second']:,.0f} of {found['alone_per_second']:,.0f} tx/s, "
+        f"{found['kept_percent']} % (bar: {found['bar_kept_percent']} %)"
+    )
+
+
 def _idle_line(found: Mapping[str, Any]) -> str:
     bar = found["bar_percent_of_a_core"]
     return f"three nodes take {found['cpu_percent_of_a_core']} % of a core" + (
@@ -504,6 +597,7 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "transfer": _transfer_line,
     "reads": _reads_line,
     "catch-up": _catch_up_line,
+    "join": _join_line,
     "memory": _memory_line,
 }
 assert tuple(_SENTENCES) == MEASURES, "every measure has its sentence"
