@@ -362,9 +362,19 @@ class Leader(Reads):
         """Send all that there is and the follower's window admits."""
         if peer.pacing is Pacing.SNAPSHOT:
             return
-        while peer.next <= self.last_index and peer.is_open:
+        while peer.next <= self._end_for(voter) and peer.is_open:
             if not self._send_append(voter, peer, with_entries=True):
                 return
+
+    def _end_for(self, node: str) -> int:
+        """Up to where the log is for this node.
+
+        Who is to leave gets the entry that says so once it is committed. It could not campaign with
+        it, and would refuse its vote, which the others may still need, to everybody without it.
+        """
+        if self.configuration_index > self.commit and not self.configuration.is_member(node):
+            return self.configuration_index - 1
+        return self.last_index
 
     def _send_append(self, voter: str, peer: Progress, *, with_entries: bool) -> bool:
         """One append; False if the follower is offered a snapshot, or cannot be helped (CR-48)."""
@@ -373,9 +383,10 @@ class Leader(Reads):
         prev_index = peer.next - 1
         prev_term = self.log.term(prev_index)
         entries: tuple[Entry, ...] | None = ()
-        if with_entries:
+        if with_entries and peer.next <= self._end_for(voter):
             config = self.config
-            entries = self.log.run(peer.next, config.max_append_entries, config.max_append_bytes)
+            most = min(config.max_append_entries, self._end_for(voter) - prev_index)
+            entries = self.log.run(peer.next, most, config.max_append_bytes)
         peer.needs_snapshot = prev_term is None or entries is None
         if prev_term is None or entries is None:
             self._offer_snapshot(voter, peer)

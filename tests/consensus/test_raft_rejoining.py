@@ -61,6 +61,27 @@ def test_cr13_who_is_to_leave_does_not_campaign_and_one_more_node_frees_the_rest
     assert cluster["n3"].raft.role is Role.LEADER
 
 
+def test_cr60_who_is_to_leave_is_told_once_that_is_committed() -> None:
+    """CR-13, CR-57, CR-60: until then the others may need its vote, which it would refuse to shorter logs."""
+    cluster = Cluster("n1 n2 n3 n4 n5")
+    leader = cluster.elect("n2")
+    cluster.propose("n2")
+    old, new = ("n1", "n2", "n3", "n4", "n5"), ("n2", "n5")
+    leader.propose(members=Configuration(new, 2, old, 3))
+    cluster.run()
+    cluster.cut("n2", "n5")
+    left = leader.propose(members=Configuration(new, 2))
+    cluster.tick(8)
+    assert {cluster[name].raft.last_index for name in ("n1", "n3", "n4")} == {left.index - 1}
+    cluster.crash("n2")
+    cluster.tick(300)
+    cluster.start("n2")
+    cluster.heal()
+    cluster.tick(100)
+    assert len(cluster.leaders) == 1
+    assert not cluster[cluster.leaders[0]].raft.configuration.is_joint
+
+
 def test_cr70_a_wrong_block_in_place_of_an_acknowledged_one_frames_nobody() -> None:
     """CR-70, CR-77: the vote names the leader for whose sake the block was cut, also after a crash."""
     first = log_of_terms(1, 1)
