@@ -24,10 +24,10 @@ STEPS = 1_500
 @pytest.mark.parametrize("first", [1, 31])
 def test_no_seed_breaks_a_rule_with_real_blocks(first: int) -> None:
     """CR-35, CR-36, CR-42, CR-66, CR-69, CR-77: crashes amid writes, torn batches, flipped bits."""
-    campaign = run_campaign(range(first, first + 14), steps=STEPS, blocks=lambda _: REAL)
+    campaign = run_campaign(range(first, first + 10), steps=STEPS, blocks=lambda _: REAL)
     assert not campaign.failures, "\n".join(describe(outcome) for outcome in campaign.failures)
-    assert campaign.committed > 200
-    expected = ("crash amid an append", "lost batches", "bit flip", "clock jump", "repaired")
+    assert campaign.committed > 150
+    expected = ("crash amid an append", "lost batches", "clock jump", "changes proposed")
     assert [name for name in expected if campaign.counted[name] == 0] == []
 
 

@@ -35,10 +35,10 @@ PROVED = {
 }
 
 
-@pytest.mark.parametrize("first", [1, 21])
+@pytest.mark.parametrize("first", [1, 13])
 def test_no_liar_gets_an_honest_node_named(first: int) -> None:
     """CR-69, CR-70, CR-77: crashes, overwritten blocks, restarts and lost disks of the honest included."""
-    for seed in range(first, first + 20):
+    for seed in range(first, first + 12):
         outcome = World(lying_plan_of(seed, steps=STEPS)).run()
         assert outcome.violation is None, f"{outcome.plan.lies}: {describe(outcome)}"
 

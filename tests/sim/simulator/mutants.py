@@ -553,6 +553,7 @@ SLOW = frozenset(
         ChangesBeforeOwnCommit,
         KeepsTruncatedMembers,
         ServesReadsAtOnce,
+        ReadsBeforeOwnCommit,
         BelievesEarlierAnswers,
         SnapshotsOverwriteNewer,
         NeverGivesUpATransfer,
