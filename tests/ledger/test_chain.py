@@ -171,6 +171,7 @@ def test_block_time_never_runs_backwards(make_node) -> None:
     ],
 )  # fmt: skip
 def test_a_block_that_cannot_be_reproduced_is_refused_without_a_trace(make_node, field) -> None:
+    """CR-31, CR-69, CR-77: its previous hash must agree, and its roots; else nothing of it stays."""
     leader, follower = make_node("a"), make_node("b")
     first = leader.seal(put("x", 1), term=2, time_ms=START_MS + 50)
     follower.accept(first)

@@ -201,7 +201,7 @@ def test_a_kill_between_the_two_batches_loses_only_the_commit(folder: Path, stor
 
 
 def test_no_chop_of_the_log_goes_unnoticed(folder: Path, store: Store) -> None:
-    """LevelDB alone opens every one of these shorter logs without a word."""
+    """CR-35: LevelDB alone opens every one of these shorter logs without a word."""
     store.append([block(0)], hard=(1, "n1", 0))
     store.commit(CommitBatch(0, {b"k": b"0"}, {}))
     for height in range(1, 4):
@@ -243,6 +243,7 @@ def torn(data: bytes, durable: int, way: str) -> bytes:
 def test_a_power_cut_that_tears_only_what_was_not_synced_loses_only_the_commit(
     folder: Path, store: Store, way: str
 ) -> None:
+    """CR-35: the incomplete record is dropped, and nothing before it."""
     store.append([block(0)])
     store.commit(CommitBatch(0, {b"k": b"0"}, {}, nodes=[(0, 0, b"n")]))
     store.append([block(1), block(2)], hard=(1, "n1", 0))
@@ -265,7 +266,7 @@ def test_a_power_cut_that_tears_only_what_was_not_synced_loses_only_the_commit(
 def test_a_batch_lost_in_the_middle_of_the_log_is_noticed_and_the_damage_kept(
     folder: Path, lost: str
 ) -> None:
-    """LevelDB, opened leniently, skips the damaged batch and goes on with the ones after it."""
+    """CR-35: LevelDB, opened leniently, skips the damaged batch and goes on with the ones after it."""
     store = Store.open(folder)
     store.append([block(0)])
     store.commit(CommitBatch(0, {}, {}, nodes=[(0, 0, b"n")]))
@@ -294,6 +295,7 @@ def test_a_batch_lost_in_the_middle_of_the_log_is_noticed_and_the_damage_kept(
 
 
 def test_a_forgotten_vote_is_noticed(folder: Path) -> None:
+    """CR-06, CR-35: the mark knows the vote that the log lost."""
     store = Store.open(folder)
     store.append([block(0)], hard=(4, None, 0))
     store.close()
@@ -309,6 +311,7 @@ def test_a_forgotten_vote_is_noticed(folder: Path) -> None:
 
 
 def test_another_block_in_the_place_of_a_durable_one_is_noticed(folder: Path) -> None:
+    """CR-35."""
     store = Store.open(folder)
     store.append([block(0), block(1)])
     store._db.put(b"b" + (1).to_bytes(5, "big"), b"something else")
@@ -430,6 +433,7 @@ def test_a_kill_between_lowering_the_mark_and_the_cut_leaves_the_old_log(folder:
 
 
 def test_nothing_is_written_after_a_failed_write(folder: Path) -> None:
+    """CR-36."""
     store = Store.open(folder)
     store.append([block(0)])
     os.close(store._mark._handle)
