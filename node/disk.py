@@ -6,7 +6,8 @@ given twice, an acknowledged block denied. So a folder says of itself where it s
 
 | the folder holds | means |
 |---|---|
-| `fresh` | prepared for a node that has never run, and used by none yet |
+| `fresh`, and at most a ledger | prepared for a node that has never run; a start may have failed |
+| without a promise | before it did |
 | `boot` and `ledger/` | the node has run here, and its ledger is here |
 | `boot` and `promised` | the ledger was damaged and set aside; what the node had promised is known |
 | `lost` | the node has run somewhere under this id, and what it signed then is not here |
@@ -32,7 +33,7 @@ from ledger.errors import Malformed, StoreError
 from ledger.mark import Mark, MarkFile
 from ledger.store import MARK_FILE, Store, StoreLocked
 from node.errors import SettingsError
-from node.raft_storage import has_booted
+from node.raft_storage import has_booted, sync_folder
 
 FRESH, LOST, PROMISED = "fresh", "lost", "promised"
 LEDGER_FOLDER = "ledger"
@@ -62,7 +63,7 @@ def has_lost_data(data_dir: Path) -> bool:
         if has_booted(data_dir):
             is_lost = not (data_dir / LEDGER_FOLDER).exists() and not (data_dir / PROMISED).exists()
         else:
-            is_lost = not (data_dir / FRESH).exists() or (data_dir / LEDGER_FOLDER).exists()
+            is_lost = not (data_dir / FRESH).exists() or _has_promised(data_dir / LEDGER_FOLDER)
         if is_lost:
             _write(data_dir / LOST, "what this node signed is not in this folder\n")
     except OSError as error:
@@ -70,6 +71,16 @@ def has_lost_data(data_dir: Path) -> bool:
             f"cannot use {data_dir}", field="data_dir", found=error.strerror or str(error)
         ) from None
     return is_lost
+
+
+def _has_promised(ledger: Path) -> bool:
+    """Whether a node has run on this ledger, which may be missing or half made."""
+    try:
+        file = MarkFile.open(ledger / MARK_FILE)
+    except StoreError:
+        return (ledger / "db").exists()
+    file.close()
+    return file.mark.term > 0 or file.mark.height > 0
 
 
 def set_aside(data_dir: Path, look: Callable[[Store], object]) -> Path:
@@ -150,8 +161,14 @@ def set_back(data_dir: Path) -> None:
 
 
 def begin(data_dir: Path) -> None:
-    """The node runs from now on: the folder is fresh no more. After the start was counted durably."""
-    (data_dir / FRESH).unlink(missing_ok=True)
+    """The node runs from now on: the folder is fresh no more. After the start was counted durably.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    if (data_dir / FRESH).exists():
+        (data_dir / FRESH).unlink()
+        sync_folder(data_dir)
 
 
 def _write(path: Path, text: str) -> None:
@@ -159,8 +176,4 @@ def _write(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)

@@ -608,19 +608,23 @@ class Driver:
         self.wake()
 
     def on_snapshot_complete(self, header: Header) -> None:
-        """A whole snapshot is there: the node opens again on it, unless the log holds its block by now.
-
-        What the log has beyond that block may have been acknowledged, and stays (CR-64).
-        """
-        height = header.height
-        held = self.raft.log.entry(height)
-        if self.raft.commit >= height or (held is not None and held.hash == header.hash):
+        """A whole snapshot is there: the node opens again on it, unless the log holds its block by now."""
+        if self.lacks(header):
+            log.info("renewing", height=header.height)
+            self._renew()
+        else:
             self._transfer.drop()
             self.raft.snapshot_failed()
             self.wake()
-        else:
-            log.info("renewing", height=height)
-            self._renew()
+
+    def lacks(self, header: Header) -> bool:
+        """Whether the log does not hold this block, so that a snapshot of it may take its place.
+
+        What the log has beyond that block may have been acknowledged, and stays (CR-64). Until
+        the node is closed the log goes on, so this is asked again right before it is replaced.
+        """
+        held = self.raft.log.entry(header.height)
+        return self.raft.commit < header.height and (held is None or held.hash != header.hash)
 
     def on_snapshot_failed(self, reason: str) -> None:
         """It could not be fetched; the leader may have the log."""

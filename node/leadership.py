@@ -30,9 +30,9 @@ class Leadership:
         self._reads: dict[int, asyncio.Future[bool]] = {}
 
     def answered(self, ready: Ready) -> None:
-        """The core answers reads; what they are to see has been applied."""
+        """The core answers reads; what they are to see has been applied, unless the node halted over it."""
         for number, _ in ready.reads:
-            self._settle(number, True)
+            self._settle(number, self._raft.halted is None)
         for number in ready.reads_failed:
             self._settle(number, False)
 

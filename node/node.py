@@ -70,9 +70,9 @@ class Node:
         """Set when the node is to be closed and opened again, on the snapshot that it has fetched."""
         genesis_data = _read(settings.genesis_file, "genesis_file")
         identity = self._identity
-        self._has_lost_data = disk.has_lost_data(settings.data_dir)
         self._ledger = settings.data_dir / disk.LEDGER_FOLDER
         settle(self._ledger)
+        self._has_lost_data = disk.has_lost_data(settings.data_dir)
         self._store = Store.open(self._ledger)
         try:
             self.chain = Chain.open(self._store, executor, genesis_data)
@@ -265,9 +265,13 @@ class Node:
         self._checker.close()
         self._transfer.close()
         hard = self._store.hard_state
+        fetched = self._transfer.complete if self.renewed.is_set() else None
+        is_wanted = fetched is not None and self.driver.lacks(fetched)
         self._store.close()
-        if self.renewed.is_set():
+        if is_wanted:
             self._transfer.install(self._identity.key.public, hard)
+        elif fetched is not None:
+            self._transfer.drop()
         if self._trace is not None:
             self._trace.close()
         log.info("closed", applied_height=self.chain.applied.height)

@@ -191,11 +191,25 @@ def next_boot(data_dir: Path, *, has_lost_data: bool = False) -> int:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)
+        sync_folder(data_dir)
     except OSError as error:
         raise SettingsError(f"cannot write {path}", field="data_dir", found=error.strerror) from None
     except ValueError:
         raise SettingsError("the counter of starts is damaged", field="data_dir", found=str(path)) from None
     return boot
+
+
+def sync_folder(folder: Path) -> None:
+    """Make what was made, renamed or removed in a folder durable.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def signed_header(data: bytes) -> tuple[Header, bytes] | None:
