@@ -43,6 +43,8 @@ MAX_ANSWER_BYTES = MAX_PROOF_BYTES
 MAX_CONNECTIONS = 100
 
 PASSING_STATUS = (429, 502, 503, 504)
+MISDIRECTED = 421
+"""The node does not hold what is asked for, such as a block before the snapshot that it began from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,8 @@ class Nodes:
 def exchange(nodes: Nodes, call: Call, deadline: float, clock: Callable[[], float]) -> Steps[Reply]:
     """Carry a call until a node answers it or the deadline passes.
 
+    That a node does not hold what is asked for is the answer only if no other node has it.
+
     Raises:
         Unavailable: no node answered in time; says what each one did last.
     """
@@ -124,10 +128,13 @@ def exchange(nodes: Nodes, call: Call, deadline: float, clock: Callable[[], floa
     while True:
         failed: dict[str, str] = {}
         hints: list[float] = []
+        misdirected: Reply | None = None
         for _ in nodes.urls:
             node = nodes.current
             came = yield Send(node, call)
-            if isinstance(came, Reply):
+            if isinstance(came, Reply) and came.status == MISDIRECTED:
+                misdirected = came
+            elif isinstance(came, Reply):
                 if came.status not in PASSING_STATUS:
                     return came
                 failed[node] = f"answered {came.status}"
@@ -142,9 +149,12 @@ def exchange(nodes: Nodes, call: Call, deadline: float, clock: Callable[[], floa
                 was_sent = was_sent or came.was_sent
             nodes.leave(node)
             if clock() >= deadline:
-                raise _unavailable(failed, was_sent)
+                break
         wait_s = min(hints) if hints else pause_s * (0.5 + random.random() / 2)  # noqa: S311
-        if clock() + wait_s >= deadline:
+        is_over = clock() + wait_s >= deadline
+        if misdirected is not None and (is_over or not failed):
+            return misdirected
+        if is_over:
             raise _unavailable(failed, was_sent)
         yield Pause(wait_s)
         pause_s = min(2 * pause_s, MOST_PAUSE_S)

@@ -85,6 +85,27 @@ def test_next_node_is_asked_at_once_and_kept(failure: str | int) -> None:
     assert nodes.current == "b"
 
 
+def test_what_one_node_does_not_hold_is_asked_of_the_next() -> None:
+    nodes = Nodes(["a", "b", "c"])
+    script = Script(nodes, 10, [421, 200])
+    assert script.run().node == "b"
+    assert (script.asked, script.pauses, nodes.current) == (["a", "b"], [], "b")
+
+
+def test_what_no_node_holds_is_said_after_one_round() -> None:
+    script = Script(Nodes(["a", "b"]), 10, [421])
+    assert script.run().status == 421
+    assert (script.asked, script.pauses) == (["a", "b"], [])
+
+
+def test_who_holds_it_may_be_away_for_a_moment() -> None:
+    script = Script(Nodes(["a", "b"]), 10, [421, "is silent", 421, 200])
+    assert script.run().node == "b"
+    never = Script(Nodes(["a", "b"]), 0.2, [421, "is silent"] * 9)
+    assert never.run().status == 421
+    assert never.now <= 0.2 + 0.01
+
+
 def test_after_a_whole_round_without_success_it_waits_and_doubles() -> None:
     script = Script(Nodes(["a", "b"]), 10, ["is silent"] * 8 + [200])
     script.run()
