@@ -20,7 +20,7 @@ from ledger.chain import Chain
 from ledger.errors import TallyError
 from ledger.transaction import Transaction
 from node.errors import NotAdmitted
-from node.limits import HAND_OVER_TIMEOUT_MS, LEADERSHIP_POLL_MS, MAX_SUBSCRIBERS, READ_TIMEOUT_MS
+from node.limits import HAND_OVER_TIMEOUT_MS, MAX_SUBSCRIBERS, READ_TIMEOUT_MS
 from node.mempool import Entry, Pool, Submission
 from node.outcome import Outcome, Status
 from node.statistics import Statistics
@@ -99,6 +99,8 @@ class Service:
         self._news = asyncio.Event()
         self._subscribers = 0
         self._ended = False
+        self._waiting_reads: dict[asyncio.Future[None], int] = {}
+        """Reads that wait for a height, at most one of each connection."""
 
     @property
     def ready(self) -> bool:
@@ -197,16 +199,22 @@ class Service:
         deadline_s = loop.time() + READ_TIMEOUT_MS / 1_000
         if linearizable:
             await self._driver.leadership.confirm_read(READ_TIMEOUT_MS)
-        while self.chain.applied.height < at_least:
-            if loop.time() > deadline_s:
-                raise NotAdmitted(
-                    "not_reached",
-                    "this node has not applied that height in time",
-                    field="at_least",
-                    found=self.chain.applied.height,
-                    expected=at_least,
-                )
-            await asyncio.sleep(LEADERSHIP_POLL_MS / 1_000)
+        if self.chain.applied.height >= at_least:
+            return
+        reached = loop.create_future()
+        self._waiting_reads[reached] = at_least
+        try:
+            await asyncio.wait_for(reached, deadline_s - loop.time())
+        except TimeoutError:
+            raise NotAdmitted(
+                "not_reached",
+                "this node has not applied that height in time",
+                field="at_least",
+                found=self.chain.applied.height,
+                expected=at_least,
+            ) from None
+        finally:
+            del self._waiting_reads[reached]
 
     async def hand_over(self, target: str | None) -> str:
         """Hand the leadership over to another voter; who leads then.
@@ -287,7 +295,11 @@ class Service:
             self._subscribers -= 1
 
     def on_applied(self) -> None:
-        """Blocks were applied: tell subscribers."""
+        """Blocks were applied: tell subscribers, and reads that wait for their height."""
+        height = self.chain.applied.height
+        for reached, wanted in self._waiting_reads.items():
+            if wanted <= height and not reached.done():
+                reached.set_result(None)
         if self._subscribers:
             self._news.set()
             self._news = asyncio.Event()

@@ -122,3 +122,28 @@ def test_cr78_without_a_quorum_no_linearizable_read_is_answered(
         await cluster.stop()
 
     run(scenario)
+
+
+def test_reads_wait_for_a_height_without_looking_for_it(tmp_path: Path) -> None:
+    """Each is let go by the block that it waits for; until then it costs the node nothing."""
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        leader = await cluster.leader()
+        height = leader.chain.applied.height
+        near, far = [
+            asyncio.create_task(leader.service.reach(linearizable=False, at_least=height + more))
+            for more in (1, 1_000)
+        ]
+        await asyncio.sleep(0)
+        (outcome,) = await leader.service.submit([cluster.transaction("k", 1).envelope])
+        assert outcome.status == "committed"
+        await near
+        assert not far.done()
+        far.cancel()
+        await asyncio.gather(far, return_exceptions=True)
+        await cluster.stop()
+
+    run(scenario)
