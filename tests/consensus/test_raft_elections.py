@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from harness import (
     Cluster,
@@ -17,9 +19,12 @@ from harness import (
     lone,
 )
 
-from consensus.errors import DiskDisagrees, NotLeader
+from consensus.errors import ContractBroken, DiskDisagrees, NotLeader
 from consensus.messages import (
+    Append,
     AppendReply,
+    Entry,
+    Heartbeat,
     HeartbeatReply,
     Message,
     PreVote,
@@ -27,7 +32,8 @@ from consensus.messages import (
     Vote,
     VoteReply,
 )
-from consensus.state import HardState, Role
+from consensus.quorum import Configuration
+from consensus.state import Config, HardState, Role
 
 
 def answers(node: Node, message: Message) -> list[Message]:
@@ -63,13 +69,18 @@ def candidate(**given: object) -> tuple[Node, list[Message]]:
     return node, asks
 
 
+def win(node: Node) -> Node:
+    """Let its timeout pass, and grant whatever it asks for until it leads."""
+    asks = campaigning(node)
+    while node.raft.role is not Role.LEADER:
+        assert asks, "a candidate asks"
+        asks = [more for ask in asks for more in answers(node, grant(ask))]
+    return node
+
+
 def leading(**given: object) -> Node:
     """n1 as leader of n1 n2 n3 whose peers are played by the test."""
-    node, asks = candidate(**given)
-    for ask in asks:
-        answers(node, grant(ask))
-    assert node.raft.role is Role.LEADER
-    return node
+    return win(lone(**given))  # type: ignore[arg-type]
 
 
 def test_cr01_a_higher_term_is_adopted_before_anything_else() -> None:
@@ -216,6 +227,22 @@ def test_cr07_only_a_majority_of_distinct_voters_elects() -> None:
     assert node.raft.role is Role.LEADER
 
 
+def test_cr07_a_learners_grant_is_no_vote() -> None:
+    """CR-07: nor does it stand in the election certificate, which it would make void for everybody."""
+    members = Configuration(("n1", "n2", "n3"), 2, learners=("n4",))
+    node = Node(Config("n1", members))
+    asks = campaigning(node)
+    assert [ask.target for ask in asks] == ["n2", "n3"]
+    answers(node, PreVoteReply("n4", "n1", 1, fresh_id(), asks[0].id, True))
+    assert node.raft.role is Role.PRECANDIDATE
+    answers(node, grant(asks[0]))
+    answers(node, answer_vote(1, sender="n4"))
+    assert node.raft.role is Role.CANDIDATE
+    answers(node, answer_vote(1, sender="n2"))
+    (elected,) = [ready.took_office for ready in node.readies if ready.took_office is not None]
+    assert [vote.node for vote in elected.votes] == ["n1", "n2"]
+
+
 def test_cr08_a_majority_of_refusals_ends_the_campaign_in_the_same_term() -> None:
     """CR-08: and the next one starts a fresh timeout later, in a higher term."""
     node, asks = candidate()
@@ -276,6 +303,19 @@ def test_cr10_timeouts_are_drawn_from_a_twofold_range() -> None:
     assert max(seen) == 40
 
 
+def test_cr10_each_campaign_waits_another_time() -> None:
+    """CR-10: a node that nobody answers draws anew for each attempt."""
+    node = lone()
+    began = []
+    for tick in range(2_000):
+        node.raft.tick()
+        if node.drain():
+            began.append(tick)
+    waits = [later - earlier for earlier, later in pairwise(began)]
+    assert set(waits) <= set(range(20, 41))
+    assert len(set(waits)) > 8
+
+
 def test_cr10_five_restarted_nodes_elect_within_a_few_timeouts() -> None:
     """CR-10: in every one of 1 000 seeds."""
     slowest = 0
@@ -297,6 +337,36 @@ def test_cr11_a_new_leader_first_appends_an_entry_of_its_own_term() -> None:
     assert cluster["n1"].disk.entries[1].data == b"office"
     cluster.propose("n1", b"client")
     assert [held.data for held in cluster["n2"].disk.entries[1:]] == [b"office", b"client"]
+
+
+@pytest.mark.parametrize("members", [None, Configuration(("n1", "n2", "n3"), 2, learners=("n4",))])
+def test_cr11_a_term_begins_with_one_entry_that_changes_no_member(members: Configuration | None) -> None:
+    """CR-11: clients' proposals and changes of the members come after it."""
+    node, asks = candidate()
+    node.proposes_in_office = False
+    for ask in asks:
+        answers(node, grant(ask))
+    first = Entry(1, 1, b"h" * 32, b"office", members)
+    batch = (first,) if members is not None else (first, Entry(2, 1, b"i" * 32, b"client"))
+    with pytest.raises(ContractBroken):
+        node.raft.propose(batch)
+    assert node.raft.last_index == 0
+    node.propose(b"office")
+    assert node.raft.last_index == 1
+
+
+def test_cr12_a_learner_beside_a_lone_voter_changes_nothing() -> None:
+    """CR-12: it is not asked, not waited for, and still gets the log."""
+    node = Node(Config("n1", Configuration(("n1",), 1, learners=("n2",))))
+    sent: list[Message] = []
+    for _ in range(41):
+        node.raft.tick()
+        sent += node.drain()
+    assert (node.raft.role, node.raft.commit) == (Role.LEADER, 1)
+    assert {type(message) for message in sent} == {Append, Heartbeat}
+    new = node.propose()
+    node.drain()
+    assert node.applied[-1] == (2, new.hash)
 
 
 def test_cr12_a_lone_voter_elects_itself_and_commits_on_its_own_disk() -> None:

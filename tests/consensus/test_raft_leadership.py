@@ -22,7 +22,7 @@ from harness import (
 )
 from test_raft_elections import answers, candidate, leading
 
-from consensus.errors import Moving, NotLeader, TransferRefused
+from consensus.errors import ChangeRefused, Moving, NotLeader, TransferRefused
 from consensus.messages import (
     Append,
     AppendReply,
@@ -84,8 +84,28 @@ def test_cr83_a_transfer_in_vain_ends_after_an_election_timeout() -> None:
     assert leader.raft.commit == before + 1
 
 
+def test_cr83_the_target_is_not_demoted_while_leadership_goes_to_it() -> None:
+    """CR-82, CR-83: no change of the members is made meanwhile; once it has ended, it is."""
+    cluster = Cluster()
+    leader = cluster.elect("n1")
+    cluster.tick(4)
+    cluster.crash("n2")
+    leader.raft.transfer("n2")
+    without = Configuration(("n1", "n3"), 2, ("n1", "n2", "n3"), 2)
+    with pytest.raises(Moving):
+        leader.propose(b"members", without)
+    assert not leader.raft.may_reconfigure()
+    cluster.tick(leader.raft.config.election_ticks)
+    assert leader.raft.transferee is None
+    leader.propose(b"members", without)
+    cluster.run()
+    with pytest.raises(ChangeRefused):
+        leader.propose(b"members", without)
+    assert leader.raft.commit == leader.raft.last_index
+
+
 def test_cr83_the_flag_is_cleared_when_leadership_ends_otherwise() -> None:
-    """CR-83: on every path; and when the target is no voter any more."""
+    """CR-83: on every path."""
     cluster = Cluster()
     leader = cluster.elect("n1")
     cluster.cut("n1", "n2")
@@ -121,6 +141,11 @@ def test_cr85_the_most_advanced_voter_is_the_successor() -> None:
         cluster.cut("n1", name)
     cluster.propose("n1")
     assert leader.raft.successor() == "n4"
+    cluster.isolate("n4")
+    cluster.heal()
+    cluster.isolate("n4")
+    cluster.tick(leader.raft.config.election_ticks, "n1", "n2", "n3", "n5")
+    assert leader.raft.successor() == "n5", "n4 was not heard lately"
 
 
 def test_cr13_cr84_only_a_voter_that_hears_its_leader_obeys_it() -> None:
@@ -173,6 +198,44 @@ def test_cr79_only_answers_to_requests_sent_afterwards_confirm() -> None:
     assert {beat.target for beat in later} == {"n2", "n3"}
     beat = later[0]
     answers(leader, HeartbeatReply(beat.target, "n1", beat.term, fresh_id(), beat.id, leader.raft.commit))
+    assert read_results(leader) == ([number], [])
+
+
+def test_cr79_the_index_is_that_of_the_moment_when_the_read_was_taken() -> None:
+    """CR-79: not of an earlier moment; and it is served once that index is applied here."""
+    cluster = Cluster()
+    leader = cluster.elect("n1")
+    cluster.tick(4)
+    leader.disk_is_held = True
+    new = leader.propose()
+    cluster.run()
+    assert (leader.raft.commit, leader.disk.applied) == (new.index, new.index - 1)
+    number = leader.raft.read()
+    cluster.run()
+    assert read_results(leader) == ([], []), "confirmed, but not applied"
+    cluster.network.extend(leader.settle())
+    cluster.run()
+    (served,) = [read for ready in leader.readies for read in ready.reads]
+    assert served == (number, new.index)
+
+
+@pytest.mark.parametrize("is_moving", [False, True])
+def test_cr81_no_answer_of_the_past_is_a_lease(is_moving: bool) -> None:
+    """CR-81: all followers answered this very tick, and still a read is confirmed by a round of its own."""
+    cluster = Cluster()
+    leader = cluster.elect("n1")
+    cluster.tick(8)
+    if is_moving:
+        cluster.loses = lambda message: isinstance(message, TimeoutNow)
+        leader.raft.transfer("n2")
+        cluster.run()
+    cluster.said.clear()
+    number = leader.raft.read()
+    sent = leader.drain()
+    assert read_results(leader) == ([], [])
+    assert {message.target for message in sent if isinstance(message, Heartbeat)} == {"n2", "n3"}
+    cluster.network.extend(sent)
+    cluster.run()
     assert read_results(leader) == ([number], [])
 
 
@@ -263,6 +326,15 @@ def test_cr63_a_log_that_begins_with_a_snapshot(previous: int, accepted: bool) -
     assert node.raft.commit == 5
 
 
+def test_cr63_the_term_of_the_place_where_the_log_begins_is_known() -> None:
+    """CR-25, CR-63: a leader that has another term there denies what is committed."""
+    disk = Disk(log_of_terms(1, 1, 2, 2, 2), HardState(2))
+    disk.compacted = disk.applied = 5
+    node = Node(lone().raft.config, disk)
+    assert answers(node, append(3, (1, 5), entry(6, 3))) == []
+    assert node.raft.halted is not None
+
+
 def test_cr28_a_hint_below_the_start_crashes_nobody() -> None:
     disk = Disk(log_of_terms(1, 1, 2, 2, 2), HardState(2))
     disk.compacted = disk.applied = 5
@@ -280,6 +352,16 @@ def test_cr64_what_is_held_is_kept_and_what_is_committed_is_answered() -> None:
     (reply,) = answers(node, offer(3, 2, held[3].hash))
     assert (reply.ok, reply.match) == (True, 3)  # type: ignore[union-attr]
     assert node.raft.last_index == 4
+    assert all(ready.snapshot is None for ready in node.readies)
+
+
+def test_cr64_a_snapshot_below_the_start_of_the_log_is_answered() -> None:
+    """CR-64: and otherwise ignored, though the log cannot say what stood there."""
+    disk = Disk(log_of_terms(1, 1, 2, 2, 2), HardState(2))
+    disk.compacted = disk.applied = 5
+    node = Node(lone().raft.config, disk)
+    (reply,) = answers(node, offer(3, 2, disk.entries[3].hash))
+    assert (reply.ok, reply.match) == (True, 5)  # type: ignore[union-attr]
     assert all(ready.snapshot is None for ready in node.readies)
 
 
@@ -340,6 +422,32 @@ def test_cr65_when_the_snapshot_cannot_be_had_the_log_serves() -> None:
     cluster.run()
     cluster.tick(8, "n1")
     assert cluster["n3"].raft.commit == leader.raft.commit
+
+
+def test_cr65_success_at_an_older_snapshot_than_the_newest_counts() -> None:
+    """CR-65: the follower had fetched the one before when the newer was offered; the log goes on from there."""
+    cluster = Cluster(snapshot_lag=3)
+    leader = cluster.elect("n1")
+    cluster.isolate("n3")
+    for _ in range(12):
+        cluster.propose("n1")
+    older, newer = leader.disk.entries[7], leader.disk.entries[8]
+    leader.raft.snapshot_available(point(older))
+    cluster.heal()
+    cluster.tick(8, "n1")
+    leader.raft.snapshot_available(point(newer))
+    cluster.loses = lambda message: isinstance(message, Snapshot)
+    cluster.tick(leader.raft.config.election_ticks + 4, "n1")
+    assert any(line.endswith("LOST") for line in cluster.heard("Snapshot")), "the newer one was offered"
+    cluster.loses = lambda message: False
+    follower = cluster["n3"]
+    follower.disk.entries = leader.disk.entries[:8]
+    follower.disk.compacted = follower.disk.applied = 7
+    cluster.said.clear()
+    follower.raft.snapshot_installed(point(older))
+    cluster.run()
+    assert follower.raft.commit == leader.raft.commit == 13
+    assert cluster.heard("Snapshot") == []
 
 
 def test_cr65_a_lost_offer_is_made_again() -> None:
@@ -426,7 +534,9 @@ def test_cr76_an_older_copy_of_the_disk_is_found_out() -> None:
     answers(node, append(1, (1, 1), *held[1:], commit=3, proof=proof))
     assert node.raft.was_set_back
     assert node.raft.is_mute
-    (reply,) = [each for each in answers(node, append(1, (1, 3), entry(4, 1))) if isinstance(each, AppendReply)]
+    (reply,) = [
+        each for each in answers(node, append(1, (1, 3), entry(4, 1))) if isinstance(each, AppendReply)
+    ]
     assert (reply.match, reply.acks) == (4, ())
     assert answers(node, ask_vote(5, (4, 9))) == []
 

@@ -20,7 +20,7 @@ from harness import (
     log_of_terms,
     lone,
 )
-from test_raft_elections import answers, leading
+from test_raft_elections import answers, leading, win
 
 from consensus.certificates import void_because
 from consensus.errors import ChangeRefused
@@ -92,14 +92,15 @@ def test_cr54_a_second_change_waits_for_the_first() -> None:
     assert not leader.raft.may_reconfigure()
 
     held = [*log_of_terms(1), with_members(2, 1, stable("n1 n2 n3", "n4"))]
-    heir = lone(voters="n1 n2 n3")
-    heir = Node(heir.raft.config, Disk(held, HardState(1)))
-    for _ in range(50):
-        heir.raft.tick()
-        heir.drain()
-        if heir.raft.role is Role.PRECANDIDATE:
-            break
-    assert heir.raft.configuration.learners == ("n4",)
+    heir = win(Node(lone(voters="n1 n2 n3").raft.config, Disk(held, HardState(1))))
+    assert (heir.raft.configuration.learners, heir.raft.last_index) == (("n4",), 3)
+    for following in (stable("n1 n2 n3"), joint("n1 n2 n3", "n1 n2", "n4")):
+        with pytest.raises(ChangeRefused, match="not yet committed"):
+            heir.propose(b"members", following)
+    assert not heir.raft.may_reconfigure()
+    answers(heir, _ack(heir, heir.disk.entries[3]))
+    assert heir.raft.may_reconfigure()
+    heir.propose(b"members", stable("n1 n2 n3"))
 
 
 def test_cr55_a_new_leader_first_commits_in_its_own_term() -> None:
@@ -108,6 +109,10 @@ def test_cr55_a_new_leader_first_commits_in_its_own_term() -> None:
     with pytest.raises(ChangeRefused, match="own term"):
         node.propose(b"members", stable("n1 n2 n3", "n4"))
     assert node.raft.last_index == 1
+    assert not node.raft.may_reconfigure()
+    answers(node, _ack(node, node.disk.entries[1]))
+    assert node.raft.may_reconfigure()
+    node.propose(b"members", stable("n1 n2 n3", "n4"))
 
 
 @pytest.mark.parametrize(
@@ -199,6 +204,7 @@ def _pre_grant(ask: object) -> Message:
 
 
 def test_cr57_a_leader_commits_in_a_joint_configuration_with_both_halves() -> None:
+    """CR-38, CR-57: up to where both halves store it, and no further."""
     cluster, leader = grown()
     cluster.cut("n1", "n4")
     cluster.cut("n1", "n3")
@@ -248,6 +254,18 @@ def test_cr59_acknowledgements_of_a_learner_count_for_nothing_until_it_votes() -
     assert all("n4" not in dict(proof.acks) for proof in leader.disk.certificates.values())
 
 
+def test_cr59_a_promoted_voters_acknowledgement_counts_at_once() -> None:
+    """CR-59: already for the entry that gives it a vote, and for what it acknowledged as a learner below."""
+    cluster, leader = grown()
+    cluster.crash("n3")
+    plain = leader.propose(b"plain")
+    members = leader.propose(b"members", joint("n1 n2 n3", "n1 n2 n3 n4"))
+    cluster.run()
+    assert leader.raft.commit == members.index > plain.index
+    proof = leader.disk.certificates[members.index]
+    assert [node for node, _ in proof.acks] == ["n1", "n2", "n4"]
+
+
 def test_cr07_cr20_learners_elect_nobody_and_keep_no_leader_in_office() -> None:
     """CR-07, CR-20: neither their grants nor their answers count."""
     cluster, leader = grown()
@@ -293,7 +311,8 @@ def test_cr61_a_removed_node_disturbs_nobody_and_learns_of_it() -> None:
     cluster, leader = grown()
     cluster.isolate("n3")
     change(cluster, leader, joint("n1 n2 n3", "n1 n2 n4"), stable("n1 n2 n4"))
-    cluster.tick(60)
+    cluster.tick(4 * leader.raft.config.election_ticks)
+    assert "n3" not in [peer.node for peer in leader.raft.status().peers], "given up as silent"
     term = leader.raft.term
     assert cluster["n3"].raft.configuration == stable("n1 n2 n3", "n4")
     cluster.heal()

@@ -20,7 +20,7 @@ from harness import (
     log_of_terms,
     lone,
 )
-from test_raft_elections import answers, leading
+from test_raft_elections import answers, leading, win
 
 from consensus.errors import Busy, ChangeRefused, ContractBroken, NotLeader
 from consensus.log import Log
@@ -118,6 +118,17 @@ def test_cr25_a_conflict_at_or_below_commit_stops_the_node() -> None:
     assert answers(node, ask_vote(9, (8, 80))) == []
 
 
+@pytest.mark.parametrize("index", [1, 2])
+def test_cr25_a_leader_that_denies_a_committed_place_stops_the_node(index: int) -> None:
+    """CR-25: it names the place only as the one before its entries."""
+    node = lone((1, 1, 1), applied=2)
+    assert answers(node, append(5, (4, index), entry(index + 1, 5))) == []
+    status = node.raft.status()
+    assert status.halted is not None
+    assert [kept.kind for kept in status.evidence] == ["committed_conflict"]
+    assert [held.term for held in node.disk.entries] == [0, 1, 1, 1]
+
+
 def test_cr26_an_answer_reaches_as_far_as_its_request_proved() -> None:
     """CR-26: not to the end of a log that has an unproved suffix."""
     node = lone((1, 1, 1, 1, 1), term=2)
@@ -138,6 +149,18 @@ def test_cr27_a_late_refusal_undoes_nothing() -> None:
     assert progress(node) == (3, 4, "replicate")
 
 
+def test_cr27_a_refusal_while_pipelining_moves_only_what_was_a_guess() -> None:
+    """CR-27: match stays, next falls to the place right after it, and what was open is sent again."""
+    node = leading()
+    held = [node.disk.entries[1], *[node.propose() for _ in range(4)]]
+    node.drain()
+    answers(node, ack(node, held[2]))
+    assert progress(node) == (3, 6, "replicate")
+    (probe,) = appends(answers(node, refusal(node, 4, (0, 0))))
+    assert progress(node) == (3, 4, "probe")
+    assert (probe.prev_index, [each.index for each in probe.entries]) == (3, [4, 5])
+
+
 def test_cr27_a_refusal_in_probing_counts_only_for_the_last_probe() -> None:
     """CR-27."""
     node = leading(terms=(1, 1, 2, 2))
@@ -149,11 +172,17 @@ def test_cr27_a_refusal_in_probing_counts_only_for_the_last_probe() -> None:
     assert (appends(out)[0].prev_term, appends(out)[0].prev_index) == (1, 2)
 
 
-def test_cr28_one_round_trip_for_each_differing_term() -> None:
-    """CR-28: not one for each entry."""
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ([1] * 3 + [2] * 200 + [4] * 200, [1] * 3 + [3] * 200 + [5] * 200),
+        ([1] * 3 + [4] * 200, [1] * 3 + [3] * 200 + [5]),
+        ([1] * 3 + [2] * 200, [1] * 3 + [5] * 200),
+    ],
+)
+def test_cr28_one_round_trip_for_each_differing_term(theirs: list[int], ours: list[int]) -> None:
+    """CR-28: not one for each entry, whichever side has the long run."""
     cluster = Cluster()
-    theirs = [1] * 3 + [2] * 200 + [4] * 200
-    ours = [1] * 3 + [3] * 200 + [5] * 200
     for name, terms in (("n1", ours), ("n2", theirs), ("n3", ours)):
         cluster.crash(name)
         cluster.start(name, Disk(entries(*terms), HardState(6, None)))
@@ -309,6 +338,32 @@ def test_cr33_answers_and_completions_of_an_old_term_count_for_nothing() -> None
     assert (node.raft.commit, node.raft.role) == (0, Role.FOLLOWER)
 
 
+def test_cr33_what_waited_for_the_disk_is_not_answered_to_the_next_leader() -> None:
+    """CR-33: nor does what the last leader proved bind the next one."""
+    node = lone()
+    answers(node, heartbeat(1))
+    node.disk_is_held = True
+    answers(node, append(1, (0, 0), *entries(1, 1, 1)))
+    answers(node, heartbeat(2, sender="n3"))
+    assert [type(message) for message in node.settle()] == [HeartbeatReply]
+    node.disk_is_held = False
+    reply = reply_of(answers(node, append(2, (1, 1), entry(2, 2), sender="n3")))
+    assert (reply.ok, reply.match, node.raft.evidence) == (True, 2, [])
+
+
+def test_cr33_a_leader_again_counts_nothing_of_its_earlier_term() -> None:
+    """CR-33: an acknowledgement of its first term comes while it leads its second."""
+    node = leading()
+    old = node.propose()
+    node.drain()
+    late = ack(node, old, sender="n2")
+    answers(node, heartbeat(5, sender="n3"))
+    win(node)
+    assert node.raft.term == 6
+    assert answers(node, late) == []
+    assert (node.raft.commit, progress(node)[0]) == (0, 0)
+
+
 def test_cr34_messages_for_others_and_of_strangers_are_dropped_and_counted() -> None:
     """CR-34."""
     node = lone((1,))
@@ -317,7 +372,7 @@ def test_cr34_messages_for_others_and_of_strangers_are_dropped_and_counted() -> 
         heartbeat(9, target="n2"),
         HeartbeatReply("n9", "n1", 9, fresh_id(), 0, 0),
         heartbeat(9, sender="n1"),
-        ask_vote(9, (8, 8), sender="n9"),
+        ask_vote(9, (1, 1), sender="n9"),
     ):
         assert answers(node, message) == []
     assert node.raft.hard == before
@@ -364,8 +419,9 @@ def test_cr37_entries_of_earlier_terms_are_not_committed_by_counting() -> None:
     node = figure_eight()
     old, own = node.disk.entries[2], node.disk.entries[3]
     for name in ("n2", "n3"):
-        reply = AppendReply(name, "n1", 4, fresh_id(), 0, True, 0, 2, 0, 0, (), 0)
-        answers(node, reply)
+        signed = ((2, Mac(name).mac(name, 4, 2, old.hash)),)
+        for acks in ((), signed):
+            answers(node, AppendReply(name, "n1", 4, fresh_id(), 0, True, 0, 2, 0, 0, acks, 0))
     assert (old.term, node.raft.commit) == (2, 0)
     answers(node, ack(node, own))
     assert node.raft.commit == 3
@@ -420,6 +476,8 @@ def test_cr40_commit_never_moves_back_and_a_restart_keeps_what_was_applied() -> 
     cluster.crash("n2")
     node = cluster.start("n2")
     assert node.raft.commit == 6
+    cluster.tick(8)
+    assert node.raft.confirmed == 6
     old = node.disk.certificates[2]
     answers(node, heartbeat(1, sender="n1", target="n2", commit=2, proof=old))
     assert node.raft.commit == 6
@@ -432,8 +490,11 @@ def test_cr41_a_node_without_the_committed_entries_is_not_elected() -> None:
     cluster.isolate("n3")
     committed = cluster.propose("n1")
     cluster.crash("n1")
+    cluster.crash("n2")
+    cluster.start("n2")  # and so it has heard of no leader lately
     cluster.heal()
     cluster.tick(60, "n3")
+    assert "n2>n3 PreVoteReply t1 refused" in cluster.said
     assert cluster.leaders == []
     cluster.elect("n2")
     cluster.tick(10)
@@ -635,14 +696,14 @@ def test_cr47_a_caught_up_follower_returns_to_pipelining() -> None:
     assert progress(cluster["n1"])[2] == "replicate"
 
 
-def test_cr48_an_entry_that_cannot_be_read_is_not_replaced_by_an_invention() -> None:
-    """CR-48."""
+@pytest.mark.parametrize("agreed", [1, 2, 3])
+def test_cr48_an_entry_that_cannot_be_read_is_not_replaced_by_an_invention(agreed: int) -> None:
+    """CR-48: neither an entry nor the term of the place before it."""
     node = leading(terms=(1, 1, 1, 1))
     node.disk.compacted = 4
-    out = answers(node, refusal(node, 4, (1, 2)))
-    assert all(each.prev_term == node.disk.entries[each.prev_index].term for each in appends(out))
+    assert appends(answers(node, refusal(node, 4, (1, agreed)))) == []
     (peer,) = [peer for peer in node.raft.status().peers if peer.node == "n2"]
-    assert peer.needs_snapshot or peer.next > 3
+    assert (peer.next, peer.needs_snapshot) == (agreed + 1, True)
 
 
 def test_cr49_too_much_uncommitted_is_busy_and_the_count_returns_to_zero() -> None:
@@ -753,7 +814,7 @@ def test_cr50_whatever_was_lost_doubled_or_reordered_all_converge_afterwards(see
 
 
 def test_a_follower_far_behind_commits_as_it_catches_up() -> None:
-    """The stored certificates go along, so that it never holds much open."""
+    """CR-43, CR-51: the stored certificates go along, so that it never holds much open."""
     cluster = Cluster(max_append_entries=4, max_inflight=1)
     cluster.elect("n1")
     cluster.crash("n3")
@@ -767,7 +828,9 @@ def test_a_follower_far_behind_commits_as_it_catches_up() -> None:
         most_open = max(most_open, node.raft.last_index - node.raft.commit)
     open_at_replies = [line for line in cluster.said if line.startswith("n1>n3 Append") and "cert" in line]
     assert len(open_at_replies) >= 10
+    assert most_open <= 4
     assert node.raft.commit == 61
+    assert [index for index, _ in node.applied] == list(range(2, 62))
 
 
 def test_entries_older_than_the_memory_are_read_from_the_log() -> None:
