@@ -19,6 +19,9 @@ from consensus.state import Role
 from node.errors import LeadershipStays, NotAdmitted
 from node.limits import LEADERSHIP_POLL_MS
 
+MOST_READ_PAUSE_S = 0.064
+"""How long a read without a leader rests, at most: thousands of them must not slow an election down."""
+
 
 class Leadership:
     """One node's questions to its core."""
@@ -48,13 +51,15 @@ class Leadership:
             NotAdmitted: no leader could confirm it in time, or too many reads wait.
         """
         deadline_s = self._loop.time() + timeout_ms / 1_000
+        pause_s = LEADERSHIP_POLL_MS / 1_000
         while (left_s := deadline_s - self._loop.time()) > 0:
             try:
                 number = self._raft.read()
             except Busy as busy:
                 raise NotAdmitted("busy", str(busy)) from None
             except NotLeader:
-                await asyncio.sleep(min(left_s, LEADERSHIP_POLL_MS / 1_000))
+                await asyncio.sleep(min(left_s, pause_s))
+                pause_s = min(2 * pause_s, MOST_READ_PAUSE_S)
                 continue
             waiting = self._reads[number] = self._loop.create_future()
             self._wake()
