@@ -425,7 +425,7 @@ def test_cr65_when_the_snapshot_cannot_be_had_the_log_serves() -> None:
 
 
 def test_cr65_success_at_an_older_snapshot_than_the_newest_counts() -> None:
-    """CR-65: the follower had fetched the one before when the newer was offered; the log goes on from there."""
+    """CR-65: the one before was fetched when the newer was offered; the log goes on from there."""
     cluster = Cluster(snapshot_lag=3)
     leader = cluster.elect("n1")
     cluster.isolate("n3")
