@@ -103,7 +103,7 @@ def test_cr01_a_leader_that_sees_a_higher_term_follows() -> None:
     "message", [append(2, (0, 0)), heartbeat(2), ask_vote(2, (1, 9)), ask_pre_vote(2, (1, 9))]
 )
 def test_cr02_a_stale_sender_is_told_the_newer_term_and_changes_nothing(message: Message) -> None:
-    """CR-02."""
+    """CR-02, CR-19."""
     node = lone((1,), term=5, vote="n3")
     before = node.raft.status()
     out = answers(node, message)

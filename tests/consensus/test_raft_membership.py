@@ -218,6 +218,13 @@ def test_cr57_a_leader_commits_in_a_joint_configuration_with_both_halves() -> No
     assert leader.raft.commit >= at
     proof = leader.disk.certificates[max(leader.disk.certificates)]
     assert leader.raft.configuration.has_quorum([node for node, _ in proof.acks])
+    cluster.heal()
+    cluster.tick(8)
+    cluster.cut("n1", "n2")
+    cluster.cut("n1", "n3")
+    new = cluster.propose("n1")
+    assert cluster["n4"].raft.last_index == new.index, "n1 and n4 are enough of the new half"
+    assert leader.raft.commit < new.index, "but not of the old one"
 
 
 def test_cr59_a_learner_far_behind_is_not_promoted() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,32 @@ def test_reads_wait_for_a_height_without_looking_for_it(tmp_path: Path) -> None:
         assert not far.done()
         far.cancel()
         await asyncio.gather(far, return_exceptions=True)
+        await cluster.stop()
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("days", [10, -10])
+def test_cr81_jumps_of_the_wall_clock_move_no_timeout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    """CR-81: elections and reads count ticks; the same leader goes on in its term."""
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        leader = await cluster.leader()
+        raft = leader.driver.raft
+        term, now = raft.term, raft.now
+        jump_ns = days * 86_400 * 1_000_000_000
+        for module in ("node.driver", "node.state_transfer"):
+            monkeypatch.setattr(f"{module}.time_ns", lambda: time.time_ns() + jump_ns)
+        monkeypatch.setattr("time.time", lambda: time.time_ns() / 1e9 + days * 86_400)
+        await until(lambda: raft.now > now + 2 * raft.config.election_ticks, "an election timeout")
+        for node in cluster.nodes.values():
+            await node.service.reach(linearizable=True, at_least=0)
+            assert (node.driver.raft.term, node.driver.leader) == (term, leader.settings.node)
         await cluster.stop()
 
     run(scenario)
