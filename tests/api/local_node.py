@@ -183,7 +183,7 @@ class LocalNode(Service):
     def not_ready_reason(self) -> str:
         return "" if self.closed is None else self.closed.message
 
-    async def reach(self, *, linearizable: bool, at_least: int) -> None:  # noqa: ARG002
+    async def reach(self, *, linearizable: bool, at_least: int) -> None:
         """All that is committed is applied here at once: only a height can be out of reach."""
         if self.chain.applied.height < at_least:
             raise NotAdmitted("not_reached", "not applied in time", field="at_least")

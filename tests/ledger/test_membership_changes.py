@@ -136,9 +136,7 @@ def test_a_change_in_flight_can_be_taken_back(leader):
     assert leader.chain.membership == before
     assert leader.chain.due_membership() is not None
     election = elected_if_needed(KEYS, CHANNEL, leader.chain.head, 2, "n2", ["n1"])
-    again = leader.chain.seal(
-        [], term=2, time_ms=START_MS, proposer="n2", key=KEYS["n2"], election=election
-    )
+    again = leader.chain.seal([], term=2, time_ms=START_MS, proposer="n2", key=KEYS["n2"], election=election)
     assert again.header.membership == before.hash
 
 
