@@ -431,7 +431,8 @@ class Leader(Reads):
         peer = self._peers.get(message.sender)
         if peer is None or message.term != self.term:
             return None
-        if not peer.hears(message.id >> BOOT_SHIFT):
+        is_silent = self.now - peer.heard > self.config.election_ticks
+        if not peer.hears(message.id >> BOOT_SHIFT, is_silent=is_silent):
             self.drop("message of an earlier boot")
             return None
         peer.heard = self.now

@@ -115,13 +115,16 @@ class Progress:
         self._inflight.append((last_index, size))
         self._bytes += size
 
-    def hears(self, boot: int) -> bool:
+    def hears(self, boot: int, *, is_silent: bool) -> bool:
         """Whether a message of this boot of the follower is to be heeded: none of an earlier boot is.
+
+        Unless of the later one nothing was heard for long (`is_silent`): then the count of starts
+        was set back together with the disk, and the follower must be found out anew (CR-76).
 
         With a new boot everything is found out again. Only a follower that lost data goes back
         (CR-76); any other is found at `match` by the first probe.
         """
-        if boot > self.boot:
+        if boot > self.boot or (boot < self.boot and is_silent):
             if self.boot:
                 self.match = self.commit = self.certified = self.snapshot = 0
                 self.pacing = Pacing.PROBE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 
 from harness import Cluster, Disk, Node, append, ask_vote, configuration, heartbeat, log_of_terms, lone
@@ -114,3 +115,23 @@ def test_cr75_a_late_answer_of_an_earlier_boot_changes_nothing() -> None:
     before = leader.raft.status().peers
     assert answers(leader, replace(old, commit=0)) == []
     assert leader.raft.status().peers == before
+
+
+def test_cr76_a_disk_set_back_together_with_its_count_of_starts_is_found_out() -> None:
+    """CR-75, CR-76: its answers look like late ones, until nothing of the later boot came for long."""
+    cluster = Cluster()
+    cluster.elect("n1")
+    cluster.propose("n1")
+    cluster.crash("n2")
+    copy = deepcopy(cluster.down["n2"])
+    for _ in range(3):
+        cluster.start("n2")
+        cluster.propose("n1")
+        cluster.crash("n2")
+    del cluster.down["n2"]
+    older = cluster.start("n2", copy)
+    cluster.tick(40)
+    assert older.raft.was_set_back
+    assert older.raft.is_mute
+    assert older.raft.commit == cluster["n1"].raft.commit
+    assert cluster["n1"].raft.term == 1, "without an election"
