@@ -57,10 +57,10 @@ Level = Annotated[
         "node acknowledged before this request came (a quorum is asked)"
     ),
 ]
-MinHeight = Annotated[int, Query(ge=0, le=INT_MAX, description="wait until this node has applied this height")]
+Height = Annotated[int, Query(ge=0, le=INT_MAX, description="wait until this node has applied this height")]
 
 
-async def read_level(request: Request, level: Level = "local", at_least: MinHeight = 0) -> None:
+async def read_level(request: Request, level: Level = "local", at_least: Height = 0) -> None:
     """Let a read begin only when this node may answer it at the level that it names.
 
     Raises:
