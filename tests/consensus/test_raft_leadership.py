@@ -134,6 +134,19 @@ def test_cr84_whom_leadership_may_go_to() -> None:
     assert cluster.leaders == ["n3"]
 
 
+def test_cr84_to_ask_again_for_the_same_target_changes_nothing() -> None:
+    """CR-84: the time in which it must succeed is not drawn out either."""
+    cluster = Cluster()
+    leader = cluster.elect("n1")
+    cluster.crash("n2")
+    leader.raft.transfer("n2")
+    for _ in range(leader.raft.config.election_ticks):
+        assert leader.raft.transferee == "n2"
+        leader.raft.transfer("n2")
+        cluster.tick(1)
+    assert leader.raft.transferee is None
+
+
 def test_cr85_the_most_advanced_voter_is_the_successor() -> None:
     cluster = Cluster("n1 n2 n3 n4 n5")
     leader = cluster.elect("n1")
@@ -213,6 +226,7 @@ def test_cr79_the_index_is_that_of_the_moment_when_the_read_was_taken() -> None:
     assert (leader.raft.commit, leader.disk.applied) == (new.index, new.index - 1)
     number = leader.raft.read()
     cluster.run()
+    cluster.tick(8, "n1")
     assert read_results(leader) == ([], []), "confirmed, but not applied"
     cluster.network.extend(leader.settle())
     cluster.run()
@@ -266,6 +280,16 @@ def test_cr80_a_follower_asks_and_serves_after_applying() -> None:
     (served,) = [read for ready in follower.readies for read in ready.reads]
     assert served == (number, cluster["n1"].raft.commit)
     assert follower.disk.applied >= served[1]
+
+
+def test_cr80_a_followers_reads_fail_when_another_leads() -> None:
+    """CR-80: at once, not only after an election timeout."""
+    node = lone(term=1)
+    answers(node, heartbeat(1))
+    numbers = [node.raft.read() for _ in range(3)]
+    node.drain()
+    answers(node, heartbeat(2, sender="n3"))
+    assert read_results(node) == ([], numbers)
 
 
 def test_cr80_a_read_that_nobody_answers_fails_after_an_election_timeout() -> None:
@@ -325,6 +349,17 @@ def test_cr63_a_log_that_begins_with_a_snapshot(previous: int, accepted: bool) -
     assert reply.ok is accepted
     assert reply.match == (previous + 1 if accepted else 0)
     assert node.raft.commit == 5
+
+
+def test_cr63_an_append_that_reaches_below_the_start_is_taken_from_there_on() -> None:
+    """CR-63: what is below the start is committed, and so the same."""
+    held = log_of_terms(1, 1, 2, 2, 2)
+    disk = Disk(held, HardState(2))
+    disk.compacted = disk.applied = 5
+    node = Node(lone().raft.config, disk)
+    (reply,) = answers(node, append(3, (1, 2), *held[2:], entry(6, 3)))
+    assert (reply.ok, reply.match, node.raft.halted) == (True, 6, None)  # type: ignore[union-attr]
+    assert disk.entries[-1].term == 3
 
 
 def test_cr63_the_term_of_the_place_where_the_log_begins_is_known() -> None:

@@ -23,8 +23,8 @@ from harness import (
 from test_raft_elections import answers, leading, win
 
 from consensus.certificates import void_because
-from consensus.errors import ChangeRefused
-from consensus.messages import AppendReply, Certificate, Entry, Message, PreVote
+from consensus.errors import ChangeRefused, TransferRefused
+from consensus.messages import AppendReply, Certificate, Entry, Heartbeat, Message, PreVote
 from consensus.quorum import Configuration
 from consensus.state import HardState, Role
 
@@ -327,7 +327,30 @@ def test_cr61_a_removed_node_disturbs_nobody_and_learns_of_it() -> None:
     assert (leader.raft.role, leader.raft.term) == (Role.LEADER, term)
     assert cluster["n3"].raft.configuration == stable("n1 n2 n4")
     cluster.tick(120)
-    assert (leader.raft.role, leader.raft.term) == (Role.LEADER, term)
+    for name in ("n1", "n2", "n4"):
+        out = answers(cluster[name], ask_vote(99, (98, 99), sender="n3", target=name))
+        assert {type(message) for message in out} <= {Heartbeat}, "at most told what it missed"
+    assert {cluster[name].raft.term for name in cluster.names} == {term}
+    assert leader.raft.role is Role.LEADER
+
+
+def test_cr61_a_removed_node_that_is_there_hears_of_its_removal() -> None:
+    """CR-61: it gets the log until it knows, without asking, and then is followed no more."""
+    cluster, leader = grown()
+    change(cluster, leader, joint("n1 n2 n3", "n1 n2 n4"), stable("n1 n2 n4"))
+    removed = cluster["n3"].raft
+    assert (removed.configuration, removed.commit) == (stable("n1 n2 n4"), leader.raft.commit)
+    cluster.tick(8)
+    assert "n3" not in [peer.node for peer in leader.raft.status().peers]
+    assert not [line for line in cluster.said if line.startswith("n3>") and "PreVote " in line]
+
+
+def test_cr84_a_learner_is_not_made_the_leader() -> None:
+    """CR-84."""
+    _, leader = grown()
+    with pytest.raises(TransferRefused, match="no voter"):
+        leader.raft.transfer("n4")
+    assert leader.raft.transferee is None
 
 
 def test_cr71_a_certificate_is_checked_under_the_configuration_of_its_own_height() -> None:
