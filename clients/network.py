@@ -258,7 +258,8 @@ def up(
     try:
         network = start(network)
         progress("waiting for the nodes to elect a leader")
-        wait_ready(network)
+        for name_of_it, sentence in wait_ready(network).items():
+            progress(f"{name_of_it} runs and is not ready: {sentence}")
     except BaseException:
         down(Network.load(folder), only=ours)
         raise
@@ -451,18 +452,30 @@ def _check_port_free(node: NodeProcess, address: str) -> None:
             ) from None
 
 
+NEVER_READY = ("lost_data", "removed")
+"""Problems of a node that runs as well as it ever will: waiting for it is in vain."""
+
+
 def wait_ready(
     network: Network, timeout_s: float = START_TIMEOUT_S, only: Collection[str] | None = None
-) -> None:
+) -> dict[str, str]:
     """Wait until every node (or those named) answers that it is ready.
+
+    A node that cannot become ready any more (`NEVER_READY`) is not waited for: its own sentence about
+    it is returned, by node.
 
     Raises:
         NetworkError: a node ended, or is not ready in time; with the end of its log.
     """
     deadline = time.monotonic() + timeout_s
     waiting = meant = [node for node in network.nodes if _is_meant(node, only)]
+    never: dict[str, str] = {}
     with httpx.Client(timeout=5) as client:
-        while waiting := [node for node in waiting if not _is_ready(client, node)]:
+        while waiting := [
+            node
+            for node in waiting
+            if not _is_ready(client, node) and not _is_never_ready(client, node, never)
+        ]:
             for node in meant:
                 if not _lives(node):
                     raise _not_running(node, f"node {node.id} has ended", "node_ended")
@@ -470,6 +483,19 @@ def wait_ready(
                 node = waiting[0]
                 raise _not_running(node, f"node {node.id} is not ready after {timeout_s:.0f} s", "not_ready")
             time.sleep(POLL_S)
+    return never
+
+
+def _is_never_ready(client: httpx.Client, node: NodeProcess, never: dict[str, str]) -> bool:
+    """Whether it says so; its sentence is then added to `never`."""
+    try:
+        problem = client.get(f"{node.api}/v1/status").json().get("problem") or {}
+    except (httpx.HTTPError, ValueError, AttributeError):
+        return False
+    if problem.get("code") not in NEVER_READY:
+        return False
+    never[node.id] = str(problem.get("sentence"))
+    return True
 
 
 def _not_running(node: NodeProcess, message: str, code: str) -> NetworkError:
@@ -527,6 +553,33 @@ def status(network: Network) -> list[dict[str, Any]]:
                 entry["error"] = str(error) or type(error).__name__
             described.append(entry)
     return described
+
+
+def hand_over(network: Network, to: str | None = None) -> str:
+    """Hand the leadership over to a voter, the most advanced one if none is named; who leads then.
+
+    Raises:
+        NetworkError: no node leads, or the leader goes on leading; its own code and remedy.
+    """
+    leaders = [entry for entry in status(network) if (entry["status"] or {}).get("role") == "leader"]
+    if not leaders:
+        raise NetworkError(
+            "no node of this network leads at the moment",
+            code="no_leader",
+            field="--dir",
+            remedy="`tally network status` shows them; a quorum of voters must run.",
+        )
+    url = f"{leaders[0]['api']}/v1/channels/{network.channel.hex()}/leader"
+    try:
+        answer = httpx.post(url, json={} if to is None else {"to": to}, timeout=10)
+        said = answer.json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise NetworkError("the leader does not answer", code="no_leader", found=str(error)) from None
+    if answer.status_code != 200:
+        raise NetworkError(
+            said.get("detail", "refused"), code=said.get("code", "refused"), remedy=said.get("remedy", "")
+        )
+    return str(said["leader"])
 
 
 def _is_ready(client: httpx.Client, node: NodeProcess) -> bool:

@@ -107,7 +107,7 @@ HEADER_CACHE_ENTRIES = 4_096
 MAX_SCAN_ENTRIES = 10_000
 """State entries that one scan returns; the next one continues after the last key."""
 
-SNAPSHOT_INTERVAL_BLOCKS = 1_000
+SNAPSHOT_INTERVAL_BLOCKS = 250
 """Every node can give away the state at each multiple of this height, so that all have the same ones."""
 SNAPSHOT_TREE_LEVEL = 2
 """Level of the state tree, from the leaves, whose nodes a manifest lists: 4,096 subtrees."""

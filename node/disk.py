@@ -114,17 +114,28 @@ def set_aside(data_dir: Path, look: Callable[[Store], object]) -> Path:
             remedy="There is nothing to repair; start the node.",
         )
     mark.close()
+    before = promised(data_dir)
+    kept_mark = mark.mark if before is None else _further(before, mark.mark)
     aside = next(
         place for number in count(1) if not (place := data_dir / f"{LEDGER_FOLDER}.damaged-{number}").exists()
     )
     try:
-        _write(data_dir / PROMISED, codec.encode(tuple(asdict(mark.mark).values())).hex())
+        _write(data_dir / PROMISED, codec.encode(tuple(asdict(kept_mark).values())).hex())
         ledger.rename(aside)
     except OSError as error:
         raise SettingsError(
             f"cannot write to {data_dir}", field="data_dir", found=error.strerror or str(error)
         ) from None
     return aside
+
+
+def _further(one: Mark, other: Mark) -> Mark:
+    """All that either of two marks of one node holds it to: a first repair may not be through yet."""
+    height, block = max((one.height, one.block), (other.height, other.block))
+    term, vote = max(
+        (one.term, one.vote), (other.term, other.vote), key=lambda hard: (hard[0], hard[1] or "")
+    )
+    return Mark(height, block, term, vote, max(one.accepted, other.accepted))
 
 
 def promised(data_dir: Path) -> Mark | None:

@@ -324,6 +324,12 @@ class Driver:
                 entry.settle(Outcome(entry.id, "refused", error=error))
         if self.raft.was_set_back and (self.problem is None or self.problem.code != "lost_data"):
             self._on_set_back()
+        if self.problem is None and self._was_removed():
+            self.problem = Problem(
+                "removed",
+                f"{self.node} is no member of the channel any more, since block "
+                f"{self.raft.configuration_index}: stop it; its folder may be kept as an archive",
+            )
         self._change_members()
         self._meet()
         if now_s - self._gossiped_s >= GOSSIP_MS / 1_000:
@@ -339,6 +345,15 @@ class Driver:
                 self._admission.closed = NotAdmitted("no_leader", "no leader is known")
         elif closed is not None and closed.code == "no_leader":
             self._admission.closed = None
+
+    def _was_removed(self) -> bool:
+        """Whether this node was a member once, and a committed change has ended that."""
+        raft = self.raft
+        return (
+            raft.configuration_index <= raft.commit
+            and not raft.configuration.is_member(self.node)
+            and raft.is_known(self.node)
+        )
 
     def _on_set_back(self) -> None:
         """The data folder is an older copy: promise nothing any more, after restarts neither (CR-76)."""

@@ -131,7 +131,7 @@ GC_THRESHOLDS = (200_000, 50, 1_000)
 """How rarely the collector looks for cycles: values here form none, and a full look stops everything."""
 
 MAX_SUBSCRIBERS = 256
-SNAPSHOT_LAG_BLOCKS = 1_000
+SNAPSHOT_LAG_BLOCKS = 200
 """A follower this far below a snapshot is offered it."""
 SNAPSHOT_PARTS = 4
 """It takes the offer if it lacks more than one part in so many of what it holds: fetching costs by the

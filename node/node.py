@@ -244,6 +244,7 @@ class Node:
             watch=self._watch,
             applied=self.service.on_applied,
         )
+        self._watch.recall()
         self.peers.dial()
         log.info(
             "started",

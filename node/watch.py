@@ -24,7 +24,7 @@ from ledger.chain import Chain
 from ledger.committed import NotCertified, NotHeld
 from ledger.errors import TallyError
 from ledger.evidence import Evidence
-from ledger.fault import SignedAck, SignedBallot, SignedHeader
+from ledger.fault import SignedAck, SignedBallot, SignedHeader, TwoCertificates
 from ledger.handover import Followed
 from ledger.limits import MAX_EVIDENCE_BYTES
 from ledger.preamble import Preamble
@@ -187,9 +187,17 @@ class Watch:
         if found:
             self._tell(self.evidence.keep(found))
 
+    def recall(self) -> None:
+        """At the start: a fork that was proved before this start still stands (CR-74)."""
+        for kept in self.evidence.kept():
+            if kept.proved.kind == TwoCertificates.kind:
+                self._alarm(kept.proved.says)
+
     def _tell(self, new: Iterable[Evidence]) -> None:
         for evidence in new:
             log.error("evidence", kind=evidence.fault.kind, against=evidence.node, id=evidence.id.hex())
             data = evidence.encode()
             if len(data) <= MAX_GOSSIPED_EVIDENCE_BYTES:
                 self._tell_all(("evidence", data))
+            if evidence.fault.kind == TwoCertificates.kind:
+                self.recall()

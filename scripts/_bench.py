@@ -204,7 +204,7 @@ def main() -> None:
         "--kills", type=int, default=_bench_consensus.KILLS, help="of the leader, for failover"
     )
     parser.add_argument(
-        "--join-transactions", type=int, default=100_000, help="on the ledger that a node joins by snapshot"
+        "--join-transactions", type=int, default=200_000, help="on the ledger that a node joins by snapshot"
     )
     parser.add_argument("--memory-minutes", type=float, default=4.0, help="of load while memory is watched")
     arguments = parser.parse_args()

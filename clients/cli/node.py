@@ -80,3 +80,20 @@ def stop(node: NodeId, dir: NetworkFolder = Path("network"), json: Json = False)
     stopped = network.down(known, only={node})
     if not screen.answer({"stopped": stopped}):
         screen.line(f"{node} stopped." if stopped else f"{node} was not running.")
+
+
+@app.command(
+    name="hand-over", epilog=examples("tally node hand-over --dir net", "tally node hand-over n2 --dir net")
+)
+def hand_over(
+    to: Annotated[
+        str | None, typer.Argument(metavar="[NODE]", help="Who is to lead; the most advanced voter.")
+    ] = None,
+    dir: NetworkFolder = Path("network"),  # noqa: A002
+    json: Json = False,
+) -> None:
+    """Hand the leadership of a local network over to another node, before its leader is stopped."""
+    screen = Screen(json)
+    leader = network.hand_over(Network.load(dir), to)
+    if not screen.answer({"leader": leader}):
+        screen.line(f"{leader} leads.")

@@ -127,6 +127,16 @@ def test_cr74_a_fork_with_certificates_stops_the_channel(tmp_path: Path) -> None
         assert outcome.error is not None
         assert outcome.error.code == "forked"
         assert any(kind == "two_certificates" for kind, _ in proofs(victim))
+        await until(
+            lambda: all(node.driver.problem is not None for node in cluster.nodes.values()),
+            "whoever gets the proof stops as well",
+        )
+        name = victim.settings.node
+        await cluster.stop(name)
+        await cluster.start(name)
+        problem = cluster.nodes[name].driver.problem
+        assert problem is not None
+        assert problem.code == "forked", "a restart forgets nothing"
         await cluster.stop()
 
     run(scenario)

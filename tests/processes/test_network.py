@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,6 +93,8 @@ def test_killing_the_leader_mid_stream_loses_and_doubles_nothing(tally: Tally, t
     tally.run("verify", *receipts, "trade.history", "--genesis", "net/genesis.block")
     audited = tally.json("audit", "--node", leader["api"], "--genesis", "net/genesis.block")
     assert audited["transactions"] == INVOICES
+    asked = ("evidence", "list", "--api", leader["api"], "--genesis", "net/genesis.block")
+    assert tally.json(*asked)["evidence"] == [], "nobody lied, and the node says so"
     _check_tampered_files(tally, tmp_path, receipts[0])
     stands = _heads(tmp_path)
 
@@ -171,3 +174,30 @@ def test_a_reader_that_goes_away_is_no_error(tally: Tally, tmp_path: Path) -> No
         assert reading.stderr is not None
         assert reading.stderr.read() == ""
         assert reading.wait(60) == 0
+
+
+def test_leadership_is_handed_over_and_a_network_with_a_lost_disk_starts(
+    tally: Tally, tmp_path: Path
+) -> None:
+    """CR-76, CR-82: one node lost its folder; the others run, and everybody is told what to do."""
+    tally.run("network", "up", "--nodes", 3, "--dir", "net", "--detach")
+    before = _leader(tally)["id"]
+    target = next(name for name in ("n1", "n2", "n3") if name != before)
+    assert tally.json("node", "hand-over", target, "--dir", "net") == {"leader": target}
+    assert _leader(tally)["id"] == target
+    assert tally.json("node", "hand-over", "--dir", "net")["leader"] != target
+    refused = tally.run("node", "hand-over", "n9", "--dir", "net", code=3)
+    assert "n9 is no voter" in refused.stderr
+
+    tally.run("network", "down", "--dir", "net")
+    data = tmp_path / "net" / "nodes" / "n2" / "data"
+    shutil.rmtree(data)
+    data.mkdir()
+    told = tally.run("network", "up", "--dir", "net", "--detach")
+    assert "tally network readmit n2" in told.stdout + told.stderr
+    stands = {
+        node["id"]: node["status"]
+        for node in tally.json("network", "status", "--dir", "net", code=3)["nodes"]
+    }
+    assert (stands["n2"]["ready"], stands["n2"]["promises"]) == (False, False)
+    assert all(stands[name]["ready"] for name in ("n1", "n3"))

@@ -1,0 +1,71 @@
+"""What a data folder says of itself, and repairs (CR-35, CR-76)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ledger.errors import StoreError
+from ledger.store import Store
+from node import disk
+from node.raft_storage import next_boot
+
+
+def damaged_ledger(data: Path, blocks: int, hard: tuple[int, str | None, int]) -> None:
+    """A ledger of so many blocks whose database has lost its manifest."""
+    store = Store.open(data / disk.LEDGER_FOLDER)
+    store.append([(height, b"block %d" % height) for height in range(blocks)], hard=hard)
+    store.close()
+    (data / disk.LEDGER_FOLDER / "db" / "CURRENT").write_bytes(b"nothing\n")
+
+
+def test_a_folder_is_fresh_once(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    disk.prepare(data)
+    assert not disk.has_lost_data(data)
+    next_boot(data)
+    (data / disk.LEDGER_FOLDER).mkdir()
+    disk.begin(data)
+    assert not disk.has_lost_data(data)
+
+
+@pytest.mark.parametrize("holds", ["nothing", "no folder"])
+def test_cr76_a_folder_that_nobody_prepared_is_lost_for_good(tmp_path: Path, holds: str) -> None:
+    data = tmp_path / "data"
+    if holds == "nothing":
+        data.mkdir()
+    assert disk.has_lost_data(data)
+    next_boot(data)
+    (data / disk.LEDGER_FOLDER).mkdir()
+    assert disk.has_lost_data(data), "after a start as well"
+
+
+def test_cr76_a_second_repair_keeps_what_the_first_one_promised(tmp_path: Path) -> None:
+    """CR-35, CR-76: the new ledger broke before it was as far as the old one."""
+    data = tmp_path / "data"
+    disk.prepare(data)
+    damaged_ledger(data, 10, (7, "n2", 6))
+    first = disk.set_aside(data, lambda _: None)
+    kept = disk.promised(data)
+    assert kept is not None
+    assert (kept.height, kept.term, kept.vote, kept.accepted) == (9, 7, "n2", 6)
+    damaged_ledger(data, 3, (7, "n2", 6))
+    second = disk.set_aside(data, lambda _: None)
+    assert disk.promised(data) == kept
+    assert first != second
+    damaged_ledger(data, 12, (9, None, 8))
+    disk.set_aside(data, lambda _: None)
+    further = disk.promised(data)
+    assert further is not None
+    assert (further.height, further.term, further.vote, further.accepted) == (11, 9, None, 8)
+    disk.kept(data)
+    assert disk.promised(data) is None
+
+
+def test_a_sound_ledger_is_not_set_aside(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    disk.prepare(data)
+    Store.open(data / disk.LEDGER_FOLDER).close()
+    with pytest.raises(StoreError, match="not damaged"):
+        disk.set_aside(data, lambda _: None)
