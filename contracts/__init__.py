@@ -2,10 +2,12 @@
 
 Read `registry` first: the table of operations. Each business object has one file (`order`, `shipment`,
 `invoice`, `confirmation`, `credit`, `payment`, `programme`, `finance`, `identity`, `calendar`,
-`membership`), with its models and its handlers, every handler in the same order: authority -> state ->
-compute -> write -> emit. `relationship` keeps the histories and their aggregates, `invariants` the laws
-that hold after every operation, `pricing` the formulae, `views` what people are shown, `executor` runs
-transactions.
+`membership`), with its models of `fields` and its handlers, every handler in the same order: authority ->
+state -> compute -> write -> emit; `context` is what a handler is given, and it refuses with `errors`.
+`claim` and `bank` are what several of them share: who holds an invoice, and money that a bank attests.
+`relationship` keeps the histories and their aggregates, `invariants` the laws that hold after every
+operation, `state_check` the same laws over a whole state, `pricing` the formulae, `quote` the price with
+its proof, `views` and `membership_views` what people are shown, `executor` runs transactions.
 
 May import: ledger. No input or output, no clock, no randomness.
 """

@@ -16,7 +16,7 @@ from ledger.dates import DATE_PATTERN, day_from_iso, iso_from_day
 from ledger.errors import Malformed
 from ledger.identifiers import IDENTIFIER_PATTERN, NAME_PATTERN
 from ledger.limits import DIGEST_BYTES, MAX_IDENTIFIER_LENGTH, MAX_NAME_BYTES, PUBLIC_KEY_BYTES
-from ledger.money import CURRENCIES, MAX_AMOUNT, PPM
+from ledger.money import CURRENCIES, MAX_AMOUNT
 
 MAX_LINES = 200
 """Lines of one order, shipment, receipt or invoice."""
@@ -171,7 +171,6 @@ PositiveQuantity = Annotated[
 PriceMicros = Annotated[
     int, Field(ge=0, le=MAX_PRICE_MICROS, description="millionths of a minor unit for one unit of the item")
 ]
-RatePpm = Annotated[int, Field(ge=0, le=PPM, description="parts per million; 72000 is 7.20 %")]
 PublicKey = Annotated[
     bytes,
     Field(min_length=PUBLIC_KEY_BYTES, max_length=PUBLIC_KEY_BYTES, description="Ed25519 key, 32 bytes"),

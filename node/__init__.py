@@ -3,17 +3,31 @@
 Read `driver` first: the only clock and loop around the consensus core. A transaction's way:
 
     api            the request, parsed once
-    service        what the API may ask of a node
-    admission      the ladder of checks at the door, for clients and for other nodes
+    service        what the API may ask of a node; `outcome` is its answer
+    admission      the ladder of checks at the door, for clients and for other nodes; `signatures`
     mempool        what was taken in and is not yet seen on the ledger; fair shares
     forwarding     to the leader, again after every change of leader
     driver         seals, proposes, carries out what the core says, commits
     appender       reproduce, store, report: strictly in order, one thread for the disk
-    peers          frames over mutual TLS with the genesis block's keys
+    raft_storage   the ledger as the core's log
+    leadership     linearizable reads, and handing over
 
-and around it: `node` puts one together, `main` is the process, `settings`, `identity`,
-`raft_storage` (the ledger as the core's log), `signatures`, `statistics`, `logs`,
-`telemetry`, `outcome`, `limits`, `errors`.
+Other nodes:
+
+    peers          links over mutual TLS: `links`, cut into `frames`; `gate` is for who is not known yet
+    neighbours     whom to link with, by the memberships
+    refusals       what others were refused, counted
+    watch          looks out for lies; `evidence` keeps their proofs
+
+A log that is too far ahead is not replayed but fetched as a state:
+
+    state_transfer   both sides of it; `pace` keeps it out of the way of the rest
+    snapshot_server  gives chunks, to whoever sends `snapshot_asks`
+    snapshot_fetch   which chunk from whom; `snapshot_import` checks and keeps them
+
+Around all this: `node` puts one together, `main` is the process, `disk` says what the data folder still
+holds of what was promised, `settings`, `identity`, `statistics`, `telemetry`, `trace_file`, `logs`,
+`limits`, `errors`.
 
 May import: ledger, consensus, contracts.
 """
