@@ -94,11 +94,6 @@ class Appender:
         self._thread = threading.Thread(target=self._store_all, name="storage", daemon=True)
         self._thread.start()
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether everything handed in has been reproduced, stored and reported."""
-        return self._reproducing is None and self._storing == 0
-
     def put(self, ready: Ready) -> None:
         """Take over what a Ready asks to be stored."""
         work = Work(ready.hard, ready.truncate_from, ready.entries)
