@@ -91,6 +91,7 @@ class Core:
         self.was_set_back = False
         """A certificate holds this node's signature for what its disk does not hold: an older copy of
         the disk took its place. It is mute from then on, and so must be whoever starts on it again."""
+        self.accepted_at_start = self.accepted
         self.evidence: list[Evidence] = []
         self.dropped: dict[str, int] = {}
 

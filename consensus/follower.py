@@ -41,7 +41,12 @@ from collections import deque
 
 from consensus.certificates import void_because
 from consensus.core import Core, require
-from consensus.limits import MAX_REPLY_ACKS, MAX_WAITING_CERTIFICATES, MAX_WAITING_REQUESTS
+from consensus.limits import (
+    MAX_CUT_REMEMBERED,
+    MAX_REPLY_ACKS,
+    MAX_WAITING_CERTIFICATES,
+    MAX_WAITING_REQUESTS,
+)
 from consensus.log import Log
 from consensus.messages import (
     Append,
@@ -68,6 +73,8 @@ class Follower(Core):
     """Certificates not yet applicable, ascending by index."""
     _signed: dict[int, tuple[bytes, bytes]]
     """Own acknowledgements of this term above commit: index to (hash, signature)."""
+    _cut: dict[int, bytes]
+    """Hashes of the entries that were durable and cut off since the start, the newest ones, by index."""
     _deserted: int
     """The term whose leader is not followed, 0 for none."""
     _offered: Snapshot | None
@@ -80,6 +87,7 @@ class Follower(Core):
         self._waiting = deque(maxlen=MAX_WAITING_REQUESTS)
         self._certificates = []
         self._signed = {}
+        self._cut = {}
         self._deserted = 0
         self._offered = None
         self._offer_unseen = False
@@ -190,6 +198,12 @@ class Follower(Core):
     def _truncate(self, start: int, refused: bytes | None = None) -> None:
         """Drop from `start` on: for a leader's entry there, or since what stands there was refused."""
         assert start > self.commit, "what is committed is never truncated"
+        for index in range(start, min(self.log.persisted, start + MAX_CUT_REMEMBERED - 1) + 1):
+            entry = self.log.entry(index)
+            if entry is not None:
+                self._cut[index] = entry.hash
+        while len(self._cut) > MAX_CUT_REMEMBERED:
+            del self._cut[next(iter(self._cut))]
         self.log.truncate(start)
         self.confirmed = min(self.confirmed, start - 1)
         for index in [index for index in self._signed if index >= start]:
@@ -295,7 +309,7 @@ class Follower(Core):
         if certificate.index <= self.commit:
             self._compare(certificate)
             return
-        if certificate.index > self.log.persisted and not self.was_set_back:
+        if certificate.index > self.log.persisted and not self.is_mute:
             self._look_for_own(certificate)
         certificates = self._certificates
         if certificate in certificates:
@@ -305,7 +319,13 @@ class Follower(Core):
             del certificates[0]
 
     def _look_for_own(self, certificate: Certificate) -> None:
-        """What this node signed was on its disk before; if it is not there now, the disk was set back (CR-76)."""
+        """What this node signed was on its disk; if it is not there now, the disk was set back (CR-76).
+
+        Unless it was cut off for the sake of a leader of a later term: an honest one has no reason
+        to, but any member may pose as one. The start of this boot or its cuts tell of it.
+        """
+        if self.accepted_at_start > certificate.term or self._cut.get(certificate.index) == certificate.hash:
+            return
         for node, signature in certificate.acks:
             if node == self.node and self.authority.verify(
                 node, certificate.term, certificate.index, certificate.hash, signature
@@ -386,11 +406,12 @@ class Follower(Core):
         """A verified snapshot took the place of the log, durably; the LogReader begins with it.
 
         Raises:
-            ContractBroken: this node does not lack it (any more); see `Ready.snapshot`.
+            ContractBroken: this much is committed here already. Whether the log `lacks` it the caller
+                asked before it replaced the log.
         """
         if self.halted is not None:
             return
-        require(self.lacks(point), "a snapshot brings the log on")
+        require(point.index > self.commit, "a snapshot brings the log on")
         self._become_follower_for_snapshot()
         if point.term > self.term:
             self._adopt(point.term)

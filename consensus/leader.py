@@ -135,7 +135,7 @@ class Leader(Reads):
 
     def _meet_former_member(self, node: str) -> None:
         """It gets the log, and so learns that it was removed (CR-61)."""
-        if self.role is Role.LEADER and node not in self._peers:
+        if self.role is Role.LEADER and node not in self._peers and self.is_known(node):
             peer = self._peers[node] = Progress(self.last_index + 1, self.now, self.config)
             self._send_heartbeat(node, peer)
 

@@ -34,6 +34,8 @@ MAX_WAITING_CERTIFICATES = 128
 """Certificates a follower keeps until the entry they prove is durable here."""
 MAX_WAITING_REQUESTS = 256
 """Appends that a follower will answer when its disk is done; the leader asks again for older ones."""
+MAX_CUT_REMEMBERED = 256
+"""Hashes of entries that were cut off: more than can be acknowledged and uncommitted."""
 MAX_UNDURABLE_ENTRIES = 512
 MAX_UNDURABLE_BYTES = 64 * 1_048_576
 """Entries that a follower holds before its disk has them, or one append more; the leader sends again

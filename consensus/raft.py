@@ -8,9 +8,10 @@ A message passes these gates in `step`, and is dropped and counted at the first 
 does not pass; the state is then as it was (CR-34, CR-88):
 
 1. the node is not halted;
-2. it is addressed to this node, by another node that is or was a member. What a leader says
-   is heard from any node that the links let in: who has long been away, or just joined, does not
-   know the members of today, and learns them from no one else. Certificates judge what it says;
+2. it is addressed to this node, by another node that is or was a member. Who has long been away,
+   or just joined, does not know the members of today. So what a leader says is heard from any node
+   that the links let in, and certificates judge it; and so is a candidate whose log goes on beyond
+   the one here: it may be a voter of members that this node has not heard of (CR-13);
 3. nothing in it is absurd (`messages.check`);
 4. a request for a vote of a higher term finds no leader alive (CR-14).
 
@@ -251,7 +252,7 @@ class Raft(Election, Follower, Leader):
             return "addressed to another node"
         if message.sender == self.node:
             return "sender is no other member"
-        if not self.is_known(message.sender) and not isinstance(message, OF_A_LEADER):
+        if not self.is_known(message.sender) and not self._may_know_more(message):
             return "sender is no other member"
         absurd = check(message)
         if absurd is not None:
@@ -260,6 +261,12 @@ class Raft(Election, Follower, Leader):
             return "absurd: term too far ahead"
         return None
 
+    def _may_know_more(self, message: Message) -> bool:
+        """Whether a node that is no member as far as this log goes may be one all the same."""
+        if isinstance(message, PreVote | Vote):
+            return (message.last_term, message.last_index) > (self.last_term, self.last_index)
+        return isinstance(message, OF_A_LEADER)
+
     def _keeps_term(self, message: Message) -> bool:
         """Whether a higher term is not to be adopted: it is only spoken of, or not listened to."""
         kind = type(message)
@@ -267,7 +274,9 @@ class Raft(Election, Follower, Leader):
             return True
         if isinstance(message, PreVoteReply):
             return message.granted
-        return isinstance(message, Vote) and not message.transfer and self._is_loyal()
+        if not isinstance(message, Vote) or (message.transfer and self.is_known(message.sender)):
+            return False
+        return self._is_loyal()
 
     def _handle(self, message: Message) -> None:
         """To its handler: of a lower term only what is answered with ours is looked at (CR-02)."""

@@ -126,7 +126,7 @@ class Network:
         elif isinstance(message, Append | Heartbeat) and message.certificate is not None:
             void = self._void(message.certificate)
             self._world.carry(self.delay_us(), replace(message, certificate=void))
-        elif not isinstance(message, Append | Heartbeat | Snapshot):
+        elif not isinstance(message, Append | Heartbeat | Snapshot | PreVote | Vote):
             self._world.carry_absurd(
                 self.delay_us(), replace(message, sender=STRANGER, term=message.term + 3)
             )
