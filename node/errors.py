@@ -114,3 +114,8 @@ class NotAdmitted(TallyError):
         super().__init__(message, code=code, field=field, found=found, expected=expected, remedy=kind.remedy)
         self.http_status = kind.http_status
         self.retry_after_ms = RETRY_AFTER_MS if kind.passes else None
+
+
+def shutting_down() -> NotAdmitted:
+    """What is told to whoever waits for a node that is being stopped."""
+    return NotAdmitted("shutting_down", "this node is being stopped")

@@ -16,7 +16,7 @@ from consensus.errors import Busy, NotLeader, TransferRefused
 from consensus.raft import Raft
 from consensus.ready import Ready
 from consensus.state import Role
-from node.errors import LeadershipStays, NotAdmitted
+from node.errors import LeadershipStays, NotAdmitted, shutting_down
 from node.limits import LEADERSHIP_POLL_MS
 
 MOST_READ_PAUSE_S = 0.064
@@ -31,6 +31,7 @@ class Leadership:
         self._wake = wake
         self._loop = asyncio.get_running_loop()
         self._reads: dict[int, asyncio.Future[bool]] = {}
+        self._is_closed = False
 
     def answered(self, ready: Ready) -> None:
         """The core answers reads; what they are to see has been applied, unless the node halted over it."""
@@ -48,11 +49,13 @@ class Leadership:
         """Return when whatever was acknowledged before the call, anywhere, is applied here.
 
         Raises:
-            NotAdmitted: no leader could confirm it in time, or too many reads wait.
+            NotAdmitted: no leader could confirm it in time, too many reads wait, or the node stops.
         """
         deadline_s = self._loop.time() + timeout_ms / 1_000
         pause_s = LEADERSHIP_POLL_MS / 1_000
         while (left_s := deadline_s - self._loop.time()) > 0:
+            if self._is_closed:
+                raise shutting_down()
             try:
                 number = self._raft.read()
             except Busy as busy:
@@ -101,6 +104,7 @@ class Leadership:
         return raft.leader
 
     def close(self) -> None:
-        """Nobody is answered any more."""
+        """Nobody is answered any more; whoever waits is told."""
+        self._is_closed = True
         for number in list(self._reads):
             self._settle(number, False)

@@ -19,7 +19,7 @@ from ledger.block import Block
 from ledger.chain import Chain
 from ledger.errors import TallyError
 from ledger.transaction import Transaction
-from node.errors import NotAdmitted
+from node.errors import NotAdmitted, shutting_down
 from node.limits import HAND_OVER_TIMEOUT_MS, MAX_SUBSCRIBERS, READ_TIMEOUT_MS
 from node.mempool import Entry, Pool, Submission
 from node.outcome import Outcome, Status
@@ -306,7 +306,7 @@ class Service:
 
     async def drain(self, timeout_ms: int) -> None:
         """Take nothing new in, and wait for what was."""
-        self._admission.closed = NotAdmitted("shutting_down", "this node is being stopped")
+        self._admission.closed = shutting_down()
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + timeout_ms / 1_000
         while self._pool.own and loop.time() < deadline_s and self._driver.problem is None:
@@ -320,9 +320,13 @@ class Service:
                 log.warning("not_handed_over", **error.as_dict())
 
     def end(self) -> None:
-        """Let go of everybody who waits: subscribers, and submissions, whose outcome is unknown."""
+        """Let go of everybody who waits: subscribers, reads, and submissions, whose outcome is unknown."""
         self._ended = True
         self._news.set()
+        self._driver.leadership.close()
+        for reached in self._waiting_reads:
+            if not reached.done():
+                reached.set_exception(shutting_down())
         for entry in self._pool:
             entry.settle(_unknown(entry.id))
 

@@ -174,3 +174,26 @@ def test_cr81_jumps_of_the_wall_clock_move_no_timeout(
         await cluster.stop()
 
     run(scenario)
+
+
+def test_reads_that_wait_when_a_node_is_stopped_are_told(tmp_path: Path) -> None:
+    """They get an answer with a code, not the end of their connection."""
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        leader = await cluster.leader()
+        await cluster.stop(*[name for name in cluster.nodes if name != leader.settings.node])
+        waiting = [
+            asyncio.create_task(leader.service.reach(linearizable=True, at_least=0)),
+            asyncio.create_task(leader.service.reach(linearizable=False, at_least=1_000)),
+        ]
+        await asyncio.sleep(0)
+        leader.service.end()
+        for read in waiting:
+            with pytest.raises(NotAdmitted, match="being stopped"):
+                await read
+        await cluster.stop()
+
+    run(scenario)
