@@ -102,7 +102,9 @@ def test_killing_the_leader_mid_stream_loses_and_doubles_nothing(tally: Tally, t
     assert sorted(tally.json("network", "down", "--dir", "net")["stopped"]) == ["n1", "n2", "n3"]
     audited = tally.json("audit", "--data", leader["data"], "--genesis", "net/genesis.block")
     assert (audited["transactions"], audited["refused"], audited["records"]) == (INVOICES, 0, INVOICES + 2)
-    assert {(audited["height"], audited["head"], audited["state_root"])} == stands
+    ((height, _, state_root),) = stands
+    assert audited["height"] >= height, "who leads hands over before it stops: a term's first block is empty"
+    assert audited["state_root"] == state_root
 
 
 def _check_tampered_files(tally: Tally, folder: Path, receipt: str) -> None:
@@ -186,7 +188,7 @@ def test_leadership_is_handed_over_and_a_network_with_a_lost_disk_starts(
     assert tally.json("node", "hand-over", target, "--dir", "net") == {"leader": target}
     assert _leader(tally)["id"] == target
     assert tally.json("node", "hand-over", "--dir", "net")["leader"] != target
-    refused = tally.run("node", "hand-over", "n9", "--dir", "net", code=3)
+    refused = tally.run("node", "hand-over", "n9", "--dir", "net", code=2)
     assert "n9 is no voter" in refused.stderr
 
     tally.run("network", "down", "--dir", "net")
