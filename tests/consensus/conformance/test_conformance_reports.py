@@ -69,7 +69,9 @@ def test_a_line_that_is_no_event_is_rule_e3(tmp_path: Path) -> None:
 
 
 def test_what_an_unobserved_member_sent_is_not_held_against_anybody() -> None:
-    script, *_ = begun()
+    script, n1, n2, _ = begun()
+    n1.emits("read_start", rid="n2.1.r", index=1)
+    n2.emits("read_ready", rid="n2.1.r", index=1)
     checker = Checker()
     for event in script.events:
         if event["node"] != "n1":
