@@ -4,7 +4,7 @@ Raft here is one object in layers: `Core` (this file: terms, roles, outbox), `El
 `Follower` and `Leader` on top of it, and `Raft` with the public interface. A layer calls
 down into this file, never into another layer, but through the abstract methods at its end.
 
-What must be durable first. `hard` is (term, vote). A message carries the sender's term and
+What must be durable first. `hard` is (term, vote, accepted). A message carries the sender's term and
 so depends on it; it is handed out at once only if that very `hard` is known to be durable, and
 otherwise waits here until it is (CR-05). Acknowledgements are made only when the entries are
 durable, so the same rule covers them.
