@@ -233,8 +233,8 @@ def up(
 
     Raises:
         NetworkError: the folder's network is of another shape; or a node does not start, and its
-            log's last lines are in the error. Nodes that this call started are stopped again, also
-            when it is interrupted.
+            log's last lines are in the error. Of one that has never run, or when this call is interrupted, the
+            nodes that it started are stopped again; of another one, the others go on.
     """
     folder = folder.resolve()
     if not (folder / DESCRIPTION).exists():
@@ -252,6 +252,7 @@ def up(
     network = Network.load(folder)
     _check_shape(network, nodes, base_port)
     ours = {node.id for node in network.nodes if not node.is_running}
+    is_new = all((node.data / "fresh").exists() for node in network.nodes)
     for node in network.nodes:
         if trace and node.id in ours:
             node.trace.touch()
@@ -260,8 +261,9 @@ def up(
         progress("waiting for the nodes to elect a leader")
         for name_of_it, sentence in wait_ready(network).items():
             progress(f"{name_of_it} runs and is not ready: {sentence}")
-    except BaseException:
-        down(Network.load(folder), only=ours)
+    except BaseException as error:
+        if is_new or not isinstance(error, NetworkError):
+            down(Network.load(folder), only=ours)
         raise
     return network
 

@@ -166,6 +166,16 @@ def test_a_node_that_does_not_start_is_named_with_its_reason_and_the_others_are_
     assert not any(node.is_running for node in network.Network.load(tally.folder / "net").nodes)
 
 
+def test_a_node_that_does_not_start_any_more_leaves_the_others_running(tally: Tally) -> None:
+    tally.run("network", "up", "--nodes", 3, "--dir", "net", "--detach")
+    tally.run("network", "down", "--dir", "net")
+    (tally.folder / "net" / "nodes" / "n2" / "node.key").unlink()
+    error = tally.json("network", "up", "--dir", "net", "--detach", code=3)["error"]
+    assert "n2" in error["message"]
+    stands = tally.json("network", "status", "--dir", "net", code=3)["nodes"]
+    assert [node["id"] for node in stands if node["running"]] == ["n1", "n3"]
+
+
 def test_a_reader_that_goes_away_is_no_error(tally: Tally, tmp_path: Path) -> None:
     genesis = Path(__file__).parent.parent / "data" / "protocol" / "genesis.block"
     receipt = genesis.with_name("receipt.tally")
