@@ -233,8 +233,8 @@ def up(
 
     Raises:
         NetworkError: the folder's network is of another shape; or a node does not start, and its
-            log's last lines are in the error. Of one that has never run, or when this call is interrupted, the
-            nodes that it started are stopped again; of another one, the others go on.
+            log's last lines are in the error. Of a network that has never run, or when this call is
+            interrupted, the nodes that it started are stopped again; of another one, they go on.
     """
     folder = folder.resolve()
     if not (folder / DESCRIPTION).exists():
