@@ -179,6 +179,8 @@ class Driver:
         self._office: int | None = None
         self._heard_commit = 0
         self._refused_offer = False
+        self._looked_at: tuple[bytes, int, bool] | None = None
+        """Head, commit and office when members were last looked at: nothing of them changes without."""
         self._waits_for: str | None = None
         """Why the next change of the members cannot be made yet."""
         self._swept_s = self._gossiped_s = self._loop.time()
@@ -330,8 +332,11 @@ class Driver:
                 f"{self.node} is no member of the channel any more, since block "
                 f"{self.raft.configuration_index}: stop it; its folder may be kept as an archive",
             )
-        self._change_members()
-        self._meet()
+        stands = (self._chain.head.hash, self.raft.commit, self.leads())
+        if stands != self._looked_at or self._waits_for is not None:
+            self._looked_at = stands
+            self._change_members()
+            self._meet()
         if now_s - self._gossiped_s >= GOSSIP_MS / 1_000:
             self._gossiped_s = now_s
             self._watch.tell_header()
