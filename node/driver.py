@@ -383,9 +383,23 @@ class Driver:
                 log.info("membership_waits", reason=objection)
         if objection is not None:
             return
+        if not membership.is_voter(self.node):
+            self._let_a_stayer_lead()
+            return
         block = self._propose([], self.raft.term, membership=membership)
         if block is not None:
             log.info("membership_changes", height=block.height, members=[m.node for m in membership.members])
+
+    def _let_a_stayer_lead(self) -> None:
+        """Who is to leave does not seal its own removal: its log could be longer than that of those who stay.
+
+        They would then need a vote of it, which it refuses, and it may not stand itself.
+        """
+        self._waits_for = "a voter that stays is to lead first"
+        heir = self.raft.successor()
+        if heir is not None:
+            self.raft.transfer(heir)
+            self.wake()
 
     def _turn(self) -> None:
         self._turn_is_due = False

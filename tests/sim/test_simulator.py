@@ -67,6 +67,13 @@ def test_a_long_run_holds() -> None:
     assert outcome.steps > 12_000
 
 
+@pytest.mark.parametrize("seed", [70_018, 70_801, 71_133, 71_211])
+def test_cr60_clusters_that_their_leader_is_to_leave_go_on(seed: int) -> None:
+    """CR-53, CR-60: a leader that removed itself was left with a longer log than those who stayed."""
+    outcome = World(plan_of(seed, steps=2_500)).run()
+    assert outcome.violation is None, outcome.violation
+
+
 def test_cr86_a_seed_replays_step_for_step_in_another_process() -> None:
     """The digest covers every step; the order in which Python hashes text is different there."""
     seeds = range(3_000, 3_006)

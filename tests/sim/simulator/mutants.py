@@ -379,6 +379,9 @@ class KeepsTruncatedMembers(Raft):
 class CountsItselfWhenRemoved(Raft):
     """A leader that is removed counts itself for its own removal (CR-60)."""
 
+    removes_itself = True
+    """Its callers let it: they do not hand over to one that stays."""
+
     def _certify(self) -> None:
         book = self._book
         if book is not None and not self.configuration.is_voter(self.node):

@@ -326,6 +326,12 @@ class Process:
         if following is not None:
             if raft.may_reconfigure() and raft.objection_to(following) is not None:
                 return False
+            leaves = raft.configuration.is_joint and raft.node not in following.voters
+            if leaves and raft.may_reconfigure() and not getattr(raft, "removes_itself", False):
+                heir = raft.successor()  # as a node's driver does: a voter that stays leads first
+                if heir is not None:
+                    raft.transfer(heir)
+                return False
             return self._propose([], raft.term, None, following)
         now = raft.configuration
         if self.world.is_real or (
