@@ -41,8 +41,12 @@ def _members(tally: Tally) -> Any:
         return {**view, "proved": session.follow().newest.hash.hex() == view["hash"]}
 
 
-def _is_settled(tally: Tally, node: str) -> bool:
-    """Whether the adopted change is in force, and the node as far as the others and ready."""
+def _is_settled(tally: Tally, node: str, gone: str) -> bool:
+    """Whether one node has left for the other's sake, and that is as far as the others and ready.
+
+    Whoever answers may itself lag behind, and then knows of no change at all: so the one that is
+    gone must be named.
+    """
     shown = _members(tally)
     stands = {
         entry["id"]: entry["status"]
@@ -50,7 +54,8 @@ def _is_settled(tally: Tally, node: str) -> bool:
         if entry["status"]
     }
     return bool(
-        shown["target"] is None
+        gone in shown["former"]
+        and shown["target"] is None
         and shown["proved"]
         and node in stands
         and stands[node]["ready"]
@@ -73,7 +78,7 @@ def _readmit(tally: Tally, node: str, *others: str) -> str:
             adopted = approval["adopted"]
     assert adopted
     fresh: str = shown["node"]
-    wait_until(lambda: _is_settled(tally, fresh), f"{fresh} in the place of {node}")
+    wait_until(lambda: _is_settled(tally, fresh, node), f"{fresh} in the place of {node}")
     return fresh
 
 
