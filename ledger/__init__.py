@@ -31,6 +31,7 @@ transaction from its signer to the file that proves what became of it.
 | **the node's side** | |
 | `state` | what contracts read and write: keys, overlay, savepoints |
 | `store`, `mark` | LevelDB in two batches; the durable mark beside it |
+| `durable` | files and renames that outlast a crash |
 | `snapshot`, `snapshot_source`, `staging` | the state in checked chunks: given away, and taken in |
 | `executor` | what the ledger asks of the business rules |
 | `committed` | reads and proofs at the applied height, and nothing else |

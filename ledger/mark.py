@@ -23,6 +23,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ledger import codec, shape
+from ledger.durable import sync_folder
 from ledger.errors import Malformed, StoreError
 from ledger.limits import DIGEST_BYTES, MAX_NAME_BYTES
 
@@ -71,11 +72,7 @@ class MarkFile:
             ) from None
         file = cls(path, handle, 0, NOTHING)
         file.write(NOTHING)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
         return file
 
     @classmethod

@@ -19,7 +19,6 @@ Only rows of a store are written, but for those that begin with `p` (what is the
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Self
 
-from ledger import codec, shape
+from ledger import codec, durable, shape
 from ledger.block import verify_header_signature
 from ledger.errors import StoreError, TallyError, VerificationError
 from ledger.genesis import GenesisBlock
@@ -394,22 +393,14 @@ def _beside(ledger: Path, suffix: str) -> Path:
 
 def _write(path: Path, text: str) -> None:
     try:
-        with path.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        durable.write_file(path, text.encode())
     except OSError as error:
         raise StoreError("a file cannot be written", found=f"{path}: {error.strerror}") from None
 
 
 def _rename(source: Path, target: Path) -> None:
     try:
-        source.rename(target)
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        durable.rename(source, target)
     except OSError as error:
         raise StoreError("a folder cannot be renamed", found=f"{source}: {error.strerror}") from None
 

@@ -26,7 +26,6 @@ from ledger import proof
 from ledger.carried import opened
 from ledger.errors import BlockInvalid, Malformed, VerificationError
 from ledger.evidence import Evidence, Proved
-from ledger.executor import Executor
 from ledger.genesis import GenesisBlock, read_genesis
 from ledger.history import History, ProvedHistory
 from ledger.receipt import ProvedOutcome, Receipt
@@ -74,16 +73,6 @@ def verify_history(data: bytes, genesis: GenesisBlock) -> ProvedHistory:
     """
     data, genesis = opened(data, genesis)
     return History.decode(data).verify(genesis)
-
-
-def verify_evidence(data: bytes, genesis: GenesisBlock, executor: Executor | None = None) -> Proved:
-    """What a file of evidence proves; `executor` has the rules by which a wrong block is executed again.
-
-    Raises:
-        Malformed, NonCanonical, TooLarge: not a file of evidence.
-        VerificationError: it does not prove what it claims: hold nobody guilty by it.
-    """
-    return Evidence.decode(data).verify(genesis, executor)
 
 
 def verify_file(

@@ -22,18 +22,17 @@ mark, a file of its own, tells how far that was (CR-35).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
 
-from ledger import codec
+from ledger import codec, durable
 from ledger.errors import Malformed, StoreError
 from ledger.mark import Mark, MarkFile
 from ledger.store import MARK_FILE, Store, StoreLocked
 from node.errors import SettingsError
-from node.raft_storage import has_booted, sync_folder
+from node.raft_storage import has_booted
 
 FRESH, LOST, PROMISED = "fresh", "lost", "promised"
 LEDGER_FOLDER = "ledger"
@@ -47,7 +46,7 @@ def prepare(data_dir: Path) -> None:
         FileExistsError: it exists.
     """
     data_dir.mkdir(parents=True)
-    _write(data_dir / FRESH, "")
+    durable.write_file(data_dir / FRESH, b"")
 
 
 def has_lost_data(data_dir: Path) -> bool:
@@ -65,7 +64,7 @@ def has_lost_data(data_dir: Path) -> bool:
         else:
             is_lost = not (data_dir / FRESH).exists() or _has_promised(data_dir / LEDGER_FOLDER)
         if is_lost:
-            _write(data_dir / LOST, "what this node signed is not in this folder\n")
+            durable.write_file(data_dir / LOST, b"what this node signed is not in this folder\n")
     except OSError as error:
         raise SettingsError(
             f"cannot use {data_dir}", field="data_dir", found=error.strerror or str(error)
@@ -120,8 +119,9 @@ def set_aside(data_dir: Path, look: Callable[[Store], object]) -> Path:
         place for number in count(1) if not (place := data_dir / f"{LEDGER_FOLDER}.damaged-{number}").exists()
     )
     try:
-        _write(data_dir / PROMISED, codec.encode(tuple(asdict(kept_mark).values())).hex())
-        ledger.rename(aside)
+        promise = codec.encode(tuple(asdict(kept_mark).values())).hex()
+        durable.write_file(data_dir / PROMISED, promise.encode())
+        durable.rename(ledger, aside)
     except OSError as error:
         raise SettingsError(
             f"cannot write to {data_dir}", field="data_dir", found=error.strerror or str(error)
@@ -168,7 +168,9 @@ def set_back(data_dir: Path) -> None:
     Raises:
         OSError: the folder cannot be written.
     """
-    _write(data_dir / LOST, "this folder is an older copy: what this node signed since is not in it\n")
+    durable.write_file(
+        data_dir / LOST, b"this folder is an older copy: what this node signed since is not in it\n"
+    )
 
 
 def begin(data_dir: Path) -> None:
@@ -179,12 +181,4 @@ def begin(data_dir: Path) -> None:
     """
     if (data_dir / FRESH).exists():
         (data_dir / FRESH).unlink()
-        sync_folder(data_dir)
-
-
-def _write(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    sync_folder(path.parent)
+        durable.sync_folder(data_dir)

@@ -106,6 +106,10 @@ def lost_data(node: str) -> Problem:
     )
 
 
+REFUSED_FOLDER = "refused"
+"""Of the data folder: blocks that could not be reproduced."""
+
+
 class Driver:
     """One node's part in one channel."""
 
@@ -122,7 +126,7 @@ class Driver:
         checker: SignatureChecker,
         statistics: Statistics,
         tick_ms: int,
-        refused_dir: Path,
+        data_dir: Path,
         stop: Callable[[], None],
         meet: Callable[[], None],
         renew: Callable[[], None],
@@ -142,7 +146,7 @@ class Driver:
         self._checker = checker
         self._statistics = statistics
         self._tick_s = tick_ms / 1_000
-        self._refused_dir = refused_dir
+        self._data_dir = data_dir
         self._stop = stop
         self._loop = asyncio.get_running_loop()
         self._appender = Appender(
@@ -179,10 +183,8 @@ class Driver:
         self._office: int | None = None
         self._heard_commit = 0
         self._refused_offer = False
-        self._looked_at: tuple[bytes, int, bool] | None = None
-        """Head, commit and office when members were last looked at: nothing of them changes without."""
         self._waits_for: str | None = None
-        """Why the next change of the members cannot be made yet."""
+        """Why the next change of the members could not be made yet, as it was logged last."""
         self._swept_s = self._gossiped_s = self._loop.time()
 
     def start(
@@ -291,8 +293,7 @@ class Driver:
         held = self._chain.applied.height
         if not self._refused_offer and SNAPSHOT_PARTS * (height - held) < held:
             self._refused_offer = True
-            self.raft.snapshot_failed()
-            self.wake()
+            self._leave_it_to_the_log()
         else:
             self._transfer.fetch(height)
 
@@ -332,18 +333,14 @@ class Driver:
                 f"{self.node} is no member of the channel any more, since block "
                 f"{self.raft.configuration_index}: stop it; its folder may be kept as an archive",
             )
-        stands = (self._chain.head.hash, self.raft.commit, self.leads())
-        if stands != self._looked_at or self._waits_for is not None:
-            self._looked_at = stands
-            self._change_members()
-            self._meet()
+        self._change_members()
+        self._meet()
         if now_s - self._gossiped_s >= GOSSIP_MS / 1_000:
             self._gossiped_s = now_s
             self._watch.tell_header()
         if self._transfer.is_overtaken(self.raft.commit):
             self._transfer.drop()
-            self.raft.snapshot_failed()
-            self.wake()
+            self._leave_it_to_the_log()
         closed = self._admission.closed
         if self.raft.leader is None and now_s - self._leaderless_since_s > NO_LEADER_GRACE_MS / 1_000:
             if closed is None:
@@ -365,7 +362,7 @@ class Driver:
         self.problem = lost_data(self.node)
         log.critical("set_back", reason=self.problem.sentence)
         try:
-            disk.set_back(self._refused_dir.parent)
+            disk.set_back(self._data_dir)
         except OSError as error:
             self._on_storage_failed(error)
 
@@ -376,15 +373,15 @@ class Driver:
         membership = self._chain.due_membership()
         if membership is None:
             return
-        objection = self.raft.objection_to(configuration_of(membership))
-        if objection != self._waits_for:
-            self._waits_for = objection
-            if objection is not None:
-                log.info("membership_waits", reason=objection)
-        if objection is not None:
-            return
-        if not membership.is_voter(self.node):
+        waits_for = self.raft.objection_to(configuration_of(membership))
+        if waits_for is None and not membership.is_voter(self.node):
+            waits_for = "a voter that stays is to lead first"
             self._let_a_stayer_lead()
+        if waits_for != self._waits_for:
+            self._waits_for = waits_for
+            if waits_for is not None:
+                log.info("membership_waits", reason=waits_for)
+        if waits_for is not None:
             return
         block = self._propose([], self.raft.term, membership=membership)
         if block is not None:
@@ -395,7 +392,6 @@ class Driver:
 
         They would then need a vote of it, which it refuses, and it may not stand itself.
         """
-        self._waits_for = "a voter that stays is to lead first"
         heir = self.raft.successor()
         if heir is not None:
             self.raft.transfer(heir)
@@ -648,8 +644,7 @@ class Driver:
             self._renew()
         else:
             self._transfer.drop()
-            self.raft.snapshot_failed()
-            self.wake()
+            self._leave_it_to_the_log()
 
     def lacks(self, header: Header) -> bool:
         """Whether the log does not hold this block, so that a snapshot of it may take its place.
@@ -663,6 +658,10 @@ class Driver:
     def on_snapshot_failed(self, reason: str) -> None:
         """It could not be fetched; the leader may have the log."""
         log.warning("snapshot_failed", reason=reason)
+        self._leave_it_to_the_log()
+
+    def _leave_it_to_the_log(self) -> None:
+        """No snapshot comes: the leader is told, and may send the log."""
         self.raft.snapshot_failed()
         self.wake()
 
@@ -700,11 +699,12 @@ class Driver:
         self.wake()
 
     def _keep_refused(self, entry: Entry) -> str:
+        folder = self._data_dir / REFUSED_FOLDER
         try:
-            self._refused_dir.mkdir(parents=True, exist_ok=True)
-            if sum(1 for _ in self._refused_dir.iterdir()) >= MAX_REFUSED_BLOCKS:
+            folder.mkdir(parents=True, exist_ok=True)
+            if sum(1 for _ in folder.iterdir()) >= MAX_REFUSED_BLOCKS:
                 return "no (the folder is full)"
-            path = self._refused_dir / f"{entry.index}-{entry.hash.hex()[:16]}.block"
+            path = folder / f"{entry.index}-{entry.hash.hex()[:16]}.block"
             path.write_bytes(entry.data)
         except OSError as error:
             return f"no ({error.strerror})"

@@ -12,7 +12,6 @@ there is a bound for each accused node besides those for all together: lies of o
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Self
 
 from ledger.detector import Detector
+from ledger.durable import replace_file
 from ledger.errors import TallyError
 from ledger.evidence import Evidence, Proved
 from ledger.executor import Executor
@@ -110,7 +110,7 @@ class EvidenceStore:
         if len(data) > MAX_EVIDENCE_BYTES or self._bytes + len(data) > MAX_PROOF_STORE_BYTES:
             return False
         proved = evidence.verify(self.detector.trust, self._executor)
-        self._write(evidence.id.hex(), data)
+        replace_file(self._folder / f"{evidence.id.hex()}{SUFFIX}", data)
         self._note(evidence, proved, len(data))
         return True
 
@@ -118,12 +118,3 @@ class EvidenceStore:
         self._kept[evidence.place] = Kept(evidence.id.hex(), proved, size_bytes)
         self._bytes += size_bytes
         self._by_node[evidence.node] += 1
-
-    def _write(self, identity: str, data: bytes) -> None:
-        path = self._folder / f"{identity}{SUFFIX}"
-        unfinished = path.with_suffix(".part")
-        with unfinished.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)

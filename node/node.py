@@ -106,7 +106,7 @@ class Node:
             checker=self._checker,
             statistics=self.statistics,
             tick_ms=settings.tick_ms,
-            refused_dir=settings.data_dir / "refused",
+            data_dir=settings.data_dir,
             stop=self.stopped.set,
             meet=self._meet,
             renew=self.renewed.set,

@@ -6,7 +6,6 @@ block, its index the height, its hash the header's.
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from ledger import certificate as acks
 from ledger import codec, vote
 from ledger.block import Block, Header
 from ledger.chain import Chain
+from ledger.durable import replace_file
 from ledger.errors import Malformed, TallyError
 from ledger.hashing import ZERO
 from ledger.keys import SigningKey
@@ -185,31 +185,12 @@ def next_boot(data_dir: Path, *, has_lost_data: bool = False) -> int:
     try:
         first = LOST_BOOT + int(time.time()) // 120 if has_lost_data else 1
         boot = int(path.read_text(encoding="ascii")) + 1 if path.exists() else first
-        fresh = path.with_suffix(".new")
-        with fresh.open("w", encoding="ascii") as file:
-            file.write(str(boot))
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-        sync_folder(data_dir)
+        replace_file(path, str(boot).encode())
     except OSError as error:
         raise SettingsError(f"cannot write {path}", field="data_dir", found=error.strerror) from None
     except ValueError:
         raise SettingsError("the counter of starts is damaged", field="data_dir", found=str(path)) from None
     return boot
-
-
-def sync_folder(folder: Path) -> None:
-    """Make what was made, renamed or removed in a folder durable.
-
-    Raises:
-        OSError: the disk refuses.
-    """
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def signed_header(data: bytes) -> tuple[Header, bytes] | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated
 
 import typer
@@ -20,14 +22,31 @@ NodeId = Annotated[str, typer.Argument(metavar="NODE", help="Node id, such as n1
 app = typer.Typer(name="node", help="Run, start and stop one node.", no_args_is_help=True)
 
 
+ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The node's settings, TOML or JSON.")]
+
+
 @app.command(epilog=examples("tally node run --config net/nodes/n1/node.toml"))
 def run(
-    config: Annotated[Path, typer.Option("--config", "-c", help="The node's settings, TOML or JSON.")],
+    config: ConfigFile,
     trace: Annotated[
         Path | None, typer.Option(help="Write a consensus trace to this file, for scripts/check-trace.")
     ] = None,
 ) -> None:
     """Become a node process: this is what a service manager starts."""
+    _become_node(config, variables={} if trace is None else {"TALLY_TRACE_FILE": str(trace.absolute())})
+
+
+@app.command(epilog=examples("tally node repair --config net/nodes/n1/node.toml"))
+def repair(config: ConfigFile) -> None:
+    """Set a damaged ledger aside, so that the node's next start fetches it anew from the others.
+
+    Until it has come as far as it had acknowledged, the node neither votes nor acknowledges.
+    """
+    _become_node(config, "--repair")
+
+
+def _become_node(config: Path, *options: str, variables: Mapping[str, str] = MappingProxyType({})) -> None:
+    """The node's own program takes the place of this one."""
     if not config.is_file():
         raise UsageProblem(
             "no such settings file",
@@ -36,23 +55,8 @@ def run(
             found=config,
             remedy="`tally network up` writes one for each node to DIR/nodes/NODE/node.toml.",
         )
-    if trace is not None:
-        os.environ["TALLY_TRACE_FILE"] = str(trace.absolute())
-    command = [sys.executable, "-m", "node.main", "--config", str(config)]
-    os.execv(sys.executable, command)  # noqa: S606 (our own interpreter and module)
-
-
-@app.command(epilog=examples("tally node repair --config net/nodes/n1/node.toml"))
-def repair(
-    config: Annotated[Path, typer.Option("--config", "-c", help="The node's settings, TOML or JSON.")],
-) -> None:
-    """Set a damaged ledger aside, so that the node's next start fetches it anew from the others.
-
-    Until it has come as far as it had acknowledged, the node neither votes nor acknowledges.
-    """
-    if not config.is_file():
-        raise UsageProblem("no such settings file", code="file_unreadable", field="--config", found=config)
-    command = [sys.executable, "-m", "node.main", "--config", str(config), "--repair"]
+    command = [sys.executable, "-m", "node.main", "--config", str(config), *options]
+    os.environ.update(variables)
     os.execv(sys.executable, command)  # noqa: S606 (our own interpreter and module)
 
 
