@@ -1,7 +1,13 @@
 """Bank entries: money that a settlement bank attests, each entry consumed once (invariant 11).
 
-("account", account)           -> bank, that of the first attestation on it
-("bank_entry", account, entry) -> BankEntry
+    ("account", account)           -> (bank, client): the bank that keeps it; the client of a custody account
+    ("bank_entry", account, entry) -> BankEntry
+
+`entry` is the bank's own reference, a text; or, where a deposit on the ledger pays, the number of the line in
+that deposit's statement, an integer: the two can never be mistaken for each other.
+
+An account belongs to the bank that first attested on it, or that opened it for a client's custody. On a
+custody account only money of its client is booked, and only as deposits (`contracts.deposit`).
 """
 
 from __future__ import annotations
@@ -14,7 +20,12 @@ from contracts.errors import refuse
 from ledger.state import Reader, state_key
 
 PAYMENT, PAYOUT = "payment", "payout"
-"""A buyer's money that arrived; a lender's money that left."""
+"""A buyer's money for an invoice; a lender's money for its title."""
+MINT, REDEMPTION = "mint", "redemption"
+"""A client's money that became a deposit; a deposit that was paid out."""
+
+CUSTODY_KINDS = (MINT, REDEMPTION)
+"""What a bank may attest on a custody account."""
 
 
 class BankEntry(NamedTuple):
@@ -22,8 +33,10 @@ class BankEntry(NamedTuple):
 
     bank: str
     kind: str
-    supplier: str
-    invoice: str
+    party: str
+    """Organisation whose document it is about: the supplier of the invoice, the client of the deposit."""
+    document: str
+    """Number of that document; empty for a mint."""
     currency: str
     amount: int
     """Minor units."""
@@ -36,22 +49,31 @@ def account_key(account: str) -> bytes:
     return state_key("account", account)
 
 
-def entry_key(account: str, entry: str) -> bytes:
+def entry_key(account: str, entry: str | int) -> bytes:
     """State key of a bank entry."""
     return state_key("bank_entry", account, entry)
 
 
-def read_entry(state: Reader, account: str, entry: str) -> BankEntry | None:
+def read_entry(state: Reader, account: str, entry: str | int) -> BankEntry | None:
     """The consumed bank entry, if it was consumed."""
     value = state.get(entry_key(account, entry))
     return None if value is None else BankEntry._make(value)
 
 
-def check_unused(context: Context, account: str, entry: str) -> None:
-    """Refuse an entry consumed before, or an account of another bank."""
+def check_unused(context: Context, account: str, entry: str, kind: str) -> None:
+    """Refuse an entry consumed before, an account of another bank, or one that is not for this kind."""
     owner = context.get(account_key(account))
-    if owner is not None and owner != context.actor:
+    bank, client = owner or (context.actor, "")
+    if bank != context.actor:
         raise refuse("account_of_other_bank", "account of another bank", field="account", found=account)
+    if client and kind not in CUSTODY_KINDS:
+        raise refuse(
+            "custody_account",
+            "a client's custody account",
+            field="account",
+            found=f"{account}, custody of {client}",
+            expected="an account that is nobody's custody",
+        )
     used = read_entry(context.state, account, entry)
     if used is not None:
         raise refuse(
@@ -59,14 +81,15 @@ def check_unused(context: Context, account: str, entry: str) -> None:
             "bank entry consumed before",
             field="entry",
             found=f"{entry} on {account}",
-            expected=f"unused; it is a {used.kind} of {used.amount} {used.currency} for {used.invoice}",
+            expected=f"unused; it is a {used.kind} of {used.amount} {used.currency} "
+            f"for {used.document or used.party}",
         )
 
 
-def consume(context: Context, account: str, entry: str, consumed: BankEntry) -> None:
-    """Write a bank entry that `check_unused` let pass."""
+def consume(context: Context, account: str, entry: str | int, consumed: BankEntry) -> None:
+    """Write a bank entry that `check_unused` let pass, or that the ledger itself has numbered."""
     key = entry_key(account, entry)
     invariants.entry_is_unused(context.get(key))
     if context.get(account_key(account)) is None:
-        context.put(account_key(account), context.actor)
+        context.put(account_key(account), (context.actor, ""))
     context.put(key, tuple(consumed))

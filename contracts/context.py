@@ -44,10 +44,16 @@ def journal_key(organisation: str, account: str, currency: str) -> bytes:
 class Context:
     """One transaction's view of the ledger."""
 
-    __slots__ = ("actor", "approver", "channel", "day", "roles", "state")
+    __slots__ = ("actor", "approver", "channel", "day", "roles", "state", "time_ms")
 
     def __init__(
-        self, state: Overlay, actor: str, approver: str, roles: tuple[str, ...], channel: bytes
+        self,
+        state: Overlay,
+        actor: str,
+        approver: str,
+        roles: tuple[str, ...],
+        channel: bytes,
+        time_ms: int,
     ) -> None:
         self.state = state
         self.channel = channel
@@ -59,6 +65,8 @@ class Context:
         self.roles = roles
         self.day = business_day(state)
         """Business date, days since 1970."""
+        self.time_ms = time_ms
+        """Block time, milliseconds since 1970: never decreasing, and the same on every node."""
 
     def get(self, key: bytes) -> Value | None:
         """The value of a state key, or None."""

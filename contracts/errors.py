@@ -77,6 +77,16 @@ REMEDIES: dict[str, str] = {
     # money
     "bank_entry_used": "A bank entry is consumed once.",
     "account_of_other_bank": "Attest only on accounts of your own bank.",
+    "custody_account": "Attest this money as a deposit of its client: deposit.mint, redemption.pay.",
+    "not_custody_account": "Use the account number that the bank opened for this client and currency.",
+    "account_used": "Use an account number that has no other use.",
+    "duplicate_custody": "Use the account that the client has.",
+    "no_deposit": "Ask the settlement bank to open a custody account.",
+    "custody_not_open": "Ask the settlement bank about the account.",
+    "deposit_not_empty": "Let the client redeem or transfer what is on the account first.",
+    "no_nomination": "The client nominates the payout account first; the bank approves exactly that.",
+    "insufficient_funds": "Pay at most what is available, or send the bank more money first.",
+    "unknown_redemption": "The client asks for the redemption first.",
     "payer_mismatch": "The payer must be the buyer of the invoice.",
     "amount_mismatch": "Use the amount of the agreed offer.",
     # finance

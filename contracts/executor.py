@@ -36,6 +36,7 @@ NUMBER_PARAMETERS = {
     "price_tolerance_ppm": (0, 200_000),
     "quantity_tolerance_ppm": (0, 200_000),
     "backdating_days": (0, 3_660),
+    "payout_cooling_days": (0, 60),
     "membership_approvals": (0, MAX_MEMBERS),
 }
 """Parameters of the genesis document that are numbers, each with its least and most."""
@@ -64,8 +65,8 @@ class Contracts:
             return Prepared(transaction, (parse(operations[0]),))
         return Prepared(transaction, tuple([parse(fields, index) for index, fields in enumerate(operations)]))
 
-    def execute(self, state: Overlay, prepared: Prepared, time_ms: int) -> Value:  # noqa: ARG002
-        """Apply a transaction; its result. Block time is not used: days are those of the business date."""
+    def execute(self, state: Overlay, prepared: Prepared, time_ms: int) -> Value:
+        """Apply a transaction; its result. Days are those of the business date, not of the block's time."""
         is_atomic = prepared.transaction.atomic
         start = state.savepoint()
         refusals: list[tuple[int, str, str]] = []
@@ -75,7 +76,7 @@ class Contracts:
             try:
                 if context is None:
                     transaction = prepared.transaction
-                    context = identity.signed_by(state, transaction.signer, transaction.channel)
+                    context = identity.signed_by(state, transaction.signer, transaction.channel, time_ms)
                 spec = OPERATIONS[operation.op]
                 _check_role(context, spec)
                 spec.handle(context, operation)

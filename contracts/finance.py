@@ -282,7 +282,7 @@ def withdraw(context: Context, operation: FinanceWithdraw) -> None:
 def fund(context: Context, operation: FinanceFund) -> None:
     """Attested by the bank: the bank entry, the title, the exposure and the cash move together."""
     supplier, number = operation.supplier, operation.invoice
-    bank.check_unused(context, operation.account, operation.entry)
+    bank.check_unused(context, operation.account, operation.entry, bank.PAYOUT)
     context.require_past(operation.date, "date")
     lien = _reservation(context, supplier, number)
     _check_payout(lien, operation)

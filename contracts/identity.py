@@ -64,8 +64,8 @@ def enrol_first(state: Overlay, genesis: Genesis) -> None:
             state.put(signer_key(key.key), (organisation.id, key.name, key.enrolled_by, ACTIVE))
 
 
-def signed_by(state: Overlay, signer: bytes, channel: bytes) -> Context:
-    """The context of a transaction's signer, on this channel.
+def signed_by(state: Overlay, signer: bytes, channel: bytes, time_ms: int) -> Context:
+    """The context of a transaction's signer, on this channel, at the block's time.
 
     Raises:
         Refusal: `unknown_key` or `revoked_key`.
@@ -77,7 +77,7 @@ def signed_by(state: Overlay, signer: bytes, channel: bytes) -> Context:
     if status != ACTIVE:
         raise refuse("revoked_key", "key revoked", field="signer", found=signer.hex())
     owner: Value = state.get(organisation_key(organisation))
-    return Context(state, organisation, approver, owner[2], channel)
+    return Context(state, organisation, approver, owner[2], channel, time_ms)
 
 
 def add_key(context: Context, operation: KeyAdd) -> None:

@@ -12,6 +12,7 @@ fails is our own bug: it raises `InvariantBroken` and the node stops rather than
 | 8 | exact fingerprints are unique among live invoices | `state_check.fingerprints_are_unique` |
 | 9 | no arithmetic across currencies | `same_currency` |
 | 10 | postings sum to zero per currency | `postings_sum_to_zero` |
+| 10 | no deposit falls below zero | `deposit_is_covered` |
 | 11 | a bank entry is consumed once | `entry_is_unused` |
 | 12 | title moves with its cash leg | `title_moved_with_cash` |
 | 13 | exposure and reserved fit the limit | `within_limit` |
@@ -102,6 +103,12 @@ def claim_adds_up(lien: Lien, outstanding: int) -> None:
     parts = (lien.principal, lien.reserve_left, lien.shortfall)
     if min(parts) < 0 or lien.principal + lien.reserve_left - lien.shortfall != outstanding:
         raise InvariantBroken(6, f"parts {parts} against outstanding {outstanding}")
+
+
+def deposit_is_covered(available: int, held: int) -> None:
+    """Invariant 10 for one deposit: tokens are never spent twice, nor out of nothing."""
+    if min(available, held) < 0:
+        raise InvariantBroken(10, f"a deposit of {available} available and {held} held")
 
 
 def within_limit(reserved: int, funded: int, limit: int) -> None:

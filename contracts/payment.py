@@ -38,7 +38,7 @@ class PaymentAttest(Operation):
 def attest(context: Context, operation: PaymentAttest) -> None:
     """Attested by the bank: what is outstanding falls, and the money goes to whom it belongs."""
     supplier, number = operation.supplier, operation.invoice
-    bank.check_unused(context, operation.account, operation.entry)
+    bank.check_unused(context, operation.account, operation.entry, bank.PAYMENT)
     context.require_past(operation.date, "date")
     invoice = live_invoice(context, supplier, number)
     _check_fits(invoice, operation)

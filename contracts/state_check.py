@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from contracts import invariants
-from contracts.bank import PAYMENT, PAYOUT, BankEntry
+from contracts.bank import MINT, PAYMENT, PAYOUT, REDEMPTION, BankEntry
 from contracts.claim import Lien
+from contracts.custody import Custody
+from contracts.deposit import DEBT, Hold
 from contracts.errors import InvariantBroken
 from contracts.invoice import ASSIGNED, CONFIRMED, FREE, RESERVED, Invoice, fingerprint
 from contracts.order import OrderLine
@@ -119,9 +121,10 @@ def currencies_never_meet(kinds: Kinds) -> None:
         )
     for value in kinds["bank_entry"].values():
         entry = BankEntry._make(value)
-        invariants.same_currency(
-            entry.currency, Invoice._make(kinds["invoice"][entry.supplier, entry.invoice]).currency
-        )
+        if entry.kind in (PAYMENT, PAYOUT):
+            invariants.same_currency(
+                entry.currency, Invoice._make(kinds["invoice"][entry.party, entry.document]).currency
+            )
     for supplier, _, invoice in _invoices(kinds):
         if invoice.order:
             key = (supplier, invoice.buyer, invoice.order)
@@ -134,17 +137,21 @@ def journal_sums_to_zero(kinds: Kinds) -> None:
 
 
 def entries_are_consumed_once(kinds: Kinds) -> None:
-    """11: what was paid on invoices and paid out by lenders is exactly what the consumed entries say."""
+    """11: what was paid, minted and redeemed is exactly what the consumed entries say."""
     attested: dict[tuple[str, str], int] = defaultdict(int)
     for value in kinds["bank_entry"].values():
         entry = BankEntry._make(value)
-        attested[entry.currency, entry.kind] += entry.amount
+        if entry.kind in (PAYMENT, PAYOUT, MINT, REDEMPTION):
+            attested[entry.currency, entry.kind] += entry.amount
     journal: dict[tuple[str, str], int] = defaultdict(int)
     for (_, account, currency), balance in kinds["journal"].items():
         if account == "payments":
             journal[currency, PAYMENT] -= balance
         elif account == "proceeds":
             journal[currency, PAYOUT] += balance
+    for (_, currency), (minted, redeemed) in kinds["issued"].items():
+        journal[currency, MINT] += minted
+        journal[currency, REDEMPTION] += redeemed
     if {key: total for key, total in journal.items() if total} != attested:
         raise InvariantBroken(11, "cash moved without a bank entry of its own")
 
@@ -161,11 +168,52 @@ def title_moved_with_cash(kinds: Kinds) -> None:
         if lien.title != ASSIGNED:
             continue
         entry = payouts.pop((lien.account, lien.entry), None)
-        if entry is None or (entry.supplier, entry.invoice) != sold:
+        if entry is None or (entry.party, entry.document) != sold:
             raise InvariantBroken(12, f"title of {sold} moved without cash")
         invariants.title_moved_with_cash(lien, entry.amount)
     if payouts:
         raise InvariantBroken(12, f"cash without title: {min(payouts)}")
+
+
+def custody_reconciles(kinds: Kinds) -> None:
+    """10: per bank and currency, Σ available + Σ held = minted - redeemed = the bank's debt.
+
+    The journal of each deposit says what its statement says, and what is held is the sum of the holds.
+    """
+    owed: dict[tuple[str, str], int] = defaultdict(int)
+    held: dict[tuple[str, str, str], int] = defaultdict(int)
+    for value in kinds["hold"].values():
+        hold = Hold._make(value)
+        held[hold.bank, hold.owner, hold.currency] += hold.amount
+    for (bank, client, currency), (_, _, balance) in kinds["deposit"].items():
+        invariants.deposit_is_covered(*balance)
+        if balance[1] != held.pop((bank, client, currency), 0):
+            raise InvariantBroken(10, f"{client} at {bank}: held is not the sum of its holds")
+        for account, amount in zip((f"deposit at {bank}", f"held at {bank}"), balance, strict=True):
+            if kinds["journal"].get((client, account, currency), 0) != amount:
+                raise InvariantBroken(10, f"{client}: {account} is not what the statement says")
+        owed[bank, currency] += sum(balance)
+    if held:
+        raise InvariantBroken(10, f"money is held on no account: {min(held)}")
+    for (bank, currency), (minted, redeemed) in kinds["issued"].items():
+        debt = -kinds["journal"].get((bank, DEBT, currency), 0)
+        if not owed.pop((bank, currency), 0) == minted - redeemed == debt:
+            raise InvariantBroken(10, f"{bank} owes {debt} {currency}; minted {minted}, redeemed {redeemed}")
+    if any(owed.values()):
+        raise InvariantBroken(10, "deposits that no bank has issued")
+
+
+def custody_is_not_pooled(kinds: Kinds) -> None:
+    """10: an account number of a bank keeps the money of one client in one currency."""
+    numbers = [Custody._make(value).account for value in kinds["custody"].values()]
+    clients = {parts[0]: tuple(value) for parts, value in kinds["account"].items() if value[1]}
+    opened = {
+        Custody._make(value).account: (bank, client) for (bank, client, _), value in kinds["custody"].items()
+    }
+    if len(set(numbers)) != len(numbers) or opened != clients:
+        raise InvariantBroken(10, "a custody account serves two clients, or is not registered")
+    if not kinds["deposit"].keys() <= kinds["custody"].keys():
+        raise InvariantBroken(10, "a deposit without a custody account")
 
 
 def exposures_follow_claims(kinds: Kinds) -> None:
@@ -234,6 +282,8 @@ CHECKS: tuple[Callable[[Kinds], None], ...] = (
     journal_sums_to_zero,
     entries_are_consumed_once,
     title_moved_with_cash,
+    custody_reconciles,
+    custody_is_not_pooled,
     exposures_follow_claims,
     reservations_are_current,
     approvers_differ,
