@@ -47,7 +47,8 @@ class Lien(NamedTuple):
     funded: int = 0
     """Booking day of the payout, 0 before."""
     account: str = ""
-    entry: str = ""
+    entry: str | int = ""
+    """The bank's reference, or the line of the lender's statement: see `contracts.bank`."""
     principal: int = 0
     """The lender's, not yet collected."""
     reserve_left: int = 0

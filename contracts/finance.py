@@ -3,23 +3,23 @@
     ("expiry", day, 0)    -> number of offers whose last day that is
     ("expiry", day, slot) -> (supplier, invoice) of each of them, slots 1 to that number
 
-The claim itself is in `contracts.claim`.
+The claim itself is in `contracts.claim`. Title, exposure and the record of the cash move in one operation.
 
 | title | from | by |
 |---|---|---|
 | Reserved | Free | the lender's offer, at the price that the ledger computes |
 | Free | Reserved | withdrawal, expiry, or any change of the invoice before funding |
-| Assigned | Reserved | the bank's attestation of the payout: title, cash and exposure move in one operation |
+| Assigned | Reserved | the lender's deposit pays (delivery versus payment), or the bank attests the payout |
 | Free | Assigned | the invoice is settled: nothing is owed any more |
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from contracts import bank, invariants
+from contracts import bank, deposit, invariants
 from contracts.claim import (
     Lien,
     deal_key,
@@ -104,6 +104,15 @@ class FinanceFund(Operation):
     supplier: OrganisationId
     lender: OrganisationId
     amount: PositiveAmount = Field(description="amount paid out; minor units of the invoice's currency")
+
+
+class FinanceSettle(Operation):
+    """A lender pays for an accepted offer out of its deposit: cash and title move together."""
+
+    op: Literal["finance.settle"]
+    supplier: OrganisationId
+    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    bank: OrganisationId = Field(description="settlement bank at which lender and supplier have deposits")
 
 
 class FinanceWithdraw(Operation):
@@ -286,8 +295,6 @@ def fund(context: Context, operation: FinanceFund) -> None:
     context.require_past(operation.date, "date")
     lien = _reservation(context, supplier, number)
     _check_payout(lien, operation)
-    invoice = live_invoice(context, supplier, number)
-    invariants.title_moved_with_cash(lien, operation.amount)
     bank.consume(
         context,
         operation.account,
@@ -296,17 +303,50 @@ def fund(context: Context, operation: FinanceFund) -> None:
             context.actor, bank.PAYOUT, supplier, number, lien.currency, operation.amount, operation.date
         ),
     )
+    leg = CashLeg(operation.account, operation.entry, operation.amount, operation.date)
+    _deliver(context, supplier, number, lien, leg)
+
+
+def settle(context: Context, operation: FinanceSettle) -> None:
+    """Signed by the lender: its deposit pays the supplier and the title is the lender's, or neither."""
+    supplier, number = operation.supplier, operation.invoice
+    lien = _reservation(context, supplier, number)
+    _check_accepted(lien, context.actor, number)
+    evidence = deposit.pay(
+        context,
+        bank_id=operation.bank,
+        payer=lien.lender,
+        currency=lien.currency,
+        payees=((supplier, lien.paid_out),),
+        purpose=deposit.Purpose(bank.PAYOUT, supplier, number),
+    )
+    _deliver(context, supplier, number, lien, CashLeg(*evidence, lien.paid_out, context.day))
+
+
+class CashLeg(NamedTuple):
+    """The cash that moves against a title: which bank entry shows it, how much, and when."""
+
+    account: str
+    entry: str | int
+    amount: int
+    day: int
+
+
+def _deliver(context: Context, supplier: str, number: str, lien: Lien, leg: CashLeg) -> None:
+    """Move the title against its cash leg: claim, exposure, postings and history in one operation."""
+    invoice = live_invoice(context, supplier, number)
+    invariants.title_moved_with_cash(lien, leg.amount)
     _unschedule(context, lien)
     _expose(context, lien, -lien.advance, lien.advance)
     assigned = lien._replace(
         title=ASSIGNED,
         slot=0,
-        funded=operation.date,
-        account=operation.account,
-        entry=operation.entry,
+        funded=leg.day,
+        account=leg.account,
+        entry=leg.entry,
         principal=lien.advance,
         reserve_left=lien.reserve,
-        interest_from=operation.date + lien.tenor_days,
+        interest_from=leg.day + lien.tenor_days,
     )
     invariants.claim_adds_up(assigned, invoice.outstanding)
     context.put(lien_key(supplier, number), tuple(assigned))
@@ -316,25 +356,27 @@ def fund(context: Context, operation: FinanceFund) -> None:
             (lien.lender, "principal", lien.currency, -lien.advance),
             (lien.lender, "discount", lien.currency, lien.discount),
             (lien.lender, "fee", lien.currency, lien.fee),
-            (supplier, "proceeds", lien.currency, operation.amount),
+            (supplier, "proceeds", lien.currency, leg.amount),
         )
     )
     context.record(supplier, invoice.buyer, ("finance", number, invoice.currency, lien.net, invoice.due_day))
 
 
-def _check_payout(lien: Lien, operation: FinanceFund) -> None:
-    if operation.lender != lien.lender:
+def _check_accepted(lien: Lien, lender: str, number: str) -> None:
+    if lender != lien.lender:
         raise refuse(
             "no_offer",
             "the offer is another lender's",
             field="lender",
-            found=operation.lender,
+            found=lender,
             expected=lien.lender,
         )
     if not lien.accepted:
-        raise refuse(
-            "not_accepted", "the supplier has not accepted", field="invoice", found=operation.invoice
-        )
+        raise refuse("not_accepted", "the supplier has not accepted", field="invoice", found=number)
+
+
+def _check_payout(lien: Lien, operation: FinanceFund) -> None:
+    _check_accepted(lien, operation.lender, operation.invoice)
     if operation.amount != lien.paid_out:
         raise refuse(
             "amount_mismatch",

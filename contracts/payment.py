@@ -1,7 +1,8 @@
-"""Payments that a settlement bank attests: money from a buyer, towards one invoice.
+"""Payments of a buyer towards one invoice: attested by a settlement bank, or out of the buyer's deposit.
 
 A bank's entry is consumed once (`contracts.bank`). On a Free invoice the money is the
 supplier's; on an Assigned one it runs through the waterfall of `contracts.finance`: that is the settlement.
+Out of a deposit the claim falls and its holders have the cash in one operation, or neither.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from contracts import bank, finance
-from contracts.context import Context
+from contracts import bank, deposit, finance
+from contracts.context import Context, Posting
 from contracts.errors import refuse
 from contracts.fields import Account, Currency, Date, Number, Operation, OrganisationId, PositiveAmount
 from contracts.invoice import ASSIGNED, CONFIRMED, Invoice, live_invoice, write_invoice
@@ -35,6 +36,17 @@ class PaymentAttest(Operation):
     supplier: OrganisationId
 
 
+class PaymentMake(Operation):
+    """A buyer pays an invoice out of its deposit, to whoever holds the claim."""
+
+    op: Literal["payment.make"]
+    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    supplier: OrganisationId
+    bank: OrganisationId = Field(description="settlement bank at which buyer and payees have deposits")
+    currency: Currency
+    amount: PositiveAmount = Field(description="amount to pay, at most what is outstanding; minor units")
+
+
 def attest(context: Context, operation: PaymentAttest) -> None:
     """Attested by the bank: what is outstanding falls, and the money goes to whom it belongs."""
     supplier, number = operation.supplier, operation.invoice
@@ -43,10 +55,52 @@ def attest(context: Context, operation: PaymentAttest) -> None:
     invoice = live_invoice(context, supplier, number)
     _check_fits(invoice, operation)
     applied = min(operation.amount, invoice.outstanding)
+    shares = _apply(context, supplier, number, applied, operation.date)
+    _consume(context, operation)
+    context.post(
+        (
+            (invoice.buyer, "payments", invoice.currency, -operation.amount),
+            *shares,
+            (supplier, "unapplied", invoice.currency, operation.amount - applied),
+        )
+    )
+
+
+def make(context: Context, operation: PaymentMake) -> None:
+    """Paid by the buyer: its deposit pays the holders of the claim, by the same waterfall."""
+    supplier, number, amount = operation.supplier, operation.invoice, operation.amount
+    invoice = live_invoice(context, supplier, number)
+    if invoice.buyer != context.actor:
+        raise refuse("not_party", "not the buyer of the invoice", field="signer", found=context.actor)
+    if operation.currency != invoice.currency:
+        raise CurrencyMismatch(operation.currency, invoice.currency, "currency")
+    if amount > invoice.outstanding:
+        raise refuse(
+            "exceeds_outstanding",
+            "more than is outstanding",
+            field="amount",
+            found=amount,
+            expected=f"at most {invoice.outstanding}",
+        )
+    shares = _apply(context, supplier, number, amount, context.day)
+    deposit.pay(
+        context,
+        bank_id=operation.bank,
+        payer=invoice.buyer,
+        currency=invoice.currency,
+        payees=tuple([(payee, share) for payee, _, _, share in shares]),
+        purpose=deposit.Purpose(bank.PAYMENT, supplier, number),
+    )
+    context.post(((invoice.buyer, "payments", invoice.currency, -amount), *shares))
+
+
+def _apply(context: Context, supplier: str, number: str, applied: int, day: int) -> tuple[Posting, ...]:
+    """Take an amount of at most what is outstanding off an invoice; who gets what of it."""
+    invoice = live_invoice(context, supplier, number)
     invoice = finance.before_change(context, supplier, number, invoice, 0)
     is_confirmed = invoice.validity == CONFIRMED
     if invoice.title == ASSIGNED:
-        shares = finance.collect(context, supplier, number, applied, operation.date)
+        shares = finance.collect(context, supplier, number, applied, day)
     else:
         shares = ((supplier, "collections", invoice.currency, applied),)
     outstanding = invoice.outstanding - applied
@@ -57,14 +111,6 @@ def attest(context: Context, operation: PaymentAttest) -> None:
     )
     paid = finance.after_change(context, supplier, number, paid)
     write_invoice(context, supplier, number, paid)
-    _consume(context, operation)
-    context.post(
-        (
-            (invoice.buyer, "payments", invoice.currency, -operation.amount),
-            *shares,
-            (supplier, "unapplied", invoice.currency, operation.amount - applied),
-        )
-    )
     context.record(
         supplier,
         invoice.buyer,
@@ -73,12 +119,13 @@ def attest(context: Context, operation: PaymentAttest) -> None:
             number,
             invoice.currency,
             applied,
-            operation.date,
+            day,
             invoice.due_day,
             applied if is_confirmed else 0,
             int(outstanding == 0),
         ),
     )
+    return shares
 
 
 def _check_fits(invoice: Invoice, operation: PaymentAttest) -> None:

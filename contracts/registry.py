@@ -71,6 +71,7 @@ _ROWS: tuple[tuple[type[Operation], Callable[[Context, Any], None], tuple[str, .
     (credit.CreditAccept, credit.accept, (BUYER,)),
     (credit.CreditReject, credit.reject, (BUYER,)),
     (payment.PaymentAttest, payment.attest, (BANK,)),
+    (payment.PaymentMake, payment.make, (BUYER,)),
     (custody.CustodyOpen, custody.open_account, (BANK,)),
     (custody.CustodyBlock, custody.block, (BANK,)),
     (custody.CustodyUnblock, custody.unblock, (BANK,)),
@@ -86,6 +87,7 @@ _ROWS: tuple[tuple[type[Operation], Callable[[Context, Any], None], tuple[str, .
     (finance.FinanceOffer, finance.offer, (LENDER,)),
     (finance.FinanceAccept, finance.accept, (SUPPLIER,)),
     (finance.FinanceFund, finance.fund, (BANK,)),
+    (finance.FinanceSettle, finance.settle, (LENDER,)),
     (finance.FinanceWithdraw, finance.withdraw, (LENDER, SUPPLIER)),
 )
 

@@ -18,7 +18,7 @@ from contracts.registry import OPERATIONS
 from contracts.relationship import RECORD_FIELDS, Aggregates, OpenWeek
 from contracts.shipment import Shipment
 
-LAYOUTS = {1: "cffde2eaaeafaa569b7c1df5908964ce73136a8b8546f8e793802548aaff5eed"}
+LAYOUTS = {1: "8864d47b311a5bd3dd4d2a5b1b487662a8a8585f5a678d322f227ae5c57746f2"}
 
 
 def test_stored_values_keep_their_form_within_a_contract_version() -> None:
