@@ -15,7 +15,7 @@ Read `driver` first: the only clock and loop around the consensus core. A transa
 Other nodes:
 
     peers          links over mutual TLS: `links`, cut into `frames`; `gate` is for who is not known yet
-    neighbours     whom to link with, by the memberships
+    neighbours     whom to link with, by the memberships; `introductions` are for who was away
     refusals       what others were refused, counted
     watch          looks out for lies; `evidence` keeps their proofs
 

@@ -51,6 +51,7 @@ from ledger.store import Store
 from node import disk, mempool
 from node.appender import Appender, Reports, Work
 from node.errors import NotAdmitted
+from node.introductions import INTRODUCTION
 from node.leadership import Leadership
 from node.limits import (
     GATHER_MS,
@@ -285,6 +286,10 @@ class Driver:
             self._watch.take_evidence(content)
         elif kind == "header":
             self._watch.take_header(content)
+        elif kind == INTRODUCTION:
+            answer = self._peers.introductions.hear_member(content, peer)
+            if answer is not None:
+                self._peers.send(peer, (INTRODUCTION, answer))
         else:
             raise Malformed("unknown message", field="message", found=str(kind)[:32])
 

@@ -5,7 +5,14 @@ Relations between bounds are asserted at import, with the argument beside them.
 
 from __future__ import annotations
 
-from ledger.limits import MAX_BLOCK_BYTES, MAX_BLOCK_TRANSACTIONS, MAX_BUNDLE_BYTES, MAX_BUNDLE_TRANSACTIONS
+from ledger.limits import (
+    MAX_BLOCK_BYTES,
+    MAX_BLOCK_TRANSACTIONS,
+    MAX_BUNDLE_BYTES,
+    MAX_BUNDLE_TRANSACTIONS,
+    MAX_MEMBERS,
+    MAX_MEMBERSHIP_BYTES,
+)
 
 MAX_POOL_TRANSACTIONS = 20_000
 """Transactions taken in and not yet seen on the ledger, of all organisations together."""
@@ -59,6 +66,14 @@ MAX_FRAME_BYTES = MAX_APPEND_BYTES + MAX_BLOCK_BYTES + 1_048_576
 MAX_FRAME_ELEMENTS = 8_192
 """Elements of one message, of all kinds in all depths: 500 forwarded transactions are 1,502."""
 MAX_HELLO_BYTES = 1_024
+MAX_INTRODUCED_HANDOVERS = 8
+"""Changes of the membership in one message: what checking them costs, 64 members each, is some 50 ms."""
+MAX_INTRODUCTION_BYTES = 131_072
+"""Bytes of them, unless the first alone is larger."""
+MAX_STRANGER_BYTES = 262_144
+"""A frame before hello that tells of the members, and one of an answer to it."""
+MAX_ADDRESS_BYTES = 300
+"""UTF-8 bytes of host:port; a host name has at most 253."""
 MAX_LINK_QUEUE_BYTES = 4 * MAX_FRAME_BYTES
 """Bytes queued towards one peer; what goes beyond is dropped (the core sends again)."""
 HANDSHAKE_TIMEOUT_MS = 5_000
@@ -154,6 +169,10 @@ MAX_REFUSED_BLOCKS = 64
 DRAIN_TIMEOUT_MS = 5_000
 """How long an orderly stop waits for what was taken in."""
 
+assert MAX_INTRODUCTION_BYTES > 2 * MAX_MEMBERSHIP_BYTES, "a membership with its proof fits a page"
+assert MAX_STRANGER_BYTES > MAX_INTRODUCTION_BYTES + 4 * MAX_MEMBERS * MAX_ADDRESS_BYTES, (
+    "a page and the addresses of three memberships fit a stranger's frame"
+)
 assert MAX_FRAME_BYTES > MAX_BUNDLE_BYTES, "one bundle fits one forwarding frame"
 assert MAX_FRAME_BYTES > MAX_APPEND_BYTES + MAX_BLOCK_BYTES, "a full append and one more block fit a frame"
 assert MAX_FRAME_ELEMENTS > 2 + 3 * MAX_FORWARD_TRANSACTIONS, "a full forward fits a frame"

@@ -3,6 +3,7 @@
     Link       what both directions do: frames, share of time, trust in the key
     Incoming   dialled by another node: hello, then its messages
     Outgoing   dialled by this node: hello, then ours
+    Stranger   dialled by this node, without a certificate: who the members are, and nothing else
 
 The formats stand in `peers`. A link takes at most its share of the node's time: what it says
 beyond that waits in its socket, and with it the sender. The rest of a turn is put off so
@@ -23,6 +24,7 @@ from ledger.errors import Malformed, TallyError
 from ledger.membership import Member
 from node.errors import COMPARE_CERTIFICATES, PeerRefused
 from node.frames import FrameReader, frame, read
+from node.introductions import INTRODUCTION, Talk
 from node.limits import (
     HANDSHAKE_TIMEOUT_MS,
     LINK_CREDIT_S,
@@ -30,6 +32,7 @@ from node.limits import (
     LINK_TURN_S,
     MAX_FRAME_BYTES,
     MAX_HELLO_BYTES,
+    MAX_STRANGER_BYTES,
     SILENT_LINK_MS,
 )
 
@@ -59,17 +62,30 @@ class Members(Protocol):
 def tls_context(
     membership: Members, key_file: Path, certificate_file: Path, *, server: bool
 ) -> ssl.SSLContext:
-    """A context that trusts exactly the members' certificates, whatever their dates."""
+    """A context that trusts exactly the members' certificates, whatever their dates.
+
+    A server's context lets in who shows no certificate: a stranger, who is heard on one matter only
+    (`introductions`). Who shows one must be a member.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname = False
-    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_mode = ssl.CERT_OPTIONAL if server else ssl.CERT_REQUIRED
     flags = int(ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST) | int(ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN)
     context.verify_flags = ssl.VerifyFlags(flags | _NO_CHECK_TIME)
     context.load_verify_locations(cadata=b"".join(member.certificate for member in membership.members))
     context.load_cert_chain(certificate_file, key_file)
     if server:
         context.num_tickets = 0
+    return context
+
+
+def stranger_context() -> ssl.SSLContext:
+    """A client's context that shows nothing of itself and trusts nobody: what is said proves itself."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
     return context
 
 
@@ -199,6 +215,11 @@ class Link(asyncio.Protocol):
 class Incoming(Link):
     """A link that another node dialled: hello first, then its messages."""
 
+    def __init__(self, peers: Peers) -> None:
+        super().__init__(peers)
+        self._talk: Talk | None = None
+        """With a stranger."""
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         if self.peers.is_closing:
@@ -213,6 +234,11 @@ class Incoming(Link):
             self.peers.handler(self.node, value)
             return
         assert self.transport is not None
+        if self._talk is not None or is_introduction(value):
+            self._hear_stranger(value)
+            return
+        if self._has_no_certificate():
+            raise PeerRefused("no certificate", code="tls_failed")
         try:
             node = self._read_hello(value)
         except TallyError as error:
@@ -226,6 +252,20 @@ class Incoming(Link):
         self.stop_timer()
         self.transport.write(frame(("welcome", VERSION)))
         self.peers.arrived(self)
+
+    def _has_no_certificate(self) -> bool:
+        assert self.transport is not None
+        return not self.transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+
+    def _hear_stranger(self, value: codec.Value) -> None:
+        """Who does not know us, or whom we do not know, says how far it knows the members."""
+        assert self.transport is not None
+        self._talk = self._talk or Talk()
+        self.reader.limit_bytes = MAX_STRANGER_BYTES
+        is_level, answer = self.peers.introductions.hear_stranger(_introduction(value), self._talk)
+        self.transport.write(frame((INTRODUCTION, VERSION, answer)))
+        if is_level:
+            self.transport.close()
 
     def _read_hello(self, value: codec.Value) -> str:
         if type(value) is not tuple or len(value) < 2 or value[0] != "hello" or type(value[1]) is not int:
@@ -259,10 +299,13 @@ class Outgoing(Link):
         self.queued_bytes = 0
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.welcome = False
+        self.was_met = False
+        """Whether somebody answered there."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         assert self.transport is not None
+        self.was_met = True
         try:
             self.check_key(self.target)
         except TallyError as error:
@@ -304,6 +347,57 @@ class Outgoing(Link):
         self.queued_bytes = 0
         if not self.lost.done():
             self.lost.set_result(None)
+
+
+class Stranger(Link):
+    """A link that this node dialled without a certificate: both sides level what they know of the members."""
+
+    def __init__(self, peers: Peers) -> None:
+        super().__init__(peers)
+        self._talk = Talk()
+        self.reader.limit_bytes = MAX_STRANGER_BYTES
+        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        assert self.transport is not None
+        self.transport.write(frame((INTRODUCTION, VERSION, self.peers.introductions.opening())))
+
+    def too_slow(self) -> None:
+        self.abort()
+
+    def received(self, value: codec.Value) -> None:
+        assert self.transport is not None
+        is_level, answer = self.peers.introductions.hear_stranger(_introduction(value), self._talk)
+        if is_level:
+            self.transport.close()
+        else:
+            self.transport.write(frame((INTRODUCTION, VERSION, answer)))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        super().connection_lost(error)
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+
+def is_introduction(value: codec.Value) -> bool:
+    """Whether a first frame is a stranger's, rather than a hello."""
+    return type(value) is tuple and bool(value) and value[0] == INTRODUCTION
+
+
+def _introduction(value: codec.Value) -> codec.Value:
+    """The content of a stranger's frame.
+
+    Raises:
+        Malformed, PeerRefused: another frame, or of another version.
+    """
+    if not is_introduction(value) or len(value) < 2 or type(value[1]) is not int:
+        raise Malformed("neither a hello nor what strangers say", field="hello")
+    if value[1] != VERSION:
+        raise _other_version(value[1])
+    if len(value) != 3:
+        raise Malformed("not what strangers say", field="hello", found=f"{len(value)} parts")
+    return value[2]
 
 
 def _other_version(found: int) -> PeerRefused:

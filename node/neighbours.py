@@ -4,27 +4,38 @@
 |---|---|
 | members of the newest membership in the log | they take part |
 | members of the one before, until the next change | one that left learns of it, and still answers (CR-61) |
-| members of the changes kept beside the genesis file, | a node that begins hears those who lead now |
-| until its own ledger reaches them |  |
+| members of the newest change that is proved, until | a node that begins, or was away, hears those who |
+| its own ledger reaches it | lead now |
 
-Addresses come from the configuration; where it names none, from what the organisations have said
-on the ledger (`node.locate`). A wrong address reaches nobody: links trust keys.
+Changes are proved by the file beside the genesis file, by the ledger, or by what others hand over
+(`introductions`). Addresses come from the configuration; where it names none, from what the
+organisations have said on the ledger (`node.locate`); where that names none, from what others say.
+A wrong address reaches nobody: links trust keys.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+
+import structlog
 
 from contracts.membership import address_key
 from ledger.chain import Chain
-from ledger.errors import TallyError
+from ledger.committed import NotCertified
+from ledger.errors import TallyError, VerificationError
 from ledger.genesis import GenesisBlock
-from ledger.handover import Followed, MembershipChain
+from ledger.handover import Followed, Handover, MembershipChain
 from ledger.limits import MAX_PROOF_BYTES
 from ledger.membership import Member, Membership
 from node.errors import SettingsError
 
 Address = tuple[str, int]
+
+_STRANGER, _MEMBER, _SELF = range(3)
+"""Weight of a word about where a node is."""
+
+log = structlog.get_logger(component="neighbours")
 
 
 class Neighbours:
@@ -57,6 +68,10 @@ class Neighbourhood:
         self._chain = chain
         self._configured = configured
         self._followed = followed_beside(genesis_file, chain.genesis)
+        self._changes: list[int] = []
+        """The changes of our own ledger that are followed."""
+        self._hints: dict[str, tuple[Address, int]] = {}
+        """Where others say that a neighbour is, and the weight of their word."""
         self._now = chain.membership
         self._before = self._now
 
@@ -65,19 +80,77 @@ class Neighbourhood:
         newest = self._chain.membership
         if newest.hash != self._now.hash:
             self._before, self._now = self._now, newest
-        if self._followed.heights[-1] > self._chain.applied.height:
-            return Neighbours(self._now, self._before, self._followed.newest)
+        if self.is_behind:
+            return Neighbours(self._followed.newest, self._now, self._before)
         return Neighbours(self._now, self._before)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a change of the members is proved that this node's own ledger has not reached."""
+        return self._followed.heights[-1] > self._chain.applied.height
+
+    def known(self) -> Followed:
+        """Every change of the membership that this node can prove, its own ledger's included."""
+        changes = self._chain.changes()
+        if changes != self._changes:
+            for height in changes:
+                if height <= self._followed.heights[-1]:
+                    continue
+                try:
+                    self._followed = self._followed.extended([self._chain.handover(height)])
+                except NotCertified:
+                    return self._followed
+                except VerificationError as error:  # others have proved other changes: a fork, for `watch`
+                    log.error("members_differ", **error.as_dict())
+                    break
+            self._changes = changes
+        return self._followed
+
+    def follow(self, handovers: Iterable[Handover]) -> int:
+        """Take changes that somebody hands over; the height of the last one that is proved then.
+
+        Raises:
+            VerificationError: one of them is not proved; none of them is taken.
+        """
+        self._followed = self.known().extended(handovers)
+        return self._followed.heights[-1]
+
+    def hint(self, addresses: Iterable[tuple[str, Address]], peer: str | None) -> bool:
+        """Take hints where members are, from a member or a stranger; whether they say anything new.
+
+        A node's word of itself displaces what other members say of it, theirs what strangers say;
+        a stranger displaces nothing.
+        """
+        is_new = False
+        neighbours = self.neighbours()
+        for node, address in addresses:
+            weight = _STRANGER if peer is None else _SELF if peer == node else _MEMBER
+            held, held_weight = self._hints.get(node, (None, _STRANGER))
+            if neighbours.member(node) is None or (held is not None and weight < max(held_weight, _MEMBER)):
+                continue
+            is_new = is_new or address != held
+            self._hints[node] = (address, weight)
+        for node in [node for node in self._hints if neighbours.member(node) is None]:
+            del self._hints[node]
+        return is_new
 
     def addresses(self, neighbours: Neighbours) -> dict[str, Address]:
         """Where they are; a node of which nobody said that dials us, and we cannot dial it."""
         found = {}
         for member in neighbours.members:
             said = self._chain.get(address_key(member.node))
-            place = self._configured.get(member.node) or (None if said is None else _address(said))
+            place = (
+                self._configured.get(member.node)
+                or (None if said is None else read_address(said))
+                or self._hints.get(member.node, (None, 0))[0]
+            )
             if place is not None:
                 found[member.node] = place
         return found
+
+    def located(self) -> dict[str, Address]:
+        """Where the neighbours are, as others may be told."""
+        return self.addresses(self.neighbours())
 
 
 def followed_beside(genesis_file: Path, genesis: GenesisBlock) -> Followed:
@@ -106,7 +179,9 @@ def followed_beside(genesis_file: Path, genesis: GenesisBlock) -> Followed:
         ) from None
 
 
-def _address(said: str) -> Address | None:
-    """host:port as an organisation said it; the contract has checked its form but not the number."""
+def read_address(said: str) -> Address | None:
+    """host:port as somebody said it; None if it is none."""
     host, _, port = said.rpartition(":")
-    return (host.strip("[]"), int(port)) if host and 0 < int(port) <= 65_535 else None
+    if not host or not port.isascii() or not port.isdecimal() or len(port) > 5 or not 0 < int(port) <= 65_535:
+        return None
+    return host.strip("[]"), int(port)

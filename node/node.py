@@ -31,6 +31,7 @@ from node.errors import SettingsError
 from node.evidence import EvidenceStore
 from node.forwarding import Forwarder
 from node.identity import Identity
+from node.introductions import Introductions
 from node.limits import MAX_APPEND_BYTES, SNAPSHOT_LAG_BLOCKS
 from node.mempool import Pool
 from node.neighbours import Neighbourhood
@@ -121,6 +122,7 @@ class Node:
             addresses=self._linked_with[1],
             handler=self.driver.on_message,
             linked=lambda _: self.driver.wake(),
+            introductions=Introductions(chain.channel, self.neighbourhood, self._meet),
             statistics=self.statistics,
         )
         self._watch = Watch(

@@ -9,11 +9,16 @@ other at once, and a half-dead link stops one direction only.
 | hello | dialler | ["hello", 1, channel, own node id, the other's node id] |
 | welcome | acceptor | ["welcome", 1] |
 | refused | acceptor | ["refused", code, sentence], then it closes |
+| memberships | both | ["memberships", 1, what `introductions` says], in place of a hello |
 
 Trust. The TLS context trusts exactly the certificates in the membership, and looks at no
 date. When the handshake is done the key in the other side's certificate must be the one
 that the membership has for the node dialled or for the node named in hello: a member
 cannot speak as another member.
+
+Where somebody answers and no link comes about, the two may know different members: the dialler then
+comes once as a stranger, without a certificate, and both hand over what proves the members they
+know. Nothing else is heard of a stranger.
 
 The second part of hello is the version of this protocol, in every version of it. A node
 that meets another version says so and closes; it reads nothing else.
@@ -32,6 +37,7 @@ import asyncio
 import contextlib
 import random
 import socket
+import ssl
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,6 +50,7 @@ from ledger.errors import TallyError
 from node.errors import COMPARE_CERTIFICATES, PeerRefused
 from node.frames import frame
 from node.gate import Gate
+from node.introductions import INTRODUCTION, Introductions
 from node.limits import (
     HANDSHAKE_TIMEOUT_MS,
     MAX_LINK_QUEUE_BYTES,
@@ -51,7 +58,7 @@ from node.limits import (
     RECONNECT_FIRST_MS,
     RECONNECT_MOST_MS,
 )
-from node.links import Incoming, Members, Outgoing, tls_context
+from node.links import Incoming, Members, Outgoing, Stranger, stranger_context, tls_context
 from node.refusals import Refusals
 from node.statistics import Statistics
 
@@ -94,6 +101,7 @@ class Peers:
         addresses: dict[str, tuple[str, int]],
         handler: Handler,
         linked: Callable[[str], None],
+        introductions: Introductions,
         statistics: Statistics,
     ) -> None:
         self.node = node
@@ -101,6 +109,7 @@ class Peers:
         self.membership = membership
         self.addresses = {peer: address for peer, address in addresses.items() if peer != node}
         self.handler = handler
+        self.introductions = introductions
         self.statistics = statistics
         self._linked = linked
         self._files = (key_file, certificate_file)
@@ -166,6 +175,7 @@ class Peers:
     def _make_contexts(self) -> None:
         self._server_context = tls_context(self.membership, *self._files, server=True)
         self._client_context = tls_context(self.membership, *self._files, server=False)
+        self._stranger_context = stranger_context()
 
     async def close(self) -> None:
         """Send what is queued, then give up all links."""
@@ -254,6 +264,7 @@ class Peers:
         self._outgoing[link.target] = link
         self._problems.pop(link.target, None)
         self._moves.info("peer_connected", link.target)
+        self.send(link.target, (INTRODUCTION, self.introductions.greeting(link.target)))
         self._linked(link.target)
 
     def _flush(self) -> None:
@@ -346,15 +357,36 @@ class Peers:
                 await link.lost
             except OSError as error:
                 self._problems[peer] = f"cannot connect: {error.strerror or error}"
+                link.was_met = isinstance(error, ssl.SSLError | ConnectionResetError)
             finally:
                 link.abort()
                 if self._outgoing.get(peer) is link:
                     del self._outgoing[peer]
+            if link.was_met and not link.welcome:
+                await self._meet_as_stranger(host, port)
             if link.welcome:
                 self._moves.info("peer_lost", peer)
                 pause_ms = RECONNECT_FIRST_MS
             await self._pause(peer, pause_ms * random.uniform(0.5, 1.0) / 1_000)  # noqa: S311 (spreads load, no secret)
             pause_ms = min(2 * pause_ms, RECONNECT_MOST_MS)
+
+    async def _meet_as_stranger(self, host: str, port: int) -> None:
+        """Whoever is there may not know this node, or not be known here: compare who the members are."""
+        link = Stranger(self)
+        try:
+            await self._loop.create_connection(
+                lambda: link,
+                host,
+                port,
+                ssl=self._stranger_context,
+                server_hostname="",
+                ssl_handshake_timeout=HANDSHAKE_TIMEOUT_MS / 1_000,
+            )
+            await link.lost
+        except OSError:
+            return
+        finally:
+            link.abort()
 
     async def _pause(self, peer: str, seconds: float) -> None:
         """Wait before the next attempt, or until the peer dials us: then it is up again."""

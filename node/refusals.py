@@ -27,6 +27,7 @@ REASONS: dict[str, str] = {
     "unknown_node": "named a node that is no member",
     "wrong_key": "named a member and holds another key",
     "refused_by_peer": "a dialled node refuses this one",
+    "bad_memberships": "changes of the members that are not proved, or lead nowhere",
     "frame_too_large": "a frame longer than any message",
     "too_many_elements": "a frame with more elements than any message",
     "malformed": "bytes or messages of a form that no node sends",

@@ -26,7 +26,7 @@ from ledger.errors import BlockInvalid, Malformed, TallyError, VerificationError
 from ledger.evidence import Evidence
 from ledger.fault import SignedAck, SignedHeader, TwoAcks, TwoHeaders
 from ledger.genesis import read_genesis
-from ledger.handover import MembershipChain
+from ledger.handover import Handover, MembershipChain
 from ledger.history import History
 from ledger.membership import Membership
 from ledger.preamble import Preamble
@@ -36,7 +36,8 @@ from ledger.state import state_key
 from ledger.transaction import Transaction
 from node.errors import PeerRefused
 from node.frames import FrameReader, frame, read
-from node.limits import MAX_FRAME_BYTES, MAX_HELLO_BYTES
+from node.introductions import INTRODUCTION, Introduction
+from node.limits import MAX_FRAME_BYTES, MAX_HELLO_BYTES, MAX_INTRODUCED_HANDOVERS
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,8 @@ def _reads_message(data: bytes) -> bool:
 def _stream_seeds() -> tuple[bytes, ...]:
     hello = frame(("hello", 1, bytes(32), "n1", "n2"))
     some = [frame(("raft", codec.decode(data))) for data in _message_seeds()[:8]]
-    return (hello, hello + b"".join(some), b"".join(some), frame(None), frame(("forwarded", ())))
+    stranger = frame((INTRODUCTION, 1, (bytes(32), 0, (), ())))
+    return (hello, hello + b"".join(some), b"".join(some), frame(None), frame(("forwarded", ())), stranger)
 
 
 def _reads_stream(data: bytes) -> bool:
@@ -188,6 +190,28 @@ def _chain_bytes() -> dict[str, tuple[bytes, ...]]:
     }
 
 
+def _introduction_seeds() -> tuple[bytes, ...]:
+    made = chain()
+    blocks = made.blocks[1:]
+    handovers = tuple([Handover(made.certified(each.height), each.preamble).to_value() for each in blocks])
+    addresses = (("n1", "localhost:7000"), ("n2", "[::1]:7001"))
+    return tuple(
+        [
+            codec.encode((made.genesis.channel, height, handovers[:height], addresses[:height]))
+            for height in range(3)
+        ]
+    )
+
+
+def _reads_introduction(data: bytes) -> codec.Value:
+    """What strangers say of the members, read; as the value that it was read from."""
+    value = codec.decode(data)
+    said = Introduction.from_value(value)
+    assert len(said.handovers) <= MAX_INTRODUCED_HANDOVERS
+    assert all(host and 0 < port <= 65_535 for _, (host, port) in said.addresses)
+    return value
+
+
 def _chain_target(
     name: str, decode: Callable[[bytes], Any], encode: Callable[[Any], bytes] | None = None
 ) -> Target:
@@ -212,6 +236,7 @@ TARGETS: dict[str, Target] = {
     "evidence": _chain_target("evidence", Evidence.decode),
     "preamble": _chain_target("preamble", Preamble.decode),
     "manifest": _chain_target("manifest", Manifest.decode),
+    "introduction": Target(_introduction_seeds, _by(_reads_introduction, codec.encode)),
     "memberships": _chain_target("memberships", MembershipChain.decode),
     "membership": _value_target("membership", Membership),
     "certified": _value_target("certified", CertifiedHeader),

@@ -3,68 +3,22 @@
 from dataclasses import replace
 
 import pytest
+from bare_blocks import Blocks
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from membership_steps import CHANNEL, KEYS, TRUSTED, certify, members, settled, voters_of
+from membership_steps import KEYS, TRUSTED, certify, members, settled, voters_of
 
 from ledger import codec, proof
-from ledger.block import Block
 from ledger.carried import carry, opened
 from ledger.certificate import CertifiedHeader, HistoryLink
 from ledger.errors import Malformed, TallyError, VerificationError
 from ledger.handover import Followed, Handover, MembershipChain
-from ledger.hashing import ZERO
 from ledger.membership import Membership, steps_to
-from ledger.merkle import Accumulator, path_from_nodes
+from ledger.merkle import path_from_nodes
 from ledger.preamble import Preamble
 
 NODES = sorted(KEYS)
 THREE = settled("n1", "n2", "n3")
-
-
-class Blocks:
-    """Bare blocks in a row: what a verifier sees of them."""
-
-    def __init__(self):
-        self.history = Accumulator()
-        self.nodes = {}
-        self._keep(TRUSTED.block)
-
-    def _keep(self, block):
-        for level, index, node in self.history.append(block.header.leaf):
-            self.nodes[level, index] = node
-
-    def block(self, membership, *, changed=False, previous=ZERO, push=True):
-        block = Block.assemble(
-            key=None,
-            channel=CHANNEL,
-            height=self.history.size,
-            term=1,
-            previous=previous,
-            time_ms=1,
-            proposer="n1",
-            transactions=(),
-            results=(),
-            state_root=ZERO,
-            history_root=self.history.root(),
-            membership=membership.hash,
-            contract_version=1,
-            preamble=Preamble(None, membership if changed else None).encode(),
-        )
-        if push:
-            self._keep(block)
-        return block
-
-    def handover(self, membership, *signers, later=False):
-        """A change to a membership, acknowledged by these nodes or by everybody with a vote."""
-        block = self.block(membership, changed=True)
-        signers = signers or voters_of(membership)
-        if not later:
-            return Handover(CertifiedHeader(block.header, None, certify(block, *signers)), block.preamble)
-        top = self.block(membership)
-        path = path_from_nodes(lambda level, index: self.nodes[level, index], block.height, top.height)
-        link = HistoryLink(tuple(path), top.header)
-        return Handover(CertifiedHeader(block.header, link, certify(top, *signers)), block.preamble)
 
 
 @st.composite

@@ -12,7 +12,7 @@ from contracts.membership import address_key
 from ledger.hashing import ZERO
 from ledger.membership import Member, Membership
 from node.errors import SettingsError
-from node.neighbours import Neighbourhood, Neighbours, followed_beside
+from node.neighbours import Neighbourhood, Neighbours, followed_beside, read_address
 
 
 def member(number: int, key: int | None = None) -> Member:
@@ -27,7 +27,11 @@ def chain(now: Membership, said: dict[str, str] | None = None, height: int = 5) 
     genesis = SimpleNamespace(block=None, genesis=None, channel=ZERO, membership=membership(1, 2, 3))
     stated = {address_key(node): place for node, place in (said or {}).items()}
     return SimpleNamespace(
-        membership=now, genesis=genesis, get=stated.get, applied=SimpleNamespace(height=height)
+        membership=now,
+        genesis=genesis,
+        get=stated.get,
+        applied=SimpleNamespace(height=height),
+        changes=list,
     )
 
 
@@ -72,3 +76,24 @@ def test_changes_that_prove_nothing_are_named_at_the_start(tmp_path: Path) -> No
     (tmp_path / "genesis.memberships").write_bytes(b"junk")
     with pytest.raises(SettingsError, match="does not prove"):
         followed_beside(tmp_path / "genesis.block", genesis)
+
+
+def test_hints_are_for_members_come_last_and_a_stranger_displaces_nobody(tmp_path: Path) -> None:
+    around = Neighbourhood(
+        chain(membership(1, 2, 3, 4), {"n1": "ledger:1"}), tmp_path / "genesis.block", {"n2": ("settings", 7)}
+    )
+    false, true = ("false", 1), ("true", 2)
+    assert around.hint([("n1", false), ("n2", false), ("n3", false), ("n9", false)], None)
+    assert around.located() == {"n1": ("ledger", 1), "n2": ("settings", 7), "n3": false}
+    assert not around.hint([("n3", true)], None), "whoever comes second may be the liar"
+    assert around.hint([("n3", true)], "n4"), "a member's word is more than a stranger's"
+    assert around.hint([("n3", false)], "n1")
+    assert around.hint([("n3", true)], "n3"), "and its own is the last"
+    assert not around.hint([("n3", false)], "n4")
+    assert not around.hint([("n3", false)], None)
+    assert around.located()["n3"] == true
+
+
+@pytest.mark.parametrize("said", ["", "host", ":1", "host:0", "host:65536", "host:x", "host:\u0664"])
+def test_what_is_no_address_is_none(said: str) -> None:
+    assert read_address(said) is None

@@ -1,0 +1,60 @@
+"""Blocks without a ledger, in a row: what a verifier sees of them."""
+
+from __future__ import annotations
+
+from membership_steps import CHANNEL, TRUSTED, certify, voters_of
+
+from ledger.block import Block
+from ledger.certificate import CertifiedHeader, HistoryLink
+from ledger.handover import Handover
+from ledger.hashing import ZERO
+from ledger.membership import Membership
+from ledger.merkle import Accumulator, path_from_nodes
+from ledger.preamble import Preamble
+
+
+class Blocks:
+    """Bare blocks in a row: what a verifier sees of them."""
+
+    def __init__(self) -> None:
+        self.history = Accumulator()
+        self.nodes: dict[tuple[int, int], bytes] = {}
+        self._keep(TRUSTED.block)
+
+    def _keep(self, block: Block) -> None:
+        for level, index, node in self.history.append(block.header.leaf):
+            self.nodes[level, index] = node
+
+    def block(
+        self, membership: Membership, *, changed: bool = False, previous: bytes = ZERO, push: bool = True
+    ) -> Block:
+        block = Block.assemble(
+            key=None,
+            channel=CHANNEL,
+            height=self.history.size,
+            term=1,
+            previous=previous,
+            time_ms=1,
+            proposer="n1",
+            transactions=(),
+            results=(),
+            state_root=ZERO,
+            history_root=self.history.root(),
+            membership=membership.hash,
+            contract_version=1,
+            preamble=Preamble(None, membership if changed else None).encode(),
+        )
+        if push:
+            self._keep(block)
+        return block
+
+    def handover(self, membership: Membership, *signers: str, later: bool = False) -> Handover:
+        """A change to a membership, acknowledged by these nodes or by everybody with a vote."""
+        block = self.block(membership, changed=True)
+        signers = signers or tuple(voters_of(membership))
+        if not later:
+            return Handover(CertifiedHeader(block.header, None, certify(block, *signers)), block.preamble)
+        top = self.block(membership)
+        path = path_from_nodes(lambda level, index: self.nodes[level, index], block.height, top.height)
+        link = HistoryLink(tuple(path), top.header)
+        return Handover(CertifiedHeader(block.header, link, certify(top, *signers)), block.preamble)
