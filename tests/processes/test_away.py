@@ -94,8 +94,11 @@ def test_a_voter_that_knows_no_member_any_more_levels_without_a_command(folder: 
         lambda: bool((stands := _status(folder, "n3")).get("ready")) and stands["applied_height"] >= ahead,
         "n3 ready and level",
     )
-    others = {each["node"]: each for each in _status(folder, "n3")["peers"]}
-    assert others["n4"]["sending"], "it found the new members' addresses"
-    assert others["n4"]["hearing"]
+
+    def is_linked() -> bool:
+        others = {each["node"]: each for each in _status(folder, "n3")["peers"]}
+        return all(others[node]["sending"] and others[node]["hearing"] for node in ("n4", "n5"))
+
+    wait_until(is_linked, "n3 found where the new members are, and is found")
     network.down(Network.load(folder), only={"n4"})
     wait_until(lambda: _status(folder, "n3").get("leader") in ("n3", "n5"), "n3 votes with n5")
