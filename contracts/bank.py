@@ -23,6 +23,8 @@ PAYMENT, PAYOUT = "payment", "payout"
 """A buyer's money for an invoice; a lender's money for its title."""
 MINT, REDEMPTION = "mint", "redemption"
 """A client's money that became a deposit; a deposit that was paid out."""
+HELD, RETURN = "held", "return"
+"""A lender's money that a bank holds until a title moves; the same money gone back."""
 
 CUSTODY_KINDS = (MINT, REDEMPTION)
 """What a bank may attest on a custody account."""

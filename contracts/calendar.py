@@ -6,11 +6,12 @@ never a clock. Advancing it releases the reservations that expired (invariant 14
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from pydantic import Field
 
-from contracts import finance
+from contracts import exchange, expiry, finance
 from contracts.context import BUSINESS_DATE, Context
 from contracts.errors import refuse
 from contracts.fields import Date, Operation
@@ -48,4 +49,12 @@ def advance(context: Context, operation: DateAdvance) -> None:
         )
     context.put(BUSINESS_DATE, operation.date)
     context.day = operation.date
-    finance.release_expired(context, before, operation.date)
+    for kind, party, document in expiry.overdue(context, before, operation.date):
+        _EXPIRE[kind](context, party, document)
+
+
+_EXPIRE: dict[str, Callable[[Context, str, str], None]] = {
+    finance.OFFER: finance.expire,
+    exchange.EXCHANGE: exchange.expire,
+}
+"""How each kind of thing that expires by itself ends."""

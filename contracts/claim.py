@@ -57,10 +57,10 @@ class Lien(NamedTuple):
     """Overdue interest runs from here: first the day on which payment was expected."""
     interest_due: int = 0
     interest_paid: int = 0
-    slot: int = 0
-    """Place among the offers that expire on the same day, 0 once funded: see `contracts.finance`."""
     shortfall: int = 0
     """What credit notes took beyond the reserve: demanded from the supplier."""
+    settlement: str = ""
+    """Number of the lender's settlement by which it is paid, empty for none: see `contracts.settlement`."""
 
 
 def lien_key(supplier: str, invoice: str) -> bytes:

@@ -1,8 +1,5 @@
 """Finance of one invoice: offered -> accepted -> funded -> settled.
 
-    ("expiry", day, 0)    -> number of offers whose last day that is
-    ("expiry", day, slot) -> (supplier, invoice) of each of them, slots 1 to that number
-
 The claim itself is in `contracts.claim`. Title, exposure and the record of the cash move in one operation.
 
 | title | from | by |
@@ -19,7 +16,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from contracts import bank, deposit, invariants
+from contracts import bank, deposit, expiry, invariants, settlement
 from contracts.claim import (
     Lien,
     deal_key,
@@ -42,6 +39,7 @@ from contracts.fields import (
     PositiveAmount,
     ProgrammeId,
 )
+from contracts.identity import BANK
 from contracts.invoice import (
     ASSIGNED,
     FREE,
@@ -53,14 +51,10 @@ from contracts.invoice import (
 from contracts.pricing import QuoteTerms, price
 from contracts.programme import read_programme
 from contracts.quote import read_basis
-from ledger.codec import Value
-from ledger.state import state_key
+from contracts.settlement import Settlement, SettlementCreate
 
-MAX_OFFER_DAYS = 90
-"""Business days that an offer may stand."""
-
-MAX_EXPIRING = 10_000
-"""Offers that may expire on one day: the most that one `date.advance` has to release per day."""
+OFFER = "offer"
+"""What a reservation is called among the things that expire."""
 
 
 class OfferTerms(Part):
@@ -123,11 +117,6 @@ class FinanceWithdraw(Operation):
     invoice: Number = Field(description="invoice number, as the supplier writes it")
 
 
-def _expiry_key(day: int, slot: int) -> bytes:
-    """State key of an offer whose last day is `day`; slot 0 holds how many there are."""
-    return state_key("expiry", day, slot)
-
-
 def offer(context: Context, operation: FinanceOffer) -> None:
     """Offered by the lender: title and limit are reserved in the same operation."""
     supplier, number = operation.supplier, operation.invoice
@@ -142,7 +131,7 @@ def offer(context: Context, operation: FinanceOffer) -> None:
             field="programme",
             found=programme.lender,
         )
-    _check_expiry(context, operation.expires)
+    expiry.check_last_day(context, operation.expires)
     basis = read_basis(context.state, supplier, number, operation.programme)
     terms, quote = basis.terms, price(basis.inputs, basis.terms)
     _check_quote(operation.terms, quote)
@@ -173,22 +162,9 @@ def offer(context: Context, operation: FinanceOffer) -> None:
     invariants.one_claim(invoice.title == FREE, read_lien(context.state, supplier, number))
     reserved, funded = _expose(context, lien, lien.advance, 0)
     invariants.within_limit(reserved, funded, terms.limit_of(invoice.buyer) or 0)
-    slot = _schedule(context, supplier, number, operation.expires)
-    context.put(lien_key(supplier, number), tuple(lien._replace(slot=slot)))
+    expiry.schedule(context, (OFFER, supplier, number), operation.expires)
+    context.put(lien_key(supplier, number), tuple(lien))
     write_invoice(context, supplier, number, invoice._replace(title=RESERVED))
-
-
-def _check_expiry(context: Context, expires: int) -> None:
-    if expires < context.day:
-        raise refuse("date_order", "the offer would have expired", field="expires")
-    if expires > context.day + MAX_OFFER_DAYS:
-        raise refuse(
-            "date_too_far",
-            "the offer stands too long",
-            field="expires",
-            found=f"{expires - context.day} days",
-            expected=f"at most {MAX_OFFER_DAYS}",
-        )
 
 
 def _check_quote(offered: OfferTerms, quote: QuoteTerms) -> None:
@@ -216,46 +192,17 @@ def _expose(context: Context, lien: Lien, reserved: int, funded: int) -> tuple[i
     return after
 
 
-def _schedule(context: Context, supplier: str, number: str, expires: int) -> int:
-    """Enter an offer among those that expire on a day; its slot."""
-    count = context.get(_expiry_key(expires, 0)) or 0
-    if count >= MAX_EXPIRING:
-        raise refuse("too_many_expiring", "too many offers expire on that day", field="expires", found=count)
-    context.put(_expiry_key(expires, 0), count + 1)
-    context.put(_expiry_key(expires, count + 1), (supplier, number))
-    return int(count) + 1
-
-
-def _unschedule(context: Context, lien: Lien) -> None:
-    """Take an offer out of those that expire on its day; the last of them moves into its slot."""
-    count = int(context.get(_expiry_key(lien.expires, 0)) or 0)
-    if lien.slot != count:
-        last: Value = context.get(_expiry_key(lien.expires, count))
-        moved = read_lien(context.state, *last)
-        assert moved is not None, "an offer that expires is a claim"
-        context.put(_expiry_key(lien.expires, lien.slot), last)
-        context.put(lien_key(*last), tuple(moved._replace(slot=lien.slot)))
-    context.state.delete(_expiry_key(lien.expires, count))
-    if count > 1:
-        context.put(_expiry_key(lien.expires, 0), count - 1)
-    else:
-        context.state.delete(_expiry_key(lien.expires, 0))
-
-
-def release_expired(context: Context, before: int, day: int) -> None:
-    """Release every reservation whose last day lies before the new business date (invariant 14)."""
-    for last in range(before, min(day, before + MAX_OFFER_DAYS + 1)):
-        for slot in range(int(context.get(_expiry_key(last, 0)) or 0), 0, -1):
-            scheduled: Value = context.get(_expiry_key(last, slot))
-            supplier, number = scheduled
-            lien = _reservation(context, supplier, number)
-            invoice = live_invoice(context, supplier, number)
-            write_invoice(context, supplier, number, _release(context, supplier, number, invoice, lien))
+def expire(context: Context, supplier: str, number: str) -> None:
+    """The last day of an offer is over: limit and title are free again."""
+    lien = _reservation(context, supplier, number)
+    invoice = live_invoice(context, supplier, number)
+    write_invoice(context, supplier, number, _release(context, supplier, number, invoice, lien))
 
 
 def _release(context: Context, supplier: str, number: str, invoice: Invoice, lien: Lien) -> Invoice:
     """End a reservation: limit and title are free again; the caller writes the invoice."""
-    _unschedule(context, lien)
+    expiry.cancel(context, (OFFER, supplier, number))
+    settlement.step(context, lien.lender, lien.settlement, settlement.ENDS)
     _expose(context, lien, -lien.advance, 0)
     context.state.delete(lien_key(supplier, number))
     return invoice._replace(title=FREE)
@@ -273,6 +220,7 @@ def accept(context: Context, operation: FinanceAccept) -> None:
     lien = _reservation(context, context.actor, operation.invoice)
     if lien.accepted:
         raise refuse("already_accepted", "the offer was accepted", field="invoice", found=operation.invoice)
+    settlement.step(context, lien.lender, lien.settlement, operation.op)
     context.put(lien_key(context.actor, operation.invoice), tuple(lien._replace(accepted=1)))
 
 
@@ -288,6 +236,22 @@ def withdraw(context: Context, operation: FinanceWithdraw) -> None:
     write_invoice(context, supplier, number, invoice)
 
 
+def create_settlement(context: Context, operation: SettlementCreate) -> None:
+    """Opened by the lender on its own offer; the supplier's acceptance holds the title for it."""
+    supplier, number = operation.supplier, operation.invoice
+    lien = _reservation(context, supplier, number)
+    if lien.lender != context.actor:
+        raise refuse("not_party", "another lender's offer", field="signer", found=context.actor)
+    if lien.settlement:
+        raise refuse("in_settlement", "the offer has one", field="invoice", found=lien.settlement)
+    context.require_organisation(operation.bank, BANK, "bank")
+    terms = Settlement(
+        settlement.CREATED, operation.bank, supplier, number, lien.currency, lien.paid_out, "", "", "", ""
+    )
+    settlement.open_settlement(context, operation.settlement, terms, is_accepted=bool(lien.accepted))
+    context.put(lien_key(supplier, number), tuple(lien._replace(settlement=operation.settlement)))
+
+
 def fund(context: Context, operation: FinanceFund) -> None:
     """Attested by the bank: the bank entry, the title, the exposure and the cash move together."""
     supplier, number = operation.supplier, operation.invoice
@@ -295,6 +259,7 @@ def fund(context: Context, operation: FinanceFund) -> None:
     context.require_past(operation.date, "date")
     lien = _reservation(context, supplier, number)
     _check_payout(lien, operation)
+    settlement.step(context, lien.lender, lien.settlement, operation.op)
     bank.consume(
         context,
         operation.account,
@@ -312,6 +277,8 @@ def settle(context: Context, operation: FinanceSettle) -> None:
     supplier, number = operation.supplier, operation.invoice
     lien = _reservation(context, supplier, number)
     _check_accepted(lien, context.actor, number)
+    if lien.settlement:
+        raise refuse("in_settlement", "a bank holds the cash for it", field="invoice", found=lien.settlement)
     evidence = deposit.pay(
         context,
         bank_id=operation.bank,
@@ -336,11 +303,10 @@ def _deliver(context: Context, supplier: str, number: str, lien: Lien, leg: Cash
     """Move the title against its cash leg: claim, exposure, postings and history in one operation."""
     invoice = live_invoice(context, supplier, number)
     invariants.title_moved_with_cash(lien, leg.amount)
-    _unschedule(context, lien)
+    expiry.cancel(context, (OFFER, supplier, number))
     _expose(context, lien, -lien.advance, lien.advance)
     assigned = lien._replace(
         title=ASSIGNED,
-        slot=0,
         funded=leg.day,
         account=leg.account,
         entry=leg.entry,

@@ -18,6 +18,7 @@ from contracts import (
     credit,
     custody,
     deposit,
+    exchange,
     finance,
     identity,
     invoice,
@@ -26,6 +27,7 @@ from contracts import (
     payment,
     programme,
     redemption,
+    settlement,
     shipment,
 )
 from contracts.context import Context
@@ -88,6 +90,13 @@ _ROWS: tuple[tuple[type[Operation], Callable[[Context, Any], None], tuple[str, .
     (finance.FinanceAccept, finance.accept, (SUPPLIER,)),
     (finance.FinanceFund, finance.fund, (BANK,)),
     (finance.FinanceSettle, finance.settle, (LENDER,)),
+    (settlement.SettlementCreate, finance.create_settlement, (LENDER,)),
+    (settlement.SettlementAttest, settlement.attest, (BANK,)),
+    (settlement.SettlementReturn, settlement.return_cash, (BANK,)),
+    (exchange.ExchangeRequest, exchange.request, ()),
+    (exchange.ExchangeQuote, exchange.quote, ()),
+    (exchange.ExchangeAccept, exchange.accept, ()),
+    (exchange.ExchangeDecline, exchange.decline, ()),
     (finance.FinanceWithdraw, finance.withdraw, (LENDER, SUPPLIER)),
 )
 

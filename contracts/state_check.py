@@ -11,15 +11,18 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from contracts import invariants
-from contracts.bank import MINT, PAYMENT, PAYOUT, REDEMPTION, BankEntry
+from contracts import invariants, settlement
+from contracts.bank import HELD, MINT, PAYMENT, PAYOUT, REDEMPTION, RETURN, BankEntry
 from contracts.claim import Lien
 from contracts.custody import Custody
 from contracts.deposit import DEBT, Hold
 from contracts.errors import InvariantBroken
+from contracts.exchange import EXCHANGE, QUOTED, REQUESTED, Exchange
+from contracts.exchange import SETTLED as EXCHANGED
 from contracts.invoice import ASSIGNED, CONFIRMED, FREE, RESERVED, Invoice, fingerprint
 from contracts.order import OrderLine
 from contracts.relationship import Aggregates, of_currency
+from contracts.settlement import Settlement
 from ledger import codec
 
 Kinds = dict[str, dict[tuple[Any, ...], codec.Value]]
@@ -216,6 +219,55 @@ def custody_is_not_pooled(kinds: Kinds) -> None:
         raise InvariantBroken(10, "a deposit without a custody account")
 
 
+def both_legs_or_none(kinds: Kinds) -> None:
+    """12: each settled exchange has its two payments, and what is quoted is set aside; no other has any."""
+    legs: dict[tuple[str, ...], list[tuple[str, str, int]]] = defaultdict(list)
+    for value in kinds["bank_entry"].values():
+        entry = BankEntry._make(value)
+        if entry.kind == EXCHANGE:
+            legs[entry.party, entry.document].append((entry.bank, entry.currency, entry.amount))
+    held = {key[1:] for key in kinds["hold"] if key[0] == EXCHANGE}
+    for key, value in kinds["exchange"].items():
+        found = Exchange._make(value)
+        expected = []
+        if found.status == EXCHANGED:
+            paid = (found.bought_bank, found.bought_currency, found.bought + found.fee)
+            expected = sorted([paid, (found.sold_bank, found.sold_currency, found.sold)])
+        if sorted(legs.pop(key, [])) != expected or (key in held) != (found.status == QUOTED):
+            raise InvariantBroken(12, f"exchange of {key}: one leg without the other")
+        held.discard(key)
+    if legs or held:
+        raise InvariantBroken(12, "a leg of no exchange")
+
+
+def settlements_follow_claims(kinds: Kinds) -> None:
+    """12: a settlement is where its claim is, and what a bank holds for it is what was attested."""
+    claims = {
+        (Lien._make(value).lender, Lien._make(value).settlement): (key, Lien._make(value))
+        for key, value in (*kinds["deal"].items(), *kinds["lien"].items())
+        if Lien._make(value).settlement
+    }
+    for key, value in kinds["settlement"].items():
+        found = Settlement._make(value)
+        claim = claims.pop(key, None)
+        is_over = found.status in (settlement.EXPIRED, settlement.RETURNED)
+        if is_over != (claim is None):
+            raise InvariantBroken(12, f"settlement {key} has ended and its claim has not, or the reverse")
+        if claim is not None and (claim[1].title == ASSIGNED) != (found.status == settlement.SETTLED):
+            raise InvariantBroken(12, f"settlement {key} and the title disagree")
+        for place, kind in (
+            ((found.account, found.entry), HELD),
+            ((found.return_account, found.return_entry), RETURN),
+        ):
+            entry = kinds["bank_entry"].get(place) if place[1] else None
+            if place[1] and (entry is None or (entry[1], *entry[2:4]) != (kind, *key)):
+                raise InvariantBroken(12, f"settlement {key} without its bank entry")
+        if bool(found.entry) < (found.status in (settlement.CASH_HELD, settlement.SETTLED)):
+            raise InvariantBroken(12, f"settlement {key} holds no cash")
+    if claims:
+        raise InvariantBroken(12, f"claims without their settlement: {min(claims)}")
+
+
 def exposures_follow_claims(kinds: Kinds) -> None:
     """13, as far as a state shows it: exposures are the sum of the claims, and none is negative."""
     sums: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
@@ -234,15 +286,21 @@ def exposures_follow_claims(kinds: Kinds) -> None:
 def reservations_are_current(kinds: Kinds) -> None:
     """14: no reservation outlives its last day, and each stands once among those that expire on it."""
     day = kinds["param"]["business_date",]
-    scheduled = {slot: key for slot, key in kinds["expiry"].items() if slot[1]}
-    for key, value in kinds["lien"].items():
-        lien = Lien._make(value)
-        if lien.title == RESERVED and lien.expires < day:
-            raise InvariantBroken(14, f"reservation of {key} expired")
-        if lien.title == RESERVED and scheduled.pop((lien.expires, lien.slot), None) != key:
-            raise InvariantBroken(14, f"reservation of {key} would never expire")
-    if scheduled:
-        raise InvariantBroken(14, f"nothing to expire at {min(scheduled)}")
+    scheduled = {tuple(subject): slot for slot, subject in kinds["expiry"].items() if slot[1]}
+    if scheduled != {subject: tuple(slot) for subject, slot in kinds["expires"].items()}:
+        raise InvariantBroken(14, "what expires is not what was scheduled")
+    expected = {
+        ("offer", *key): Lien._make(value).expires
+        for key, value in kinds["lien"].items()
+        if Lien._make(value).title == RESERVED
+    }
+    for key, value in kinds["exchange"].items():
+        if Exchange._make(value).status in (REQUESTED, QUOTED):
+            expected["exchange", *key] = day
+    if {subject: slot[0] for subject, slot in scheduled.items()} != expected:
+        raise InvariantBroken(14, "a reservation would never expire, or nothing would")
+    if expected and min(expected.values()) < day:
+        raise InvariantBroken(14, "a reservation outlived its last day")
 
 
 def approvers_differ(kinds: Kinds) -> None:
@@ -282,6 +340,8 @@ CHECKS: tuple[Callable[[Kinds], None], ...] = (
     journal_sums_to_zero,
     entries_are_consumed_once,
     title_moved_with_cash,
+    both_legs_or_none,
+    settlements_follow_claims,
     custody_reconciles,
     custody_is_not_pooled,
     exposures_follow_claims,

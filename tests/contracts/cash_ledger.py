@@ -96,3 +96,50 @@ def with_deposits(trade: TradeLedger, amount: int, *clients: str, currency: str 
 def balance(trade: TradeLedger, client: str, currency: str = "USD", bank: str = "bank") -> Balance:
     """What a client has."""
     return read_balance(trade.state, bank, client, currency)
+
+
+def exchange_request(number: str = "X1", sold: int = 1_000_00, **changes: Any) -> dict[str, Any]:
+    """The signer asks fund for euros at giro, to be paid in dollars at bank."""
+    return {
+        "op": "exchange.request",
+        "exchange": number,
+        "maker": "fund",
+        "sold_bank": "giro",
+        "sold_currency": "EUR",
+        "sold": sold,
+        "bought_bank": "bank",
+        "bought_currency": "USD",
+        **changes,
+    }
+
+
+def exchange_quote(
+    trade: TradeLedger, number: str = "X1", bought: int = 1_084_70, taker: str = "mega", **changes: Any
+) -> dict[str, Any]:
+    """fund quotes 1.0847 dollars for a euro, for a minute."""
+    return {
+        "op": "exchange.quote",
+        "exchange": number,
+        "taker": taker,
+        "rate": {"numerator": 10_847, "denominator": 10_000},
+        "mid": {"numerator": 1_084, "denominator": 1_000},
+        "bought": bought,
+        "fee": 100,
+        "expires_ms": trade.time_ms + 60_000,
+        **changes,
+    }
+
+
+def exchange_accept(number: str = "X1", bought: int = 1_084_70, fee: int = 100) -> dict[str, Any]:
+    """The signer accepts."""
+    return {"op": "exchange.accept", "exchange": number, "bought": bought, "fee": fee}
+
+
+def two_currencies(trade: TradeLedger, dollars: int = 5_000_00, euros: int = 5_000_00) -> TradeLedger:
+    """mega has dollars at bank, fund has euros at giro, each has an account for the other currency."""
+    with_deposits(trade, 0, "mega", "fund")
+    for client in ("mega", "fund"):
+        trade.done("giro", open_account(client, "EUR", "giro"))
+    trade.done("bank", mint("mega", dollars, "IN 1"))
+    trade.done("giro", mint("fund", euros, "IN 1", "EUR", "giro"))
+    return trade

@@ -10,15 +10,17 @@ from contracts.claim import Lien
 from contracts.credit import CreditNote
 from contracts.custody import Custody
 from contracts.deposit import LINE_FIELDS, Balance, Hold
+from contracts.exchange import Exchange
 from contracts.invoice import Invoice
 from contracts.order import Order, OrderLine
 from contracts.programme import Programme
 from contracts.redemption import Redemption
 from contracts.registry import OPERATIONS
 from contracts.relationship import RECORD_FIELDS, Aggregates, OpenWeek
+from contracts.settlement import Settlement
 from contracts.shipment import Shipment
 
-LAYOUTS = {1: "8864d47b311a5bd3dd4d2a5b1b487662a8a8585f5a678d322f227ae5c57746f2"}
+LAYOUTS = {1: "e7a2a468a3a3738329cce2d4fd5b9585534a5131e612b18c4762c82c976725de"}
 
 
 def test_stored_values_keep_their_form_within_a_contract_version() -> None:
@@ -29,6 +31,7 @@ def test_stored_values_keep_their_form_within_a_contract_version() -> None:
         BankEntry,
         CreditNote,
         Custody,
+        Exchange,
         Hold,
         Invoice,
         Lien,
@@ -37,6 +40,7 @@ def test_stored_values_keep_their_form_within_a_contract_version() -> None:
         OrderLine,
         Programme,
         Redemption,
+        Settlement,
         Shipment,
     )
     layout = [(value.__name__, value._fields) for value in values]

@@ -111,6 +111,8 @@ class TradeLedger:
         self.genesis = Genesis.from_document(document(parameters, enrolled_by))
         self.state = Committed()
         self.records: dict[bytes, list[bytes]] = {}
+        self.time_ms = 1_330_000_000_001
+        """Time of the next block."""
         self.transactions: list[Transaction] = []
         self.results: list[codec.Value] = []
         self.state.apply(genesis_overlay(self.contracts, self.genesis))
@@ -141,7 +143,7 @@ class TradeLedger:
     def execute(self, transaction: Transaction) -> codec.Value:
         """Execute and commit a signed transaction."""
         overlay = Overlay(self.state)
-        result = self.contracts.execute(overlay, self.contracts.prepare(transaction), 1_330_000_000_001)
+        result = self.contracts.execute(overlay, self.contracts.prepare(transaction), self.time_ms)
         self.state.apply(overlay)
         for key, sequence, record in overlay.records:
             known = self.records.setdefault(key, [])
