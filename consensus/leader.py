@@ -158,6 +158,14 @@ class Leader(Reads):
         if self.now - self._beat >= self.config.heartbeat_ticks:
             self._beat_round()
 
+    def _ticks_to_beat(self) -> int:
+        """Until the next round of heartbeats, or the end of a transfer; whoever looks for silent
+        followers looks at least as often."""
+        due = self._beat + self.config.heartbeat_ticks
+        if self.transferee is not None:
+            due = min(due, self._transfer_ends)
+        return due - self.now
+
     def _recently_heard(self) -> list[str]:
         """Who answered within the shortest election timeout, this node included (CR-20)."""
         oldest = self.now - self.config.election_ticks

@@ -95,6 +95,16 @@ class Raft(Election, Follower, Leader):
             self._tick_election()
         self._tick_reads()
 
+    @property
+    def quiet_ticks(self) -> int:
+        """After how many ticks, at least 1, this node may do something of its own accord.
+
+        The ticks before change nothing that anybody sees, so the caller may count them later, all
+        together, but before its next input.
+        """
+        due = self._ticks_to_beat() if self.role is Role.LEADER else self.timeout - self.elapsed
+        return max(1, min(due, self._ticks_to_failed_read(due)))
+
     def step(self, message: Message) -> None:
         """A message has arrived. Never raises for what a peer sent."""
         reason = self._reason_to_drop(message)

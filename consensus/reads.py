@@ -188,6 +188,12 @@ class Reads(Core):
         self._failed_reads.extend(self._asked_reads)
         self._asked_reads.clear()
 
+    def _ticks_to_failed_read(self, otherwise: int) -> int:
+        """Until the first of the asked reads fails; they were asked in the order of their ends."""
+        for end in self._asked_reads.values():
+            return end - self.now
+        return otherwise
+
     def _tick_reads(self) -> None:
         if self._asked_reads:
             for rid in [rid for rid, end in self._asked_reads.items() if self.now >= end]:

@@ -37,7 +37,8 @@ If `hard_persisted` is never called nothing unsafe happens: messages that depend
 stay in the core.
 
 Messages that have arrived are stepped before `tick()`, so that a leader does not resign
-over answers that are already in its inbox (CR-20).
+over answers that are already in its inbox (CR-20). Ticks may be counted late, all together: before
+the next input, and when `quiet_ticks` have passed.
 """
 
 from __future__ import annotations

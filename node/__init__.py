@@ -1,6 +1,6 @@
 """The process: one node that wires ledger, consensus and contracts to the world.
 
-Read `driver` first: the only clock and loop around the consensus core. A transaction's way:
+Read `driver` first: the only loop around the consensus core, and `tick_clock` its clock. A transaction's way:
 
     api            the request, parsed once
     service        what the API may ask of a node; `outcome` is its answer

@@ -1,4 +1,4 @@
-"""The only clock and loop around the consensus core.
+"""The only loop around the consensus core; its clock is `tick_clock`.
 
 Everything that happens to a node enters the core as one of four calls: a message of a peer,
 a tick, a proposal, a report that something is durable. After a loop turn in which any of
@@ -72,6 +72,7 @@ from node.outcome import Outcome
 from node.raft_storage import certificate_of, configuration_of, election_of, entry_of
 from node.signatures import SignatureChecker
 from node.statistics import Statistics
+from node.tick_clock import TickClock
 
 if TYPE_CHECKING:
     from node.admission import Admission
@@ -146,7 +147,6 @@ class Driver:
         self._pool = pool
         self._checker = checker
         self._statistics = statistics
-        self._tick_s = tick_ms / 1_000
         self._data_dir = data_dir
         self._stop = stop
         self._loop = asyncio.get_running_loop()
@@ -164,7 +164,8 @@ class Driver:
             ),
             statistics=statistics,
         )
-        self.leadership = Leadership(raft, self.wake)
+        self._clock = TickClock(raft, tick_ms, self._turn)
+        self.leadership = Leadership(raft, self._clock, self.wake)
         self._peers: Peers
         self._transfer: StateTransfer
         self._watch: Watch
@@ -178,7 +179,6 @@ class Driver:
         self._gather_transactions = 0
         self._gather_timer: asyncio.TimerHandle | None = None
         self._running = False
-        self._ticker: asyncio.TimerHandle | None = None
         self._leader: tuple[int, str | None] = (raft.term, raft.leader)
         self._leaderless_since_s = self._loop.time()
         self._office: int | None = None
@@ -207,13 +207,12 @@ class Driver:
         self._watch = watch
         self._running = True
         transfer.offer_applied()
-        self._ticker = self._loop.call_later(self._tick_s, self._tick)
+        self._clock.set()
 
     def close(self) -> None:
         """Stop; what is on its way to the disk gets there."""
         self._running = False
-        if self._ticker is not None:
-            self._ticker.cancel()
+        self._clock.stop()
         self.leadership.close()
         self._appender.close()
 
@@ -271,6 +270,7 @@ class Driver:
                     found=message.sender,
                 )
             with self._guarded():
+                self._clock.count()
                 self._watch.saw_message(message, self.raft.log.recent)
                 self.raft.step(message)
             if isinstance(message, messages.Append | messages.Heartbeat) and peer == self.raft.leader:
@@ -307,18 +307,6 @@ class Driver:
             self._transfer.on_message(peer, kind, content)
         except StoreError as error:
             self._on_storage_failed(error)
-
-    def _tick(self) -> None:
-        if not self._running:
-            return
-        self._ticker = self._loop.call_later(self._tick_s, self._tick)
-        with self._guarded():
-            self.raft.tick()
-            now_s = self._loop.time()
-            if now_s - self._swept_s >= SWEEP_MS / 1_000:
-                self._swept_s = now_s
-                self._sweep(now_s)
-        self._turn()
 
     def _sweep(self, now_s: float) -> None:
         """Now and then: a core that halted, transactions in vain or expired, a leader missed for long."""
@@ -407,6 +395,11 @@ class Driver:
         if not self._running:
             return
         with self._guarded():
+            self._clock.count()
+            now_s = self._loop.time()
+            if now_s - self._swept_s >= SWEEP_MS / 1_000:
+                self._swept_s = now_s
+                self._sweep(now_s)
             while True:
                 ready = self.raft.ready()
                 if ready is not None:
@@ -416,6 +409,8 @@ class Driver:
             leader = self.raft.leader
             if self._pool.waiting and leader is not None and leader != self.node:
                 self._forwarder.forward(leader)
+        if self._running:
+            self._clock.set()
 
     def _carry_out(self, ready: Ready) -> None:
         for message in ready.send_now:

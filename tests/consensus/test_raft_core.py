@@ -341,6 +341,35 @@ def test_a_status_shows_peers_of_a_leader() -> None:
     assert [peer.node for peer in node.raft.status().peers] == ["n2", "n3"]
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_the_ticks_before_something_is_due_change_nothing_that_anybody_sees(seed: int) -> None:
+    """Whoever counts ticks later, all together, misses nothing but when a leader gives up (CR-20)."""
+    random = Random(seed)
+    cluster = Cluster("n1 n2 n3", seed=seed)
+    cluster.loses = lambda message: random.random() < 0.2
+    quiet = 0
+    for step in range(400):
+        for node in cluster.nodes.values():
+            due, role = node.raft.quiet_ticks, node.raft.role
+            assert due >= 1
+            node.raft.tick()
+            messages = node.drain()
+            cluster.network.extend(messages)
+            if due > 1:
+                quiet += 1
+                assert not messages
+                assert node.raft.role is role or role is Role.LEADER
+        cluster.run()
+        for name in cluster.leaders:
+            if cluster[name].raft._office and random.random() < 0.1:
+                cluster.propose(name)
+        if step % 50 == 0:
+            cluster.isolate(random.choice(cluster.names))
+        elif step % 50 == 40:
+            cluster.heal()
+    assert quiet > 400
+
+
 def traced_run(seed: int) -> list[dict[str, Any]]:
     random = Random(seed)
     cluster = Cluster("n1 n2 n3", seed=seed, traced=True)
