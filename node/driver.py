@@ -165,7 +165,7 @@ class Driver:
             statistics=statistics,
         )
         self._clock = TickClock(raft, tick_ms, self._turn)
-        self.leadership = Leadership(raft, self._clock, self.wake)
+        self.leadership = Leadership(raft, self._count_ticks, self.wake)
         self._peers: Peers
         self._transfer: StateTransfer
         self._watch: Watch
@@ -207,7 +207,7 @@ class Driver:
         self._watch = watch
         self._running = True
         transfer.offer_applied()
-        self._clock.set()
+        self._clock.set(is_idle=False)
 
     def close(self) -> None:
         """Stop; what is on its way to the disk gets there."""
@@ -239,6 +239,12 @@ class Driver:
     def in_flight(self) -> int:
         """Blocks in the log that are not committed."""
         return self.raft.last_index - self.raft.commit
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether there is a leader, everything in the log is committed, and nothing waits."""
+        raft = self.raft
+        return raft.leader is not None and raft.last_index == raft.commit and not self._pool.waiting
 
     def wake(self) -> None:
         """Something may have to be done: have a turn at the end of this loop turn."""
@@ -292,6 +298,10 @@ class Driver:
                 self._peers.send(peer, (INTRODUCTION, answer))
         else:
             raise Malformed("unknown message", field="message", found=str(kind)[:32])
+
+    def _count_ticks(self) -> None:
+        with self._guarded():
+            self._clock.count()
 
     def _on_offer(self, height: int) -> None:
         """A snapshot is offered: fetch it, or say that the log is the shorter way, once."""
@@ -410,7 +420,7 @@ class Driver:
             if self._pool.waiting and leader is not None and leader != self.node:
                 self._forwarder.forward(leader)
         if self._running:
-            self._clock.set()
+            self._clock.set(is_idle=self._is_idle)
 
     def _carry_out(self, ready: Ready) -> None:
         for message in ready.send_now:

@@ -18,7 +18,6 @@ from consensus.ready import Ready
 from consensus.state import Role
 from node.errors import LeadershipStays, NotAdmitted, shutting_down
 from node.limits import LEADERSHIP_POLL_MS
-from node.tick_clock import TickClock
 
 MOST_READ_PAUSE_S = 0.064
 """How long a read without a leader rests, at most: thousands of them must not slow an election down."""
@@ -27,9 +26,9 @@ MOST_READ_PAUSE_S = 0.064
 class Leadership:
     """One node's questions to its core."""
 
-    def __init__(self, raft: Raft, clock: TickClock, wake: Callable[[], None]) -> None:
+    def __init__(self, raft: Raft, count_ticks: Callable[[], None], wake: Callable[[], None]) -> None:
         self._raft = raft
-        self._clock = clock
+        self._count_ticks = count_ticks
         self._wake = wake
         self._loop = asyncio.get_running_loop()
         self._reads: dict[int, asyncio.Future[bool]] = {}
@@ -58,7 +57,7 @@ class Leadership:
         while (left_s := deadline_s - self._loop.time()) > 0:
             if self._is_closed:
                 raise shutting_down()
-            self._clock.count()
+            self._count_ticks()
             try:
                 number = self._raft.read()
             except Busy as busy:
@@ -86,7 +85,7 @@ class Leadership:
             LeadershipStays: the target cannot lead, or did not take over in time.
         """
         raft = self._raft
-        self._clock.count()
+        self._count_ticks()
         target = target or raft.successor()
         if raft.role is Role.LEADER and target is None:
             raise LeadershipStays("no other voter has been heard of lately")

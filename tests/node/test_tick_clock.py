@@ -73,55 +73,80 @@ def _clock(core: _Core, due: Callable[[], None] = lambda: None) -> TickClock:
     return TickClock(cast(Raft, core), TICK_MS, due)
 
 
-def test_one_timer_waits_until_something_is_due(loop: _Loop) -> None:
+def test_an_idle_node_is_woken_when_something_is_due_and_counts_what_it_slept(loop: _Loop) -> None:
     core, rings = _Core(quiet_ticks=3), []
     clock = _clock(core, lambda: rings.append(core.ticks))
-    clock.set()
-    clock.set()
+    clock.set(is_idle=True)
+    clock.set(is_idle=True)
     (timer,) = loop.waiting
     assert timer.due_s == pytest.approx(100.15)
     loop.now_s = timer.due_s + 0.001
     timer.ring()
     assert rings == [0]
     clock.count()
+    clock.count()
     assert core.ticks == 3
 
 
-def test_a_message_in_between_counts_what_has_passed_and_moves_the_timer(loop: _Loop) -> None:
+def test_what_comes_in_between_counts_what_has_passed_and_moves_the_timer(loop: _Loop) -> None:
     core = _Core(quiet_ticks=2)
     clock = _clock(core)
-    clock.set()
+    clock.set(is_idle=True)
     loop.now_s += 0.06
     clock.count()
     clock.count()
     assert core.ticks == 1
     core.quiet_ticks = 3
-    clock.set()
+    clock.set(is_idle=True)
     assert [timer.due_s for timer in loop.waiting] == [pytest.approx(100.2)]
 
 
 def test_nobody_sleeps_so_long_that_a_doubt_could_come_from_the_sleep(loop: _Loop) -> None:
     """CR-20: half of the ticks between the last expected heartbeat and the first doubt."""
     clock = _clock(_Core(quiet_ticks=24))
-    clock.set()
+    clock.set(is_idle=True)
     assert loop.waiting[0].due_s == pytest.approx(100 + 4 * TICK_MS / 1_000)
 
 
-def test_who_did_not_get_the_processor_counts_what_it_meant_to_sleep(loop: _Loop) -> None:
+def test_an_idle_node_that_did_not_get_the_processor_counts_what_it_meant_to_sleep(loop: _Loop) -> None:
     """CR-20: what came meanwhile is heard before anybody is missed."""
     core = _Core(quiet_ticks=24)
     clock = _clock(core)
-    clock.set()
+    clock.set(is_idle=True)
     loop.now_s += 30
     clock.count()
     assert core.ticks == 4
+    clock.set(is_idle=True)
     loop.now_s += 0.01
     clock.count()
     assert core.ticks == 4
 
 
+def test_a_busy_node_whose_turns_last_long_ticks_slowly(loop: _Loop) -> None:
+    """CR-20: one tick a ring, whatever the clock says, and none in between."""
+    core = _Core(quiet_ticks=24)
+    clock = _clock(core)
+    for ring in range(1, 4):
+        clock.set(is_idle=False)
+        loop.now_s += 1
+        clock.count()
+        assert core.ticks == ring - 1
+        loop.timers[-1].ring()
+        clock.count()
+        assert core.ticks == ring
+
+
+def test_a_node_that_gets_something_to_do_rings_in_a_tick(loop: _Loop) -> None:
+    clock = _clock(_Core(quiet_ticks=24))
+    clock.set(is_idle=True)
+    loop.now_s += 0.06
+    clock.count()
+    clock.set(is_idle=False)
+    assert [timer.due_s for timer in loop.waiting] == [pytest.approx(100.1)]
+
+
 def test_a_stopped_clock_rings_no_more(loop: _Loop) -> None:
     clock = _clock(_Core(quiet_ticks=3))
-    clock.set()
+    clock.set(is_idle=True)
     clock.stop()
     assert not loop.waiting
