@@ -1,31 +1,35 @@
 """What the buyer says to an invoice: confirmed, disputed or rejected, by its own key.
 
-Submitted | Disputed -> Confirmed | Disputed | Rejected
-Confirmed -> contested (no new finance) -> Confirmed
+`contracts.invoice.VALIDITY` is the table. A dispute before the confirmation is resolved by a confirmation
+(whole or lower), a rejection, or its withdrawal. After the confirmation the buyer owes already: a dispute
+only contests an amount, which stops new finance until it confirms less or withdraws.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from contracts import finance
 from contracts.context import Context
 from contracts.errors import refuse
-from contracts.fields import Date, Number, Operation, OrganisationId, PositiveAmount, Reason
+from contracts.fields import Date, Number, Operation, OrganisationId, Part, PositiveAmount, Reason
 from contracts.invoice import (
     CONFIRMED,
-    DISPUTED,
-    REJECTED,
-    SUBMITTED,
+    VALIDITY,
     Invoice,
     live_invoice,
+    require_unpaid,
     withdraw,
     write_invoice,
     wrong_state,
 )
 from ledger.dates import iso_from_day
+from ledger.errors import Refusal
+
+MAX_CONFIRMED_AT_ONCE = 500
+"""Invoices of one `invoice.confirm_many`; a bigger file takes several."""
 
 
 class InvoiceConfirm(Operation):
@@ -38,13 +42,40 @@ class InvoiceConfirm(Operation):
     due_date: Date = Field(description="day on which payment is due; ISO text YYYY-MM-DD")
 
 
+class ConfirmedInvoice(Part):
+    """One of many invoices that a buyer confirms together."""
+
+    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    net: PositiveAmount = Field(description="amount that the buyer will pay in all; minor units")
+    due_date: Date = Field(description="day on which payment is due; ISO text YYYY-MM-DD")
+
+
+class InvoiceConfirmMany(Operation):
+    """A buyer confirms many invoices of one supplier in one operation: all of them or none."""
+
+    op: Literal["invoice.confirm_many"]
+    supplier: OrganisationId
+    invoices: Annotated[
+        tuple[ConfirmedInvoice, ...], Field(min_length=1, max_length=MAX_CONFIRMED_AT_ONCE)
+    ] = Field(description="what is confirmed")
+
+
 class InvoiceDispute(Operation):
-    """A buyer contests an amount of an invoice; a later confirmation resolves it."""
+    """A buyer contests an amount of an invoice; a confirmation, a rejection or its withdrawal ends it."""
 
     op: Literal["invoice.dispute"]
     invoice: Number = Field(description="invoice number, as the supplier writes it")
     supplier: OrganisationId
     amount: PositiveAmount = Field(description="amount in dispute; minor units")
+    reason: Reason
+
+
+class DisputeWithdraw(Operation):
+    """A buyer takes back its dispute: the invoice is as it was before."""
+
+    op: Literal["dispute.withdraw"]
+    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    supplier: OrganisationId
     reason: Reason
 
 
@@ -68,21 +99,41 @@ def _buyers_invoice(context: Context, supplier: str, number: str) -> Invoice:
 
 def confirm(context: Context, operation: InvoiceConfirm) -> None:
     """Confirmed by the buyer; after a dispute this resolves it, possibly lower."""
-    supplier, number = operation.supplier, operation.invoice
+    _confirm(context, operation.supplier, operation)
+
+
+def confirm_many(context: Context, operation: InvoiceConfirmMany) -> None:
+    """Confirmed by the buyer one after the other; a refusal of one names it, and refuses all."""
+    for place, confirmed in enumerate(operation.invoices):
+        try:
+            _confirm(context, operation.supplier, confirmed)
+        except Refusal as refusal:
+            raise refuse(
+                refusal.code,
+                f"invoice {confirmed.invoice}: {refusal.message}",
+                field=f"invoices[{place}].{refusal.field}",
+                found=refusal.found,
+                expected=refusal.expected,
+            ) from None
+
+
+def _confirm(context: Context, supplier: str, said: InvoiceConfirm | ConfirmedInvoice) -> None:
+    number = said.invoice
     invoice = _buyers_invoice(context, supplier, number)
     was_confirmed = invoice.validity == CONFIRMED
     if was_confirmed and not invoice.contested:
         raise wrong_state(invoice, "Submitted, Disputed or contested")
-    _check_net(invoice, operation.net)
-    _check_due(invoice, operation.due_date)
-    outstanding = operation.net - invoice.paid - invoice.offset - invoice.written_off
+    validity = VALIDITY.after(invoice.validity, "invoice.confirm")
+    _check_net(invoice, said.net)
+    _check_due(invoice, said.due_date)
+    outstanding = said.net - invoice.paid - invoice.offset - invoice.written_off
     reduction = invoice.outstanding - outstanding
     if was_confirmed:
         invoice = finance.before_change(context, supplier, number, invoice, reduction)
     confirmed = invoice._replace(
-        validity=CONFIRMED,
-        due_day=operation.due_date,
-        net=operation.net,
+        validity=validity,
+        due_day=said.due_date,
+        net=said.net,
         contested=0,
         credited=invoice.credited + reduction,
         outstanding=outstanding,
@@ -97,8 +148,8 @@ def confirm(context: Context, operation: InvoiceConfirm) -> None:
             "confirm",
             number,
             invoice.currency,
-            operation.net,
-            operation.due_date,
+            said.net,
+            said.due_date,
             reduction,
             outstanding,
             invoice.due_day if was_confirmed else 0,
@@ -135,6 +186,7 @@ def dispute(context: Context, operation: InvoiceDispute) -> None:
     invoice = _buyers_invoice(context, supplier, number)
     if invoice.contested:
         raise refuse("already_disputed", "a dispute is open", field="invoice", found=invoice.contested)
+    validity = VALIDITY.after(invoice.validity, operation.op)
     if operation.amount > invoice.outstanding:
         raise refuse(
             "exceeds_outstanding",
@@ -144,22 +196,29 @@ def dispute(context: Context, operation: InvoiceDispute) -> None:
             expected=f"at most {invoice.outstanding}",
         )
     invoice = finance.before_change(context, supplier, number, invoice, 0)
-    validity = invoice.validity if invoice.validity == CONFIRMED else DISPUTED
     disputed = invoice._replace(validity=validity, contested=operation.amount)
     write_invoice(context, supplier, number, disputed)
     context.record(supplier, invoice.buyer, ("dispute", number, invoice.currency, operation.amount))
+
+
+def withdraw_dispute(context: Context, operation: DisputeWithdraw) -> None:
+    """Taken back by the buyer; what credit notes and payments have done since stays."""
+    supplier, number = operation.supplier, operation.invoice
+    invoice = _buyers_invoice(context, supplier, number)
+    validity = VALIDITY.after(invoice.validity, operation.op)
+    if validity == CONFIRMED and not invoice.contested:
+        raise wrong_state(invoice, "Disputed or contested")
+    undisputed = invoice._replace(validity=validity, contested=0)
+    write_invoice(context, supplier, number, undisputed)
+    context.record(supplier, invoice.buyer, ("undispute", number, invoice.currency, invoice.contested))
 
 
 def reject(context: Context, operation: InvoiceReject) -> None:
     """Rejected by the buyer, before it confirmed or paid anything."""
     supplier, number = operation.supplier, operation.invoice
     invoice = _buyers_invoice(context, supplier, number)
-    if invoice.validity not in (SUBMITTED, DISPUTED):
-        raise wrong_state(invoice, "Submitted or Disputed")
-    if invoice.paid:
-        raise refuse(
-            "wrong_state", "payments stand against it", field="invoice", found=invoice.paid, expected=0
-        )
+    validity = VALIDITY.after(invoice.validity, operation.op)
+    require_unpaid(invoice)
     rejected = invoice._replace(buyer_approver=context.stored_approver)
-    withdraw(context, supplier, number, rejected, REJECTED)
+    withdraw(context, supplier, number, rejected, validity)
     context.record(supplier, invoice.buyer, ("reject", number, invoice.currency, invoice.gross))

@@ -37,6 +37,7 @@ NUMBER_PARAMETERS = {
     "quantity_tolerance_ppm": (0, 200_000),
     "backdating_days": (0, 3_660),
     "payout_cooling_days": (0, 60),
+    "return_days": (0, 3_660),
     "membership_approvals": (0, MAX_MEMBERS),
 }
 """Parameters of the genesis document that are numbers, each with its least and most."""

@@ -42,12 +42,17 @@ from contracts.fields import (
 from contracts.identity import BANK
 from contracts.invoice import (
     ASSIGNED,
+    CHANGED,
     FREE,
+    FUNDED,
     RESERVED,
+    SETTLED,
+    TITLE,
     Invoice,
     live_invoice,
     write_invoice,
 )
+from contracts.order import require_no_credit_due
 from contracts.pricing import QuoteTerms, price
 from contracts.programme import read_programme
 from contracts.quote import read_basis
@@ -164,7 +169,8 @@ def offer(context: Context, operation: FinanceOffer) -> None:
     invariants.within_limit(reserved, funded, terms.limit_of(invoice.buyer) or 0)
     expiry.schedule(context, (OFFER, supplier, number), operation.expires)
     context.put(lien_key(supplier, number), tuple(lien))
-    write_invoice(context, supplier, number, invoice._replace(title=RESERVED))
+    title = TITLE.after(invoice.title, operation.op)
+    write_invoice(context, supplier, number, invoice._replace(title=title))
 
 
 def _check_quote(offered: OfferTerms, quote: QuoteTerms) -> None:
@@ -196,16 +202,17 @@ def expire(context: Context, supplier: str, number: str) -> None:
     """The last day of an offer is over: limit and title are free again."""
     lien = _reservation(context, supplier, number)
     invoice = live_invoice(context, supplier, number)
-    write_invoice(context, supplier, number, _release(context, supplier, number, invoice, lien))
+    released = _release(context, supplier, number, invoice, lien, "date.advance")
+    write_invoice(context, supplier, number, released)
 
 
-def _release(context: Context, supplier: str, number: str, invoice: Invoice, lien: Lien) -> Invoice:
+def _release(context: Context, supplier: str, number: str, invoice: Invoice, lien: Lien, by: str) -> Invoice:
     """End a reservation: limit and title are free again; the caller writes the invoice."""
     expiry.cancel(context, (OFFER, supplier, number))
     settlement.step(context, lien.lender, lien.settlement, settlement.ENDS)
     _expose(context, lien, -lien.advance, 0)
     context.state.delete(lien_key(supplier, number))
-    return invoice._replace(title=FREE)
+    return invoice._replace(title=TITLE.after(invoice.title, by))
 
 
 def _reservation(context: Context, supplier: str, number: str) -> Lien:
@@ -232,7 +239,8 @@ def withdraw(context: Context, operation: FinanceWithdraw) -> None:
         raise refuse("not_party", "not a party to the offer", field="signer", found=context.actor)
     if lien.accepted:
         raise refuse("already_accepted", "the offer was accepted", field="invoice", found=number)
-    invoice = _release(context, supplier, number, live_invoice(context, supplier, number), lien)
+    invoice = live_invoice(context, supplier, number)
+    invoice = _release(context, supplier, number, invoice, lien, operation.op)
     write_invoice(context, supplier, number, invoice)
 
 
@@ -302,6 +310,8 @@ class CashLeg(NamedTuple):
 def _deliver(context: Context, supplier: str, number: str, lien: Lien, leg: CashLeg) -> None:
     """Move the title against its cash leg: claim, exposure, postings and history in one operation."""
     invoice = live_invoice(context, supplier, number)
+    if invoice.order:
+        require_no_credit_due(context.state, supplier, invoice.buyer, invoice.order)
     invariants.title_moved_with_cash(lien, leg.amount)
     expiry.cancel(context, (OFFER, supplier, number))
     _expose(context, lien, -lien.advance, lien.advance)
@@ -316,7 +326,8 @@ def _deliver(context: Context, supplier: str, number: str, lien: Lien, leg: Cash
     )
     invariants.claim_adds_up(assigned, invoice.outstanding)
     context.put(lien_key(supplier, number), tuple(assigned))
-    write_invoice(context, supplier, number, invoice._replace(title=ASSIGNED))
+    title = TITLE.after(invoice.title, FUNDED)
+    write_invoice(context, supplier, number, invoice._replace(title=title))
     context.post(
         (
             (lien.lender, "principal", lien.currency, -lien.advance),
@@ -367,7 +378,7 @@ def before_change(context: Context, supplier: str, number: str, invoice: Invoice
     lien = read_lien(context.state, supplier, number)
     assert lien is not None, "title that is not Free has a claim"
     if lien.title == RESERVED:
-        return _release(context, supplier, number, invoice, lien)
+        return _release(context, supplier, number, invoice, lien, CHANGED)
     if reduction:
         context.put(
             lien_key(supplier, number), tuple(reduced(lien, reduction, invoice.outstanding - reduction))
@@ -401,4 +412,4 @@ def after_change(context: Context, supplier: str, number: str, invoice: Invoice)
     _expose(context, lien, 0, -lien.principal)
     context.state.delete(lien_key(supplier, number))
     context.put(deal_key(supplier, number), tuple(lien))
-    return invoice._replace(title=FREE)
+    return invoice._replace(title=TITLE.after(invoice.title, SETTLED))

@@ -23,11 +23,11 @@ from ledger.genesis import Genesis
 from ledger.state import Overlay
 
 SUPPLIER, BUYER, LENDER, BANK, OPERATOR = "supplier", "buyer", "lender", "settlement_bank", "operator"
-INSURER, REGULATOR = "insurer", "regulator"
+INSURER, REGULATOR, CARRIER = "insurer", "regulator", "carrier"
 NODE_OPERATOR = "node_operator"
 """May run nodes; whoever runs one already, and the operator, may without it."""
 
-ROLES = (BUYER, INSURER, LENDER, NODE_OPERATOR, OPERATOR, REGULATOR, BANK, SUPPLIER)
+ROLES = (BUYER, CARRIER, INSURER, LENDER, NODE_OPERATOR, OPERATOR, REGULATOR, BANK, SUPPLIER)
 
 ACTIVE, REVOKED = 1, 0
 

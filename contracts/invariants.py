@@ -17,6 +17,8 @@ fails is our own bug: it raises `InvariantBroken` and the node stops rather than
 | 12 | title moves with its cash leg | `title_moved_with_cash` |
 | 13 | exposure and reserved fit the limit | `within_limit` |
 | 14 | no reservation survives its expiry | `state_check.reservations_are_current` |
+| 15 | terminal states absorb | `stays_if_terminal`, `state_check.check_step` |
+| 16 | a declared date is not after the business date; a late one is flagged | `declared_in_time` |
 | 17 | supplier's and buyer's keys were enrolled by different approvers | `approvers_differ` |
 
 22 (equal inputs give equal quotes) and 23 (replay gives the same root) are laws of the whole and are
@@ -36,6 +38,7 @@ from ledger.money import PPM
 if TYPE_CHECKING:
     from contracts.claim import Lien
     from contracts.invoice import Invoice
+    from contracts.lifecycle import LifeCycle
     from contracts.order import OrderLine
 
 
@@ -61,10 +64,15 @@ def purchase_adds_up(net: int, advance: int, reserve: int) -> None:
 
 
 def line_in_order(line: OrderLine, tolerance_ppm: int) -> None:
-    """Invariant 7, for quantities; the price is checked against the line when it is billed."""
+    """Invariant 7, for quantities; the price is checked against the line when it is billed.
+
+    Only a return may leave more billed than accepted, and at most what was returned.
+    """
     most = line.quantity * (PPM + tolerance_ppm) // PPM
-    if not 0 <= line.invoiced <= line.accepted <= line.accepted + line.rejected <= line.shipped <= most:
+    if not 0 <= line.accepted <= line.shipped <= most or line.invoiced < 0:
         raise InvariantBroken(7, f"quantities out of order: {line}")
+    if line.invoiced > line.accepted + line.returned or min(line.rejected, line.returned, line.lost) < 0:
+        raise InvariantBroken(7, f"billed and never accepted: {line}")
 
 
 def same_currency(first: str, second: str) -> None:
@@ -115,6 +123,19 @@ def within_limit(reserved: int, funded: int, limit: int) -> None:
     """Invariant 13, when a reservation is made."""
     if min(reserved, funded) < 0 or reserved + funded > limit:
         raise InvariantBroken(13, f"{reserved} + {funded} against a limit of {limit}")
+
+
+def stays_if_terminal(cycle: LifeCycle, before: int, after: int) -> None:
+    """Invariant 15, and that no state is reached but by an arrow of the table."""
+    if not cycle.allows(before, after):
+        was, now = cycle.states[before], cycle.states[after]
+        raise InvariantBroken(15, f"{cycle.subject}, {cycle.axis}: no way from {was} to {now}")
+
+
+def declared_in_time(declared: int, day: int, backdated: int, most_days: int) -> None:
+    """Invariant 16, when a document comes to the ledger: `day` is the business date."""
+    if declared > day or backdated != (day - declared > most_days):
+        raise InvariantBroken(16, f"declared {declared} on {day}, backdated {backdated}")
 
 
 def approvers_differ(first: str, second: str) -> None:

@@ -4,7 +4,7 @@
     ("fingerprint", 32 bytes)      -> (supplier, invoice), while the invoice is neither Cancelled nor Rejected
 
 Four independent axes: validity (what buyer and supplier say), title (who owns it), cash (what was paid), and
-what is derived from the business date (due, overdue), which is never stored.
+maturity, which follows from the business date and is never stored. Cash follows from the amounts.
 """
 
 from __future__ import annotations
@@ -35,17 +35,89 @@ from contracts.fields import (
     SignedAmount,
 )
 from contracts.identity import BUYER
-from contracts.order import OrderLine, issued_order, line_amount, line_key, read_line
+from contracts.lifecycle import LifeCycle, Transition
+from contracts.order import (
+    OrderLine,
+    issued_order,
+    line_amount,
+    line_key,
+    order_key,
+    put_line,
+    read_line,
+)
+from contracts.totals import MAX_TAX_PARTS, TaxCategory, TaxPart, TaxRate, TaxTotal, tax_totals
 from ledger import codec
-from ledger.hashing import FINGERPRINT
+from ledger.hashing import FINGERPRINT, LINES
 from ledger.money import CurrencyMismatch
 from ledger.state import Reader, state_key
 
+DEFAULT_BACKDATING_DAYS = 30
+"""Days from issue to the ledger that are usual, where the ledger sets none (`backdating_days`)."""
+
+DIGEST_PART_BYTES = 16
+"""Of the lines' digest in a history record: enough to find lines that are billed again."""
+
 SUBMITTED, CONFIRMED, DISPUTED, REJECTED, CANCELLED = range(5)
-VALIDITIES = ("Submitted", "Confirmed", "Disputed", "Rejected", "Cancelled")
+VALIDITY = LifeCycle(
+    "invoice",
+    "validity",
+    ("Submitted", "Confirmed", "Disputed", "Rejected", "Cancelled"),
+    (
+        Transition("invoice.confirm", "Submitted", "Confirmed"),
+        Transition("invoice.confirm", "Disputed", "Confirmed", "whole or lower: the dispute is over"),
+        Transition("invoice.confirm", "Confirmed", "Confirmed", "lower, while an amount is contested"),
+        Transition("invoice.dispute", "Submitted", "Disputed"),
+        Transition("invoice.dispute", "Confirmed", "Confirmed", "contested: no new finance"),
+        Transition("dispute.withdraw", "Disputed", "Submitted"),
+        Transition("dispute.withdraw", "Confirmed", "Confirmed", "an amount was contested"),
+        Transition("invoice.reject", "Submitted", "Rejected"),
+        Transition("invoice.reject", "Disputed", "Rejected"),
+        Transition("invoice.cancel", "Submitted", "Cancelled", "title is Free, nothing was paid"),
+        Transition("invoice.cancel", "Disputed", "Cancelled", "title is Free, nothing was paid"),
+        Transition("invoice.cancel", "Confirmed", "Cancelled", "title is Free, nothing was paid"),
+    ),
+)
 
 FREE, RESERVED, ASSIGNED = range(3)
-TITLES = ("Free", "Reserved", "Assigned")
+CHANGED, FUNDED, SETTLED = "invoice changed", "invoice funded", "invoice settled"
+"""Events that move the title: see `contracts.finance`."""
+
+TITLE = LifeCycle(
+    "invoice",
+    "title",
+    ("Free", "Reserved", "Assigned"),
+    (
+        Transition("finance.offer", "Free", "Reserved"),
+        Transition("finance.withdraw", "Reserved", "Free"),
+        Transition("date.advance", "Reserved", "Free", "its last day has passed"),
+        Transition(CHANGED, "Reserved", "Free", "its price was that of another receivable"),
+        Transition(FUNDED, "Reserved", "Assigned", "its cash leg moves in the same operation"),
+        Transition(SETTLED, "Assigned", "Free"),
+    ),
+)
+
+CASH = LifeCycle(
+    "invoice",
+    "cash",
+    ("Open", "PartPaid", "Settled", "Void"),
+    (
+        Transition("payment.attest", "Open", "PartPaid"),
+        Transition("payment.attest", "Open", "Settled"),
+        Transition("payment.attest", "PartPaid", "PartPaid"),
+        Transition("payment.attest", "PartPaid", "Settled"),
+        Transition("credit.accept", "Open", "Settled"),
+        Transition("credit.accept", "PartPaid", "Settled"),
+        Transition("credit.apply", "Open", "PartPaid"),
+        Transition("credit.apply", "Open", "Settled"),
+        Transition("credit.apply", "PartPaid", "Settled"),
+        Transition("invoice.confirm", "PartPaid", "Settled", "no more than was paid"),
+        Transition("invoice.reject", "Open", "Void"),
+        Transition("invoice.cancel", "Open", "Void"),
+        Transition("invoice.cancel", "Settled", "Void", "by credit notes alone"),
+        Transition("invoice.reject", "Settled", "Void", "by credit notes alone"),
+    ),
+)
+OPEN, PART_PAID, CASH_SETTLED, VOID = range(4)
 
 
 class Invoice(NamedTuple):
@@ -61,9 +133,9 @@ class Invoice(NamedTuple):
     """(line, quantity, line net)."""
     gross: int
     validity: int
-    """Place in `VALIDITIES`."""
+    """Place in the states of `VALIDITY`."""
     title: int
-    """Place in `TITLES`."""
+    """Place in the states of `TITLE`."""
     net: int
     """What the buyer confirmed that it will pay in all, less later credits; 0 before."""
     contested: int
@@ -81,6 +153,14 @@ class Invoice(NamedTuple):
     """1 if it was issued more than `backdating_days` before it came to the ledger."""
     supplier_approver: str
     buyer_approver: str
+    tax: int
+    """Value added tax in all."""
+    prepaid: int
+    """Paid before it was issued: not part of the gross."""
+    taxes: tuple[TaxTotal, ...]
+    """VAT categories; none where the invoice gave none."""
+    credited_units: tuple[tuple[str, int], ...] = ()
+    """(line, units) that accepted credit notes took off what is billed."""
 
     @property
     def is_live(self) -> bool:
@@ -89,12 +169,22 @@ class Invoice(NamedTuple):
 
     @property
     def cash(self) -> str:
-        """The cash axis: Open, PartPaid or Settled; Void once rejected or cancelled."""
+        """The state on the `CASH` axis: Open, PartPaid or Settled; Void once rejected or cancelled."""
         if not self.is_live:
-            return "Void"
+            return CASH.states[VOID]
         if not self.outstanding:
-            return "Settled"
-        return "PartPaid" if self.paid else "Open"
+            return CASH.states[CASH_SETTLED]
+        return CASH.states[PART_PAID if self.paid or self.offset else OPEN]
+
+    @property
+    def billed_units(self) -> dict[str, int]:
+        """Units of each line that it bills, less what was credited."""
+        units: dict[str, int] = {}
+        for line, quantity, _ in self.lines:
+            units[line] = units.get(line, 0) + quantity
+        for line, quantity in self.credited_units:
+            units[line] -= quantity
+        return units
 
 
 class BilledLine(Part):
@@ -103,10 +193,12 @@ class BilledLine(Part):
     line: LineId = Field(description="line of the order; of the invoice where there is no order")
     quantity: PositiveQuantity
     amount: Amount = Field(description="line net, rounded to the minor unit; minor units")
+    category: TaxCategory = ""
+    rate_ppm: TaxRate = 0
 
 
 class InvoiceSubmit(Operation):
-    """A supplier bills a buyer. gross = Σ lines + tax + adjustment."""
+    """A supplier bills a buyer: gross = lines - allowances + charges + tax - prepaid + rounding."""
 
     op: Literal["invoice.submit"]
     invoice: Number = Field(description="invoice number, as the supplier writes it")
@@ -119,9 +211,13 @@ class InvoiceSubmit(Operation):
         description="lines billed"
     )
     tax: Amount = Field(description="value added tax in all; minor units")
-    adjustment: SignedAmount = Field(
-        0, description="allowances, charges, prepayment and rounding of the whole document; minor units"
+    taxes: Annotated[tuple[TaxPart, ...], Field(max_length=MAX_TAX_PARTS)] = Field(
+        (), description="value added tax by category and rate; may be left out"
     )
+    allowances: Amount = Field(0, description="allowances of the whole document; minor units")
+    charges: Amount = Field(0, description="charges of the whole document, none with an order; minor units")
+    prepaid: Amount = Field(0, description="paid before the invoice; minor units")
+    rounding: SignedAmount = Field(0, description="rounding of the amount due; minor units")
     gross: PositiveAmount = Field(description="amount due for payment; minor units")
     document: DocumentHash
 
@@ -143,23 +239,32 @@ def fingerprint_key(fingerprint: bytes) -> bytes:
     return state_key("fingerprint", fingerprint)
 
 
-def fingerprint(supplier: str, invoice: Invoice) -> bytes:
-    """32 bytes that two invoices share exactly when they bill the same thing.
+def lines_digest(lines: tuple[tuple[str, int, int], ...]) -> bytes:
+    """32 bytes that two invoices share exactly when they bill the same lines, in whatever order."""
+    if len(lines) == 1:
+        return sha256(LINES + codec.encode_key(lines[0])).digest()
+    parts: list[str | int | bytes] = []
+    for line in sorted(lines):
+        parts += line
+    return sha256(LINES + codec.encode_key(tuple(parts))).digest()
 
-    Over supplier, buyer, currency, gross, issue date, order and lines, in whatever order these come; not over
-    the number, nor over the document's hash, since a document carries its number and changes with it.
+
+def fingerprint(supplier: str, invoice: Invoice, lines: bytes | None = None) -> bytes:
+    """32 bytes that two invoices share exactly when they bill the same; `lines`: their digest, if known.
+
+    Over supplier, buyer, currency, gross, issue date, order and lines; not over the number, nor over the
+    document's hash, since a document carries its number and changes with it.
     """
-    parts: list[str | int | bytes] = [
+    parts = (
         supplier,
         invoice.buyer,
         invoice.currency,
         invoice.gross,
         invoice.issue_day,
         invoice.order,
-    ]
-    for line in sorted(invoice.lines):
-        parts += line
-    return sha256(FINGERPRINT + codec.encode_key(tuple(parts))).digest()
+    )
+    digest = lines or lines_digest(invoice.lines)
+    return sha256(FINGERPRINT + digest + codec.encode_key(parts)).digest()
 
 
 def read_invoice(state: Reader, supplier: str, invoice: str) -> Invoice | None:
@@ -184,7 +289,7 @@ def wrong_state(invoice: Invoice, expected: str) -> Exception:
         "wrong_state",
         "the invoice's state does not allow it",
         field="invoice",
-        found=VALIDITIES[invoice.validity],
+        found=VALIDITY.states[invoice.validity],
         expected=expected,
     )
 
@@ -199,19 +304,22 @@ def submit(context: Context, operation: InvoiceSubmit) -> None:
     """Submitted by the supplier: matched with order and receipt, registered by its fingerprint."""
     supplier, number, buyer = context.actor, operation.invoice, operation.buyer
     context.require_organisation(buyer, BUYER, "buyer")
-    _check_sums(operation)
+    taxes = tax_totals(operation)
     _check_dates(context, operation)
     key = invoice_key(supplier, number)
     if context.get(key) is not None:
         raise refuse("duplicate_number", "invoice number used", field="invoice", found=number)
-    backdating_days = context.parameter("backdating_days", 30)
+    backdating_days = context.parameter("backdating_days", DEFAULT_BACKDATING_DAYS)
+    backdated = int(context.day - operation.issue_date > backdating_days)
+    invariants.declared_in_time(operation.issue_date, context.day, backdated, backdating_days)
+    lines = tuple([(line.line, line.quantity, line.amount) for line in operation.lines])
     invoice = Invoice(
         buyer,
         operation.currency,
         operation.issue_date,
         operation.due_date,
         operation.order,
-        tuple([(line.line, line.quantity, line.amount) for line in operation.lines]),
+        lines,
         operation.gross,
         SUBMITTED,
         FREE,
@@ -223,11 +331,15 @@ def submit(context: Context, operation: InvoiceSubmit) -> None:
         0,
         operation.gross,
         operation.document,
-        int(context.day - operation.issue_date > backdating_days),
+        backdated,
         context.stored_approver,
         "",
+        operation.tax,
+        operation.prepaid,
+        taxes,
     )
-    _register(context, supplier, number, invoice)
+    digest = lines_digest(lines)
+    _register(context, supplier, number, fingerprint(supplier, invoice, digest))
     if operation.order:
         _match(context, supplier, operation)
     invariants.amounts_add_up(invoice)
@@ -243,32 +355,9 @@ def submit(context: Context, operation: InvoiceSubmit) -> None:
             operation.issue_date,
             operation.due_date,
             operation.order,
+            digest[:DIGEST_PART_BYTES],
         ),
     )
-
-
-def _check_sums(operation: InvoiceSubmit) -> None:
-    net = 0
-    for line in operation.lines:
-        net += line.amount
-    if net + operation.tax + operation.adjustment != operation.gross:
-        raise refuse(
-            "sum_mismatch",
-            "the amounts do not add up",
-            field="gross",
-            found=operation.gross,
-            expected=net + operation.tax + operation.adjustment,
-        )
-    if operation.tax > net:
-        raise refuse("tax_too_high", "more tax than net", field="tax", found=operation.tax, expected=net)
-    if operation.order and operation.adjustment > 0:
-        raise refuse(
-            "adjustment_above_zero",
-            "a charge that the order does not have",
-            field="adjustment",
-            found=operation.adjustment,
-            expected="at most 0 where there is an order",
-        )
 
 
 def _check_dates(context: Context, operation: InvoiceSubmit) -> None:
@@ -286,9 +375,9 @@ def _check_dates(context: Context, operation: InvoiceSubmit) -> None:
         )
 
 
-def _register(context: Context, supplier: str, number: str, invoice: Invoice) -> None:
+def _register(context: Context, supplier: str, number: str, content: bytes) -> None:
     """Take the fingerprint of a new invoice (invariant 8)."""
-    key = fingerprint_key(fingerprint(supplier, invoice))
+    key = fingerprint_key(content)
     taken = context.get(key)
     if taken is not None:
         raise refuse(
@@ -313,9 +402,9 @@ def _match(context: Context, supplier: str, operation: InvoiceSubmit) -> None:
         key = line_key(supplier, buyer, number, billed.line)
         line = read_line(context, key, billed.line)
         _match_line(line, billed, price_tolerance_ppm)
-        item, ordered, price_micros, shipped, accepted, rejected, invoiced = line
+        item, ordered, price_micros, shipped, accepted, rejected, invoiced, returned, lost = line
         invoiced += billed.quantity
-        line = OrderLine(item, ordered, price_micros, shipped, accepted, rejected, invoiced)
+        line = OrderLine(item, ordered, price_micros, shipped, accepted, rejected, invoiced, returned, lost)
         invariants.line_in_order(line, quantity_tolerance_ppm)
         context.put(key, tuple(line))
 
@@ -344,21 +433,26 @@ def cancel(context: Context, operation: InvoiceCancel) -> None:
     """Cancelled by the supplier, if title is Free and nothing was paid."""
     supplier, number = context.actor, operation.invoice
     invoice = live_invoice(context, supplier, number)
+    validity = VALIDITY.after(invoice.validity, operation.op)
     if invoice.title != FREE:
         raise refuse(
-            "title_not_free", "somebody has a claim on it", field="invoice", found=TITLES[invoice.title]
+            "title_not_free", "somebody has a claim on it", field="invoice", found=TITLE.states[invoice.title]
         )
-    if invoice.paid:
-        raise refuse(
-            "wrong_state", "payments stand against it", field="invoice", found=invoice.paid, expected=0
-        )
+    require_unpaid(invoice)
     closed = invoice.outstanding if invoice.validity == CONFIRMED else 0
-    withdraw(context, supplier, number, invoice, CANCELLED)
+    withdraw(context, supplier, number, invoice, validity)
     context.record(
         supplier,
         invoice.buyer,
         ("cancel", number, invoice.currency, invoice.gross, invoice.due_day, closed),
     )
+
+
+def require_unpaid(invoice: Invoice) -> None:
+    """Refuse while money, or a credit of another invoice, stands against it."""
+    against = invoice.paid + invoice.offset
+    if against:
+        raise refuse("wrong_state", "payments stand against it", field="invoice", found=against, expected=0)
 
 
 def withdraw(context: Context, supplier: str, number: str, invoice: Invoice, validity: int) -> None:
@@ -372,12 +466,19 @@ def withdraw(context: Context, supplier: str, number: str, invoice: Invoice, val
     )
     write_invoice(context, supplier, number, ended)
     context.state.delete(fingerprint_key(fingerprint(supplier, invoice)))
-    if not invoice.order:
-        return
+    if invoice.order:
+        unbill(context, supplier, invoice, invoice.billed_units)
+
+
+def unbill(context: Context, supplier: str, invoice: Invoice, units: dict[str, int]) -> None:
+    """Take units off what is billed of the invoice's order lines: they can be billed again, if accepted."""
+    order = issued_order(context, supplier, invoice.buyer, invoice.order)
+    counted = order
     tolerance_ppm = context.parameter("quantity_tolerance_ppm")
-    for name, quantity, _ in invoice.lines:
+    for name, quantity in units.items():
         key = line_key(supplier, invoice.buyer, invoice.order, name)
-        line = read_line(context, key, name)
-        line = line._replace(invoiced=line.invoiced - quantity)
-        invariants.line_in_order(line, tolerance_ppm)
-        context.put(key, tuple(line))
+        before = read_line(context, key, name)
+        after = before._replace(invoiced=before.invoiced - quantity)
+        counted = put_line(context, key, counted, before, after, tolerance_ppm)
+    if counted != order:
+        context.put(order_key(supplier, invoice.buyer, invoice.order), tuple(counted))

@@ -47,9 +47,18 @@ class LifeCycle:
 
     @cached_property
     def terminal(self) -> tuple[str, ...]:
-        """The states that nothing leaves, in the table's order."""
-        left = {transition.source for transition in self.transitions}
+        """The states that nothing leaves for another, in the table's order."""
+        left = {
+            transition.source for transition in self.transitions if transition.source != transition.target
+        }
         return tuple([state for state in self.states if state not in left])
+
+    def allows(self, before: int, after: int) -> bool:
+        """Whether an object may be found in `after` where it was in `before` one operation ago."""
+        return before == after or any(
+            (before, after) == (self.states.index(transition.source), self.states.index(transition.target))
+            for transition in self.transitions
+        )
 
     @cached_property
     def _targets(self) -> dict[tuple[str, int], tuple[int, ...]]:

@@ -1,10 +1,14 @@
-"""Purchase orders: Draft (supplier) -> Issued (buyer).
+"""Purchase orders: who ordered what, and how far each line has come.
 
     ("order", supplier, buyer, order)            -> Order
     ("order_line", supplier, buyer, order, line) -> OrderLine
 
-A line's entry carries its progress (shipped, accepted, rejected, invoiced), so that an invoice writes the
-lines that it bills and not the whole order. PartReceived and Received are derived from it.
+A line's entry carries its progress (shipped, accepted, invoiced, …), so that an invoice writes the lines that
+it bills and not the whole order. The order keeps how many of its lines are not complete and how many are
+billed beyond what the buyer keeps: `put_line` moves a line and both counts together.
+
+A supplier may draft what it was sent on paper; the buyer's issue binds. Shipping an order that was not
+acknowledged acknowledges it. Closing ends deliveries, not the right to bill what was accepted.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
+from contracts import invariants
 from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import (
@@ -27,25 +32,67 @@ from contracts.fields import (
     Part,
     PositiveQuantity,
     PriceMicros,
+    Reason,
 )
 from contracts.identity import BUYER, SUPPLIER
+from contracts.lifecycle import LifeCycle, Transition
 from ledger.money import MAX_AMOUNT, PPM, AmountOverflow, divide_half_away
 from ledger.state import Reader, state_key
 
-DRAFT, ISSUED = 0, 1
-STATUSES = ("Draft", "Issued")
+DRAFT, ISSUED, ACKNOWLEDGED, PART_RECEIVED, RECEIVED, CLOSED, CANCELLED = range(7)
+SHIPPED, TAKEN_IN, SENT_BACK, AMENDED = "goods shipped", "goods received", "goods returned", "order amended"
+"""Events of shipments and amendments that move their order."""
+
+LIFE = LifeCycle(
+    "order",
+    "progress",
+    ("Draft", "Issued", "Acknowledged", "PartReceived", "Received", "Closed", "Cancelled"),
+    (
+        Transition("order.issue", "Draft", "Issued"),
+        Transition("order.acknowledge", "Issued", "Acknowledged"),
+        Transition(SHIPPED, "Issued", "Acknowledged", "shipping it is taking it on"),
+        Transition(SHIPPED, "Acknowledged", "Acknowledged"),
+        Transition(SHIPPED, "PartReceived", "PartReceived"),
+        Transition(SHIPPED, "Received", "Received", "within the tolerance"),
+        Transition(TAKEN_IN, "Acknowledged", "Acknowledged", "nothing was accepted"),
+        Transition(TAKEN_IN, "Acknowledged", "PartReceived", "a line is not complete"),
+        Transition(TAKEN_IN, "Acknowledged", "Received", "all lines are complete"),
+        Transition(TAKEN_IN, "PartReceived", "PartReceived", "a line is not complete"),
+        Transition(TAKEN_IN, "PartReceived", "Received", "all lines are complete"),
+        Transition(TAKEN_IN, "Received", "Received"),
+        Transition(SENT_BACK, "PartReceived", "PartReceived"),
+        Transition(SENT_BACK, "Received", "PartReceived", "a line is not complete any more"),
+        Transition(SENT_BACK, "Received", "Received", "all lines are still complete"),
+        Transition(SENT_BACK, "Closed", "Closed"),
+        Transition(AMENDED, "Issued", "Acknowledged", "both have signed"),
+        Transition(AMENDED, "Acknowledged", "Acknowledged"),
+        Transition(AMENDED, "PartReceived", "PartReceived", "a line is not complete"),
+        Transition(AMENDED, "PartReceived", "Received", "all lines are complete"),
+        Transition(AMENDED, "Received", "PartReceived", "a line is not complete any more"),
+        Transition(AMENDED, "Received", "Received", "all lines are still complete"),
+        Transition("order.close", "PartReceived", "Closed"),
+        Transition("order.close", "Received", "Closed"),
+        Transition("order.cancel", "Draft", "Cancelled"),
+        Transition("order.cancel", "Issued", "Cancelled"),
+        Transition("order.cancel", "Acknowledged", "Cancelled", "by the buyer, nothing is under way"),
+    ),
+)
 
 
 class Order(NamedTuple):
     """State value of an order."""
 
     status: int
-    """Place in `STATUSES`."""
+    """Place in the states of `LIFE`."""
     currency: str
     day: int
     lines: tuple[str, ...]
     supplier_approver: str
     buyer_approver: str
+    open_lines: int
+    """Lines of which less was accepted than ordered."""
+    overbilled: int = 0
+    """Lines of which more is billed than accepted: a credit note is due."""
 
 
 class OrderLine(NamedTuple):
@@ -55,9 +102,27 @@ class OrderLine(NamedTuple):
     quantity: int
     price_micros: int
     shipped: int = 0
+    """On the way, or accepted and kept."""
     accepted: int = 0
+    """Accepted and kept: a return takes it off."""
     rejected: int = 0
+    """Rejected on receipt, or refused at the door, so far."""
     invoiced: int = 0
+    """Billed on live invoices, less what credit notes took off."""
+    returned: int = 0
+    """Accepted and sent back, so far."""
+    lost: int = 0
+    """Shipped, and never arrived."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether less was accepted than ordered."""
+        return self.accepted < self.quantity
+
+    @property
+    def to_credit(self) -> int:
+        """Units billed beyond what the buyer keeps: a credit note over them is due."""
+        return max(0, self.invoiced - self.accepted)
 
 
 class OrderedLine(Part):
@@ -94,6 +159,32 @@ class OrderIssue(Operation):
     lines: OrderedLines | None = Field(None, description="what is ordered; only without a draft")
 
 
+class OrderAcknowledge(Operation):
+    """A supplier takes on an order that the buyer has issued."""
+
+    op: Literal["order.acknowledge"]
+    order: Number = Field(description="order number, as the buyer writes it")
+    buyer: OrganisationId
+
+
+class OrderClose(Operation):
+    """A buyer closes an order: nothing more is shipped on it; what was accepted may still be billed."""
+
+    op: Literal["order.close"]
+    order: Number = Field(description="order number, as the buyer writes it")
+    supplier: OrganisationId
+
+
+class OrderCancel(Operation):
+    """A buyer cancels its order, or a supplier declines it, before anything was received or billed."""
+
+    op: Literal["order.cancel"]
+    order: Number = Field(description="order number, as the buyer writes it")
+    supplier: OrganisationId
+    buyer: OrganisationId
+    reason: Reason
+
+
 @lru_cache(maxsize=4_096)
 def order_key(supplier: str, buyer: str, order: str) -> bytes:
     """State key of an order."""
@@ -112,18 +203,27 @@ def read_order(state: Reader, supplier: str, buyer: str, order: str) -> Order | 
     return None if value is None else Order._make(value)
 
 
-def issued_order(context: Context, supplier: str, buyer: str, order: str) -> Order:
-    """The order, if the buyer has issued it; refused otherwise."""
+def known_order(context: Context, supplier: str, buyer: str, order: str) -> Order:
+    """The order; refused if there is none."""
     found = read_order(context.state, supplier, buyer, order)
     if found is None:
         raise refuse("unknown_order", "no such order", field="order", found=order)
-    if found.status != ISSUED:
+    return found
+
+
+_NOT_IN_FORCE = (DRAFT, CANCELLED)
+
+
+def issued_order(context: Context, supplier: str, buyer: str, order: str) -> Order:
+    """The order, if the buyer has issued it and nobody cancelled it; refused otherwise."""
+    found = known_order(context, supplier, buyer, order)
+    if found.status in _NOT_IN_FORCE:
         raise refuse(
             "order_not_issued",
-            "order not issued",
+            "order not in force",
             field="order",
-            found=STATUSES[found.status],
-            expected="Issued",
+            found=LIFE.states[found.status],
+            expected="an order that the buyer issued and nobody cancelled",
         )
     return found
 
@@ -136,9 +236,48 @@ def read_line(context: Context, key: bytes, line: str) -> OrderLine:
     return OrderLine._make(value)
 
 
+def check_lines_once(lines: tuple[str, ...]) -> None:
+    """Refuse a document that names a line twice."""
+    if len(set(lines)) != len(lines):
+        raise refuse("line_twice", "a line is named twice", field="lines.line")
+
+
+def put_line(
+    context: Context, key: bytes, order: Order, before: OrderLine, after: OrderLine, tolerance_ppm: int
+) -> Order:
+    """Write a line in its new state; the order with its counts moved along, for the caller to write."""
+    invariants.line_in_order(after, tolerance_ppm)
+    context.put(key, tuple(after))
+    opened = after.is_open - before.is_open
+    overbilled = (after.to_credit > 0) - (before.to_credit > 0)
+    if not opened and not overbilled:
+        return order
+    return order._replace(open_lines=order.open_lines + opened, overbilled=order.overbilled + overbilled)
+
+
+def moved(order: Order, by: str, *, brings_goods: bool = False) -> Order:
+    """The order where an event of its goods or lines leads it.
+
+    Raises:
+        Refusal: `wrong_state`, for example goods of a closed order that leave now.
+    """
+    target = order.status
+    if order.status == ISSUED:
+        target = ACKNOWLEDGED
+    elif by != SHIPPED and (order.status in (PART_RECEIVED, RECEIVED) or brings_goods):
+        target = PART_RECEIVED if order.open_lines else RECEIVED
+    return order._replace(status=LIFE.after(order.status, by, target))
+
+
 def line_amount(quantity: int, price_micros: int, tolerance_ppm: int = 0) -> int:
     """Minor units of a quantity at a price, half away from zero; at most, with a tolerance."""
     return divide_half_away(quantity * price_micros * (PPM + tolerance_ppm), PPM * PPM)
+
+
+def order_amount(context: Context, supplier: str, buyer: str, number: str, order: Order) -> int:
+    """Minor units of the whole order."""
+    lines = [read_line(context, line_key(supplier, buyer, number, line), line) for line in order.lines]
+    return sum(line_amount(line.quantity, line.price_micros) for line in lines)
 
 
 def submit(context: Context, operation: OrderSubmit) -> None:
@@ -148,7 +287,7 @@ def submit(context: Context, operation: OrderSubmit) -> None:
     context.require_past(operation.date, "date")
     _check_absent(read_order(context.state, supplier, buyer, operation.order), operation.order)
     lines = tuple(line.line for line in operation.lines)
-    order = Order(DRAFT, operation.currency, operation.date, lines, context.stored_approver, "")
+    order = Order(DRAFT, operation.currency, operation.date, lines, context.stored_approver, "", len(lines))
     _write(context, supplier, buyer, operation.order, order, operation.lines)
 
 
@@ -166,13 +305,10 @@ def issue(context: Context, operation: OrderIssue) -> None:
     if own != (None, None, None):
         raise refuse("order_differs", "a draft exists", field="lines", expected="no currency, date or lines")
     context.require_independent(supplier, draft.supplier_approver)
-    amount = sum(
-        line_amount(line.quantity, line.price_micros)
-        for line in (
-            read_line(context, line_key(supplier, buyer, operation.order, line), line) for line in draft.lines
-        )
+    amount = order_amount(context, supplier, buyer, operation.order, draft)
+    issued = draft._replace(
+        status=LIFE.after(draft.status, "order.issue"), buyer_approver=context.stored_approver
     )
-    issued = draft._replace(status=ISSUED, buyer_approver=context.stored_approver)
     context.put(order_key(supplier, buyer, operation.order), tuple(issued))
     context.record(supplier, buyer, ("order", operation.order, issued.currency, amount, issued.day))
 
@@ -185,7 +321,9 @@ def _issue_own(context: Context, operation: OrderIssue) -> None:
             "order_incomplete", "no draft exists", field="lines", expected="currency, date and lines"
         )
     context.require_past(day, "date")
-    order = Order(ISSUED, currency, day, tuple(line.line for line in lines), "", context.stored_approver)
+    names = tuple(line.line for line in lines)
+    status = LIFE.after(DRAFT, "order.issue")
+    order = Order(status, currency, day, names, "", context.stored_approver, len(names))
     amount = _write(context, supplier, buyer, operation.order, order, lines)
     context.record(supplier, buyer, ("order", operation.order, currency, amount, day))
 
@@ -196,7 +334,7 @@ def _check_absent(order: Order | None, number: str) -> None:
             "duplicate_number",
             "order number used",
             field="order",
-            found=f"{number} is {STATUSES[order.status]}",
+            found=f"{number} is {LIFE.states[order.status]}",
         )
 
 
@@ -204,11 +342,9 @@ def _write(
     context: Context, supplier: str, buyer: str, number: str, order: Order, lines: tuple[OrderedLine, ...]
 ) -> int:
     """Write an order and its lines; the amount of the whole in minor units."""
-    if len(set(order.lines)) != len(order.lines):
-        raise refuse("line_twice", "a line is named twice", field="lines.line")
+    check_lines_once(order.lines)
     amount = sum(line_amount(line.quantity, line.price_micros) for line in lines)
-    if amount > MAX_AMOUNT:
-        raise AmountOverflow(amount, "lines")
+    check_amount(amount)
     context.put(order_key(supplier, buyer, number), tuple(order))
     for line in lines:
         context.put(
@@ -216,3 +352,84 @@ def _write(
             tuple(OrderLine(line.item, line.quantity, line.price_micros)),
         )
     return amount
+
+
+def check_amount(amount: int) -> None:
+    """Refuse an order over more than a document may hold; minor units.
+
+    Raises:
+        AmountOverflow: above `MAX_AMOUNT`.
+    """
+    if amount > MAX_AMOUNT:
+        raise AmountOverflow(amount, "lines")
+
+
+def acknowledge(context: Context, operation: OrderAcknowledge) -> None:
+    """Acknowledged by the supplier."""
+    supplier, buyer = context.actor, operation.buyer
+    order = known_order(context, supplier, buyer, operation.order)
+    context.require_independent(buyer, order.buyer_approver)
+    status = LIFE.after(order.status, "order.acknowledge")
+    acknowledged = order._replace(status=status, supplier_approver=context.stored_approver)
+    context.put(order_key(supplier, buyer, operation.order), tuple(acknowledged))
+
+
+def close(context: Context, operation: OrderClose) -> None:
+    """Closed by the buyer, once nothing is under way."""
+    supplier, buyer = operation.supplier, context.actor
+    order = known_order(context, supplier, buyer, operation.order)
+    closed = order._replace(status=LIFE.after(order.status, "order.close"))
+    for name in order.lines:
+        line = read_line(context, line_key(supplier, buyer, operation.order, name), name)
+        _check_arrived(name, line)
+    context.put(order_key(supplier, buyer, operation.order), tuple(closed))
+
+
+def cancel(context: Context, operation: OrderCancel) -> None:
+    """Cancelled by the buyer, or a draft or unacknowledged order declined by the supplier."""
+    supplier, buyer = operation.supplier, operation.buyer
+    if context.actor not in (supplier, buyer):
+        raise refuse("not_party", "not a party to the order", field="signer", found=context.actor)
+    order = known_order(context, supplier, buyer, operation.order)
+    status = LIFE.after(order.status, "order.cancel")
+    if order.status == ACKNOWLEDGED and context.actor != buyer:
+        raise refuse(
+            "not_party", "the supplier has taken it on", field="signer", found=supplier, expected=buyer
+        )
+    amount = 0
+    for name in order.lines:
+        line = read_line(context, line_key(supplier, buyer, operation.order, name), name)
+        _check_arrived(name, line)
+        assert not line.accepted, "nothing is received before PartReceived"
+        assert not line.invoiced, "nothing is billed before it is received"
+        amount += line_amount(line.quantity, line.price_micros)
+    context.put(order_key(supplier, buyer, operation.order), tuple(order._replace(status=status)))
+    if order.status != DRAFT:
+        context.record(supplier, buyer, ("order_cancel", operation.order, order.currency, amount))
+
+
+def _check_arrived(name: str, line: OrderLine) -> None:
+    if line.shipped != line.accepted:
+        raise refuse(
+            "goods_under_way",
+            "goods of the order are on their way",
+            field="order",
+            found=f"line {name}: {line.shipped - line.accepted}",
+            expected="nothing under way",
+        )
+
+
+def require_no_credit_due(state: Reader, supplier: str, buyer: str, number: str) -> bytes:
+    """Refuse while a line of the order is billed beyond what the buyer keeps; the state key that says so."""
+    key = order_key(supplier, buyer, number)
+    value = state.get(key)
+    overbilled = 0 if value is None else Order._make(value).overbilled
+    if overbilled:
+        raise refuse(
+            "credit_due",
+            "goods that are billed went back",
+            field="order",
+            found=f"{overbilled} lines of {number}",
+            expected="a credit note over what was returned",
+        )
+    return key

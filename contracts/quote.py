@@ -25,6 +25,7 @@ the unit (invariant 22). An offer is priced again from the newest state by the s
 | lien, supplier, number | - | nobody has a claim on it |
 | exposure, lender, buyer, currency | what counts against the limit | nothing does |
 | relationship, supplier, buyer | the aggregates of the history | no history |
+| order, supplier, buyer, number | whether a credit note is due; only if the invoice has an order | - |
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from contracts.claim import exposure_key, lien_key
 from contracts.context import BUSINESS_DATE
 from contracts.errors import refuse
 from contracts.invoice import CONFIRMED, DISPUTED, Invoice, invoice_key
+from contracts.order import require_no_credit_due
 from contracts.pricing import Features, ProgrammeTerms, QuoteInputs, QuoteTerms, price
 from contracts.programme import Programme, programme_key
 from ledger import codec, proof, shape
@@ -95,7 +97,7 @@ def read_basis(state: Reader, supplier: str, invoice: str, programme: str) -> Ba
     """Read every input of a price.
 
     Raises:
-        Refusal: `unknown_programme`, `unknown_invoice`.
+        Refusal: `unknown_programme`, `unknown_invoice`, `credit_due`.
         Malformed: a ledger without a business date.
     """
     published = state.get(programme_key(programme))
@@ -131,7 +133,7 @@ def read_basis(state: Reader, supplier: str, invoice: str, programme: str) -> Ba
         exposure=sum(state.get(exposed_key) or ()),
         features=Features.of(aggregates, day),
     )
-    keys = (
+    keys: tuple[bytes, ...] = (
         programme_key(programme),
         invoice_key(supplier, invoice),
         BUSINESS_DATE,
@@ -139,6 +141,8 @@ def read_basis(state: Reader, supplier: str, invoice: str, programme: str) -> Ba
         exposed_key,
         history_key,
     )
+    if billed.order:
+        keys += (require_no_credit_due(state, supplier, billed.buyer, billed.order),)
     return Basis(lender, inputs, ProgrammeTerms.from_value(terms), keys)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from contracts import (
+    amendment,
     calendar,
     confirmation,
     credit,
@@ -26,13 +27,14 @@ from contracts import (
     order,
     payment,
     programme,
+    receipt,
     redemption,
     settlement,
     shipment,
 )
 from contracts.context import Context
 from contracts.fields import Operation
-from contracts.identity import BANK, BUYER, LENDER, OPERATOR, SUPPLIER
+from contracts.identity import BANK, BUYER, CARRIER, LENDER, OPERATOR, SUPPLIER
 from ledger.codec import Value
 from ledger.errors import Malformed
 
@@ -62,15 +64,30 @@ _ROWS: tuple[tuple[type[Operation], Callable[[Context, Any], None], tuple[str, .
     (membership.NodeLocate, membership.locate, ()),
     (order.OrderSubmit, order.submit, (SUPPLIER,)),
     (order.OrderIssue, order.issue, (BUYER,)),
+    (order.OrderAcknowledge, order.acknowledge, (SUPPLIER,)),
+    (order.OrderClose, order.close, (BUYER,)),
+    (order.OrderCancel, order.cancel, (BUYER, SUPPLIER)),
+    (amendment.AmendmentPropose, amendment.propose, (BUYER, SUPPLIER)),
+    (amendment.AmendmentAgree, amendment.agree, (BUYER, SUPPLIER)),
+    (amendment.AmendmentDecline, amendment.decline, (BUYER, SUPPLIER)),
+    (shipment.ShipmentCreate, shipment.create, (SUPPLIER,)),
     (shipment.ShipmentDispatch, shipment.dispatch, (SUPPLIER,)),
-    (shipment.GoodsReceive, shipment.receive, (BUYER,)),
+    (shipment.ShipmentDepart, shipment.depart, (SUPPLIER, CARRIER)),
+    (shipment.ShipmentDeliver, shipment.deliver, (CARRIER,)),
+    (shipment.ShipmentLose, shipment.lose, (SUPPLIER, CARRIER)),
+    (receipt.GoodsReceive, receipt.receive, (BUYER,)),
+    (receipt.GoodsRefuse, receipt.refuse_goods, (BUYER,)),
+    (receipt.GoodsReturn, receipt.send_back, (BUYER,)),
     (invoice.InvoiceSubmit, invoice.submit, (SUPPLIER,)),
     (invoice.InvoiceCancel, invoice.cancel, (SUPPLIER,)),
     (confirmation.InvoiceConfirm, confirmation.confirm, (BUYER,)),
+    (confirmation.InvoiceConfirmMany, confirmation.confirm_many, (BUYER,)),
     (confirmation.InvoiceDispute, confirmation.dispute, (BUYER,)),
+    (confirmation.DisputeWithdraw, confirmation.withdraw_dispute, (BUYER,)),
     (confirmation.InvoiceReject, confirmation.reject, (BUYER,)),
     (credit.CreditIssue, credit.issue, (SUPPLIER,)),
     (credit.CreditAccept, credit.accept, (BUYER,)),
+    (credit.CreditApply, credit.apply, (BUYER,)),
     (credit.CreditReject, credit.reject, (BUYER,)),
     (payment.PaymentAttest, payment.attest, (BANK,)),
     (payment.PaymentMake, payment.make, (BUYER,)),
@@ -149,6 +166,7 @@ _OWN_CODES = {
     "too_short": "missing_field",
     "date": "date",
     "digest": "digest",
+    "shipment_unit": "shipment_unit",
 }
 
 

@@ -11,14 +11,21 @@ of the record's currency. The first four are always business date, kind, number,
 | kind | then | written when |
 |---|---|---|
 | order | amount, order date | the buyer issues an order |
+| amend | amount before, amount after | both parties have agreed to change an order |
+| order_cancel | amount | an issued order is cancelled |
 | dispatch | order, quantity, date, scheduled date or 0 | the supplier ships |
 | receive | order, accepted, rejected, date, days after schedule or 0 | the buyer takes in goods |
-| invoice | gross, issue date, due date, order | the supplier bills |
+| deliver | order, date, days after schedule or 0 | the carrier delivers |
+| refuse | order, quantity, date | the buyer refuses a shipment |
+| lose | order, quantity, date | a shipment is lost |
+| return | order, quantity, date | the buyer sends accepted goods back |
+| invoice | gross, issue date, due date, order, digest of its lines | the supplier bills |
 | confirm | net, due date, reduction, opened, was open due date or 0, was open | the buyer confirms |
 | dispute | amount | the buyer disputes |
+| undispute | amount | the buyer takes its dispute back |
 | reject | gross | the buyer rejects |
 | cancel | gross, due date, closed | the supplier cancels |
-| credit | amount, due date, closed, invoice, settled | a credit note is accepted |
+| credit | amount, due date, closed, invoice, settled | a credit note reduces an invoice |
 | payment | amount, date, due date, closed, settled | the bank attests the buyer's payment |
 | finance | net, due date | a lender's purchase is funded |
 
@@ -79,7 +86,7 @@ class Aggregates(NamedTuple):
 
     orders: int = 0
     ordered: int = 0
-    """Σ amount of issued orders."""
+    """Σ amount of issued orders as they were amended, less cancelled ones."""
     deliveries: int = 0
     """Receipts of goods."""
     deliveries_late: int = 0
@@ -299,7 +306,16 @@ def _order(sums: Aggregates, record: codec.Value) -> Aggregates:
     return _with(sums, orders=sums.orders + 1, ordered=sums.ordered + record[4])
 
 
-def _dispatch(sums: Aggregates, _: codec.Value) -> Aggregates:
+def _amend(sums: Aggregates, record: codec.Value) -> Aggregates:
+    return _with(sums, ordered=sums.ordered - record[4] + record[5])
+
+
+def _order_cancel(sums: Aggregates, record: codec.Value) -> Aggregates:
+    return _with(sums, ordered=sums.ordered - record[4])
+
+
+def _nothing(sums: Aggregates, _: codec.Value) -> Aggregates:
+    """Kept in the history and in no sum."""
     return sums
 
 
@@ -400,11 +416,18 @@ def _diluted(sums: Aggregates, amount: int) -> Aggregates:
 
 _FOLDS = {
     "order": _order,
-    "dispatch": _dispatch,
+    "amend": _amend,
+    "order_cancel": _order_cancel,
+    "dispatch": _nothing,
+    "deliver": _nothing,
     "receive": _receive,
+    "refuse": _nothing,
+    "lose": _nothing,
+    "return": _nothing,
     "invoice": _invoice,
     "confirm": _confirm,
     "dispute": _dispute,
+    "undispute": _nothing,
     "reject": _reject,
     "cancel": _cancel,
     "credit": _credit,
@@ -414,7 +437,10 @@ _FOLDS = {
 
 RECORD_FIELDS: dict[str, tuple[str, ...]] = {
     "order": ("number", "currency", "amount", "order_date"),
+    "amend": ("number", "currency", "was_amount", "amount"),
+    "order_cancel": ("number", "currency", "amount"),
     "dispatch": ("number", "currency", "order", "quantity", "dispatch_date", "scheduled_date"),
+    "deliver": ("number", "currency", "order", "delivery_date", "days_after_schedule"),
     "receive": (
         "number",
         "currency",
@@ -424,7 +450,10 @@ RECORD_FIELDS: dict[str, tuple[str, ...]] = {
         "receipt_date",
         "days_after_schedule",
     ),
-    "invoice": ("number", "currency", "gross", "issue_date", "due_date", "order"),
+    "refuse": ("number", "currency", "order", "quantity", "refusal_date"),
+    "lose": ("number", "currency", "order", "quantity", "loss_date"),
+    "return": ("number", "currency", "order", "quantity", "return_date"),
+    "invoice": ("number", "currency", "gross", "issue_date", "due_date", "order", "lines_digest"),
     "confirm": (
         "number",
         "currency",
@@ -436,6 +465,7 @@ RECORD_FIELDS: dict[str, tuple[str, ...]] = {
         "was_open",
     ),
     "dispute": ("number", "currency", "amount"),
+    "undispute": ("number", "currency", "amount"),
     "reject": ("number", "currency", "gross"),
     "cancel": ("number", "currency", "gross", "due_date", "closed"),
     "credit": ("number", "currency", "amount", "due_date", "closed", "invoice", "settled"),

@@ -1,6 +1,7 @@
 """The numbered invariants over a whole state: what `invariants` checks at each change, everywhere.
 
-    check_state(entries)    entries: (state key, value), all of them, in any order
+    check_state(entries)        entries: (state key, value), all of them, in any order
+    check_step(before, after)   two states with one operation between them
 
 For tests after every step, and for an auditor who has executed a chain. Each function names its number.
 """
@@ -9,9 +10,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any
 
-from contracts import invariants, settlement
+from contracts import invariants, settlement, trade_check
 from contracts.bank import HELD, MINT, PAYMENT, PAYOUT, REDEMPTION, RETURN, BankEntry
 from contracts.claim import Lien
 from contracts.custody import Custody
@@ -20,13 +20,10 @@ from contracts.errors import InvariantBroken
 from contracts.exchange import EXCHANGE, QUOTED, REQUESTED, Exchange
 from contracts.exchange import SETTLED as EXCHANGED
 from contracts.invoice import ASSIGNED, CONFIRMED, FREE, RESERVED, Invoice, fingerprint
-from contracts.order import OrderLine
 from contracts.relationship import Aggregates, of_currency
 from contracts.settlement import Settlement
+from contracts.trade_check import Kinds
 from ledger import codec
-
-Kinds = dict[str, dict[tuple[Any, ...], codec.Value]]
-"""Kind → the rest of the key → value."""
 
 
 def by_kind(entries: Iterable[tuple[bytes, codec.Value]]) -> Kinds:
@@ -47,6 +44,17 @@ def check_state(entries: Iterable[tuple[bytes, codec.Value]]) -> None:
     kinds = by_kind(entries)
     for check in CHECKS:
         check(kinds)
+
+
+def check_step(
+    before: Iterable[tuple[bytes, codec.Value]], after: Iterable[tuple[bytes, codec.Value]]
+) -> None:
+    """Check what only two states that follow each other show: invariant 15.
+
+    Raises:
+        InvariantBroken: a document vanished, or moved where its table has no arrow.
+    """
+    trade_check.follows_life_cycles(by_kind(before), by_kind(after))
 
 
 def _invoices(kinds: Kinds) -> Iterable[tuple[str, str, Invoice]]:
@@ -86,23 +94,6 @@ def claims_add_up(kinds: Kinds) -> None:
             raise InvariantBroken(6, f"{supplier} {number} is reserved at the price of another receivable")
 
 
-def lines_in_order(kinds: Kinds) -> None:
-    """7: quantities of each line are in order, and invoiced is what live invoices bill."""
-    tolerance_ppm = kinds["param"].get(("quantity_tolerance_ppm",), 0)
-    billed: dict[tuple[str, ...], int] = defaultdict(int)
-    for supplier, _, invoice in _invoices(kinds):
-        if invoice.order and invoice.is_live:
-            for name, quantity, _ in invoice.lines:
-                billed[supplier, invoice.buyer, invoice.order, name] += quantity
-    for key, value in kinds["order_line"].items():
-        line = OrderLine._make(value)
-        invariants.line_in_order(line, tolerance_ppm)
-        if line.invoiced != billed.pop(key, 0):
-            raise InvariantBroken(7, f"{key}: invoiced is not what live invoices bill")
-    if billed:
-        raise InvariantBroken(7, f"billed without an order line: {min(billed)}")
-
-
 def fingerprints_are_unique(kinds: Kinds) -> None:
     """8: live invoices have different fingerprints, and each is registered."""
     live = {
@@ -128,10 +119,6 @@ def currencies_never_meet(kinds: Kinds) -> None:
             invariants.same_currency(
                 entry.currency, Invoice._make(kinds["invoice"][entry.party, entry.document]).currency
             )
-    for supplier, _, invoice in _invoices(kinds):
-        if invoice.order:
-            key = (supplier, invoice.buyer, invoice.order)
-            invariants.same_currency(kinds["order"][key][1], invoice.currency)
 
 
 def journal_sums_to_zero(kinds: Kinds) -> None:
@@ -334,7 +321,13 @@ CHECKS: tuple[Callable[[Kinds], None], ...] = (
     amounts_add_up,
     one_claim,
     claims_add_up,
-    lines_in_order,
+    trade_check.lines_in_order,
+    trade_check.orders_count_their_lines,
+    trade_check.units_are_used_once,
+    trade_check.documents_keep_their_currency,
+    trade_check.credits_are_applied_once,
+    trade_check.dates_are_past,
+    trade_check.shippers_are_independent,
     fingerprints_are_unique,
     currencies_never_meet,
     journal_sums_to_zero,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from contracts import claim, credit, invoice, order, programme, relationship, shipment
+from contracts import amendment, claim, credit, invoice, order, programme, relationship, shipment
 from contracts.context import business_day, organisation_key
 from contracts.identity import ACTIVE
 from contracts.pricing import Features, ProgrammeTerms
@@ -103,6 +103,13 @@ def _invoice(state: Reader, supplier: str, number: str, found: invoice.Invoice) 
         "lines": [
             {"line": line, "quantity": quantity, "amount": amount} for line, quantity, amount in found.lines
         ],
+        "credited_units": dict(found.credited_units),
+        "tax": found.tax,
+        "taxes": [
+            {"category": category, "rate_ppm": rate_ppm, "taxable": taxable, "amount": amount}
+            for category, rate_ppm, taxable, amount in found.taxes
+        ],
+        "prepaid": found.prepaid,
         "gross": found.gross,
         "net": found.net if found.validity == invoice.CONFIRMED else None,
         "credited": found.credited,
@@ -111,16 +118,23 @@ def _invoice(state: Reader, supplier: str, number: str, found: invoice.Invoice) 
         "written_off": found.written_off,
         "outstanding": found.outstanding,
         "contested": found.contested,
-        "validity": invoice.VALIDITIES[found.validity],
-        "title": invoice.TITLES[found.title],
+        "validity": invoice.VALIDITY.states[found.validity],
+        "title": invoice.TITLE.states[found.title],
         "cash": found.cash,
         "maturity": _maturity(day - found.due_day) if is_owed else None,
         "days_past_due": max(0, day - found.due_day) if is_owed else 0,
         "matched": bool(found.order),
+        "credit_due": _is_credit_due(state, supplier, found),
         "backdated": bool(found.backdated),
         "document": found.document.hex() or None,
         "finance": _finance(state, supplier, number),
     }
+
+
+def _is_credit_due(state: Reader, supplier: str, found: invoice.Invoice) -> bool:
+    """Whether goods of its order went back and are still billed: it gets no new finance."""
+    billed = order.read_order(state, supplier, found.buyer, found.order) if found.order else None
+    return billed is not None and billed.overbilled > 0
 
 
 def _maturity(days_past_due: int) -> str:
@@ -200,27 +214,36 @@ def _order(state: Reader, supplier: str, buyer: str, number: str, found: order.O
                 "line": name,
                 **line._asdict(),
                 "amount": order.line_amount(line.quantity, line.price_micros),
+                "units_to_credit": line.to_credit,
+                "to_credit": order.line_amount(line.to_credit, line.price_micros),
             }
         )
+    proposed = amendment.read_amendment(state, supplier, buyer, number)
     return {
         "supplier": supplier,
         "buyer": buyer,
         "order": number,
         "currency": found.currency,
         "date": iso_from_day(found.day),
-        "status": _order_status(found, lines),
+        "status": order.LIFE.states[found.status],
         "amount": sum(line["amount"] for line in lines),
+        "to_credit": sum(line["to_credit"] for line in lines),
         "lines": lines,
+        "amendment": None if proposed is None else _amendment(proposed),
     }
 
 
-def _order_status(found: order.Order, lines: list[View]) -> str:
-    """Draft, Issued, PartReceived or Received: the last two follow from the lines."""
-    if found.status == order.DRAFT:
-        return "Draft"
-    if all(line["accepted"] >= line["quantity"] for line in lines):
-        return "Received"
-    return "PartReceived" if any(line["accepted"] for line in lines) else "Issued"
+def _amendment(found: amendment.Amendment) -> View:
+    """The newest amendment of an order."""
+    return {
+        "number": found.number,
+        "status": amendment.LIFE.states[found.status],
+        "proposer": found.proposer,
+        "lines": [
+            {"line": line, "item": item, "quantity": quantity, "price_micros": price_micros}
+            for line, item, quantity, price_micros in found.lines
+        ],
+    }
 
 
 def shipment_view(state: Reader, supplier: str, number: str) -> View | None:
@@ -233,13 +256,22 @@ def shipment_view(state: Reader, supplier: str, number: str) -> View | None:
         "shipment": number,
         "buyer": found.buyer,
         "order": found.order,
-        "status": shipment.STATUSES[found.status],
-        "dispatched": iso_from_day(found.day),
+        "status": shipment.LIFE.states[found.status],
+        "carrier": found.carrier or None,
+        "dispatched": _day(found.day),
         "scheduled": _day(found.scheduled),
+        "delivered": _day(found.delivered),
         "received": _day(found.received),
+        "units": list(found.units),
         "lines": [
-            {"line": line, "shipped": shipped, "accepted": accepted, "rejected": rejected}
-            for line, shipped, accepted, rejected in found.lines
+            {
+                "line": line,
+                "shipped": shipped,
+                "accepted": accepted,
+                "rejected": rejected,
+                "returned": returned,
+            }
+            for line, shipped, accepted, rejected, returned in found.lines
         ],
     }
 
@@ -256,8 +288,10 @@ def credit_view(state: Reader, supplier: str, number: str) -> View | None:
         "invoice": found.invoice,
         "currency": found.currency,
         "amount": found.amount,
+        "applied": found.applied,
+        "lines": [{"line": line, "quantity": quantity} for line, quantity in found.lines],
         "date": iso_from_day(found.day),
-        "status": credit.STATUSES[found.status],
+        "status": credit.LIFE.states[found.status],
     }
 
 
@@ -305,8 +339,10 @@ def record_view(record: codec.Value) -> View:
     day, kind, *rest = record
     shown: View = {"business_date": iso_from_day(day), "kind": kind}
     for name, value in zip(relationship.RECORD_FIELDS[kind], rest, strict=True):
-        is_day = name.endswith("_date")
-        shown[name] = _day(value) if is_day else value
+        if name.endswith("_date"):
+            shown[name] = _day(value)
+        else:
+            shown[name] = value.hex() if isinstance(value, bytes) else value
     return shown
 
 

@@ -23,6 +23,7 @@ COMMITMENT = b"\x08"
 PREAMBLE = b"\x09"
 STATE_VALUE = b"\x0a"
 FINGERPRINT = b"\x0b"
+LINES = b"\x0c"
 
 ZERO = bytes(32)
 """Stands for: nothing before this, nothing in this subtree."""

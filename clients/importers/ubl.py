@@ -13,12 +13,13 @@ operation here. A document with any problem gives none.
 | lines | BG-25: BT-132 or BT-126, BT-129, BT-131 |
 | tax | BT-110 |
 | gross (credit: amount) | BT-115, the amount due |
-| adjustment | gross − lines − tax: allowances, charges, prepayment, rounding |
+| prepaid, rounding | BT-113, BT-114 |
+| allowances, charges | BT-107, BT-108, and what the lines that are left out come to |
 | document | SHA-256 of the file |
 
 The ledger counts whole units. Where an invoice has no order to be matched with, lines with
-fractions of a unit, below zero or with a long number are left to the adjustment, and a note says so; where it
-has one, such a line is a problem.
+fractions of a unit, below zero or with a long number are left to charges or allowances, and a note says so;
+where it has one, such a line is a problem.
 """
 
 from __future__ import annotations
@@ -210,20 +211,37 @@ def _invoice(
         "order": order,
         "lines": lines,
         "tax": tax,
-        "adjustment": gross - tax - sum(line.net.value for line in kept.values() if line.net),
+        **_adjustments(invoice, gross - tax - sum(line.net.value for line in kept.values() if line.net)),
         "gross": gross,
         "document": document,
     }
     notes: list[str] = []
     if left:
         notes.append(
-            f"{left} of {len(invoice.lines)} lines are in the adjustment: fractions of a unit or below zero"
+            f"{left} of {len(invoice.lines)} lines are in charges or allowances: "
+            "fractions of a unit or below zero"
         )
     if invoice.order and not order:
         notes.append(f"not linked to order {invoice.order}")
     if not invoice.due_date:
         notes.append(f"due date from the agreed term of {context.term_days} days")
     return operation, tuple(notes)
+
+
+def _adjustments(invoice: Invoice, difference: int) -> Operation:
+    """What lies between the lines with their tax and the amount due; minor units.
+
+    Prepayment and rounding are as the document states them. The rest is charges less allowances: its own, and
+    the lines that are left out.
+    """
+    totals = invoice.totals
+    prepaid = totals.paid.value if totals.paid else 0
+    rounding = totals.rounding.value if totals.rounding else 0
+    charges = totals.charges.value if totals.charges else 0
+    allowances = charges - (difference + prepaid - rounding)
+    if allowances < 0:
+        charges, allowances = charges - allowances, 0
+    return {"allowances": allowances, "charges": charges, "prepaid": prepaid, "rounding": rounding}
 
 
 def _credit_note(invoice: Invoice) -> Operation:

@@ -26,6 +26,15 @@ class BilledLineView(View):
     amount: int
 
 
+class TaxView(View):
+    """Value added tax of one category and rate."""
+
+    category: str
+    rate_ppm: int
+    taxable: int
+    amount: int
+
+
 class FinanceView(View):
     """The claim on an invoice, or the deal that it was part of."""
 
@@ -60,6 +69,10 @@ class InvoiceView(View):
     due_date: str
     order: str | None
     lines: list[BilledLineView]
+    credited_units: dict[str, int] = Field(description="units of each line that credit notes took off")
+    tax: int
+    taxes: list[TaxView]
+    prepaid: int
     gross: int
     net: int | None
     credited: int
@@ -74,6 +87,7 @@ class InvoiceView(View):
     maturity: str | None = Field(description="NotDue, Matured or Overdue, by the ledger's business date")
     days_past_due: int
     matched: bool
+    credit_due: bool = Field(description="goods of its order went back and are still billed: no new finance")
     backdated: bool
     document: str | None = Field(description="SHA-256 of the document, hex")
     finance: FinanceView | None
@@ -97,7 +111,29 @@ class OrderLineView(View):
     accepted: int
     rejected: int
     invoiced: int
+    returned: int
+    lost: int
     amount: int
+    units_to_credit: int = Field(description="units billed beyond what the buyer keeps")
+    to_credit: int = Field(description="those at the price of the order")
+
+
+class AmendedLineView(View):
+    """A line of an order as an amendment has it."""
+
+    line: str
+    item: str
+    quantity: int
+    price_micros: int
+
+
+class AmendmentView(View):
+    """The newest amendment of an order."""
+
+    number: int
+    status: str = Field(description="Proposed, Agreed or Declined")
+    proposer: str
+    lines: list[AmendedLineView]
 
 
 class OrderView(View):
@@ -108,9 +144,13 @@ class OrderView(View):
     order: str
     currency: str
     date: str
-    status: str = Field(description="Draft, Issued, PartReceived or Received")
+    status: str = Field(
+        description="Draft, Issued, Acknowledged, PartReceived, Received, Closed or Cancelled"
+    )
     amount: int
+    to_credit: int = Field(description="billed beyond what the buyer keeps: a credit note is due")
     lines: list[OrderLineView]
+    amendment: AmendmentView | None
 
 
 class OrdersView(View):
@@ -127,6 +167,7 @@ class ShippedLineView(View):
     shipped: int
     accepted: int
     rejected: int
+    returned: int
 
 
 class ShipmentView(View):
@@ -136,11 +177,21 @@ class ShipmentView(View):
     shipment: str
     buyer: str
     order: str
-    status: str
-    dispatched: str
+    status: str = Field(description="Created, Dispatched, Delivered, Received, Refused, Lost or Returned")
+    carrier: str | None
+    dispatched: str | None
     scheduled: str | None
-    received: str | None
+    delivered: str | None
+    received: str | None = Field(description="day of receipt, refusal or loss")
+    units: list[str] = Field(description="SSCC and EPCIS event ids")
     lines: list[ShippedLineView]
+
+
+class CreditedLineView(View):
+    """Units of an invoice's line that a credit note takes off."""
+
+    line: str
+    quantity: int
 
 
 class CreditView(View):
@@ -152,8 +203,10 @@ class CreditView(View):
     invoice: str
     currency: str
     amount: int
+    applied: int = Field(description="what of it has reduced invoices so far")
+    lines: list[CreditedLineView]
     date: str
-    status: str
+    status: str = Field(description="Issued, Accepted, Applied or Rejected")
 
 
 class RelationshipView(View):

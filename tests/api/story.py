@@ -27,7 +27,7 @@ def steps() -> list[tuple[str, dict[str, Any]]]:
                 "buyer": "anchor",
                 "date": "2024-03-02",
                 "lines": [moved],
-                "units": ["340123450000000018"],
+                "units": ["340123450000000017"],
                 "scheduled": "2024-03-03",
             },
         ),

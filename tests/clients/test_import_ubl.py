@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lxml import etree
@@ -63,29 +64,39 @@ def test_invoice_becomes_one_operation_with_the_hash_of_the_file() -> None:
             {"line": "3", "quantity": 500, "amount": 250_000},
         ),
         "tax": 67_500,
-        "adjustment": 0,
+        "allowances": 0,
+        "charges": 0,
+        "prepaid": 0,
+        "rounding": 0,
         "gross": 467_500,
         "document": sha256((SAMPLES / EXAMPLE).read_bytes()).digest(),
     }
     registry.parse(entry.operation)
 
 
-def test_charges_of_the_document_are_the_adjustment() -> None:
+def adjustment(operation: dict[str, Any]) -> int:
+    """What the document adds to its lines and tax."""
+    left, right = operation["charges"] + operation["rounding"], operation["allowances"] + operation["prepaid"]
+    return int(left - right)
+
+
+def test_charges_of_the_document_are_charges() -> None:
     operation = imported(sample("guide-example3.xml")).operations[0]
-    assert (operation["tax"], operation["adjustment"], operation["gross"]) == (22_500, 10_000, 112_500)
+    assert (operation["tax"], operation["charges"], operation["gross"]) == (22_500, 10_000, 112_500)
+    assert adjustment(operation) == 10_000
 
 
-def test_lines_below_zero_go_to_the_adjustment_without_an_order_and_are_refused_with_one() -> None:
+def test_lines_below_zero_go_to_the_allowances_without_an_order_and_are_refused_with_one() -> None:
     text = sample("ubl-tc434-example2.xml")
     free = imported(text)
     operation = free.operations[0]
     assert len(operation["lines"]) == 3
     assert (
-        sum(line["amount"] for line in operation["lines"]) + operation["tax"] + operation["adjustment"]
+        sum(line["amount"] for line in operation["lines"]) + operation["tax"] + adjustment(operation)
         == (operation["gross"])
     )
     assert free.summary.notes == (
-        "2 of 5 lines are in the adjustment: fractions of a unit or below zero",
+        "2 of 5 lines are in charges or allowances: fractions of a unit or below zero",
         "not linked to order 123",
     )
     linked = imported(text, ImportContext(supplier="seller", buyer="buyer"))
@@ -271,7 +282,7 @@ def test_every_real_example_is_imported_or_refused_for_what_it_is(path: Path) ->
         registry.parse(operation)
         if operation["op"] == "invoice.submit":
             lines = sum(line["amount"] for line in operation["lines"])
-            assert operation["gross"] == lines + operation["tax"] + operation["adjustment"]
+            assert operation["gross"] == lines + operation["tax"] + adjustment(operation)
             assert operation["document"] == sha256(path.read_bytes()).digest()
 
 

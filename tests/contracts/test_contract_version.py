@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 from contracts import CONTRACT_VERSION
+from contracts.amendment import Amendment
 from contracts.bank import BankEntry
 from contracts.claim import Lien
 from contracts.credit import CreditNote
@@ -20,13 +21,14 @@ from contracts.relationship import RECORD_FIELDS, Aggregates, OpenWeek
 from contracts.settlement import Settlement
 from contracts.shipment import Shipment
 
-LAYOUTS = {1: "e7a2a468a3a3738329cce2d4fd5b9585534a5131e612b18c4762c82c976725de"}
+LAYOUTS = {1: "df587450471efd70dc0cb02ce9d0a2119c0238c262fff906db973cab829f062d"}
 
 
 def test_stored_values_keep_their_form_within_a_contract_version() -> None:
     """A ledger made under other forms would stop a node: who changes one raises CONTRACT_VERSION."""
     values = (
         Aggregates,
+        Amendment,
         Balance,
         BankEntry,
         CreditNote,

@@ -76,6 +76,9 @@ OPEN_INVOICE = Invoice(
     backdated=0,
     supplier_approver="",
     buyer_approver="",
+    tax=0,
+    prepaid=0,
+    taxes=(),
 )
 
 

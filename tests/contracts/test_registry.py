@@ -117,7 +117,7 @@ def test_reading_an_operation_and_showing_it_gives_the_same_text() -> None:
 SAMPLES = [
     invoice("I", 100),
     order_submit("P", (("1", 2, 3),)),
-    dispatch("S", units=("u",)),
+    dispatch("S", units=("00 340123450000000017",)),
     confirm("I", 5),
     payment("I", 5, "E"),
     publish(),

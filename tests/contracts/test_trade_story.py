@@ -13,6 +13,7 @@ from trade_ledger import (
     payment,
     publish,
     receive,
+    sscc,
 )
 
 from contracts import relationship, views
@@ -116,9 +117,9 @@ def test_one_transaction_can_carry_a_batch_and_record_its_refusals() -> None:
 def test_a_refused_operation_of_a_batch_takes_back_what_it_had_written() -> None:
     trade = TradeLedger()
     trade.order()
-    trade.done("acme", dispatch("S1", quantity=1, units=("u1",)))
+    trade.done("acme", dispatch("S1", quantity=1, units=(sscc(1),)))
     before = dict(trade.state.data)
-    assert trade.submit("acme", dispatch("S2", quantity=1, units=("u2", "u1")), atomic=False) != ()
+    assert trade.submit("acme", dispatch("S2", quantity=1, units=(sscc(2), sscc(1))), atomic=False) != ()
     assert trade.state.data == before
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from contracts import Contracts
 from contracts.finance import OfferTerms
 from contracts.quote import requote
-from contracts.state_check import check_state
+from contracts.state_check import check_state, check_step
+from contracts.units import sscc_with_check_digit
 from ledger import codec
 from ledger.executor import genesis_overlay
 from ledger.genesis import Genesis
@@ -26,6 +27,7 @@ ROLES = {
     "bank": ("settlement_bank",),
     "giro": ("settlement_bank",),
     "root": ("operator",),
+    "ship": ("carrier",),
 }
 KEYS = {name: SigningKey.from_seed(name.encode().ljust(32, b"-")) for name in (*ROLES, "stranger", "spare")}
 DAY = "2012-03-01"
@@ -168,6 +170,13 @@ class TradeLedger:
         """All invariants over the whole state."""
         check_state((key, codec.decode(data)) for key, data in self.state.data.items())
 
+    def check_step(self, before: dict[bytes, bytes]) -> None:
+        """Every document is where it was in an earlier state, or one operation further (invariant 15)."""
+        check_step(
+            ((key, codec.decode(data)) for key, data in before.items()),
+            ((key, codec.decode(data)) for key, data in self.state.data.items()),
+        )
+
     # what a day in trade is made of
 
     def order(
@@ -215,6 +224,11 @@ class TradeLedger:
         self.done("acme", {"op": "finance.accept", "invoice": number})
         self.done("bank", fund(number, offer["terms"]["paid_out"]))
         return dict(offer["terms"])
+
+
+def sscc(number: int) -> str:
+    """The `number`-th serial shipping container code of one sender."""
+    return sscc_with_check_digit(f"34012345{number:09}")
 
 
 def order_submit(
