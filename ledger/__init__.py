@@ -19,6 +19,7 @@ transaction from its signer to the file that proves what became of it.
 | `node_certificate`, `possession` | a node's certificate for its links; the proof that it has its key |
 | `block` | header and body, and that they fit |
 | `vote`, `preamble` | signed votes and election certificates; what a block carries besides transactions |
+| `clock` | signed clock readings: what a block's time is worth |
 | `certificate` | signed acknowledgements: the portable proof of commit |
 | **proofs** | |
 | `state_tree` | a root over all state; proofs of presence and of absence |

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from ledger.block import Block, Header, verify_header_signature
 from ledger.certificate import Certificate
+from ledger.clock import check_time
 from ledger.errors import BlockInvalid, Malformed, VerificationError
 from ledger.genesis import GenesisBlock
 from ledger.handover import Followed, check_settled
@@ -96,11 +97,16 @@ class ChainAudit:
             check_office(header, self.head, preamble.election, self._membership)
         except BlockInvalid as error:
             raise _failed(error.message, header, "preamble.election") from None
-        # 4. It is governed by the same membership, or changes it by a legal step.
+        # 4. Its time is that of the block before, or shown by the clocks of a quorum of those voters.
+        try:
+            check_time(header, self.head, preamble.clocks, self._membership)
+        except BlockInvalid as error:
+            raise _failed(error.message, header, "time_ms") from None
+        # 5. It is governed by the same membership, or changes it by a legal step.
         membership = self._governing(header, preamble)
-        # 5. Each transaction could enter this block, and never did before.
+        # 6. Each transaction could enter this block, and never did before.
         ids = self._check_transactions(block)
-        # 6. If a certificate is given, it proves that this block is committed.
+        # 7. If a certificate is given, it proves that this block is committed.
         if certificate is not None:
             self._check_certificate(certificate, header, membership)
         if membership != self._membership:
@@ -141,8 +147,6 @@ class ChainAudit:
             raise _failed("the block belongs to another channel", header, "channel")
         if header.term < max(head.term, 1):
             raise _failed("the term runs backwards", header, "term")
-        if header.time_ms < head.time_ms:
-            raise _failed("the time runs backwards", header, "time_ms")
 
     def _governing(self, header: Header, preamble: Preamble) -> Membership:
         """Whether governance asked for the step is for whoever executes the transactions to say."""

@@ -31,6 +31,7 @@ from typing import Self
 from ledger import codec, merkle
 from ledger.block import Block, Header, verify_signed_by
 from ledger.certificate import Certificate, CertifiedHeader
+from ledger.clock import Reading, check_time, shown_by, time_of
 from ledger.committed import Committed
 from ledger.errors import BlockInvalid, Malformed, StoreError, TallyError, VerificationError
 from ledger.executor import (
@@ -156,6 +157,13 @@ class Chain(Committed):
         """Whether a transaction is on the chain, pending or committed."""
         return self._flight.holds(identity) or self._store.locate(identity) is not None
 
+    def next_time(self, clocks: Sequence[Reading]) -> tuple[int, tuple[Reading, ...]]:
+        """The time that a block sealed now has, and the readings that show it; none for the head's time."""
+        shown = shown_by(clocks, self.membership)
+        if not shown or time_of(shown) <= self.head.time_ms:
+            return self.head.time_ms, ()
+        return time_of(shown), shown
+
     def objection(self, transaction: Transaction, time_ms: int) -> TallyError | None:
         """Why a transaction cannot go into the next block at this time; None when it can.
 
@@ -171,18 +179,18 @@ class Chain(Committed):
         prepared: Sequence[Prepared],
         *,
         term: int,
-        time_ms: int,
         proposer: str,
         key: SigningKey,
+        clocks: Sequence[Reading] = (),
         election: ElectionCertificate | None = None,
         membership: Membership | None = None,
     ) -> Block:
         """Execute transactions on top of the head and push the signed block.
 
-        Signatures were checked on admission. `time_ms` is raised to the head's time if it
-        lies before it. `election` goes with the first block of a term, `membership` is a change that
-        is due (`due_membership`), in a block that is not its term's first. When this raises, nothing
-        has changed.
+        Signatures were checked on admission, those of `clocks` when they came in. The block's time is what
+        a quorum of the clocks shows, if that is later than the head's (`next_time`). `election` goes with the
+        first block of a term, `membership` is a change that is due (`due_membership`), in a block that is
+        not its term's first. When this raises, nothing has changed.
 
         Raises:
             ValueError: a membership that is not due, a proposer without a vote, a term before the
@@ -193,7 +201,7 @@ class Chain(Committed):
         head = self.head
         if term < max(head.term, 1):
             raise ValueError(f"term {term} is before the head's term {head.term}")
-        time_ms = max(time_ms, head.time_ms)
+        time_ms, shown = self.next_time(clocks)
         seen: set[bytes] = set()
         for each in prepared:
             objection = self.objection(each.transaction, time_ms)
@@ -204,11 +212,11 @@ class Chain(Committed):
             raise BlockInvalid("a transaction is listed twice", code="duplicate_transaction")
         if not self.membership.is_voter(proposer):
             raise ValueError(f"{proposer} has no vote, and seals no blocks")
-        preamble = Preamble(election)
+        preamble = Preamble(election, clocks=shown)
         if membership is not None:
             if membership != self.due_membership() or term != head.term:
                 raise ValueError("a membership change that is not due")
-            preamble = Preamble(election, membership, self._proof_of_last_change())
+            preamble = Preamble(election, membership, self._proof_of_last_change(), shown)
         if (election is None) != (term == head.term):
             raise ValueError("an election certificate goes with the first block of a term, and no other")
         executed = self._execute(prepared, time_ms, membership)
@@ -298,6 +306,7 @@ class Chain(Committed):
         self._check_proposer(verified)
         membership = self._governing(block.header, verified.preamble)
         check_office(block.header, self.head, verified.preamble.election, self.membership)
+        check_time(block.header, self.head, verified.preamble.clocks, self.membership)
         for index, transaction in enumerate(block.transactions):
             if self.knows(transaction.id):
                 raise BlockInvalid(
@@ -526,8 +535,6 @@ class Chain(Committed):
                 raise _differs(field, found, expected)
         if header.term < max(head.term, 1):
             raise _differs("term", header.term, f"at least {max(head.term, 1)}")
-        if header.time_ms < head.time_ms:
-            raise _differs("time_ms", header.time_ms, f"at least {head.time_ms}")
 
     def _check_proposer(self, verified: VerifiedBlock) -> None:
         """The proposer is a voter of the membership that governs the parent, and its key signed."""

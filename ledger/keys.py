@@ -41,6 +41,7 @@ TRANSACTION_DOMAIN = b"tallystick/tx/1\0"
 HEADER_DOMAIN = b"tallystick/header/1\0"
 ACK_DOMAIN = b"tallystick/ack/1\0"
 VOTE_DOMAIN = b"tallystick/vote/1\0"
+CLOCK_DOMAIN = b"tallystick/clock/1\0"
 NODE_DOMAIN = b"tallystick/node/1\0"
 
 

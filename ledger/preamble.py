@@ -1,13 +1,14 @@
-"""The preamble of a block above the genesis: how its proposer came into office, and who votes from now on.
+"""The preamble of a block above the genesis: its proposer's election, the time, and who votes.
 
-    preamble = nothing | encode({"election": election certificate, "membership": membership,
-                                 "settled": certified header})
+    preamble = nothing | encode({"clocks": readings, "election": election certificate,
+                                 "membership": membership, "settled": certified header})
 
-Each key is there or not; with neither the preamble has no bytes at all. The preamble of the
+Each key is there or not; with none the preamble has no bytes at all. The preamble of the
 genesis block is another thing: the genesis document.
 
 | a block | carries |
 |---|---|
+| whose time is later than its parent's | the clock readings that show it (`ledger.clock`) |
 | that begins a term (its parent is of an earlier one) | the election certificate of that term |
 | whose membership differs from its parent's | that membership, and unless it is the first change the proof |
 | | that the change before it is committed: the certified header of its block |
@@ -26,11 +27,13 @@ from dataclasses import dataclass
 from ledger import codec
 from ledger.block import Header
 from ledger.certificate import CertifiedHeader
+from ledger.clock import Reading, readings_of
 from ledger.errors import BlockInvalid, Malformed, VerificationError
 from ledger.limits import MAX_PREAMBLE_BYTES
 from ledger.membership import Membership
 from ledger.vote import ElectionCertificate
 
+CLOCKS = "clocks"
 ELECTION = "election"
 MEMBERSHIP = "membership"
 SETTLED = "settled"
@@ -43,10 +46,13 @@ class Preamble:
     election: ElectionCertificate | None = None
     membership: Membership | None = None
     settled: CertifiedHeader | None = None
+    clocks: tuple[Reading, ...] = ()
 
     def encode(self) -> bytes:
         """The bytes in the block; none where there is nothing to carry."""
         fields: dict[str, codec.Value] = {}
+        if self.clocks:
+            fields[CLOCKS] = tuple([reading.to_value() for reading in self.clocks])
         if self.election is not None:
             fields[ELECTION] = self.election.to_value()
         if self.membership is not None:
@@ -68,12 +74,13 @@ class Preamble:
         if type(fields) is not dict or not fields:
             raise Malformed("not a preamble", field="preamble", expected="a map of at least one field")
         for name in fields:
-            if name not in (ELECTION, MEMBERSHIP, SETTLED):
+            if name not in (CLOCKS, ELECTION, MEMBERSHIP, SETTLED):
                 raise Malformed("unknown field", field=f"preamble.{name[:64]}")
         return cls(
             ElectionCertificate.from_value(fields[ELECTION]) if ELECTION in fields else None,
             Membership.from_value(fields[MEMBERSHIP]) if MEMBERSHIP in fields else None,
             CertifiedHeader.from_value(fields[SETTLED]) if SETTLED in fields else None,
+            readings_of(fields[CLOCKS], "preamble.clocks") if CLOCKS in fields else (),
         )
 
 

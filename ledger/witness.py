@@ -28,6 +28,7 @@ from dataclasses import dataclass
 
 from ledger import codec, shape
 from ledger.block import Block, Header
+from ledger.clock import check_time
 from ledger.errors import BlockInvalid, Malformed, VerificationError
 from ledger.executor import Executor, ExecutorBug, Prepared, enter_membership, execute, settled_writes
 from ledger.limits import DIGEST_BYTES, MAX_TREE_DEPTH, MAX_VALIDITY_MS, MAX_WITNESS_ENTRIES
@@ -151,15 +152,13 @@ def wrong_because(
 
 
 def _wrong_header(parent: Header, header: Header, channel: bytes) -> str | None:
-    # 2. Channel, height, term and time follow from the parent's.
+    # 2. Channel, height and term follow from the parent's.
     if header.channel != channel:
         return "its header is of another channel"
     if header.height != parent.height + 1:
         return f"its height does not follow {parent.height}"
     if header.term < max(parent.term, 1):
         return f"its term is before {max(parent.term, 1)}"
-    if header.time_ms < parent.time_ms:
-        return "its time is before its parent's"
     return None
 
 
@@ -175,7 +174,7 @@ def _wrong_preamble(parent: Header, block: Block, governing: Callable[[Header], 
         return "its membership is neither its parent's nor one that it carries"
     if after is None and preamble.settled is not None:
         return "it proves a membership change without making another"
-    # 4. Its proposer votes, was elected where the block begins a term, and changed no membership there.
+    # 4. Its proposer votes, and was elected where the block begins a term.
     before = governing(parent)
     if not before.is_voter(header.proposer):
         return f"its proposer {header.proposer} is not a voter"
@@ -183,11 +182,16 @@ def _wrong_preamble(parent: Header, block: Block, governing: Callable[[Header], 
         check_office(header, parent, preamble.election, before)
     except BlockInvalid as error:
         return f"its proposer was not in office: {error.message}"
+    # 5. Its time is its parent's, or shown by the clocks of a quorum.
+    try:
+        check_time(header, parent, preamble.clocks, before)
+    except BlockInvalid as error:
+        return f"its time is not shown: {error.message}"
     if after is None:
         return None
+    # 6. A change of the membership is a legal step, and not in the first block of a term.
     if header.term != parent.term:
         return "the first block of a term changes the membership"
-    # 5. A change of the membership is a legal step.
     try:
         step(before, after)
     except BlockInvalid as error:
@@ -196,7 +200,7 @@ def _wrong_preamble(parent: Header, block: Block, governing: Callable[[Header], 
 
 
 def _wrong_transactions(block: Block, channel: bytes, executor: Executor | None) -> str | None:
-    # 6. Each transaction is of the channel, within its time, there once, signed, and of a form.
+    # 7. Each transaction is of the channel, within its time, there once, signed, and of a form.
     header = block.header
     seen: set[bytes] = set()
     for transaction in block.transactions:
@@ -219,7 +223,7 @@ def _wrong_transactions(block: Block, channel: bytes, executor: Executor | None)
 
 
 def _wrong_history(parent: Header, header: Header, witness: Witness | None) -> str | None:
-    # 7. The history root covers the parent's history and the parent.
+    # 8. The history root covers the parent's history and the parent.
     if witness is None:
         return None
     if len(witness.peaks) != parent.height.bit_count():
@@ -236,7 +240,7 @@ def _wrong_history(parent: Header, header: Header, witness: Witness | None) -> s
 def _wrong_execution(
     parent: Header, block: Block, witness: Witness | None, executor: Executor | None
 ) -> str | None:
-    # 8. Executing it on the parent's state gives its results and its state root.
+    # 9. Executing it on the parent's state gives its results and its state root.
     if witness is None or witness.state is None:
         return None
     header = block.header

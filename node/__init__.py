@@ -17,6 +17,7 @@ Other nodes:
     peers          links over mutual TLS: `links`, cut into `frames`; `gate` is for who is not known yet
     neighbours     whom to link with, by the memberships; `introductions` are for who was away
     refusals       what others were refused, counted
+    clocks         what the voters' clocks have reached: the time of the next block
     watch          looks out for lies; `evidence` keeps their proofs
 
 A log that is too far ahead is not replayed but fetched as a state:

@@ -45,15 +45,16 @@ from ledger.chain import Chain, VerifiedBlock
 from ledger.errors import BlockInvalid, Malformed, StoreError, TallyError, TooLarge
 from ledger.executor import Executor, Prepared
 from ledger.keys import SigningKey
-from ledger.limits import MAX_CLOCK_AHEAD_MS
 from ledger.membership import Membership
 from ledger.store import Store
 from node import disk, mempool
 from node.appender import Appender, Reports, Work
+from node.clocks import Clocks
 from node.errors import NotAdmitted
 from node.introductions import INTRODUCTION
 from node.leadership import Leadership
 from node.limits import (
+    CLOCK_TOLD_MS,
     GATHER_MS,
     GOSSIP_MS,
     MAX_LAG_BLOCKS,
@@ -166,6 +167,7 @@ class Driver:
         )
         self._clock = TickClock(raft, tick_ms, self._turn)
         self.leadership = Leadership(raft, self._count_ticks, self.wake)
+        self.clocks = Clocks(node=node, key=key, chain=chain, clock_ms=clock_ms)
         self._peers: Peers
         self._transfer: StateTransfer
         self._watch: Watch
@@ -186,7 +188,7 @@ class Driver:
         self._refused_offer = False
         self._waits_for: str | None = None
         """Why the next change of the members could not be made yet, as it was logged last."""
-        self._swept_s = self._gossiped_s = self._loop.time()
+        self._swept_s = self._gossiped_s = self._clock_told_s = self._loop.time()
 
     def start(
         self,
@@ -246,6 +248,13 @@ class Driver:
         raft = self.raft
         return raft.leader is not None and raft.last_index == raft.commit and not self._pool.waiting
 
+    def linked(self, peer: str) -> None:
+        """The link to a peer is up: a leader that is elected next knows this node's clock by then."""
+        reading = self.clocks.own()
+        if reading is not None:
+            self._peers.send(peer, ("clock", reading.to_value()))
+        self.wake()
+
     def wake(self) -> None:
         """Something may have to be done: have a turn at the end of this loop turn."""
         if not self._turn_is_due:
@@ -288,10 +297,17 @@ class Driver:
             self._forwarder.refused(peer, content)
         elif kind in ("snapshot?", "snapshot!"):
             self._on_snapshot_message(peer, kind, content)
-        elif kind == "evidence":
+        else:
+            self._on_gossip(peer, kind, content)
+
+    def _on_gossip(self, peer: str, kind: codec.Value, content: codec.Value) -> None:
+        """What nodes tell each other beside the consensus."""
+        if kind == "evidence":
             self._watch.take_evidence(content)
         elif kind == "header":
             self._watch.take_header(content)
+        elif kind == "clock":
+            self.clocks.take(peer, content)
         elif kind == INTRODUCTION:
             answer = self._peers.introductions.hear_member(content, peer)
             if answer is not None:
@@ -338,6 +354,9 @@ class Driver:
             )
         self._change_members()
         self._meet()
+        if now_s - self._clock_told_s >= CLOCK_TOLD_MS / 1_000:
+            self._clock_told_s = now_s
+            self._tell_clock()
         if now_s - self._gossiped_s >= GOSSIP_MS / 1_000:
             self._gossiped_s = now_s
             self._watch.tell_header()
@@ -350,6 +369,12 @@ class Driver:
                 self._admission.closed = NotAdmitted("no_leader", "no leader is known")
         elif closed is not None and closed.code == "no_leader":
             self._admission.closed = None
+
+    def _tell_clock(self) -> None:
+        reading = self.clocks.own()
+        if reading is not None:
+            for peer in self._peers.reachable:
+                self._peers.send(peer, ("clock", reading.to_value()))
 
     def _was_removed(self) -> bool:
         """Whether this node was a member once, and a committed change has ended that."""
@@ -512,8 +537,8 @@ class Driver:
         self._turn()
 
     def _fitting(self, entries: list[mempool.Entry]) -> list[mempool.Entry]:
-        """Those that a block may hold now; the others wait until they expire, or their clock is right."""
-        now_ms = clock_ms()
+        """Those that a block may hold now; the others wait until they expire, or their time has come."""
+        now_ms, _ = self._chain.next_time(self.clocks.readings())
         fitting = []
         for entry in entries:
             objection = self._chain.objection(entry.prepared.transaction, now_ms)
@@ -540,9 +565,9 @@ class Driver:
                 block = self._chain.seal(
                     prepared,
                     term=term,
-                    time_ms=clock_ms(),
                     proposer=self.node,
                     key=self._key,
+                    clocks=self.clocks.readings(),
                     election=election,
                     membership=membership,
                 )
@@ -565,15 +590,6 @@ class Driver:
         Raises:
             BlockInvalid: with what is wrong.
         """
-        ahead_ms = block.header.time_ms - clock_ms()
-        if ahead_ms > MAX_CLOCK_AHEAD_MS:
-            raise BlockInvalid(
-                "the block's time lies ahead of this node's clock",
-                field="header.time_ms",
-                found=f"{ahead_ms} ms ahead",
-                expected=f"at most {MAX_CLOCK_AHEAD_MS} ms",
-                remedy="Compare the clocks of this node and of the block's proposer.",
-            )
         checked: dict[bytes, Prepared] = {}
         unknown = []
         for transaction in block.transactions:

@@ -158,6 +158,10 @@ MAX_PROOFS = 256
 MAX_PROOFS_PER_NODE = 32
 """Of one accused node: enough to be sure, and the lies of others still find room."""
 MAX_PROOF_STORE_BYTES = 128 * 1_048_576
+CLOCK_TOLD_MS = 1_000
+"""How often a voter tells the others what its clock has reached: blocks are dated no finer than that."""
+CLOCK_DIFFERENCE_WARNED_MS = 10_000
+"""A peer's clock that differs by more than this is logged."""
 GOSSIP_MS = 2_000
 """How often a node tells the others its newest certified header."""
 MAX_EARLY_HEADERS = 64

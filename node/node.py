@@ -26,7 +26,7 @@ from ledger.staging import settle
 from ledger.store import Store
 from node import disk
 from node.admission import Admission, Identify
-from node.driver import Driver, clock_ms, lost_data
+from node.driver import Driver, lost_data
 from node.errors import SettingsError
 from node.evidence import EvidenceStore
 from node.forwarding import Forwarder
@@ -121,7 +121,7 @@ class Node:
             certificate_file=settings.certificate_file,
             addresses=self._linked_with[1],
             handler=self.driver.on_message,
-            linked=lambda _: self.driver.wake(),
+            linked=self.driver.linked,
             introductions=Introductions(chain.channel, self.neighbourhood, self._meet),
             statistics=self.statistics,
         )
@@ -149,7 +149,7 @@ class Node:
             pool=self.pool,
             checker=self._checker,
             identify=identify(chain),
-            clock_ms=clock_ms,
+            clock_ms=self.driver.clocks.now_ms,
             loop_time_s=asyncio.get_running_loop().time,
             statistics=self.statistics,
         )

@@ -262,6 +262,7 @@ class Service:
             "transferee": raft.transferee,
             "promises": not raft.is_mute,
             "certificate_days_left": lasts.days,
+            "clocks_ahead_ms": dict(sorted(self._driver.clocks.ahead_ms.items())),
             "peers": [asdict(peer) for peer in self._peers.status()],
             "followers": [asdict(peer) for peer in raft.peers],
             "evidence": [f"{kept.kind} by {kept.against}: {kept.detail}" for kept in raft.evidence],

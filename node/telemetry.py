@@ -152,6 +152,14 @@ class _NodeCollector(Collector):
             "who this node is and whom it follows",
             value={name: str(status.get(name) or "") for name in labels},
         )
+        clocks = GaugeMetricFamily(
+            "tally_peer_clock_ahead_seconds",
+            "how far a peer's clock lay ahead of this node's when it was heard last",
+            labels=("peer",),
+        )
+        for peer, ahead_ms in status.get("clocks_ahead_ms", {}).items():
+            clocks.add_metric((peer,), ahead_ms / 1_000)
+        yield clocks
         yield from self._statistics()
 
     def _statistics(self) -> Iterator[Any]:

@@ -17,6 +17,7 @@ from contracts import Contracts
 from ledger.block import Block
 from ledger.certificate import Certificate, sign_ack
 from ledger.chain import Chain
+from ledger.clock import Reading
 from ledger.errors import TallyError
 from ledger.executor import make_genesis_block
 from ledger.genesis import Genesis
@@ -110,6 +111,13 @@ class LocalNetwork:
         votes = [Vote(name, ballot, sign_vote(key_of(name), self.channel, ballot)) for name in voters]
         return ElectionCertificate.of(self.term, leader, votes)
 
+    def _clocks(self, membership: Membership) -> list[Reading]:
+        """All voters' clocks show the time of now."""
+        now_ms = time_ns() // 1_000_000
+        return [
+            Reading.sign(key_of(each.node), self.channel, each.node, now_ms) for each in membership.members
+        ]
+
     def commit(self, transactions: Sequence[Transaction], *, change: bool = False) -> Block:
         """One block of these, on every node; with `change`, one that makes the due membership change."""
         leader = next(iter(self.nodes.values()))
@@ -117,9 +125,9 @@ class LocalNetwork:
         block = leader.chain.seal(
             [executor.prepare(transaction) for transaction in transactions],
             term=self.term,
-            time_ms=time_ns() // 1_000_000,
             proposer=leader.name,
             key=key_of(leader.name),
+            clocks=self._clocks(leader.chain.membership),
             election=self._election(leader.name) if leader.chain.head.height == 0 else None,
             membership=leader.chain.due_membership() if change else None,
         )

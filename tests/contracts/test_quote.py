@@ -33,6 +33,7 @@ from contracts.quote import (
 from ledger import codec
 from ledger.certificate import Certificate, sign_ack
 from ledger.chain import Chain
+from ledger.clock import Reading
 from ledger.dates import day_from_iso
 from ledger.errors import Malformed, Refusal, TallyError, VerificationError
 from ledger.executor import make_genesis_block
@@ -162,9 +163,12 @@ class Ledger:
         block = self.chain.seal(
             [PreparedWrites(transaction)],
             term=1,
-            time_ms=START_MS + height,
             proposer="node-1",
             key=NODES["node-1"],
+            clocks=[
+                Reading.sign(key, self.genesis.channel, node, START_MS + height)
+                for node, key in NODES.items()
+            ],
             election=self.election() if height == 1 else None,
         )
         self.store.append([(block.height, block.data)], None)

@@ -180,7 +180,10 @@ def _chain_bytes() -> dict[str, tuple[bytes, ...]]:
             Evidence(NODES[0], TwoHeaders.of(*headers)).encode(),
         ),
         "membership": (codec.encode(made.genesis.membership.to_value()),),
-        "preamble": (Preamble(membership=made.genesis.membership, settled=made.certified(1)).encode(),),
+        "preamble": (
+            Preamble(membership=made.genesis.membership, settled=made.certified(1)).encode(),
+            blocks[1].preamble,
+        ),
         "certified": tuple(
             [codec.encode(each.to_value()) for each in (made.certified(1), made.certified(1, 2))]
         ),

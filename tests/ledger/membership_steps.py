@@ -82,7 +82,6 @@ class Ledger:
         block = self.chain.seal(
             [RULES.prepare(each) for each in transactions],
             term=term,
-            time_ms=START_MS,
             proposer=node,
             key=KEYS[node],
             election=elected_if_needed(KEYS, CHANNEL, head, term, node, voters_of(self.chain.membership)),

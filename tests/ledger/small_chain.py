@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from clock_readings import clocks_at
 from elections import elected_if_needed
 
 from ledger import codec, history
@@ -129,13 +130,14 @@ class SmallChain:
         head = self.blocks[-1].header
         keys = {node: seed_key(node) for node in NODES}
         election = elected_if_needed(keys, self.channel, head, term, proposer, NODES[:2])
+        time_ms = head.time_ms + 10
         block = Block.assemble(
             key=seed_key(proposer),
             channel=self.channel,
             height=head.height + 1,
             term=term,
             previous=head.hash,
-            time_ms=head.time_ms + 10,
+            time_ms=time_ms,
             proposer=proposer,
             transactions=transactions,
             results=[APPLIED] * len(transactions) if results is None else results,
@@ -143,7 +145,7 @@ class SmallChain:
             history_root=self._accumulator.root(),
             membership=self.genesis.membership.hash,
             contract_version=1,
-            preamble=Preamble(election).encode(),
+            preamble=Preamble(election, clocks=clocks_at(keys, self.channel, time_ms, NODES[:2])).encode(),
         )
         self.blocks.append(block)
         self._accumulator.append(block.header.leaf)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from clock_readings import clocks_at
 from elections import elected_if_needed
 
 from ledger import history
@@ -139,9 +140,9 @@ class Node:
         return self.chain.seal(
             [self.rules.prepare(each) for each in transactions],
             term=term,
-            time_ms=time_ms,
             proposer=node,
             key=NODES[node],
+            clocks=clocks_at(NODES, self.chain.channel, time_ms, NODES),
             election=elected_if_needed(NODES, self.chain.channel, self.chain.head, term, node, NODES),
         )
 

@@ -53,6 +53,7 @@ def forged(key=None, **changed):
         "history_root": accumulator.root(),
         "membership": header.membership,
         "contract_version": 1,
+        "preamble": block.preamble,
     } | changed
     return Block.assemble(results=[()] * len(parts["transactions"]), **parts)
 

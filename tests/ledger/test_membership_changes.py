@@ -16,7 +16,7 @@ from membership_steps import (
     settled,
     voters_of,
 )
-from small_ledger import START_MS, put, record
+from small_ledger import put, record
 
 from ledger import codec
 from ledger.audit import ChainAudit
@@ -52,7 +52,7 @@ def forged(ledger, membership, settled_by=None, *, node="n1", term=1, key=None):
         height=chain.head.height + 1,
         term=term,
         previous=chain.head.hash,
-        time_ms=START_MS,
+        time_ms=chain.head.time_ms,
         proposer=node,
         transactions=(),
         results=(),
@@ -116,9 +116,7 @@ def test_nothing_is_due_without_a_target_or_before_the_last_change_is_committed(
 
 def test_a_change_that_is_not_due_is_not_sealed(leader):
     with pytest.raises(ValueError, match="not due"):
-        leader.chain.seal(
-            [], term=1, time_ms=START_MS, proposer="n1", key=KEYS["n1"], membership=settled("n1", "n2")
-        )
+        leader.chain.seal([], term=1, proposer="n1", key=KEYS["n1"], membership=settled("n1", "n2"))
     leader.commit(leader.seal(adopt(FOUR)))
     with pytest.raises(ValueError, match="not due"):
         leader.seal(term=2, change=True)
@@ -136,7 +134,7 @@ def test_a_change_in_flight_can_be_taken_back(leader):
     assert leader.chain.membership == before
     assert leader.chain.due_membership() is not None
     election = elected_if_needed(KEYS, CHANNEL, leader.chain.head, 2, "n2", ["n1"])
-    again = leader.chain.seal([], term=2, time_ms=START_MS, proposer="n2", key=KEYS["n2"], election=election)
+    again = leader.chain.seal([], term=2, proposer="n2", key=KEYS["n2"], election=election)
     assert again.header.membership == before.hash
 
 
@@ -206,7 +204,7 @@ def test_a_header_must_name_the_membership_that_its_preamble_holds(leader):
         height=2,
         term=1,
         previous=leader.chain.head.hash,
-        time_ms=START_MS,
+        time_ms=leader.chain.head.time_ms,
         proposer="n1",
         transactions=(),
         results=(),

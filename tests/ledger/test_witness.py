@@ -148,7 +148,8 @@ def stranger(number: int) -> Transaction:
     [
         ((), {"channel": bytes(32)}, "another channel"),
         ((), {"height": 9}, "height"),
-        ((), {"time_ms": START_MS - 1}, "time"),
+        ((), {"time_ms": START_MS - 1}, "backwards"),
+        ((), {"time_ms": START_MS + 10**9}, "time is not shown"),
         ((), {"membership": bytes(32)}, "membership"),
         ((), {"preamble": b"\x80"}, "preamble"),
         ((), {"proposer": "n9"}, None),

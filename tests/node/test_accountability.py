@@ -12,8 +12,10 @@ from node_network import Cluster, run, until
 from consensus.messages import Append, Entry, VoteReply, to_value
 from consensus.state import Role
 from ledger import vote
+from ledger.block import Header
 from ledger.certificate import Certificate, CertifiedHeader, sign_ack
 from ledger.chain import Chain
+from ledger.clock import Reading
 from ledger.evidence import Evidence
 from ledger.handover import Followed
 from ledger.store import Store
@@ -26,6 +28,11 @@ def honest(cluster: Cluster, liar: str) -> list[Node]:
 
 def proofs(node: Node) -> list[tuple[str, tuple[str, ...]]]:
     return [(kept.proved.kind, kept.proved.nodes) for kept in node.service.evidence.kept()]
+
+
+def later(cluster: Cluster, header: Header) -> list[Reading]:
+    """All clocks a moment after this block."""
+    return [Reading.sign(each.key, cluster.channel, each.node, header.time_ms + 1) for each in cluster.files]
 
 
 def test_cr70_a_leader_of_two_minds_is_named_to_all(tmp_path: Path) -> None:
@@ -49,7 +56,7 @@ def test_cr70_a_leader_of_two_minds_is_named_to_all(tmp_path: Path) -> None:
             assert block is not None
             chain.accept(chain.check(block))
         if header.height > 1 and chain.head.term == header.term:
-            other = chain.seal([], term=header.term, time_ms=header.time_ms + 1, proposer=name, key=key)
+            other = chain.seal([], term=header.term, proposer=name, key=key, clocks=later(cluster, header))
             entry = Entry(other.height, other.header.term, other.hash, other.data)
             lie = Append(name, victim.settings.node, header.term, 2**61, header.term, 1, (entry,), 0, None)
             victim.driver.on_message(name, ("raft", to_value(lie)))
@@ -110,7 +117,7 @@ def test_cr74_a_fork_with_certificates_stops_the_channel(tmp_path: Path) -> None
             chain.accept(chain.check(block))
         key = next(each.key for each in cluster.files if each.node == header.proposer)
         other = chain.seal(
-            [], term=header.term, time_ms=header.time_ms + 1, proposer=header.proposer, key=key
+            [], term=header.term, proposer=header.proposer, key=key, clocks=later(cluster, header)
         )
         acks = [
             (each.node, sign_ack(each.key, cluster.channel, header.term, other.height, other.hash))

@@ -13,7 +13,7 @@ import pytest
 from simulator import World, plan_of
 from simulator.campaign import describe, run_campaign
 from simulator.device import Device, Level, MarkSlots, PowerCut, open_store
-from simulator.plan import BIT_FLIP, LEVELDB, REAL, Plan
+from simulator.plan import BIT_FLIP, CHANGE, CLOCK_JUMP, CRASH, LARGE_JUMP_US, LEVELDB, REAL, Fault, Plan
 
 from ledger.errors import StoreError
 from ledger.mark import NOTHING
@@ -50,6 +50,28 @@ def test_cr35_a_damaged_disk_keeps_its_node_from_starting_or_from_serving() -> N
         assert outcome.violation is None, describe(outcome)
         found.update(outcome.counted)
     assert found["damage found at start"] > 0
+
+
+@pytest.mark.parametrize("seed", [70_124, 81_252])
+def test_clusters_with_a_clock_far_ahead_go_on(seed: int) -> None:
+    """CR-81: a lone voter whose clock had jumped sealed what those who joined it refused."""
+    outcome = World(plan_of(seed, steps=4_000, blocks=REAL)).run()
+    assert outcome.violation is None, describe(outcome)
+
+
+@pytest.mark.parametrize("jump_us", [LARGE_JUMP_US, -LARGE_JUMP_US])
+def test_a_quorum_of_clocks_may_be_wrong_and_set_right_again(jump_us: int) -> None:
+    """CR-81: time stands still until it is reached again; blocks go on, and those that join take them."""
+    wrong = tuple(Fault(100_000, CLOCK_JUMP, (name,), count=jump_us) for name in ("n1", "n2"))
+    right = tuple(Fault(500_000, CLOCK_JUMP, (name,)) for name in ("n1", "n2"))
+    away = Fault(50_000, CRASH, ("n3",), 350_000)
+    again = Fault(520_000, CRASH, ("n1", "n2", "n3"), 10_000)
+    joins = Fault(700_000, CHANGE, ("n1", "n4"), count=2)
+    plan = Plan(11, spares=1, steps=4_000, blocks=REAL, faults=(away, *wrong, *right, again, joins))
+    outcome = World(plan).run()
+    assert outcome.violation is None, describe(outcome)
+    assert outcome.counted["changes proposed"] >= 3
+    assert outcome.acknowledged > 100
 
 
 def test_cr86_real_blocks_replay_step_for_step() -> None:

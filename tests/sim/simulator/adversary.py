@@ -94,9 +94,14 @@ class Liar:
         if WRONG_ROOT in self._lies and chance < 0.2:
             return self._resigned(entry, is_wrong=True, state_root=bytes(32))
         if FORKS in self._lies and chance < 0.5:
-            header = self._blocks.block(entry.data).header
-            return self._resigned(entry, time_ms=header.time_ms + 1)
+            before = self._node.raft.log.entry(entry.index - 1)
+            earlier_ms = self._time_of(entry) - 1
+            if before is not None and before.data and self._time_of(before) < earlier_ms:
+                return self._resigned(entry, time_ms=earlier_ms)  # its clocks show that time, too
         return entry
+
+    def _time_of(self, entry: Entry) -> int:
+        return self._blocks.block(entry.data).header.time_ms
 
     def _resigned(self, entry: Entry, *, is_wrong: bool = False, **changed: object) -> Entry:
         """The block with another header, signed as if it were right."""

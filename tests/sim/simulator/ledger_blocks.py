@@ -21,12 +21,12 @@ from ledger import codec, history, vote
 from ledger.block import Block
 from ledger.certificate import sign_ack, verify_ack
 from ledger.chain import Chain, VerifiedBlock
+from ledger.clock import Reading
 from ledger.errors import BlockInvalid, Malformed
 from ledger.executor import make_genesis_block
 from ledger.genesis import Genesis, GenesisBlock, read_genesis
 from ledger.handover import MembershipChain
 from ledger.keys import SigningKey
-from ledger.limits import MAX_CLOCK_AHEAD_MS
 from ledger.membership import TARGET_KEY, Member, Membership
 from ledger.receipt import Receipt
 from ledger.state import Overlay, state_key
@@ -312,6 +312,8 @@ class LedgerApplication:
         self.executor = Accounts()
         self.chain = Chain.open(disk.store, self.executor, genesis)
         disk.opened()
+        self._clocks: dict[str, Reading] = {}
+        """The newest reading of each other node."""
         self._pending: dict[int, int] = {}
         for pending in self.chain.pending:
             self._note(pending.block)
@@ -335,6 +337,16 @@ class LedgerApplication:
         located = self.chain.locate(self._blocks.transaction(number).transaction.id)
         return None if located is None else located[0]
 
+    def reading(self) -> Reading:
+        """What this node's clock has reached."""
+        return Reading.sign(self._key, self._blocks.channel, self._name, self._wall_ms())
+
+    def heard_clock(self, reading: Reading) -> None:
+        """Another node's clock has reached this."""
+        held = self._clocks.get(reading.node)
+        if held is None or held.time_ms < reading.time_ms:
+            self._clocks[reading.node] = reading
+
     def holds(self, entry: Entry) -> bool:
         """Whether exactly this block is in flight."""
         block = self.chain.pending_block(entry.index)
@@ -352,9 +364,9 @@ class LedgerApplication:
         block = self.chain.seal(
             [self._blocks.transaction(number) for number in transactions],
             term=term,
-            time_ms=self._wall_ms(),
             proposer=self._name,
             key=self._key,
+            clocks=[*self._clocks.values(), self.reading()],
             election=None if election is None else election_of(election),
             membership=None if configuration is None else self.chain.due_membership(),
         )
@@ -373,9 +385,6 @@ class LedgerApplication:
             header = verified.block.header
             if (header.height, header.term, header.hash) != (entry.index, entry.term, entry.hash):
                 raise BlockInvalid("the block is not the one that its entry names")
-            ahead_ms = header.time_ms - self._wall_ms()
-            if ahead_ms > MAX_CLOCK_AHEAD_MS:
-                raise BlockInvalid("the block's time lies ahead of this node's clock", found=ahead_ms)
             self.executor.is_twisted = is_twisted
             chain.accept(verified)
         except (BlockInvalid, Malformed) as error:

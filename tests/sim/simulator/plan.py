@@ -68,8 +68,8 @@ OPAQUE, REAL, LEVELDB = "opaque", "real", "leveldb"
 )
 SMALL_JUMP_US = 25_000_000
 LARGE_JUMP_US = 200_000_000
-"""A wall clock this far ahead makes blocks that no other node accepts: one node's at most, and only where
-the others are a quorum, since all wait for the day when that block is no more ahead."""
+"""Further than any two honest clocks are apart; with several of them a quorum of clocks is wrong."""
+MAX_FAR_JUMPS = 4
 POINTS = (
     "amid sending",
     "handed to the disk",
@@ -320,7 +320,25 @@ def _with_faults(plan: Plan, draw: Random) -> Plan:
     while kinds and len(faults) < plan.steps // 20:
         faults.append(_fault(plan, draw, draw.choice(kinds), at_us))
         at_us += 1 + draw.randrange(2 * gap_us)
+    if CLOCK_JUMP in kinds:
+        faults += _far_jumps(plan, at_us)
     return replace(plan, faults=tuple(faults))
+
+
+def _far_jumps(plan: Plan, until_us: int) -> list[Fault]:
+    """Clocks of several nodes that are far off at once, ahead or behind, in half of the plans."""
+    draw = Random(f"far jumps {plan.seed}")
+    if draw.random() < 0.5:
+        return []
+    return [
+        Fault(
+            draw.randrange(until_us),
+            CLOCK_JUMP,
+            (draw.choice(plan.everyone),),
+            count=draw.choice((-LARGE_JUMP_US, LARGE_JUMP_US)),
+        )
+        for _ in range(draw.randint(1, MAX_FAR_JUMPS))
+    ]
 
 
 def _fault(plan: Plan, draw: Random, kind: str, at_us: int) -> Fault:
@@ -337,9 +355,9 @@ def _fault(plan: Plan, draw: Random, kind: str, at_us: int) -> Fault:
     if kind in (BIT_FLIP, WIPE, LOST_TAIL):
         return Fault(at_us, kind, (draw.choice(plan.victims),), lasts)
     if kind == CLOCK_JUMP:
-        far = draw.random() < 0.2 and not plan.victims
+        far = draw.random() < 0.2
         jump = LARGE_JUMP_US if far else draw.randint(-SMALL_JUMP_US, SMALL_JUMP_US)
-        return Fault(at_us, kind, (names[-1] if far else order[0],), lasts, count=jump)
+        return Fault(at_us, kind, (order[0],), lasts, count=jump)
     if kind == CHANGE:
         return _change(plan, draw, at_us)
     if kind == TRANSFER:

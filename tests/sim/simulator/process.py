@@ -35,12 +35,14 @@ from consensus import (
 from ledger.errors import StoreError
 from simulator.blocks import AnyDisk, NotReproduced
 from simulator.disk import Work
+from simulator.ledger_blocks import LedgerApplication
 from simulator.violation import Killed
 
 if TYPE_CHECKING:
     from simulator.world import World
 
 CALM_WRITE_US = 300
+CLOCK_TOLD_TICKS = 5
 
 
 class Process:
@@ -133,6 +135,8 @@ class Process:
         self.raft.tick()
         self.world.checks.after(self)
         self.turn()
+        if isinstance(self.app, LedgerApplication) and self.raft.now % CLOCK_TOLD_TICKS == 0:
+            self.world.tell_clock(self, self.app.reading())
         if self._liar is not None:
             for message in self._liar.ticked():
                 self._let_go(message)

@@ -20,6 +20,7 @@ from typing import Any
 
 from consensus import Configuration, Entry, Message, Raft, Role, SnapshotPoint
 from consensus.messages import Vote, from_value, to_value
+from ledger.clock import Reading
 from ledger.errors import StoreError
 from simulator.adversary import Liar
 from simulator.application import OpaqueBlocks
@@ -80,6 +81,7 @@ _KINDS = {
     "reader": 14,
     "read": 15,
     "transfer": 16,
+    "clock": 17,
 }
 Event = tuple[int, int, str, str, int, Any]
 _OWN: dict[str, Callable[[Process], None]] = {
@@ -211,6 +213,12 @@ class World:
         """A follower passes transactions on to the leader."""
         if not self.network.cuts[sender, target]:
             self._push(self.network.delay_us(), "forward", target, 0, transactions)
+
+    def tell_clock(self, node: Process, reading: Reading) -> None:
+        """A node tells all others what its clock has reached, as far as links are whole."""
+        for other in self.plan.everyone:
+            if other != node.name and not self.network.cuts[node.name, other]:
+                self._push(self.network.delay_us(), "clock", other, 0, reading)
 
     def submit(self, name: str, transaction: int) -> None:
         """A client hands in a transaction."""
@@ -374,6 +382,8 @@ class World:
         elif kind == "forward":
             for transaction in value:
                 node.submit(transaction)
+        elif kind == "clock":
+            node.app.heard_clock(value)
         elif kind == "absurd":
             before = self._visible(node)
             node.raft.step(value)
