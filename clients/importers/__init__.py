@@ -3,19 +3,21 @@
 Read `files.py` first: `import_file` is the only way in. `imported.py` says what comes out and
 what the importing party tells; `table.py` reads CSV cells, `documents.py` gathers rows to
 documents, and each `csv_*.py` is one kind of file. `ubl.py` with `xml_document.py`,
-`ubl_reading.py` and `en16931.py` is the European invoice. `limits.py` has the bounds.
+`ubl_reading.py` and `en16931.py` is the European invoice. `camt.py` with `camt_reading.py` is the bank's
+statement and notification. `limits.py` has the bounds.
 
 Imports ledger and contracts (their models have the last word); no network, no clock.
 """
 
 from clients.importers.errors import ImportProblem
 from clients.importers.files import LAYOUTS, import_bytes, import_file
-from clients.importers.imported import KINDS, Entry, ImportContext, Imported, Summary, timeline
+from clients.importers.imported import KINDS, BankBook, Entry, ImportContext, Imported, Summary, timeline
 from clients.importers.parties import Directory
 
 __all__ = [
     "KINDS",
     "LAYOUTS",
+    "BankBook",
     "Directory",
     "Entry",
     "ImportContext",

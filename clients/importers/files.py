@@ -2,7 +2,7 @@
 
     import_file(path, "auto", ImportContext(organisation="cipla")) -> Imported
 
-The kind "auto" looks at the content: XML is UBL, and a CSV header belongs to the one kind
+The kind "auto" looks at the content: XML is UBL or camt, and a CSV header belongs to the one kind
 whose required columns it has. Whatever is in the file, the answer is an `Imported`; problems
 are listed in it and not raised.
 """
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clients.importers import (
+    camt,
     csv_confirmations,
     csv_invoices,
     csv_orders,
@@ -22,6 +23,7 @@ from clients.importers import (
     csv_shipments,
     ubl,
 )
+from clients.importers.camt_reading import MARK
 from clients.importers.errors import ImportProblem, Problems, from_error
 from clients.importers.imported import KINDS, Entry, ImportContext, Imported, Outcome, Summary
 from clients.importers.limits import MAX_CSV_BYTES, MAX_XML_BYTES
@@ -57,8 +59,10 @@ LAYOUTS = {
     )
 }
 
-assert (*LAYOUTS, "ubl") == KINDS, "every kind has its reader"
+assert (*LAYOUTS, "ubl", "camt") == KINDS, "every kind has its reader"
 
+_LOOKED_AT_BYTES = 2_000
+"""Of the beginning of a file, for its namespace."""
 _MAX_FILE_BYTES = max(MAX_CSV_BYTES, MAX_XML_BYTES)
 _XML_STARTS = (b"<", b"\xfe\xff", b"\xff\xfe", b"\x00")
 """Also the marks of UTF-16 and UTF-32, so that the XML reader says what is wrong with them."""
@@ -96,6 +100,9 @@ def import_bytes(
         )
     context = context or ImportContext()
     problems = Problems(file)
+    if kind == "camt" or (kind == "auto" and MARK in data[:_LOOKED_AT_BYTES]):
+        outcome = camt.read_bank_file(data, context, problems)
+        return _imported(file, "camt", outcome, problems, rows=outcome.documents, ignored=())
     if kind == "ubl" or (kind == "auto" and _looks_like_xml(data)):
         outcome = ubl.read_ubl(data, context, problems)
         return _imported(file, "ubl", outcome, problems, rows=1, ignored=())

@@ -11,7 +11,7 @@ invoice would be a wrong one. It is counted as `withheld`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,17 @@ from clients.importers.errors import ImportProblem
 from clients.importers.parties import Directory
 from ledger.transaction import Operation
 
-KINDS = ("orders", "shipments", "receipts", "invoices", "confirmations", "payments", "ubl")
+KINDS = ("orders", "shipments", "receipts", "invoices", "confirmations", "payments", "ubl", "camt")
+
+
+@dataclass(frozen=True, slots=True)
+class BankBook:
+    """What a settlement bank knows of its accounts on the ledger."""
+
+    custody: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Custody account number → (client, currency)."""
+    redemptions: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """(client, end-to-end reference) → number of the redemption that waits for its payment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,8 @@ class ImportContext:
     """UBL invoices name their order on the ledger, and are matched with it."""
     term_days: int = 0
     """Agreed days from issue to due, for invoices that have no due date; 0: none."""
+    book: BankBook = field(default_factory=BankBook)
+    """For bank files: accounts that hold clients' money."""
     directory: Directory = field(default_factory=Directory)
     """The channel's organisations, by id, identifiers and name."""
 
@@ -142,7 +154,9 @@ _STAGES = (
     "invoice.dispute",
     "invoice.reject",
     "credit.issue",
+    "deposit.mint",
     "payment.attest",
+    "redemption.pay",
 )
 _STAGE = {name: place for place, name in enumerate(_STAGES)}
 

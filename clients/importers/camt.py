@@ -1,0 +1,205 @@
+"""camt.053 and camt.054 to what the bank attests: deposits, redemptions, payments.
+
+| entry | becomes |
+|---|---|
+| credit of a custody account | `deposit.mint`: the whole entry is its client's |
+| debit of a custody account | `redemption.pay`, found by the end-to-end reference of the payout file |
+| credit of another account | `payment.attest`, one for each payment behind it, by the invoice that it names |
+| debit of another account | nothing: skipped, and counted |
+| not booked (pending, information) | nothing: skipped, and counted |
+| reversal | a problem: what it takes back is on the ledger and needs a person |
+
+The bank signs all of them. Which accounts are custody, and which redemptions wait, is the importing bank's
+`BankBook`.
+"""
+
+from __future__ import annotations
+
+from clients.importers.camt_reading import Part, StatementEntry, read_camt
+from clients.importers.errors import ImportProblem, Problems
+from clients.importers.imported import Entry, ImportContext, Outcome
+from clients.importers.xml_document import parse_xml
+from ledger.errors import TallyError
+from ledger.identifiers import checked_identifier, is_identifier
+from ledger.money import Money
+from ledger.transaction import Operation
+
+
+def read_bank_file(data: bytes, context: ImportContext, problems: Problems) -> Outcome:
+    """The operations that attest a file's booked entries."""
+    try:
+        file = read_camt(parse_xml(data), problems)
+        bank = _bank(context)
+    except ImportProblem as problem:
+        problems.add(problem)
+        return Outcome((), 0, 0, 0)
+    operations: list[Entry] = []
+    skipped = pending = 0
+    seen: dict[tuple[str, str], int] = {}
+    withheld = file.total - len(file.entries)
+    for entry in file.entries:
+        if not entry.is_booked:
+            pending += 1
+            continue
+        try:
+            _check_new(entry, seen)
+            made = _operations(entry, context)
+        except ImportProblem as problem:
+            problems.add(problem)
+            withheld += 1
+            continue
+        skipped += not made
+        operations += [Entry(bank, entry.date, operation, entry.line) for operation in made]
+    notes = tuple(
+        note
+        for count, note in (
+            (pending, f"{pending} entries are not booked yet: left out"),
+            (skipped, f"{skipped} debits are of accounts that hold no client's money: left out"),
+        )
+        if count
+    )
+    if context.organisation not in ("", bank):
+        return Outcome(
+            (), file.total, withheld, file.total, (f"{bank} signs this, not {context.organisation}",)
+        )
+    return Outcome(tuple(operations), file.total, withheld, pending + skipped, notes)
+
+
+def _bank(context: ImportContext) -> str:
+    bank = context.bank or context.organisation
+    if not bank:
+        raise ImportProblem("bank", "no bank to sign for", expected="the organisation id of the bank")
+    return context.directory.checked_id(bank, "bank")
+
+
+def _check_new(entry: StatementEntry, seen: dict[tuple[str, str], int]) -> None:
+    first = seen.setdefault((entry.account, entry.reference), entry.line)
+    if first != entry.line:
+        raise entry.problem(
+            "duplicate_entry",
+            "two entries under one reference",
+            found=entry.reference,
+            expected=f"another reference than the entry at line {first}",
+            remedy="Ask the bank which of them is which; attest them by hand.",
+        )
+
+
+def _operations(entry: StatementEntry, context: ImportContext) -> list[Operation]:
+    if entry.is_reversal:
+        raise entry.problem(
+            "reversal",
+            "the bank takes an entry back",
+            found=entry.reference,
+            expected="an entry that stands",
+            remedy="Settle it by hand: let the client redeem, or pay the amount back.",
+        )
+    if entry.amount.amount == 0:
+        raise entry.problem("amount", "an entry of nothing", found="0", expected="above zero")
+    owner = context.book.custody.get(entry.account)
+    if owner is None:
+        return [_payment(entry, part, context) for part in _paid(entry)] if entry.is_credit else []
+    client, currency = owner
+    if entry.amount.currency != currency:
+        raise entry.problem(
+            "currency_mismatch",
+            "another currency than the custody account's",
+            found=entry.amount.currency,
+            expected=currency,
+        )
+    booked = {"account": entry.account, "date": entry.date, "client": client, "currency": currency}
+    if entry.is_credit:
+        return [
+            {
+                "op": "deposit.mint",
+                **booked,
+                "entry": _number(entry, entry.reference),
+                "amount": entry.amount.amount,
+            }
+        ]
+    return [_redemption(entry, part, booked, context) for part in _paid(entry)]
+
+
+def _paid(entry: StatementEntry) -> tuple[Part, ...]:
+    """The payments behind an entry, which add up to it; the entry itself where the bank gives one or none.
+
+    Raises:
+        ImportProblem: `sum_mismatch`.
+    """
+    if not entry.parts:
+        return (Part(entry.reference, "", entry.amount, "", ""),)
+    if len(entry.parts) == 1:
+        only = entry.parts[0]
+        return (Part(entry.reference, only.end_to_end, entry.amount, only.counterparty, only.document),)
+    amounts = [part.amount for part in entry.parts]
+    total = sum(amount.amount for amount in amounts if amount is not None)
+    if None in amounts or total != entry.amount.amount:
+        raise entry.problem(
+            "sum_mismatch",
+            "the payments behind the entry do not add up to it",
+            found=str(Money(total, entry.amount.currency)),
+            expected=str(entry.amount),
+            remedy="Ask the bank for the details, or attest the payments by hand.",
+        )
+    return entry.parts
+
+
+def _number(entry: StatementEntry, text: str) -> str:
+    try:
+        return checked_identifier(text, "entry")
+    except TallyError as error:
+        raise entry.problem("identifier", error.message, found=text, expected=str(error.expected)) from None
+
+
+def _redemption(
+    entry: StatementEntry, part: Part, booked: dict[str, str], context: ImportContext
+) -> Operation:
+    number = context.book.redemptions.get((booked["client"], part.end_to_end))
+    if number is None:
+        raise entry.problem(
+            "unknown_redemption",
+            "a debit of a custody account that no redemption asked for",
+            found=part.end_to_end or "no end-to-end reference",
+            expected="the end-to-end reference of a redemption that waits",
+            remedy="Client money left without a request: find out why before anything is attested.",
+        )
+    assert part.amount is not None
+    return {
+        "op": "redemption.pay",
+        **booked,
+        "redemption": number,
+        "entry": _number(entry, part.reference),
+        "amount": part.amount.amount,
+    }
+
+
+def _payment(entry: StatementEntry, part: Part, context: ImportContext) -> Operation:
+    assert part.amount is not None
+    if not is_identifier(part.document):
+        raise entry.problem(
+            "no_invoice",
+            "a payment that names no invoice",
+            found=part.document or part.reference,
+            expected="RfrdDocInf/Nb, CdtrRefInf/Ref or Ustrd with the invoice number",
+            remedy="Attest it by hand: tally payment attest.",
+        )
+    return {
+        "op": "payment.attest",
+        "account": entry.account,
+        "entry": _number(entry, part.reference),
+        "date": entry.date,
+        "currency": entry.amount.currency,
+        "payer": _party(entry, context.buyer, part.counterparty, "payer", context),
+        "amount": part.amount.amount,
+        "invoice": part.document,
+        "supplier": _party(entry, context.supplier, entry.owner, "supplier", context),
+    }
+
+
+def _party(entry: StatementEntry, given: str, name: str, role: str, context: ImportContext) -> str:
+    """The organisation given when importing, or the one of the channel that has this name."""
+    try:
+        if given:
+            return context.directory.checked_id(given, role)
+        return context.directory.find((), (name,), role)
+    except ImportProblem as problem:
+        raise problem.at("", entry.line, entry.path) from None
