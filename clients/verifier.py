@@ -20,8 +20,10 @@ from typing import Any
 from clients.errors import ProfileError
 from clients.evidence import statements
 from clients.sdk.histories import PARTY, read_history, read_party_history, subject
+from clients.sdk.statements import read_statement, statement_subject
 from clients.trust import load_trust
 from contracts import Contracts
+from contracts.cash_views import line_view
 from contracts.quote import Quote, verify_quote
 from contracts.relationship import AGGREGATES_FIELDS
 from contracts.views import relationships_of
@@ -89,7 +91,10 @@ def verify_data(data: bytes, genesis: GenesisBlock) -> Report:
     if kind == proof.MEMBERSHIPS:
         return _memberships(data, genesis)
     if kind == proof.HISTORY:
-        about = subject(History.decode(data).key)
+        key = History.decode(data).key
+        if statement_subject(key) is not None:
+            return _statement(data, genesis)
+        about = subject(key)
         return _party(data, genesis) if about[0] == PARTY else _history(data, genesis)
     if kind == proof.STATE:
         return _state(data, genesis)
@@ -145,6 +150,28 @@ def _history(data: bytes, genesis: GenesisBlock) -> Report:
         f"{len(history.records)} records, {_extent(history.proved)}"
     )
     return Report(proof.HISTORY, summary, _numbered(steps), facts)
+
+
+def _statement(data: bytes, genesis: GenesisBlock) -> Report:
+    statement = read_statement(data, genesis)
+    proved = statement.proved
+    certified = History.decode(data).certified
+    facts = {
+        **_header_facts(certified, genesis),
+        "bank": statement.bank,
+        "client": statement.client,
+        "currency": statement.currency,
+        "complete": proved.is_complete,
+        "count": proved.count,
+        "available": statement.balance.available,
+        "held": statement.balance.held,
+        "lines": [line_view(line) for line in statement.lines],
+    }
+    summary = (
+        f"statement of {statement.client} at {statement.bank} in {statement.currency} "
+        f"at height {proved.height}: {len(statement.lines)} lines, {_extent(proved)}"
+    )
+    return Report(proof.HISTORY, summary, _numbered(_history_steps(proved, certified, genesis)), facts)
 
 
 def _memberships(data: bytes, genesis: GenesisBlock) -> Report:

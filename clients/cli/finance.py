@@ -1,4 +1,4 @@
-"""`tally finance`: an invoice is offered for, accepted, funded; or the offer is withdrawn."""
+"""`tally finance`: an invoice is offered for, accepted, paid for; or the offer is withdrawn."""
 
 from __future__ import annotations
 
@@ -121,6 +121,24 @@ def fund_of(invoice: dict[str, Any], *, account: str, entry: str, date: str, amo
         "lender": invoice["finance"]["lender"],
         "amount": amount,
     }
+
+
+@app.command(
+    epilog=examples(
+        "tally finance settle INV-7 --supplier acme --bank bank --profile net/profiles/lender.json"
+    )
+)
+def settle(
+    number: Number,
+    supplier: SupplierOption,
+    bank: Annotated[str, typer.Option("--bank", "-b", help="Bank at which both of you have deposits.")],
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Pay for an accepted offer out of your deposit (lender): cash and title move together."""
+    operation = {"op": "finance.settle", "supplier": supplier, "invoice": number, "bank": bank}
+    record(profile, lambda _: operation, f"{number} paid and bought", receipt=receipt, as_json=json)
 
 
 @app.command(

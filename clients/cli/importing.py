@@ -20,6 +20,7 @@ from typing import Annotated, Any
 
 import typer
 
+from clients.cli.cash import bank_book
 from clients.cli.exits import DONE, REFUSED, USAGE, UsageProblem
 from clients.cli.options import Json, ProfileFile, load_profile, open_session
 from clients.cli.recording import recorded_document
@@ -27,6 +28,7 @@ from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
 from clients.errors import OutcomeUnknown
 from clients.importers import (
     KINDS,
+    BankBook,
     Directory,
     Entry,
     ImportContext,
@@ -34,6 +36,7 @@ from clients.importers import (
     import_file,
     timeline,
 )
+from clients.importers.camt_reading import MARK
 from clients.sdk import Recorded, Session
 from clients.trust import load_genesis
 from ledger.genesis import GenesisBlock
@@ -42,7 +45,8 @@ CHUNK = 100
 """Documents sent in one bundle."""
 
 SHOWN_PROBLEMS = 50
-DOCUMENT_FIELDS = ("invoice", "shipment", "order", "credit", "entry")
+_LOOKED_AT_BYTES = 2_000
+DOCUMENT_FIELDS = ("invoice", "shipment", "order", "credit", "redemption", "entry")
 
 
 def register(app: typer.Typer) -> None:
@@ -51,6 +55,7 @@ def register(app: typer.Typer) -> None:
         name="import",
         epilog=examples(
             "tally import orders.csv shipments.csv invoices.csv --profile net/profiles/acme.json",
+            "tally import camt054.xml --profile net/profiles/bank.json",
             "tally import invoice.xml --profile net/profiles/acme.json --term-days 30",
             "tally import orders.csv --issue-drafts --profile net/profiles/anchor.json",
             "tally import invoices.csv --dry-run --json --profile net/profiles/acme.json",
@@ -59,7 +64,7 @@ def register(app: typer.Typer) -> None:
 
 
 def import_files(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="CSV or UBL 2.1 files.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="CSV, UBL 2.1 or camt files.")],
     kind: Annotated[str, typer.Option(help="auto, " + ", ".join(KINDS) + ".")] = "auto",
     supplier: Annotated[str, typer.Option(help="For files without a supplier column.")] = "",
     buyer: Annotated[str, typer.Option(help="For files without a buyer column.")] = "",
@@ -79,7 +84,7 @@ def import_files(
     profile: ProfileFile = None,
     json: Json = False,
 ) -> int:
-    """Import orders, shipments, receipts of goods, invoices, confirmations and payments.
+    """Import orders, shipments, receipts of goods, invoices, confirmations, payments and bank files.
 
     What your organisation signs is sent, in the order of the days; what others sign is skipped.
     With anything wrong in a file nothing is sent and the exit code is 1.
@@ -94,8 +99,13 @@ def import_files(
             expected="auto, " + ", ".join(KINDS),
         )
     known = load_profile(profile)
+    book = BankBook()
+    if any(_is_bank_file(file) for file in files):
+        with open_session(profile) as session:
+            book = bank_book(session, bank or known.organisation)
     context = ImportContext(
         organisation=known.organisation,
+        book=book,
         supplier=supplier,
         buyer=buyer,
         bank=bank,
@@ -131,6 +141,15 @@ def import_files(
     if any(problem.code == "file_unreadable" for imported in imports for problem in imported.errors):
         return USAGE
     return REFUSED if has_problems or document["refused"] else DONE
+
+
+def _is_bank_file(file: Path) -> bool:
+    """Whether the file may need the bank's book; what it is decides the importer."""
+    try:
+        with file.open("rb") as stream:
+            return MARK in stream.read(_LOOKED_AT_BYTES)
+    except OSError:
+        return False
 
 
 def directory_of(genesis: GenesisBlock) -> Directory:

@@ -18,6 +18,7 @@ from typer.exceptions import TyperException
 
 from clients.cli import (
     calendar,
+    cash,
     evidence,
     finance,
     histories,
@@ -51,7 +52,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for group in (network, node, keys, invoices, orders, programmes, finance, payments, calendar, evidence):
+for group in (network, node, keys, invoices, orders, programmes, finance, payments, cash, calendar, evidence):
     app.add_typer(group.app)
 for area in (importing, histories, quotes, proofs):
     area.register(app)

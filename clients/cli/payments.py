@@ -1,4 +1,4 @@
-"""`tally payment`: the settlement bank attests what the buyer paid."""
+"""`tally payment`: the settlement bank attests what the buyer paid, or the buyer pays out of its deposit."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from clients.cli.recording import record
 from clients.cli.screen import examples
 from clients.sdk import Session
 
-app = typer.Typer(name="payment", help="Attest payments.", no_args_is_help=True)
+app = typer.Typer(name="payment", help="Pay invoices, attest payments.", no_args_is_help=True)
 
 
 @app.callback()
 def _group() -> None:
-    """Attest payments."""
+    """Pay invoices, attest payments."""
 
 
 @app.command(
@@ -55,3 +55,38 @@ def attest(
         }
 
     record(profile, make, f"Payment on {number}", receipt=receipt, as_json=json)
+
+
+@app.command(
+    epilog=examples(
+        "tally payment make INV-7 --supplier acme --amount '11,305.00 EUR' --bank bank \\",
+        "    --profile net/profiles/anchor.json",
+    )
+)
+def make(
+    number: Annotated[str, typer.Argument(metavar="INVOICE", help="Invoice to pay.")],
+    supplier: SupplierOption,
+    bank: Annotated[str, typer.Option("--bank", "-b", help="Bank at which you have the deposit.")],
+    amount: Annotated[
+        str | None, typer.Option(help="How much; all that is outstanding if not given.")
+    ] = None,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Pay an invoice out of your deposit (buyer), to whoever holds the claim."""
+
+    def operation(session: Session) -> dict[str, Any]:
+        known = session.invoice(supplier, number)
+        currency = known["currency"]
+        paid = known["outstanding"] if amount is None else read_amount(amount, "--amount", currency).amount
+        return {
+            "op": "payment.make",
+            "invoice": number,
+            "supplier": supplier,
+            "bank": bank,
+            "currency": currency,
+            "amount": paid,
+        }
+
+    record(profile, operation, f"Payment of {number}", receipt=receipt, as_json=json)

@@ -2,13 +2,14 @@
 
 Read `session` first: it is what users see. `conversation` says what is asked and what is
 believed, `transport` how a call survives a node's death, `recorded` what the caller gets,
-`histories` how a history is checked. The SDK works against any node of the channel through
+`histories` and `statements` how a history is checked. The SDK works against any node of the channel through
 its HTTP API and trusts none of them: only the genesis block of the profile.
 """
 
 from clients.sdk.histories import read_history
 from clients.sdk.recorded import BlockEvent, Recorded, RefusedOperation, VerifiedHistory, VerifiedQuote
 from clients.sdk.session import AsyncSession, Session
+from clients.sdk.statements import VerifiedStatement, read_statement
 
 __all__ = [
     "AsyncSession",
@@ -18,5 +19,7 @@ __all__ = [
     "Session",
     "VerifiedHistory",
     "VerifiedQuote",
+    "VerifiedStatement",
     "read_history",
+    "read_statement",
 ]

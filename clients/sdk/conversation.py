@@ -25,6 +25,7 @@ from clients.errors import NodeProblem, NotAdmitted, OutcomeUnknown, Unavailable
 from clients.sdk.histories import read_history
 from clients.sdk.recorded import Recorded, RefusedOperation, VerifiedHistory, VerifiedQuote
 from clients.sdk.recording import MSGPACK, Recording, in_bundles
+from clients.sdk.statements import VerifiedStatement, read_statement
 from clients.sdk.transport import (
     FIRST_PAUSE_S,
     MAX_ANSWER_BYTES,
@@ -40,7 +41,7 @@ from clients.sdk.transport import (
 from contracts import registry
 from contracts.quote import verify_quote
 from ledger import codec
-from ledger.carried import carry
+from ledger.carried import carry, opened
 from ledger.errors import Malformed, TallyError, VerificationError
 from ledger.genesis import GenesisBlock
 from ledger.handover import Followed, MembershipChain
@@ -51,6 +52,7 @@ from ledger.limits import (
     MAX_VALIDITY_MS,
 )
 from ledger.receipt import ProvedOutcome, Receipt
+from ledger.statement import ProvedState, Statement
 from ledger.transaction import Operation, Transaction
 
 T = TypeVar("T")
@@ -62,6 +64,8 @@ VALIDITY_MS = 600_000
 """How far ahead a new transaction's valid_until lies; the time within which it can be sent again."""
 
 NONCE_BYTES = 12
+MAX_PROVED_KEYS = 64
+"""State entries that a node proves in one file."""
 MAX_PROVED_HEADERS = 4_096
 """Hashes of headers that a session remembers as proved."""
 
@@ -229,6 +233,53 @@ class Conversation:
                     "not as many records as asked for", found=len(history.records), expected=wanted
                 )
             return history, history.height
+
+        return (yield from self._proof(call, read))
+
+    def statement(
+        self, bank: str, client: str, currency: str, last: int | None = None
+    ) -> Steps[VerifiedStatement]:
+        """The statement of a custody account, whole or its newest `last` lines, proved.
+
+        Raises:
+            VerificationError: the file does not prove it, or not what was asked for.
+        """
+        path = f"{self.prefix}/deposits/{segment(bank)}/{segment(client)}/{segment(currency)}/statement"
+        call = Call("GET", path, {} if last is None else {"last": last}, accept=MSGPACK_FILE)
+
+        def read(data: bytes) -> tuple[VerifiedStatement, int]:
+            found = replace(read_statement(data, self.genesis), data=self._kept(data))
+            if (found.bank, found.client, found.currency) != (bank, client, currency):
+                raise VerificationError(
+                    "the statement of another account",
+                    found=f"{found.bank}, {found.client}, {found.currency}",
+                    expected=f"{bank}, {client}, {currency}",
+                )
+            count = found.proved.count
+            wanted = count if last is None else min(last, count)
+            if len(found.lines) != wanted:
+                raise VerificationError(
+                    "not as many lines as asked for", found=len(found.lines), expected=wanted
+                )
+            return found, found.height
+
+        return (yield from self._proof(call, read))
+
+    def state(self, keys: Sequence[bytes]) -> Steps[ProvedState]:
+        """What stands under some state keys, or that nothing does, proved; at most `MAX_PROVED_KEYS`.
+
+        Raises:
+            VerificationError: the file does not prove it, or not what was asked for.
+        """
+        path = f"{self.prefix}/state-proofs?" + "&".join(f"key={key.hex()}" for key in keys)
+        call = Call("GET", path, accept=MSGPACK_FILE)
+
+        def read(data: bytes) -> tuple[ProvedState, int]:
+            inner, trust = opened(data, self.genesis)
+            found = Statement.decode(inner).verify(trust)
+            if set(found.entries) != set(keys):
+                raise VerificationError("the proof is of other entries", field="key")
+            return found, found.height
 
         return (yield from self._proof(call, read))
 

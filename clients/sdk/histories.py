@@ -40,7 +40,7 @@ def read_history(data: bytes, genesis: GenesisBlock) -> VerifiedHistory:
     supplier, buyer = parties
     # 3. The aggregates follow from the records.
     if proved.is_complete:
-        _check_aggregates(proved, relationship.EMPTY, relationship.fold)
+        check_aggregates(proved, relationship.EMPTY, relationship.fold)
     return VerifiedHistory(supplier, buyer, proved, data)
 
 
@@ -60,7 +60,7 @@ def read_party_history(data: bytes, genesis: GenesisBlock) -> tuple[str, ProvedH
         raise VerificationError("not the relationships of a party", field="key", found=kind)
     # 3. The aggregates follow from the records.
     if proved.is_complete:
-        _check_aggregates(
+        check_aggregates(
             proved, relationship.NO_PARTY, lambda sums, record: relationship.fold_party(sums, record, party)
         )
     return party, proved
@@ -82,9 +82,14 @@ def subject(key: bytes) -> tuple[str, ...]:
     return parts
 
 
-def _check_aggregates(
+def check_aggregates(
     proved: ProvedHistory, empty: codec.Value, fold: Callable[[codec.Value, codec.Value], codec.Value]
 ) -> None:
+    """Refuse aggregates that are not the fold over all records, from `empty`.
+
+    Raises:
+        VerificationError: they are not, or a record is none that the contracts know.
+    """
     aggregates = empty
     try:
         for record in proved.records:

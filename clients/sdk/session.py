@@ -24,11 +24,13 @@ from clients.profile import Profile
 from clients.sdk.conversation import DEADLINE_S, Conversation, OperationLike, segment
 from clients.sdk.events import SILENCE_S, EventReader
 from clients.sdk.recorded import BlockEvent, Recorded, VerifiedHistory, VerifiedQuote
+from clients.sdk.statements import VerifiedStatement
 from clients.sdk.transport import CONNECT_TIMEOUT_S, MOST_PAUSE_S, AsyncTransport, Call, SyncTransport
 from clients.trust import keep_changes, load_trust
 from ledger import codec
 from ledger.handover import Followed
 from ledger.keys import SigningKey
+from ledger.statement import ProvedState
 from ledger.transaction import Transaction
 
 PAGE = 500
@@ -134,6 +136,14 @@ class Session(_Base):
     def history(self, supplier: str, buyer: str, last: int | None = None) -> VerifiedHistory:
         """The history of a trade relationship, proved: complete, or its newest `last` records."""
         return self._transport.run(self.conversation.history(supplier, buyer, last))
+
+    def statement(self, bank: str, client: str, currency: str, last: int | None = None) -> VerifiedStatement:
+        """The statement of a custody account, proved: complete, or its newest `last` lines."""
+        return self._transport.run(self.conversation.statement(bank, client, currency, last))
+
+    def state(self, keys: Sequence[bytes]) -> ProvedState:
+        """What stands under state keys, or that nothing does, proved."""
+        return self._transport.run(self.conversation.state(keys))
 
     def quote(self, programme: str, supplier: str, invoice: str) -> VerifiedQuote:
         """A programme's price for an invoice, recomputed here from proved inputs."""
@@ -307,6 +317,16 @@ class AsyncSession(_Base):
     async def history(self, supplier: str, buyer: str, last: int | None = None) -> VerifiedHistory:
         """The history of a trade relationship, proved: complete, or its newest `last` records."""
         return await self._transport.run(self.conversation.history(supplier, buyer, last))
+
+    async def statement(
+        self, bank: str, client: str, currency: str, last: int | None = None
+    ) -> VerifiedStatement:
+        """The statement of a custody account, proved: complete, or its newest `last` lines."""
+        return await self._transport.run(self.conversation.statement(bank, client, currency, last))
+
+    async def state(self, keys: Sequence[bytes]) -> ProvedState:
+        """What stands under state keys, or that nothing does, proved."""
+        return await self._transport.run(self.conversation.state(keys))
 
     async def quote(self, programme: str, supplier: str, invoice: str) -> VerifiedQuote:
         """A programme's price for an invoice, recomputed here from proved inputs."""

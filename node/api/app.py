@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from ledger.errors import TallyError
 from node.api import (
     blocks,
+    cash,
     documentation,
     events,
     evidence,
@@ -78,6 +79,7 @@ def create_app(service: Service) -> FastAPI:
         trade,
         relationships,
         organisations,
+        cash,
         quotes,
         events,
         evidence,

@@ -44,7 +44,7 @@ async def list_relationships(request: Request, party: Party) -> Response:
     chain: Chain = request.app.state.service.chain
     if made.organisation_view(chain, party) is None:
         return answers.view(chain, None, "unknown_organisation", party=party)
-    history = _history(chain, relationship.party_key(party), None)
+    history = proved_history(chain, relationship.party_key(party), None)
     records = [codec.decode(record) for record in history.records]
     shown = {"party": party, "relationships": made.relationships_of(records)}
     return answers.view(chain, shown, "unknown_organisation", party=party)
@@ -74,7 +74,7 @@ async def get_history(request: Request, supplier: NamePath, buyer: NamePath, las
     Two parties that never traded have a history too: the proof that it is empty.
     """
     chain: Chain = request.app.state.service.chain
-    history = _history(chain, relationship.relationship_key(supplier, buyer), last)
+    history = proved_history(chain, relationship.relationship_key(supplier, buyer), last)
     return answers.file(chain, history.encode(), f"{supplier}-{buyer}.history")
 
 
@@ -87,7 +87,7 @@ async def get_history(request: Request, supplier: NamePath, buyer: NamePath, las
 async def get_party_history(request: Request, party: NamePath, last: Last = None) -> Response:
     """One record for each relationship, with the proof that none is missing."""
     chain: Chain = request.app.state.service.chain
-    history = _history(chain, relationship.party_key(party), last)
+    history = proved_history(chain, relationship.party_key(party), last)
     return answers.file(chain, history.encode(), f"{party}.history")
 
 
@@ -107,7 +107,12 @@ async def get_state_proof(request: Request, keys: StateKeys) -> Response:
     return answers.file(chain, Statement(proof, chain.certified()).encode(), "state.proof")
 
 
-def _history(chain: Chain, key: bytes, last: int | None) -> History:
+def proved_history(chain: Chain, key: bytes, last: int | None) -> History:
+    """The history at a key, all of it or its newest `last` records, with its proof.
+
+    Raises:
+        Problem: it has too many records for one file.
+    """
     try:
         return chain.history(key, last)
     except TooLarge as error:

@@ -1,0 +1,134 @@
+"""How fast and how dear exchanges of currencies were, beside what a correspondent bank would have taken.
+
+Everything that is measured comes from proved state: block times of the request and of the settlement,
+amounts, fee, and the middle of the market as the maker stated it and signed. What is compared with is an
+assumption of the reader, and stands in the answer.
+
+| figure | is |
+|---|---|
+| clearing time | block time of the settlement - block time of the request: from order to finality |
+| cost | fee + (bought - sold at the stated middle), in the currency paid; rounded half away from zero |
+| cost in ppm | cost / sold at the stated middle |
+
+Not counted: what a node costs to run, what a client pays for bringing money onto the ledger and taking it
+off, and whether the stated middle was right: compare it with a source of your own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.exchange import SETTLED, STATUS, Exchange
+from ledger.money import PPM, currency_digits, divide_half_away
+
+MS_PER_DAY = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Assumptions:
+    """What an exchange is compared with."""
+
+    correspondent_days: int
+    """Days from the order to the money's arrival through correspondent banks."""
+    correspondent_cost_ppm: int | None
+    """Cost through correspondent banks, parts per million of the amount; None: nothing to compare with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One settled exchange."""
+
+    taker: str
+    number: str
+    found: Exchange
+
+    @property
+    def clearing_ms(self) -> int:
+        """From order to finality."""
+        return self.found.settled_ms - self.found.requested_ms
+
+    @property
+    def at_mid(self) -> int:
+        """What was sold, at the stated middle of the market; minor units of the currency paid."""
+        numerator, denominator = self.found.mid
+        return divide_half_away(
+            self.found.sold * numerator * 10 ** currency_digits(self.found.bought_currency),
+            denominator * 10 ** currency_digits(self.found.sold_currency),
+        )
+
+    @property
+    def cost(self) -> int:
+        """Fee and distance from the middle, minor units of the currency paid; below zero if it was a gain."""
+        return self.found.fee + self.found.bought - self.at_mid
+
+    @property
+    def cost_ppm(self) -> int:
+        """The cost as a share of the amount; 0 if the amount is less than a minor unit."""
+        return divide_half_away(self.cost * PPM, self.at_mid) if self.at_mid else 0
+
+
+def measured(exchanges: Sequence[tuple[str, str, Exchange]]) -> list[Measured]:
+    """The settled ones of these exchanges."""
+    return [Measured(*entry) for entry in exchanges if entry[2].status == SETTLED]
+
+
+def report(exchanges: Sequence[tuple[str, str, Exchange]], assumed: Assumptions) -> dict[str, Any]:
+    """Every settled exchange, their medians, and the comparison; times in ms, costs in ppm."""
+    settled = measured(exchanges)
+    times = sorted(entry.clearing_ms for entry in settled)
+    costs = sorted(entry.cost_ppm for entry in settled)
+    counts = dict.fromkeys(STATUS.states, 0)
+    for _, _, found in exchanges:
+        counts[STATUS.states[found.status]] += 1
+    return {
+        "exchanges": [_row(entry) for entry in settled],
+        "counts": counts,
+        "median_clearing_ms": _median(times),
+        "longest_clearing_ms": times[-1] if times else None,
+        "median_cost_ppm": _median(costs),
+        "assumed": {
+            "correspondent_days": assumed.correspondent_days,
+            "correspondent_cost_ppm": assumed.correspondent_cost_ppm,
+        },
+        "faster_times": _faster(_median(times), assumed),
+        "cheaper_ppm": _cheaper(_median(costs), assumed),
+    }
+
+
+def _row(entry: Measured) -> dict[str, Any]:
+    found = entry.found
+    return {
+        "taker": entry.taker,
+        "exchange": entry.number,
+        "maker": found.maker,
+        "sold": found.sold,
+        "sold_currency": found.sold_currency,
+        "bought": found.bought,
+        "fee": found.fee,
+        "bought_currency": found.bought_currency,
+        "clearing_ms": entry.clearing_ms,
+        "cost": entry.cost,
+        "cost_ppm": entry.cost_ppm,
+    }
+
+
+def _median(ordered: Sequence[int]) -> int | None:
+    """The lower of the two in the middle, so that it is one of the measured values."""
+    return ordered[(len(ordered) - 1) // 2] if ordered else None
+
+
+def _faster(clearing_ms: int | None, assumed: Assumptions) -> int | None:
+    """How many times faster, rounded down; None without an exchange or without a time."""
+    if not clearing_ms:
+        return None
+    return assumed.correspondent_days * MS_PER_DAY // clearing_ms
+
+
+def _cheaper(cost_ppm: int | None, assumed: Assumptions) -> int | None:
+    """What share of the assumed cost is saved, ppm; below zero if it was dearer."""
+    if cost_ppm is None or not assumed.correspondent_cost_ppm:
+        return None
+    saved = assumed.correspondent_cost_ppm - cost_ppm
+    return divide_half_away(saved * PPM, assumed.correspondent_cost_ppm)

@@ -1,0 +1,511 @@
+"""`tally cash`: custody accounts and the deposits on them, for clients and for settlement banks."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clients.cli import exchanges, settlements
+from clients.cli.amounts import money, read_amount, read_currency, read_day
+from clients.cli.exits import DONE, REFUSED, UsageProblem
+from clients.cli.options import (
+    Json,
+    OutFile,
+    ProfileFile,
+    ReceiptFile,
+    load_profile,
+    open_session,
+    read_bytes,
+    save,
+)
+from clients.cli.recording import record
+from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
+from clients.importers import BankBook
+from clients.importers.camt_reading import ClosingBalance, read_camt
+from clients.importers.errors import Problems
+from clients.importers.limits import MAX_XML_BYTES
+from clients.importers.xml_document import parse_xml
+from clients.pain001 import CreditTransfer, reference, render
+from clients.sdk import Session
+from clients.sdk.conversation import segment
+from contracts.cash_views import line_view
+from ledger.money import Money
+
+BankOption = Annotated[str, typer.Option("--bank", "-b", help="Organisation id of the settlement bank.")]
+Client = Annotated[str, typer.Argument(metavar="CLIENT", help="Organisation id of the client.")]
+CurrencyOption = Annotated[str, typer.Option("--currency", "-c", help="ISO 4217 code.")]
+AmountArgument = Annotated[str, typer.Argument(metavar="AMOUNT", help="Such as '1,000.00 EUR'.")]
+RedemptionNumber = Annotated[str, typer.Argument(metavar="NUMBER", help="Number of the redemption.")]
+ReasonOption = Annotated[str, typer.Option(help="Why, for people.")]
+Account = Annotated[str, typer.Option(help="Account number in the bank's books.")]
+BankEntry = Annotated[str, typer.Option(help="The bank's reference of the booking; consumed once.")]
+BookingDay = Annotated[str, typer.Option(help="Booking day, YYYY-MM-DD.")]
+
+SHOWN_LINES = 15
+
+app = typer.Typer(name="cash", help="Deposits, settlements and exchanges.", no_args_is_help=True)
+app.add_typer(exchanges.app)
+app.add_typer(settlements.app)
+exchanges.register(app)
+
+
+@app.command(
+    name="open",
+    epilog=examples(
+        "tally cash open acme --currency EUR --account DE02… --payout DE75… --profile net/profiles/bank.json"
+    ),
+)
+def open_account(
+    client: Client,
+    currency: CurrencyOption,
+    account: Annotated[str, typer.Option(help="Account number for this client and currency alone.")],
+    payout: Annotated[str, typer.Option(help="The client's account to which redemptions are paid.")],
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Open a custody account for a client (settlement bank): one client, one currency, one number."""
+    code = read_currency(currency, "--currency")
+    operation = {
+        "op": "custody.open",
+        "client": client,
+        "currency": code,
+        "account": account,
+        "payout": payout,
+    }
+    record(profile, lambda _: operation, f"Account of {client} in {code}", receipt=receipt, as_json=json)
+
+
+def _status_command(
+    step: str, says: str, profile: Path | None, receipt: Path | None, json: bool, **of: str
+) -> None:
+    operation = {"op": f"custody.{step}", **of, "currency": read_currency(of["currency"], "--currency")}
+    record(profile, lambda _: operation, f"Account of {of['client']} {says}", receipt=receipt, as_json=json)
+
+
+@app.command(epilog=examples("tally cash block acme --currency EUR --reason 'court order 12'"))
+def block(
+    client: Client,
+    currency: CurrencyOption,
+    reason: ReasonOption,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Block a custody account (settlement bank): nothing leaves it."""
+    _status_command(
+        "block", "blocked", profile, receipt, json, client=client, currency=currency, reason=reason
+    )
+
+
+@app.command(epilog=examples("tally cash unblock acme --currency EUR"))
+def unblock(
+    client: Client,
+    currency: CurrencyOption,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Lift the block of a custody account (settlement bank)."""
+    _status_command("unblock", "open again", profile, receipt, json, client=client, currency=currency)
+
+
+@app.command(epilog=examples("tally cash close acme --currency EUR"))
+def close(
+    client: Client,
+    currency: CurrencyOption,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Close an empty custody account for good (settlement bank)."""
+    _status_command("close", "closed", profile, receipt, json, client=client, currency=currency)
+
+
+@app.command(epilog=examples("tally cash nominate DE99… --bank bank --currency EUR"))
+def nominate(
+    payout: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Your account that is to be paid.")],
+    bank: BankOption,
+    currency: CurrencyOption,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Nominate another payout account (client); the bank approves, and it is used after a wait."""
+    code = read_currency(currency, "--currency")
+    operation = {"op": "custody.nominate", "bank": bank, "currency": code, "payout": payout}
+    record(profile, lambda _: operation, "Payout account nominated", receipt=receipt, as_json=json)
+
+
+@app.command(epilog=examples("tally cash approve acme --currency EUR --payout DE99…"))
+def approve(
+    client: Client,
+    currency: CurrencyOption,
+    payout: Annotated[str, typer.Option(help="The account that the client nominated.")],
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Approve a nominated payout account (settlement bank), after asking the client by another way."""
+    code = read_currency(currency, "--currency")
+    operation = {"op": "custody.approve", "client": client, "currency": code, "payout": payout}
+    record(
+        profile, lambda _: operation, f"Payout account of {client} approved", receipt=receipt, as_json=json
+    )
+
+
+@app.command(
+    epilog=examples(
+        "tally cash mint '1,000.00 EUR' --client acme --account DE02… --entry 4711 --date 2026-01-05",
+        "tally import notification.xml --profile net/profiles/bank.json   (a whole camt.054)",
+    )
+)
+def mint(
+    amount: AmountArgument,
+    client: Annotated[str, typer.Option(help="Organisation id of the client.")],
+    account: Account,
+    entry: BankEntry,
+    date: BookingDay,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Attest money that was booked on a client's custody account (settlement bank): it becomes a deposit."""
+    arrived = read_amount(amount, "AMOUNT")
+    operation = {
+        "op": "deposit.mint",
+        "account": account,
+        "entry": entry,
+        "date": read_day(date, "--date"),
+        "client": client,
+        "currency": arrived.currency,
+        "amount": arrived.amount,
+    }
+    record(profile, lambda _: operation, f"{arrived} minted for {client}", receipt=receipt, as_json=json)
+
+
+@app.command(epilog=examples("tally cash transfer '250.00 EUR' --to loan --bank bank --reference INV-7"))
+def transfer(
+    amount: AmountArgument,
+    to: Annotated[str, typer.Option(help="Organisation id of the payee, a client of the same bank.")],
+    bank: BankOption,
+    reference_: Annotated[str, typer.Option("--reference", help="What it is for.")] = "",
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Pay another client of the bank out of your deposit."""
+    paid = read_amount(amount, "AMOUNT")
+    operation = {
+        "op": "deposit.transfer",
+        "bank": bank,
+        "payee": to,
+        "currency": paid.currency,
+        "amount": paid.amount,
+        "reference": reference_,
+    }
+    record(profile, lambda _: operation, f"{paid} to {to}", receipt=receipt, as_json=json)
+
+
+@app.command(epilog=examples("tally cash redeem R-1 '500.00 EUR' --bank bank"))
+def redeem(
+    number: RedemptionNumber,
+    amount: AmountArgument,
+    bank: BankOption,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Ask the bank to pay out a part of your deposit; the amount is held until it has."""
+    wanted = read_amount(amount, "AMOUNT")
+    operation = {
+        "op": "redemption.request",
+        "redemption": number,
+        "bank": bank,
+        "currency": wanted.currency,
+        "amount": wanted.amount,
+    }
+    record(profile, lambda _: operation, f"Redemption {number} of {wanted}", receipt=receipt, as_json=json)
+
+
+@app.command(
+    epilog=examples("tally cash paid R-1 --client acme --entry 4712 --date 2026-01-06 --profile bank.json")
+)
+def paid(
+    number: RedemptionNumber,
+    client: Annotated[str, typer.Option(help="Organisation id of the client.")],
+    entry: BankEntry,
+    date: BookingDay,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Attest the booked payment of a redemption (settlement bank): the deposit is burnt."""
+
+    def make(session: Session) -> dict[str, Any]:
+        asked = session.view(f"/redemptions/{segment(client)}/{segment(number)}")
+        kept = session.view(f"/deposits/{segment(asked['bank'])}/{segment(client)}/{asked['currency']}")
+        return {
+            "op": "redemption.pay",
+            "redemption": number,
+            "client": client,
+            "account": kept["account"],
+            "entry": entry,
+            "date": read_day(date, "--date"),
+            "currency": asked["currency"],
+            "amount": asked["amount"],
+        }
+
+    record(profile, make, f"Redemption {number} paid", receipt=receipt, as_json=json)
+
+
+@app.command(epilog=examples("tally cash decline R-1 --client acme --reason 'account closed'"))
+def decline(
+    number: RedemptionNumber,
+    client: Annotated[str, typer.Option(help="Organisation id of the client.")],
+    reason: ReasonOption,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Decline a redemption (settlement bank): the amount is available again."""
+    operation = {"op": "redemption.decline", "redemption": number, "client": client, "reason": reason}
+    record(profile, lambda _: operation, f"Redemption {number} declined", receipt=receipt, as_json=json)
+
+
+@app.command(
+    epilog=examples(
+        "tally cash statement --bank bank --currency EUR --out acme.statement -p net/profiles/acme.json",
+        "tally verify acme.statement --genesis net/genesis.block",
+    )
+)
+def statement(
+    bank: BankOption,
+    currency: CurrencyOption,
+    client: Annotated[str, typer.Option(help="Whose account; yours if not given.")] = "",
+    last: Annotated[int | None, typer.Option(min=1, help="Only the newest lines; all if not given.")] = None,
+    out: OutFile = None,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """Fetch a statement and prove it complete, here: no line is missing, and they add up to the balance."""
+    screen = Screen(json)
+    owner = client or load_profile(profile).organisation
+    code = read_currency(currency, "--currency")
+    with open_session(profile) as session:
+        found = session.statement(bank, owner, code, last)
+    if out is not None:
+        save(found.data, out, "statement")
+    lines = [line_view(line) for line in found.lines]
+    document = {
+        "bank": bank,
+        "client": owner,
+        "currency": code,
+        "proved": True,
+        "complete": found.proved.is_complete,
+        "height": found.height,
+        "available": found.balance.available,
+        "held": found.balance.held,
+        "lines": lines,
+        "file": None if out is None else str(out),
+    }
+    if screen.answer(document):
+        return
+    extent = "complete" if found.proved.is_complete else f"the newest {len(lines)} of {found.proved.count}"
+    screen.line(f"{owner} at {bank}: {len(lines)} lines, {extent}, proved at height {found.height}", GOOD)
+    screen.facts(
+        [("available", money(found.balance.available, code)), ("held", money(found.balance.held, code))]
+    )
+    shown = lines[-SHOWN_LINES:] if screen.is_terminal else lines
+    screen.table(
+        ("date", "kind", "available", "held", "with", "document"),
+        [
+            (
+                line["business_date"],
+                line["kind"],
+                money(line["available"], code),
+                money(line["held"], code),
+                line["other"],
+                line["document"],
+            )
+            for line in shown
+        ],
+        right=("available", "held"),
+    )
+
+
+@app.command(
+    epilog=examples("tally cash accounts --bank bank", "tally cash accounts --bank bank --client acme")
+)
+def accounts(
+    bank: BankOption,
+    client: Annotated[str | None, typer.Option(help="Only this client's.")] = None,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> int:
+    """List custody accounts, and check that they add up to what the bank has minted and not redeemed."""
+    screen = Screen(json)
+    with open_session(profile) as session:
+        found = list(session.pages("/deposits", "deposits", bank=bank, client=client))
+        issued = list(session.pages(f"/issued/{segment(bank)}", "issued")) if client is None else []
+    sums = {
+        row["currency"]: sum(
+            entry["available"] + entry["held"] for entry in found if entry["currency"] == row["currency"]
+        )
+        for row in issued
+    }
+    reconciled = [{**row, "deposits": sums[row["currency"]]} for row in issued]
+    differs = [row for row in reconciled if row["deposits"] != row["owed"]]
+    if not screen.answer({"bank": bank, "deposits": found, "issued": reconciled, "reconciled": not differs}):
+        _show_accounts(screen, found, reconciled)
+    return REFUSED if differs else DONE
+
+
+def _show_accounts(screen: Screen, found: list[dict[str, Any]], issued: list[dict[str, Any]]) -> None:
+    screen.table(
+        ("client", "account", "status", "available", "held"),
+        [
+            (
+                entry["client"] + (" (own money)" if entry["own"] else ""),
+                entry["account"],
+                entry["status"],
+                money(entry["available"], entry["currency"]),
+                money(entry["held"], entry["currency"]),
+            )
+            for entry in found
+        ],
+        right=("available", "held"),
+    )
+    for row in issued:
+        minted, redeemed = (money(row[name], row["currency"]) for name in ("minted", "redeemed"))
+        agrees = row["deposits"] == row["owed"]
+        screen.line(
+            f"minted {minted} - redeemed {redeemed} = owed {money(row['owed'], row['currency'])}; "
+            f"deposits {money(row['deposits'], row['currency'])}",
+            GOOD if agrees else BAD,
+        )
+
+
+@app.command(
+    name="payout-file",
+    epilog=examples("tally cash payout-file payouts.xml --date 2026-01-06 --profile net/profiles/bank.json"),
+)
+def payout_file(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the pain.001 goes.")],
+    date: Annotated[str, typer.Option(help="Day of execution, YYYY-MM-DD.")],
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """Write the redemptions that wait as a pain.001.001.09 file (settlement bank).
+
+    Writing it again before they are paid gives the same payments again, under the same references.
+    """
+    screen = Screen(json)
+    bank = load_profile(profile).organisation
+    execution = read_day(date, "--date")
+    with open_session(profile) as session:
+        waiting = list(session.pages("/redemptions", "redemptions", bank=bank, status="Requested"))
+        kept = {
+            (entry["client"], entry["currency"]): entry
+            for entry in session.pages("/deposits", "deposits", bank=bank)
+        }
+        names = {entry["id"]: entry["name"] for entry in session.organisations()}
+    transfers = [
+        CreditTransfer(
+            reference(entry["client"], entry["redemption"]),
+            Money(entry["amount"], entry["currency"]),
+            names[entry["client"]],
+            kept[entry["client"], entry["currency"]]["account"],
+            names[entry["client"]],
+            entry["payout"],
+            f"redemption {entry['redemption']}",
+        )
+        for entry in waiting
+    ]
+    if not transfers:
+        raise UsageProblem("no redemption waits", code="nothing_to_pay", remedy="Nothing needs to be done.")
+    made = datetime.now(UTC).replace(tzinfo=None)
+    message = f"TALLY-{made:%Y%m%d%H%M%S}"
+    save(
+        render(transfers, message_id=message, initiator=names[bank], made=made, execution=execution),
+        file,
+        "payment file",
+    )
+    document = {"file": str(file), "message": message, "redemptions": waiting}
+    if screen.answer(document):
+        return
+    screen.line(f"{len(transfers)} payments in {file}", GOOD)
+    screen.line("Import the bank's camt.054 when they are booked: tally import FILE", FAINT)
+
+
+@app.command(epilog=examples("tally cash reconcile statement.xml --profile net/profiles/bank.json"))
+def reconcile(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="camt.053 statement of custody accounts.")],
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> int:
+    """Compare a bank statement's closing balances with the deposits on the ledger (settlement bank)."""
+    screen = Screen(json)
+    bank = load_profile(profile).organisation
+    problems = Problems(file.name)
+    closing = read_camt(parse_xml(read_bytes(file, "statement", MAX_XML_BYTES)), problems).closing
+    with open_session(profile) as session:
+        kept = list(session.pages("/deposits", "deposits", bank=bank))
+    rows = _reconciled(kept, closing)
+    differs = [row for row in rows if row["difference"]]
+    if not screen.answer({"bank": bank, "accounts": rows, "reconciled": not differs}):
+        screen.table(
+            ("client", "account", "date", "in the bank", "on the ledger", "difference"),
+            [
+                (
+                    row["client"],
+                    row["account"],
+                    row["date"],
+                    *(money(row[name], row["currency"]) for name in ("statement", "ledger", "difference")),
+                )
+                for row in rows
+            ],
+            right=("in the bank", "on the ledger", "difference"),
+            styles=[BAD if row["difference"] else "" for row in rows],
+        )
+    return REFUSED if differs else DONE
+
+
+def _reconciled(kept: list[dict[str, Any]], closing: tuple[ClosingBalance, ...]) -> list[dict[str, Any]]:
+    """Each custody account of the statement: what the bank says, what the ledger says, minor units."""
+    accounts = {(entry["account"], entry["currency"]): entry for entry in kept}
+    rows = []
+    for found in closing:
+        entry = accounts.get((found.account, found.balance.currency))
+        if entry is not None:
+            ledger = entry["available"] + entry["held"]
+            rows.append(
+                {
+                    "client": entry["client"],
+                    "account": found.account,
+                    "currency": found.balance.currency,
+                    "date": found.date,
+                    "statement": found.balance.amount,
+                    "ledger": ledger,
+                    "difference": found.balance.amount - ledger,
+                }
+            )
+    return rows
+
+
+def bank_book(session: Session, bank: str) -> BankBook:
+    """What the importer of bank files must know of a bank's accounts; empty for who is no bank."""
+    waiting = session.pages("/redemptions", "redemptions", bank=bank, status="Requested")
+    return BankBook(
+        {
+            entry["account"]: (entry["client"], entry["currency"])
+            for entry in session.pages("/deposits", "deposits", bank=bank)
+        },
+        {
+            (entry["client"], reference(entry["client"], entry["redemption"])): entry["redemption"]
+            for entry in waiting
+        },
+    )

@@ -1,0 +1,223 @@
+"""`tally cash exchange` and `tally cash report`: two currencies change hands, and what that took and cost."""
+
+from __future__ import annotations
+
+import time
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+import typer
+
+from clients.cash_report import Assumptions, report
+from clients.cli.amounts import money, percent, read_amount, read_currency
+from clients.cli.exits import UsageProblem
+from clients.cli.options import Json, ProfileFile, ReceiptFile, load_profile, open_session
+from clients.cli.recording import record
+from clients.cli.screen import FAINT, Screen, examples
+from clients.sdk import Session
+from clients.sdk.conversation import MAX_PROVED_KEYS, segment
+from contracts.exchange import MAX_RATE_PART, Exchange, exchange_key, price
+
+Number = Annotated[str, typer.Argument(metavar="NUMBER", help="Number of the exchange.")]
+Taker = Annotated[str, typer.Option(help="Organisation id of the client that asked.")]
+
+QUOTE_LIFE_S = 60
+
+app = typer.Typer(name="exchange", help="Exchange two currencies: both legs or none.", no_args_is_help=True)
+
+
+def register(cash: typer.Typer) -> None:
+    """Add the report to its group."""
+    cash.command(
+        name="report",
+        epilog=examples(
+            "tally cash report --profile net/profiles/acme.json",
+            "tally cash report --correspondent-days 3 --correspondent-cost-ppm 15000 --json",
+        ),
+    )(show_report)
+
+
+@app.command(
+    epilog=examples(
+        "tally cash exchange request X-1 '1,000.00 EUR' --maker fund --at giro --pay USD --from bank"
+    )
+)
+def request(
+    number: Number,
+    amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="What you want, such as '1,000.00 EUR'.")],
+    maker: Annotated[str, typer.Option(help="Whom you ask for a rate.")],
+    at: Annotated[str, typer.Option("--at", help="Bank at which it is to arrive.")],
+    pay: Annotated[str, typer.Option(help="Currency that you pay with.")],
+    from_: Annotated[str, typer.Option("--from", help="Bank at which you pay.")],
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Ask for an amount of another currency; from here on the clearing time is counted."""
+    wanted = read_amount(amount, "AMOUNT")
+    operation = {
+        "op": "exchange.request",
+        "exchange": number,
+        "maker": maker,
+        "sold_bank": at,
+        "sold_currency": wanted.currency,
+        "sold": wanted.amount,
+        "bought_bank": from_,
+        "bought_currency": read_currency(pay, "--pay"),
+    }
+    record(profile, lambda _: operation, f"Exchange {number} asked for", receipt=receipt, as_json=json)
+
+
+@app.command(
+    epilog=examples("tally cash exchange quote X-1 --taker acme --rate 1.0847 --mid 1.0840 --fee '1.00 USD'")
+)
+def quote(
+    number: Number,
+    taker: Taker,
+    rate: Annotated[str, typer.Option(help="Price of one unit of what is wanted, such as 1.0847.")],
+    mid: Annotated[str, typer.Option(help="Middle of the market now: the cost is measured against it.")],
+    fee: Annotated[str, typer.Option(help="On top, in the currency that is paid.")] = "",
+    seconds: Annotated[int, typer.Option(min=1, max=86_000, help="How long it stands.")] = QUOTE_LIFE_S,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Quote a rate (maker); what you sell is set aside until the quote is answered or has run out."""
+
+    def make(session: Session) -> dict[str, Any]:
+        asked = session.view(f"/exchanges/{segment(taker)}/{segment(number)}")
+        quoted = read_rate(rate, "--rate")
+        paid = asked["bought_currency"]
+        newest = max(asked["requested_ms"], time.time_ns() // 1_000_000)
+        return {
+            "op": "exchange.quote",
+            "exchange": number,
+            "taker": taker,
+            "rate": quoted,
+            "mid": read_rate(mid, "--mid"),
+            "bought": price(
+                asked["sold"], asked["sold_currency"], paid, (quoted["numerator"], quoted["denominator"])
+            ),
+            "fee": read_amount(fee, "--fee", paid, least=0).amount if fee else 0,
+            "expires_ms": newest + 1_000 * seconds,
+        }
+
+    record(profile, make, f"Exchange {number} quoted", receipt=receipt, as_json=json)
+
+
+def read_rate(text: str, field: str) -> dict[str, int]:
+    """A rate that a person wrote, as an exact fraction.
+
+    Raises:
+        UsageProblem: not a number above zero, or with more digits than the ledger takes.
+    """
+    try:
+        numerator, denominator = Decimal(text).as_integer_ratio()
+    except (InvalidOperation, ValueError, OverflowError):
+        numerator = denominator = 0
+    if not (0 < numerator <= MAX_RATE_PART and 0 < denominator <= MAX_RATE_PART):
+        raise UsageProblem("not a rate", code="rate", field=field, found=text[:40], expected="such as 1.0847")
+    return {"numerator": numerator, "denominator": denominator}
+
+
+@app.command(epilog=examples("tally cash exchange accept X-1"))
+def accept(
+    number: Number, profile: ProfileFile = None, receipt: ReceiptFile = None, json: Json = False
+) -> None:
+    """Accept the quote: both currencies change hands, or neither."""
+    taker = load_profile(profile).organisation
+
+    def make(session: Session) -> dict[str, Any]:
+        asked = session.view(f"/exchanges/{segment(taker)}/{segment(number)}")
+        if asked["status"] != "Quoted":
+            raise UsageProblem(
+                "there is no quote to accept",
+                code="wrong_state",
+                field="NUMBER",
+                found=asked["status"],
+                expected="Quoted",
+            )
+        return {"op": "exchange.accept", "exchange": number, "bought": asked["bought"], "fee": asked["fee"]}
+
+    record(profile, make, f"Exchange {number} settled", receipt=receipt, as_json=json)
+
+
+@app.command(epilog=examples("tally cash exchange decline X-1 --taker acme"))
+def decline(
+    number: Number,
+    taker: Taker,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """End an exchange: the client at any time, the maker once its quote has run out."""
+    operation = {"op": "exchange.decline", "exchange": number, "taker": taker}
+    record(profile, lambda _: operation, f"Exchange {number} declined", receipt=receipt, as_json=json)
+
+
+def show_report(
+    correspondent_days: Annotated[
+        int, typer.Option(min=1, help="Days that correspondent banks would have taken.")
+    ] = 2,
+    correspondent_cost_ppm: Annotated[
+        int | None, typer.Option(min=1, help="What they would have cost, parts per million of the amount.")
+    ] = None,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """Report clearing time and cost of your exchanges, from proved state, beside correspondent banking.
+
+    Times are block times, from the request to the settlement. The cost is the fee and the distance from the
+    middle of the market as the maker stated it. What it is compared with is your assumption.
+    """
+    screen = Screen(json)
+    taker = load_profile(profile).organisation
+    with open_session(profile) as session:
+        found = proved_exchanges(session, taker)
+    document = report(found, Assumptions(correspondent_days, correspondent_cost_ppm))
+    if screen.answer({"taker": taker, "proved": True, **document}):
+        return
+    screen.table(
+        ("exchange", "got", "paid", "fee", "clearing", "cost"),
+        [
+            (
+                row["exchange"],
+                money(row["sold"], row["sold_currency"]),
+                money(row["bought"], row["bought_currency"]),
+                money(row["fee"], row["bought_currency"]),
+                _seconds(row["clearing_ms"]),
+                f"{money(row['cost'], row['bought_currency'])} ({percent(row['cost_ppm'])})",
+            )
+            for row in document["exchanges"]
+        ],
+        right=("got", "paid", "fee", "clearing", "cost"),
+    )
+    if not document["exchanges"]:
+        screen.line("No exchange has been settled.")
+        return
+    screen.line(
+        f"median clearing time {_seconds(document['median_clearing_ms'])}; "
+        f"assumed for correspondent banks: {correspondent_days} days"
+    )
+    if document["cheaper_ppm"] is not None and correspondent_cost_ppm is not None:
+        screen.line(
+            f"median cost {percent(document['median_cost_ppm'])}, assumed {percent(correspondent_cost_ppm)}: "
+            f"{percent(document['cheaper_ppm'])} less"
+        )
+    screen.line("The middle of the market is as each maker stated it and signed.", FAINT)
+
+
+def _seconds(ms: int) -> str:
+    return f"{ms // 1_000}.{ms % 1_000:03d} s"
+
+
+def proved_exchanges(session: Session, taker: str) -> list[tuple[str, str, Exchange]]:
+    """The exchanges of an organisation as the node lists them, each proved by its state entry."""
+    numbers = [str(entry["exchange"]) for entry in session.pages("/exchanges", "exchanges", taker=taker)]
+    found = []
+    for start in range(0, len(numbers), MAX_PROVED_KEYS):
+        keys = {exchange_key(taker, number): number for number in numbers[start : start + MAX_PROVED_KEYS]}
+        for key, value in session.state(list(keys)).entries.items():
+            if value is not None:
+                found.append((taker, keys[key], Exchange._make(value)))
+    return found

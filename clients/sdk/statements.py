@@ -1,0 +1,92 @@
+"""Reading a statement file: the lines of one deposit, proved complete, and the balance that they add up to.
+
+| step | what is shown |
+|---|---|
+| 1 | the file proves its lines against the genesis block (`ledger.history`) |
+| 2 | it is the statement of one custody account |
+| 3 | the lines add up to the proved balance, if the file has all of them |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from clients.sdk.histories import check_aggregates
+from contracts import deposit
+from contracts.deposit import Balance
+from ledger import codec
+from ledger.carried import opened
+from ledger.errors import Malformed, VerificationError
+from ledger.genesis import GenesisBlock
+from ledger.history import History, ProvedHistory
+from ledger.limits import MAX_STATE_KEY_BYTES
+
+DEPOSIT = "deposit"
+NOTHING = (0, 0)
+"""The balance of an account without a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedStatement:
+    """The statement of one custody account, proved."""
+
+    bank: str
+    client: str
+    currency: str
+    proved: ProvedHistory
+    data: bytes
+    """The statement file."""
+
+    @property
+    def balance(self) -> Balance:
+        """What is on the account at that height."""
+        entry = self.proved.entry
+        return Balance(*NOTHING) if entry is None else Balance._make(entry.aggregates)
+
+    @property
+    def lines(self) -> tuple[codec.Value, ...]:
+        """The lines, oldest first; `contracts.cash_views.line_view` names their parts."""
+        return self.proved.records
+
+    @property
+    def height(self) -> int:
+        """Height at which this is proved."""
+        return self.proved.height
+
+    def save(self, path: Path) -> None:
+        """Write the statement file."""
+        path.write_bytes(self.data)
+
+
+def statement_subject(key: bytes) -> tuple[str, str, str] | None:
+    """(bank, client, currency) of a statement's state key; None for another kind of history."""
+    parts = codec.decode(key, MAX_STATE_KEY_BYTES)
+    if type(parts) is tuple and len(parts) == 4 and parts[0] == DEPOSIT:
+        bank, client, currency = (str(part) for part in parts[1:])
+        return bank, client, currency
+    return None
+
+
+def read_statement(data: bytes, genesis: GenesisBlock) -> VerifiedStatement:
+    """The verified statement that a file holds.
+
+    Raises:
+        Malformed: not a history file.
+        VerificationError: it does not prove what it claims.
+    """
+    # 1. The lines are proved.
+    inner, trust = opened(data, genesis)
+    proved = History.decode(inner).verify(trust)
+    # 2. They are those of a custody account.
+    subject = statement_subject(proved.key)
+    if subject is None:
+        raise VerificationError("not the statement of a custody account", field="key")
+    # 3. The lines add up to the balance.
+    if proved.is_complete:
+        check_aggregates(proved, NOTHING, deposit.fold)
+    if proved.entry is not None and (
+        type(proved.entry.aggregates) is not tuple or len(proved.entry.aggregates) != len(NOTHING)
+    ):
+        raise Malformed("not a balance", field="aggregates")
+    return VerifiedStatement(*subject, proved, data)

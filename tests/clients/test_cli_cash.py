@@ -1,0 +1,291 @@
+"""`tally cash` against the real API: clients' deposits, a bank's files, two currencies, all proved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import story
+from local_sessions import Channel, SyncBridge
+from lxml import etree
+
+from clients.cash_report import Assumptions, report
+from clients.cli import main
+from clients.cli.exchanges import read_rate
+from clients.cli.exits import REFUSED, USAGE, UsageProblem
+from clients.pain001 import NAMESPACE
+from clients.sdk import Session, read_statement
+from contracts.exchange import QUOTED, SETTLED, Exchange
+from ledger import codec
+from ledger.errors import VerificationError
+
+DAY = "2024-03-05"
+
+CAMT = """<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.054.001.08"><BkToCstmrDbtCdtNtfctn><Ntfctn>
+<Acct><Id><Othr><Id>C-acme</Id></Othr></Id></Acct>
+<Ntry><Amt Ccy="EUR">500.00</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts>BOOK</Sts>
+<BookgDt><Dt>2024-03-05</Dt></BookgDt>
+<AcctSvcrRef>B-1</AcctSvcrRef></Ntry>
+<Ntry><Amt Ccy="EUR">120.00</Amt><CdtDbtInd>DBIT</CdtDbtInd><Sts>BOOK</Sts>
+<BookgDt><Dt>2024-03-05</Dt></BookgDt>
+<AcctSvcrRef>B-2</AcctSvcrRef><NtryDtls><TxDtls><Refs><EndToEndId>{reference}</EndToEndId></Refs></TxDtls></NtryDtls>
+</Ntry></Ntfctn></BkToCstmrDbtCdtNtfctn></Document>"""
+
+STATEMENT = """<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><Stmt>
+<Acct><Id><Othr><Id>C-acme</Id></Othr></Id></Acct>
+<Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">{amount}</Amt><CdtDbtInd>CRDT</CdtDbtInd>
+<Dt><Dt>2024-03-05</Dt></Dt></Bal></Stmt></BkToCstmrStmt></Document>"""
+
+
+class Tally:
+    """`tally …` by organisations of a local channel."""
+
+    def __init__(self, channel: Channel, folder: Path, capsys: Any) -> None:
+        self.channel, self.folder, self._capsys = channel, folder, capsys
+
+    def run(self, by: str, *arguments: str, code: int = 0) -> Any:
+        profile = self.folder / f"{by}.json"
+        if not profile.exists():
+            self.channel.profile(by).save(profile)
+        assert main([*arguments, "--profile", str(profile), "--json"]) == code
+        return json.loads(self._capsys.readouterr().out)
+
+    def text(self, by: str, *arguments: str) -> str:
+        assert main([*arguments, "--profile", str(self.folder / f"{by}.json")]) == 0
+        return str(self._capsys.readouterr().out)
+
+    def open(self, client: str, currency: str = "EUR") -> None:
+        given = ["--currency", currency, "--account", f"C-{client}", "--payout", f"P-{client}"]
+        given[3] += "" if currency == "EUR" else f"-{currency}"
+        self.run("bank", "cash", "open", client, *given)
+
+    def mint(self, client: str, amount: str, entry: str, account: str) -> None:
+        given = ["--client", client, "--account", account, "--entry", entry, "--date", DAY]
+        self.run("bank", "cash", "mint", amount, *given)
+
+
+@pytest.fixture
+def tally(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Iterator[Tally]:
+    channel = Channel(tmp_path)
+    mounts = {f"http://{name}": SyncBridge(node) for name, node in channel.nodes.items()}
+
+    def session(*given: Any, **named: Any) -> Session:
+        return Session(*given, client=httpx.Client(mounts=mounts), **named)
+
+    monkeypatch.setattr("clients.cli.options.Session", session)
+    yield Tally(channel, tmp_path, capsys)
+    channel.close()
+
+
+def test_a_bank_file_mints_a_payment_file_pays_and_the_next_bank_file_burns(
+    tally: Tally, tmp_path: Path
+) -> None:
+    tally.open("acme")
+    tally.open("fund")
+    first = tmp_path / "first.xml"
+    first.write_text(CAMT.format(reference="R-1"))
+    partial_ = ["import", str(first), "--partial", "--receipts", str(tmp_path / "receipts")]
+    imported = tally.run("bank", *partial_, code=REFUSED)
+    assert imported["applied"] == 1
+    assert [problem["code"] for problem in imported["files"][0]["errors"]] == ["unknown_redemption"]
+    tally.run("acme", "cash", "transfer", "30.00 EUR", "--to", "fund", "--bank", "bank", "--reference", "tea")
+    tally.run("acme", "cash", "redeem", "R-1", "120.00 EUR", "--bank", "bank")
+    out = tmp_path / "payouts.xml"
+    written = tally.run("bank", "cash", "payout-file", str(out), "--date", "2024-03-06")
+    assert [entry["redemption"] for entry in written["redemptions"]] == ["R-1"]
+    (reference,) = [found.text for found in etree.parse(out).iter(f"{{{NAMESPACE}}}EndToEndId")]
+    second = tmp_path / "second.xml"
+    second.write_text(CAMT.format(reference=reference))
+    again = tally.run("bank", "import", str(second), "--receipts", str(tmp_path / "more"), code=REFUSED)
+    assert again["applied"] == 1
+    assert [entry["refusals"][0]["code"] for entry in again["refused"]] == ["bank_entry_used"]
+    shown = tally.run("bank", "cash", "accounts", "--bank", "bank")
+    assert shown["reconciled"]
+    assert shown["issued"] == [
+        {
+            "bank": "bank",
+            "currency": "EUR",
+            "minted": 500_00,
+            "redeemed": 120_00,
+            "owed": 380_00,
+            "deposits": 380_00,
+        }
+    ]
+    nothing = tally.run("bank", "cash", "payout-file", str(out), "--date", "2024-03-06", code=USAGE)
+    assert nothing["error"]["code"] == "nothing_to_pay"
+    statement = tmp_path / "statement.xml"
+    for amount, code, difference in (("350.00", 0, 0), ("351.00", REFUSED, 1_00)):
+        statement.write_text(STATEMENT.format(amount=amount))
+        compared = tally.run("bank", "cash", "reconcile", str(statement), code=code)
+        assert [row["difference"] for row in compared["accounts"]] == [difference]
+
+
+def test_a_statement_is_proved_kept_and_checked_without_a_node(tally: Tally, tmp_path: Path) -> None:
+    tally.open("acme")
+    tally.open("fund")
+    tally.mint("acme", "100.00 EUR", "B-1", "C-acme")
+    for number in range(3):
+        tally.run("acme", "cash", "transfer", f"{number + 1}.00 EUR", "--to", "fund", "--bank", "bank")
+    file = tmp_path / "acme.statement"
+    asked = ["cash", "statement", "--bank", "bank", "--currency", "eur"]
+    shown = tally.run("acme", *asked, "--out", str(file))
+    assert (shown["proved"], shown["complete"], shown["available"]) == (True, True, 94_00)
+    assert [line["available"] for line in shown["lines"]] == [100_00, -1_00, -2_00, -3_00]
+    newest = tally.run("fund", *asked, "--client", "acme", "--last", "2")
+    assert (newest["complete"], len(newest["lines"]), newest["available"]) == (False, 2, 94_00)
+    assert "proved at height" in tally.text("acme", *asked)
+    trusted = tally.channel.session("acme").genesis
+    found = read_statement(file.read_bytes(), trusted)
+    assert (found.bank, found.client, found.currency, found.balance) == ("bank", "acme", "EUR", (94_00, 0))
+    genesis = ["--genesis", str(tally.channel.network.genesis_path)]
+    assert main(["verify", str(file), *genesis, "--json"]) == 0
+    assert "statement of acme at bank in EUR" in tally._capsys.readouterr().out
+    data = file.read_bytes()
+    line = codec.encode(found.lines[1])
+    assert line in data
+    with pytest.raises(VerificationError):
+        read_statement(data.replace(line, line.replace(b"transfer", b"transfes")), trusted)
+
+
+def test_payout_accounts_blocks_and_declined_redemptions(tally: Tally) -> None:
+    tally.open("acme")
+    tally.mint("acme", "100.00 EUR", "B-1", "C-acme")
+    of = ["acme", "--currency", "EUR"]
+    tally.run("acme", "cash", "nominate", "NEW 1", "--bank", "bank", "--currency", "EUR")
+    tally.run("bank", "cash", "approve", *of, "--payout", "NEW1")
+    tally.run("acme", "cash", "redeem", "R-1", "40.00 EUR", "--bank", "bank")
+    tally.run("bank", "cash", "decline", "R-1", "--client", "acme", "--reason", "typo")
+    tally.run("bank", "cash", "block", *of, "--reason", "order 12")
+    refused = tally.run("acme", "cash", "redeem", "R-2", "40.00 EUR", "--bank", "bank", code=REFUSED)
+    assert refused["error"]["code"] == "custody_not_open"
+    tally.run("bank", "cash", "unblock", *of)
+    tally.run("acme", "cash", "redeem", "R-2", "100.00 EUR", "--bank", "bank")
+    tally.run("bank", "cash", "paid", "R-2", "--client", "acme", "--entry", "B-2", "--date", DAY)
+    tally.run("bank", "cash", "close", *of)
+    (account,) = tally.run("acme", "cash", "accounts", "--bank", "bank", "--client", "acme")["deposits"]
+    assert (account["status"], account["available"], account["payout"]) == ("Closed", 0, "P-acme")
+    assert account["nominated"] == "NEW1"
+
+
+def test_two_currencies_change_hands_and_the_report_measures_it_from_proofs(tally: Tally) -> None:
+    for client in ("acme", "fund"):
+        tally.open(client)
+        tally.open(client, "USD")
+    tally.mint("acme", "2,000.00 USD", "B-1", "C-acme-USD")
+    tally.mint("fund", "2,000.00 EUR", "B-2", "C-fund")
+    where = ["--maker", "fund", "--at", "bank", "--pay", "USD", "--from", "bank"]
+    for number in ("X-1", "X-2"):
+        tally.run("acme", "cash", "exchange", "request", number, "1,000.00 EUR", *where)
+    early = tally.run("acme", "cash", "exchange", "accept", "X-1", code=USAGE)
+    assert early["error"]["code"] == "wrong_state"
+    rates = ["--taker", "acme", "--rate", "1.0847", "--mid", "1.084", "--fee", "1.00 USD"]
+    tally.run("fund", "cash", "exchange", "quote", "X-1", *rates)
+    tally.run("acme", "cash", "exchange", "accept", "X-1")
+    tally.run("acme", "cash", "exchange", "decline", "X-2", "--taker", "acme")
+    shown = tally.run("acme", "cash", "report", "--correspondent-cost-ppm", "15000")
+    assert shown["proved"]
+    (row,) = shown["exchanges"]
+    assert (row["sold"], row["bought"], row["fee"]) == (1_000_00, 1_084_70, 1_00)
+    assert (row["cost"], row["cost_ppm"]) == (1_70, 1_568)
+    assert row["clearing_ms"] >= 0
+    assert shown["counts"]["Declined"] == 1
+    assert shown["cheaper_ppm"] == 895_467
+    assert shown["assumed"] == {"correspondent_days": 2, "correspondent_cost_ppm": 15_000}
+    assert "as each maker stated it" in tally.text("acme", "cash", "report")
+
+
+def offered(tally: Tally, folder: Path) -> int:
+    """The story's invoice with an offer of fund's; what is to be paid out."""
+    story.play(tally.channel.network)
+    quote = folder / "quote"
+    priced = tally.run("fund", "quote", "early", "acme", story.INVOICE, "--out", str(quote))
+    tally.run("fund", "finance", "offer", str(quote), "--expires", "2024-03-20")
+    return int(priced["terms"]["paid_out"])
+
+
+def test_a_settlement_whose_cash_a_bank_holds_by_commands(tally: Tally, tmp_path: Path) -> None:
+    of = ["S-1", "--lender", "fund"]
+    unknown = tally.run("fund", "cash", "settlement", "show", *of, code=REFUSED)
+    assert unknown["error"]["code"] == "unknown_settlement"
+    paid_out = offered(tally, tmp_path)
+    parties = ["--supplier", "acme", "--bank", "bank"]
+    tally.run("fund", "cash", "settlement", "create", "S-1", story.INVOICE, *parties)
+    tally.run("acme", "finance", "accept", story.INVOICE)
+    booked = ["--account", "bank own", "--date", DAY, "--entry"]
+    tally.run("bank", "cash", "settlement", "held", *of, *booked, "IN")
+    early = tally.run("bank", "cash", "settlement", "returned", *of, *booked, "BACK", code=REFUSED)
+    assert early["error"]["code"] == "wrong_state"
+    tally.run("bank", "finance", "fund", story.INVOICE, "--supplier", "acme", *booked, "OUT")
+    shown = tally.run("fund", "cash", "settlement", "show", *of)
+    assert (shown["status"], shown["amount"], shown["entry"]) == ("Settled", paid_out, "IN")
+    assert "Settled" in tally.text("fund", "cash", "settlement", "show", *of)
+
+
+def test_a_title_is_bought_and_an_invoice_paid_out_of_deposits_by_commands(
+    tally: Tally, tmp_path: Path
+) -> None:
+    for client in ("acme", "fund", "anchor"):
+        tally.open(client)
+        tally.mint(client, "1,000.00 EUR", f"B {client}", f"C-{client}")
+    paid_out = offered(tally, tmp_path)
+    tally.run("acme", "finance", "accept", story.INVOICE)
+    parties = ["--supplier", "acme", "--bank", "bank"]
+    tally.run("fund", "finance", "settle", story.INVOICE, *parties)
+    tally.run("anchor", "payment", "make", story.INVOICE, *parties, "--amount", "10.00")
+    tally.run("anchor", "payment", "make", story.INVOICE, *parties)
+    found = tally.run("acme", "cash", "accounts", "--bank", "bank")
+    assert found["reconciled"]
+    has = {entry["client"]: entry["available"] for entry in found["deposits"]}
+    assert has["anchor"] == 0
+    assert has["acme"] > 1_000_00 + paid_out
+    assert sum(has.values()) == 3_000_00
+
+
+def settled(requested_ms: int, settled_ms: int, bought: int, fee: int = 0, status: int = SETTLED) -> Exchange:
+    blank: Any = [0] * len(Exchange._fields)
+    return Exchange._make(blank)._replace(
+        status=status,
+        sold=1_000_00,
+        sold_currency="EUR",
+        bought_currency="USD",
+        bought=bought,
+        fee=fee,
+        mid=(11, 10),
+        requested_ms=requested_ms,
+        settled_ms=settled_ms,
+    )
+
+
+def test_the_report_takes_the_median_and_compares_only_with_what_it_is_told() -> None:
+    exchanges = [
+        ("a", "1", settled(0, 4_000, 1_100_00)),
+        ("a", "2", settled(0, 6_000, 1_101_10, 55)),
+        ("a", "3", settled(0, 9_000, 1_099_00)),
+        ("a", "4", settled(0, 0, 1, status=QUOTED)),
+    ]
+    shown = report(exchanges, Assumptions(2, 1_000))
+    assert [row["cost"] for row in shown["exchanges"]] == [0, 1_65, -1_00]
+    assert [row["cost_ppm"] for row in shown["exchanges"]] == [0, 1_500, -909]
+    assert (shown["median_clearing_ms"], shown["longest_clearing_ms"]) == (6_000, 9_000)
+    assert shown["faster_times"] == 2 * 86_400_000 // 6_000
+    assert shown["cheaper_ppm"] == 1_000_000
+    assert report(exchanges, Assumptions(2, None))["cheaper_ppm"] is None
+    nothing = report(exchanges[3:], Assumptions(2, 1_000))
+    assert (nothing["median_clearing_ms"], nothing["faster_times"], nothing["cheaper_ppm"]) == (None,) * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "fraction"), [("1.0847", (10_847, 10_000)), ("160", (160, 1)), ("0.5", (1, 2))]
+)
+def test_a_rate_is_read_exactly(text: str, fraction: tuple[int, int]) -> None:
+    assert tuple(read_rate(text, "--rate").values()) == fraction
+
+
+@pytest.mark.parametrize("text", ["", "-1", "0", "nan", "inf", "1e30", "1,08", "1.0000000000001"])
+def test_what_is_no_rate_is_refused(text: str) -> None:
+    with pytest.raises(UsageProblem):
+        read_rate(text, "--rate")
