@@ -187,6 +187,35 @@ def check_stays(membership: View, node: str) -> None:
         )
 
 
+def check_is_new(membership: View, node: str, template: Path) -> None:
+    """Check that nobody has this node id yet, before anything is written in its name.
+
+    The home that an interrupted call left may be there: its settings say that it is joining.
+
+    Raises:
+        NetworkError: it is a member's or was one's, or another node's home lies where its would.
+    """
+    home = template.parent.parent / checked_name(node, "node")
+    if node in membership["former"] or node in [member["node"] for member in membership["members"]]:
+        what = "was that of a node before" if node in membership["former"] else "is that of a member"
+        raise NetworkError(
+            f"the node id {what}",
+            code="node_id_used",
+            field="NODE",
+            found=node,
+            expected=f"a new one, such as {next_id(membership, node)}",
+            remedy="Choose an id that was never used; `tally network members` lists those in use.",
+        )
+    if (home / CONFIG).exists() and not _settings(home / CONFIG).get("joining", False):
+        raise NetworkError(
+            "another node has its home there",
+            code="node_home_taken",
+            field="NODE",
+            found=str(home),
+            remedy="Choose another id, or a template beside which there is no such folder.",
+        )
+
+
 def next_id(membership: View, node: str) -> str:
     """The id under which a node returns: n2, n2-2, n2-3, …, the first that was never used."""
     used = {*membership["former"], *(member["node"] for member in membership["members"])}

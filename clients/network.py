@@ -381,12 +381,16 @@ def create(
 def join(network: Network, node: NodeProcess, *, instead_of: str | None = None) -> Network:
     """List a node that was made later, in place of another if named; its API is added to all profiles.
 
+    If any node of the network writes a consensus trace, this one will as well.
+
     Raises:
         ProfileError: a profile cannot be read or written.
     """
     others = [known for known in network.nodes if known.id not in (node.id, instead_of)]
     joined = replace(network, nodes=tuple(sorted([*others, node], key=lambda known: known.id)))
     joined.save()
+    if any(known.trace.exists() for known in network.nodes):
+        node.trace.touch()
     for path in joined.profiles.values():
         profile = Profile.load(path)
         if node.api not in profile.nodes:

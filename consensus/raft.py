@@ -177,6 +177,8 @@ class Raft(Election, Follower, Leader):
         halted = self.halted is not None
         if self._commit_untold:
             self._tell_commit()
+        if self._refused_reads:
+            self._tell_refused_reads()
         if self._read_round_is_due:
             self._beat_round()
         hard = self.hard if self.hard != self._handed_hard and not halted else None

@@ -58,6 +58,8 @@ class Reads(Core):
     _confirmed_reads: deque[tuple[int, int]]
     """Own reads that wait until their index is applied: (rid, index)."""
     _failed_reads: list[int]
+    _refused_reads: list[tuple[str, int, int]]
+    """(origin, request, rid) of others' reads that a step-down ended: told when role and term are new."""
     _newest_asked: dict[str, int]
     """The highest read number that each other node has asked with: an older one is a message that
     came twice, or so late that its asker may have given it up."""
@@ -70,6 +72,7 @@ class Reads(Core):
         self._asked_reads = {}
         self._confirmed_reads = deque()
         self._failed_reads = []
+        self._refused_reads = []
         self._newest_asked = {}
         self._read_round = 0
 
@@ -179,9 +182,15 @@ class Reads(Core):
             if origin == self.node:
                 self._failed_reads.append(rid)
             else:
-                self._answer_read(origin, request, rid, None)
+                self._refused_reads.append((origin, request, rid))
         self._reads.clear()
         self._early_reads.clear()
+
+    def _tell_refused_reads(self) -> None:
+        """Whoever asked a leader that stepped down need not wait for its timeout (CR-80)."""
+        for origin, request, rid in self._refused_reads:
+            self._answer_read(origin, request, rid, None)
+        self._refused_reads.clear()
 
     def _fail_asked_reads(self) -> None:
         """The leader that was asked leads no more."""

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from consensus import messages
+from consensus.limits import BOOT_SHIFT, MAX_MESSAGE_ID
 from consensus.messages import Certificate, Entry
 from consensus.quorum import Configuration
 from ledger import certificate as acks
@@ -29,8 +30,15 @@ from node.errors import SettingsError
 _BIN8 = 0xC4
 """MessagePack: a byte string of less than 256 bytes follows."""
 
-LOST_BOOT = 1_000_000 - 1_700_000_000 // 120
-"""What two-minute steps of the clock are added to, where the count of starts is lost."""
+MOST_BOOT = (MAX_MESSAGE_ID >> BOOT_SHIFT) - 1
+"""The highest count of starts: all ids of that start are still message ids."""
+LOST_BOOT, LOST_SINCE_S, LOST_STEP_S = 1_000_000, 1_700_000_000, 600
+"""Where the count of starts is lost, it goes on at a million, and one more for every ten minutes of the
+clock since the end of 2023, of which there are enough until 2064."""
+MOST_LOST_BOOT = MOST_BOOT - 2**20
+"""However late it is, or a wrong clock says that it is: a million starts more can be counted from there."""
+
+assert 0 < LOST_BOOT < MOST_LOST_BOOT < MOST_BOOT
 
 BOOT_FILE = "boot"
 """Of the data folder: how often its node has started."""
@@ -172,19 +180,26 @@ def has_booted(data_dir: Path) -> bool:
     return (data_dir / BOOT_FILE).exists()
 
 
+def _lost_boot(now_s: int) -> int:
+    """The count of starts to go on from where it is lost, whatever the clock says."""
+    return min(LOST_BOOT + max(0, now_s - LOST_SINCE_S) // LOST_STEP_S, MOST_LOST_BOOT)
+
+
 def next_boot(data_dir: Path, *, has_lost_data: bool = False) -> int:
     """Count this start of the process, durably: message ids must not repeat over restarts.
 
-    A node that lost its count goes on far above it, from the clock: to its leader it must be
-    known for a later start.
+    A node that lost its count goes on far above it, from the clock: so its leader knows at once that
+    it is a later start. Where the clock says nothing, the leader finds it out by the silence between.
 
     Raises:
         SettingsError: the folder cannot be written, or the counter is damaged.
     """
     path = data_dir / BOOT_FILE
     try:
-        first = LOST_BOOT + int(time.time()) // 120 if has_lost_data else 1
+        first = _lost_boot(int(time.time())) if has_lost_data else 1
         boot = int(path.read_text(encoding="ascii")) + 1 if path.exists() else first
+        if not 0 < boot <= MOST_BOOT:
+            raise ValueError("no count of starts")
         replace_file(path, str(boot).encode())
     except OSError as error:
         raise SettingsError(f"cannot write {path}", field="data_dir", found=error.strerror) from None

@@ -175,10 +175,11 @@ def add_node(
     """Make a new node of your organisation, and propose it as a learner; `promote` gives it a vote."""
     screen = Screen(json)
     acting = _Acting(dir, profile, organisation)
-    template = config or (None if acting.network is None else acting.network.nodes[0].config)
+    template = _template(config or (None if acting.network is None else acting.network.nodes[0].config))
     ports = None if acting.network is None else network.free_ports()
     with acting.session() as session:
-        home = _home(acting, _template(template), node, session.profile.organisation, ports)
+        membership.check_is_new(session.view("/membership"), node, template)
+        home = _home(acting, template, node, session.profile.organisation, ports)
         keep_changes(home.genesis_file, session.follow())
         change = membership.addition(home, session.genesis.channel)
         _locate(change, address)

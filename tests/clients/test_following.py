@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from envelopes import order, signed
 from local_node import key_of
 from local_sessions import Channel, rewriting
 
-from clients import membership
+from clients import membership, network
 from clients.cli import main
 from clients.membership import new_home, next_id, replacement
 from clients.sdk import Session
@@ -273,8 +274,53 @@ def test_nodes_come_get_a_vote_and_go_by_commands(channel: Channel, tally: Tally
         ("n2", "voter"),
         ("n4", "voter"),
     ]
-    refused = tally.run("add-node", "n3", "--config", str(tally.config), by="fund", code=1)
+    refused = tally.run("add-node", "n3", "--config", str(tally.config), by="fund", code=2)
     assert refused["error"]["code"] == "node_id_used"
+
+
+def test_a_node_id_that_is_taken_is_refused_before_anything_is_written(
+    channel: Channel, tally: Tally
+) -> None:
+    """Its home lies where the new one would: the settings of a node that runs must not be rewritten."""
+    members = [each["node"] for each in tally.run("members", by="bank")["members"]]
+    homes = tally.config.parent.parent
+
+    def files() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in homes.rglob("*") if path.is_file()}
+
+    before = files()
+    for node in members:
+        refused = tally.run("add-node", node, "--config", str(tally.config), by="fund", code=2)
+        assert refused["error"]["code"] == "node_id_used"
+        assert files() == before
+    (homes / "n9").mkdir()
+    (homes / "n9" / "node.toml").write_text('node = "n9"\n')
+    before = files()
+    refused = tally.run("add-node", "n9", "--config", str(tally.config), by="fund", code=2)
+    assert refused["error"]["code"] == "node_home_taken"
+    assert files() == before
+    assert not tally.run("members", by="bank")["proposals"]
+    first = tally.run("add-node", "n8", "--config", str(tally.config), by="fund")
+    again = tally.run("add-node", "n8", "--config", str(tally.config), by="fund")
+    assert again["change"] == first["change"], "what was interrupted is taken up, with the same key"
+
+
+@pytest.mark.parametrize("is_traced", [False, True])
+def test_a_node_that_joins_a_traced_network_is_traced_as_well(tmp_path: Path, is_traced: bool) -> None:
+    made = network.create(
+        tmp_path / "net",
+        nodes=1,
+        base_port=None,
+        organisations=network.DEFAULT_ORGANISATIONS,
+        parameters=None,
+        name="traced",
+    )
+    if is_traced:
+        made.nodes[0].trace.touch()
+    home = membership.new_home(made.nodes[0].config, "n2", "anchor", ports=network.free_ports())
+    entry = dataclasses.replace(made.nodes[0], id="n2", config=home.config)
+    joined = network.join(made, entry)
+    assert joined.node("n2").trace.exists() == is_traced
 
 
 def test_a_proposal_is_withdrawn_and_a_change_abandoned_by_commands(channel: Channel, tally: Tally) -> None:

@@ -269,6 +269,33 @@ def test_cr80_one_round_confirms_all_and_a_step_down_fails_all() -> None:
     assert read_results(leader) == (numbers, waiting)
 
 
+@pytest.mark.parametrize("is_early", [False, True], ids=["for a majority", "for the first commit"])
+@pytest.mark.parametrize("how", ["a later term", "too few are heard"])
+def test_cr80_who_asked_a_leader_that_steps_down_is_told_at_once(how: str, is_early: bool) -> None:
+    cluster = Cluster()
+    leader = cluster.elect("n1")
+    cluster.tick(4)
+    follower = cluster["n2"]
+    number = follower.raft.read()
+    (ask,) = follower.drain()
+    if is_early:
+        leader.raft._office = leader.raft.commit + 1  # as before its first commit
+    leader.raft.step(ask)
+    leader.drain()
+    if how == "a later term":
+        leader.raft.step(heartbeat(9, sender="n3"))
+    else:
+        for _ in range(2 * leader.raft.config.election_ticks + 1):
+            leader.raft.tick()
+    told = [each for each in leader.drain() if isinstance(each, ReadIndexReply)]
+    assert [(each.target, each.rid, each.ok, each.term) for each in told] == [
+        ("n2", ask.rid, False, leader.raft.term)
+    ]
+    assert read_results(follower) == ([], [])
+    answers(follower, told[0])
+    assert read_results(follower) == ([], [number])
+
+
 def test_cr80_a_follower_asks_and_serves_after_applying() -> None:
     cluster = Cluster()
     cluster.elect("n1")

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from consensus.limits import BOOT_SHIFT, MAX_MESSAGE_ID
 from ledger.errors import StoreError
 from ledger.store import Store
 from node import disk
-from node.raft_storage import next_boot
+from node.errors import SettingsError
+from node.raft_storage import MOST_BOOT, next_boot
 
 
 def damaged_ledger(data: Path, blocks: int, hard: tuple[int, str | None, int]) -> None:
@@ -69,3 +71,30 @@ def test_a_sound_ledger_is_not_set_aside(tmp_path: Path) -> None:
     Store.open(data / disk.LEDGER_FOLDER).close()
     with pytest.raises(StoreError, match="not damaged"):
         disk.set_aside(data, lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("year", "is_later"),
+    [(1970, False), (2024, True), (2036, True), (2064, True), (9999, False)],
+)
+def test_a_lost_count_of_starts_goes_on_within_the_bounds_whatever_the_clock_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, year: int, is_later: bool
+) -> None:
+    """Ids of messages hold the count: beyond its bound every message of the node would be refused."""
+    now_s = (year - 1970) * 31_556_952
+    monkeypatch.setattr("node.raft_storage.time.time", lambda: now_s)
+    boot = next_boot(tmp_path, has_lost_data=True)
+    assert 1_000_000 <= boot < MOST_BOOT
+    assert (boot << BOOT_SHIFT) + 2**BOOT_SHIFT - 1 < MAX_MESSAGE_ID
+    assert next_boot(tmp_path, has_lost_data=True) == boot + 1
+    (tmp_path / "boot").unlink()
+    monkeypatch.setattr("node.raft_storage.time.time", lambda: now_s + 86_400)
+    assert (next_boot(tmp_path, has_lost_data=True) > boot + 1) == is_later
+
+
+@pytest.mark.parametrize("count", ["-2", "x", str(MOST_BOOT), "9" * 30])
+def test_a_damaged_count_of_starts_is_refused_and_stays(tmp_path: Path, count: str) -> None:
+    (tmp_path / "boot").write_text(count)
+    with pytest.raises(SettingsError, match="damaged"):
+        next_boot(tmp_path)
+    assert (tmp_path / "boot").read_text() == count
