@@ -487,21 +487,45 @@ def wait_ready(
                     raise _not_running(node, f"node {node.id} has ended", "node_ended")
             if time.monotonic() > deadline:
                 node = waiting[0]
-                raise _not_running(node, f"node {node.id} is not ready after {timeout_s:.0f} s", "not_ready")
+                raise _not_ready(node, _reason(client, node), timeout_s)
             time.sleep(POLL_S)
     return never
 
 
 def _is_never_ready(client: httpx.Client, node: NodeProcess, never: dict[str, str]) -> bool:
-    """Whether it says so; its sentence is then added to `never`."""
-    try:
-        problem = client.get(f"{node.api}/v1/status").json().get("problem") or {}
-    except (httpx.HTTPError, ValueError, AttributeError):
+    """Whether it says so; why is then added to `never`."""
+    reason = _reason(client, node)
+    if reason.get("code") not in NEVER_READY:
         return False
-    if problem.get("code") not in NEVER_READY:
-        return False
-    never[node.id] = str(problem.get("sentence"))
+    never[node.id] = told(reason)
     return True
+
+
+def _reason(client: httpx.Client, node: NodeProcess) -> dict[str, Any]:
+    """Why a node is not ready, as it says; empty if it is, or does not answer."""
+    try:
+        reason = client.get(f"{node.api}/v1/status").json().get("not_ready") or {}
+    except (httpx.HTTPError, ValueError, AttributeError):
+        return {}
+    return reason if isinstance(reason, dict) else {}
+
+
+def told(reason: dict[str, Any]) -> str:
+    """A node's reason not to be ready, for people: what is wrong, its code, what to do."""
+    sentence = str(reason.get("sentence", "")).rstrip(".")
+    return f"{sentence} ({reason.get('code', '')}). {reason.get('remedy', '')}".strip()
+
+
+def _not_ready(node: NodeProcess, reason: dict[str, Any], timeout_s: float) -> NetworkError:
+    late = f"node {node.id} is not ready after {timeout_s:.0f} s"
+    if not reason:
+        return _not_running(node, late, "not_ready")
+    return NetworkError(
+        f"{late}: {reason.get('sentence')}",
+        code="not_ready",
+        found=reason.get("code"),
+        remedy=str(reason.get("remedy", "")),
+    )
 
 
 def _not_running(node: NodeProcess, message: str, code: str) -> NetworkError:

@@ -233,9 +233,10 @@ class Driver:
         )
 
     @property
-    def is_behind(self) -> bool:
-        """Whether the leader has committed far more than this node has applied."""
-        return not self.leads() and self._heard_commit - self._chain.applied.height > MAX_LAG_BLOCKS
+    def behind_blocks(self) -> int:
+        """How many blocks the leader has committed that are not applied here; 0 while they are few."""
+        lag = self._heard_commit - self._chain.applied.height
+        return lag if lag > MAX_LAG_BLOCKS and not self.leads() else 0
 
     @property
     def in_flight(self) -> int:

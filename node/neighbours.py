@@ -89,6 +89,21 @@ class Neighbourhood:
         """Whether a change of the members is proved that this node's own ledger has not reached."""
         return self._followed.heights[-1] > self._chain.applied.height
 
+    @property
+    def followed_height(self) -> int:
+        """Height of the last change of the members that is proved here."""
+        return self._followed.heights[-1]
+
+    def has_lost(self, node: str) -> bool:
+        """Whether a change that our own ledger has not reached has left out a node that was a member."""
+        newest = self._followed.newest
+        return (
+            self.is_behind
+            and not newest.is_joint
+            and not newest.is_member(node)
+            and self._chain.membership.is_member(node)
+        )
+
     def known(self) -> Followed:
         """Every change of the membership that this node can prove, its own ledger's included."""
         changes = self._chain.changes()

@@ -168,6 +168,7 @@ class Node:
             admission=self._admission,
             driver=self.driver,
             peers=self.peers,
+            neighbourhood=self.neighbourhood,
             evidence=self._watch.evidence,
             statistics=self.statistics,
             submit_timeout_ms=settings.submit_timeout_ms,

@@ -83,6 +83,8 @@ class PeerStatus:
     hearing: bool
     """Its link to us is up."""
     problem: str
+    is_met: bool
+    """Somebody answers there, and no link comes about."""
     refused: dict[str, int]
     """How often something of it was refused, by reason."""
 
@@ -126,6 +128,8 @@ class Peers:
         self._accepted: set[Incoming] = set()
         self._dialling: dict[str, asyncio.Task[None]] = {}
         self._problems: dict[str, str] = {}
+        self._met: set[str] = set()
+        """Where somebody answered at the last attempt, and no link came about."""
         self._arrivals: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._to_flush: set[str] = set()
         self.is_closing = False
@@ -227,6 +231,7 @@ class Peers:
                 peer in self._outgoing,
                 peer in self._incoming,
                 self._problems.get(peer, ""),
+                peer in self._met,
                 self.refusals.of(peer),
             )
             for peer, (host, port) in sorted(self.addresses.items())
@@ -263,6 +268,7 @@ class Peers:
         """A dialled peer took us in."""
         self._outgoing[link.target] = link
         self._problems.pop(link.target, None)
+        self._met.discard(link.target)
         self._moves.info("peer_connected", link.target)
         self.send(link.target, (INTRODUCTION, self.introductions.greeting(link.target)))
         self._linked(link.target)
@@ -362,7 +368,9 @@ class Peers:
                 link.abort()
                 if self._outgoing.get(peer) is link:
                     del self._outgoing[peer]
+            self._met.discard(peer)
             if link.was_met and not link.welcome:
+                self._met.add(peer)
                 await self._meet_as_stranger(host, port)
             if link.welcome:
                 self._moves.info("peer_lost", peer)

@@ -23,6 +23,7 @@ from node.errors import NotAdmitted, shutting_down
 from node.limits import HAND_OVER_TIMEOUT_MS, MAX_SUBSCRIBERS, READ_TIMEOUT_MS
 from node.mempool import Entry, Pool, Submission
 from node.outcome import Outcome, Status
+from node.readiness import NotReady, Reach, Standing, not_ready
 from node.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from node.driver import Driver
     from node.evidence import EvidenceStore
     from node.identity import Identity
+    from node.neighbours import Neighbourhood
     from node.peers import Peers
 
 log = structlog.get_logger(component="service")
@@ -83,6 +85,7 @@ class Service:
         admission: Admission,
         driver: Driver,
         peers: Peers,
+        neighbourhood: Neighbourhood,
         evidence: EvidenceStore,
         statistics: Statistics,
         submit_timeout_ms: int,
@@ -95,6 +98,7 @@ class Service:
         self._admission = admission
         self._driver = driver
         self._peers = peers
+        self._neighbourhood = neighbourhood
         self._submit_timeout_ms = submit_timeout_ms
         self._news = asyncio.Event()
         self._subscribers = 0
@@ -105,24 +109,33 @@ class Service:
     @property
     def ready(self) -> bool:
         """Whether a client that comes now can expect its transaction to be committed."""
-        return not self.not_ready_reason
+        return self.not_ready is None
 
     @property
-    def not_ready_reason(self) -> str:
-        """Why not, in a sentence; empty if ready."""
-        if self._admission.closed is not None:
-            return str(self._admission.closed)
-        if self._driver.problem is not None:
-            return self._driver.problem.sentence
-        if self._driver.leader is None:
-            return "no leader is known"
-        if self._driver.leader == self._identity.node and not self._driver.leads():
-            return "this node has just been elected and has not begun its term"
-        if self._driver.is_behind:
-            return "this node is catching up"
-        if self.chain.applied.height == 0:
-            return "nothing has been committed yet"
-        return ""
+    def not_ready(self) -> NotReady | None:
+        """Why not, if so."""
+        driver, node = self._driver, self._identity.node
+        problem, membership = driver.problem, self.chain.membership
+        return not_ready(
+            Standing(
+                closed=self._admission.closed,
+                problem=None if problem is None else (problem.code, problem.sentence),
+                leader=driver.leader,
+                is_leader=driver.leader == node,
+                leads=driver.leads(),
+                behind_blocks=driver.behind_blocks,
+                applied_height=self.chain.applied.height,
+                followed_height=self._neighbourhood.followed_height,
+                is_gone=self._neighbourhood.has_lost(node),
+                majority=membership.majority,
+                is_voter=membership.is_voter(node),
+                others=[
+                    Reach(peer.node, peer.sending and peer.hearing, peer.problem, peer.is_met)
+                    for peer in self._peers.status()
+                    if membership.is_voter(peer.node)
+                ],
+            )
+        )
 
     async def submit(
         self, envelopes: Sequence[Envelope], *, wait: bool = True, timeout_ms: int | None = None
@@ -233,7 +246,7 @@ class Service:
         """Node, role, term, leader, heights, head hash, state root, peers, and what is wrong."""
         raft = self._driver.raft.status()
         problem = self._driver.problem
-        applied = self.chain.applied
+        applied, reason = self.chain.applied, self.not_ready
         member = self.chain.membership.member(self._identity.node)
         lasts = node_certificate.valid_until(self._identity.certificate) - datetime.now(UTC)
         return {
@@ -249,8 +262,8 @@ class Service:
             "first_height": self.chain.first_height,
             "head": applied.hash.hex(),
             "state_root": applied.state_root.hex(),
-            "ready": self.ready,
-            "not_ready_reason": self.not_ready_reason,
+            "ready": reason is None,
+            "not_ready": None if reason is None else reason.as_dict(),
             "problem": None if problem is None else {"code": problem.code, "sentence": problem.sentence},
             "pool_transactions": len(self._pool),
             "pool_bytes": self._pool.size_bytes,

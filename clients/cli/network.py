@@ -139,6 +139,10 @@ def status(dir: NetworkFolder = Path("network"), json: Json = False) -> int:  # 
             right=("term", "height"),
             styles=[GOOD if (entry["status"] or {}).get("ready") else BAD for entry in found],
         )
+        for entry in found:
+            reason = (entry["status"] or {}).get("not_ready")
+            if reason:
+                screen.line(f"{entry['id']}: {network.told(reason)}", BAD)
     return DONE if all_ready else UNAVAILABLE
 
 

@@ -11,7 +11,16 @@ from starlette.responses import PlainTextResponse, Response
 from node.api import bodies, problems
 from node.api.problems import Problem
 from node.api.values import shown
+from node.readiness import REMEDIES
 from node.telemetry import METRICS_MEDIA_TYPE
+
+
+class NotReadyView(BaseModel):
+    """Why a node is not ready."""
+
+    code: str = Field(description=f"one of {', '.join(sorted(REMEDIES))}")
+    sentence: str
+    remedy: str = Field(description="what the operator does")
 
 
 class StatusView(BaseModel):
@@ -31,6 +40,7 @@ class StatusView(BaseModel):
     head: str = Field(description="hash of the header at the applied height, 64 hex digits")
     state_root: str = Field(description="64 hex digits")
     ready: bool
+    not_ready: NotReadyView | None = Field(description="why not, if so")
 
 
 router = APIRouter(tags=["node"])
@@ -57,14 +67,14 @@ async def healthz() -> Response:
     },
 )
 async def readyz(request: Request) -> Response:
-    """200 only while a leader is known and this node has applied what is committed."""
+    """200 only while a leader is known and this node has applied what is committed; else `found` is a code.
+
+    The codes are those of `not_ready` in `GET /v1/status`.
+    """
     service = request.app.state.service
-    if not service.ready:
-        raise Problem(
-            service.not_ready_reason or "no leader is known, or this node is still catching up",
-            code="not_ready",
-            remedy="Use another node for now; GET /v1/status says where this one stands.",
-        )
+    reason = service.not_ready
+    if reason is not None:
+        raise Problem(reason.sentence, code="not_ready", found=reason.code, remedy=reason.remedy)
     return PlainTextResponse("ready\n")
 
 

@@ -29,6 +29,7 @@ from ledger.vote import Ballot, ElectionCertificate, Vote, sign_vote
 from node.errors import LeadershipStays, NotAdmitted
 from node.evidence import EvidenceStore
 from node.outcome import Outcome
+from node.readiness import NotReady
 from node.service import BlockSummary, Envelope, Service
 from node.statistics import Statistics
 
@@ -184,12 +185,8 @@ class LocalNode(Service):
             self._news.notify_all()
 
     @property
-    def ready(self) -> bool:
-        return self.closed is None
-
-    @property
-    def not_ready_reason(self) -> str:
-        return "" if self.closed is None else self.closed.message
+    def not_ready(self) -> NotReady | None:
+        return None if self.closed is None else NotReady(self.closed.code, self.closed.message)
 
     async def reach(self, *, linearizable: bool, at_least: int) -> None:
         """All that is committed is applied here at once: only a height can be out of reach."""
@@ -276,6 +273,7 @@ class LocalNode(Service):
             "head": applied.hash.hex(),
             "state_root": applied.state_root.hex(),
             "ready": self.ready,
+            "not_ready": None if self.not_ready is None else self.not_ready.as_dict(),
         }
 
     async def subscribe(self, after_height: int) -> AsyncIterator[BlockSummary]:  # type: ignore[override]

@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from node.api import bodies, create_app
 from node.api.status import StatusView
 from node.errors import NotAdmitted
+from node.readiness import REMEDIES
 from node.telemetry import COUNTERS, METRICS_MEDIA_TYPE, Telemetry
 
 
@@ -37,6 +38,8 @@ def test_node_is_ready_only_while_it_can_commit(client: ApiClient, network: Loca
         node.closed = None
     assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
     assert "no leader is known" in answer.json()["detail"]
+    assert answer.json()["found"] == "no_leader"
+    assert answer.json()["remedy"] == REMEDIES["no_leader"]
     assert answer.headers["retry-after"] == "1"
 
 

@@ -306,7 +306,7 @@ class Cluster:
                     node: said
                     and {
                         k: said[k]
-                        for k in ("role", "term", "last_height", "applied_height", "head", "not_ready_reason")
+                        for k in ("role", "term", "last_height", "applied_height", "head", "not_ready")
                     }
                     for node, said in (await self.statuses()).items()
                 }
