@@ -37,6 +37,7 @@ from contracts import Contracts
 from ledger import node_certificate
 from ledger.executor import make_genesis_block
 from ledger.genesis import Genesis
+from ledger.hand_over import HandOverOrder
 from ledger.keys import SigningKey
 from ledger.limits import MAX_MEMBERS
 
@@ -599,9 +600,20 @@ def hand_over(network: Network, to: str | None = None) -> str:
             field="--dir",
             remedy="`tally network status` shows them; a quorum of voters must run.",
         )
-    url = f"{leaders[0]['api']}/v1/channels/{network.channel.hex()}/leader"
+    organisation = network.node(leaders[0]["id"]).organisation
+    return order_hand_over(leaders[0]["status"], leaders[0]["api"], network.profile(organisation), to)
+
+
+def order_hand_over(status: dict[str, Any], api: str, profile: Profile, to: str | None = None) -> str:
+    """Order the node at `api`, of which this is the status, to hand over, as whoever runs it; who leads then.
+
+    Raises:
+        NetworkError: it does not lead, or goes on leading; its own code and remedy.
+        ProfileError, KeyFileError: the profile has no key that can be read.
+    """
+    url = f"{api}/v1/channels/{profile.channel.hex()}/leader"
     try:
-        answer = httpx.post(url, json={} if to is None else {"to": to}, timeout=10)
+        answer = httpx.post(url, json=hand_over_body(status, profile, to), timeout=10)
         said = answer.json()
     except (httpx.HTTPError, ValueError) as error:
         raise NetworkError("the leader does not answer", code="no_leader", found=str(error)) from None
@@ -610,6 +622,38 @@ def hand_over(network: Network, to: str | None = None) -> str:
             said.get("detail", "refused"), code=said.get("code", "refused"), remedy=said.get("remedy", "")
         )
     return str(said["leader"])
+
+
+def hand_over_body(status: dict[str, Any], profile: Profile, to: str | None = None) -> dict[str, Any]:
+    """What is posted to a leader with this status, signed with the profile's key."""
+    order = HandOverOrder.sign(
+        profile.signing_key(), profile.channel, status["node"], status["term"], to or ""
+    )
+    return {
+        "to": to,
+        "term": order.term,
+        "key": order.key.hex(),
+        "signature": order.signature.hex(),
+    }
+
+
+def status_at(api: str) -> dict[str, Any]:
+    """What the node at this address says of itself.
+
+    Raises:
+        NetworkError: nothing answers there as a node does.
+    """
+    try:
+        stands = httpx.get(f"{api}/v1/status", timeout=5).json()
+        return {"node": str(stands["node"]), "term": int(stands["term"]), **stands}
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        raise NetworkError(
+            "no node answers there",
+            code="no_leader",
+            field="--api",
+            found=str(error)[:120],
+            remedy="Name the API of the node that leads; /v1/status of any node names it.",
+        ) from None
 
 
 def _is_ready(client: httpx.Client, node: NodeProcess) -> bool:

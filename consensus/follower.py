@@ -6,7 +6,7 @@ An append states the position before its entries.
     not held, or of another term       refused with a hint; the log stays as it is (CR-23)
     held, all entries held too         nothing to append, never anything to truncate (CR-24)
     held, an entry of another term     truncated from exactly there, the rest appended;
-                                       at or below commit: halt (CR-25)
+                                       at or below commit: not followed (CR-25)
     held, and entries of this term     a leader only appends: evidence, nothing changes, also
     after it                           when a restart forgot what it has proved (CR-70)
     held, same term, another hash      two blocks of one leader at one height: evidence,
@@ -75,8 +75,8 @@ class Follower(Core):
     """Own acknowledgements of this term above commit: index to (hash, signature)."""
     _cut: dict[int, bytes]
     """Hashes of the entries that were durable and cut off since the start, the newest ones, by index."""
-    _deserted: int
-    """The term whose leader is not followed, 0 for none."""
+    _deserted: tuple[int, str]
+    """The term, 0 for none, and the node that is not followed as its leader; empty for any node."""
     _offered: Snapshot | None
     """The snapshot that is being fetched."""
     _offer_unseen: bool
@@ -88,7 +88,7 @@ class Follower(Core):
         self._certificates = []
         self._signed = {}
         self._cut = {}
-        self._deserted = 0
+        self._deserted = (0, "")
         self._offered = None
         self._offer_unseen = False
 
@@ -102,8 +102,9 @@ class Follower(Core):
 
     def _hear(self, sender: str) -> bool:
         """Take `sender` for this term's leader; False if its messages are not to be followed."""
-        if self._deserted == self.term:
-            self.drop("message of a leader whose block was refused")
+        term, deserted = self._deserted
+        if term == self.term and deserted in ("", sender):
+            self.drop("message of a leader that is not followed")
             return False
         if self.role is Role.LEADER or (self.leader is not None and self.leader != sender):
             self.accuse(
@@ -213,11 +214,20 @@ class Follower(Core):
         self._ungovern_from(start)
 
     def _contradiction(self, message: Append, index: int) -> None:
-        """A leader's log denies what is committed here: keep both, and stop (CR-25)."""
+        """A leader's log denies what is committed here: keep both, and follow it no more (CR-25).
+
+        It is one peer's word against a certificate: it must not stop this node. Only a certificate for
+        another entry does, here or in the hands of the application.
+        """
         detail = f"the leader of term {message.term} denies index {index}, which is committed here"
         denying = next((entry for entry in message.entries if entry.index == index), None)
         self.accuse("committed_conflict", message.sender, detail, self.log.entry(index), denying)
-        self.halt(detail)
+        if message.certificate is not None and message.certificate.index <= self.commit:
+            self._compare(message.certificate, self.log.entry(message.certificate.index))
+        # Who has proved nothing yet may only pose as this term's leader: another one may still be it.
+        is_new = self.confirmed == 0 and self.log.last_term < self.term
+        self._deserted = (self.term, message.sender if is_new else "")
+        self._follow(None)
 
     def _refuse_append(self, message: Append) -> None:
         """Say up to where the logs may agree: at least up to commit."""
@@ -333,9 +343,9 @@ class Follower(Core):
                 self.was_set_back = True
                 self.drop(f"own signature found for index {certificate.index}, which the disk does not hold")
 
-    def _compare(self, certificate: Certificate) -> None:
+    def _compare(self, certificate: Certificate, held: Entry | None = None) -> None:
         """A certificate for something else than what is committed here (CR-74)."""
-        held = self.log.recent(certificate.index)
+        held = held or self.log.recent(certificate.index)
         if held is None or held.hash == certificate.hash:
             return
         if void_because(certificate, self.configuration_at(certificate.index), self.authority) is not None:
@@ -474,5 +484,5 @@ class Follower(Core):
         self._waiting.clear()
         self._waiting.extend(kept)
         if is_of_this_leader:
-            self._deserted = self.term
+            self._deserted = (self.term, "")
             self._follow(None)

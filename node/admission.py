@@ -54,7 +54,8 @@ class Admission:
         self._executor = executor
         self._pool = pool
         self._checker = checker
-        self._identify = identify
+        self.identify = identify
+        """The organisation of a key."""
         self._clock_ms = clock_ms
         self._loop_time_s = loop_time_s
         self._statistics = statistics
@@ -89,7 +90,7 @@ class Admission:
                     raise NotAdmitted("doubled_in_bundle", "the same transaction twice in one bundle")
                 seen.add(identity)
                 self._check_window(transaction, now_ms)
-                organisations.append(self._identify(transaction.signer))
+                organisations.append(self.identify(transaction.signer))
                 fresh.append(place)
             except TallyError as error:
                 answers[place] = self._refused(transaction, error)

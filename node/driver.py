@@ -185,6 +185,8 @@ class Driver:
         self._leaderless_since_s = self._loop.time()
         self._office: int | None = None
         self._heard_commit = 0
+        self._denials = 0
+        """How often leaders have denied what is committed, as it was logged last."""
         self._refused_offer = False
         self._waits_for: str | None = None
         """Why the next change of the members could not be made yet, as it was logged last."""
@@ -337,6 +339,11 @@ class Driver:
 
     def _sweep(self, now_s: float) -> None:
         """Now and then: a core that halted, transactions in vain or expired, a leader missed for long."""
+        denials = self.raft.dropped.get("committed_conflict", 0)
+        if denials != self._denials:
+            self._denials = denials
+            shown = [kept for kept in self.raft.evidence if kept.kind == "committed_conflict"]
+            log.error("committed_block_denied", times=denials, against=[kept.against for kept in shown])
         if self.raft.halted is not None and self.problem is None:
             log.critical("halted", reason=self.raft.halted)
             self.problem = Problem("halted", self.raft.halted)

@@ -16,6 +16,8 @@ business rule are not errors of a node: they are results, and stand on the ledge
 | bad_signature | 401 | no | the signature is not the signer's |
 | unknown_key | 403 | no | no organisation has this key |
 | revoked_key | 403 | no | the key was revoked |
+| not_the_operator | 403 | no | the key is not one of the organisation that runs this node |
+| stale_order | 409 | no | an order for another term than this node leads in |
 | expired | 422 | no | `valid_until_ms` has passed |
 | validity_too_far | 422 | no | `valid_until_ms` lies beyond the remembered window |
 | doubled_in_bundle | 422 | no | one transaction twice in a bundle |
@@ -77,6 +79,8 @@ KINDS: dict[str, _Kind] = {
     ),
     "unknown_key": _Kind(403, False, "Let your organisation or the operator enrol the key first."),
     "revoked_key": _Kind(403, False, "Sign with a key that your organisation has not revoked."),
+    "not_the_operator": _Kind(403, False, "Sign with a key of the organisation that runs this node."),
+    "stale_order": _Kind(409, False, "GET the leader again, and sign for the term that it shows."),
     "expired": _Kind(
         422, False, "Sign again with a later valid_until_ms; this one can no longer be recorded."
     ),

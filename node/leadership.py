@@ -16,11 +16,38 @@ from consensus.errors import Busy, NotLeader, TransferRefused
 from consensus.raft import Raft
 from consensus.ready import Ready
 from consensus.state import Role
+from ledger.chain import Chain
+from ledger.hand_over import HandOverOrder
+from node.admission import Identify
 from node.errors import LeadershipStays, NotAdmitted, shutting_down
 from node.limits import LEADERSHIP_POLL_MS
 
 MOST_READ_PAUSE_S = 0.064
 """How long a read without a leader rests, at most: thousands of them must not slow an election down."""
+
+
+def check_order(order: HandOverOrder, chain: Chain, node: str, identify: Identify) -> None:
+    """Check that the operator of a node gave this order.
+
+    Raises:
+        NotAdmitted: bad_signature, unknown_key, revoked_key, not_the_operator.
+    """
+    if order.node != node or not order.is_signed(chain.channel):
+        raise NotAdmitted(
+            "bad_signature",
+            "the order is not signed by the key that it names, for this node and channel",
+            field="signature",
+        )
+    organisation = identify(order.key)
+    member = chain.membership.member(node)
+    if member is None or member.organisation != organisation:
+        raise NotAdmitted(
+            "not_the_operator",
+            "another organisation runs this node",
+            field="key",
+            found=organisation,
+            expected=None if member is None else member.organisation,
+        )
 
 
 class Leadership:

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from consensus.state import Role
 from ledger import codec, node_certificate
 from ledger.block import Block
 from ledger.chain import Chain
 from ledger.errors import TallyError
+from ledger.hand_over import HandOverOrder
 from ledger.transaction import Transaction
 from node.errors import NotAdmitted, shutting_down
+from node.leadership import check_order
 from node.limits import HAND_OVER_TIMEOUT_MS, MAX_SUBSCRIBERS, READ_TIMEOUT_MS
 from node.mempool import Entry, Pool, Submission
 from node.outcome import Outcome, Status
@@ -229,13 +232,24 @@ class Service:
         finally:
             del self._waiting_reads[reached]
 
-    async def hand_over(self, target: str | None) -> str:
-        """Hand the leadership over to another voter; who leads then.
+    async def hand_over(self, order: HandOverOrder) -> str:
+        """Hand the leadership over to another voter, as an operator of this node orders; who leads then.
 
         Raises:
-            NotAdmitted, LeadershipStays: this node does not lead, or goes on leading.
+            NotAdmitted: the order is not one of this node's operator for this term, or it does not lead.
+            LeadershipStays: it goes on leading.
         """
-        return await self._driver.leadership.hand_over(target, HAND_OVER_TIMEOUT_MS)
+        check_order(order, self.chain, self._identity.node, self._admission.identify)
+        raft = self._driver.raft
+        if raft.role is Role.LEADER and order.term != raft.term:
+            raise NotAdmitted(
+                "stale_order",
+                "the order is for another term",
+                field="term",
+                found=order.term,
+                expected=raft.term,
+            )
+        return await self._driver.leadership.hand_over(order.to or None, HAND_OVER_TIMEOUT_MS)
 
     def block(self, height: int) -> bytes | None:
         """The bytes of an applied block."""

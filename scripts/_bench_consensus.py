@@ -238,9 +238,13 @@ async def _transfers(net: Network, shape: Shape) -> dict[str, Any]:
             await asyncio.sleep(BETWEEN_TRANSFERS_S)
             said = (await client.get(f"{net.nodes[0].api}/v1/status")).json()
             others = [node.id for node in net.nodes if node.id != said["leader"]]
-            path = f"{net.node(said['leader']).api}/v1/channels/{net.channel.hex()}/leader"
+            leader = net.node(said["leader"])
+            path = f"{leader.api}/v1/channels/{net.channel.hex()}/leader"
+            led = {"node": leader.id, "term": said["term"]}
+            to = others[number % len(others)]
+            body = network.hand_over_body(led, net.profile(leader.organisation), to)
             asked_s = time.monotonic()
-            answer = await client.post(path, json={"to": others[number % len(others)]})
+            answer = await client.post(path, json=body)
             if answer.status_code != 200:
                 raise SystemExit(f"leadership was not handed over: {answer.text}")
             moments.append((asked_s, time.monotonic()))

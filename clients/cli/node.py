@@ -13,7 +13,7 @@ import typer
 
 from clients import network
 from clients.cli.exits import UsageProblem
-from clients.cli.options import Json, NetworkFolder
+from clients.cli.options import Json, NetworkFolder, ProfileFile, load_profile
 from clients.cli.screen import Screen, examples
 from clients.network import Network
 
@@ -87,17 +87,33 @@ def stop(node: NodeId, dir: NetworkFolder = Path("network"), json: Json = False)
 
 
 @app.command(
-    name="hand-over", epilog=examples("tally node hand-over --dir net", "tally node hand-over n2 --dir net")
+    name="hand-over",
+    epilog=examples(
+        "tally node hand-over --dir net",
+        "tally node hand-over n2 --dir net",
+        "tally node hand-over --api http://127.0.0.1:7314 --profile anchor.json",
+    ),
 )
 def hand_over(
     to: Annotated[
         str | None, typer.Argument(metavar="[NODE]", help="Who is to lead; the most advanced voter.")
     ] = None,
     dir: NetworkFolder = Path("network"),  # noqa: A002
+    api: Annotated[
+        str | None, typer.Option(help="API of the node that leads, without a network's folder.")
+    ] = None,
+    profile: ProfileFile = None,
     json: Json = False,
 ) -> None:
-    """Hand the leadership of a local network over to another node, before its leader is stopped."""
+    """Hand the leadership over to another node, before the leader is stopped.
+
+    Only the organisation that runs the leader can: in a local network its key is at hand, elsewhere
+    give --api and its --profile.
+    """
     screen = Screen(json)
-    leader = network.hand_over(Network.load(dir), to)
+    if api is None:
+        leader = network.hand_over(Network.load(dir), to)
+    else:
+        leader = network.order_hand_over(network.status_at(api), api, load_profile(profile), to)
     if not screen.answer({"leader": leader}):
         screen.line(f"{leader} leads.")

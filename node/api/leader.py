@@ -9,8 +9,9 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from ledger.hand_over import HandOverOrder
 from ledger.identifiers import NAME_PATTERN
-from ledger.limits import MAX_NAME_BYTES
+from ledger.limits import INT_MAX, MAX_NAME_BYTES
 from node.api import bodies, problems
 
 router = APIRouter(tags=["node"])
@@ -19,12 +20,19 @@ _Node = Annotated[str, Field(pattern=NAME_PATTERN, max_length=MAX_NAME_BYTES)]
 
 
 class HandOver(BaseModel):
-    """To whom leadership is to go."""
+    """To whom leadership is to go, signed with a key of the organisation that runs the leading node."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     to: _Node | None = Field(
         default=None, description="node id of a voter; the most advanced one if none is named"
+    )
+    term: int = Field(ge=0, le=INT_MAX, description="the term that the leader leads in, as GET shows it")
+    key: str = Field(pattern="^[0-9a-f]{64}$", description="the signer's public key, 64 hex digits")
+    signature: str = Field(
+        pattern="^[0-9a-f]{128}$",
+        description='128 hex digits: Ed25519 over "tallystick/hand-over/1\\0" and the canonical array '
+        "[channel, node id of the leader, term, to or an empty text]",
     )
 
 
@@ -50,12 +58,16 @@ async def leader(request: Request) -> Response:
 @router.post(
     "/leader",
     summary="Hand leadership over",
-    responses={200: {"model": LeaderView}, **problems.documented(409, 422)},
+    responses={200: {"model": LeaderView}, **problems.documented(401, 403, 409, 422)},
 )
 async def hand_over(request: Request, given: HandOver) -> Response:
-    """Ask the leader, which must be this node, to hand over; answers when another node leads.
+    """Order the leader, which must be this node, to hand over; answers when another node leads.
 
+    Only the organisation that runs the node may: by a signature, so that reaching the port is not enough.
     What clients have sent meanwhile waits and is committed under the next leader.
     """
-    await request.app.state.service.hand_over(given.to)
+    service = request.app.state.service
+    key, signature = bytes.fromhex(given.key), bytes.fromhex(given.signature)
+    node = service.status()["node"]
+    await service.hand_over(HandOverOrder(node, given.term, given.to or "", key, signature))
     return _view(request)

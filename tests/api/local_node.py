@@ -21,6 +21,7 @@ from ledger.clock import Reading
 from ledger.errors import TallyError
 from ledger.executor import make_genesis_block
 from ledger.genesis import Genesis
+from ledger.hand_over import HandOverOrder
 from ledger.keys import SigningKey
 from ledger.membership import Membership
 from ledger.store import Store
@@ -28,6 +29,8 @@ from ledger.transaction import Transaction
 from ledger.vote import Ballot, ElectionCertificate, Vote, sign_vote
 from node.errors import LeadershipStays, NotAdmitted
 from node.evidence import EvidenceStore
+from node.leadership import check_order
+from node.main import identify_by
 from node.outcome import Outcome
 from node.readiness import NotReady
 from node.service import BlockSummary, Envelope, Service
@@ -193,9 +196,10 @@ class LocalNode(Service):
         if self.chain.applied.height < at_least:
             raise NotAdmitted("not_reached", "not applied in time", field="at_least")
 
-    async def hand_over(self, target: str | None) -> str:
-        if target is None or target == self.name:
-            raise LeadershipStays("nobody else leads here", found=target)
+    async def hand_over(self, order: HandOverOrder) -> str:
+        check_order(order, self.chain, self.name, identify_by(self.chain))
+        if order.to in ("", self.name):
+            raise LeadershipStays("nobody else leads here", found=order.to)
         raise NotAdmitted("not_leading", "this node does not lead")
 
     async def submit(

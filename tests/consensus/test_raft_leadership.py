@@ -395,7 +395,8 @@ def test_cr63_the_term_of_the_place_where_the_log_begins_is_known() -> None:
     disk.compacted = disk.applied = 5
     node = Node(lone().raft.config, disk)
     assert answers(node, append(3, (1, 5), entry(6, 3))) == []
-    assert node.raft.halted is not None
+    assert [kept.kind for kept in node.raft.evidence] == ["committed_conflict"]
+    assert (node.raft.leader, node.raft.last_index) == (None, 5)
 
 
 def test_cr28_a_hint_below_the_start_crashes_nobody() -> None:

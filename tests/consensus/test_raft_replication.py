@@ -105,26 +105,60 @@ def test_cr24_only_an_entry_of_another_term_is_removed_with_all_after_it() -> No
     assert [ready.truncate_from for ready in node.readies if ready.entries] == [3]
 
 
-def test_cr25_a_conflict_at_or_below_commit_stops_the_node() -> None:
-    """CR-25: the evidence is kept and the block too."""
+def test_cr25_a_leader_that_denies_what_is_committed_is_not_followed_and_stops_nobody() -> None:
+    """CR-25: nothing committed is removed, both sides are kept; one peer's word is no proof of a fork."""
     node = lone((1, 1, 1), applied=2)
     conflicting = entry(2, 3)
     assert answers(node, append(3, (1, 1), conflicting)) == []
     status = node.raft.status()
-    assert status.halted is not None
-    assert "index 2" in status.halted
-    assert status.evidence[0].kind == "committed_conflict"
+    assert (status.halted, status.leader, status.commit) == (None, None, 2)
+    (kept,) = status.evidence
+    assert (kept.kind, kept.against, kept.second) == ("committed_conflict", "n2", conflicting)
+    assert "index 2" in kept.detail
     assert node.disk.entries[2].term == 1
+    assert answers(node, append(3, (1, 3), entry(4, 3))) == [], "nor later in this term"
+    assert answers(node, heartbeat(3)) == []
+    assert node.raft.leader is None
+    assert dict(status.dropped)["committed_conflict"] == 1
+
+
+def test_cr25_who_only_poses_as_a_leader_keeps_nobody_from_the_real_one() -> None:
+    node = lone((1, 1, 1), applied=2)
+    assert answers(node, append(3, (1, 1), entry(2, 3))) == []
+    reply = reply_of(answers(node, append(3, (1, 3), entry(4, 3), sender="n3")))
+    assert (reply.ok, reply.match, node.raft.leader) == (True, 4, "n3")
+
+
+def test_cr25_a_leader_that_was_followed_and_then_denies_has_no_other_beside_it() -> None:
+    """CR-25: what it has brought is of this term, so another one's entries would only be taken for a lie."""
+    node = lone((1, 1, 1), applied=2)
+    assert reply_of(answers(node, append(3, (1, 3), entry(4, 3)))).ok
+    assert answers(node, append(3, (1, 1), entry(2, 2))) == []
+    assert answers(node, append(3, (3, 4), entry(5, 3), sender="n3")) == []
+    assert (node.raft.halted, node.raft.leader) == (None, None)
+    assert reply_of(answers(node, append(4, (3, 4), entry(5, 4), sender="n3"))).ok, (
+        "the next term begins anew"
+    )
+
+
+def test_cr25_cr74_a_certificate_for_the_other_block_stops_the_node() -> None:
+    node = lone((1, 1, 1), applied=2)
+    other = entry(2, 3)
+    proof = certificate("n2 n3", other)
+    assert answers(node, append(3, (1, 1), other, commit=2, proof=proof)) == []
+    status = node.raft.status()
+    assert status.halted is not None
+    assert [kept.kind for kept in status.evidence] == ["committed_conflict", "two_certificates"]
     assert answers(node, ask_vote(9, (8, 80))) == []
 
 
 @pytest.mark.parametrize("index", [1, 2])
-def test_cr25_a_leader_that_denies_a_committed_place_stops_the_node(index: int) -> None:
+def test_cr25_a_leader_that_denies_a_committed_place_is_not_followed(index: int) -> None:
     """CR-25: it names the place only as the one before its entries."""
     node = lone((1, 1, 1), applied=2)
     assert answers(node, append(5, (4, index), entry(index + 1, 5))) == []
     status = node.raft.status()
-    assert status.halted is not None
+    assert (status.halted, status.leader) == (None, None)
     assert [kept.kind for kept in status.evidence] == ["committed_conflict"]
     assert [held.term for held in node.disk.entries] == [0, 1, 1, 1]
 

@@ -9,13 +9,28 @@ from pathlib import Path
 import pytest
 from node_network import Cluster, run, until
 
+from ledger.hand_over import HandOverOrder
 from ledger.state import state_key
 from node.errors import LeadershipStays, NotAdmitted
+from node.node import Node
+
+
+def order(cluster: Cluster, node: Node, target: str, term: int | None = None) -> HandOverOrder:
+    """An order of the organisation that runs all nodes here."""
+    cluster_term = node.driver.raft.term if term is None else term
+    return HandOverOrder.sign(cluster.client, cluster.channel, node.settings.node, cluster_term, target)
+
+
+def operated(folder: Path) -> Cluster:
+    """A cluster whose client's key is its operator's."""
+    cluster = Cluster.make(folder)
+    cluster.identify = lambda _: lambda _: "operator"
+    return cluster
 
 
 def test_cr82_leadership_moves_without_a_failed_submission(tmp_path: Path) -> None:
     """CR-82: clients notice a transfer as a pause; each transaction is recorded once."""
-    cluster = Cluster.make(tmp_path)
+    cluster = operated(tmp_path)
 
     async def scenario() -> None:
         await cluster.start()
@@ -32,7 +47,7 @@ def test_cr82_leadership_moves_without_a_failed_submission(tmp_path: Path) -> No
         submissions = [asyncio.create_task(submit(number)) for number in range(300)]
         await until(lambda: any(each.done() for each in submissions))
         term = leader.driver.raft.term
-        assert await leader.service.hand_over(target) == target
+        assert await leader.service.hand_over(order(cluster, leader, target)) == target
         assert set(await asyncio.gather(*submissions)) == {"committed"}
         moved = await cluster.leader()
         assert (moved.settings.node, moved.driver.raft.term) == (target, term + 1)
@@ -44,7 +59,7 @@ def test_cr82_leadership_moves_without_a_failed_submission(tmp_path: Path) -> No
 
 
 def test_cr84_leadership_goes_only_to_another_voter_and_only_from_the_leader(tmp_path: Path) -> None:
-    cluster = Cluster.make(tmp_path)
+    cluster = operated(tmp_path)
 
     async def scenario() -> None:
         await cluster.start()
@@ -52,10 +67,13 @@ def test_cr84_leadership_goes_only_to_another_voter_and_only_from_the_leader(tmp
         leader = await cluster.leader()
         for target in (leader.settings.node, "stranger"):
             with pytest.raises(LeadershipStays):
-                await leader.service.hand_over(target)
+                await leader.service.hand_over(order(cluster, leader, target))
         follower = next(node for node in cluster.nodes.values() if node is not leader)
         with pytest.raises(NotAdmitted, match="not the leader"):
-            await follower.service.hand_over(None)
+            await follower.service.hand_over(order(cluster, follower, ""))
+        with pytest.raises(NotAdmitted) as refused:
+            await leader.service.hand_over(order(cluster, leader, "", term=leader.driver.raft.term - 1))
+        assert refused.value.code == "stale_order"
         assert await cluster.leader() is leader
         await cluster.stop()
 

@@ -278,8 +278,12 @@ class Cluster:
         """Ask the leader to make another node leader; whether it did."""
         node = self.net.node(leader)
         path = f"{node.api}/v1/channels/{self.net.channel.hex()}/leader"
+        said = await self.status(leader)
+        if said is None:
+            return False
+        body = network.hand_over_body(said, self.net.profile(node.organisation), target)
         with contextlib.suppress(httpx.HTTPError):
-            return (await self._http.post(path, json={"to": target}, timeout=HAND_OVER_S)).status_code == 200
+            return (await self._http.post(path, json=body, timeout=HAND_OVER_S)).status_code == 200
         return False
 
     async def same_head(self, timeout_s: float = READY_S) -> Status:
