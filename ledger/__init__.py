@@ -17,6 +17,7 @@ transaction from its signer to the file that proves what became of it.
 | `transaction`, `private` | a signed envelope of operations; salted commitments to private fields |
 | `membership`, `genesis` | who votes; what everybody starts from |
 | `node_certificate`, `possession` | a node's certificate for its links; the proof that it has its key |
+| `hand_over` | an order to hand leadership over, signed by an operator |
 | `block` | header and body, and that they fit |
 | `vote`, `preamble` | signed votes and election certificates; what a block carries besides transactions |
 | `clock` | signed clock readings: what a block's time is worth |

@@ -11,6 +11,7 @@ Read `driver` first: the only loop around the consensus core, and `tick_clock` i
     appender       reproduce, store, report: strictly in order, one thread for the disk
     raft_storage   the ledger as the core's log
     leadership     linearizable reads, and handing over
+    readiness      why the node is not ready, and what to do
 
 Other nodes:
 
