@@ -212,7 +212,11 @@ def _read_subtree(index: int, runs: codec.Value, entries: list[tuple[bytes, byte
             if bucket >> _SUBTREE_SHIFT != index:
                 raise VerificationError("an entry of another subtree", field="state.key", found=key.hex())
             record = key_hash + sha256(STATE_VALUE + value).digest()
-            records.setdefault(bucket, []).append(record)
+            held = records.get(bucket)
+            if held is None:
+                records[bucket] = [record]
+            else:
+                held.append(record)
             entries.append((key, value))
     return {bucket: b"".join(sorted(held)) for bucket, held in records.items()}
 

@@ -6,7 +6,8 @@
 A follower's entries are decoded, their signatures checked and the blocks executed on top of
 the chain before anything of them is stored. A leader's own blocks were executed when they
 were sealed, and pass. Whatever waits when the storage thread is free goes to the disk in
-one synced write (group commit); a cut of the log begins a write of its own.
+one synced write (group commit); a cut of the log begins a write of its own. A node that executes
+what the network has committed long ago rests in between, so that others have the processor.
 
 What is stored has been reproduced, and what is reported durable has been stored: a block
 that cannot be reproduced is told to the core at once, and neither it nor anything that
@@ -30,7 +31,8 @@ from ledger.block import Block
 from ledger.chain import Chain, VerifiedBlock
 from ledger.errors import BlockInvalid, Malformed, StoreError, TallyError
 from ledger.store import Store
-from node.limits import MAX_GROUP_BLOCKS
+from node.limits import CATCH_UP_SHARE, MAX_GROUP_BLOCKS
+from node.pace import Yielding
 from node.raft_storage import entry_of
 from node.statistics import Statistics
 
@@ -78,8 +80,12 @@ class Appender:
         store: Store,
         verify: Callable[[Block], Awaitable[VerifiedBlock]],
         reports: Reports,
+        is_urgent: Callable[[int], bool],
         statistics: Statistics,
     ) -> None:
+        """`is_urgent` says whether the network may be waiting for the block of this height."""
+        self._is_urgent = is_urgent
+        self._pace = Yielding(CATCH_UP_SHARE)
         self._chain = chain
         self._store = store
         self._verify = verify
@@ -135,6 +141,7 @@ class Appender:
             if work.truncate_from is not None:
                 self._cut(work.truncate_from)
             for entry in work.entries:
+                self._pace.begin()
                 try:
                     await self._reproduce(entry)
                 except (BlockInvalid, Malformed) as error:
@@ -142,6 +149,9 @@ class Appender:
                     self._reports.refused(entry, error)
                     break
                 work.stored.append(entry)
+                rest_s = self._pace.end()
+                if rest_s and not self._is_urgent(entry.index):
+                    await asyncio.sleep(rest_s)
             self._hand_to_storage(work)
 
     def _reproduced_all(self, task: asyncio.Task[None]) -> None:

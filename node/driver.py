@@ -65,7 +65,6 @@ from node.limits import (
     SEAL_BYTES,
     SEAL_TRANSACTIONS,
     SEAL_WINDOW_BLOCKS,
-    SNAPSHOT_PARTS,
     SWEEP_MS,
 )
 from node.mempool import Pool
@@ -163,6 +162,7 @@ class Driver:
                 self._on_storage_failed,
                 self._on_bug,
             ),
+            is_urgent=self._is_urgent,
             statistics=statistics,
         )
         self._clock = TickClock(raft, tick_ms, self._turn)
@@ -239,6 +239,11 @@ class Driver:
         """How many blocks the leader has committed that are not applied here; 0 while they are few."""
         lag = self._heard_commit - self._chain.applied.height
         return lag if lag > MAX_LAG_BLOCKS and not self.leads() else 0
+
+    def _is_urgent(self, height: int) -> bool:
+        """Whether the network may be waiting for this node's copy of a block; what it has committed
+        long ago without this node may be caught up with at leisure."""
+        return height > self._heard_commit - MAX_LAG_BLOCKS
 
     @property
     def in_flight(self) -> int:
@@ -323,9 +328,13 @@ class Driver:
             self._clock.count()
 
     def _on_offer(self, height: int) -> None:
-        """A snapshot is offered: fetch it, or say that the log is the shorter way, once."""
+        """A snapshot is offered: fetch it, or say that the log is the shorter way, once.
+
+        Giving and taking a state costs by its whole size, executing by what is missing, and for each
+        transaction nearly twice as much. One that lacks less than it holds takes the log.
+        """
         held = self._chain.applied.height
-        if not self._refused_offer and SNAPSHOT_PARTS * (height - held) < held:
+        if not self._refused_offer and height - held < held:
             self._refused_offer = True
             self._leave_it_to_the_log()
         else:

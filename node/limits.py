@@ -114,13 +114,19 @@ MAX_API_GRACE_S = 2
 THREAD_SWITCH_S = 0.000_5
 """How long the storage thread waits, at most, to tell that something is durable."""
 
-SNAPSHOT_SERVE_SHARE = 0.06
+SNAPSHOT_SERVE_SHARE = 0.1
 """Of one core, for giving snapshots away while the node has other things to do."""
 SNAPSHOT_SERVE_IDLE_SHARE = 0.5
 """The same while nothing waits for the processor."""
-SNAPSHOT_IMPORT_SHARE = 0.2
+SNAPSHOT_IMPORT_SHARE = 0.3
 """Of one core, for taking a snapshot in while others wait for the processor."""
 SNAPSHOT_IMPORT_IDLE_SHARE = 0.7
+CATCH_UP_SHARE = 0.4
+"""Of one core, for executing what the network has committed long ago while others wait for the processor."""
+PACED_PIECE_S = 0.02
+"""Processor time after which work that yields looks whether it has to rest."""
+MAX_REST_S = 0.25
+"""The longest rest of it, so that a clock that jumps stops nothing."""
 SNAPSHOT_HOLD_S = 60.0
 """A snapshot stays for as long after it was last asked for."""
 MAX_SNAPSHOT_ASKS = 4
@@ -148,9 +154,6 @@ GC_THRESHOLDS = (200_000, 50, 1_000)
 MAX_SUBSCRIBERS = 256
 SNAPSHOT_LAG_BLOCKS = 200
 """A follower this far below a snapshot is offered it."""
-SNAPSHOT_PARTS = 4
-"""It takes the offer if it lacks more than one part in so many of what it holds: fetching costs by the
-size of the whole state, executing by what is missing."""
 MAX_LAG_BLOCKS = 64
 """A node that is further behind its leader is not ready: it catches up."""
 MAX_PROOFS = 256

@@ -6,7 +6,11 @@ wait meanwhile, for the processor or for the interpreter, somebody else had some
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter, process_time
+
+from node.limits import MAX_REST_S, PACED_PIECE_S
 
 CONTENDED_RATIO = 1.3
 """A piece that lasted longer than this, times its processor time, had to wait."""
@@ -23,3 +27,42 @@ class Pace:
         """The rest after a piece that used so much processor time and lasted so long, seconds."""
         share = self.busy_share if lasted_s > CONTENDED_RATIO * used_s else self.idle_share
         return used_s * (1 / share - 1)
+
+
+class Yielding:
+    """Keeps a whole process to a share of one core while others want the processor; without limit else.
+
+    Its work comes in pieces, each between `begin` and `end`. Whether somebody waits for the processor
+    is seen in the pieces alone, because in between the process may just have nothing to do; what it
+    has used counts in full, whichever thread used it.
+    """
+
+    def __init__(
+        self,
+        busy_share: float,
+        clock_s: Callable[[], float] = perf_counter,
+        used_s: Callable[[], float] = process_time,
+    ) -> None:
+        self._busy_share = busy_share
+        self._clock_s = clock_s
+        self._used_s = used_s
+        self._began = self._since = (clock_s(), used_s())
+        self._pieces_lasted_s = self._pieces_used_s = 0.0
+
+    def begin(self) -> None:
+        """A piece of work begins."""
+        self._began = (self._clock_s(), self._used_s())
+
+    def end(self) -> float:
+        """A piece of work is done: how long to rest now, seconds."""
+        now_s, used_s = self._clock_s(), self._used_s()
+        self._pieces_lasted_s += now_s - self._began[0]
+        self._pieces_used_s += used_s - self._began[1]
+        if self._pieces_used_s < PACED_PIECE_S:
+            return 0.0
+        is_contended = self._pieces_lasted_s > CONTENDED_RATIO * self._pieces_used_s
+        rest_s = (used_s - self._since[1]) / self._busy_share - (now_s - self._since[0])
+        rest_s = min(max(rest_s, 0.0), MAX_REST_S) if is_contended else 0.0
+        self._since = (now_s + rest_s, used_s)
+        self._pieces_lasted_s = self._pieces_used_s = 0.0
+        return rest_s

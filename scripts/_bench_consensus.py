@@ -6,6 +6,7 @@
 | transfer | the leader is asked to hand over | clients are answered by the next leader; no request fails |
 | reads | | linearizable reads a second, at all nodes, beside local ones |
 | catch-up | a node that was away answers again | it has applied what the others have |
+| join | a new node starts | it is level with the network, by a snapshot (`_bench_join`) |
 | idle | | CPU of all nodes while nothing is submitted |
 | memory | | memory of each node under steady load, without mapped files |
 
@@ -15,8 +16,6 @@ Clients are sessions of the SDK that verify every receipt; what it costs them co
 from __future__ import annotations
 
 import asyncio
-import json
-import math
 import random
 import statistics
 import sys
@@ -31,9 +30,9 @@ from urllib.parse import urlsplit
 
 import httpx
 import uvloop
+from _bench_join import join, join_line
 from _bench_load import (
     MSGPACK,
-    Cell,
     Invoices,
     Shape,
     anonymous_bytes,
@@ -43,6 +42,7 @@ from _bench_load import (
     drive,
     enter_trade,
     leader_of,
+    nearest_rank,
     resident_bytes,
     running,
     shapes,
@@ -77,12 +77,6 @@ SETTLE_S = 4.0
 IDLE_S = 20.0
 AWAY_S = 8.0
 CAUGHT_UP_S = 120.0
-JOIN_CONNECTIONS = 16
-JOIN_LOAD_S = 10.0
-JOIN_ALONE_S = 15.0
-JOIN_SLICE_S = 2.0
-JOINED_S = 900.0
-JOIN_BAR_PERCENT = 80
 POLL_S = 0.01
 SAMPLES = 24
 """Of memory, over the time that is given."""
@@ -314,12 +308,6 @@ async def _read(net: Network, path: str, connections: int) -> dict[str, float]:
     }
 
 
-def nearest_rank(values: Sequence[float], share: float) -> float:
-    """The smallest value that at least this share of them does not exceed."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
-
-
 # ---------------------------------------------------------------- at rest
 
 
@@ -408,75 +396,6 @@ def _first_height(node: NodeProcess) -> tuple[int, float, int]:
                 continue
             return height, time.monotonic(), height
     raise SystemExit(f"{node.id} does not answer within {CAUGHT_UP_S:.0f} s of its start")
-
-
-# ---------------------------------------------------------------- join
-
-
-def join(folder: Path, *, transactions: int, note: Note) -> dict[str, Any]:
-    """A node without a ledger joins a long one by snapshot, while the network goes on under load.
-
-    The load is bundles of 100 transactions over 16 connections, on the same cores as everything
-    else; what the network does in the meantime is compared with what it did right before.
-    """
-    with running(folder, 3) as made:
-        suppliers = enter_trade(made)
-        leader = leader_of(made)
-        joiner = next(node for node in reversed(made.nodes) if node.api != leader)
-        network.down(made, only={joiner.id})
-        invoices = Invoices(made.channel, suppliers, "anchor", "J")
-        bundles = next(shape for shape in shapes(invoices, made.channel.hex()) if shape.name == "b")
-        alive = {node.id: node.pid for node in made.nodes if node.id != joiner.id}
-        loaded = 0
-        while loaded < transactions:
-            loaded += uvloop.run(drive(bundles, JOIN_CONNECTIONS, JOIN_LOAD_S, leader, alive)).transactions
-            note(f"join: {loaded:,} of {transactions:,} transactions")
-        alone = uvloop.run(drive(bundles, JOIN_CONNECTIONS, JOIN_ALONE_S, leader, alive))
-        started = network.start(made, only={joiner.id})
-        begun = time.monotonic()
-        spent = cpu_seconds(started.node(joiner.id).pid)
-        meanwhile: list[Cell] = []
-        ready_s = None
-        while ready_s is None:
-            meanwhile.append(uvloop.run(drive(bundles, JOIN_CONNECTIONS, JOIN_SLICE_S, leader, alive)))
-            if _is_ready(joiner.api):
-                ready_s = time.monotonic() - begun
-            elif time.monotonic() - begun > JOINED_S:
-                raise SystemExit(f"{joiner.id} has not joined within {JOINED_S:.0f} s")
-        spent = cpu_seconds(started.node(joiner.id).pid) - spent
-        status = httpx.get(f"{joiner.api}/v1/status", timeout=5).json()
-        fetched = _logged(joiner.log, "snapshot_fetched")
-    seconds = sum([cell.seconds for cell in meanwhile])
-    during = sum([cell.transactions for cell in meanwhile]) / seconds
-    return {
-        "transactions": loaded + alone.transactions,
-        "first_height": status["first_height"],
-        "snapshot_bytes": fetched["bytes"],
-        "snapshot_seconds": round(fetched["seconds"], 1),
-        "from_peers": fetched["from_peers"],
-        "seconds": round(ready_s, 1),
-        "cpu_seconds": round(spent, 1),
-        "alone_per_second": round(alone.transactions / alone.seconds, 1),
-        "meanwhile_per_second": round(during, 1),
-        "kept_percent": round(100 * during / (alone.transactions / alone.seconds), 1),
-        "bar_kept_percent": JOIN_BAR_PERCENT,
-    }
-
-
-def _logged(path: Path, event: str) -> dict[str, Any]:
-    """The last line of a node's log that tells this event."""
-    for line in reversed(path.read_text(encoding="utf-8").splitlines()):
-        if f'"{event}"' in line:
-            found: dict[str, Any] = json.loads(line)
-            return found
-    raise SystemExit(f"no {event} in {path}")
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/readyz", timeout=5).status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 # ---------------------------------------------------------------- memory
@@ -569,15 +488,6 @@ def _catch_up_line(found: Mapping[str, Any]) -> str:
     )
 
 
-def _join_line(found: Mapping[str, Any]) -> str:
-    return (
-        f"{found['transactions']:,} transactions: {found['snapshot_bytes'] / 2**20:,.0f} MiB, ready after "
-        f"{found['seconds']} s ({found['cpu_seconds']} s CPU); the network meanwhile "
-        f"{found['meanwhile_per_second']:,.0f} of {found['alone_per_second']:,.0f} tx/s, "
-        f"{found['kept_percent']} % (bar: {found['bar_kept_percent']} %)"
-    )
-
-
 def _idle_line(found: Mapping[str, Any]) -> str:
     bar = found["bar_percent_of_a_core"]
     return f"three nodes take {found['cpu_percent_of_a_core']} % of a core" + (
@@ -601,7 +511,7 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "transfer": _transfer_line,
     "reads": _reads_line,
     "catch-up": _catch_up_line,
-    "join": _join_line,
+    "join": join_line,
     "memory": _memory_line,
 }
 assert tuple(_SENTENCES) == MEASURES, "every measure has its sentence"

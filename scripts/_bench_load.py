@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -293,6 +294,66 @@ async def drive(shape: Shape, clients: int, seconds: float, url: str, pids: dict
         applied_height(url) - first_height,
         busy,
     )
+
+
+class Stream:
+    """A load on one node that goes on until it is stopped, and counts what was answered.
+
+    Closed: each connection sends, waits for the receipt, sends the next. Open, with `per_second`:
+    requests become due at that rate whatever the node does; one for which no connection is free
+    waits, and its latency counts from the moment that it was due.
+    """
+
+    def __init__(self, shape: Shape, connections: int, url: str, per_second: float | None = None) -> None:
+        self.shape = shape
+        self.per_second = per_second
+        self.done = 0
+        self.latencies_ms: list[float] = []
+        self._connections = connections
+        self._url = url
+        self._is_over = False
+        self._next_s = 0.0
+
+    def stop(self) -> None:
+        """Send nothing new; `run` returns when everything is answered."""
+        self._is_over = True
+
+    async def run(self) -> None:
+        """Send until stopped."""
+        self._next_s = time.perf_counter()
+        await asyncio.gather(*(self._send_on(number) for number in range(self._connections)))
+
+    async def _send_on(self, number: int) -> None:
+        head = (
+            f"POST {self.shape.path} HTTP/1.1\r\nHost: {urlsplit(self._url).netloc}\r\n"
+            f"Content-Type: {MSGPACK}\r\nAccept: {MSGPACK}\r\nContent-Length: "
+        ).encode()
+        connection = await connect(self._url)
+        while not self._is_over:
+            due_s = await self._due_s()
+            body = self.shape.make(number)
+            request = b"%b%d\r\n\r\n%b" % (head, len(body), body)
+            while not _is_applied(*await connection.ask(request)):
+                await asyncio.sleep(0.02)
+            self.latencies_ms.append(1_000 * (time.perf_counter() - due_s))
+            self.done += 1
+
+    async def _due_s(self) -> float:
+        """When the next request is due, after waiting for it."""
+        now_s = time.perf_counter()
+        if self.per_second is None:
+            return now_s
+        due_s = self._next_s
+        self._next_s += 1 / self.per_second
+        if due_s > now_s:
+            await asyncio.sleep(due_s - now_s)
+        return due_s
+
+
+def nearest_rank(values: Sequence[float], share: float) -> float:
+    """The smallest value that at least this share of them does not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def applied_height(url: str) -> int:
