@@ -204,9 +204,12 @@ def main() -> None:
         "--kills", type=int, default=_bench_consensus.KILLS, help="of the leader, for failover"
     )
     parser.add_argument(
-        "--join-transactions", type=int, default=200_000, help="on the ledger that a node joins by snapshot"
+        "--join-transactions",
+        type=int,
+        default=1_000_000,
+        help="on the ledger that a node joins by snapshot; below some 150,000 the log is shorter",
     )
-    parser.add_argument("--memory-minutes", type=float, default=4.0, help="of load while memory is watched")
+    parser.add_argument("--memory-minutes", type=float, default=12.0, help="of load while memory is watched")
     arguments = parser.parse_args()
     console = Console(stderr=True)
     folder = Path(tempfile.mkdtemp(prefix="tallystick-bench-", dir=arguments.dir))

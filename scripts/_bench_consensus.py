@@ -8,7 +8,7 @@
 | catch-up | a node that was away answers again | it has applied what the others have |
 | join | a new node starts | it is level with the network, by a snapshot (`_bench_join`) |
 | idle | | CPU of all nodes while nothing is submitted |
-| memory | | memory of each node under steady load, without mapped files |
+| memory | | memory of each node while its state grows, and while it does not (`_bench_memory`) |
 
 Clients are sessions of the SDK that verify every receipt; what it costs them counts.
 """
@@ -35,7 +35,6 @@ from _bench_load import (
     MSGPACK,
     Invoices,
     Shape,
-    anonymous_bytes,
     applied_height,
     connect,
     cpu_seconds,
@@ -43,10 +42,10 @@ from _bench_load import (
     enter_trade,
     leader_of,
     nearest_rank,
-    resident_bytes,
     running,
     shapes,
 )
+from _bench_memory import memory, memory_line
 
 from clients import network
 from clients.network import Network, NodeProcess
@@ -66,7 +65,7 @@ BEFORE_KILL = 12
 """Acknowledgements before each kill: every client has one under way."""
 FAILOVER_CLIENTS = 6
 FAILED_OVER_S = 20.0
-TRANSFERS = 20
+TRANSFERS = 100
 TRANSFER_CONNECTIONS = 6
 BETWEEN_TRANSFERS_S = 0.8
 TRANSFER_BAR_MS = 50
@@ -78,8 +77,6 @@ IDLE_S = 20.0
 AWAY_S = 8.0
 CAUGHT_UP_S = 120.0
 POLL_S = 0.01
-SAMPLES = 24
-"""Of memory, over the time that is given."""
 
 FAILOVER_BAR_MS = {"default": 1_500, "lan": 600}
 IDLE_BAR_PERCENT = 2.0
@@ -103,7 +100,7 @@ def measure(
         "reads": reads,
         "catch-up": catch_up,
         "join": partial(join, transactions=join_transactions, note=note),
-        "memory": partial(memory, minutes=memory_minutes),
+        "memory": partial(memory, minutes=memory_minutes, note=note),
     }
     result: dict[str, Any] = {}
     for number, (name, action) in enumerate(measures.items()):
@@ -251,7 +248,10 @@ async def _transfers(net: Network, shape: Shape) -> dict[str, Any]:
     return {
         "transfers": TRANSFERS,
         "handed_over_p50_ms": round(statistics.median(took), 1),
+        "handed_over_p99_ms": round(nearest_rank(took, 0.99), 1),
         "handed_over_max_ms": round(max(took), 1),
+        "all_ms": [round(each, 1) for each in took],
+        "over_the_bar": sum(each > TRANSFER_BAR_MS for each in took),
         "pause_p50_ms": round(statistics.median(pauses), 1),
         "pause_max_ms": round(max(pauses), 1),
         "pause_without_transfer_p50_ms": round(statistics.median(quiet), 1),
@@ -398,50 +398,6 @@ def _first_height(node: NodeProcess) -> tuple[int, float, int]:
     raise SystemExit(f"{node.id} does not answer within {CAUGHT_UP_S:.0f} s of its start")
 
 
-# ---------------------------------------------------------------- memory
-
-
-def memory(folder: Path, *, minutes: float) -> dict[str, Any]:
-    """Anonymous memory under steady load, sampled, and whether it goes on growing.
-
-    The last third's peak is compared with that of the third before: LevelDB's buffer fills and
-    empties, and caches are full after the first third.
-    """
-    samples: list[dict[str, float]] = []
-    files: list[float] = []
-    transactions: list[int] = []
-    with running(folder, 3) as net:
-        suppliers = enter_trade(net)
-        pids = {node.id: node.pid for node in net.nodes}
-        invoices = Invoices(net.channel, suppliers, "anchor", "M")
-        bundles = next(shape for shape in shapes(invoices, net.channel.hex()) if shape.name == "b")
-        done = 0
-        for _ in range(SAMPLES):
-            cell = uvloop.run(drive(bundles, 4, 60 * minutes / SAMPLES, leader_of(net), pids))
-            done += cell.transactions
-            transactions.append(done)
-            samples.append({name: anonymous_bytes(pid) / 2**20 for name, pid in pids.items()})
-            files.append(max((resident_bytes(pid) - anonymous_bytes(pid)) / 2**20 for pid in pids.values()))
-    third = SAMPLES // 3
-    thousands = (transactions[-1] - transactions[-third - 1]) / 1_000
-    growth = {
-        name: max(sample[name] for sample in samples[-third:])
-        - max(sample[name] for sample in samples[-2 * third : -third])
-        for name in pids
-    }
-    return {
-        "minutes": minutes,
-        "transactions": done,
-        "mib": {name: [round(sample[name], 1) for sample in samples] for name in pids},
-        "mapped_files_mib": [round(size, 1) for size in files],
-        "most_mib": round(max(max(sample.values()) for sample in samples), 1),
-        "growth_mib": {name: round(grown, 1) for name, grown in growth.items()},
-        "growth_kib_per_1000_transactions": {
-            name: round(1_024 * grown / max(1.0, thousands), 1) for name, grown in growth.items()
-        },
-    }
-
-
 # ---------------------------------------------------------------- report
 
 
@@ -465,8 +421,10 @@ def _failover_line(found: Mapping[str, Any]) -> str:
 
 def _transfer_line(found: Mapping[str, Any]) -> str:
     return (
-        f"p50 {found['handed_over_p50_ms']} ms, max {found['handed_over_max_ms']} ms (bar: {found['bar_ms']} "
-        f"ms); longest time without an answer p50 {found['pause_p50_ms']} ms, max {found['pause_max_ms']} ms "
+        f"{found['transfers']} times, p50 {found['handed_over_p50_ms']} ms, p99 "
+        f"{found['handed_over_p99_ms']} ms, max {found['handed_over_max_ms']} ms "
+        f"({found['over_the_bar']} over the bar of {found['bar_ms']} ms); longest time without an answer "
+        f"p50 {found['pause_p50_ms']} ms, max {found['pause_max_ms']} ms "
         f"(without a transfer p50 {found['pause_without_transfer_p50_ms']} ms); "
         f"{found['failed_requests']} of {found['requests']:,} requests failed"
     )
@@ -495,16 +453,6 @@ def _idle_line(found: Mapping[str, Any]) -> str:
     )
 
 
-def _memory_line(found: Mapping[str, Any]) -> str:
-    growth_mib = max(found["growth_mib"].values())
-    growth = max(found["growth_kib_per_1000_transactions"].values())
-    return (
-        f"at most {found['most_mib']:.0f} MiB a node over {found['minutes']:g} minutes and "
-        f"{found['transactions']:,} transactions; last third's peak {growth_mib:+.0f} MiB "
-        f"over the one before, {growth:+.0f} KiB per 1,000"
-    )
-
-
 _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "idle": _idle_line,
     "failover": _failover_line,
@@ -512,6 +460,6 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "reads": _reads_line,
     "catch-up": _catch_up_line,
     "join": join_line,
-    "memory": _memory_line,
+    "memory": memory_line,
 }
 assert tuple(_SENTENCES) == MEASURES, "every measure has its sentence"
