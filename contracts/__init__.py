@@ -10,7 +10,8 @@ follows, and it refuses with `errors`.
 and what ends when the business date moves on. Cash legs of any kind are paid by `deposit.pay`.
 `relationship` keeps the histories and their aggregates, `invariants` the laws that hold after every
 operation, `state_check` and `trade_check` the same laws over a whole state, `pricing` the formulae, `quote`
-the price with its proof, `views` and `membership_views` what people are shown, `executor` runs transactions.
+the price with its proof, `views`, `cash_views` and `membership_views` what people are shown, `executor` runs
+transactions.
 
 May import: ledger. No input or output, no clock, no randomness.
 """
