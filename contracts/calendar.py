@@ -49,12 +49,13 @@ def advance(context: Context, operation: DateAdvance) -> None:
         )
     context.put(BUSINESS_DATE, operation.date)
     context.day = operation.date
-    for kind, party, document in expiry.overdue(context, before, operation.date):
-        _EXPIRE[kind](context, party, document)
+    for kind, expire in _EXPIRE:
+        for party, document in expiry.overdue(context, kind, before, operation.date):
+            expire(context, party, document)
 
 
-_EXPIRE: dict[str, Callable[[Context, str, str], None]] = {
-    finance.OFFER: finance.expire,
-    exchange.EXCHANGE: exchange.expire,
-}
-"""How each kind of thing that expires by itself ends."""
+_EXPIRE: tuple[tuple[str, Callable[[Context, str, str], None]], ...] = (
+    (finance.OFFER, finance.expire),
+    (exchange.EXCHANGE, exchange.expire),
+)
+"""How each kind of document that expires by itself ends, in this order."""

@@ -1,10 +1,11 @@
 """What expires by itself when the business date moves on (invariant 14).
 
-    ("expiry", day, 0)               -> number of things whose last day that is
-    ("expiry", day, slot)            -> (kind, party, document) of each of them, slots 1 to that number
+    ("expiry", kind, day, 0)           -> number of documents of a kind whose last day that is
+    ("expiry", kind, day, slot)        -> (party, document) of each of them, slots 1 to that number
     ("expires", kind, party, document) -> (day, slot)
 
-A document that reserves something is scheduled with its last day and cancelled when it ends before.
+A document that reserves something is scheduled with its last day and cancelled when it ends before. Each kind
+has room of its own, so that many of one never keep another from being made.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ledger.codec import Value
 from ledger.state import state_key
 
 MAX_EXPIRING = 10_000
-"""Documents that may expire on one day: the most that one `date.advance` has to release per day."""
+"""Documents of one kind that may expire on one day: what one `date.advance` releases per day and kind."""
 
 MAX_DAYS_AHEAD = 90
 """Business days from today to the last day of a reservation."""
@@ -26,8 +27,8 @@ Subject = tuple[str, str, str]
 """(kind, organisation whose document it is, its number)."""
 
 
-def _slot_key(day: int, slot: int) -> bytes:
-    return state_key("expiry", day, slot)
+def _slot_key(kind: str, day: int, slot: int) -> bytes:
+    return state_key("expiry", kind, day, slot)
 
 
 def _subject_key(subject: Subject) -> bytes:
@@ -54,35 +55,38 @@ def schedule(context: Context, subject: Subject, day: int) -> None:
     Raises:
         Refusal: `too_many_expiring`.
     """
-    count = int(context.get(_slot_key(day, 0)) or 0)
+    kind = subject[0]
+    count = int(context.get(_slot_key(kind, day, 0)) or 0)
     if count >= MAX_EXPIRING:
         raise refuse("too_many_expiring", "too much expires on that day", field="expires", found=count)
     assert context.get(_subject_key(subject)) is None, "a document expires once"
-    context.put(_slot_key(day, 0), count + 1)
-    context.put(_slot_key(day, count + 1), subject)
+    context.put(_slot_key(kind, day, 0), count + 1)
+    context.put(_slot_key(kind, day, count + 1), subject[1:])
     context.put(_subject_key(subject), (day, count + 1))
 
 
 def cancel(context: Context, subject: Subject) -> None:
     """Take out a document that has ended; the last one of its day moves into its slot."""
+    kind = subject[0]
     place: Value = context.get(_subject_key(subject))
     day, slot = place
-    count = int(context.get(_slot_key(day, 0)) or 0)
+    count = int(context.get(_slot_key(kind, day, 0)) or 0)
     if slot != count:
-        last: Value = context.get(_slot_key(day, count))
-        context.put(_slot_key(day, slot), last)
-        context.put(_subject_key(last), (day, slot))
-    context.state.delete(_slot_key(day, count))
+        last: Value = context.get(_slot_key(kind, day, count))
+        context.put(_slot_key(kind, day, slot), last)
+        context.put(_subject_key((kind, *last)), (day, slot))
+    context.state.delete(_slot_key(kind, day, count))
     context.state.delete(_subject_key(subject))
     if count > 1:
-        context.put(_slot_key(day, 0), count - 1)
+        context.put(_slot_key(kind, day, 0), count - 1)
     else:
-        context.state.delete(_slot_key(day, 0))
+        context.state.delete(_slot_key(kind, day, 0))
 
 
-def overdue(context: Context, before: int, day: int) -> Iterator[Subject]:
-    """What a move of the business date from `before` to `day` ends; the caller ends and cancels each."""
+def overdue(context: Context, kind: str, before: int, day: int) -> Iterator[tuple[str, str]]:
+    """(party, document) of what a move of the business date ends; the caller ends and cancels each."""
     for last in range(before, min(day, before + MAX_DAYS_AHEAD + 1)):
-        for slot in range(int(context.get(_slot_key(last, 0)) or 0), 0, -1):
-            subject: Value = context.get(_slot_key(last, slot))
-            yield subject
+        for slot in range(int(context.get(_slot_key(kind, last, 0)) or 0), 0, -1):
+            found: Value = context.get(_slot_key(kind, last, slot))
+            party, document = found
+            yield party, document

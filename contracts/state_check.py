@@ -273,7 +273,9 @@ def exposures_follow_claims(kinds: Kinds) -> None:
 def reservations_are_current(kinds: Kinds) -> None:
     """14: no reservation outlives its last day, and each stands once among those that expire on it."""
     day = kinds["param"]["business_date",]
-    scheduled = {tuple(subject): slot for slot, subject in kinds["expiry"].items() if slot[1]}
+    scheduled = {
+        (kind, *subject): (last, slot) for (kind, last, slot), subject in kinds["expiry"].items() if slot
+    }
     if scheduled != {subject: tuple(slot) for subject, slot in kinds["expires"].items()}:
         raise InvariantBroken(14, "what expires is not what was scheduled")
     expected = {

@@ -17,8 +17,9 @@ from cash_ledger import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from trade_ledger import TradeLedger, invoice
+from trade_ledger import TradeLedger, invoice, publish
 
+from contracts import expiry
 from contracts.errors import InvariantBroken
 from contracts.exchange import STATUS, Exchange, price, read_exchange
 from contracts.state_check import check_state
@@ -146,6 +147,21 @@ def test_invariant_14_no_quote_outlives_its_business_day() -> None:
     assert balance(trade, "fund", "EUR", "giro") == (5_000_00, 0)
     assert trade.refused("mega", exchange_accept()) == "wrong_state"
     assert trade.refused("fund", exchange_quote(trade, "X3")) == "wrong_state"
+    trade.check()
+
+
+def test_many_requests_of_one_day_keep_no_offer_from_being_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expiry, "MAX_EXPIRING", 2)
+    trade = two_currencies(TradeLedger())
+    for number in ("X1", "X2"):
+        trade.done("mega", exchange_request(number))
+    assert trade.refused("mega", exchange_request("X3")) == "too_many_expiring"
+    trade.confirmed_invoice()
+    trade.done("loan", publish())
+    trade.done("loan", trade.offer(expires="2012-03-01"))
+    trade.done("root", {"op": "date.advance", "date": "2012-03-02"})
+    assert trade.entry("lien", "acme", "INV1") is None
+    assert status(trade, "X2") == "Expired"
     trade.check()
 
 

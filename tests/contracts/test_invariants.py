@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cash_ledger import mint, open_account, redemption_paid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from trade_ledger import (
@@ -442,6 +443,11 @@ MOVES_OF_ONE_ROLE = [
     ("bank", payment("INV1", 5, "E")),
     ("loan", publish()),
     ("bank", fund("INV1", 5)),
+    ("loan", {"op": "finance.settle", "supplier": "acme", "invoice": "INV1", "bank": "bank"}),
+    ("bank", open_account("acme")),
+    ("bank", mint("acme", 5, "E")),
+    ("bank", redemption_paid("acme", "R", 5, "E")),
+    ("bank", {"op": "redemption.decline", "redemption": "R", "client": "acme", "reason": "r"}),
     ("root", {"op": "date.advance", "date": "2012-03-02"}),
 ]
 
