@@ -35,6 +35,7 @@ from clients.importers import (
     Imported,
     import_file,
     timeline,
+    together,
 )
 from clients.importers.camt_reading import MARK
 from clients.sdk import Recorded, Session
@@ -59,6 +60,7 @@ def register(app: typer.Typer) -> None:
             "tally import invoice.xml --profile net/profiles/acme.json --term-days 30",
             "tally import orders.csv --issue-drafts --profile net/profiles/anchor.json",
             "tally import invoices.csv --dry-run --json --profile net/profiles/acme.json",
+            "tally import confirmations.csv --together --profile net/profiles/anchor.json",
         ),
     )(import_files)
 
@@ -79,6 +81,12 @@ def import_files(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the files and send nothing.")] = False,
     partial: Annotated[
         bool, typer.Option("--partial", help="Send what is right although something else is wrong.")
+    ] = False,
+    together_: Annotated[
+        bool,
+        typer.Option(
+            "--together", help="Buyer: confirm each supplier's invoices in one operation, all or none."
+        ),
     ] = False,
     receipts: Annotated[Path, typer.Option(help="Folder for the receipts.")] = Path("receipts"),
     profile: ProfileFile = None,
@@ -122,7 +130,7 @@ def import_files(
             imports.append(import_file(file, kind, context))
             advance(1)
     has_problems = any(not imported.is_clean for imported in imports)
-    entries = timeline(imports)
+    entries = together(timeline(imports)) if together_ else timeline(imports)
     sent = Sent()
     if entries and not dry_run and (partial or not has_problems):
         with open_session(profile) as session:
@@ -235,7 +243,9 @@ def _index_row(entry: Entry, recorded: Recorded, receipt: str) -> tuple[object, 
 
 
 def document_number(operation: dict[str, Any]) -> str:
-    """The number of the document that an operation is about."""
+    """The number of the document that an operation is about; the supplier's many where there are many."""
+    if operation["op"] == "invoice.confirm_many":
+        return f"{len(operation['invoices'])} invoices of {operation['supplier']}"
     return next((str(operation[name]) for name in DOCUMENT_FIELDS if operation.get(name)), "")
 
 

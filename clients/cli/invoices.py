@@ -134,7 +134,7 @@ def dispute(
     receipt: ReceiptFile = None,
     json: Json = False,
 ) -> None:
-    """Contest an amount of an invoice (buyer); a later confirmation resolves it."""
+    """Contest an amount of an invoice (buyer); a confirmation, rejection or withdrawal ends it."""
 
     def make(session: Session) -> dict[str, Any]:
         currency = session.invoice(supplier, number)["currency"]
@@ -148,6 +148,20 @@ def dispute(
         }
 
     record(profile, make, f"Invoice {number} disputed", receipt=receipt, as_json=json)
+
+
+@app.command(epilog=examples("tally invoice withdraw-dispute INV-7 -s acme --reason 'the boxes had dried'"))
+def withdraw_dispute(
+    number: Number,
+    supplier: SupplierOption,
+    reason: Reason,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Take back a dispute (buyer): the invoice is as it was before."""
+    operation = {"op": "dispute.withdraw", "invoice": number, "supplier": supplier, "reason": reason}
+    record(profile, lambda _: operation, f"Dispute of {number} withdrawn", receipt=receipt, as_json=json)
 
 
 @app.command(epilog=examples("tally invoice reject INV-7 --supplier acme --reason 'never ordered'"))
@@ -204,6 +218,10 @@ def invoice_facts(found: dict[str, Any]) -> list[tuple[str, object]]:
         for name in ("paid", "credited", "contested")
         if found[name]
     ]
+    if found["offset"]:
+        facts.append(("set off", money(found["offset"], currency)))
+    if found["credit_due"]:
+        facts.append(("credit due", "yes: goods of its order went back, so no new finance"))
     if found["days_past_due"]:
         facts.append(("past due", f"{found['days_past_due']} days"))
     if found["backdated"]:

@@ -19,6 +19,7 @@ from typer.exceptions import TyperException
 from clients.cli import (
     calendar,
     cash,
+    credit_notes,
     evidence,
     finance,
     histories,
@@ -32,6 +33,7 @@ from clients.cli import (
     programmes,
     proofs,
     quotes,
+    shipments,
 )
 from clients.cli.exits import DONE, INTERRUPTED, SUMMARY, USAGE, UsageProblem, exit_code_of
 from clients.cli.screen import Screen, asks_for_json, examples
@@ -52,7 +54,21 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for group in (network, node, keys, invoices, orders, programmes, finance, payments, cash, calendar, evidence):
+for group in (
+    network,
+    node,
+    keys,
+    orders,
+    shipments,
+    invoices,
+    credit_notes,
+    programmes,
+    finance,
+    payments,
+    cash,
+    calendar,
+    evidence,
+):
     app.add_typer(group.app)
 for area in (importing, histories, quotes, proofs):
     area.register(app)

@@ -11,7 +11,16 @@ Imports ledger and contracts (their models have the last word); no network, no c
 
 from clients.importers.errors import ImportProblem
 from clients.importers.files import LAYOUTS, import_bytes, import_file
-from clients.importers.imported import KINDS, BankBook, Entry, ImportContext, Imported, Summary, timeline
+from clients.importers.imported import (
+    KINDS,
+    BankBook,
+    Entry,
+    ImportContext,
+    Imported,
+    Summary,
+    timeline,
+    together,
+)
 from clients.importers.parties import Directory
 
 __all__ = [
@@ -27,4 +36,5 @@ __all__ = [
     "import_bytes",
     "import_file",
     "timeline",
+    "together",
 ]

@@ -12,11 +12,13 @@ invoice would be a wrong one. It is counted as `withheld`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from clients.importers.errors import ImportProblem
 from clients.importers.parties import Directory
+from contracts.confirmation import MAX_CONFIRMED_AT_ONCE
+from ledger.codec import Value
 from ledger.transaction import Operation
 
 KINDS = ("orders", "shipments", "receipts", "invoices", "confirmations", "payments", "ubl", "camt")
@@ -142,6 +144,33 @@ class Outcome:
     withheld: int
     skipped: int
     notes: tuple[str, ...] = ()
+
+
+def together(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """The entries with the confirmations of one buyer, day and supplier joined: fewer signatures to check.
+
+    Each of them is one `invoice.confirm_many` of at most `MAX_CONFIRMED_AT_ONCE`, in the place of its first;
+    the ledger takes all of its invoices or none.
+    """
+    joined: list[Entry] = []
+    places: dict[tuple[str, str, Value], int] = {}
+    for entry in entries:
+        operation = entry.operation
+        if operation["op"] != "invoice.confirm":
+            joined.append(entry)
+            continue
+        said = {name: operation[name] for name in ("invoice", "net", "due_date")}
+        key = (entry.signer, entry.date, operation["supplier"])
+        place = places.get(key)
+        if place is None or len(joined[place].operation["invoices"]) == MAX_CONFIRMED_AT_ONCE:
+            places[key] = len(joined)
+            many = {"op": "invoice.confirm_many", "supplier": operation["supplier"], "invoices": (said,)}
+            joined.append(replace(entry, operation=many))
+        else:
+            many = joined[place].operation
+            many = {**many, "invoices": (*many["invoices"], said)}
+            joined[place] = replace(joined[place], operation=many)
+    return tuple(joined)
 
 
 _STAGES = (

@@ -189,6 +189,22 @@ class Session(_Base):
         """A supplier's orders, of one buyer if asked for (not proved)."""
         return self.pages("/orders", "orders", supplier=supplier, buyer=buyer)
 
+    def shipment(self, supplier: str, number: str) -> dict[str, Any]:
+        """A shipment as it stands (not proved).
+
+        Raises:
+            NodeProblem: `unknown_shipment`.
+        """
+        return dict(self.view(f"/shipments/{segment(supplier)}/{segment(number)}"))
+
+    def credit(self, supplier: str, number: str) -> dict[str, Any]:
+        """A credit note as it stands (not proved).
+
+        Raises:
+            NodeProblem: `unknown_credit`.
+        """
+        return dict(self.view(f"/credits/{segment(supplier)}/{segment(number)}"))
+
     def relationships(self, party: str) -> list[dict[str, Any]]:
         """With whom an organisation trades (not proved)."""
         return list(self.view("/relationships", party=party)["relationships"])
