@@ -1,6 +1,6 @@
 """`tally shipment`: goods on their way, as supplier, carrier and buyer each say it.
 
-Despatch advices and receipts of many documents come in with `import`; these commands say one thing at a time.
+Many shipments and receipts come in with `import`; these commands say one thing at a time.
 """
 
 from __future__ import annotations

@@ -1,0 +1,138 @@
+"""The commands of trade against a local channel: what a person types is what the ledger holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from local_sessions import Channel
+
+from clients.cli import credit_notes, invoices, main, orders, recording, shipments
+from clients.importers import Entry, together
+from contracts.confirmation import MAX_CONFIRMED_AT_ONCE
+
+SSCC = "340123450000000017"
+
+
+@pytest.fixture(scope="module")
+def channel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
+    channel = Channel(tmp_path_factory.mktemp("channel"))
+    yield channel
+    channel.close()
+
+
+@pytest.fixture
+def tally(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs a command as an organisation; its exit code."""
+    for module in (recording, orders, shipments, invoices, credit_notes):
+        monkeypatch.setattr(module, "open_session", lambda profile: channel.blocking_session(str(profile)))
+
+    def run(who: str, command: str, *more: str) -> int:
+        return main([*command.split(), *more, "--profile", who])
+
+    return run
+
+
+def test_a_trade_is_typed_from_order_to_credit(channel: Channel, tally: Any) -> None:
+    lines = [{"line": "1", "item": "unit", "quantity": 10, "price_micros": 100_00 * 10**6}]
+    issue = {
+        "op": "order.issue",
+        "supplier": "acme",
+        "order": "PO-9",
+        "currency": "EUR",
+        "date": "2024-03-01",
+    }
+    with channel.blocking_session("anchor") as anchor, channel.blocking_session("acme") as acme:
+        anchor.submit({**issue, "date": "2024-03-01", "lines": lines})
+        parties = "--supplier acme --buyer anchor"
+        assert tally("acme", "order acknowledge PO-9 --buyer anchor") == 0
+        assert tally("anchor", f"order amend PO-9 {parties} --line 1:12") == 0
+        assert tally("acme", f"order amend PO-9 {parties}", "--line", "2 : 3 : 7.50 EUR : screws") == 0
+        assert tally("anchor", f"order agree PO-9 {parties} --amendment 1") == 1, "another one stands now"
+        assert tally("anchor", f"order agree PO-9 {parties} --amendment 2") == 0
+        found = acme.order("acme", "anchor", "PO-9")
+        assert [line["quantity"] for line in found["lines"]] == [10, 3]
+        assert found["lines"][1]["price_micros"] == 750 * 10**6
+        ship = f"shipment create S-9 --order PO-9 --buyer anchor --line 1:10 --unit {SSCC}"
+        assert tally("acme", ship) == 0
+        assert tally("acme", "shipment depart S-9 --supplier acme --date 2024-03-02") == 0
+        assert tally("anchor", "shipment receive S-9 --supplier acme --date 2024-03-03 --line 1:9:1") == 0
+        bill = "invoice submit R-9 --buyer anchor --issued 2024-03-03 --due 2024-05-02 --order PO-9"
+        assert tally("acme", bill, "--line", "1 : 9 : 900.00 EUR") == 0
+        assert tally("anchor", "invoice dispute R-9 -s acme --reason wet", "--amount", "90.00 EUR") == 0
+        assert tally("anchor", "invoice withdraw-dispute R-9 -s acme --reason dry") == 0
+        assert tally("anchor", "invoice confirm R-9 -s acme") == 0
+        back = "shipment return S-9 -s acme --date 2024-03-04 --line 1:2 --reason broken"
+        assert tally("anchor", back) == 0
+        assert acme.invoice("acme", "R-9")["credit_due"] is True
+        credit = "credit issue CN-9 --invoice R-9 --date 2024-03-04 --line 1:2"
+        assert tally("acme", credit, "--amount", "200.00 EUR") == 0
+        assert tally("anchor", "credit accept CN-9 -s acme") == 0
+        assert acme.credit("acme", "CN-9")["status"] == "Applied"
+        billed = acme.invoice("acme", "R-9")
+        assert (billed["outstanding"], billed["credit_due"], billed["validity"]) == (
+            700_00,
+            False,
+            "Confirmed",
+        )
+        assert acme.shipment("acme", "S-9")["units"] == [SSCC]
+        for shown in ("order show acme anchor PO-9", "shipment show acme S-9", "credit show acme CN-9"):
+            assert tally("acme", shown) == 0
+            assert tally("acme", shown, "--json") == 0
+        assert tally("anchor", "order close PO-9 --supplier acme") == 0
+        assert tally("anchor", f"order cancel PO-9 {parties} --reason late") == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["1", "1:x", "1:2:3:4", ":3", "1:-1"],
+    ids=["no quantity", "a word", "too many", "no line", "below"],
+)
+def test_a_line_that_cannot_be_read_is_a_wrong_usage(tally: Any, line: str) -> None:
+    command = "shipment receive S-9 --supplier acme --date 2024-03-03"
+    assert tally("anchor", command, "--line", line) == 2
+
+
+def confirmation(number: int, supplier: str = "acme", date: str = "2024-03-01") -> Entry:
+    operation = {
+        "op": "invoice.confirm",
+        "invoice": f"R-{number}",
+        "supplier": supplier,
+        "net": number + 1,
+        "due_date": "2024-05-01",
+    }
+    return Entry("anchor", date, operation, number)
+
+
+def test_confirmations_are_joined_by_supplier_and_day_and_nothing_else_is_touched() -> None:
+    other = Entry("anchor", "2024-03-01", {"op": "invoice.reject", "invoice": "X", "supplier": "acme"}, 9)
+    entries = [
+        confirmation(0),
+        confirmation(1, "bolt"),
+        other,
+        confirmation(2),
+        confirmation(3, date="2024-03-02"),
+    ]
+    joined = together(entries)
+    assert [entry.operation["op"] for entry in joined] == [
+        "invoice.confirm_many",
+        "invoice.confirm_many",
+        "invoice.reject",
+        "invoice.confirm_many",
+    ]
+    assert [said["invoice"] for said in joined[0].operation["invoices"]] == ["R-0", "R-2"]
+    assert joined[2] is other
+
+
+@pytest.mark.parametrize("count", [1, MAX_CONFIRMED_AT_ONCE, MAX_CONFIRMED_AT_ONCE + 1])
+def test_no_operation_confirms_more_than_it_may_and_no_confirmation_is_lost(count: int) -> None:
+    joined = together([confirmation(number) for number in range(count)])
+    said = [one["invoice"] for entry in joined for one in entry.operation["invoices"]]
+    assert said == [f"R-{number}" for number in range(count)]
+    assert all(len(entry.operation["invoices"]) <= MAX_CONFIRMED_AT_ONCE for entry in joined)
+
+
+def test_nothing_is_read_from_a_profile_that_is_not_there(tmp_path: Path) -> None:
+    assert main(["shipment", "show", "acme", "S-9", "--profile", str(tmp_path / "none.json")]) == 2
