@@ -44,7 +44,7 @@ def journal_key(organisation: str, account: str, currency: str) -> bytes:
 class Context:
     """One transaction's view of the ledger."""
 
-    __slots__ = ("actor", "approver", "channel", "day", "roles", "state", "time_ms")
+    __slots__ = ("_parameters", "actor", "approver", "channel", "day", "roles", "state", "time_ms")
 
     def __init__(
         self,
@@ -67,6 +67,7 @@ class Context:
         """Business date, days since 1970."""
         self.time_ms = time_ms
         """Block time, milliseconds since 1970: never decreasing, and the same on every node."""
+        self._parameters: dict[str, int] = {}
 
     def get(self, key: bytes) -> Value | None:
         """The value of a state key, or None."""
@@ -77,8 +78,11 @@ class Context:
         self.state.put(key, value)
 
     def parameter(self, name: str, default: int = 0) -> int:
-        """A numeric parameter of the ledger."""
-        return number_parameter(self.state, name, default)
+        """A numeric parameter of the ledger, which no operation changes."""
+        value = self._parameters.get(name)
+        if value is None:
+            value = self._parameters[name] = number_parameter(self.state, name, default)
+        return value
 
     def require_organisation(self, organisation: str, role: str, field: str) -> None:
         """Refuse unless the organisation exists and has the role."""

@@ -236,8 +236,9 @@ def fold(aggregates: codec.Value, record: codec.Value) -> codec.Value:
     period = record[0] // PERIOD_DAYS
     if period > sums.period:
         sums = _in_period(sums, period)
-    after = _FOLDS[record[1]](sums, record)
-    largest = _largest(after)
+    kind = record[1]
+    after = _FOLDS[kind](sums, record)
+    largest = after.invoiced if kind == "invoice" else _largest(after)  # no other sum grows with an invoice
     if largest > MAX_TOTAL:
         raise AmountOverflow(largest, "aggregates", MAX_TOTAL)
     folded = {**aggregates, currency: tuple(after)}
@@ -503,7 +504,7 @@ def append(state: Overlay, supplier: str, buyer: str, record: tuple[codec.Value,
     if entry is None:
         _register(state, record[0], supplier, buyer)
     aggregates = EMPTY if entry is None else entry[2]
-    history.append(state, key, record, fold(aggregates, record))
+    history.append_to(state, key, entry, record, fold(aggregates, record))
 
 
 NO_PARTY = (0, 0)

@@ -37,6 +37,7 @@ transaction from its signer to the file that proves what became of it.
 | `snapshot`, `snapshot_source`, `staging` | the state in checked chunks: given away, and taken in |
 | `executor` | what the ledger asks of the business rules |
 | `committed` | reads and proofs at the applied height, and nothing else |
+| `id_filter` | which transaction ids are certainly not on the chain |
 | `inflight`, `chain` | blocks executed but not committed; seal, check, accept, drop, commit |
 
 Nothing in here reads a clock, opens a socket or draws a random number, but for

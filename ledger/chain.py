@@ -46,7 +46,8 @@ from ledger.executor import (
 from ledger.fault import WrongBlock
 from ledger.genesis import GenesisBlock, read_genesis
 from ledger.handover import Handover, check_settled
-from ledger.history import NO_RECORDS, count_and_head, next_head
+from ledger.history import NO_RECORDS, count_and_head
+from ledger.id_filter import IdFilter
 from ledger.inflight import Executed, InFlight, PendingBlock
 from ledger.keys import SigningKey
 from ledger.limits import (
@@ -86,7 +87,8 @@ class Chain(Committed):
     def __init__(self, store: Store, executor: Executor, genesis: GenesisBlock) -> None:
         super().__init__(store, genesis)
         self._executor = executor
-        self._flight = InFlight(self, self._tree.lacks)
+        self._flight = InFlight(self, self._values.get, self._tree.lacks)
+        self._ids = IdFilter()
         self._history = merkle.Accumulator()
         self.snapshot_interval = SNAPSHOT_INTERVAL_BLOCKS
         self.at_boundary: Callable[[PinnedState], None] | None = None
@@ -155,7 +157,9 @@ class Chain(Committed):
 
     def knows(self, identity: bytes) -> bool:
         """Whether a transaction is on the chain, pending or committed."""
-        return self._flight.holds(identity) or self._store.locate(identity) is not None
+        if self._flight.holds(identity):
+            return True
+        return not self._ids.lacks(identity) and self._store.locate(identity) is not None
 
     def next_time(self, clocks: Sequence[Reading]) -> tuple[int, tuple[Reading, ...]]:
         """The time that a block sealed now has, and the readings that show it; none for the head's time."""
@@ -432,6 +436,8 @@ class Chain(Committed):
         for pending in self._flight.pop_oldest(count):
             self._keep_values(pending.executed.values)
             self._keep_block(pending.block)
+            for transaction in pending.block.transactions:
+                self._ids.add(transaction.id)
             blocks.append(pending.block)
         if self.at_boundary is not None and height % self.snapshot_interval == 0:
             self.at_boundary(self.pin())
@@ -458,6 +464,8 @@ class Chain(Committed):
         """Take up a store that has applied blocks."""
         store = self._store
         height = store.applied_height
+        for identity in store.identities():
+            self._ids.add(identity)
         self._tree.load(store.buckets())
         self.applied = self._read_header(height)
         if self._tree.root != self.applied.state_root:
@@ -510,14 +518,15 @@ class Chain(Committed):
         """Heads of history chains before each record whose number divides by the interval."""
         heads = []
         current: dict[bytes, bytes] = {}
-        for key, sequence, record in overlay.records:
+        for (key, sequence, _), (before, after) in zip(overlay.records, overlay.chained, strict=True):
             head = current.get(key)
             if head is None:
                 entry = self._flight.get(key)
                 head = entry[1] if entry is not None else NO_RECORDS
+            assert head == before, "a record follows the one before it"
             if sequence % HISTORY_HEAD_INTERVAL == 0:
                 heads.append((key, sequence, head))
-            current[key] = next_head(head, record)
+            current[key] = after
         for key, head in current.items():
             entry = overlay.get(key)
             assert entry is not None, "a history with records has an entry"

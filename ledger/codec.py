@@ -206,12 +206,8 @@ def _form(items: Iterable[Value], depth: int) -> int:
             if item or depth == 1:
                 form |= _form(item, depth - 1)
         elif kind is dict:
-            keys = list(item)
-            try:
-                "".join(keys)
-            except TypeError:
-                raise NonCanonical("map key that is not text", found=_kinds(keys), expected="text") from None
-            if keys != sorted(keys):
+            keys = tuple(item)
+            if keys not in _known_orders and not _is_ascending(keys):
                 form |= _UNORDERED
             form |= _form(item.values(), depth - 1)
         elif item is not None and kind is not bool:
@@ -221,6 +217,28 @@ def _form(items: Iterable[Value], depth: int) -> int:
                 expected="integer, text, bytes, array, map, true, false or nil",
             )
     return form
+
+
+_known_orders: set[tuple[str, ...]] = set()
+"""Keys of maps that were found to be ascending texts: the same few kinds of map come again and again."""
+_MOST_ORDERS_KNOWN = 1_024
+_MOST_KEYS_KNOWN, _MOST_CHARACTERS_KNOWN = 32, 512
+"""Of one map: so strangers can fill the set, but not the memory."""
+
+
+def _is_ascending(keys: tuple[Any, ...]) -> bool:
+    """Whether the keys of a map are in order; remembers those that are."""
+    try:
+        characters = len("".join(keys))
+    except TypeError:
+        raise NonCanonical("map key that is not text", found=_kinds(keys), expected="text") from None
+    if list(keys) != sorted(keys):
+        return False
+    if len(keys) <= _MOST_KEYS_KNOWN and characters <= _MOST_CHARACTERS_KNOWN:
+        if len(_known_orders) >= _MOST_ORDERS_KNOWN:
+            _known_orders.clear()
+        _known_orders.add(keys)
+    return True
 
 
 def _packed(value: Value) -> bytes:
@@ -237,13 +255,17 @@ def _beyond_64_bits(item: int) -> NonCanonical:
     return NonCanonical("integer beyond 64 bits", found=item, expected=f"{INT_MIN} to {INT_MAX}")
 
 
-def _kinds(keys: list[Any]) -> str:
+def _kinds(keys: tuple[Any, ...]) -> str:
     return ", ".join(sorted({type(key).__name__ for key in keys} - {"str"}))
 
 
 def _ordered(value: Value) -> Value:
-    if isinstance(value, dict):
-        return {key: _ordered(value[key]) for key in sorted(value)}
-    if isinstance(value, tuple | list):
-        return [_ordered(item) for item in value]
-    return value
+    """A map, a tuple or a list whose maps are in order, in all depths."""
+    if type(value) is dict:
+        return {
+            key: _ordered(item) if type(item) in _CONTAINERS else item for key, item in sorted(value.items())
+        }
+    return [_ordered(item) if type(item) in _CONTAINERS else item for item in value]
+
+
+_CONTAINERS = frozenset((dict, tuple, list))

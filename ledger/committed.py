@@ -198,9 +198,18 @@ class Committed:
             NotCertified: a transaction of the applied ledger that no certificate covers yet.
         """
         found = self._transaction_at(identity)
-        if found is None:
+        return None if found is None else self.receipt_at(found[0].height, found[1], count)
+
+    def receipt_at(self, height: int, index: int, count: int = 1) -> Receipt | None:
+        """The receipt of `count` transactions from a place on; None if the applied ledger has no such run.
+
+        Raises:
+            NotHeld: the block is before `first_height`.
+            NotCertified: no certificate covers that height yet.
+        """
+        block = self.block(height)
+        if block is None:
             return None
-        block, index = found
         if not 1 <= count <= min(MAX_BUNDLE_TRANSACTIONS, len(block.transactions) - index):
             return None
         return Receipt.of_block(block, index, count, self.certified(block.height))

@@ -105,11 +105,18 @@ def chain(head: bytes, records: Iterable[bytes]) -> bytes:
 
 def append(state: Overlay, key: bytes, record: codec.Value, aggregates: codec.Value) -> int:
     """Add a record to the history at `key` and replace its aggregates; the record's number."""
-    entry = state.get(key)
+    return append_to(state, key, state.get(key), record, aggregates)
+
+
+def append_to(
+    state: Overlay, key: bytes, entry: codec.Value | None, record: codec.Value, aggregates: codec.Value
+) -> int:
+    """`append`, for whoever has just read the history's entry."""
     count, head = (0, NO_RECORDS) if entry is None else entry[:2]
     data = codec.encode(record)
-    state.record(key, count, data)
-    state.put(key, (count + 1, next_head(head, data), aggregates))
+    after = sha256(HISTORY + head + data).digest()
+    state.record(key, count, data, head, after)
+    state.put(key, (count + 1, after, aggregates))
     return int(count)
 
 

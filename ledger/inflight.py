@@ -53,11 +53,17 @@ _NOT_WRITTEN = object()
 class InFlight:
     """The pending blocks, ascending, with the state and the transaction ids that they hold."""
 
-    __slots__ = ("_applied", "_ids", "_is_absent", "_values", "_writers", "blocks")
+    __slots__ = ("_applied", "_ids", "_is_absent", "_recent", "_values", "_writers", "blocks")
 
-    def __init__(self, applied: Reader, is_absent: Callable[[bytes], bool]) -> None:
-        """`is_absent` knows of many keys, at little cost, that they have no entry in the newest state."""
+    def __init__(
+        self,
+        applied: Reader,
+        recent: Callable[[bytes], codec.Value | None],
+        is_absent: Callable[[bytes], bool],
+    ) -> None:
+        """`recent` has many applied values at hand; `is_absent` knows what the newest state lacks."""
         self._applied = applied
+        self._recent = recent
         self._is_absent = is_absent
         self._values: dict[bytes, codec.Value | None] = {}
         self._writers: dict[bytes, int] = {}
@@ -68,6 +74,9 @@ class InFlight:
         """The newest value of a key, or None when there is no entry."""
         value = self._values.get(key, _NOT_WRITTEN)
         if value is not _NOT_WRITTEN:
+            return value
+        value = self._recent(key)
+        if value is not None:
             return value
         return None if self._is_absent(key) else self._applied.get(key)
 

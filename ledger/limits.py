@@ -95,6 +95,8 @@ BUCKET_BITS = 20
 NODE_FANOUT_BITS = 4
 BUCKET_CACHE_ENTRIES = 200_000
 """Buckets of the state tree kept decoded in memory (about 100 bytes a record)."""
+ID_FILTER_BITS = 27
+"""Of a transaction id, that the filter of known ids tells apart: 16 MiB."""
 VALUE_CACHE_ENTRIES = 100_000
 """Committed state values kept decoded in memory."""
 HISTORY_HEAD_INTERVAL = 64

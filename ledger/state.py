@@ -39,11 +39,12 @@ _NEVER_WRITTEN = object()
 class Overlay:
     """Writes and history records of one block, not yet part of the state below.
 
-    `writes` maps each key to its newest value, None for a deleted entry. What lies below is read
+    `writes` maps each key to its newest value, None for a deleted entry; `chained` has the heads of
+    its history's chain before and after each record. What lies below is read
     once for each key: it does not change while a block is executed.
     """
 
-    __slots__ = ("_below", "_read", "_undo", "records", "writes")
+    __slots__ = ("_below", "_read", "_undo", "chained", "records", "writes")
 
     def __init__(self, below: Reader) -> None:
         self._below = below
@@ -51,6 +52,7 @@ class Overlay:
         self._undo: list[tuple[bytes, codec.Value]] = []
         self.writes: dict[bytes, codec.Value | None] = {}
         self.records: list[Record] = []
+        self.chained: list[tuple[bytes, bytes]] = []
 
     def get(self, key: bytes) -> codec.Value | None:
         """The newest value of a key, or None when there is no entry."""
@@ -79,8 +81,8 @@ class Overlay:
         self._undo.append((key, self.writes.get(key, _NEVER_WRITTEN)))
         self.writes[key] = None
 
-    def record(self, key: bytes, sequence: int, record: bytes) -> None:
-        """Add a record to the history whose entry stands at `key`.
+    def record(self, key: bytes, sequence: int, record: bytes, before: bytes, after: bytes) -> None:
+        """Add a record to the history whose entry stands at `key`, with its chain's head before and after.
 
         Raises:
             ValueError: a record beyond its bound: the contract should have refused it.
@@ -88,6 +90,7 @@ class Overlay:
         if len(record) > MAX_RECORD_BYTES:
             raise ValueError(f"history record of {len(record)} bytes, at most {MAX_RECORD_BYTES}")
         self.records.append((key, sequence, record))
+        self.chained.append((before, after))
 
     def savepoint(self) -> int:
         """A mark of everything written so far, for `rollback`."""
@@ -102,4 +105,4 @@ class Overlay:
                 del self.writes[key]
             else:
                 self.writes[key] = before
-        del self.records[savepoint >> 32 :]
+        del self.records[savepoint >> 32 :], self.chained[savepoint >> 32 :]

@@ -30,6 +30,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice, pairwise
+from struct import Struct
 
 from ledger import codec, shape
 from ledger.errors import Malformed, StoreError, VerificationError
@@ -52,10 +53,11 @@ RECORD_BYTES = 2 * DIGEST_BYTES
 
 _SPAN = FANOUT * DIGEST_BYTES
 _ZEROS = bytes(_SPAN)
-_BUCKET_SHIFT = 24 - BUCKET_BITS
+_first_bits = Struct(">I").unpack_from
+_BUCKET_SHIFT = 32 - BUCKET_BITS
 _MASK_BYTES = FANOUT // 8
 
-assert 0 <= _BUCKET_SHIFT < 8, "three bytes of a key hash hold the bucket's number"
+assert 0 <= _BUCKET_SHIFT < 32, "four bytes of a key hash hold the bucket's number"
 
 Changes = Mapping[bytes, bytes | None]
 """State key to its new canonical value bytes, or None for a deleted entry."""
@@ -82,11 +84,12 @@ class StateTree:
     for buckets that no pending change has touched.
     """
 
-    __slots__ = ("_cache", "_levels", "_read", "pending")
+    __slots__ = ("_asked", "_cache", "_levels", "_read", "pending")
 
     def __init__(self, read: Callable[[int], bytes]) -> None:
         self._read = read
         self._cache: dict[int, bytes] = {}
+        self._asked: dict[bytes, tuple[bytes, int]] = {}
         # Anonymous mappings: the kernel gives zero pages on first touch, so a small ledger stays small.
         self._levels = tuple(
             mmap.mmap(-1, DIGEST_BYTES << (BUCKET_BITS - level * NODE_FANOUT_BITS), flags=mmap.MAP_PRIVATE)
@@ -128,12 +131,20 @@ class StateTree:
         """
         before: dict[int, bytes] = {}
         after: dict[int, bytes] = {}
+        asked, cache = self._asked, self._cache
         for key, value in changes.items():
-            key_hash = sha256(key).digest()
-            bucket = int.from_bytes(key_hash[:3], "big") >> _BUCKET_SHIFT
+            known = asked.get(key)
+            if known is None:
+                key_hash = sha256(key).digest()
+                bucket = _first_bits(key_hash)[0] >> _BUCKET_SHIFT
+            else:
+                key_hash, bucket = known
             content = after.get(bucket)
             if content is None:
-                content = before[bucket] = self._content(bucket)
+                content = cache.get(bucket)
+                if content is None:
+                    content = self._content(bucket)
+                before[bucket] = content
             record = b"" if value is None else key_hash + sha256(STATE_VALUE + value).digest()
             if content:
                 place = _place(content, key_hash)
@@ -141,6 +152,7 @@ class StateTree:
                 after[bucket] = content[:place] + record + content[end:]
             else:
                 after[bucket] = record
+        asked.clear()
         leaves = self._levels[0]
         replaced: dict[int, bytes] = {}
         for bucket, content in after.items():
@@ -154,13 +166,22 @@ class StateTree:
         return change
 
     def lacks(self, key: bytes) -> bool:
-        """Whether the newest state has no entry of this key, as far as that is known without reading."""
+        """Whether the newest state has no entry of this key; reads the key's bucket if it is not in memory.
+
+        Raises:
+            StoreError: the bucket cannot be read, or is damaged.
+        """
         key_hash = sha256(key).digest()
-        bucket = int.from_bytes(key_hash[:3], "big") >> _BUCKET_SHIFT
+        bucket = _first_bits(key_hash)[0] >> _BUCKET_SHIFT
+        self._asked[key] = key_hash, bucket  # what is asked for is often written next
         content = self._cache.get(bucket)
         if content is None:
-            offset = bucket * DIGEST_BYTES
-            return self._levels[0][offset : offset + DIGEST_BYTES] == ZERO
+            content = self._content(bucket)
+            if not content:
+                return True
+            self._cache[bucket] = content
+        if key_hash not in content:
+            return True
         place = _place(content, key_hash)
         return content[place : place + DIGEST_BYTES] != key_hash
 
@@ -419,7 +440,8 @@ def subtree_root(level: int, index: int, contents: Mapping[int, bytes]) -> bytes
 
 def bucket_of(key_hash: bytes) -> int:
     """The bucket that a key hash belongs to."""
-    return int.from_bytes(key_hash[:3], "big") >> _BUCKET_SHIFT
+    number: int = _first_bits(key_hash)[0]
+    return number >> _BUCKET_SHIFT
 
 
 def _bucket_of_key(key: bytes) -> int:

@@ -417,6 +417,11 @@ class Store(Rows):
             return None
         return int.from_bytes(found[:NUMBER_BYTES], "big"), int.from_bytes(found[NUMBER_BYTES:], "big")
 
+    def identities(self) -> Iterator[bytes]:
+        """The first bytes of the id of every committed transaction, ascending."""
+        for key, _ in self.rows(b"x", b"y"):
+            yield key[1:]
+
     def node(self, level: int, index: int) -> bytes:
         """A complete node of the tree over the header hashes of applied blocks.
 

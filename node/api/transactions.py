@@ -198,8 +198,8 @@ class Submission:
         if outcome.status not in ("committed", "accepted"):
             raise _error_of(outcome)
         shown = _shown(outcome)
-        if outcome.status == "committed":
-            receipt = self._service.chain.receipt(outcome.id)
+        if outcome.height is not None and outcome.index is not None:
+            receipt = self._service.chain.receipt_at(outcome.height, outcome.index)
             shown["receipt"] = None if receipt is None else receipt.encode()
         return shown
 
@@ -211,8 +211,8 @@ class Submission:
                 entry["error"] = problems.details(_error_of(outcome))
             shown.append(entry)
         receipts = []
-        for first, count in _runs(outcomes):
-            receipt = self._service.chain.receipt(first, count)
+        for height, index, count in _runs(outcomes):
+            receipt = self._service.chain.receipt_at(height, index, count)
             if receipt is not None:
                 receipts.append(receipt.encode())
         return {"outcomes": shown, "receipts": receipts}
@@ -224,23 +224,23 @@ def _retry_after(outcomes: Sequence[Outcome]) -> int | None:
     return min((wait for wait in waits if wait is not None), default=None)
 
 
-def _runs(outcomes: Sequence[Outcome]) -> list[tuple[bytes, int]]:
-    """(first id, count) of each run of committed neighbours in one block, without repeats."""
+def _runs(outcomes: Sequence[Outcome]) -> list[tuple[int, int, int]]:
+    """(height, first index, count) of each run of committed neighbours in one block, without repeats."""
     places = sorted(
         {
-            (outcome.height, outcome.index): outcome.id
+            (outcome.height, outcome.index)
             for outcome in outcomes
             if outcome.status == "committed" and outcome.height is not None and outcome.index is not None
-        }.items()
+        }
     )
-    runs: list[tuple[bytes, int]] = []
+    runs: list[tuple[int, int, int]] = []
     before: tuple[int, int] | None = None
-    for (height, index), identity in places:
+    for height, index in places:
         if before == (height, index - 1):
-            first, count = runs[-1]
-            runs[-1] = (first, count + 1)
+            _, first, count = runs[-1]
+            runs[-1] = (height, first, count + 1)
         else:
-            runs.append((identity, 1))
+            runs.append((height, index, 1))
         before = (height, index)
     return runs
 

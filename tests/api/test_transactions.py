@@ -327,7 +327,7 @@ def test_runs_join_neighbours_only() -> None:
         return Outcome(bytes([height, index]), "committed", height, index, ())
 
     outcomes = [at(5, 1), at(5, 0), at(5, 3), at(6, 4), at(5, 1), Outcome(b"", "refused")]
-    assert _runs(outcomes) == [(bytes([5, 0]), 2), (bytes([5, 3]), 1), (bytes([6, 4]), 1)]
+    assert _runs(outcomes) == [(5, 0, 2), (5, 3, 1), (6, 4, 1)]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -223,3 +223,23 @@ def test_heads_are_counted_as_they_are(value):
     if total > 1:
         with pytest.raises(TooLarge):
             codec._check_elements(data, total - 1)
+
+
+def test_an_order_of_keys_that_was_seen_does_not_excuse_another() -> None:
+    ascending = {"amount": 1, "line": "1", "quantity": 2}
+    data = codec.encode(ascending)
+    for _ in range(2):
+        assert codec.decode(data) == ascending
+        for other in (["line", "amount", "quantity"], ["quantity", "line", "amount"]):
+            with pytest.raises(NonCanonical, match="out of order"):
+                codec.decode(msgpack.packb({key: ascending[key] for key in other}))
+            assert codec.encode({key: ascending[key] for key in other}) == data
+
+
+def test_what_is_remembered_of_maps_is_bounded() -> None:
+    for number in range(3_000):
+        codec.encode({f"key {number}": 1})
+    assert len(codec._known_orders) <= 1_024
+    for keys in ([f"{number:02}" for number in range(33)], ["a" * 513]):
+        codec.encode(dict.fromkeys(keys, 1))
+        assert tuple(keys) not in codec._known_orders

@@ -146,7 +146,7 @@ def test_state_entry_of_another_kind_is_no_history():
 def test_record_that_cannot_be_read_is_refused():
     chain = SmallChain()
     state = chain.overlay()
-    state.record(KEY, 0, b"\xc1")
+    state.record(KEY, 0, b"\xc1", ZERO, history.next_head(ZERO, b"\xc1"))
     state.put(KEY, (1, history.next_head(ZERO, b"\xc1"), None))
     chain.seal(state=state)
     with pytest.raises(VerificationError, match="cannot be read"):

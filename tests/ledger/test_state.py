@@ -52,8 +52,9 @@ class OverlayMachine(RuleBasedStateMachine):
 
     @rule(key=st.sampled_from(KEYS), data=st.binary(max_size=4))
     def record(self, key: bytes, data: bytes) -> None:
-        self.overlay.record(key, len(self.records), data)
-        self.records.append((key, len(self.records), data))
+        number = len(self.records)
+        self.overlay.record(key, number, data, bytes([number]), bytes([number + 1]))
+        self.records.append((key, number, data))
 
     @rule()
     def save(self) -> None:
@@ -74,6 +75,8 @@ class OverlayMachine(RuleBasedStateMachine):
             assert self.overlay.get(key) == self.model.get(key)
         assert set(self.overlay.writes) == self.written
         assert self.overlay.records == self.records
+        heads = [(bytes([number]), bytes([number + 1])) for _, number, _ in self.records]
+        assert self.overlay.chained == heads
 
 
 OverlayMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
@@ -104,7 +107,7 @@ def test_values_and_keys_beyond_their_bounds_are_a_bug_of_the_contract() -> None
     with pytest.raises(ValueError, match="state key"):
         overlay.put(b"", 1)
     with pytest.raises(ValueError, match="record"):
-        overlay.record(b"k", 0, bytes(MAX_RECORD_BYTES + 1))
+        overlay.record(b"k", 0, bytes(MAX_RECORD_BYTES + 1), b"", b"")
     assert overlay.writes == {}
     assert overlay.records == []
 
