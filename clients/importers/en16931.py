@@ -48,6 +48,10 @@ class InvoiceLine:
     """BT-129."""
     net: Amount | None
     """BT-131."""
+    category: str
+    """BT-151, empty where it is left out."""
+    percent: Fraction | None
+    """BT-152."""
     place: Place
 
 
@@ -61,6 +65,8 @@ class VatCategory:
     """BT-117."""
     percent: Fraction | None
     """BT-119; None where the category has no rate."""
+    category: str
+    """BT-118, empty where it is left out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ operation here. A document with any problem gives none.
 | order | BT-13, if invoices are linked to orders |
 | lines | BG-25: BT-132 or BT-126, BT-129, BT-131 |
 | tax | BT-110 |
+| taxes | BT-118, BT-119, BT-117, and the lines' BT-151, BT-152; left out if one does not fit |
 | gross (credit: amount) | BT-115, the amount due |
 | prepaid, rounding | BT-113, BT-114 |
 | allowances, charges | BT-107, BT-108, and what the lines that are left out come to |
@@ -26,7 +27,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from fractions import Fraction
 from hashlib import sha256
+
+from pydantic import ValidationError
 
 from clients.importers.en16931 import Invoice, InvoiceLine, Party, check_sums
 from clients.importers.errors import ImportProblem, Problems
@@ -34,6 +38,9 @@ from clients.importers.imported import Entry, ImportContext, Outcome
 from clients.importers.ubl_reading import read_invoice
 from clients.importers.xml_document import parse_xml
 from contracts.fields import MAX_LINE_ID_LENGTH, MAX_LINES, MAX_QUANTITY
+from contracts.invoice import InvoiceSubmit
+from contracts.totals import tax_totals
+from ledger.errors import TallyError
 from ledger.money import Money
 from ledger.transaction import Operation
 
@@ -225,7 +232,54 @@ def _invoice(
         notes.append(f"not linked to order {invoice.order}")
     if not invoice.due_date:
         notes.append(f"due date from the agreed term of {context.term_days} days")
-    return operation, tuple(notes)
+    taxed = _with_taxes(operation, invoice, kept)
+    if taxed is None and tax:
+        notes.append("VAT by category is left out: it does not fit to one minor unit")
+    return taxed or operation, tuple(notes)
+
+
+_PPM_PER_PERCENT = 10_000
+
+
+def _with_taxes(operation: Operation, invoice: Invoice, kept: dict[str, InvoiceLine]) -> Operation | None:
+    """The operation with its VAT by category, as the ledger will check it; None where that does not fit.
+
+    What a category's taxable amount holds beyond the lines that are kept is its share of charges and
+    allowances.
+    """
+    places = {number: _tax_place(line.category, line.percent) for number, line in kept.items()}
+    taxes = []
+    for row in invoice.vat:
+        if row.taxable is None or row.tax is None:
+            return None
+        category, rate_ppm = _tax_place(row.category, row.percent)
+        net = sum(
+            line["amount"] for line in operation["lines"] if places[line["line"]] == (category, rate_ppm)
+        )
+        taxes.append(
+            {
+                "category": category,
+                "rate_ppm": rate_ppm,
+                "adjustment": row.taxable.value - net,
+                "amount": row.tax.value,
+            }
+        )
+    lines = [
+        {**line, "category": places[line["line"]][0], "rate_ppm": places[line["line"]][1]}
+        for line in operation["lines"]
+    ]
+    taxed = {**operation, "lines": tuple(lines), "taxes": tuple(taxes)}
+    try:
+        billed = InvoiceSubmit.model_validate(taxed)
+        return taxed if tax_totals(billed) else None
+    except (ValidationError, TallyError):
+        return None
+
+
+def _tax_place(category: str, percent: Fraction | None) -> tuple[str, int]:
+    """(category, rate in ppm) as an operation has them; a rate finer than that fits no category."""
+    rate = (percent or 0) * _PPM_PER_PERCENT
+    return (category, int(rate)) if rate.denominator == 1 else ("", 0)
 
 
 def _adjustments(invoice: Invoice, difference: int) -> Operation:

@@ -158,6 +158,7 @@ class _Reader:
                 self._amount(subtotal, "cbc:TaxableAmount", "br_45"),
                 self._amount(subtotal, "cbc:TaxAmount", "br_46"),
                 self._number(subtotal, "cac:TaxCategory/cbc:Percent", ""),
+                self._optional_text(subtotal, "cac:TaxCategory/cbc:ID"),
             )
             for total in self._tax_totals()
             for subtotal in _all(total, "cac:TaxSubtotal")
@@ -186,6 +187,8 @@ class _Reader:
                 order_line=self._optional_text(element, "cac:OrderLineReference/cbc:LineID"),
                 quantity=self._number(element, self.quantity_name, "br_22"),
                 net=self._amount(element, "cbc:LineExtensionAmount", "br_24"),
+                category=self._optional_text(element, "cac:Item/cac:ClassifiedTaxCategory/cbc:ID"),
+                percent=self._number(element, "cac:Item/cac:ClassifiedTaxCategory/cbc:Percent", ""),
                 place=Place(element),
             )
             for element in elements

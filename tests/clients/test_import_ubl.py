@@ -59,11 +59,15 @@ def test_invoice_becomes_one_operation_with_the_hash_of_the_file() -> None:
         "due_date": "2013-05-10",
         "order": "123",
         "lines": (
-            {"line": "1", "quantity": 1000, "amount": 100_000},
-            {"line": "2", "quantity": 100, "amount": 50_000},
-            {"line": "3", "quantity": 500, "amount": 250_000},
+            {"line": "1", "quantity": 1000, "amount": 100_000, "category": "S", "rate_ppm": 250_000},
+            {"line": "2", "quantity": 100, "amount": 50_000, "category": "S", "rate_ppm": 250_000},
+            {"line": "3", "quantity": 500, "amount": 250_000, "category": "S", "rate_ppm": 120_000},
         ),
         "tax": 67_500,
+        "taxes": (
+            {"category": "S", "rate_ppm": 250_000, "adjustment": 0, "amount": 37_500},
+            {"category": "S", "rate_ppm": 120_000, "adjustment": 0, "amount": 30_000},
+        ),
         "allowances": 0,
         "charges": 0,
         "prepaid": 0,
@@ -72,6 +76,18 @@ def test_invoice_becomes_one_operation_with_the_hash_of_the_file() -> None:
         "document": sha256((SAMPLES / EXAMPLE).read_bytes()).digest(),
     }
     registry.parse(entry.operation)
+
+
+def test_vat_that_the_standard_tolerates_and_the_ledger_does_not_is_taken_in_all_only() -> None:
+    """EN 16931 lets a category be off by less than one unit of the currency, the ledger by one minor unit."""
+    text = sample(EXAMPLE)
+    for exact, off in (("375.00", "375.50"), ("675.00", "675.50"), ("4675.00", "4675.50")):
+        text = text.replace(f">{exact}<", f">{off}<")
+    found = imported(text)
+    operation = found.operations[0]
+    assert operation["tax"] == 67_550
+    assert "taxes" not in operation
+    assert any("VAT by category is left out" in note for note in found.summary.notes)
 
 
 def adjustment(operation: dict[str, Any]) -> int:
