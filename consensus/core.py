@@ -145,7 +145,9 @@ class Core:
 
     def is_known(self, node: str) -> bool:
         """Whether it is a member, or was one under a configuration of this log."""
-        return any(configuration.is_member(node) for _, configuration in self._configurations)
+        return self.configuration.is_member(node) or any(
+            configuration.is_member(node) for _, configuration in self._configurations
+        )
 
     @property
     def is_mute(self) -> bool:

@@ -366,33 +366,40 @@ def check(message: Message) -> str | None:
         return "message id out of range"
     if not (0 if type(message) in REPLIES else 1) <= message.term <= MAX_TERM:
         return "term out of range"
-    match message:
-        case Append():
-            return _check_append(message)
-        case AppendReply():
-            return _check_append_reply(message)
-        case Heartbeat():
-            if not 0 <= message.commit <= MAX_INDEX:
-                return "commit out of range"
-            return _check_certificate(message.certificate, message.term, message.commit)
-        case HeartbeatReply():
-            return None if 0 <= message.commit <= MAX_INDEX else "commit out of range"
-        case PreVote() | Vote():
-            return _check_position(message.last_term, message.last_index, message.term)
-        case VoteReply() if message.granted:
-            return _check_vote(message)
-        case ReadIndex():
-            return None if 0 <= message.rid <= MAX_MESSAGE_ID else "number of a read out of range"
-        case ReadIndexReply():
-            is_right = 0 <= message.rid <= MAX_MESSAGE_ID and 0 <= message.index <= MAX_INDEX
-            return None if is_right else "answer to a read out of range"
-        case Snapshot():
-            is_right = 1 <= message.index <= MAX_INDEX and 1 <= message.block_term <= message.term
-            return None if is_right else "snapshot out of range"
-        case SnapshotReply():
-            return None if 0 <= message.match <= MAX_INDEX else "index out of range"
-        case _:
-            return None
+    judge = _CHECKS.get(type(message))
+    return None if judge is None else judge(message)
+
+
+def _check_heartbeat(message: Heartbeat) -> str | None:
+    if not 0 <= message.commit <= MAX_INDEX:
+        return "commit out of range"
+    return _check_certificate(message.certificate, message.term, message.commit)
+
+
+def _check_heartbeat_reply(message: HeartbeatReply) -> str | None:
+    return None if 0 <= message.commit <= MAX_INDEX else "commit out of range"
+
+
+def _check_request(message: PreVote | Vote) -> str | None:
+    return _check_position(message.last_term, message.last_index, message.term)
+
+
+def _check_read_index(message: ReadIndex) -> str | None:
+    return None if 0 <= message.rid <= MAX_MESSAGE_ID else "number of a read out of range"
+
+
+def _check_read_index_reply(message: ReadIndexReply) -> str | None:
+    is_right = 0 <= message.rid <= MAX_MESSAGE_ID and 0 <= message.index <= MAX_INDEX
+    return None if is_right else "answer to a read out of range"
+
+
+def _check_snapshot(message: Snapshot) -> str | None:
+    is_right = 1 <= message.index <= MAX_INDEX and 1 <= message.block_term <= message.term
+    return None if is_right else "snapshot out of range"
+
+
+def _check_snapshot_reply(message: SnapshotReply) -> str | None:
+    return None if 0 <= message.match <= MAX_INDEX else "index out of range"
 
 
 def _check_position(last_term: int, last_index: int, term: int) -> str | None:
@@ -404,6 +411,8 @@ def _check_position(last_term: int, last_index: int, term: int) -> str | None:
 
 
 def _check_vote(message: VoteReply) -> str | None:
+    if not message.granted:
+        return None
     if not message.last_term <= message.accepted_term < message.term:
         return "append taken from no earlier leader"
     if not message.last_hash or not message.signature:
@@ -612,3 +621,19 @@ _WRITERS: dict[type[Any], tuple[int, Writer]] = {
 _ENTRY_FIELDS: Writer = attrgetter(*[field.name for field in fields(Entry)])
 _CONFIGURATION_FIELDS: Writer = attrgetter("voters", "quorum", "outgoing", "outgoing_quorum", "learners")
 _CERTIFICATE_FIELDS: Writer = attrgetter(*[field.name for field in fields(Certificate)])
+
+
+_CHECKS: dict[type[Any], Callable[[Any], str | None]] = {
+    Append: _check_append,
+    AppendReply: _check_append_reply,
+    Heartbeat: _check_heartbeat,
+    HeartbeatReply: _check_heartbeat_reply,
+    PreVote: _check_request,
+    Vote: _check_request,
+    VoteReply: _check_vote,
+    ReadIndex: _check_read_index,
+    ReadIndexReply: _check_read_index_reply,
+    Snapshot: _check_snapshot,
+    SnapshotReply: _check_snapshot_reply,
+}
+"""What is looked at in each kind of message beside its id and term; nothing in those that are not listed."""

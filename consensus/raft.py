@@ -179,15 +179,16 @@ class Raft(Election, Follower, Leader):
             self._tell_commit()
         if self._refused_reads:
             self._tell_refused_reads()
-        if self._read_round_is_due:
+        if self._reads and self._read_round_is_due:
             self._beat_round()
-        hard = self.hard if self.hard != self._handed_hard and not halted else None
+        hard = self.hard
+        is_same = hard is self._handed_hard or hard == self._handed_hard
         write = self.log.hand_out() if self.log.has_write and not halted else None
         certificate = self._take_certificate() if self._unapplied and not halted else None
         shown = self._shown
         changed = shown.role is not self.role or shown.leader != self.leader or shown.term != self.hard.term
         if not (
-            hard is not None
+            not (is_same or halted)
             or write is not None
             or certificate is not None
             or changed
@@ -201,7 +202,7 @@ class Raft(Election, Follower, Leader):
             return None
         now = tuple(self._send_now)
         self._send_now.clear()
-        if hard is not None:
+        if not halted:
             self._handed_hard = hard
         if changed:
             self._shown = self.soft
@@ -214,7 +215,7 @@ class Raft(Election, Follower, Leader):
         self._took_office_unseen, self._lost_office_unseen = None, False
         offered = self._take_offer() if self._offer_unseen else None
         return Ready(
-            hard,
+            None if is_same or halted else hard,
             write.truncate_from if write is not None else None,
             write.entries if write is not None else (),
             now,

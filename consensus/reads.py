@@ -128,8 +128,8 @@ class Reads(Core):
 
     @property
     def _read_round_is_due(self) -> bool:
-        """Whether the oldest waiting read needs heartbeats that were not sent yet."""
-        return bool(self._reads) and self._reads[0].after >= self._read_round
+        """Whether the oldest waiting read, which there is, needs heartbeats that were not sent yet."""
+        return self._reads[0].after >= self._read_round
 
     def _note_read_round(self) -> None:
         self._read_round = self._next_id + 1

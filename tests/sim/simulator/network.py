@@ -43,6 +43,9 @@ class Network:
         self._draw = world.stream("network")
         self.cuts: Counter[Link] = Counter()
         """How many partitions cut a link at the moment."""
+        plan = world.plan
+        self._is_plain = not (plan.replay_ppm or plan.forge_ppm or plan.loss_ppm or plan.duplicate_ppm)
+        """Whether nothing is done to messages but that they take time."""
         self._last: dict[Link, int] = {}
         self._remembered: list[Message] = []
         self._remembered_votes: list[Message] = []
@@ -58,6 +61,9 @@ class Network:
             return
         if self.cuts[link]:
             counted["cut off"] += 1
+            return
+        if self._is_plain:
+            self._schedule(message, link)
             return
         plan, chance = self._plan, self._draw.random
         if plan.replay_ppm:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Protocol
 
@@ -15,6 +16,7 @@ class Witness(Protocol):
     def votes(self, ballot: Ballot) -> None: ...
 
 
+@lru_cache(4_096)
 def mac(node: str, term: int, index: int, entry_hash: bytes) -> bytes:
     """The acknowledgement of `node` for exactly this."""
     return blake2b(b"%d|%d|" % (term, index) + entry_hash, key=node.encode(), digest_size=16).digest()
