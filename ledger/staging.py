@@ -116,7 +116,16 @@ class Staging(Rows):
             folder.mkdir(parents=True)
         except OSError as error:
             raise StoreError("the folder cannot be made", found=f"{folder}: {error.strerror}") from None
-        staging = cls(ledger, open_database(folder, create=True), manifest, trust)
+        return cls.on(ledger, open_database(folder, create=True), manifest, trust)
+
+    @classmethod
+    def on(cls, ledger: Path, db: Any, manifest: Manifest, trust: Followed) -> Self:
+        """Start on an empty database.
+
+        Raises:
+            StoreError: the disk refuses.
+        """
+        staging = cls(ledger, db, manifest, trust)
         batch = staging.batch(sync=True)
         batch.put(_MANIFEST_KEY, manifest.encode())
         batch.put(_MEMBERSHIPS_KEY, trust.chain.encode())
@@ -142,6 +151,15 @@ class Staging(Rows):
         except StoreError:
             discard(ledger)
             return None
+        staging = cls.found_on(ledger, db, genesis)
+        if staging is None:
+            db.close()
+            discard(ledger)
+        return staging
+
+    @classmethod
+    def found_on(cls, ledger: Path, db: Any, genesis: GenesisBlock) -> Self | None:
+        """What was begun on a database; None if that is nothing sound."""
         rows = Rows(db)
         try:
             memberships = MembershipChain.decode(rows.get(_MEMBERSHIPS_KEY) or b"")
@@ -149,8 +167,6 @@ class Staging(Rows):
             manifest = Manifest.decode(rows.get(_MANIFEST_KEY) or b"")
             manifest.verify(trust)
         except TallyError:
-            db.close()
-            discard(ledger)
             return None
         return cls(ledger, db, manifest, trust)
 
@@ -302,6 +318,23 @@ class Staging(Rows):
         Raises:
             StoreError: something is still to come, or the disk refuses; the old ledger stands.
         """
+        block = self.make_store(owner, hard)
+        folder = _beside(self._ledger, INCOMING)
+        _write(folder / KEPT_AS_FILE, f"{self._ledger.name}{BEFORE}{self.height}" if keep_old else "")
+        (folder / "mark").unlink(missing_ok=True)
+        mark = MarkFile.create(folder / "mark")
+        try:
+            mark.write(self.mark_of(block, hard))
+        finally:
+            mark.close()
+        _rename(folder, _beside(self._ledger, READY))
+
+    def make_store(self, owner: bytes, hard: HardState) -> bytes:
+        """Add what makes these rows a store, synced, and close the database; the block of the height.
+
+        Raises:
+            StoreError: something is still to come, or the disk refuses.
+        """
         if self.block_left() or self.state_left() or self.recent_left() or self.records_left(1):
             raise StoreError("the snapshot is not complete", found=f"height {self.height}")
         header = self.manifest.header
@@ -328,15 +361,11 @@ class Staging(Rows):
             batch.delete(row)
         self.write(batch)
         self.close()
-        folder = _beside(self._ledger, INCOMING)
-        _write(folder / KEPT_AS_FILE, f"{self._ledger.name}{BEFORE}{header.height}" if keep_old else "")
-        (folder / "mark").unlink(missing_ok=True)
-        mark = MarkFile.create(folder / "mark")
-        try:
-            mark.write(Mark(header.height, sha256(block).digest(), *hard))
-        finally:
-            mark.close()
-        _rename(folder, _beside(self._ledger, READY))
+        return block
+
+    def mark_of(self, block: bytes, hard: HardState) -> Mark:
+        """The durable mark of the store that this becomes."""
+        return Mark(self.height, sha256(block).digest(), *hard)
 
 
 def settle(ledger: Path) -> bool:

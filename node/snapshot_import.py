@@ -47,7 +47,7 @@ class SnapshotImport:
         Raises:
             StoreError: the disk refuses.
         """
-        staging = Staging.resume(self._ledger, self._trust)
+        staging = self._resume()
         if staging is not None and staging.height >= self._least:
             return self._go_on(staging)
         if staging is not None:
@@ -61,7 +61,7 @@ class SnapshotImport:
             StoreError: the disk refuses.
         """
         self.close()
-        discard(self._ledger)
+        self._discard()
         return [self._ask_manifest()]
 
     def take(self, ask: Ask, data: bytes) -> list[Ask]:
@@ -96,12 +96,31 @@ class SnapshotImport:
     def finish(self, owner: bytes, hard: HardState, *, keep_old: bool) -> None:
         """Make it the ledger that takes the place of the old one; `settle` does the rest.
 
+        `hard` is what the old one held last. The block may be of a term that this node has not heard of.
+
         Raises:
             StoreError: something is missing, or the disk refuses; the old ledger stands.
         """
         assert self.staging is not None, "a complete snapshot"
-        self.staging.finish(owner, hard, keep_old=keep_old)
+        self._finish(self.staging, owner, self._heard(self.staging, hard), keep_old)
         self.staging = None
+
+    @staticmethod
+    def _heard(staging: Staging, hard: HardState) -> HardState:
+        term = staging.manifest.header.term
+        return (term, None, hard[2]) if term > hard[0] else hard
+
+    def _resume(self) -> Staging | None:
+        return Staging.resume(self._ledger, self._trust)
+
+    def _begin(self, manifest: Manifest) -> Staging:
+        return Staging.begin(self._ledger, manifest, self._trust)
+
+    def _discard(self) -> None:
+        discard(self._ledger)
+
+    def _finish(self, staging: Staging, owner: bytes, hard: HardState, keep_old: bool) -> None:
+        staging.finish(owner, hard, keep_old=keep_old)
 
     def close(self) -> None:
         """Leave what was taken in for another time."""
@@ -124,7 +143,7 @@ class SnapshotImport:
             self._trust = trust
             return [self._ask_manifest()]
         self._trust = trust
-        return self._go_on(Staging.begin(self._ledger, manifest, trust))
+        return self._go_on(self._begin(manifest))
 
     def _ask_manifest(self) -> Ask:
         return Ask(MANIFEST, self._least, self._trust.heights[-1])

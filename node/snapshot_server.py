@@ -196,17 +196,9 @@ class SnapshotServer:
             if self._chain.applied.height < ask.height:
                 raise NotKept("not that far yet", found=self._chain.applied.height)
             newest = self._pin()
-        manifest = newest.manifest(self._chain.certified(newest.height)).encode()
-        changes: list[Handover] = []
-        room = MAX_SNAPSHOT_CHUNK_BYTES - MAX_SNAPSHOT_MANIFEST_BYTES
-        for height in self._chain.changes():
-            if ask.first < height <= newest.height and room > 0:
-                handover = self._chain.handover(height)
-                room -= len(codec.encode(handover.to_value()))
-                if room > 0:
-                    changes.append(handover)
+        chunk = manifest_chunk(self._chain, newest, ask)
         self._asked_s[newest.height] = self._clock_s()
-        return codec.encode((MembershipChain(tuple(changes)).to_value(), manifest))
+        return chunk
 
     def _answer(self, peer: str, number: int, code: str, chunk: bytes = b"") -> None:
         if self._send(peer, ("snapshot!", answer(number, code, chunk))) and chunk:
@@ -240,7 +232,7 @@ class SnapshotServer:
     def _serve(self, peer: str, number: int, state: PinnedState, ask: Ask) -> None:
         code, chunk = GIVEN, b""
         try:
-            chunk = self._read(state, ask)
+            chunk = chunk_of(state, ask)
         except NotReady:
             code = NOT_READY
             if self._sorting is None:
@@ -251,15 +243,6 @@ class SnapshotServer:
             code = NOT_KEPT
             log.error("snapshot_unreadable", height=state.height, **error.as_dict())
         self._call_soon(self._served, peer, number, code, chunk)
-
-    def _read(self, state: PinnedState, ask: Ask) -> bytes:
-        if ask.kind == BLOCK:
-            return state.block()
-        if ask.kind == STATE:
-            return state.state(ask.first, ask.end)
-        if ask.kind == RECENT:
-            return state.recent(ask.first)
-        return state.records(ask.key, ask.end, ask.stop)
 
     def _sort_on(self) -> None:
         assert self._sorting is not None, "called while something is being sorted"
@@ -278,3 +261,38 @@ class SnapshotServer:
             self._sorting[1].close()
             self._sorting = None
         state.close()
+
+
+def manifest_chunk(chain: Chain, state: PinnedState, ask: Ask) -> bytes:
+    """The answer to a question for the manifest of this snapshot.
+
+    Raises:
+        NotCertified: no certificate covers it, or a change of the members before it, yet.
+    """
+    manifest = state.manifest(chain.certified(state.height)).encode()
+    changes: list[Handover] = []
+    room = MAX_SNAPSHOT_CHUNK_BYTES - MAX_SNAPSHOT_MANIFEST_BYTES
+    for height in chain.changes():
+        if ask.first < height <= state.height and room > 0:
+            handover = chain.handover(height)
+            room -= len(codec.encode(handover.to_value()))
+            if room > 0:
+                changes.append(handover)
+    return codec.encode((MembershipChain(tuple(changes)).to_value(), manifest))
+
+
+def chunk_of(state: PinnedState, ask: Ask) -> bytes:
+    """The answer to a question for any other part.
+
+    Raises:
+        NotReady: the state is not sorted yet.
+        NotKept: a block before the beginning of this log.
+        StoreError: the disk refuses.
+    """
+    if ask.kind == BLOCK:
+        return state.block()
+    if ask.kind == STATE:
+        return state.state(ask.first, ask.end)
+    if ask.kind == RECENT:
+        return state.recent(ask.first)
+    return state.records(ask.key, ask.end, ask.stop)

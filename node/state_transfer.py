@@ -180,7 +180,7 @@ class StateTransfer:
         """Put the complete snapshot in the ledger's place; a ledger that held blocks is kept beside it.
 
         The node's own store is closed, `hard` is what it held last (or more), `owner` the key that
-        it is bound to. The block may be of a term that this node has not heard of. Takes the time of
+        it is bound to. Takes the time of
         a few synced writes; a crash leaves one of the two whole.
 
         Raises:
@@ -188,10 +188,6 @@ class StateTransfer:
         """
         assert self._taken is not None, "a complete snapshot"
         assert self._is_complete, "a complete snapshot"
-        assert self._taken.header is not None, "a manifest came first"
-        term = self._taken.header.term
-        if term > hard[0]:
-            hard = (term, None, hard[2])
         self._taken.finish(owner, hard, keep_old=self._chain.applied.height > 0)
         settle(self._ledger)
         self._taken = None

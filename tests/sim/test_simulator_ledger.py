@@ -13,7 +13,18 @@ import pytest
 from simulator import World, plan_of
 from simulator.campaign import describe, run_campaign
 from simulator.device import Device, Level, MarkSlots, PowerCut, open_store
-from simulator.plan import BIT_FLIP, CHANGE, CLOCK_JUMP, CRASH, LARGE_JUMP_US, LEVELDB, REAL, Fault, Plan
+from simulator.plan import (
+    BIT_FLIP,
+    CHANGE,
+    CLOCK_JUMP,
+    CRASH,
+    CRASH_AT,
+    LARGE_JUMP_US,
+    LEVELDB,
+    REAL,
+    Fault,
+    Plan,
+)
 
 from ledger.errors import StoreError
 from ledger.mark import NOTHING
@@ -72,6 +83,58 @@ def test_a_quorum_of_clocks_may_be_wrong_and_set_right_again(jump_us: int) -> No
     assert outcome.violation is None, describe(outcome)
     assert outcome.counted["changes proposed"] >= 3
     assert outcome.acknowledged > 100
+
+
+def joins_by_snapshot(seed: int, *faults: Fault, fails_ppm: int = 0) -> Plan:
+    """A fourth node is let in when there are snapshots, and the log is the longer way."""
+    joins = Fault(300_000, CHANGE, ("n1", "n2", "n3", "n4"), count=3)
+    return Plan(
+        seed,
+        spares=1,
+        steps=4_000,
+        blocks=REAL,
+        snapshot_every=12,
+        snapshot_lag=1,
+        snapshot_fails_ppm=fails_ppm,
+        faults=(joins, *faults),
+    )
+
+
+def test_cr64_a_node_joins_by_a_real_snapshot() -> None:
+    """CR-64, CR-65: state and receipts are those of the others, and no part of it is taken on trust."""
+    outcome = World(joins_by_snapshot(1)).run()
+    assert outcome.violation is None, describe(outcome)
+    assert outcome.counted["real snapshots installed"] > 0
+    spoilt = World(joins_by_snapshot(2, fails_ppm=20_000)).run()
+    assert spoilt.violation is None, describe(spoilt)
+    assert spoilt.counted["snapshot chunks spoilt"] == spoilt.counted["snapshot chunks refused"] > 0
+
+
+@pytest.mark.parametrize("point", ["snapshot fetched", "snapshot stored"])
+def test_cr66_a_crash_anywhere_in_a_real_snapshot_leaves_the_old_ledger_or_the_new_one(point: str) -> None:
+    """CR-66: amid the chunks, between the writes that end it, and before the node opens on it."""
+    counted: Counter[str] = Counter()
+    for seed in range(1, 4):
+        kills = [
+            Fault(
+                at_us,
+                CRASH_AT,
+                ("n4",),
+                point=point,
+                count=1 + (seed + number) % 3 * (20 if point == "snapshot fetched" else 1),
+            )
+            for number, at_us in enumerate((310_000, 400_000, 500_000))
+        ]
+        outcome = World(joins_by_snapshot(seed, *kills)).run()
+        assert outcome.violation is None, describe(outcome)
+        counted.update(outcome.counted)
+    assert counted["killed at a point"] >= 2
+    assert counted["real snapshots installed"] >= 4
+    if point == "snapshot fetched":
+        assert counted["incoming snapshot cut"] > 0
+    else:
+        assert counted["crash amid the end of a snapshot"] > 0
+        assert counted["point: snapshot stored"] > 0
 
 
 def test_cr86_real_blocks_replay_step_for_step() -> None:

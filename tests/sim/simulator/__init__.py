@@ -10,6 +10,7 @@ Read `plan.py` (what a seed chooses) and `checks.py` (what is judged after every
     blocks         what depends on what the blocks of a run are
     application    opaque: a chain of blocks of numbered transactions
     ledger_blocks  real: chains, an executor, Ed25519
+    snapshots      real snapshots: chunks of peers, staging on a modelled disk
     signing        acknowledgements by a keyed hash
     process        one node: the core and its caller, with points at which it can be killed
     network        loss, delay, order, doubles, cuts, replays, forgeries

@@ -166,6 +166,10 @@ class Level:
             keys.reverse()
         return _Rows(self, keys, verify_checksums)
 
+    def snapshot(self) -> _Frozen:
+        """The rows as they are now."""
+        return _Frozen(self)
+
     def write_batch(self, *, sync: bool = False) -> _WriteBatch:
         """An empty batch."""
         return _WriteBatch(self, sync)
@@ -200,10 +204,39 @@ class Level:
         self._fresh[key] = value
 
 
+class _Frozen:
+    """A snapshot of LevelDB: damage shows in it as in the tables."""
+
+    def __init__(self, level: Level) -> None:
+        self._rows: dict[bytes, bytes | None] = {}
+        self._keys = list(level._keys)
+        for key in self._keys:
+            try:
+                self._rows[key] = level.get(key, verify_checksums=True)
+            except _level_errors.CorruptionError:
+                continue
+
+    def get(self, key: bytes, *, verify_checksums: bool = False) -> bytes | None:
+        """The value of a row."""
+        return self._rows.get(key)
+
+    def iterator(
+        self, *, start: bytes, stop: bytes, reverse: bool = False, verify_checksums: bool = False
+    ) -> _Rows:
+        """Rows from `start` up to before `stop`."""
+        keys = self._keys[bisect_left(self._keys, start) : bisect_left(self._keys, stop)]
+        if reverse:
+            keys.reverse()
+        return _Rows(self, keys, verify_checksums)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
 class _Rows:
     """An iterator of LevelDB: used with `with`, then run through."""
 
-    def __init__(self, level: Level, keys: list[bytes], verify: bool) -> None:
+    def __init__(self, level: Level | _Frozen, keys: list[bytes], verify: bool) -> None:
         self._level = level
         self._keys = keys
         self._verify = verify

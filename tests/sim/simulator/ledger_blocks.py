@@ -22,6 +22,7 @@ from ledger.block import Block
 from ledger.certificate import sign_ack, verify_ack
 from ledger.chain import Chain, VerifiedBlock
 from ledger.clock import Reading
+from ledger.committed import NotHeld
 from ledger.errors import BlockInvalid, Malformed
 from ledger.executor import make_genesis_block
 from ledger.genesis import Genesis, GenesisBlock, read_genesis
@@ -29,12 +30,15 @@ from ledger.handover import MembershipChain
 from ledger.keys import SigningKey
 from ledger.membership import TARGET_KEY, Member, Membership
 from ledger.receipt import Receipt
+from ledger.snapshot_source import PinnedState
 from ledger.state import Overlay, state_key
 from ledger.transaction import Transaction
 from node.raft_storage import certificate_of, configuration_of, election_of, entry_of
+from node.snapshot_asks import Ask
 from simulator.blocks import NotReproduced
 from simulator.ledger_disk import FolderDisk, LedgerDisk
 from simulator.signing import Witness
+from simulator.snapshots import answer_of, sorted_pin
 from simulator.violation import Violation
 
 GENESIS_MS = 1_700_000_000_000
@@ -311,7 +315,10 @@ class LedgerApplication:
         self._key = seed_key(name)
         self.executor = Accounts()
         self.chain = Chain.open(disk.store, self.executor, genesis)
-        disk.opened()
+        first = self.chain.first_height
+        disk.opened(configuration_of(self.chain.membership_at(first)) if first else None)
+        self.pinned: PinnedState | None = None
+        """The newest snapshot that this node gives away."""
         self._clocks: dict[str, Reading] = {}
         """The newest reading of each other node."""
         self._pending: dict[int, int] = {}
@@ -346,6 +353,16 @@ class LedgerApplication:
         held = self._clocks.get(reading.node)
         if held is None or held.time_ms < reading.time_ms:
             self._clocks[reading.node] = reading
+
+    def pin(self) -> PinnedState:
+        """Have the applied state ready to be given away."""
+        if self.pinned is None or self.pinned.height < self.applied:
+            self.pinned = sorted_pin(self.chain.pin())
+        return self.pinned
+
+    def answer(self, ask: Ask) -> tuple[str, bytes]:
+        """What this node says to a question about a snapshot: why not, or a chunk."""
+        return answer_of(self, ask)
 
     def holds(self, entry: Entry) -> bool:
         """Whether exactly this block is in flight."""
@@ -447,8 +464,12 @@ class LedgerApplication:
         """How often each transaction is in the applied ledger."""
         counts: dict[int, int] = {}
         for height in range(1, self.applied + 1):
-            block = self.chain.block(height)
-            assert block is not None, "within the applied ledger"
+            if height < self.chain.first_height:
+                block = self._blocks.block(self._disk.below[height].data)
+            else:
+                held = self.chain.block(height)
+                assert held is not None, "within the applied ledger"
+                block = held
             for number in self._blocks.numbers_of(block):
                 counts[number] = counts.get(number, 0) + 1
         return counts
@@ -459,7 +480,10 @@ class LedgerApplication:
         Raises:
             VerificationError: it proves nothing.
         """
-        receipt = self.chain.receipt(self._blocks.transaction(number).transaction.id)
+        try:
+            receipt = self.chain.receipt(self._blocks.transaction(number).transaction.id)
+        except NotHeld:
+            return  # of before the snapshot with which this ledger began
         if receipt is None:
             raise Violation("lost", f"{self._name} has no receipt for acknowledged {number}")
         Receipt.decode(receipt.encode()).verify(self.trust())

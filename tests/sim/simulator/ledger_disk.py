@@ -48,6 +48,14 @@ class LedgerDisk:
         self.counted: dict[str, int] = {}
         """What crashes did to this disk."""
         self._group: list[Work] | None = None
+        self.incoming: Device | None = None
+        """Where a snapshot is being taken in."""
+        self.ready: Device | None = None
+        """A whole one, which takes the ledger's place at the next open."""
+        self.below: list[Entry] = []
+        """What stands below the first block of a ledger that began with a snapshot; only for the checks."""
+        self.was_installed = False
+        self._start: Configuration | None = None
 
     def open(self) -> None:
         """Open what is there; a fresh one is empty.
@@ -55,15 +63,24 @@ class LedgerDisk:
         Raises:
             StoreError: the disk does not hold what it held.
         """
+        if self.ready is not None:
+            self.device, self.ready = self.ready, None
+            self.was_installed = True
         self.store = self._open()
         self.hard = HardState(*self.store.hard_state)
-        self.entries = [self._read(height) for height in range(self.store.last_height + 1)]
+        first = self.store.base_height
+        self.entries = self.below[:first]
+        self.entries += [self._read(height) for height in range(first, self.store.last_height + 1)]
 
     def _open(self) -> Store:
         return open_store(self.device)
 
-    def opened(self) -> None:
-        """The chain has been opened on the store: a fresh one holds the genesis block now."""
+    def opened(self, start: Configuration | None) -> None:
+        """The chain has been opened on the store: a fresh one holds the genesis block now.
+
+        `start` are the members at the first block, if that is not the genesis block.
+        """
+        self._start = start
         if self._promised is not None:
             self.store.append(hard=_plain(self._promised))
             self._promised = None
@@ -78,18 +95,18 @@ class LedgerDisk:
 
     @property
     def first_index(self) -> int:
-        """The genesis block is always there."""
-        return 0
+        """The genesis block, or that of the snapshot with which this ledger began."""
+        return self.store.base_height
 
     def configurations(self) -> list[tuple[int, Configuration]]:
         """The changes of the members above the genesis block."""
-        found = [(entry.index, entry.configuration) for entry in self.entries[1:]]
+        found = [(entry.index, entry.configuration) for entry in self.entries[self.first_index + 1 :]]
         return [(index, members) for index, members in found if members is not None]
 
     @property
     def start_configuration(self) -> Configuration | None:
-        """That of the genesis block."""
-        return None
+        """The members at the first block; None for those of the genesis block."""
+        return self._start
 
     def compact(self, point: SnapshotPoint) -> None:
         """Nothing is compacted."""
@@ -111,7 +128,7 @@ class LedgerDisk:
 
     def entry(self, index: int) -> Entry | None:
         """A durable entry, as the store reads it."""
-        data = self.store.block(index)
+        data = self.store.block(index) if index >= self.first_index else None
         return None if data is None else self._parse(data)
 
     def certificate(self, index: int) -> Certificate | None:
@@ -169,6 +186,8 @@ class LedgerDisk:
         if found is not None:
             self._count(found)
         self.store.close()
+        if self.incoming is not None and self.incoming.lose_power(draw) is not None:
+            self._count("incoming snapshot cut")
 
     def fail(self) -> None:
         """Syncs fail until the next open."""
@@ -186,6 +205,8 @@ class LedgerDisk:
     def wipe(self) -> None:
         """The disk is replaced by an empty one; the operator says so when the node starts."""
         self.device = Device()
+        self.incoming = self.ready = None
+        self.below = []
         self.mute_until = FOR_EVER
 
     def lose_tail(self, draw: Random) -> None:
@@ -248,8 +269,8 @@ class FolderDisk(LedgerDisk):
         self._note_synced()
         return opened
 
-    def opened(self) -> None:
-        super().opened()
+    def opened(self, start: Configuration | None) -> None:
+        super().opened(start)
         self._note_synced()
 
     def _note_synced(self) -> None:

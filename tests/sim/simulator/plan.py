@@ -289,13 +289,25 @@ def _with_operations(plan: Plan) -> Plan:
     )
     spares = draw.choice((0, 0, 1, 2)) if plan.nodes < 7 else 0
     if plan.blocks != OPAQUE:
-        return replace(chosen, spares=spares if plan.blocks == REAL else 0)
+        return _with_real_snapshots(replace(chosen, spares=spares if plan.blocks == REAL else 0))
     return replace(
         chosen,
         spares=spares,
         snapshot_every=draw.choice((3, 10, 40)) if draw.random() < 0.4 else 0,
         snapshot_fails_ppm=draw.choice((0, 0, 300_000)),
         snapshot_lag=draw.choice((1, 5, 20, 2_000)),
+    )
+
+
+def _with_real_snapshots(plan: Plan) -> Plan:
+    draw = Random(f"real snapshots {plan.seed}")
+    if plan.blocks != REAL or draw.random() < 0.5:
+        return plan
+    return replace(
+        plan,
+        snapshot_every=draw.choice((3, 10, 40)),
+        snapshot_fails_ppm=draw.choice((0, 0, 100_000)),
+        snapshot_lag=draw.choice((1, 5, 20)),
     )
 
 

@@ -34,8 +34,11 @@ from consensus import (
 )
 from ledger.errors import StoreError
 from simulator.blocks import AnyDisk, NotReproduced
+from simulator.device import PowerCut
 from simulator.disk import Work
-from simulator.ledger_blocks import LedgerApplication
+from simulator.ledger_blocks import LedgerApplication, seed_key
+from simulator.ledger_disk import LedgerDisk
+from simulator.snapshots import Transfer
 from simulator.violation import Killed
 
 if TYPE_CHECKING:
@@ -84,6 +87,8 @@ class Process:
         """Reads under way, and the height that each must see at least."""
         self._wanted: SnapshotPoint | None = None
         """A snapshot that is being fetched."""
+        self._transfer: Transfer | None = None
+        """How far that is, with real blocks."""
         self._settled: tuple[int, object, object] | None = None
         """Where the members come from, and those that were wanted, when there was nothing to change."""
         self._tried = 0
@@ -224,7 +229,9 @@ class Process:
             self.world.clients.applied(self.name, numbers)
         self.world.checks.pictured(self)
         every, made = self._plan.snapshot_every, self.disk.snapshot
-        if every and self.app.applied - (0 if made is None else made.index) >= every:
+        if isinstance(self.app, LedgerApplication):
+            self._pin_now_and_then(self.app, every)
+        elif every and self.app.applied - (0 if made is None else made.index) >= every:
             self.make_snapshot()
 
     def _count_commit(self, certificate: Certificate) -> None:
@@ -273,6 +280,8 @@ class Process:
     def make_snapshot(self) -> None:
         """Keep the state at the applied height, and the log only from there on."""
         disk, height = self.disk, self.app.applied
+        if isinstance(self.app, LedgerApplication):
+            return
         if height == 0 or height <= disk.first_index or self.stopped:
             return
         entry = disk.entries[height]
@@ -281,10 +290,83 @@ class Process:
         self.raft.snapshot_available(point)
         self.world.counted["snapshots made"] += 1
 
+    def _pin_now_and_then(self, app: LedgerApplication, every: int) -> None:
+        """Give the state at every so manieth height away; the log stays as long as it is."""
+        held = 0 if app.pinned is None else app.pinned.height
+        if every and app.applied - held >= every:
+            self._offer(app)
+
+    def _offer(self, app: LedgerApplication) -> None:
+        header = app.pin().header
+        members = self.raft.configuration_at(header.height)
+        self.raft.snapshot_available(SnapshotPoint(header.height, header.term, header.hash, members))
+        self.world.counted["snapshots made"] += 1
+
+    def note_installed(self) -> None:
+        """At a start: is this the first one on a snapshot of others? Who begins with one can give one."""
+        disk, app = self.disk, self.app
+        if not isinstance(disk, LedgerDisk) or not isinstance(app, LedgerApplication):
+            return
+        first = disk.first_index
+        if disk.was_installed:
+            disk.was_installed = False
+            entry = disk.entries[first]
+            members = self.raft.configuration_at(first)
+            self.world.checks.installs(self, SnapshotPoint(first, entry.term, entry.hash, members))
+            self.world.counted["snapshots installed"] += 1
+            self.world.counted["real snapshots installed"] += 1
+            self.world.checks.pictured(self)
+        if first:
+            self._offer(app)
+
+    def _fetch_on(self, point: SnapshotPoint, app: LedgerApplication, disk: LedgerDisk) -> None:
+        """Some chunks more of a real snapshot; what came is on the disk."""
+        transfer = self._transfer
+        if transfer is None:
+            transfer = self._transfer = Transfer(self, app, disk, point.index)
+        transfer.round()
+        header = transfer.taken.header
+        overtaken = header is not None and not self._lacks(header.height, header.hash)
+        if overtaken or transfer.is_hopeless:
+            self._transfer = self._wanted = None
+            disk.incoming = None
+            self.world.counted["snapshots given up"] += 1
+            self.raft.snapshot_failed()
+            self.world.checks.after(self)
+            self.wake()
+        elif transfer.is_through and self._is_idle:
+            self._install(transfer, disk)
+        else:
+            self.turn()
+            self.world.after(self.world.network.delay_us() + 1, "fetched", self)
+
+    def _lacks(self, index: int, block_hash: bytes) -> bool:
+        """`node.driver.Driver.lacks`."""
+        held = self.raft.log.entry(index)
+        return self.raft.commit < index and (held is None or held.hash != block_hash)
+
+    def _install(self, transfer: Transfer, disk: LedgerDisk) -> None:
+        header = transfer.taken.header
+        assert header is not None, "all of it is there"
+        below = self.world.entries_below(header.height, header.hash)
+        if self.armed is not None and self.armed[0] == "snapshot stored" and disk.incoming is not None:
+            disk.incoming.cut_after = self._draw.randrange(8)
+        try:
+            transfer.taken.finish(seed_key(self.name).public, disk.store.hard_state, keep_old=False)
+        except PowerCut:
+            self.world.counted["crash amid the end of a snapshot"] += 1
+            raise Killed(self.name) from None
+        disk.below = below
+        self.point("snapshot stored")
+        self.world.renew(self)
+
     def fetched(self) -> None:
         """A snapshot was fetched from another node, or could not be; it is installed between two writes."""
         point = self._wanted
         if point is None or self.stopped:
+            return
+        if isinstance(self.app, LedgerApplication) and isinstance(self.disk, LedgerDisk):
+            self._fetch_on(point, self.app, self.disk)
             return
         self.turn()
         if not self._is_idle:

@@ -263,6 +263,26 @@ class World:
                 return disk
         return None
 
+    def entries_below(self, height: int, block_hash: bytes) -> list[Entry]:
+        """The blocks before this one, from a disk that holds it."""
+        for disk in self.disks.values():
+            if len(disk.entries) > height and disk.entries[height].hash == block_hash:
+                return list(disk.entries[:height])
+        raise Violation("state_machine_safety", f"a snapshot of {height}, which no disk holds")
+
+    def spoils_chunk(self) -> bool:
+        """Whether a peer sends something else than the snapshot's chunk."""
+        fails_ppm = 0 if self.is_calm else self.plan.snapshot_fails_ppm
+        return self._snapshot_draw.random() * 1_000_000 < fails_ppm
+
+    def renew(self, node: Process) -> None:
+        """A node closes, and opens again on the snapshot that it has taken in."""
+        name = node.name
+        add_dropped(self.counted, self.processes.pop(name))
+        self._paused.pop(name, None)
+        self.disks[name].store.close()
+        self._push(1, "restart", name, self.disks[name].boot, None)
+
     def wall_ms(self, name: str) -> int:
         """A node's wall clock, which no timeout looks at."""
         return GENESIS_MS + (self.now + self._wall_us[name]) // 1_000
@@ -375,6 +395,8 @@ class World:
             return
         if kind == "message":
             self._deliver(node, value)
+        elif kind in _OWN:
+            _OWN[kind](node)
         elif kind == "tick":
             tick_us = self.plan.tick_us if self.is_calm else self._tick_us[name]
             self._push(tick_us, "tick", name, boot, None)
@@ -392,8 +414,6 @@ class World:
             node.wake()
         elif kind == "transfer":
             node.transfer(value)
-        elif kind in _OWN:
-            _OWN[kind](node)
         else:
             self._mend(kind, name, boot, value)
 
@@ -429,11 +449,15 @@ class World:
 
     def _record(self, kind: str, name: str) -> None:
         node = self.processes.get(name)
-        self._recorded += (self.now, _KINDS[kind] * 32 + self._number.get(name, 31))
-        if node is not None:
+        event = _KINDS[kind] * 32 + self._number.get(name, 31)
+        if node is None:
+            self._recorded += (self.now, event)
+        else:
             raft = node.raft
             log = raft.log
-            self._recorded += (raft.hard.term, raft.commit, log.last_index, log.persisted)
+            self._recorded += (
+                self.now, event, raft.hard.term, raft.commit, log.last_index, log.persisted
+            )  # fmt: skip
         if len(self._recorded) > RECORDED_NUMBERS:
             self._digest_recorded()
 
@@ -548,6 +572,7 @@ class World:
             self._repair(name)
             node = Process(self, name, self.disks[name], self.core)
         self.processes[name] = node
+        node.note_installed()
         if node.raft.last_index > node.raft.commit > 0:
             self.counted["started above what is applied"] += 1
         self.checks.started(node)
