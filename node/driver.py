@@ -448,6 +448,7 @@ class Driver:
             return
         with self._guarded():
             self._clock.count()
+            self.leadership.begin_reads()
             now_s = self._loop.time()
             if now_s - self._swept_s >= SWEEP_MS / 1_000:
                 self._swept_s = now_s

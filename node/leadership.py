@@ -3,14 +3,15 @@
 Both are questions to the consensus core whose answer comes later; here they become
 coroutines with a bounded wait.
 
-A linearizable read is tried again while leadership moves, so that its caller notices a
+Reads that come in one turn of the loop begin together when the driver has its turn, and are one
+question to the core. A linearizable read is tried again while leadership moves, so that its caller notices a
 change of leaders as a pause and not as an error.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from consensus.errors import Busy, NotLeader, TransferRefused
 from consensus.raft import Raft
@@ -58,20 +59,32 @@ class Leadership:
         self._count_ticks = count_ticks
         self._wake = wake
         self._loop = asyncio.get_running_loop()
-        self._reads: dict[int, asyncio.Future[bool]] = {}
+        self._beginning: list[asyncio.Future[bool | None]] = []
+        self._reads: dict[int, list[asyncio.Future[bool | None]]] = {}
+        """Who waits for each read of the core: all that began in one turn. True confirms it, False says
+        to try again, None that no leader is known."""
         self._is_closed = False
+
+    def begin_reads(self) -> None:
+        """Ask the core once for all reads that came since the last turn."""
+        if not self._beginning:
+            return
+        beginning, self._beginning = self._beginning, []
+        try:
+            self._reads[self._raft.read()] = beginning
+        except NotLeader:
+            _settle(beginning, None)
+        except Busy as busy:
+            for waiting in beginning:
+                if not waiting.done():
+                    waiting.set_exception(NotAdmitted("busy", str(busy)))
 
     def answered(self, ready: Ready) -> None:
         """The core answers reads; what they are to see has been applied, unless the node halted over it."""
         for number, _ in ready.reads:
-            self._settle(number, self._raft.halted is None)
+            _settle(self._reads.pop(number, ()), self._raft.halted is None)
         for number in ready.reads_failed:
-            self._settle(number, False)
-
-    def _settle(self, number: int, is_confirmed: bool) -> None:
-        waiting = self._reads.pop(number, None)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(is_confirmed)
+            _settle(self._reads.pop(number, ()), False)
 
     async def confirm_read(self, timeout_ms: int) -> None:
         """Return when whatever was acknowledged before the call, anywhere, is applied here.
@@ -84,24 +97,18 @@ class Leadership:
         while (left_s := deadline_s - self._loop.time()) > 0:
             if self._is_closed:
                 raise shutting_down()
-            self._count_ticks()
-            try:
-                number = self._raft.read()
-            except Busy as busy:
-                raise NotAdmitted("busy", str(busy)) from None
-            except NotLeader:
-                await asyncio.sleep(min(left_s, pause_s))
-                pause_s = min(2 * pause_s, MOST_READ_PAUSE_S)
-                continue
-            waiting = self._reads[number] = self._loop.create_future()
+            waiting: asyncio.Future[bool | None] = self._loop.create_future()
+            self._beginning.append(waiting)
             self._wake()
             try:
-                if await asyncio.wait_for(waiting, left_s):
-                    return
+                is_confirmed = await asyncio.wait_for(waiting, left_s)
             except TimeoutError:
                 break
-            finally:
-                self._reads.pop(number, None)
+            if is_confirmed:
+                return
+            if is_confirmed is None:
+                await asyncio.sleep(min(left_s, pause_s))
+                pause_s = min(2 * pause_s, MOST_READ_PAUSE_S)
         raise NotAdmitted("no_leader", "no leader confirmed the read in time")
 
     async def hand_over(self, target: str | None, timeout_ms: int) -> str:
@@ -136,5 +143,13 @@ class Leadership:
     def close(self) -> None:
         """Nobody is answered any more; whoever waits is told."""
         self._is_closed = True
-        for number in list(self._reads):
-            self._settle(number, False)
+        for waiting in (self._beginning, *self._reads.values()):
+            _settle(waiting, False)
+        self._reads.clear()
+        self._beginning = []
+
+
+def _settle(reads: Iterable[asyncio.Future[bool | None]], answer: bool | None) -> None:
+    for waiting in reads:
+        if not waiting.done():
+            waiting.set_result(answer)

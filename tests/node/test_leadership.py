@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,31 @@ def test_cr79_a_linearizable_read_sees_what_any_node_acknowledged_before(tmp_pat
             assert outcome.status == "committed"
             await asyncio.gather(*[reader.service.reach(linearizable=True, at_least=0) for _ in range(5)])
             assert reader.chain.get(state_key("pair", "k")) == (number,)
+        await cluster.stop()
+
+    run(scenario)
+
+
+def test_cr80_reads_that_come_together_are_one_question_to_the_core(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CR-80: whether on the leader or on a follower, which asks the leader."""
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        await cluster.level()
+        for node in cluster.nodes.values():
+            raft, asked = node.driver.raft, []
+
+            def read(own: Callable[[], int] = raft.read, asked: list[int] = asked) -> int:
+                asked.append(own())
+                return asked[-1]
+
+            monkeypatch.setattr(raft, "read", read)
+            await asyncio.gather(*[node.service.reach(linearizable=True, at_least=0) for _ in range(50)])
+            assert 1 <= len(asked) < 5
         await cluster.stop()
 
     run(scenario)

@@ -181,7 +181,8 @@ def test_cr36_cr79_a_read_is_not_served_from_what_could_not_be_applied(
             raise StoreError("the disk is full")
 
         monkeypatch.setattr(driver._chain, "commit", fails)
-        waiting = driver.leadership._reads[7] = asyncio.get_running_loop().create_future()
+        waiting = asyncio.get_running_loop().create_future()
+        driver.leadership._reads[7] = [waiting]
         proof = Certificate(1, 99, b"h", ())
         driver._carry_out(
             Ready(
