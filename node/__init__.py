@@ -9,6 +9,7 @@ Read `driver` first: the only loop around the consensus core, and `tick_clock` i
     forwarding     to the leader, again after every change of leader
     driver         seals, proposes, carries out what the core says, commits
     appender       reproduce, store, report: strictly in order, one thread for the disk
+    catch_up       how far behind this node is, and whether it may yield to others
     raft_storage   the ledger as the core's log
     leadership     linearizable reads, and handing over
     readiness      why the node is not ready, and what to do

@@ -80,11 +80,11 @@ class Appender:
         store: Store,
         verify: Callable[[Block], Awaitable[VerifiedBlock]],
         reports: Reports,
-        is_urgent: Callable[[int], bool],
+        may_yield: Callable[[int], bool],
         statistics: Statistics,
     ) -> None:
-        """`is_urgent` says whether the network may be waiting for the block of this height."""
-        self._is_urgent = is_urgent
+        """`may_yield` says whether nobody waits for this node after the block of this height."""
+        self._may_yield = may_yield
         self._pace = Yielding(CATCH_UP_SHARE)
         self._chain = chain
         self._store = store
@@ -150,7 +150,7 @@ class Appender:
                     break
                 work.stored.append(entry)
                 rest_s = self._pace.end()
-                if rest_s and not self._is_urgent(entry.index):
+                if rest_s and self._may_yield(entry.index):
                     await asyncio.sleep(rest_s)
             self._hand_to_storage(work)
 

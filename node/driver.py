@@ -49,6 +49,7 @@ from ledger.membership import Membership
 from ledger.store import Store
 from node import disk, mempool
 from node.appender import Appender, Reports, Work
+from node.catch_up import CatchUp
 from node.clocks import Clocks
 from node.errors import NotAdmitted
 from node.introductions import INTRODUCTION
@@ -57,7 +58,6 @@ from node.limits import (
     CLOCK_TOLD_MS,
     GATHER_MS,
     GOSSIP_MS,
-    MAX_LAG_BLOCKS,
     MAX_REFUSED_BLOCKS,
     NO_LEADER_GRACE_MS,
     PIPELINED_SEAL_OPERATIONS,
@@ -150,6 +150,7 @@ class Driver:
         self._data_dir = data_dir
         self._stop = stop
         self._loop = asyncio.get_running_loop()
+        self._catch_up = CatchUp(self._loop.time)
         self._appender = Appender(
             chain=chain,
             store=store,
@@ -162,7 +163,7 @@ class Driver:
                 self._on_storage_failed,
                 self._on_bug,
             ),
-            is_urgent=self._is_urgent,
+            may_yield=self._catch_up.may_yield,
             statistics=statistics,
         )
         self._clock = TickClock(raft, tick_ms, self._turn)
@@ -184,7 +185,6 @@ class Driver:
         self._leader: tuple[int, str | None] = (raft.term, raft.leader)
         self._leaderless_since_s = self._loop.time()
         self._office: int | None = None
-        self._heard_commit = 0
         self._denials = 0
         """How often leaders have denied what is committed, as it was logged last."""
         self._refused_offer = False
@@ -237,13 +237,7 @@ class Driver:
     @property
     def behind_blocks(self) -> int:
         """How many blocks the leader has committed that are not applied here; 0 while they are few."""
-        lag = self._heard_commit - self._chain.applied.height
-        return lag if lag > MAX_LAG_BLOCKS and not self.leads() else 0
-
-    def _is_urgent(self, height: int) -> bool:
-        """Whether the network may be waiting for this node's copy of a block; what it has committed
-        long ago without this node may be caught up with at leisure."""
-        return height > self._heard_commit - MAX_LAG_BLOCKS
+        return 0 if self.leads() else self._catch_up.lag(self._chain.applied.height)
 
     @property
     def in_flight(self) -> int:
@@ -297,7 +291,7 @@ class Driver:
                 self._watch.saw_message(message, self.raft.log.recent)
                 self.raft.step(message)
             if isinstance(message, messages.Append | messages.Heartbeat) and peer == self.raft.leader:
-                self._heard_commit = message.commit
+                self._catch_up.committed = message.commit
             self.wake()
         elif kind == "forward":
             self._forwarder.take_in(peer, content)

@@ -121,8 +121,12 @@ SNAPSHOT_SERVE_IDLE_SHARE = 0.5
 SNAPSHOT_IMPORT_SHARE = 0.3
 """Of one core, for taking a snapshot in while others wait for the processor."""
 SNAPSHOT_IMPORT_IDLE_SHARE = 0.7
-CATCH_UP_SHARE = 0.4
+CATCH_UP_SHARE = 0.5
 """Of one core, for executing what the network has committed long ago while others wait for the processor."""
+CATCH_UP_LOOK_S = 10.0
+"""How often a node that catches up looks whether it comes nearer."""
+CATCH_UP_LEAST_GAIN_PERCENT = 2
+"""Of what it lacked at the last look; with less it yields to nobody. So it is level within minutes."""
 PACED_PIECE_S = 0.02
 """Processor time after which work that yields looks whether it has to rest."""
 MAX_REST_S = 0.25

@@ -1,0 +1,43 @@
+"""How far a node is behind what the network has committed, and whether it may take its time over it.
+
+For what was committed long ago without this node nobody waits, and others may want the
+processor. So it yields to them between blocks (`pace`). But it has to get level: when
+it has hardly come nearer since it looked last, it does not yield until it looks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from node.limits import CATCH_UP_LEAST_GAIN_PERCENT, CATCH_UP_LOOK_S, MAX_LAG_BLOCKS
+
+
+class CatchUp:
+    """One node's lag."""
+
+    def __init__(self, clock_s: Callable[[], float]) -> None:
+        self.committed = 0
+        """Height up to which the leader has committed, as it said last."""
+        self._clock_s = clock_s
+        self._looked_s = clock_s() - 2 * CATCH_UP_LOOK_S
+        self._seen_lag = 0
+        self._hurries = False
+
+    def lag(self, height: int) -> int:
+        """Blocks that a node lacks whose newest one has this height; 0 if they are but a few."""
+        lag = self.committed - height
+        return lag if lag > MAX_LAG_BLOCKS else 0
+
+    def may_yield(self, height: int) -> bool:
+        """Whether whoever has just executed the block of this height can let others have the processor."""
+        lag = self.lag(height)
+        if lag == 0:
+            return False
+        now_s = self._clock_s()
+        since_s = now_s - self._looked_s
+        if since_s >= CATCH_UP_LOOK_S:
+            is_first = since_s >= 2 * CATCH_UP_LOOK_S
+            left_percent = 100 - CATCH_UP_LEAST_GAIN_PERCENT
+            self._hurries = not is_first and 100 * lag > left_percent * self._seen_lag
+            self._looked_s, self._seen_lag = now_s, lag
+        return not self._hurries

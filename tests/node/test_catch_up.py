@@ -1,0 +1,47 @@
+"""A node that is far behind yields to others, but only while it comes nearer."""
+
+from __future__ import annotations
+
+from node.catch_up import CatchUp
+from node.limits import CATCH_UP_LOOK_S, MAX_LAG_BLOCKS
+
+
+class _Clock:
+    now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_a_node_that_is_nearly_level_yields_to_nobody() -> None:
+    catch_up = CatchUp(_Clock())
+    catch_up.committed = 1_000
+    assert not catch_up.may_yield(1_000 - MAX_LAG_BLOCKS)
+    assert catch_up.lag(1_000 - MAX_LAG_BLOCKS) == 0
+    assert catch_up.may_yield(999 - MAX_LAG_BLOCKS)
+    assert catch_up.lag(999 - MAX_LAG_BLOCKS) == MAX_LAG_BLOCKS + 1
+
+
+def test_a_node_that_does_not_come_nearer_yields_no_more_until_it_does() -> None:
+    clock = _Clock()
+    catch_up = CatchUp(clock)
+    catch_up.committed = 10_000
+    assert catch_up.may_yield(5_000)
+    clock.now_s += CATCH_UP_LOOK_S
+    catch_up.committed = 10_500
+    assert not catch_up.may_yield(5_500), "as far behind as before"
+    clock.now_s += CATCH_UP_LOOK_S / 2
+    assert not catch_up.may_yield(6_000), "until the next look"
+    clock.now_s += CATCH_UP_LOOK_S / 2
+    catch_up.committed = 11_000
+    assert catch_up.may_yield(7_000)
+
+
+def test_what_a_node_lacked_long_ago_is_forgotten() -> None:
+    clock = _Clock()
+    catch_up = CatchUp(clock)
+    catch_up.committed = 1_000
+    assert catch_up.may_yield(900)
+    clock.now_s += 100 * CATCH_UP_LOOK_S
+    catch_up.committed = 50_000
+    assert catch_up.may_yield(40_000)
