@@ -626,9 +626,11 @@ class Chain(Committed):
 
     def _batch(self, count: int, certificate: bytes | None) -> CommitBatch:
         settled = self.pending[:count]
-        state: dict[bytes, bytes | None] = {}
-        for pending in settled:
-            state.update(pending.executed.changes)
+        state = settled[0].executed.changes
+        if count > 1:
+            state = dict(state)
+            for pending in settled[1:]:
+                state.update(pending.executed.changes)
         return CommitBatch(
             height=settled[-1].block.height,
             state=state,

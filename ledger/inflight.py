@@ -94,6 +94,9 @@ class InFlight:
         """Take the `count` oldest blocks away; the applied state has their writes now."""
         popped = self.blocks[:count]
         del self.blocks[:count]
+        if not self.blocks:
+            self._clear()
+            return popped
         values, writers = self._values, self._writers
         for pending in popped:
             height = pending.block.height
@@ -106,11 +109,14 @@ class InFlight:
     def pop_newest(self, count: int) -> None:
         """Take the `count` newest blocks away; the state is again what it was before them."""
         del self.blocks[len(self.blocks) - count :]
+        self._clear()
+        for pending in self.blocks:
+            self._lay(pending)
+
+    def _clear(self) -> None:
         self._values.clear()
         self._writers.clear()
         self._ids.clear()
-        for pending in self.blocks:
-            self._lay(pending)
 
     def _lay(self, pending: PendingBlock) -> None:
         values = pending.executed.values

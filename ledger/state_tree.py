@@ -194,8 +194,10 @@ class StateTree:
                 level[offset : offset + DIGEST_BYTES] = node
         self._keep(change.before)
 
-    def rows(self, count: int) -> dict[int, bytes]:
+    def rows(self, count: int) -> Mapping[int, bytes]:
         """Contents of every bucket touched by the `count` oldest pending changes: what to store."""
+        if count == 1:
+            return self.pending[0].after
         merged: dict[int, bytes] = {}
         for change in self.pending[:count]:
             merged.update(change.after)

@@ -178,18 +178,18 @@ class Invoices:
 
     def operation(self, number: int) -> dict[str, Any]:
         """One invoice of one unit."""
-        return {
-            "op": "invoice.submit",
-            "invoice": f"{self._run}-{number}",
+        return {  # in the order of the canonical bytes, so that it need not be sorted to be signed
             "buyer": self._buyer,
             "currency": "USD",
-            "issue_date": "2024-03-01",
-            "due_date": "2024-05-30",
-            "order": "PO-1",
-            "lines": [{"line": "1", "quantity": 1, "amount": 1000 + number}],
-            "tax": 0,
-            "gross": 1000 + number,
             "document": b"",
+            "due_date": "2024-05-30",
+            "gross": 1000 + number,
+            "invoice": f"{self._run}-{number}",
+            "issue_date": "2024-03-01",
+            "lines": ({"amount": 1000 + number, "line": "1", "quantity": 1},),
+            "op": "invoice.submit",
+            "order": "PO-1",
+            "tax": 0,
         }
 
     def sign(self, client: int, operations: int) -> Transaction:

@@ -218,3 +218,13 @@ def test_private_fields_are_bounded():
     with pytest.raises(Malformed) as caught:
         signed(private=entries)
     assert caught.value.field == "private"
+
+
+@pytest.mark.parametrize("lines", [[{"line": "1", "amount": 5}], ({"amount": 5, "line": "1"},)])
+def test_a_signed_transaction_is_the_one_that_is_read_whatever_becomes_of_what_it_was_made_of(lines) -> None:
+    operation = {"data": b"", "lines": lines, "op": "note"}
+    made = signed(operations=[operation])
+    read = Transaction.decode(made.envelope)
+    operation["data"] = b"changed"
+    lines[0]["amount"] = 6
+    assert repr(made) == repr(read)
