@@ -1,11 +1,11 @@
 """The business rules: deterministic functions of (state, operation, signer, business date).
 
 Read `registry` first: the table of operations. Each business object has one file (`order`, `amendment`,
-`shipment`, `receipt`, `invoice`, `confirmation`, `credit`, `payment`, `programme`, `finance`, `settlement`,
-`custody`, `deposit`, `redemption`, `exchange`, `identity`, `calendar`, `membership`), with its models of
-`fields`, `units` and `totals` and its handlers, every handler in the same order: authority -> state ->
-compute -> write -> emit; `context` is what a handler is given, `lifecycle` the tables of states that it
-follows, and it refuses with `errors`.
+`shipment`, `receipt`, `invoice`, `confirmation`, `credit`, `payment`, `programme`, `offer`, `funding`,
+`collection`, `settlement`, `custody`, `deposit`, `redemption`, `exchange`, `identity`, `calendar`,
+`membership`), with its models of `fields`, `units` and `totals` and its handlers, every handler in the same
+order: authority -> state -> compute -> write -> emit; `context` is what a handler is given,
+`lifecycle` the tables of states that it follows, and it refuses with `errors`.
 `claim`, `bank` and `expiry` are what several of them share: who holds an invoice, money that a bank attests,
 and what ends when the business date moves on. Cash legs of any kind are paid by `deposit.pay`.
 `relationship` keeps the histories and their aggregates, `invariants` the laws that hold after every

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from contracts import exchange, expiry, finance
+from contracts import exchange, expiry, offer
 from contracts.context import BUSINESS_DATE, Context
 from contracts.errors import refuse
 from contracts.fields import Date, Operation
@@ -55,7 +55,7 @@ def advance(context: Context, operation: DateAdvance) -> None:
 
 
 _EXPIRE: tuple[tuple[str, Callable[[Context, str, str], None]], ...] = (
-    (finance.OFFER, finance.expire),
+    (offer.OFFER, offer.expire),
     (exchange.EXCHANGE, exchange.expire),
 )
 """How each kind of document that expires by itself ends, in this order."""

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from contracts import invariants
+from contracts.context import Context
 from contracts.pricing import formulae
 from ledger.money import PPM, divide_up
 from ledger.state import Reader, state_key
@@ -82,6 +84,19 @@ def read_lien(state: Reader, supplier: str, invoice: str) -> Lien | None:
     """The claim on an invoice, if there is one."""
     value = state.get(lien_key(supplier, invoice))
     return None if value is None else Lien._make(value)
+
+
+def expose(context: Context, lien: Lien, reserved: int, funded: int) -> tuple[int, int]:
+    """Change a lender's exposure to a buyer; the exposure after it, in minor units."""
+    key = exposure_key(lien.lender, lien.buyer, lien.currency)
+    before = context.get(key) or (0, 0)
+    after = (before[0] + reserved, before[1] + funded)
+    invariants.within_limit(*after, max(after[0] + after[1], 0))
+    if after == (0, 0):
+        context.state.delete(key)
+    else:
+        context.put(key, after)
+    return after
 
 
 def reduced(lien: Lien, reduction: int, outstanding: int) -> Lien:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contracts import finance
+from contracts import collection
 from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import Date, Number, Operation, OrganisationId, Part, PositiveAmount, Reason
@@ -129,7 +129,7 @@ def _confirm(context: Context, supplier: str, said: InvoiceConfirm | ConfirmedIn
     outstanding = said.net - invoice.paid - invoice.offset - invoice.written_off
     reduction = invoice.outstanding - outstanding
     if was_confirmed:
-        invoice = finance.before_change(context, supplier, number, invoice, reduction)
+        invoice = collection.before_change(context, supplier, number, invoice, reduction)
     confirmed = invoice._replace(
         validity=validity,
         due_day=said.due_date,
@@ -139,7 +139,7 @@ def _confirm(context: Context, supplier: str, said: InvoiceConfirm | ConfirmedIn
         outstanding=outstanding,
         buyer_approver=context.stored_approver,
     )
-    confirmed = finance.after_change(context, supplier, number, confirmed)
+    confirmed = collection.after_change(context, supplier, number, confirmed)
     write_invoice(context, supplier, number, confirmed)
     context.record(
         supplier,
@@ -195,7 +195,7 @@ def dispute(context: Context, operation: InvoiceDispute) -> None:
             found=operation.amount,
             expected=f"at most {invoice.outstanding}",
         )
-    invoice = finance.before_change(context, supplier, number, invoice, 0)
+    invoice = collection.before_change(context, supplier, number, invoice, 0)
     disputed = invoice._replace(validity=validity, contested=operation.amount)
     write_invoice(context, supplier, number, disputed)
     context.record(supplier, invoice.buyer, ("dispute", number, invoice.currency, operation.amount))

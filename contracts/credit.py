@@ -13,7 +13,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from contracts import finance
+from contracts import collection
 from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import (
@@ -166,7 +166,7 @@ def accept(context: Context, operation: CreditAccept) -> None:
         unbill(context, supplier, invoice, dict(credit.lines))
     is_confirmed = invoice.validity == CONFIRMED
     if applied:
-        invoice = finance.before_change(context, supplier, credit.invoice, invoice, applied)
+        invoice = collection.before_change(context, supplier, credit.invoice, invoice, applied)
     outstanding = invoice.outstanding - applied
     credited = invoice._replace(
         credited=invoice.credited + applied,
@@ -176,7 +176,7 @@ def accept(context: Context, operation: CreditAccept) -> None:
         credited_units=_joined(invoice.credited_units, credit.lines),
     )
     if applied:
-        credited = finance.after_change(context, supplier, credit.invoice, credited)
+        credited = collection.after_change(context, supplier, credit.invoice, credited)
     write_invoice(context, supplier, credit.invoice, credited)
     context.put(credit_key(supplier, number), tuple(credit._replace(status=status, applied=applied)))
     _record(
@@ -219,7 +219,7 @@ def apply(context: Context, operation: CreditApply) -> None:
             found=operation.amount,
             expected=f"at most {left}",
         )
-    invoice = finance.before_change(context, supplier, operation.invoice, invoice, 0)
+    invoice = collection.before_change(context, supplier, operation.invoice, invoice, 0)
     outstanding = invoice.outstanding - operation.amount
     offset = invoice._replace(
         offset=invoice.offset + operation.amount,

@@ -80,7 +80,7 @@ VALIDITY = LifeCycle(
 
 FREE, RESERVED, ASSIGNED = range(3)
 CHANGED, FUNDED, SETTLED = "invoice changed", "invoice funded", "invoice settled"
-"""Events that move the title: see `contracts.finance`."""
+"""Events that move the title: see `contracts.offer` and `contracts.collection`."""
 
 TITLE = LifeCycle(
     "invoice",

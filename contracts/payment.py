@@ -1,7 +1,7 @@
 """Payments of a buyer towards one invoice: attested by a settlement bank, or out of the buyer's deposit.
 
 A bank's entry is consumed once (`contracts.bank`). On a Free invoice the money is the
-supplier's; on an Assigned one it runs through the waterfall of `contracts.finance`: that is the settlement.
+supplier's; on an Assigned one it runs through the waterfall of `contracts.claim`: that is the settlement.
 Out of a deposit the claim falls and its holders have the cash in one operation, or neither.
 """
 
@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from contracts import bank, deposit, finance
+from contracts import bank, collection, deposit
 from contracts.context import Context, Posting
 from contracts.errors import refuse
 from contracts.fields import Account, Currency, Date, Number, Operation, OrganisationId, PositiveAmount
@@ -97,10 +97,10 @@ def make(context: Context, operation: PaymentMake) -> None:
 def _apply(context: Context, supplier: str, number: str, applied: int, day: int) -> tuple[Posting, ...]:
     """Take an amount of at most what is outstanding off an invoice; who gets what of it."""
     invoice = live_invoice(context, supplier, number)
-    invoice = finance.before_change(context, supplier, number, invoice, 0)
+    invoice = collection.before_change(context, supplier, number, invoice, 0)
     is_confirmed = invoice.validity == CONFIRMED
     if invoice.title == ASSIGNED:
-        shares = finance.collect(context, supplier, number, applied, day)
+        shares = collection.collect(context, supplier, number, applied, day)
     else:
         shares = ((supplier, "collections", invoice.currency, applied),)
     outstanding = invoice.outstanding - applied
@@ -109,7 +109,7 @@ def _apply(context: Context, supplier: str, number: str, applied: int, day: int)
         contested=min(invoice.contested, outstanding),
         outstanding=outstanding,
     )
-    paid = finance.after_change(context, supplier, number, paid)
+    paid = collection.after_change(context, supplier, number, paid)
     write_invoice(context, supplier, number, paid)
     context.record(
         supplier,

@@ -110,7 +110,7 @@ def read_settlement(state: Reader, lender: str, number: str) -> Settlement | Non
 
 
 def open_settlement(context: Context, number: str, terms: Settlement, *, is_accepted: bool) -> None:
-    """Write the signer's new settlement, on an offer that `contracts.finance` has looked up."""
+    """Write the signer's new settlement, on an offer that `contracts.offer` has looked up."""
     if read_settlement(context.state, context.actor, number) is not None:
         raise refuse("duplicate_number", "settlement number used", field="settlement", found=number)
     if is_accepted:

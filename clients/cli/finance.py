@@ -13,7 +13,7 @@ from clients.cli.options import Json, ProfileFile, ReceiptFile, SupplierOption, 
 from clients.cli.recording import record
 from clients.cli.screen import examples
 from clients.sdk import Session
-from contracts.finance import OfferTerms
+from contracts.offer import OfferTerms
 from contracts.pricing import QuoteTerms
 from contracts.quote import MAX_QUOTE_BYTES, ProvedQuote, verify_quote
 

@@ -22,8 +22,8 @@ from contracts import relationship, views
 from contracts.claim import Lien
 from contracts.context import BUSINESS_DATE
 from contracts.errors import REMEDIES
-from contracts.finance import OfferTerms
 from contracts.invoice import Invoice
+from contracts.offer import OfferTerms
 from contracts.quote import requote
 from ledger import codec
 from ledger.dates import iso_from_day

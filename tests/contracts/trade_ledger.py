@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from contracts import Contracts
-from contracts.finance import OfferTerms
+from contracts.offer import OfferTerms
 from contracts.quote import requote
 from contracts.state_check import check_state, check_step
 from contracts.units import sscc_with_check_digit
