@@ -118,10 +118,10 @@ SNAPSHOT_SERVE_SHARE = 0.1
 """Of one core, for giving snapshots away while the node has other things to do."""
 SNAPSHOT_SERVE_IDLE_SHARE = 0.5
 """The same while nothing waits for the processor."""
-SNAPSHOT_IMPORT_SHARE = 0.3
+SNAPSHOT_IMPORT_SHARE = 0.25
 """Of one core, for taking a snapshot in while others wait for the processor."""
 SNAPSHOT_IMPORT_IDLE_SHARE = 0.7
-CATCH_UP_SHARE = 0.5
+CATCH_UP_SHARE = 0.4
 """Of one core, for executing what the network has committed long ago while others wait for the processor."""
 CATCH_UP_LOOK_S = 10.0
 """How often a node that catches up looks whether it comes nearer."""
