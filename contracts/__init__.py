@@ -8,10 +8,10 @@ order: authority -> state -> compute -> write -> emit; `context` is what a handl
 `lifecycle` the tables of states that it follows, and it refuses with `errors`.
 `claim`, `bank` and `expiry` are what several of them share: who holds an invoice, money that a bank attests,
 and what ends when the business date moves on. Cash legs of any kind are paid by `deposit.pay`.
-`relationship` keeps the histories and their aggregates, `invariants` the laws that hold after every
-operation, `state_check` and `trade_check` the same laws over a whole state, `pricing` the formulae, `quote`
-the price with its proof, `views`, `cash_views` and `membership_views` what people are shown, `executor` runs
-transactions.
+`relationship` keeps the histories and their aggregates, `habit` how a buyer pays (by the `holidays` of its
+banks), `invariants` the laws that hold after every operation, `state_check` and `trade_check` the same laws
+over a whole state, `pricing` the formulae, `quote` the price with its proof, `views`, `cash_views` and
+`membership_views` what people are shown, `executor` runs transactions.
 
 May import: ledger. No input or output, no clock, no randomness.
 """

@@ -123,6 +123,8 @@ def _apply(context: Context, supplier: str, number: str, applied: int, day: int)
             invoice.due_day,
             applied if is_confirmed else 0,
             int(outstanding == 0),
+            invoice.issue_day,
+            invoice.gross,
         ),
     )
     return shares

@@ -26,7 +26,7 @@ of the record's currency. The first four are always business date, kind, number,
 | reject | gross | the buyer rejects |
 | cancel | gross, due date, closed | the supplier cancels |
 | credit | amount, due date, closed, invoice, settled | a credit note reduces an invoice |
-| payment | amount, date, due date, closed, settled | the bank attests the buyer's payment |
+| payment | amount, date, due date, closed, settled, issue date, gross | the buyer's payment is attested |
 | finance | net, due date | a lender's purchase is funded |
 
 `number` is the invoice's (or the order's, shipment's, credit note's) own number. `opened`
@@ -43,6 +43,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from contracts import habit
 from contracts.errors import refuse
 from contracts.fields import MAX_TERM_DAYS
 from ledger import codec, history
@@ -470,7 +471,17 @@ RECORD_FIELDS: dict[str, tuple[str, ...]] = {
     "reject": ("number", "currency", "gross"),
     "cancel": ("number", "currency", "gross", "due_date", "closed"),
     "credit": ("number", "currency", "amount", "due_date", "closed", "invoice", "settled"),
-    "payment": ("number", "currency", "amount", "payment_date", "due_date", "closed", "settled"),
+    "payment": (
+        "number",
+        "currency",
+        "amount",
+        "payment_date",
+        "due_date",
+        "closed",
+        "settled",
+        "issue_date",
+        "gross",
+    ),
     "finance": ("number", "currency", "net", "due_date"),
 }
 """Names of a record's places after business date and kind; those that end in `_date` are days, 0 for none."""
@@ -505,6 +516,21 @@ def append(state: Overlay, supplier: str, buyer: str, record: tuple[codec.Value,
         _register(state, record[0], supplier, buyer)
     aggregates = EMPTY if entry is None else entry[2]
     history.append_to(state, key, entry, record, fold(aggregates, record))
+    settled = settlement(record)
+    if settled is not None:
+        habit.observe(state, supplier, buyer, settled)
+
+
+def settlement(record: codec.Value) -> habit.Settled | None:
+    """What a record says of how the buyer pays: a payment that settles an invoice which it had confirmed.
+
+    Any other due date is the supplier's word alone.
+    """
+    if record[1] != "payment" or not record[7] or not record[8]:
+        return None
+    return habit.Settled(
+        due_day=record[6], issue_day=record[9], paid_day=record[5], amount=record[10], currency=record[3]
+    )
 
 
 NO_PARTY = (0, 0)

@@ -2,9 +2,10 @@
 
 Read in this order: `terms` (what a lender publishes), `formulae` (each formula with its
 rounding), `features` (what a relationship's history says), `price` (eligibility, then the
-price). Nothing here reads a clock, the state or a file.
+price). `lateness` describes an invoice to a model, in integers; `model` says from that how late it
+will be paid. Nothing here reads a clock or a file; only `lateness` reads the state.
 
-Imports: `ledger`, and the layout of the aggregates from `contracts.relationship`.
+Imports: `ledger`, and what a history leaves in the state: `contracts.relationship`, `contracts.habit`.
 """
 
 from contracts.pricing.features import Features

@@ -112,7 +112,7 @@ class WrittenState:
         for number, (amount, late) in enumerate([(40_000_00, 3), (10_000_00, -2), (50_000_00, 18)]):
             for record in (
                 (day, "confirm", str(number), "EUR", amount, day - late, 0, amount, 0, 0),
-                (day, "payment", str(number), "EUR", amount, day, day - late, amount, 1),
+                (day, "payment", str(number), "EUR", amount, day, day - late, amount, 1, day - 60, amount),
             ):
                 relationship.append(state, "supplier", "buyer", record)
 

@@ -1,0 +1,281 @@
+"""What a model sees of an invoice: integers, from the state as it stands before the invoice is priced.
+
+    describe(asked, habit, levels, open) -> one integer for each name of `FEATURES`
+
+Shares are ppm, lateness centidays, spans days. `MISSING` stands where nothing is known. Every place is O(1):
+it reads fixed cells of `contracts.habit` and the open weeks of the relationship.
+
+Shrinkage, from the network down: with k invoices' weight of the prior,
+
+    share = (late + k · prior) / (weight + k)
+
+- *relationship*: prior is the buyer at its other suppliers, whose prior is the network.
+- *weekday*: prior is the relationship's share with its odds moved as the network's are on that weekday:
+  a / (a + b), a = share · weekday · (1 − network), b = (1 − share) · (1 − weekday) · network.
+- *weekday recent*: prior is the long one of that weekday.
+
+Overdue invoices enter at their age now, those of the last `FRESH_WEEKS` weeks only: what lies unpaid for
+longer is a matter of its own (dispute, lost document) and says little about the next invoice.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from contracts.habit import NETWORK_KEY, UNIT, Cell, Habit, Levels, Payment, amount_size, habit_key, octave
+from contracts.holidays import WEEKDAYS, day_of_month, days_to_banking, due_class, month_part, weekday
+from contracts.relationship import EMPTY, of_currency, relationship_key
+from ledger.money import PPM
+from ledger.state import Reader
+
+OpenWeeks = tuple[tuple[int, int, int, int], ...]
+
+MISSING = -1_000_000_000
+"""No such figure. Below every figure that there is, so that a tree can tell it from all."""
+
+FRESH_WEEKS = 3
+CENTIDAYS = 100
+
+DEFAULT_SHARE_PPM = 350_000
+"""Share of late invoices in a network that has no history; with the weight of `NETWORK_WEIGHT`."""
+NETWORK_WEIGHT = 20
+SHRINK = 3
+SHRINK_RECENT = 1
+
+FEATURES = (
+    "count",
+    "late_newest",
+    "late_recent",
+    "late_long",
+    "days_newest",
+    "days_recent",
+    "days_long",
+    "beyond_long",
+    "weekday_late",
+    "weekday_late_recent",
+    "weekday_days",
+    "weekday_days_recent",
+    "weekday_weight",
+    "amount_late",
+    "amount_days",
+    "month_late",
+    "issue_late",
+    "same_amount_late",
+    "same_amount_count",
+    "last",
+    "last_but_one",
+    "median_8",
+    "median_32",
+    "quantile_20",
+    "quantile_80",
+    "weekday_median",
+    "weekday_last",
+    "age_median",
+    "pays_on_weekday",
+    "pays_most_often",
+    "days_to_pay_weekday",
+    "days_since_payment",
+    "open_invoices",
+    "overdue_fresh",
+    "late_with_overdue",
+    "amount",
+    "amount_to_usual",
+    "term",
+    "due_class",
+    "days_to_banking",
+    "day_of_month",
+    "issue_weekday",
+    "network_weekday",
+    "network_amount",
+)
+"""Names of the places of a description, in order."""
+
+
+class Asked(NamedTuple):
+    """An invoice to be priced; days since 1970, minor units."""
+
+    day: int
+    issue_day: int
+    due_day: int
+    amount: int
+    currency: str
+
+
+class Open(NamedTuple):
+    """Confirmed and unpaid invoices of the relationship besides the one that is priced."""
+
+    invoices: int
+    overdue_fresh: int
+    """Those overdue for at most `FRESH_WEEKS` weeks."""
+
+
+NOTHING_OPEN = Open(0, 0)
+
+
+def open_besides(weeks: OpenWeeks, day: int, due_day: int | None = None) -> Open:
+    """The open basis (`Aggregates.open`) on a day, without one invoice that is due on `due_day`, if given."""
+    now = day // 7
+    invoices = fresh = 0
+    for week, count, _, _ in weeks:
+        invoices += count
+        if now - FRESH_WEEKS <= week < now:
+            fresh += count
+    if due_day is not None and invoices:
+        invoices -= 1
+        fresh -= fresh > 0 and now - FRESH_WEEKS <= due_day // 7 < now
+    return Open(invoices, fresh)
+
+
+def _share(cell: Cell, prior: int, weight: int) -> int:
+    """Share of late ones in ppm, shrunk."""
+    return (cell.late * PPM + weight * UNIT * prior) // (cell.weight + weight * UNIT)
+
+
+def _days(cell: Cell, prior: int, weight: int) -> int:
+    """Days late in centidays, shrunk."""
+    return (cell.days * CENTIDAYS + weight * UNIT * prior) // (cell.weight + weight * UNIT)
+
+
+def _moved(share: int, by: int, base: int) -> int:
+    """A share with its odds moved by the ratio of two others' odds; ppm."""
+    a = share * by * (PPM - base)
+    b = (PPM - share) * (PPM - by) * base
+    return a * PPM // (a + b) if a + b else share
+
+
+def _rest(whole: Cell, part: Cell) -> Cell:
+    """The buyer's payments to others: exactly none if it has one supplier."""
+    weight = whole.weight - part.weight
+    if weight <= 0:
+        return Cell(0, 0, 0, 0)
+    return Cell(
+        weight,
+        max(0, min(weight, whole.late - part.late)),
+        whole.days - part.days,
+        whole.beyond - part.beyond,
+    )
+
+
+def _median(ordered: list[int]) -> int:
+    return CENTIDAYS * (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) // 2
+
+
+def describe(asked: Asked, habit: Habit, levels: Levels, opened: Open) -> tuple[int, ...]:
+    """The description of an invoice: one integer for each name of `FEATURES`."""
+    due = due_class(asked.due_day, asked.currency)
+    place = octave(asked.amount)
+    network = _share(levels.network, DEFAULT_SHARE_PPM, NETWORK_WEIGHT)
+    network_days = _days(levels.network, 0, NETWORK_WEIGHT)
+    network_due = _share(levels.network_due, network, NETWORK_WEIGHT)
+    network_due_days = _days(levels.network_due, network_days, NETWORK_WEIGHT)
+    network_amount = _share(levels.network_amount, network, NETWORK_WEIGHT)
+    total, long = habit.total(2), habit.due_on(due, recent=False)
+    others = _rest(levels.buyer, total)
+    others_due = _rest(levels.buyer_due, long)
+    base = _share(total, _share(others, network, SHRINK), SHRINK)
+    base_days = _days(total, _days(others, network_days, SHRINK), SHRINK)
+    newest, recent = habit.total(0), habit.total(1)
+    due_prior = _share(others_due, _moved(base, network_due, network), SHRINK)
+    late_due = _share(long, due_prior, SHRINK)
+    days_due_prior = _days(others_due, base_days + network_due_days - network_days, SHRINK)
+    days_due = _days(long, days_due_prior, SHRINK)
+    latest = habit.due_on(due, recent=True)
+    of_octave = habit.of_octave(place)
+    same, same_late = habit.of_amount(asked.amount)
+    payments = habit.payments()
+    fresh = opened.overdue_fresh * UNIT
+    return (
+        habit.count,
+        _share(newest, base, SHRINK_RECENT),
+        _share(recent, base, SHRINK_RECENT),
+        base,
+        _days(newest, base_days, SHRINK_RECENT),
+        _days(recent, base_days, SHRINK_RECENT),
+        base_days,
+        _beyond(total, others, levels.network),
+        late_due,
+        _share(latest, late_due, SHRINK_RECENT),
+        days_due,
+        _days(latest, days_due, SHRINK_RECENT),
+        long.weight * CENTIDAYS // UNIT,
+        _share(of_octave, base, SHRINK) - base,
+        _days(of_octave, base_days, SHRINK) - base_days,
+        _share(habit.in_month_part(month_part(asked.due_day)), base, SHRINK) - base,
+        _share(habit.issued_on(weekday(asked.issue_day)), base, SHRINK) - base,
+        (same_late * PPM + 2 * late_due) // (same + 2) if same else MISSING,
+        same,
+        *_of_payments(asked, payments, due),
+        asked.day - habit.last_day if payments else MISSING,
+        opened.invoices,
+        opened.overdue_fresh,
+        ((total.late + fresh) * PPM + SHRINK * UNIT * network) // (total.weight + fresh + SHRINK * UNIT),
+        amount_size(asked.amount),
+        amount_size(asked.amount) - sum([row.size for row in payments]) // len(payments)
+        if payments
+        else MISSING,
+        asked.due_day - asked.issue_day,
+        due,
+        days_to_banking(asked.due_day, asked.currency),
+        day_of_month(asked.due_day),
+        weekday(asked.issue_day),
+        network_due,
+        network_amount,
+    )
+
+
+def _beyond(total: Cell, others: Cell, network: Cell) -> int:
+    prior = network.beyond * CENTIDAYS // (network.weight + NETWORK_WEIGHT * UNIT)
+    prior = (others.beyond * CENTIDAYS + SHRINK * UNIT * prior) // (others.weight + SHRINK * UNIT)
+    return (total.beyond * CENTIDAYS + SHRINK * UNIT * prior) // (total.weight + SHRINK * UNIT)
+
+
+_NOTHING = (MISSING,) * 12
+
+
+def _of_payments(asked: Asked, payments: list[Payment], due: int) -> tuple[int, ...]:
+    """The places `last` to `days_to_pay_weekday`, from the last payments."""
+    if not payments:
+        return _NOTHING
+    late = [row.days_late for row in payments]
+    ordered = sorted(late)
+    on_due = [row.days_late for row in payments if row.due_class == due]
+    ages = sorted([row.age_days for row in payments])
+    due_weekday = weekday(asked.due_day)
+    paid_on = [0] * WEEKDAYS
+    for row in payments:
+        paid_on[(row.due_class + row.days_late) % WEEKDAYS] += 1
+    most = max(paid_on)
+    usual = min([(place - due_weekday) % WEEKDAYS for place in range(WEEKDAYS) if paid_on[place] == most])
+    return (
+        CENTIDAYS * late[0],
+        CENTIDAYS * late[1] if len(late) > 1 else MISSING,
+        _median(sorted(late[:8])),
+        _median(ordered),
+        CENTIDAYS * ordered[len(ordered) // 5],
+        CENTIDAYS * ordered[len(ordered) * 4 // 5],
+        _median(sorted(on_due)) if on_due else MISSING,
+        CENTIDAYS * on_due[0] if on_due else MISSING,
+        _median(ages) - CENTIDAYS * (asked.due_day - asked.issue_day),
+        PPM * paid_on[due_weekday] // len(payments),
+        PPM * most // len(payments),
+        usual,
+    )
+
+
+def describe_in(
+    state: Reader, supplier: str, buyer: str, asked: Asked, open_due_day: int | None = None
+) -> tuple[int, ...]:
+    """The description of an invoice from the state.
+
+    `open_due_day` is the due day of the invoice itself if the open basis holds it: it says nothing of itself.
+    """
+    entry = state.get(relationship_key(supplier, buyer))
+    sums = of_currency(EMPTY if entry is None else entry[2], asked.currency)
+    levels = Levels.of(
+        state.get(habit_key("", buyer)),
+        state.get(NETWORK_KEY),
+        due_class(asked.due_day, asked.currency),
+        octave(asked.amount),
+    )
+    habit = Habit(state.get(habit_key(supplier, buyer)))
+    return describe(asked, habit, levels, open_besides(sums.open, asked.day, open_due_day))

@@ -1,0 +1,125 @@
+"""The work of `scripts/evaluate-pricing`: feed, train, score, write, report."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from pathlib import Path
+
+from _pricing_ledger import Description, feed
+from _pricing_report import outcomes, report
+from _pricing_rows import Row, RowError, read_rows
+from _pricing_training import TrainingSet, train
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from contracts.pricing.model import Lateness, Model, shrinkage
+from ledger.money import PPM
+
+DESCRIPTION = """\
+Score invoices for late payment with the ledger's own contracts, and say how good the scores are.
+
+The history is fed to a ledger in memory in date order; a model is trained on what the ledger knew of each
+invoice on its day of issue, quantised, and evaluated in integers. Each row of the scored file gets
+p_late (probability that it is paid late), days_late (as many days as not, the median) and dbt (expected
+days beyond terms).
+
+  --mode rolling   a row of issue date t is scored with what was cleared strictly before t and issued before
+                   t, in the history and the scored file alike
+  --mode frozen    the same without the scored file: its rows never reach the ledger
+"""
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--history",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="FILE",
+        help="past invoices, CSV or gzipped CSV; may be given several times",
+    )
+    parser.add_argument("--score", type=Path, required=True, metavar="FILE", help="invoices to score")
+    parser.add_argument("--mode", choices=("rolling", "frozen"), required=True)
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="CSV that is written")
+    parser.add_argument(
+        "--model",
+        choices=("trees", "shrinkage"),
+        default="trees",
+        help="trees trained on the history, or the default that needs no training",
+    )
+    parser.add_argument(
+        "--report", action="store_true", help="compare with the clear dates of the scored file"
+    )
+    return parser.parse_args()
+
+
+def merged(history: list[Row], scored: list[Row]) -> list[Row]:
+    """Both, with an invoice that stands in both only once: with its clear date, whichever file has it."""
+    known = {(row.customer, row.invoice): row for row in history}
+    for row in scored:
+        before = known.get((row.customer, row.invoice))
+        if before is None or before.cleared is None:
+            known[row.customer, row.invoice] = row
+    return list(known.values())
+
+
+def fit(history: list[Row], descriptions: list[Description]) -> Model | None:
+    """The model of a history; None if it has too few rows to learn from."""
+    known = TrainingSet.of(history, descriptions)
+    return train(known) if known.is_enough else None
+
+
+def predictions(model: Model | None, descriptions: list[Description]) -> list[Lateness]:
+    """What the model, or the default, says of each description."""
+    say = shrinkage if model is None else model.predict
+    return [say(description) for description in descriptions]
+
+
+def as_written(found: Lateness) -> tuple[float, float, float]:
+    """Probability, whole days late, days beyond terms."""
+    return found.late_ppm / PPM, float((found.days_centidays + 50) // 100), found.beyond_centidays / 100
+
+
+def main() -> int:
+    """Run; the exit code."""
+    options = arguments()
+    console = Console(stderr=True)
+    try:
+        history, scored = read_rows(options.history), read_rows([options.score])
+    except (RowError, OSError) as error:
+        console.print(f"[red]{error}[/red]")
+        return 2
+    fed = merged(history, scored) if options.mode == "rolling" else history
+    is_trained = options.model == "trees"
+    steps = (2 * len(history) if is_trained else 0) + len(fed) + len(scored)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("history", total=steps)
+        model = None
+        if is_trained:
+            described = feed(history, history, progress=lambda: progress.advance(task))
+            progress.update(task, description="training")
+            model = fit(history, described)
+        progress.update(task, description="scoring")
+        found = predictions(model, feed(fed, scored, progress=lambda: progress.advance(task)))
+    written = [as_written(lateness) for lateness in found]
+    with options.out.open("w", newline="") as file:
+        lines = csv.writer(file, lineterminator="\n")
+        lines.writerow(("invoice_id", "p_late", "days_late", "dbt"))
+        for row, (p_late, days_late, dbt) in zip(scored, written, strict=True):
+            lines.writerow((row.invoice, f"{p_late:.6f}", f"{days_late:.0f}", f"{dbt:.2f}"))
+    if is_trained and model is None:
+        console.print("The history is too short to train on: the default model was used.")
+    if options.report:
+        print(report(outcomes(scored, written)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""Training of a lateness model off the ledger, and its quantisation to integers.
+
+Gradient-boosted trees by scikit-learn on descriptions that the ledger's own code made. Everything is fixed:
+seeds, order of rows, one thread. What comes out is a `contracts.pricing.model.Model`: integer thresholds and
+leaves, and calibration curves, so that from here on no float takes part in a figure.
+
+Censoring: an invoice that is still open when the history ends and whose due date has passed is late, at its
+age then or more. One that is not yet due by then is left out, even if it was paid: of those due late only
+the quick ones are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, floor
+
+import numpy as np
+from _pricing_ledger import Description
+from _pricing_rows import Row
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from threadpoolctl import threadpool_limits
+
+from contracts.pricing.lateness import FEATURES
+from contracts.pricing.model import LEAF, Ensemble, Model, Node, Tree
+
+MICRO = 1_000_000
+LEAST_DAYS, MOST_DAYS = -30, 60
+MOST_BEYOND_DAYS = 90
+HALF_LIFE_DAYS = 180
+"""Age at which a row of the history counts half."""
+MATURE_DAYS = 45
+"""Days past due after which what is still unpaid is too little to bias the mean days beyond terms."""
+LEAST_ROWS = 500
+"""Fewer teach a model nothing that the default does not know."""
+SEED = 20120331
+
+LEFT_OUT = ("open_invoices", "overdue_fresh", "late_with_overdue", "day_of_month")
+"""Not trained on: how many invoices are open, and overdue, depends on how completely a history says what
+became of them, and the day of the month is known from too few months."""
+
+TRAINED_ON = tuple(name for name in FEATURES if name not in LEFT_OUT)
+RISING = frozenset(
+    {
+        "late_long",
+        "weekday_late",
+        "weekday_late_recent",
+        "late_recent",
+        "amount_late",
+        "month_late",
+        "issue_late",
+        "same_amount_late",
+        "network_weekday",
+        "beyond_long",
+    }
+)
+"""Features that may only raise the probability of late payment."""
+
+LATE = {
+    "learning_rate": 0.04,
+    "max_iter": 150,
+    "max_leaf_nodes": 15,
+    "max_features": 0.3,
+    "min_samples_leaf": 40,
+    "l2_regularization": 5.0,
+}
+DAYS = {
+    "learning_rate": 0.1,
+    "max_iter": 200,
+    "max_leaf_nodes": 31,
+    "max_features": 0.4,
+    "min_samples_leaf": 30,
+}
+BEYOND = {
+    "learning_rate": 0.06,
+    "max_iter": 80,
+    "max_leaf_nodes": 8,
+    "max_features": 0.3,
+    "min_samples_leaf": 80,
+    "l2_regularization": 5.0,
+}
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Descriptions with what became of the invoices."""
+
+    values: np.ndarray
+    late: np.ndarray
+    days: np.ndarray
+    weight: np.ndarray
+    mature: np.ndarray
+    """Whether the row was due long enough before the end for its days beyond terms to be known."""
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], descriptions: Sequence[Description]) -> TrainingSet:
+        """The rows of a history whose outcome is known without bias when it ends."""
+        end = max((row.cleared for row in rows if row.cleared is not None), default=0)
+        chosen = [place for place, row in enumerate(rows) if row.due < end and row.issued <= end]
+        places = [FEATURES.index(name) for name in TRAINED_ON]
+        days = []
+        for place in chosen:
+            row = rows[place]
+            days.append((end if row.cleared is None else row.cleared) - row.due)
+        return cls(
+            np.array(
+                [[descriptions[place][at] for at in places] for place in chosen], dtype=np.float64
+            ).reshape(-1, len(places)),
+            np.array([lateness > 0 for lateness in days], dtype=np.int64),
+            np.array(days, dtype=np.float64),
+            weight=np.array([0.5 ** ((end - rows[place].due) / HALF_LIFE_DAYS) for place in chosen]),
+            mature=_mature(np.array([end - rows[place].due for place in chosen])),
+        )
+
+    def __len__(self) -> int:
+        return len(self.days)
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether a model can be trained on it."""
+        return len(self) >= LEAST_ROWS and 0 < int(self.late.sum()) < len(self)
+
+
+def _mature(since_due: np.ndarray) -> np.ndarray:
+    old_enough = since_due >= MATURE_DAYS
+    return old_enough if old_enough.sum() >= LEAST_ROWS else np.ones_like(old_enough)
+
+
+def train(known: TrainingSet) -> Model:
+    """The quantised model."""
+    rising = [int(name in RISING) for name in TRAINED_ON]
+    with threadpool_limits(1):
+        late = HistGradientBoostingClassifier(
+            **LATE, monotonic_cst=rising, early_stopping=False, random_state=SEED
+        ).fit(known.values, known.late, sample_weight=known.weight)
+        days = HistGradientBoostingRegressor(
+            **DAYS, loss="absolute_error", early_stopping=False, random_state=SEED
+        ).fit(known.values, known.days.clip(LEAST_DAYS, MOST_DAYS), sample_weight=known.weight)
+        beyond = HistGradientBoostingRegressor(
+            **BEYOND, loss="poisson", early_stopping=False, random_state=SEED
+        ).fit(
+            known.values[known.mature],
+            known.days[known.mature].clip(0, MOST_BEYOND_DAYS),
+            sample_weight=known.weight[known.mature],
+        )
+    return Model(
+        TRAINED_ON,
+        Ensemble(*_quantised(late), _curve(lambda score: 1e6 / (1 + exp(-score)), -6, 6)),
+        Ensemble(*_quantised(days), ((-400 * MICRO, -40_000), (400 * MICRO, 40_000))),
+        Ensemble(*_quantised(beyond), _curve(lambda score: 100 * exp(score), -6, 5)),
+    )
+
+
+def _curve(link, least: int, most: int) -> tuple[tuple[int, int], ...]:
+    """The inverse of a link function as a polyline, in steps of a sixteenth."""
+    points = [(place * MICRO // 16, round(link(place / 16))) for place in range(least * 16, most * 16 + 1)]
+    return tuple(points)
+
+
+def _quantised(model) -> tuple[int, tuple[Tree, ...]]:
+    """(base, trees) of a fitted model in millionths of its score's unit."""
+    base = round(float(np.ravel(model._baseline_prediction)[0]) * MICRO)
+    return base, tuple([_tree(stage[0].nodes) for stage in model._predictors])
+
+
+def _tree(nodes: np.ndarray) -> Tree:
+    """One tree; the value of an inner node is the mean of its children's, by the rows that reached them."""
+    values = [round(float(node["value"]) * MICRO) for node in nodes]
+    for place in range(len(nodes) - 1, -1, -1):
+        node = nodes[place]
+        if not node["is_leaf"]:
+            left, right = int(node["left"]), int(node["right"])
+            of_left, of_right = int(nodes[left]["count"]), int(nodes[right]["count"])
+            values[place] = (values[left] * of_left + values[right] * of_right) // max(1, of_left + of_right)
+    return tuple([_node(node, value) for node, value in zip(nodes, values, strict=True)])
+
+
+def _node(node: np.void, value: int) -> Node:
+    if node["is_leaf"]:
+        return (LEAF, 0, 0, 0, value)
+    threshold = floor(float(node["num_threshold"]))
+    return (int(node["feature_idx"]), threshold, int(node["left"]), int(node["right"]), value)

@@ -1,0 +1,103 @@
+"""Models: read with every bound checked, evaluated in integers, with reasons that add up."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contracts.habit import Cell, Habit, Levels
+from contracts.pricing.lateness import FEATURES, MISSING, Asked, Open, describe, open_besides
+from contracts.pricing.model import LEAF, Ensemble, Model, on_curve, shrinkage
+from ledger import codec
+from ledger.errors import Malformed
+
+NAMES = ("weekday_late", "amount")
+STUMP = (
+    (0, 400_000, 1, 2, -5),
+    (LEAF, 0, 0, 0, -900_000),
+    (1, 60, 3, 4, 10),
+    (LEAF, 0, 0, 0, 7),
+    (LEAF, 0, 0, 0, 55),
+)
+LATE = Ensemble(3, (STUMP, STUMP), ((-2_000_000, 0), (0, 500_000), (2_000_000, 1_000_000)))
+MODEL = Model(NAMES, LATE, Ensemble(150, (), ()), Ensemble(-20, (STUMP,), ()))
+DESCRIPTIONS = st.lists(st.integers(-(10**9), 10**9), min_size=len(FEATURES), max_size=len(FEATURES))
+
+
+def test_a_model_is_its_bytes() -> None:
+    assert Model.decode(MODEL.encode()) == MODEL
+
+
+@settings(deadline=None)
+@given(DESCRIPTIONS)
+def test_reasons_add_up_to_the_score(description: list[int]) -> None:
+    values = MODEL.values(description)
+    start, reasons = LATE.reasons(values, NAMES)
+    assert start + sum(reason.points for reason in reasons) == LATE.score(values)
+
+
+@settings(deadline=None)
+@given(DESCRIPTIONS)
+def test_outputs_stay_in_their_range(description: list[int]) -> None:
+    found = MODEL.predict(description)
+    assert 0 <= found.late_ppm <= 1_000_000
+    assert found.beyond_centidays >= 0
+    assert all(type(figure) is int for figure in found)
+
+
+@given(st.integers(-(10**7), 10**7), st.integers(-(10**7), 10**7))
+def test_a_curve_never_falls(one: int, other: int) -> None:
+    low, high = sorted((one, other))
+    assert on_curve(LATE.curve, low) <= on_curve(LATE.curve, high)
+
+
+def _changed(place: int, change: object) -> bytes:
+    value = list(MODEL.to_value())
+    value[place] = change
+    return codec.encode(tuple(value))
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        (_changed(0, "other"), "model"),
+        (_changed(1, 2), "model"),
+        (_changed(2, ()), "model.features"),
+        (_changed(2, ("no such",)), "model.features"),
+        (_changed(2, ("amount", "amount")), "model.features"),
+        (_changed(3, (1 << 60, (), ())), "model.late.base"),
+        (_changed(3, (0, ((),), ())), "model.late.trees"),
+        (_changed(3, (0, (((2, 0, 1, 1, 0), (LEAF, 0, 0, 0, 0)),), ())), "model.late.trees"),
+        (_changed(3, (0, (((0, 0, 0, 1, 0), (LEAF, 0, 0, 0, 0)),), ())), "model.late.trees"),
+        (_changed(3, (0, (((0, 0, 1, 9, 0), (LEAF, 0, 0, 0, 0)),), ())), "model.late.trees"),
+        (_changed(3, (0, (((-2, 0, 0, 0, 0),),), ())), "model.late.trees"),
+        (_changed(4, (0, (), ((1, 2), (1, 3)))), "model.days.curve"),
+        (_changed(5, (0, (), ((1, 2), (2, 1)))), "model.beyond.curve"),
+    ],
+)
+def test_a_model_out_of_bounds_is_refused(data: bytes, field: str) -> None:
+    with pytest.raises(Malformed) as caught:
+        Model.decode(data)
+    assert caught.value.field == field
+
+
+NO_CELL = Cell(0, 0, 0, 0)
+ASKED = Asked(18_000, 18_000, 18_030, 100_00, "USD")
+
+
+def test_a_new_customer_gets_the_prior() -> None:
+    nobody = Levels(NO_CELL, NO_CELL, NO_CELL, NO_CELL, NO_CELL)
+    described = describe(ASKED, Habit(None), nobody, Open(0, 0))
+    assert len(described) == len(FEATURES)
+    assert all(type(value) is int for value in described)
+    assert dict(zip(FEATURES, described, strict=True))["last"] == MISSING
+    assert shrinkage(described).late_ppm == 350_000
+
+
+def test_an_invoice_says_nothing_of_itself() -> None:
+    week = 18_000 // 7
+    weeks = ((0, 0, 0, 0), (week - 9, 4, 1, 1), (week - 1, 2, 1, 1), (week + 1, 3, 1, 1))
+    assert open_besides(weeks, 18_000) == Open(9, 2)
+    assert open_besides(weeks, 18_000, (week + 1) * 7) == Open(8, 2)
+    assert open_besides(weeks, 18_000, (week - 1) * 7) == Open(8, 1)

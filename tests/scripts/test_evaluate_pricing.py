@@ -1,0 +1,211 @@
+"""`scripts/evaluate-pricing`: the future changes nothing, and every row gets a score.
+
+Histories are generated; one test runs on the real set where it lies beside the project.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "scripts"))
+
+from _evaluate_pricing import as_written, fit, merged, predictions  # noqa: E402
+from _pricing_ledger import feed  # noqa: E402
+from _pricing_report import figures, outcomes, report  # noqa: E402
+from _pricing_rows import Row, RowError, read_rows  # noqa: E402
+
+from contracts.pricing.lateness import FEATURES  # noqa: E402
+from contracts.pricing.model import Model  # noqa: E402
+
+REAL = ROOT.parent / "shared" / "data" / "ar-b2b"
+FIRST = 17_900
+
+
+def book(rows: int, seed: int, customers: int = 12, first: int = FIRST) -> list[Row]:
+    """Buyers that pay on a weekday of their own, some days after the due date."""
+    chance = random.Random(seed)
+    habits = [(chance.randrange(5), chance.randrange(-4, 6)) for _ in range(customers)]
+    found = []
+    for number in range(rows):
+        customer = chance.randrange(customers)
+        weekday, offset = habits[customer]
+        issued = first + number * 240 // rows
+        due = issued + 15
+        paid = due + offset + chance.randrange(3)
+        paid += (weekday - (paid + 3)) % 7
+        amount = chance.randrange(1, 10**6)
+        found.append(Row(f"N{seed}-{number}", f"C{customer}", issued, due, paid, amount, "USD"))
+    return found
+
+
+def write(path: Path, rows: Iterable[Row]) -> Path:
+    def iso(day: int | None) -> str:
+        return "" if day is None else (date(1970, 1, 1) + timedelta(days=day)).isoformat()
+
+    with gzip.open(path, "wt", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(
+            ("invoice_id", "customer_id", "issue_date", "due_date", "clear_date", "amount", "currency")
+        )
+        for row in rows:
+            amount = f"{row.amount // 100}.{row.amount % 100:02}"
+            lines.writerow(
+                (
+                    row.invoice,
+                    row.customer,
+                    iso(row.issued),
+                    iso(row.due),
+                    iso(row.cleared),
+                    amount,
+                    row.currency,
+                )
+            )
+    return path
+
+
+def test_clear_dates_after_the_moment_of_pricing_change_no_description() -> None:
+    chance = random.Random(3)
+    rows = book(400, 1)
+    moment = FIRST + 120
+    asked = [row for row in rows if row.issued <= moment]
+    before = feed(rows, asked)
+    for change in (
+        lambda row: replace(row, cleared=None),
+        lambda row: replace(row, cleared=chance.randrange(moment, moment + 900)),
+    ):
+        changed = [change(row) if row.cleared is None or row.cleared >= moment else row for row in rows]
+        assert changed != rows
+        assert feed(changed, asked) == before
+
+
+def test_invoices_issued_later_or_the_same_day_change_no_description() -> None:
+    rows = book(300, 2)
+    moment = FIRST + 100
+    asked = [row for row in rows if row.issued == moment]
+    assert asked
+    assert feed([row for row in rows if row.issued < moment], asked) == feed(rows, asked)
+
+
+def test_what_was_cleared_the_day_before_is_known() -> None:
+    rows = [
+        Row("A", "C", FIRST, FIRST + 15, FIRST + 20, 10_000, "USD"),
+        Row("B", "C", FIRST + 20, FIRST + 35, None, 10_000, "USD"),
+        Row("C", "C", FIRST + 21, FIRST + 36, None, 10_000, "USD"),
+    ]
+    on_the_day, day_after = feed(rows, rows[1:])
+    assert on_the_day[0] == 0
+    assert day_after[0] == 1
+
+
+def test_an_open_invoice_is_visible_as_open() -> None:
+    rows = [
+        Row("A", "C", FIRST, FIRST + 15, None, 10_000, "USD"),
+        Row("B", "C", FIRST + 30, FIRST + 45, None, 10_000, "USD"),
+    ]
+    (described,) = feed(rows[:1], rows[1:])
+    known = dict(zip(FEATURES, described, strict=True))
+    assert (known["open_invoices"], known["overdue_fresh"]) == (1, 1)
+
+
+def test_a_payment_before_the_issue_is_not_known_on_the_day_of_issue() -> None:
+    row = Row("A", "C", FIRST, FIRST + 15, FIRST - 3, 10_000, "USD")
+    assert feed([row], [row])[0][0] == 0
+
+
+def test_a_trained_model_is_integers_and_the_same_twice() -> None:
+    rows = book(1_500, 4)
+    described = feed(rows, rows)
+    model = fit(rows, described)
+    assert model is not None
+    again = fit(rows, described)
+    assert again is not None
+    assert model.encode() == again.encode()
+    assert Model.decode(model.encode()) == model
+    later = book(200, 5, first=FIRST + 240)
+    found = predictions(model, feed(rows, later))
+    assert all(type(figure) is int for lateness in found for figure in lateness)
+
+
+def test_an_invoice_in_both_files_is_fed_once_with_its_clear_date() -> None:
+    (row,) = book(1, 6)
+    still_open = replace(row, cleared=None)
+    assert merged([still_open], [row]) == [row]
+    assert merged([row], [still_open]) == [row]
+
+
+def test_perfect_predictions_have_perfect_figures() -> None:
+    rows = book(300, 7)
+    perfect = [
+        (float(r.cleared > r.due), float(r.cleared - r.due), float(max(0, r.cleared - r.due))) for r in rows
+    ]
+    found = outcomes(rows, perfect)
+    text = report(found)
+    assert "without the largest customer" in text
+    measured = figures(
+        np.array([(o.p_late, o.days, o.beyond, o.days_late, o.amount) for o in found], dtype=float)
+    )
+    assert measured["AUC"] == 1
+    assert measured["Brier"] == measured["MAE, days"] == 0
+    assert measured["dbt ratio"] == 1
+
+
+def test_a_file_without_a_due_date_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text("invoice_id,customer_id,issue_date,amount\n1,2,2019-01-01,3\n")
+    with pytest.raises(RowError, match="due"):
+        read_rows([path])
+
+
+@pytest.mark.parametrize("mode", ["rolling", "frozen"])
+def test_the_script_scores_every_row(tmp_path: Path, mode: str) -> None:
+    history = book(300, 8)
+    scored = book(100, 9, customers=20, first=FIRST + 200)
+    scored[3] = replace(scored[3], cleared=None)
+    out = tmp_path / "out.csv"
+    result = subprocess.run(
+        [
+            sys.executable,
+            str(ROOT / "scripts" / "_evaluate_pricing.py"),
+            "--history", str(write(tmp_path / "a.csv.gz", history[:200])),
+            "--history", str(write(tmp_path / "b.csv.gz", history[200:])),
+            "--score", str(write(tmp_path / "c.csv.gz", scored)),
+            "--mode", mode, "--out", str(out), "--report",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert "Brier" in result.stdout
+    with out.open() as file:
+        written = list(csv.DictReader(file))
+    assert [line["invoice_id"] for line in written] == [row.invoice for row in scored]
+    assert all(0 <= float(line["p_late"]) <= 1 and float(line["dbt"]) >= 0 for line in written)
+
+
+@pytest.mark.skipif(
+    not REAL.is_dir(), reason="the real B2B set is not beside the project (its licence: no copies)"
+)
+def test_the_default_model_ranks_real_invoices() -> None:
+    files = sorted(REAL.glob("closed_until_*.csv.gz"))
+    rows = read_rows(files)[:6_000]
+    late_half = rows[3_000:]
+    found = [as_written(lateness) for lateness in predictions(None, feed(rows, late_half))]
+    measured = figures(
+        np.array([(o.p_late, o.days, o.beyond, o.days_late, o.amount) for o in outcomes(late_half, found)])
+    )
+    assert measured["AUC"] > 0.75
+    assert measured["Brier"] < 0.19
