@@ -26,7 +26,7 @@ from contracts import Contracts
 from contracts.cash_views import line_view
 from contracts.quote import Quote, verify_quote
 from contracts.relationship import AGGREGATES_FIELDS
-from contracts.views import relationships_of
+from contracts.views import record_view, relationships_of
 from ledger import codec, proof
 from ledger.block import Header
 from ledger.carried import opened
@@ -139,7 +139,7 @@ def _history(data: bytes, genesis: GenesisBlock) -> Report:
         "buyer": history.buyer,
         "complete": history.is_complete,
         "count": history.count,
-        "records": [list(record) for record in history.records],
+        "records": [record_view(record) for record in history.records],
         "aggregates": {
             currency: dict(zip(AGGREGATES_FIELDS, shown(sums), strict=True))
             for currency, sums in history.aggregates.items()
