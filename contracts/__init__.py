@@ -6,12 +6,13 @@ Read `registry` first: the table of operations. Each business object has one fil
 `membership`), with its models of `fields`, `units` and `totals` and its handlers, every handler in the same
 order: authority -> state -> compute -> write -> emit; `context` is what a handler is given,
 `lifecycle` the tables of states that it follows, and it refuses with `errors`.
+`auction`, `bid`, `allotment` and `share` are the sealed-bid auction of an invoice, up to its payment.
 `claim`, `bank` and `expiry` are what several of them share: who holds an invoice, money that a bank attests,
 and what ends when the business date moves on. Cash legs of any kind are paid by `deposit.pay`.
 `relationship` keeps the histories and their aggregates, `habit` how a buyer pays (by the `holidays` of its
-banks), `invariants` the laws that hold after every operation, `state_check` and `trade_check` the same laws
-over a whole state, `pricing` the formulae, `quote` the price with its proof, `views`, `cash_views` and
-`membership_views` what people are shown, `executor` runs transactions.
+banks), `invariants` the laws that hold after every operation, `state_check`, `trade_check` and `market_check`
+the same laws over a whole state, `pricing` the formulae, `quote` the price with its proof, `views`,
+`cash_views` and `membership_views` what people are shown, `executor` runs transactions.
 
 May import: ledger. No input or output, no clock, no randomness.
 """

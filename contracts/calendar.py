@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from contracts import exchange, expiry, offer
+from contracts import auction, exchange, expiry, offer, share
 from contracts.context import BUSINESS_DATE, Context
 from contracts.errors import refuse
 from contracts.fields import Date, Operation
@@ -57,5 +57,6 @@ def advance(context: Context, operation: DateAdvance) -> None:
 _EXPIRE: tuple[tuple[str, Callable[[Context, str, str], None]], ...] = (
     (offer.OFFER, offer.expire),
     (exchange.EXCHANGE, exchange.expire),
+    (auction.AUCTION, share.expire),
 )
 """How each kind of document that expires by itself ends, in this order."""

@@ -14,7 +14,8 @@ from typing import NamedTuple
 from contracts import invariants
 from contracts.context import Context
 from contracts.pricing import formulae
-from ledger.money import PPM, divide_up
+from ledger.codec import Value
+from ledger.money import PPM, divide_up, split_by_weights
 from ledger.state import Reader, state_key
 
 
@@ -24,6 +25,7 @@ class Lien(NamedTuple):
     title: int
     """`contracts.invoice.RESERVED` or `ASSIGNED`."""
     lender: str
+    """Empty if several lenders share the claim."""
     programme: str
     revision: int
     buyer: str
@@ -63,6 +65,55 @@ class Lien(NamedTuple):
     """What credit notes took beyond the reserve: demanded from the supplier."""
     settlement: str = ""
     """Number of the lender's settlement by which it is paid, empty for none: see `contracts.settlement`."""
+    shares: tuple[Value, ...] = ()
+    """`Share` of each lender if several share it; none if it is one lender's."""
+
+
+class Share(NamedTuple):
+    """One lender's part of a claim, which is exclusive as a whole. Minor units."""
+
+    lender: str
+    part: int
+    """Of the advance."""
+    left: int = 0
+    """Of the principal, not yet collected."""
+    account: str = ""
+    """Bank entry of its payout, empty before."""
+    entry: str | int = ""
+
+
+def shares_of(lien: Lien) -> tuple[Share, ...]:
+    """Whose the lender's side of a claim is: all of it one lender's, or the parts of several."""
+    if lien.shares:
+        return tuple([Share._make(share) for share in lien.shares])
+    return (Share(lien.lender, lien.advance, lien.principal, lien.account, lien.entry),)
+
+
+def divided(lien: Lien, amount: int) -> tuple[tuple[str, int], ...]:
+    """(lender, part) of an amount of the lenders' side: by what is left to each, by largest remainder.
+
+    Before funding, and once nothing is left, by their parts of the advance. Nobody is given more of a
+    principal than is left to it.
+    """
+    shares = shares_of(lien)
+    sign = -1 if amount < 0 else 1
+    weights = [share.left for share in shares]
+    if not any(weights):
+        weights = [share.part for share in shares]
+    parts = split_by_weights(abs(amount), weights) if amount else (0,) * len(shares)
+    return tuple([(share.lender, sign * part) for share, part in zip(shares, parts, strict=True)])
+
+
+def repaid(lien: Lien, principal: int) -> Lien:
+    """The claim after an amount of at most its principal was collected or given up; minor units."""
+    parts = [part for _, part in divided(lien, principal)]
+    shares = tuple(
+        [
+            tuple(share._replace(left=share.left - part))
+            for share, part in zip(shares_of(lien), parts, strict=True)
+        ]
+    )
+    return lien._replace(principal=lien.principal - principal, shares=shares if lien.shares else ())
 
 
 def lien_key(supplier: str, invoice: str) -> bytes:
@@ -86,9 +137,20 @@ def read_lien(state: Reader, supplier: str, invoice: str) -> Lien | None:
     return None if value is None else Lien._make(value)
 
 
-def expose(context: Context, lien: Lien, reserved: int, funded: int) -> tuple[int, int]:
-    """Change a lender's exposure to a buyer; the exposure after it, in minor units."""
-    key = exposure_key(lien.lender, lien.buyer, lien.currency)
+def expose(context: Context, lien: Lien, reserved: int, funded: int) -> None:
+    """Change the exposures of a claim's lenders by amounts that they share; the claim as it was before."""
+    for (lender, of_reserved), (_, of_funded) in zip(
+        divided(lien, reserved), divided(lien, funded), strict=True
+    ):
+        expose_lender(context, lender, (lien.buyer, lien.currency), (of_reserved, of_funded))
+
+
+def expose_lender(
+    context: Context, lender: str, owed: tuple[str, str], change: tuple[int, int]
+) -> tuple[int, int]:
+    """Change a lender's (reserved, funded) exposure to a (buyer, currency); what it is then, minor units."""
+    key = exposure_key(lender, *owed)
+    reserved, funded = change
     before = context.get(key) or (0, 0)
     after = (before[0] + reserved, before[1] + funded)
     invariants.within_limit(*after, max(after[0] + after[1], 0))
@@ -125,8 +187,7 @@ def waterfall(lien: Lien, amount: int, day: int) -> tuple[Lien, int, int, int]:
     interest = min(due, lien.reserve_left, amount)
     principal = min(amount - interest, lien.principal)
     reserve = amount - interest - principal
-    after = lien._replace(
-        principal=lien.principal - principal,
+    after = repaid(lien, principal)._replace(
         reserve_left=lien.reserve_left - interest - reserve,
         interest_from=max(lien.interest_from, day),
         interest_due=due - interest,

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from contracts import invariants
-from contracts.claim import deal_key, expose, lien_key, read_lien, reduced, waterfall
+from contracts.claim import deal_key, divided, expose, lien_key, read_lien, reduced, waterfall
 from contracts.context import Context, Posting
 from contracts.invoice import ASSIGNED, CHANGED, FREE, RESERVED, SETTLED, TITLE, Invoice
 from contracts.offer import end_reservation
@@ -42,9 +42,13 @@ def collect(context: Context, supplier: str, number: str, amount: int, day: int)
     after, interest, principal, reserve = waterfall(lien, amount, day)
     context.put(lien_key(supplier, number), tuple(after))
     expose(context, lien, 0, -principal)
+    lenders = [
+        (lender, account, lien.currency, part)
+        for account, amount in (("interest", interest), ("principal", principal))
+        for lender, part in divided(lien, amount)
+    ]
     return (
-        (lien.lender, "interest", lien.currency, interest),
-        (lien.lender, "principal", lien.currency, principal),
+        *lenders,
         (supplier, "reserve", lien.currency, reserve),
     )
 

@@ -277,8 +277,16 @@ def pay(
     return _keep_evidence(context, bank_id, currency, (account, line), total, purpose)
 
 
-def pay_held(context: Context, *, payees: tuple[tuple[str, int], ...], purpose: Purpose) -> Evidence:
+def pay_held(
+    context: Context,
+    *,
+    payees: tuple[tuple[str, int], ...],
+    purpose: Purpose,
+    paid_for: Purpose | None = None,
+) -> Evidence:
     """Pay out what the owner has set aside for this purpose, all of it; otherwise like `pay`.
+
+    `paid_for`: what the payment is kept as evidence of, if not of what it was set aside for.
 
     Raises:
         Refusal: `no_deposit`, `custody_not_open`.
@@ -287,10 +295,11 @@ def pay_held(context: Context, *, payees: tuple[tuple[str, int], ...], purpose: 
     assert held.amount == _total(payees), "a hold is used up as a whole"
     account = account_of(context, held.bank, held.owner, held.currency, "bank")
     check_open(account, held.owner, leaves=True)
-    line = _book(context, held.bank, held.currency, held.owner, Balance(0, -held.amount), purpose)
+    paid = paid_for or purpose
+    line = _book(context, held.bank, held.currency, held.owner, Balance(0, -held.amount), paid)
     source = (held.owner, _held(held.bank), held.amount)
-    _pay_out(context, held.bank, held.currency, source, payees, purpose)
-    return _keep_evidence(context, held.bank, held.currency, (account.account, line), held.amount, purpose)
+    _pay_out(context, held.bank, held.currency, source, payees, paid)
+    return _keep_evidence(context, held.bank, held.currency, (account.account, line), held.amount, paid)
 
 
 def _check_owner(context: Context, owner: str) -> None:

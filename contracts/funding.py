@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field
 
 from contracts import bank, deposit, expiry, invariants, settlement
-from contracts.claim import Lien, expose, lien_key
+from contracts.claim import Lien, Share, divided, expose, lien_key
 from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import Account, Date, Number, Operation, OrganisationId, PositiveAmount
@@ -60,7 +60,7 @@ def fund(context: Context, operation: FinanceFund) -> None:
         ),
     )
     leg = CashLeg(operation.account, operation.entry, operation.amount, operation.date)
-    _deliver(context, supplier, number, lien, leg)
+    deliver(context, supplier, number, lien, leg)
 
 
 def settle(context: Context, operation: FinanceSettle) -> None:
@@ -78,7 +78,7 @@ def settle(context: Context, operation: FinanceSettle) -> None:
         payees=((supplier, lien.paid_out),),
         purpose=deposit.Purpose(bank.PAYOUT, supplier, number),
     )
-    _deliver(context, supplier, number, lien, CashLeg(*evidence, lien.paid_out, context.day))
+    deliver(context, supplier, number, lien, CashLeg(*evidence, lien.paid_out, context.day))
 
 
 class CashLeg(NamedTuple):
@@ -90,8 +90,19 @@ class CashLeg(NamedTuple):
     day: int
 
 
-def _deliver(context: Context, supplier: str, number: str, lien: Lien, leg: CashLeg) -> None:
-    """Move the title against its cash leg: claim, exposure, postings and history in one operation."""
+def deliver(
+    context: Context,
+    supplier: str,
+    number: str,
+    lien: Lien,
+    leg: CashLeg,
+    *,
+    shares: tuple[Share, ...] = (),
+) -> None:
+    """Move the title against its cash leg: claim, exposure, postings and history in one operation.
+
+    `shares` of a claim that several lenders share: each with a bank entry of its own, together the leg.
+    """
     invoice = live_invoice(context, supplier, number)
     if invoice.order:
         require_no_credit_due(context.state, supplier, invoice.buyer, invoice.order)
@@ -106,16 +117,24 @@ def _deliver(context: Context, supplier: str, number: str, lien: Lien, leg: Cash
         principal=lien.advance,
         reserve_left=lien.reserve,
         interest_from=leg.day + lien.tenor_days,
+        shares=tuple([tuple(share) for share in shares]),
     )
     invariants.claim_adds_up(assigned, invoice.outstanding)
     context.put(lien_key(supplier, number), tuple(assigned))
     title = TITLE.after(invoice.title, FUNDED)
     write_invoice(context, supplier, number, invoice._replace(title=title))
+    lenders = [
+        (lender, account, lien.currency, part)
+        for account, amount in (
+            ("principal", -lien.advance),
+            ("discount", lien.discount),
+            ("fee", lien.fee),
+        )
+        for lender, part in divided(lien, amount)
+    ]
     context.post(
         (
-            (lien.lender, "principal", lien.currency, -lien.advance),
-            (lien.lender, "discount", lien.currency, lien.discount),
-            (lien.lender, "fee", lien.currency, lien.fee),
+            *lenders,
             (supplier, "proceeds", lien.currency, leg.amount),
         )
     )

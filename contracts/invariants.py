@@ -20,6 +20,8 @@ fails is our own bug: it raises `InvariantBroken` and the node stops rather than
 | 15 | terminal states absorb | `stays_if_terminal`, `state_check.check_step` |
 | 16 | a declared date is not after the business date; a late one is flagged | `declared_in_time` |
 | 17 | supplier's and buyer's keys were enrolled by different approvers | `approvers_differ` |
+| 21 | allocations add up to the total | `parts_add_up` |
+| 24 | sealed bids stay sealed, and are opened as committed | `bid_as_committed` |
 
 22 (equal inputs give equal quotes) and 23 (replay gives the same root) are laws of the whole and are
 tested: nothing here reads anything but its arguments.
@@ -28,7 +30,7 @@ tested: nothing here reads anything but its arguments.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from contracts.errors import InvariantBroken
@@ -109,8 +111,22 @@ def claim_adds_up(lien: Lien, outstanding: int) -> None:
     A shortfall is what credit notes took beyond the reserve: no longer the buyer's to pay.
     """
     parts = (lien.principal, lien.reserve_left, lien.shortfall)
+    if lien.shares and sum(share[2] for share in lien.shares) != lien.principal:
+        raise InvariantBroken(6, f"shares of {lien.shares} are not the principal {lien.principal}")
     if min(parts) < 0 or lien.principal + lien.reserve_left - lien.shortfall != outstanding:
         raise InvariantBroken(6, f"parts {parts} against outstanding {outstanding}")
+
+
+def parts_add_up(total: int, parts: Sequence[int]) -> None:
+    """Invariant 21: parts are above zero and add up to the total."""
+    if min(parts) <= 0 or sum(parts) != total:
+        raise InvariantBroken(21, f"{parts} are not the parts of {total}")
+
+
+def bid_as_committed(commitment: bytes, opened: bytes, day: int, sealed_until: int) -> None:
+    """Invariant 24: a bid is opened after the last day of bidding, and is what was committed."""
+    if opened != commitment or day <= sealed_until:
+        raise InvariantBroken(24, f"opened on {day}, sealed until {sealed_until}")
 
 
 def deposit_is_covered(available: int, held: int) -> None:

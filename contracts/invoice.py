@@ -88,6 +88,7 @@ TITLE = LifeCycle(
     ("Free", "Reserved", "Assigned"),
     (
         Transition("finance.offer", "Free", "Reserved"),
+        Transition("auction.accept", "Free", "Reserved"),
         Transition("finance.withdraw", "Reserved", "Free"),
         Transition("date.advance", "Reserved", "Free", "its last day has passed"),
         Transition(CHANGED, "Reserved", "Free", "its price was that of another receivable"),

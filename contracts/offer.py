@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import Field
 
 from contracts import expiry, invariants, settlement
-from contracts.claim import Lien, expose, lien_key, read_lien
+from contracts.claim import Lien, expose, expose_lender, lien_key, read_lien
 from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import (
@@ -120,8 +120,8 @@ def offer(context: Context, operation: FinanceOffer) -> None:
     )
     invariants.purchase_adds_up(lien.net, lien.advance, lien.reserve)
     invariants.one_claim(invoice.title == FREE, read_lien(context.state, supplier, number))
-    reserved, funded = expose(context, lien, lien.advance, 0)
-    invariants.within_limit(reserved, funded, terms.limit_of(invoice.buyer) or 0)
+    exposed = expose_lender(context, lender, (lien.buyer, lien.currency), (lien.advance, 0))
+    invariants.within_limit(*exposed, terms.limit_of(invoice.buyer) or 0)
     expiry.schedule(context, (OFFER, supplier, number), operation.expires)
     context.put(lien_key(supplier, number), tuple(lien))
     title = TITLE.after(invoice.title, operation.op)

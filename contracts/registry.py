@@ -13,7 +13,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from contracts import (
+    allotment,
     amendment,
+    auction,
+    bid,
     calendar,
     confirmation,
     credit,
@@ -31,6 +34,7 @@ from contracts import (
     receipt,
     redemption,
     settlement,
+    share,
     shipment,
 )
 from contracts.context import Context
@@ -111,6 +115,13 @@ _ROWS: tuple[tuple[type[Operation], Callable[[Context, Any], None], tuple[str, .
     (settlement.SettlementCreate, offer.create_settlement, (LENDER,)),
     (settlement.SettlementAttest, settlement.attest, (BANK,)),
     (settlement.SettlementReturn, settlement.return_cash, (BANK,)),
+    (auction.AuctionOpen, auction.open_auction, (SUPPLIER,)),
+    (bid.AuctionBid, bid.bid, (LENDER,)),
+    (bid.AuctionReveal, bid.reveal, (LENDER,)),
+    (allotment.AuctionRank, allotment.rank, ()),
+    (allotment.AuctionAccept, allotment.accept, (SUPPLIER,)),
+    (share.AuctionPay, share.pay, (LENDER,)),
+    (auction.AuctionWithdraw, share.withdraw, (SUPPLIER, LENDER)),
     (exchange.ExchangeRequest, exchange.request, ()),
     (exchange.ExchangeQuote, exchange.quote, ()),
     (exchange.ExchangeAccept, exchange.accept, ()),

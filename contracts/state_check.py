@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-from contracts import invariants, settlement, trade_check
+from contracts import auction, invariants, market_check, settlement, trade_check
+from contracts.auction import Auction
 from contracts.bank import HELD, MINT, PAYMENT, PAYOUT, REDEMPTION, RETURN, BankEntry
-from contracts.claim import Lien
+from contracts.claim import Lien, shares_of
 from contracts.custody import Custody
 from contracts.deposit import DEBT, Hold
 from contracts.errors import InvariantBroken
@@ -157,10 +158,13 @@ def title_moved_with_cash(kinds: Kinds) -> None:
         lien = Lien._make(value)
         if lien.title != ASSIGNED:
             continue
-        entry = payouts.pop((lien.account, lien.entry), None)
-        if entry is None or (entry.party, entry.document) != sold:
-            raise InvariantBroken(12, f"title of {sold} moved without cash")
-        invariants.title_moved_with_cash(lien, entry.amount)
+        paid = 0
+        for share in shares_of(lien):
+            entry = payouts.pop((share.account, share.entry), None)
+            if entry is None or (entry.party, entry.document) != sold:
+                raise InvariantBroken(12, f"title of {sold} moved without cash")
+            paid += entry.amount
+        invariants.title_moved_with_cash(lien, paid)
     if payouts:
         raise InvariantBroken(12, f"cash without title: {min(payouts)}")
 
@@ -260,11 +264,12 @@ def exposures_follow_claims(kinds: Kinds) -> None:
     sums: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
     for value in kinds["lien"].values():
         lien = Lien._make(value)
-        reserved_or_funded = sums[lien.lender, lien.buyer, lien.currency]
-        if lien.title == RESERVED:
-            reserved_or_funded[0] += lien.advance
-        else:
-            reserved_or_funded[1] += lien.principal
+        for share in shares_of(lien):
+            reserved_or_funded = sums[share.lender, lien.buyer, lien.currency]
+            if lien.title == RESERVED:
+                reserved_or_funded[0] += share.part
+            else:
+                reserved_or_funded[1] += share.left
     found = {key: tuple(value) for key, value in kinds["exposure"].items()}
     if found != {key: tuple(parts) for key, parts in sums.items() if any(parts)}:
         raise InvariantBroken(13, "exposures are not the sum of the claims")
@@ -286,6 +291,11 @@ def reservations_are_current(kinds: Kinds) -> None:
     for key, value in kinds["exchange"].items():
         if Exchange._make(value).status in (REQUESTED, QUOTED):
             expected["exchange", *key] = day
+    for key, value in kinds["auction"].items():
+        running = Auction._make(value)
+        if running.status not in auction.ENDED:
+            is_accepted = running.status in (auction.ACCEPTED, auction.AGREED)
+            expected[auction.AUCTION, *key] = running.fund_until if is_accepted else running.accept_until
     if {subject: slot[0] for subject, slot in scheduled.items()} != expected:
         raise InvariantBroken(14, "a reservation would never expire, or nothing would")
     if expected and min(expected.values()) < day:
@@ -343,4 +353,7 @@ CHECKS: tuple[Callable[[Kinds], None], ...] = (
     reservations_are_current,
     approvers_differ,
     open_basis_follows_invoices,
+    market_check.bids_are_sealed,
+    market_check.parts_are_whole,
+    market_check.winners_cash_is_held,
 )

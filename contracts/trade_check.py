@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from contracts import amendment, credit, invariants, order, shipment
+from contracts import amendment, auction, credit, invariants, order, shipment
 from contracts.amendment import Amendment
+from contracts.auction import Auction
 from contracts.credit import CreditNote
 from contracts.errors import InvariantBroken
 from contracts.invoice import TITLE, VALIDITY, Invoice
@@ -161,6 +162,8 @@ def _statuses(kind: str, value: codec.Value) -> tuple[tuple[LifeCycle, int], ...
         return ((VALIDITY, invoice.validity), (TITLE, invoice.title))
     if kind == "order":
         return ((order.LIFE, Order._make(value).status),)
+    if kind == "auction":
+        return ((auction.LIFE, Auction._make(value).status),)
     if kind == "shipment":
         return ((shipment.LIFE, Shipment._make(value).status),)
     return ((credit.LIFE, CreditNote._make(value).status),)
@@ -168,7 +171,7 @@ def _statuses(kind: str, value: codec.Value) -> tuple[tuple[LifeCycle, int], ...
 
 def follows_life_cycles(before: Kinds, after: Kinds) -> None:
     """15: between two states one operation apart every document stays, or moves along its table."""
-    for kind in ("invoice", "order", "shipment", "credit"):
+    for kind in ("invoice", "order", "shipment", "credit", "auction"):
         for key, value in before[kind].items():
             if key not in after[kind]:
                 raise InvariantBroken(15, f"{kind} {key} is gone")

@@ -24,6 +24,7 @@ PREAMBLE = b"\x09"
 STATE_VALUE = b"\x0a"
 FINGERPRINT = b"\x0b"
 LINES = b"\x0c"
+BID = b"\x0d"
 
 ZERO = bytes(32)
 """Stands for: nothing before this, nothing in this subtree."""

@@ -6,8 +6,10 @@ from hashlib import sha256
 
 from contracts import CONTRACT_VERSION
 from contracts.amendment import Amendment
+from contracts.auction import Auction
 from contracts.bank import BankEntry
-from contracts.claim import Lien
+from contracts.bid import Bid
+from contracts.claim import Lien, Share
 from contracts.credit import CreditNote
 from contracts.custody import Custody
 from contracts.deposit import LINE_FIELDS, Balance, Hold
@@ -21,7 +23,7 @@ from contracts.relationship import RECORD_FIELDS, Aggregates, OpenWeek
 from contracts.settlement import Settlement
 from contracts.shipment import Shipment
 
-LAYOUTS = {1: "2fc9b138da5b06107d126ed9f96af8631d1d9a4c79fd38e5dd396250c420f37a"}
+LAYOUTS = {1: "a0958b1f787b62932beffdbca3daba3c6cd28a6c548db73f225c2c4b301827d0"}
 
 
 def test_stored_values_keep_their_form_within_a_contract_version() -> None:
@@ -29,8 +31,10 @@ def test_stored_values_keep_their_form_within_a_contract_version() -> None:
     values = (
         Aggregates,
         Amendment,
+        Auction,
         Balance,
         BankEntry,
+        Bid,
         CreditNote,
         Custody,
         Exchange,
@@ -43,6 +47,7 @@ def test_stored_values_keep_their_form_within_a_contract_version() -> None:
         Programme,
         Redemption,
         Settlement,
+        Share,
         Shipment,
     )
     layout = [(value.__name__, value._fields) for value in values]

@@ -42,6 +42,7 @@ def test_tags_are_those_of_the_code():
         "state value": "STATE_VALUE",
         "invoice fingerprint": "FINGERPRINT",
         "lines of an invoice": "LINES",
+        "sealed bid": "BID",
     }
     listed = {kind: bytes.fromhex(tag.strip("`")) for tag, kind, _ in rows("Hashes")}
     assert listed == {kind: getattr(hashing, name) for kind, name in names.items()}
