@@ -9,6 +9,7 @@ interface. The layers below it, from the bottom:
     storage ready        what is asked of the caller; what is handed to it
     log progress         the log with its writes under way; the pace of one follower
     certificates         acknowledgements gathered, certificates checked
+    exclusion            what may be cut: what an election excludes
     trace                events for a checker outside
     core                 what all of these share: term, role, outbox, commit
     election reads follower leader   the parts of the protocol

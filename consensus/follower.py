@@ -5,7 +5,9 @@ An append states the position before its entries.
     that position here                 what happens
     not held, or of another term       refused with a hint; the log stays as it is (CR-23)
     held, all entries held too         nothing to append, never anything to truncate (CR-24)
-    held, an entry of another term     truncated from exactly there, the rest appended;
+    held, an entry of another term     truncated from exactly there, the rest appended, if an
+                                       election excludes what is cut (`exclusion.py`), else
+                                       refused, and an election asked for;
                                        at or below commit: not followed (CR-25)
     held, and entries of this term     a leader only appends: evidence, nothing changes, also
     after it                           when a restart forgot what it has proved (CR-70)
@@ -41,6 +43,7 @@ from collections import deque
 
 from consensus.certificates import void_because
 from consensus.core import Core, require
+from consensus.exclusion import excludes, genuine
 from consensus.limits import (
     MAX_CUT_REMEMBERED,
     MAX_REPLY_ACKS,
@@ -52,6 +55,7 @@ from consensus.messages import (
     Append,
     AppendReply,
     Certificate,
+    ElectionCertificate,
     Entry,
     Heartbeat,
     HeartbeatReply,
@@ -75,6 +79,8 @@ class Follower(Core):
     """Own acknowledgements of this term above commit: index to (hash, signature)."""
     _cut: dict[int, bytes]
     """Hashes of the entries that were durable and cut off since the start, the newest ones, by index."""
+    _excluded_from: int
+    """From here on to its end the log is excluded by elections that were shown; 0 for nothing."""
     _deserted: tuple[int, str]
     """The term, 0 for none, and the node that is not followed as its leader; empty for any node."""
     _offered: Snapshot | None
@@ -88,6 +94,7 @@ class Follower(Core):
         self._certificates = []
         self._signed = {}
         self._cut = {}
+        self._excluded_from = 0
         self._deserted = (0, "")
         self._offered = None
         self._offer_unseen = False
@@ -98,6 +105,7 @@ class Follower(Core):
         self._waiting.clear()
         self._certificates.clear()
         self._signed.clear()
+        self._excluded_from = 0
         self._fail_asked_reads()
 
     def _hear(self, sender: str) -> bool:
@@ -167,16 +175,17 @@ class Follower(Core):
                 detail = f"index {entry.index} is not what this leader sent before"
                 self.accuse("leader_overwrites", message.sender, detail, log.entry(entry.index), entry)
                 return False
-            if held is not None:
-                self._truncate(entry.index)
-                is_cut = True
-            elif entry.index <= log.last_index:
+            if held is None and entry.index <= log.last_index:
                 self.drop("own log is not readable")
                 return False
+            if held is not None and not self._make_way(message, entry.index):
+                return False
+            is_cut = held is not None
             new = message.entries[place:]
             break
         else:
             return True
+        self._excluded_from = 0
         for entry in new:
             log.append(entry)
         if is_cut or log.last_term < self.term:
@@ -187,6 +196,29 @@ class Follower(Core):
             if entry.configuration is not None:
                 self._govern_from(entry)
         return True
+
+    def _make_way(self, message: Append, start: int) -> bool:
+        """Cut from `start` on; refused if not all of it is excluded, by this election or those before."""
+        election = message.election
+        first = self._excluded_from or self.log.last_index + 1
+        if election is not None and first > start and self._is_excluded(first - 1, election):
+            election = genuine(election, self.authority)
+            while first > start and self._is_excluded(first - 1, election):
+                first -= 1
+            self._excluded_from = first
+        if first <= start:
+            self._truncate(start)
+            return True
+        self.drop("cut without a proof")
+        place = (message.prev_term, message.prev_index)
+        kept = self.log.term(first - 1) or 0
+        self._answer(message.sender, message.id, place[1], hint=place, keeps=kept)
+        return False
+
+    def _is_excluded(self, index: int, election: ElectionCertificate) -> bool:
+        """Whether it excludes the entry there, if all of its votes are genuine."""
+        term = self.log.term(index)
+        return term is not None and excludes(election, (term, index), self.configuration_at(index))
 
     def _accept_leader(self) -> None:
         """Its append is taken, which the log's last term alone does not show (CR-70).
@@ -206,6 +238,7 @@ class Follower(Core):
         while len(self._cut) > MAX_CUT_REMEMBERED:
             del self._cut[next(iter(self._cut))]
         self.log.truncate(start)
+        self._excluded_from = 0
         self.confirmed = min(self.confirmed, start - 1)
         for index in [index for index in self._signed if index >= start]:
             del self._signed[index]
@@ -249,6 +282,7 @@ class Follower(Core):
         match: int | None = None,
         hint: tuple[int, int] = (0, 0),
         acks: tuple[tuple[int, bytes], ...] = (),
+        keeps: int = 0,
     ) -> None:
         """Answer an append: with `match` it succeeded, without it was refused."""
         self.emit(
@@ -265,6 +299,7 @@ class Follower(Core):
                 acks,
                 self.commit,
                 self.is_mute,
+                keeps,
             )
         )
 
@@ -331,8 +366,8 @@ class Follower(Core):
     def _look_for_own(self, certificate: Certificate) -> None:
         """What this node signed was on its disk; if it is not there now, the disk was set back (CR-76).
 
-        Unless it was cut off for the sake of a leader of a later term: an honest one has no reason
-        to, but any member may pose as one. The start of this boot or its cuts tell of it.
+        Unless it was cut off for the sake of a leader of a later term: of what is certified that
+        happens only where liars voted (`exclusion.py`). The start of this boot or its cuts tell of it.
         """
         if self.accepted_at_start > certificate.term or self._cut.get(certificate.index) == certificate.hash:
             return
@@ -426,6 +461,7 @@ class Follower(Core):
         if point.term > self.term:
             self._adopt(point.term)
         self.log.restart(point.index, point.term)
+        self._excluded_from = 0
         self.commit = self._applied = point.index
         self.certificate = None
         self._unapplied.clear()

@@ -12,6 +12,10 @@ everything open until the end. When the caller takes the output and nothing is l
 uncommitted, the certificate goes out by a heartbeat: an idle cluster does not wait for the
 next tick to finish (CR-44), and a busy one tells it with the next append.
 
+A follower that is probed gets an election with the entries, since it may have to cut others for
+them (`exclusion.py`): this leader's own at first; if the follower still keeps entries, up to a
+certain term, then the first one of a later term that this log holds.
+
 An answer to a heartbeat that left after the last append, while that append or the commit
 is still open, means that something was lost: an append to one that is probed, an empty one
 to one that is not. The empty one is refused if an append was lost, and is answered with all
@@ -48,6 +52,7 @@ from consensus.messages import (
     Append,
     AppendReply,
     Certificate,
+    ElectionCertificate,
     Entry,
     Heartbeat,
     HeartbeatReply,
@@ -67,6 +72,8 @@ class Leader(Reads):
 
     _peers: dict[str, Progress]
     _book: AckBook | None
+    _elected: ElectionCertificate | None
+    """The votes by which this node leads."""
     _office: int
     """Index of the first entry of this leader's term; 0 until it is proposed."""
     uncommitted_bytes: int
@@ -93,6 +100,7 @@ class Leader(Reads):
         self._snapshot = None
         self._peers = {}
         self._book = None
+        self._elected = None
         self._office = 0
         self.uncommitted_bytes = 0
         self._beat = 0
@@ -107,7 +115,7 @@ class Leader(Reads):
         self._book = AckBook(self.term, self.authority)
         self._office = 0
         self.uncommitted_bytes = 0
-        self._took_office_unseen = self._election_certificate()
+        self._elected = self._took_office_unseen = self._election_certificate()
         if self._tracer is not None:
             self.trace("become_leader")
         self._beat_round()
@@ -117,6 +125,7 @@ class Leader(Reads):
         self._fail_taken_reads()
         self._peers = {}
         self._book = None
+        self._elected = None
         self._office = 0
         self.uncommitted_bytes = 0
 
@@ -416,6 +425,7 @@ class Leader(Reads):
             entries,
             self.commit,
             certificate,
+            self._election_for(peer) if entries and peer.pacing is Pacing.PROBE else None,
         )
         if entries:
             peer.sent(last, sum([len(entry.data) for entry in entries]))
@@ -423,6 +433,14 @@ class Leader(Reads):
             peer.probe_sent = True
         self.emit(message)
         return True
+
+    def _election_for(self, peer: Progress) -> ElectionCertificate | None:
+        """The first one after the term of what the follower keeps, or this leader's own."""
+        if peer.keeps:
+            first = self.log.entry(self.log.last_agreeing(self.last_index, peer.keeps) + 1)
+            if first is not None and first.election is not None:
+                return first.election
+        return self._elected
 
     def _certificate_for(self, peer: Progress, last: int) -> Certificate | None:
         """The newest certificate that the follower can use once it holds `last`."""
@@ -455,6 +473,10 @@ class Leader(Reads):
     def _on_append_reply(self, message: AppendReply) -> None:
         peer = self._heard(message)
         if peer is None:
+            return
+        if message.keeps:
+            if peer.kept(message.prev_index, message.keeps):
+                self._send_append(message.sender, peer, with_entries=True)
             return
         if not message.ok:
             guess = self.log.last_agreeing(message.hint_index, message.hint_term)

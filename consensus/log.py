@@ -130,9 +130,9 @@ class Log:
         """The highest index ≤ `index` whose term is ≤ `term`: where two logs may still agree.
 
         Terms never decrease along a log, so this is a binary search. 0 (the genesis) always
-        qualifies; the start of a log that a snapshot begins ends the search there.
+        qualifies; the start of what is held, on disk or in memory, ends the search there.
         """
-        low = self._reader.first_index
+        low = min(self._reader.first_index, self._base)
         high = min(index, self.last_index)
         if high <= low:
             return max(high, 0)

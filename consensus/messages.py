@@ -8,8 +8,8 @@ request that it answers. A position is (term, index), compared in this order.
     2     PreVoteReply     see below        re granted
     3     Vote             sender's         last_term last_index transfer
     4     VoteReply        sender's         re granted accepted_term last_term last_index last_hash signature
-    5     Append           sender's         prev_term prev_index entries commit certificate
-    6     AppendReply      sender's         re ok prev_index match hint_term hint_index acks commit mute
+    5     Append           sender's         prev_term prev_index entries commit certificate election
+    6     AppendReply      sender's         re ok prev_index match hint_term hint_index acks commit mute keeps
     7     Heartbeat        sender's         commit certificate
     8     HeartbeatReply   sender's         re commit mute
     9     TimeoutNow       sender's
@@ -25,6 +25,10 @@ In an AppendReply, `prev_index` repeats the request's. When `ok`, `match` is the
 to which *that request* proved the logs equal, durable at the sender (CR-26, CR-29), and
 `acks` holds a signature for each entry of the current term that this makes certain. When
 not, (`hint_term`, `hint_index`) is the last position at which the logs may agree (CR-28).
+
+A follower cuts nothing for an Append but what an election excludes (`exclusion.py`). `keeps` in a
+refusal is the term of the newest entry that it would have to cut and that none did so far; the next
+Append carries in `election` one that may. It need not be the sender's own.
 
 A granted vote is signed: a `Ballot`, the vote itself with the voter's position and the term
 of the last leader whose append it took. A majority of them is the `ElectionCertificate`
@@ -48,6 +52,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from operator import attrgetter
 from typing import Any, Final
 
@@ -80,6 +85,8 @@ class Entry:
     configuration: Configuration | None = None
     """The members from this entry on, where it changes them; what `data` says of it, to the
     application, is the same."""
+    election: ElectionCertificate | None = None
+    """Of the first entry of a term: how its leader was elected; as `data` says."""
 
     @property
     def kind(self) -> str:
@@ -199,6 +206,7 @@ class Append:
     entries: tuple[Entry, ...]
     commit: int
     certificate: Certificate | None
+    election: ElectionCertificate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +225,7 @@ class AppendReply:
     """(index, signature), ascending."""
     commit: int
     mute: bool = False
+    keeps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,13 +334,12 @@ def to_value(message: Message) -> tuple[Any, ...]:
     kind = type(message)
     code, get = _WRITERS[kind]
     plain: tuple[Any, ...] = (code, *get(message))
-    if kind is Append or kind is Heartbeat:
-        certificate = plain[-1]
-        if certificate is not None:
-            plain = (*plain[:-1], _CERTIFICATE_FIELDS(certificate))
     if kind is Append:
-        entries = tuple([_plain_entry(entry) for entry in plain[7]])
-        plain = (*plain[:7], entries, *plain[8:])
+        *head, entries, commit, certificate, election = plain
+        written = tuple([_plain_entry(entry) for entry in entries])
+        plain = (*head, written, commit, _plain_certificate(certificate), _plain_election(election))
+    elif kind is Heartbeat:
+        plain = (*plain[:-1], _plain_certificate(plain[-1]))
     elif kind is Snapshot:
         plain = (*plain[:-1], _CONFIGURATION_FIELDS(plain[-1]))
     return plain
@@ -339,7 +347,21 @@ def to_value(message: Message) -> tuple[Any, ...]:
 
 def _plain_entry(entry: Entry) -> tuple[Any, ...]:
     plain = _ENTRY_FIELDS(entry)
-    return plain if plain[-1] is None else (*plain[:-1], _CONFIGURATION_FIELDS(plain[-1]))
+    *head, configuration, election = plain
+    if configuration is None and election is None:
+        return plain
+    members = None if configuration is None else _CONFIGURATION_FIELDS(configuration)
+    return (*head, members, _plain_election(election))
+
+
+def _plain_certificate(certificate: Certificate | None) -> tuple[Any, ...] | None:
+    return None if certificate is None else _CERTIFICATE_FIELDS(certificate)
+
+
+def _plain_election(election: ElectionCertificate | None) -> tuple[Any, ...] | None:
+    if election is None:
+        return None
+    return election.term, election.candidate, tuple([_VOTE_FIELDS(vote) for vote in election.votes])
 
 
 def from_value(value: Any) -> Message:
@@ -438,12 +460,16 @@ def _check_append(message: Append) -> str | None:
             return "terms of entries out of order"
         if len(entry.data) > MAX_ENTRY_BYTES:
             return "entry too large"
+        if entry.election is not None and entry.election.term != entry.term:
+            return "entry with the election of another term"
         term = entry.term
         size += len(entry.data)
     if index > MAX_INDEX:
         return "index out of range"
     if size > MAX_APPEND_BYTES and len(message.entries) > 1:
         return "append too large"
+    if message.election is not None and not 1 <= message.election.term <= message.term:
+        return "election out of range"
     return _check_certificate(message.certificate, message.term, message.commit)
 
 
@@ -458,6 +484,8 @@ def _check_append_reply(message: AppendReply) -> str | None:
         return "hint out of range"
     if not message.ok and message.hint_index > message.prev_index:
         return "hint above what was refused"
+    if not 0 <= message.keeps <= message.term or (message.keeps and message.ok):
+        return "kept entries out of range"
     if message.acks and not message.ok:
         return "acknowledgement in a refusal"
     before = 0
@@ -550,9 +578,9 @@ def _configuration(value: Any) -> Configuration:
 
 
 def _entry(value: Any) -> Entry:
-    index, term, hash_, data, configuration = _fixed(value, 5)
+    index, term, hash_, data, configuration, election = _fixed(value, 6)
     members = None if configuration is None else _configuration(configuration)
-    return Entry(_integer(index), _integer(term), _hash(hash_), _data(data), members)
+    return Entry(_integer(index), _integer(term), _hash(hash_), _data(data), members, _election(election))
 
 
 def _entries(value: Any) -> tuple[Entry, ...]:
@@ -575,6 +603,22 @@ def _certificate(value: Any) -> Certificate | None:
     term, index, hash_, acks = _fixed(value, 4)
     signers = tuple([_node_ack(part) for part in _array(acks, MAX_VOTERS)])
     return Certificate(_integer(term), _integer(index), _hash(hash_), signers)
+
+
+def _election(value: Any) -> ElectionCertificate | None:
+    if value is None:
+        return None
+    term, candidate, votes = _fixed(value, 3)
+    signed = tuple([_vote(part) for part in _array(votes, 2 * MAX_VOTERS)])
+    if any(before.node >= after.node for before, after in pairwise(signed)):
+        raise ProtocolError("votes ascending by node are expected, none twice")
+    return ElectionCertificate(_integer(term), _node(candidate), signed)
+
+
+def _vote(value: Any) -> SignedVote:
+    node, accepted_term, last_term, last_index, last_hash, signature = _fixed(value, 6)
+    position = (_integer(accepted_term), _integer(last_term), _integer(last_index))
+    return SignedVote(_node(node), *position, _hash(last_hash), _signature(signature))
 
 
 def _acks(value: Any) -> tuple[tuple[int, bytes], ...]:
@@ -605,6 +649,7 @@ _READER_OF_FIELD: dict[str, Reader] = {
     "mute": _flag,
     "entries": _entries,
     "certificate": _certificate,
+    "election": _election,
     "acks": _acks,
     "hash": _hash,
     "last_hash": _short,
@@ -621,6 +666,7 @@ _WRITERS: dict[type[Any], tuple[int, Writer]] = {
 _ENTRY_FIELDS: Writer = attrgetter(*[field.name for field in fields(Entry)])
 _CONFIGURATION_FIELDS: Writer = attrgetter("voters", "quorum", "outgoing", "outgoing_quorum", "learners")
 _CERTIFICATE_FIELDS: Writer = attrgetter(*[field.name for field in fields(Certificate)])
+_VOTE_FIELDS: Writer = attrgetter(*[field.name for field in fields(SignedVote)])
 
 
 _CHECKS: dict[type[Any], Callable[[Any], str | None]] = {

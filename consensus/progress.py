@@ -3,6 +3,8 @@
     state       sends                                    becomes the other when
     probe       one append, then waits for an answer     an append succeeds
                 or a heartbeat's answer (CR-45)
+                with entries goes an election, that the
+                follower may cut what is in the way
     replicate   all that fits the window of messages,    an append is refused
                 bytes and entries, without waiting (CR-46)
     snapshot    nothing: the follower fetches a snapshot it got or gave it up, or is
@@ -41,6 +43,7 @@ class Progress:
         "commit",
         "heard",
         "is_mute",
+        "keeps",
         "last_append",
         "match",
         "max_bytes",
@@ -74,6 +77,8 @@ class Progress:
         """The highest id of a request of this term that it answered and so confirmed."""
         self.is_mute = False
         """Whether it says that it lost data (CR-76)."""
+        self.keeps = 0
+        """The term of an entry that it does not cut before an election excludes that; 0 for none."""
         self.snapshot = 0
         """Index of the snapshot that it was offered, while in that state."""
         self.snapshot_asked = now
@@ -126,7 +131,7 @@ class Progress:
         """
         if boot > self.boot or (boot < self.boot and is_silent):
             if self.boot:
-                self.match = self.commit = self.certified = self.snapshot = 0
+                self.match = self.commit = self.certified = self.snapshot = self.keeps = 0
                 self.pacing = Pacing.PROBE
                 self.probe_sent = False
                 self._inflight.clear()
@@ -144,6 +149,7 @@ class Progress:
         if self.pacing is Pacing.PROBE:
             self.pacing = Pacing.REPLICATE
             self.probe_sent = False
+            self.keeps = 0
             self.next = self.match + 1
         elif self.next <= self.match:
             self.next = self.match + 1
@@ -167,6 +173,23 @@ class Progress:
         self.next = max(min(prev_index, guess + 1), self.match + 1)
         self.probe_sent = False
         return True
+
+    def kept(self, prev_index: int, term: int) -> bool:
+        """Entries after `prev_index` were refused for an own one of `term` that must not be cut yet.
+
+        Whether to answer at once. The same answer again means that what was sent did not help here
+        and now: the next heartbeat's answer is time enough.
+        """
+        if self.pacing is Pacing.SNAPSHOT or prev_index < self.match:
+            return False
+        is_news = term != self.keeps
+        self.keeps = term
+        self.pacing = Pacing.PROBE
+        self.next = prev_index + 1
+        self.probe_sent = not is_news
+        self._inflight.clear()
+        self._bytes = 0
+        return is_news
 
     def offered(self, index: int, now: int) -> None:
         """A snapshot at `index` was offered: no appends until it is over."""

@@ -97,6 +97,12 @@ class Configuration:
             not self._outgoing or _is_more_than_half(self._outgoing, nodes)
         )
 
+    def has_majority_of_a_half(self, nodes: Collection[str]) -> bool:
+        """Whether no certificate can do without all of them: it needs a quorum of each half."""
+        return _is_more_than_half(self._voters, nodes) or (
+            bool(self._outgoing) and _is_more_than_half(self._outgoing, nodes)
+        )
+
     def has_quorum(self, nodes: Collection[str]) -> bool:
         """Enough for a certificate (CR-71)."""
         return len(self._voters.intersection(nodes)) >= self.quorum and (

@@ -185,8 +185,11 @@ class Appender:
             raise BlockInvalid(
                 "the block is not the one that its entry names", field="entry", found=block.hash.hex()
             )
-        if entry_of(block).configuration != entry.configuration:
-            raise BlockInvalid("the block changes the members otherwise than its entry says", field="entry")
+        if entry_of(block) != entry:
+            raise BlockInvalid(
+                "the block changes the members, or shows an election, otherwise than its entry says",
+                field="entry",
+            )
         self._chain.accept(await self._verify(block))
         self._reports.accepted(block)
 

@@ -23,7 +23,7 @@ from ledger.hashing import ZERO
 from ledger.keys import SigningKey
 from ledger.limits import SIGNATURE_BYTES
 from ledger.membership import Member, Membership
-from ledger.preamble import Preamble
+from ledger.preamble import NOTHING, Preamble
 from ledger.store import Store
 from node.errors import SettingsError
 
@@ -46,9 +46,21 @@ BOOT_FILE = "boot"
 
 def entry_of(block: Block) -> Entry:
     """The log entry that a block is."""
-    membership = Preamble.decode(block.preamble).membership if block.height else None
+    preamble = Preamble.decode(block.preamble) if block.height else NOTHING
+    membership, election = preamble.membership, preamble.election
     configuration = None if membership is None else configuration_of(membership)
-    return Entry(block.height, block.header.term, block.hash, block.data, configuration)
+    elected = None if election is None else _election_in(election)
+    return Entry(block.height, block.header.term, block.hash, block.data, configuration, elected)
+
+
+def _election_in(election: vote.ElectionCertificate) -> messages.ElectionCertificate:
+    """The core's form of an election certificate."""
+    votes = []
+    for each in election.votes:
+        ballot = each.ballot
+        stated = (ballot.accepted_term, ballot.last_term, ballot.last_height, ballot.last_hash)
+        votes.append(messages.SignedVote(each.node, *stated, each.signature))
+    return messages.ElectionCertificate(election.term, election.candidate, tuple(votes))
 
 
 def configuration_of(membership: Membership) -> Configuration:

@@ -35,7 +35,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "sim")]
 
 from simulator.campaign import Campaign, describe, describe_plan, measure_speed, run_campaign  # noqa: E402
 from simulator.coverage import exercised  # noqa: E402
-from simulator.mutants import MUTANTS  # noqa: E402
+from simulator.mutants import AMONG_LIARS, MUTANTS  # noqa: E402
 from simulator.plan import KINDS, LEVELDB, OPAQUE, REAL, Plan, from_json, to_json  # noqa: E402
 from simulator.shrink import shrink  # noqa: E402
 from simulator.world import Outcome, World  # noqa: E402
@@ -147,6 +147,7 @@ def _find_mutants(arguments: argparse.Namespace) -> int:
         campaign = run_campaign(
             range(1, MUTANT_SEEDS + 1),
             steps=MUTANT_STEPS,
+            liars=mutant in AMONG_LIARS,
             core=mutant,
             seen=lambda outcome: outcome.violation is None,
         )
@@ -159,8 +160,9 @@ def _find_mutants(arguments: argparse.Namespace) -> int:
         "# Deliberate bugs that the simulator finds",
         "",
         f"Written by `scripts/simulate --mutants`: seeds from 1 on, of {MUTANT_STEPS:,} steps, with opaque",
-        f"blocks, until a rule of `simulator/checks.py` breaks; at most {MUTANT_SEEDS:,} seeds. The numbers",
-        "shift when the core changes.",
+        "blocks (one that only a liar can take advantage of: with real blocks and a liar), until a rule of",
+        f"`simulator/checks.py` breaks; at most {MUTANT_SEEDS:,} seeds. The numbers shift when the core",
+        "changes.",
         "",
         "| mutant | what it does | rule that caught it | seeds needed |",
         "|---|---|---|---|",

@@ -18,6 +18,7 @@ from heapq import heapify, heappop, heappush
 
 from consensus.conformance.applications import Applications
 from consensus.conformance.commits import Commits
+from consensus.conformance.cuts import Cuts
 from consensus.conformance.effects import apply
 from consensus.conformance.envelope import Envelope
 from consensus.conformance.events import Event
@@ -45,6 +46,7 @@ class Judge:
             Traffic(run),
             Terms(run),
             Logs(run),
+            Cuts(run),
             Memberships(run),
             Snapshots(run),
             Signatures(run),

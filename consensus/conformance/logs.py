@@ -70,11 +70,10 @@ class Logs(Family):
             expected = f"an index from {node.commit + 1} to {node.log.last_index}"
             run.broken("L4", event, f"a truncation from {start}", expected)
             return
-        if _is_refused(node, event):
+        if is_refused(node, event):
             return
-        held = node.log.at(start)
-        asked = _asked_at(node, start)
-        if not run.holds("L6", held is not None and asked is not None and asked[1] != held.term):
+        if not run.holds("L6", conflicts(node, start)):
+            held, asked = node.log.at(start), _asked_at(node, start)
             expected = f"an append whose entry at {start} is of another term than {held.term if held else 0}"
             run.broken("L6", event, f"{asked} in the request that came last", expected)
 
@@ -97,6 +96,12 @@ class Logs(Family):
             known.before = before
 
 
+def conflicts(node: Node, index: int) -> bool:
+    """Whether the request that came in last has an entry of another term where the log has one."""
+    held, asked = node.log.at(index), _asked_at(node, index)
+    return held is not None and asked is not None and asked[1] != held.term
+
+
 def _asked_at(node: Node, index: int) -> list[object] | None:
     """What the request that came in last holds at an index."""
     request = node.request
@@ -105,7 +110,7 @@ def _asked_at(node: Node, index: int) -> list[object] | None:
     return next((entry for entry in request["entries"] if entry[0] == index), None)
 
 
-def _is_refused(node: Node, event: Event) -> bool:
+def is_refused(node: Node, event: Event) -> bool:
     """Whether the entry is cut because this node could not reproduce it: it then never was durable."""
     held = node.log.at(event["from"])
     return held is not None and event.get("refused") == held.hash and event["from"] > node.durable

@@ -23,6 +23,7 @@ RULES: dict[str, str] = {
     "L4": "nothing at or below the commit index is ever truncated",
     "L5": "after a restart the log holds at least what was durable, unchanged",
     "L6": "an entry the log already holds is not truncated by a repeated append",
+    "L7": "what is cut for a leader is excluded: a majority voted later, from before it",
     "C1": "commit never decreases within a boot and stays within the log",
     "C2": "a leader commits by counting only entries of its own term",
     "C3": "a leader's commit is stored by a quorum of its active configuration, itself durable",

@@ -18,12 +18,14 @@ from consensus.messages import (
     AppendReply,
     Ballot,
     Certificate,
+    ElectionCertificate,
     Entry,
     Heartbeat,
     HeartbeatReply,
     Message,
     PreVote,
     PreVoteReply,
+    SignedVote,
     Vote,
     VoteReply,
     from_value,
@@ -47,6 +49,18 @@ def entry(index: int, term: int, data: bytes = b"x", previous: bytes = b"") -> E
 def log_of_terms(*terms: int) -> list[Entry]:
     """Entries 1, 2, … with these terms."""
     return [entry(index, term) for index, term in enumerate(terms, 1)]
+
+
+def elected_log(*terms: int, voters: str = "n1 n3") -> list[Entry]:
+    """Entries with these terms, of which the first of each shows its election by these voters."""
+    held = log_of_terms(*terms)
+    for place in range(1, len(held)):
+        before, first = held[place - 1], held[place]
+        if before.term < first.term:
+            positions = dict.fromkeys(voters.split(), (before.term, before.index))
+            shown = election(first.term, voters.split(maxsplit=1)[0], **positions)
+            held[place] = replace(first, election=shown)
+    return held
 
 
 class Mac:
@@ -180,7 +194,7 @@ class Node:
             if ready.took_office is not None:
                 self.offices.append(ready.took_office.term)
                 if self.proposes_in_office:
-                    self.propose(b"office")
+                    self.propose(b"office", election=ready.took_office)
         return out
 
     def sync(self, count: int | None = None) -> list[Message]:
@@ -209,11 +223,15 @@ class Node:
         """Sync, and what may leave because of it."""
         return self.sync(count) + self.drain()
 
-    def propose(self, data: bytes = b"x", members: Configuration | None = None) -> Entry:
+    def propose(
+        self,
+        data: bytes = b"x",
+        members: Configuration | None = None,
+        election: ElectionCertificate | None = None,
+    ) -> Entry:
         raft = self.raft
         new = entry(raft.last_index + 1, raft.term, data, raft.log.last_hash)
-        if members is not None:
-            new = replace(new, configuration=members)
+        new = replace(new, configuration=members, election=election)
         raft.propose((new,))
         return new
 
@@ -362,11 +380,13 @@ def show(message: Message) -> str:
             entries = span if message.entries else "empty"
             proof = f" cert {message.certificate.index}" if message.certificate else ""
             at = f"{message.prev_term}/{message.prev_index}"
-            return f"{line} after {at} {entries} commit {message.commit}{proof}"
+            shown = f" elected {message.election.term}" if message.election else ""
+            return f"{line} after {at} {entries} commit {message.commit}{proof}{shown}"
         case AppendReply():
             if message.ok:
                 return f"{line} ok {message.match} acks {[index for index, _ in message.acks]}"
-            return f"{line} refused {message.prev_index} hint {message.hint_term}/{message.hint_index}"
+            kept = f" keeps {message.keeps}" if message.keeps else ""
+            return f"{line} refused {message.prev_index} hint {message.hint_term}/{message.hint_index}{kept}"
         case Heartbeat():
             proof = f" cert {message.certificate.index}" if message.certificate else ""
             return f"{line} commit {message.commit}{proof}"
@@ -393,9 +413,20 @@ def append(
     target: str = "n1",
     commit: int = 0,
     proof: Certificate | None = None,
+    shown: ElectionCertificate | None = None,
 ) -> Append:
     """A leader's append; `after` is (term, index)."""
-    return Append(sender, target, term, fresh_id(), after[0], after[1], entries, commit, proof)
+    return Append(sender, target, term, fresh_id(), after[0], after[1], entries, commit, proof, shown)
+
+
+def election(term: int, candidate: str, **positions: tuple[int, int]) -> ElectionCertificate:
+    """An election by these voters, each from its (term, index)."""
+    votes = []
+    for node, position in sorted(positions.items()):
+        last_hash = sha256(repr(position).encode()).digest()
+        ballot = Ballot(term, candidate, position[0], *position, last_hash)
+        votes.append(SignedVote(node, position[0], *position, last_hash, Mac("").vote_mac(node, ballot)))
+    return ElectionCertificate(term, candidate, tuple(votes))
 
 
 def heartbeat(

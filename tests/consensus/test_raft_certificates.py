@@ -10,6 +10,7 @@ from harness import (
     append,
     ask_vote,
     certificate,
+    election,
     entry,
     fresh_id,
     heartbeat,
@@ -71,7 +72,7 @@ def test_cr70_acknowledging_another_block_in_a_later_term_is_honest() -> None:
     """CR-70: an uncommitted entry is lawfully replaced, and nobody is accused."""
     node = lone()
     answers(node, append(1, (0, 0), *entries(1)))
-    answers(node, append(2, (0, 0), entry(1, 2), sender="n3"))
+    answers(node, append(2, (0, 0), entry(1, 2), sender="n3", shown=election(2, "n3", n2=(0, 0), n3=(0, 0))))
     assert [(term, index) for term, index, _ in node.authority.signed] == [(1, 1), (2, 1)]
     assert node.raft.status().evidence == ()
 
@@ -313,7 +314,8 @@ def test_cr77_a_refusal_of_what_was_replaced_meanwhile_changes_nothing() -> None
     node.disk_is_held = True
     old = entry(1, 1, b"bad")
     answers(node, append(1, (0, 0), old))
-    answers(node, append(2, (0, 0), entry(1, 2, b"good"), sender="n3"))
+    shown = election(2, "n3", n2=(0, 0), n3=(0, 0))
+    answers(node, append(2, (0, 0), entry(1, 2, b"good"), sender="n3", shown=shown))
     node.raft.refuse(1, old.hash, "late")
     assert (node.raft.last_index, node.raft.leader, node.raft.refusal) == (1, "n3", None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -17,6 +18,8 @@ from harness import (
     ask_vote,
     certificate,
     configuration,
+    elected_log,
+    election,
     entry,
     fresh_id,
     heartbeat,
@@ -52,11 +55,21 @@ SAMPLES: list[Message] = [
     answer_vote(3, position=(2, 5)),
     append(3, (2, 5), entry(6, 2), entry(7, 3), commit=4, proof=certificate("n2 n3", entry(4, 2))),
     append(3, (0, 0)),
+    append(3, (0, 0), *elected_log(1, 2), shown=election(2, "n2", n2=(1, 4), n3=(0, 0))),
+    AppendReply("n2", "n1", 3, fresh_id(), 7, False, 5, 0, 2, 5, (), 5, False, 2),
     AppendReply("n2", "n1", 3, fresh_id(), 7, True, 5, 7, 0, 0, ((6, b"s"), (7, b"t")), 5),
     AppendReply("n2", "n1", 3, fresh_id(), 7, False, 5, 0, 2, 4, (), 5),
     heartbeat(3, commit=4, proof=certificate("n2 n3", entry(4, 2))),
     HeartbeatReply("n2", "n1", 3, fresh_id(), 7, 4),
 ]
+
+
+def test_cr88_votes_of_an_election_ascend_and_none_comes_twice() -> None:
+    """CR-88: another order would be another spelling."""
+    good = election(2, "n2", n2=(0, 0), n3=(0, 0))
+    for votes in (good.votes[::-1], (good.votes[0], good.votes[0])):
+        with pytest.raises(ProtocolError, match="ascending"):
+            from_value(to_value(append(3, (0, 0), shown=replace(good, votes=votes))))
 
 
 @pytest.mark.parametrize("message", SAMPLES, ids=lambda message: type(message).__name__)
@@ -158,6 +171,11 @@ def test_cr87_without_the_report_messages_only_wait_longer() -> None:
         append(1, (0, 0), commit=-1),
         append(1, (0, 0), commit=2**63),
         append(1, (0, 0), *[entry(index, 1) for index in range(1, 400)]),
+        append(1, (0, 0), replace(entry(1, 1), election=election(2, "n2", n2=(0, 0)))),
+        append(1, (0, 0), shown=election(2, "n2", n2=(0, 0))),
+        append(1, (0, 0), shown=election(0, "n2", n2=(0, 0))),
+        AppendReply("n2", "n1", 1, fresh_id(), 1, False, 0, 0, 0, 0, (), 0, False, 2),
+        AppendReply("n2", "n1", 1, fresh_id(), 1, True, 0, 0, 0, 0, (), 0, False, 1),
         heartbeat(1, commit=1, proof=certificate("n2 n3", entry(2, 1))),
         heartbeat(1, commit=5, proof=certificate("n2 n3", entry(2, 3))),
         heartbeat(1, commit=1, proof=Certificate(1, 1, b"h", (("n3", b"s"), ("n2", b"s")))),
@@ -261,7 +279,11 @@ def plausible(draw: Any) -> Message:
         terms = sorted(draw(st.lists(st.integers(1, 6), max_size=4)))
         data = draw(st.sampled_from([b"x", b"y"]))
         new = [entry(position[1] + 1 + place, each, data) for place, each in enumerate(terms)]
-        return Append(sender, "n1", term, fresh_id(), *position, tuple(new), draw(INDICES), proof)
+        shown = None
+        if draw(st.booleans()):
+            stood = (draw(st.integers(0, 3)), draw(INDICES))
+            shown = election(draw(st.integers(1, 6)), sender, n2=stood, n3=stood)
+        return Append(sender, "n1", term, fresh_id(), *position, tuple(new), draw(INDICES), proof, shown)
     acks = tuple((index, b"s") for index in sorted(draw(st.sets(st.integers(1, 8), max_size=3))))
     ok = draw(st.booleans())
     return AppendReply(

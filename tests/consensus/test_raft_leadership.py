@@ -14,6 +14,7 @@ from harness import (
     ask_pre_vote,
     ask_vote,
     certificate,
+    election,
     entry,
     fresh_id,
     heartbeat,
@@ -539,7 +540,8 @@ def test_cr70_a_vote_states_the_last_leader_that_was_followed() -> None:
     mine = entry(3, 2)
     answers(node, append(2, (1, 2), mine))
     assert (2, 3, mine.hash) in node.authority.signed
-    answers(node, append(3, (1, 2), entry(3, 1), sender="n3"))
+    shown = election(3, "n3", n2=(1, 3), n3=(1, 3))
+    answers(node, append(3, (1, 2), entry(3, 1), sender="n3", shown=shown))
     assert node.raft.hard == HardState(3, None, 3)
     again = Node(node.raft.config, node.disk)
     (reply,) = [each for each in answers(again, ask_vote(4, (2, 9))) if isinstance(each, VoteReply)]

@@ -15,6 +15,7 @@ from harness import (
     ask_pre_vote,
     ask_vote,
     certificate,
+    election,
     entry,
     heartbeat,
     log_of_terms,
@@ -76,7 +77,8 @@ def test_cr53_a_configuration_governs_from_the_moment_it_is_in_the_log() -> None
     assert (node.raft.commit, node.raft.configuration, node.raft.configuration_index) == (0, wider, 2)
     again = Node(node.raft.config, node.disk)
     assert (again.raft.configuration, again.raft.configuration_index) == (wider, 2)
-    answers(again, append(2, (1, 1), entry(2, 2), sender="n3"))
+    shown = election(2, "n3", n2=(1, 1), n3=(1, 1))
+    answers(again, append(2, (1, 1), entry(2, 2), sender="n3", shown=shown))
     assert (again.raft.configuration, again.raft.configuration_index) == (stable("n1 n2 n3"), 0)
     assert Node(again.raft.config, again.disk).raft.configuration == stable("n1 n2 n3")
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import replace
 
-from harness import Cluster, Disk, Node, append, ask_vote, configuration, heartbeat, log_of_terms, lone
+from harness import (
+    Cluster,
+    Disk,
+    Node,
+    append,
+    ask_vote,
+    configuration,
+    election,
+    heartbeat,
+    log_of_terms,
+    lone,
+)
 from test_raft_elections import answers
 
 from consensus.messages import HeartbeatReply, VoteReply
@@ -90,7 +101,8 @@ def test_cr70_a_wrong_block_in_place_of_an_acknowledged_one_frames_nobody() -> N
     answers(node, append(1, (1, 1), first[1]))
     wrong = replace(first[1], term=2, hash=b"w" * 32, data=b"wrong")
     node.refuses.add(b"wrong")
-    answers(node, append(2, (1, 1), wrong, sender="n3"))
+    shown = election(2, "n3", n2=(1, 1), n3=(1, 1))
+    answers(node, append(2, (1, 1), wrong, sender="n3", shown=shown))
     assert (node.raft.last_index, node.raft.refusal is not None) == (1, True)
     assert node.disk.hard.accepted == 2, "durable with the cut"
     restarted = Node(configuration("n1", "n1 n2 n3"), node.disk)

@@ -14,6 +14,8 @@ from harness import (
     ask_vote,
     certificate,
     configuration,
+    elected_log,
+    election,
     entry,
     fresh_id,
     heartbeat,
@@ -99,7 +101,8 @@ def test_cr24_only_an_entry_of_another_term_is_removed_with_all_after_it() -> No
     """CR-24."""
     node = lone((1, 1, 1, 1), term=2)
     two, three = entry(2, 1), entry(3, 2)
-    reply = reply_of(answers(node, append(2, (1, 1), two, three)))
+    shown = election(2, "n2", n2=(1, 2), n3=(1, 2))
+    reply = reply_of(answers(node, append(2, (1, 1), two, three, shown=shown)))
     assert (reply.ok, reply.match) == (True, 3)
     assert [held.term for held in node.disk.entries] == [0, 1, 1, 2]
     assert [ready.truncate_from for ready in node.readies if ready.entries] == [3]
@@ -219,7 +222,7 @@ def test_cr28_one_round_trip_for_each_differing_term(theirs: list[int], ours: li
     cluster = Cluster()
     for name, terms in (("n1", ours), ("n2", theirs), ("n3", ours)):
         cluster.crash(name)
-        cluster.start(name, Disk(entries(*terms), HardState(6, None)))
+        cluster.start(name, Disk(elected_log(*terms), HardState(6, None)))
     cluster.elect("n1")
     cluster.tick(10)
     refusals = [line for line in cluster.said if line.startswith("n2>n1") and "refused" in line]
@@ -289,7 +292,8 @@ def test_cr30_the_completion_of_an_overwritten_entry_marks_nothing_durable() -> 
     answers(node, heartbeat(1))
     node.disk_is_held = True
     answers(node, append(1, (0, 0), *entries(1, 1)))
-    answers(node, append(2, (0, 0), entry(1, 2), sender="n3"))
+    shown = election(2, "n3", n2=(0, 0), n3=(0, 0))
+    answers(node, append(2, (0, 0), entry(1, 2), sender="n3", shown=shown))
     node.settle(1)
     assert node.raft.log.persisted == 0
     assert reply_of(node.settle(1)).match == 1
@@ -303,8 +307,9 @@ def test_cr30_not_even_if_the_same_entry_came_back() -> None:
     node.disk_is_held = True
     (back,) = entries(1)
     answers(node, append(1, (0, 0), back))
-    answers(node, append(2, (0, 0), entry(1, 2), sender="n3"))
-    answers(node, append(3, (0, 0), back))
+    n2, n3 = election(2, "n3", n2=(0, 0), n3=(0, 0)), election(3, "n2", n2=(1, 1), n3=(1, 1))
+    answers(node, append(2, (0, 0), entry(1, 2), sender="n3", shown=n2))
+    answers(node, append(3, (0, 0), back, shown=n3))
     assert node.raft.log.entry(1) == back
     node.settle(1)
     assert node.raft.log.persisted == 0
@@ -381,7 +386,8 @@ def test_cr33_what_waited_for_the_disk_is_not_answered_to_the_next_leader() -> N
     answers(node, heartbeat(2, sender="n3"))
     assert [type(message) for message in node.settle()] == [HeartbeatReply]
     node.disk_is_held = False
-    reply = reply_of(answers(node, append(2, (1, 1), entry(2, 2), sender="n3")))
+    shown = election(2, "n3", n2=(1, 1), n3=(1, 1))
+    reply = reply_of(answers(node, append(2, (1, 1), entry(2, 2), sender="n3", shown=shown)))
     assert (reply.ok, reply.match, node.raft.evidence) == (True, 2, [])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from harness import append, entry, lone
+from harness import append, election, entry, lone
 
 
 @pytest.mark.parametrize("held", [(1, 1, 2, 2), (2, 2, 2)])
@@ -20,7 +20,8 @@ def test_leader_cannot_cut_entries_of_its_own_term_after_a_restart(held: tuple[i
 def test_later_leader_may_cut_and_the_vote_says_that_it_did():
     """CR-70: the accepted term moves with the log, in one write."""
     node = lone((1, 1, 2, 2), term=2)
-    node.raft.step(append(3, (1, 2), entry(3, 1, b"older"), sender="n2"))
+    shown = election(3, "n2", n2=(1, 3), n3=(1, 3))
+    node.raft.step(append(3, (1, 2), entry(3, 1, b"older"), sender="n2", shown=shown))
     ready = node.raft.ready()
     assert ready is not None
     assert ready.truncate_from == 3

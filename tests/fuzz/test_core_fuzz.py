@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from random import Random
 
 import pytest
@@ -12,6 +13,10 @@ from hypothesis import strategies as st
 from consensus import Message, Raft
 from consensus.messages import Append, Certificate, Heartbeat
 
+KINDS = ("stepped", "no message", "dropped at the door", "led")
+"""What has to come up."""
+MOST_PARTS = 5
+"""A victim leads once in some thousand messages."""
 RECORDINGS: dict[int, Recording] = {}
 
 
@@ -24,8 +29,12 @@ def recorded(number: int) -> Recording:
 @pytest.mark.parametrize("number", range(3))
 def test_a_core_among_liars_keeps_its_laws(number: int) -> None:
     """CR-01, CR-03, CR-25, CR-40, CR-69, CR-71, CR-88: never raises, never moves back, never signs two."""
-    counted = play(recorded(number), Random(number), 3_000)
-    assert min(counted[kind] for kind in ("stepped", "no message", "dropped at the door", "led")), counted
+    counted = Counter[str]()
+    for part in range(MOST_PARTS):
+        counted += play(recorded(number), Random(f"{number} {part}"), 3_000)
+        if all(counted[kind] for kind in KINDS):
+            break
+    assert all(counted[kind] for kind in KINDS), counted
 
 
 @seed(20_261_124)

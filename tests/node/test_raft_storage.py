@@ -11,9 +11,10 @@ sys.path.append(str(Path(__file__).parents[1] / "ledger"))
 from small_ledger import Node, put
 
 from ledger.handover import Followed
+from ledger.preamble import Preamble
 from ledger.snapshot import SUBTREES
 from ledger.staging import Staging, settle
-from node.raft_storage import LedgerLog, configuration_of
+from node.raft_storage import LedgerLog, configuration_of, election_of, entry_of
 
 
 def begun_from(source: Node, target: Path) -> Node:
@@ -69,4 +70,22 @@ def test_the_log_of_a_fresh_ledger_begins_with_the_genesis_block(tmp_path: Path)
     assert log.term(0) == 0
     assert (log.term(1), log.entry(1), log.term(-1)) == (None, None, None)
     assert configuration_of(node.chain.membership).voters == ("n1", "n2", "n3")
+    node.close()
+
+
+def test_an_entry_shows_the_election_that_its_block_carries(tmp_path: Path) -> None:
+    """CR-70: of the first block of each term, also as read from the disk."""
+    node = Node(tmp_path / "node")
+    blocks = [
+        node.seal_and_commit(put("x", number, number), term=term) for number, term in enumerate((1, 1, 3))
+    ]
+    log = LedgerLog(node.store, node.chain)
+    elections = []
+    for block in blocks:
+        entry = entry_of(block)
+        assert log.entry(block.height) == entry
+        elections.append(entry.election)
+    assert [shown.term if shown else None for shown in elections] == [1, None, 3]
+    assert elections[2] is not None
+    assert election_of(elections[2]) == Preamble.decode(blocks[2].preamble).election
     node.close()

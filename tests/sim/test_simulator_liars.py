@@ -66,3 +66,14 @@ def test_cr70_a_wrong_block_in_place_of_an_acknowledged_one_frames_nobody() -> N
 
 def test_every_lie_is_in_the_table() -> None:
     assert set(PROVED) | {"withholds"} == set(LIES), "withholding leaves no proof"
+
+
+def test_cr70_who_poses_as_a_leader_makes_nobody_cut_what_a_certificate_may_need() -> None:
+    """CR-24, CR-70: the lie is told where it did harm before, and no promise is broken by it."""
+    refused = 0
+    for seed in range(1, 31):
+        outcome = World(replace(lying_plan_of(seed, steps=STEPS), lies=(USURPS,))).run()
+        assert outcome.violation is None, describe(outcome)
+        assert not outcome.counted.get("runs that broke a promise"), "one liar alone is no majority"
+        refused += outcome.counted.get("dropped: cut without a proof", 0)
+    assert refused > 0

@@ -229,6 +229,24 @@ def l6() -> Script:
     return script
 
 
+def l7() -> Script:
+    """A node that is a cluster of its own speaks to another one, where nobody voted for it."""
+    script, n1, n2, _ = begun()
+    n1.appends(entry(2, 1))
+    store(n1, n2, entry(2, 1))
+    n9 = script["n9"]
+    n9.term = 1
+    n9.boots(voters=["n9"], tail=[entry(1, 1)])
+    n9.tries()
+    n9.campaigns()
+    n9.persists()
+    n9.leads()
+    n9.appends(entry(2, 2))
+    offer(n9, n2, entry(2, 2))
+    n2.truncates(2)
+    return script
+
+
 def c1() -> Script:
     script, _, n2, _ = begun()
     n2.commits(0)

@@ -6,7 +6,8 @@ It has its own keys and nobody else's. What it does follows from `Plan.lies`:
     wrong root   sends blocks whose state root is not what execution gives
     double vote  votes for whoever asks, again and again in a term
     double ack   acknowledges another block of the same term and height, and lets that be seen
-    usurps       leads in terms in which nobody elected it, in its own name or another's
+    usurps       leads in terms in which nobody elected it, in its own name or another's: after the
+                 end of its log, or in place of its newest block
     withholds    takes part, but passes little on
     forgets      loses what it acknowledged, hides that, and votes from where it then stands
 """
@@ -62,6 +63,9 @@ class Liar:
         if last is None or not last.data or raft.role is Role.LEADER:
             return []
         own = self._draw.random() < 0.7
+        before = raft.log.entry(raft.last_index - 1)
+        if before is not None and before.data and last.index > raft.commit and self._draw.random() < 0.5:
+            last = before
         entry = self._resigned(
             last,
             is_wrong=True,
@@ -71,7 +75,7 @@ class Liar:
             preamble=ZERO,
             proposer=self._node.name if own else self._blocks.block(last.data).header.proposer,
         )
-        place = (raft.last_term, raft.last_index)
+        place = (last.term, last.index)
         return [
             Append(self._node.name, name, raft.term + 1, raft.new_id(), *place, (entry,), raft.commit, None)
             for name in raft.configuration.members

@@ -74,7 +74,7 @@ class Application:
         data = b"%s|%s|%s" % (self._name.encode(), listed, padding)
         index = head.index + 1
         hashed = block_hash(head.hash, index, term, data, configuration)
-        entry = Entry(index, term, hashed, data, configuration)
+        entry = Entry(index, term, hashed, data, configuration, election)
         self._push(entry)
         return entry
 

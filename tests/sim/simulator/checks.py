@@ -19,6 +19,8 @@ earlier and stricter than *committed*, which is what a node believes.
     core_raised halted      the core neither raises nor halts, unless its disk failed      x
     framed                  no evidence is made against honest nodes
     leader_append_only      a leader only appends entries of its own term
+    cut_needed              no honest node cuts what it signed, if no majority does without the
+                            honest ones that did: a certificate may need it
     held_truncated          an entry that the request holds too is not removed (CR-24)
     term_monotone commit_monotone
     commit_undecided        a node commits only what is decided and what it holds (CR-39)
@@ -99,6 +101,7 @@ END_TO_END = frozenset(
 
 AMONG_LIARS = frozenset(
     {
+        "cut_needed",
         "framed_by_proof",
         "unproved_lie",
         "unverified_proof",
@@ -285,6 +288,7 @@ class Checks:
                 not node.refusing and cut < len(self.decided) and mirror[cut] == self.decided[cut]
             ):
                 self.fail("committed_truncated", f"{node.name} removes {cut}")
+            self._check_needed(node, mirror, cut)
             if self._governs.get(mirror[-1]) is not self._governs.get(mirror[cut - 1]):
                 self.members_cut += 1
             del mirror[cut:]
@@ -295,6 +299,15 @@ class Checks:
             mirror.append(entry.hash)
         self._check_members(node, mirror[-1])
         return cut
+
+    def _check_needed(self, node: Process, mirror: list[bytes], cut: int) -> None:
+        """A certificate of what is cut may exist, or come, unless a majority can do without its signers."""
+        for block in mirror[cut:]:
+            signers = self._signers.get((*self._place[block], block), frozenset())
+            honest = signers - self._victims - {self._liar}
+            governs = self._governs[block]
+            if node.name in honest and not governs.has_majority_of_a_half({*governs.electorate} - honest):
+                self.fail("cut_needed", f"{node.name} cuts {self._place[block]}, signed by {sorted(signers)}")
 
     def _check_members(self, node: Process, end: bytes) -> None:
         governs, found = self._governs.get(end), node.raft.configuration

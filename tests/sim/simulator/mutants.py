@@ -498,6 +498,14 @@ class RemembersEarlierBoots(Raft):
         return super()._heard(message)
 
 
+class CutsUnproved(Raft):
+    """Cuts what it acknowledged at the word of whoever says that it leads (CR-24, CR-70)."""
+
+    def _make_way(self, message: Append, start: int) -> bool:
+        self._truncate(start)
+        return True
+
+
 class DeafToYoungLeaders(Raft):
     """Hears only leaders that it knows as members (CR-61)."""
 
@@ -541,8 +549,12 @@ MUTANTS: dict[type[Raft], str] = {
         StatesOnlyItsLog,
         RemembersEarlierBoots,
         DeafToYoungLeaders,
+        CutsUnproved,
     )
 }
+
+AMONG_LIARS = frozenset({CutsUnproved})
+"""Those that do no harm where everybody is honest."""
 
 SLOW = frozenset(
     {
