@@ -42,6 +42,13 @@ REMEDIES: dict[str, str] = {
     "proposal_closed": "Make a new proposal.",
     "proposal_expired": "Make a new proposal.",
     "already_approved": "Nothing needs to be done: the others must approve.",
+    # models
+    "model_proposed": "Approve the proposal that stands, or upload and publish other bytes.",
+    "model_incomplete": "Upload every part first.",
+    "model_hash": "Upload the parts in their order; all but the last have the full length.",
+    "model_form": "Publish what `contracts.pricing.model` encodes, within its bounds.",
+    "model_feature": "Name features that the model reads.",
+    "unknown_model": "Publish the model in this role first.",
     # form across fields
     "line_twice": "Name each line once.",
     "sum_mismatch": "gross = lines - allowances + charges + tax - prepaid + rounding, to the minor unit.",

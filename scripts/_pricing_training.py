@@ -66,10 +66,10 @@ LATE = {
 }
 DAYS = {
     "learning_rate": 0.1,
-    "max_iter": 200,
-    "max_leaf_nodes": 31,
+    "max_iter": 120,
+    "max_leaf_nodes": 15,
     "max_features": 0.4,
-    "min_samples_leaf": 30,
+    "min_samples_leaf": 160,
 }
 BEYOND = {
     "learning_rate": 0.06,

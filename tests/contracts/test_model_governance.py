@@ -1,0 +1,105 @@
+"""A model on the ledger: uploaded, published with its record, adopted by approvals, read back byte for byte."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from test_lateness_model import MODEL
+from trade_ledger import TradeLedger
+
+from contracts.model import in_role
+from contracts.pricing.model import Ensemble, Model
+
+RECORD = {
+    "training_root": bytes(32),
+    "rows": 1_000,
+    "trained_until": "2012-02-01",
+    "tested_rows": 500,
+    "auc_ppm": 850_000,
+    "brier_ppm": 140_000,
+    "mae_centidays": 230,
+    "dbt_ratio_ppm": 1_000_000,
+    "rising": ("weekday_late",),
+}
+DATA = MODEL.encode()
+HASH = sha256(DATA).digest()
+
+
+def upload(data: bytes, part: int = 0, name: bytes = HASH) -> dict[str, Any]:
+    return {"op": "model.upload", "model": name, "part": part, "data": data}
+
+
+def publish(name: bytes = HASH, **changes: Any) -> dict[str, Any]:
+    return {
+        "op": "model.publish", "model": name, "parts": 1, "role": "champion", "record": RECORD, **changes
+    }  # fmt: skip
+
+
+def test_a_model_is_adopted_and_read_back() -> None:
+    ledger = TradeLedger()
+    assert in_role(ledger.state, "champion") is None
+    half = len(DATA) // 2
+    ledger.done("loan", upload(DATA[:half]), upload(DATA[half:], 1), publish(parts=2))
+    assert in_role(ledger.state, "champion") is None, "a lender that runs no voter decides nothing"
+    assert (
+        ledger.refused("loan", {"op": "model.approve", "model": HASH, "role": "champion"}) == "runs_no_voter"
+    )
+    ledger.done("root", {"op": "model.approve", "model": HASH, "role": "champion"})
+    assert in_role(ledger.state, "champion") == MODEL
+    assert in_role(ledger.state, "challenger") is None
+    ledger.done("root", publish(parts=2, role="challenger"))
+    assert in_role(ledger.state, "challenger") == MODEL
+
+
+def test_a_newer_model_takes_the_role() -> None:
+    ledger = TradeLedger()
+    ledger.done("root", upload(DATA), publish())
+    newer = Model(MODEL.features, MODEL.late, MODEL.days, Ensemble(1, (), ()))
+    name = sha256(newer.encode()).digest()
+    ledger.done("root", upload(newer.encode(), 0, name), publish(name))
+    assert in_role(ledger.state, "champion") == newer
+
+
+BROKEN = b"\x93\x01\x02\x03"
+
+
+@pytest.mark.parametrize(
+    ("operations", "code"),
+    [
+        ([publish()], "model_incomplete"),
+        ([upload(DATA), publish(parts=2)], "model_incomplete"),
+        ([upload(DATA), publish(), upload(BROKEN)], "model_proposed"),
+        ([upload(DATA[:-1]), publish()], "model_hash"),
+        (
+            [upload(BROKEN, 0, sha256(BROKEN).digest()), publish(sha256(BROKEN).digest())],
+            "model_form",
+        ),
+        ([upload(DATA), publish(record={**RECORD, "rising": ("term",)})], "model_feature"),
+        ([upload(DATA), publish(), publish()], "model_proposed"),
+        ([{"op": "model.approve", "model": HASH, "role": "champion"}], "unknown_model"),
+        (
+            [upload(DATA), publish(), {"op": "model.approve", "model": HASH, "role": "champion"}],
+            "unknown_model",
+        ),
+    ],
+)
+def test_what_is_no_whole_model_is_refused(operations: list[dict[str, Any]], code: str) -> None:
+    ledger = TradeLedger()
+    *before, last = operations
+    if before:
+        ledger.done("root", *before)
+    assert ledger.refused("root", last) == code
+
+
+def test_another_lenders_upload_is_in_nobodys_way() -> None:
+    ledger = TradeLedger()
+    ledger.done("fund", upload(BROKEN))
+    ledger.done("loan", upload(BROKEN), upload(DATA), publish())
+    ledger.done("root", {"op": "model.approve", "model": HASH, "role": "champion"})
+    assert in_role(ledger.state, "champion") == MODEL
+
+
+def test_only_lenders_and_operators_publish() -> None:
+    assert TradeLedger().refused("acme", upload(DATA)) == "wrong_role"
