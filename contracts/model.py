@@ -10,10 +10,10 @@
 | Open | `model.approve`, or the publication itself, that makes the approvals enough | Adopted |
 
 The hash is SHA-256 of the model's bytes. What is published is a whole model within its bounds, or it is
-refused: nobody has to trust an upload. Once published, its parts are never replaced. Who approves, and how many are enough, is as for the membership
-(`contracts.membership`). The *champion* is the model in force; the *challenger* is scored beside it and
-decides nothing. A hash is proposed once for a role, so a replaced model returns only as a new proposal of
-other bytes.
+refused: nobody has to trust an upload. Once published, its parts are never replaced. Who approves, and how
+many are enough, is as for the membership (`contracts.membership`). The *champion* is the model in force; the
+*challenger* is scored beside it and decides nothing. A hash is proposed once for a role, so a replaced model
+returns only as other bytes.
 """
 
 from __future__ import annotations

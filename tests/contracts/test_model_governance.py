@@ -1,4 +1,4 @@
-"""A model on the ledger: uploaded, published with its record, adopted by approvals, read back byte for byte."""
+"""A model on the ledger: uploaded, published with its record, adopted by approvals, read back to the byte."""
 
 from __future__ import annotations
 
