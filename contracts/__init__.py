@@ -3,8 +3,8 @@
 Read `registry` first: the table of operations. Each business object has one file (`order`, `amendment`,
 `shipment`, `receipt`, `invoice`, `confirmation`, `credit`, `payment`, `programme`, `offer`, `funding`,
 `collection`, `settlement`, `custody`, `deposit`, `redemption`, `exchange`, `identity`, `calendar`,
-`membership`), with its models of `fields`, `units` and `totals` and its handlers, every handler in the same
-order: authority -> state -> compute -> write -> emit; `context` is what a handler is given,
+`membership`, `model`), with its models of `fields`, `units` and `totals` and its handlers, every handler in
+the same order: authority -> state -> compute -> write -> emit; `context` is what a handler is given,
 `lifecycle` the tables of states that it follows, and it refuses with `errors`.
 `auction`, `bid`, `allotment` and `share` are the sealed-bid auction of an invoice, up to its payment.
 `claim`, `bank` and `expiry` are what several of them share: who holds an invoice, money that a bank attests,
