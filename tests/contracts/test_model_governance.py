@@ -49,7 +49,9 @@ def test_a_model_is_adopted_and_read_back() -> None:
     ledger.done("root", {"op": "model.approve", "model": HASH, "role": "champion"})
     assert in_role(ledger.state, "champion") == MODEL
     assert in_role(ledger.state, "challenger") is None
-    ledger.done("root", publish(parts=2, role="challenger"))
+    assert ledger.refused("root", publish(parts=2, role="challenger")) == "model_incomplete"
+    ledger.done("loan", publish(parts=2, role="challenger"))
+    ledger.done("root", {"op": "model.approve", "model": HASH, "role": "challenger"})
     assert in_role(ledger.state, "challenger") == MODEL
 
 
