@@ -23,7 +23,7 @@ from contracts.relationship import RECORD_FIELDS, Aggregates, OpenWeek
 from contracts.settlement import Settlement
 from contracts.shipment import Shipment
 
-LAYOUTS = {1: "a0958b1f787b62932beffdbca3daba3c6cd28a6c548db73f225c2c4b301827d0"}
+LAYOUTS = {1: "a1458f67beeb97e3687bed75117c7d63202040ee7109976aff2a2639c1b20354"}
 
 
 def test_stored_values_keep_their_form_within_a_contract_version() -> None:
