@@ -106,6 +106,8 @@ CASH = LifeCycle(
         Transition("payment.attest", "Open", "Settled"),
         Transition("payment.attest", "PartPaid", "PartPaid"),
         Transition("payment.attest", "PartPaid", "Settled"),
+        Transition("early.pay", "Open", "Settled"),
+        Transition("early.pay", "PartPaid", "Settled"),
         Transition("credit.accept", "Open", "Settled"),
         Transition("credit.accept", "PartPaid", "Settled"),
         Transition("credit.apply", "Open", "PartPaid"),

@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-from contracts import auction, invariants, market_check, settlement, trade_check
+from contracts import auction, early_payment, invariants, market_check, settlement, trade_check
 from contracts.auction import Auction
 from contracts.bank import HELD, MINT, PAYMENT, PAYOUT, REDEMPTION, RETURN, BankEntry
 from contracts.claim import Lien, shares_of
 from contracts.custody import Custody
 from contracts.deposit import DEBT, Hold
+from contracts.early_payment import EarlyPayment
 from contracts.errors import InvariantBroken
 from contracts.exchange import EXCHANGE, QUOTED, REQUESTED, Exchange
 from contracts.exchange import SETTLED as EXCHANGED
@@ -291,6 +292,10 @@ def reservations_are_current(kinds: Kinds) -> None:
     for key, value in kinds["exchange"].items():
         if Exchange._make(value).status in (REQUESTED, QUOTED):
             expected["exchange", *key] = day
+    for key, value in kinds["early"].items():
+        offered = EarlyPayment._make(value)
+        if offered.status in early_payment.RUNNING:
+            expected[early_payment.EARLY, *key] = offered.until
     for key, value in kinds["auction"].items():
         running = Auction._make(value)
         if running.status not in auction.ENDED:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from contracts import amendment, auction, credit, invariants, order, shipment
+from contracts import amendment, auction, credit, early_payment, invariants, order, shipment
 from contracts.amendment import Amendment
 from contracts.auction import Auction
 from contracts.credit import CreditNote
+from contracts.early_payment import EarlyPayment
 from contracts.errors import InvariantBroken
 from contracts.invoice import TITLE, VALIDITY, Invoice
 from contracts.lifecycle import LifeCycle
@@ -182,3 +183,7 @@ def follows_life_cycles(before: Kinds, after: Kinds) -> None:
         proposed, decided = Amendment._make(value), Amendment._make(after["amendment"][key])
         if proposed.number == decided.number:
             invariants.stays_if_terminal(amendment.LIFE, proposed.status, decided.status)
+    for key, value in before["early"].items():
+        offered, later = EarlyPayment._make(value), EarlyPayment._make(after["early"][key])
+        if offered.number == later.number:
+            invariants.stays_if_terminal(early_payment.LIFE, offered.status, later.status)

@@ -13,6 +13,7 @@ from contracts.claim import Lien, Share
 from contracts.credit import CreditNote
 from contracts.custody import Custody
 from contracts.deposit import LINE_FIELDS, Balance, Hold
+from contracts.early_payment import EarlyPayment
 from contracts.exchange import Exchange
 from contracts.invoice import Invoice
 from contracts.order import Order, OrderLine
@@ -23,7 +24,7 @@ from contracts.relationship import RECORD_FIELDS, Aggregates, OpenWeek
 from contracts.settlement import Settlement
 from contracts.shipment import Shipment
 
-LAYOUTS = {1: "a1458f67beeb97e3687bed75117c7d63202040ee7109976aff2a2639c1b20354"}
+LAYOUTS = {1: "a063fd9025c388171cc87eda531ea548c0012ba7253dcf9b6f2b50f8126d3919"}
 
 
 def test_stored_values_keep_their_form_within_a_contract_version() -> None:
@@ -37,6 +38,7 @@ def test_stored_values_keep_their_form_within_a_contract_version() -> None:
         Bid,
         CreditNote,
         Custody,
+        EarlyPayment,
         Exchange,
         Hold,
         Invoice,
