@@ -26,7 +26,7 @@ from contracts.auction import (
     wrong_phase,
 )
 from contracts.bid import Bid, limit_for, read_bid
-from contracts.claim import Lien, Share, expose_lender, exposure_key, lien_key
+from contracts.claim import Lien, Share, check_rounds, expose_lender, exposure_key, lien_key
 from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import Number, Operation, OrganisationId, PositiveAmount
@@ -143,6 +143,7 @@ def accept(context: Context, operation: AuctionAccept) -> None:
     expiry.schedule(context, (OFFER, supplier, found.invoice), found.fund_until)
     expiry.cancel(context, (AUCTION, supplier, number))
     expiry.schedule(context, (AUCTION, supplier, number), found.fund_until)
+    check_rounds(context.state, supplier, found.invoice)
     context.put(lien_key(supplier, found.invoice), tuple(lien))
     title = TITLE.after(invoice.title, operation.op)
     write_invoice(context, supplier, found.invoice, invoice._replace(title=title))

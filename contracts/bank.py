@@ -23,6 +23,8 @@ PAYMENT, PAYOUT = "payment", "payout"
 """A buyer's money for an invoice; a lender's money for its title."""
 MINT, REDEMPTION = "mint", "redemption"
 """A client's money that became a deposit; a deposit that was paid out."""
+REPAYMENT = "repayment"
+"""A supplier's money that repays a lender: the release of a pledge, or recourse."""
 HELD, RETURN = "held", "return"
 """A lender's money that a bank holds until a title moves; the same money gone back."""
 

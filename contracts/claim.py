@@ -1,10 +1,14 @@
 """The claim on an invoice: who holds it, at which price, and how money is divided between its parties.
 
-    ("lien", supplier, invoice)             -> Lien, present if and only if title is not Free
-    ("deal", supplier, invoice)             -> Lien as it was when the invoice was settled
+    ("lien", *receivable)                   -> Lien, present if and only if title is not Free
+    ("deal", *receivable, round)            -> Lien as it was when it ended, rounds from 0
     ("exposure", lender, obligor, currency) -> (reserved, funded), minor units; absent if both are 0
 
-From funding to settlement principal + reserve left - shortfall = what is outstanding on the invoice.
+A receivable is named by the parts of its document's key: (supplier, invoice) for an invoice. Claims of every
+kind stand under the one key "lien", so that what reserves, buys or pledges a receivable excludes the rest.
+
+From funding to the end principal + reserve left - shortfall = what the invoice owes or had written off,
+and principal + collected + repaid = advance (invariant 19).
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from typing import NamedTuple
 
 from contracts import invariants
 from contracts.context import Context
+from contracts.errors import refuse
 from contracts.pricing import formulae
 from ledger.codec import Value
 from ledger.money import PPM, divide_up, split_by_weights
@@ -23,7 +28,7 @@ class Lien(NamedTuple):
     """State value of a claim on an invoice. Amounts in minor units, days since 1970."""
 
     title: int
-    """`contracts.invoice.RESERVED` or `ASSIGNED`."""
+    """`contracts.invoice.RESERVED`, `ASSIGNED` or `PLEDGED`."""
     lender: str
     """Empty if several lenders share the claim."""
     programme: str
@@ -67,6 +72,33 @@ class Lien(NamedTuple):
     """Number of the lender's settlement by which it is paid, empty for none: see `contracts.settlement`."""
     shares: tuple[Value, ...] = ()
     """`Share` of each lender if several share it; none if it is one lender's."""
+    pledges: int = 0
+    """1 if the receivable is pledged for an advance, 0 if it is sold."""
+    recourse_days: int = 0
+    """Days past due from which the supplier answers for the buyer's credit; 0 if it never does."""
+    default_days: int = 90
+    """Days past due from which the lender may declare a default."""
+    costs_limit: int = 0
+    """Costs of collection that the lender may charge in all."""
+    costs_charged: int = 0
+    costs_paid: int = 0
+    collected: int = 0
+    """Principal that the buyer has paid."""
+    repaid: int = 0
+    """Principal that the supplier has repaid."""
+    written_off: int = 0
+    """Business day of the write-off, 0 for none: it no longer counts as exposure."""
+    recourse: str = ""
+    """Number of the lender's demand on the supplier that stands open: see `contracts.recourse`."""
+    paid_for: str = ""
+    """Invoice on which the payout was made, where this one has taken its place; empty for this one."""
+    replaced_by: str = ""
+    """Invoice that took this one's place, empty for none."""
+
+    @property
+    def costs_due(self) -> int:
+        """Costs charged and not yet paid."""
+        return self.costs_charged - self.costs_paid
 
 
 class Share(NamedTuple):
@@ -87,6 +119,11 @@ def shares_of(lien: Lien) -> tuple[Share, ...]:
     if lien.shares:
         return tuple([Share._make(share) for share in lien.shares])
     return (Share(lien.lender, lien.advance, lien.principal, lien.account, lien.entry),)
+
+
+def agent(lien: Lien) -> str:
+    """Who acts for the lenders of a claim: of several, the one with the largest part of the advance."""
+    return max(shares_of(lien), key=lambda share: share.part).lender
 
 
 def divided(lien: Lien, amount: int) -> tuple[tuple[str, int], ...]:
@@ -116,14 +153,18 @@ def repaid(lien: Lien, principal: int) -> Lien:
     return lien._replace(principal=lien.principal - principal, shares=shares if lien.shares else ())
 
 
-def lien_key(supplier: str, invoice: str) -> bytes:
-    """State key of the claim on an invoice; a proof that there is no entry proves that title is Free."""
-    return state_key("lien", supplier, invoice)
+MAX_ROUNDS = 16
+"""Times that one receivable may be financed, one after the other."""
 
 
-def deal_key(supplier: str, invoice: str) -> bytes:
-    """State key of a closed deal: the lien as it was when the invoice was settled."""
-    return state_key("deal", supplier, invoice)
+def lien_key(*receivable: str) -> bytes:
+    """State key of the claim on a receivable; a proof that there is no entry proves that title is Free."""
+    return state_key("lien", *receivable)
+
+
+def deal_key(supplier: str, invoice: str, turn: int) -> bytes:
+    """State key of a claim that has ended, as it was then: the `turn`-th on this invoice, from 0."""
+    return state_key("deal", supplier, invoice, turn)
 
 
 def exposure_key(lender: str, obligor: str, currency: str) -> bytes:
@@ -135,6 +176,74 @@ def read_lien(state: Reader, supplier: str, invoice: str) -> Lien | None:
     """The claim on an invoice, if there is one."""
     value = state.get(lien_key(supplier, invoice))
     return None if value is None else Lien._make(value)
+
+
+def rounds(state: Reader, supplier: str, invoice: str) -> int:
+    """How many claims on an invoice have ended."""
+    turn = 0
+    while turn < MAX_ROUNDS and state.get(deal_key(supplier, invoice, turn)) is not None:
+        turn += 1
+    return turn
+
+
+def check_rounds(state: Reader, supplier: str, invoice: str) -> None:
+    """Refuse one more claim on an invoice that was financed too often."""
+    if rounds(state, supplier, invoice) >= MAX_ROUNDS:
+        raise refuse("financed_often", "financed too often", field="invoice", found=MAX_ROUNDS)
+
+
+def last_deal(state: Reader, supplier: str, invoice: str) -> Lien | None:
+    """The claim on an invoice that ended last, if one has."""
+    turn = rounds(state, supplier, invoice)
+    if not turn:
+        return None
+    value: Value = state.get(deal_key(supplier, invoice, turn - 1))
+    return Lien._make(value)
+
+
+def held_lien(context: Context, supplier: str, invoice: str) -> Lien:
+    """The claim that a lender has paid for; refused if there is none."""
+    lien = read_lien(context.state, supplier, invoice)
+    if lien is None or not lien.funded:
+        raise refuse("not_financed", "nobody has financed it", field="invoice", found=invoice)
+    return lien
+
+
+def put_claim(context: Context, supplier: str, invoice: str, lien: Lien) -> None:
+    """Write a standing claim; invariants 6 and 19 are checked where the invoice is written."""
+    context.put(lien_key(supplier, invoice), tuple(lien))
+
+
+def close_claim(context: Context, supplier: str, invoice: str, lien: Lien) -> None:
+    """End a claim that was paid for: the title is free again, the claim is kept as a deal."""
+    turn = rounds(context.state, supplier, invoice)
+    assert turn < MAX_ROUNDS, "offers are refused before there are so many"
+    context.state.delete(lien_key(supplier, invoice))
+    context.put(deal_key(supplier, invoice, turn), tuple(lien))
+
+
+def accrued(lien: Lien, day: int) -> int:
+    """Overdue interest that is due on a day: on the principal, from the day payment was expected; up."""
+    days = max(0, day - lien.interest_from)
+    return lien.interest_due + divide_up(lien.principal * lien.discount_rate_ppm * days, PPM * lien.day_count)
+
+
+def payoff(lien: Lien, day: int) -> int:
+    """What repays a claim as a whole on a day: costs, overdue interest and principal; minor units."""
+    return lien.costs_due + accrued(lien, day) + lien.principal
+
+
+def repaid_whole(lien: Lien, day: int) -> Lien:
+    """The claim after the supplier has repaid it as a whole: nothing of the lender's is left in it."""
+    interest = accrued(lien, day)
+    return repaid(lien, lien.principal)._replace(
+        repaid=lien.repaid + lien.principal,
+        costs_paid=lien.costs_charged,
+        interest_from=max(lien.interest_from, day),
+        interest_due=0,
+        interest_paid=lien.interest_paid + interest,
+        shortfall=0,
+    )
 
 
 def expose(context: Context, lien: Lien, reserved: int, funded: int) -> None:
@@ -161,6 +270,12 @@ def expose_lender(
     return after
 
 
+def expose_less(context: Context, lien: Lien, principal: int) -> None:
+    """Take principal that was paid back, or written off, off a lender's exposure; once."""
+    if not lien.written_off:
+        expose(context, lien, 0, -principal)
+
+
 def reduced(lien: Lien, reduction: int, outstanding: int) -> Lien:
     """An assigned claim after its invoice fell by `reduction` to `outstanding`; minor units."""
     demand = formulae.shortfall_absorbed(lien.reserve_left, reduction)
@@ -175,22 +290,32 @@ def reduced(lien: Lien, reduction: int, outstanding: int) -> Lien:
     )
 
 
-def waterfall(lien: Lien, amount: int, day: int) -> tuple[Lien, int, int, int]:
-    """(claim after, interest, principal, reserve) of an amount of at most what is outstanding.
+class Tranches(NamedTuple):
+    """How an amount of a buyer's is divided, in the order in which it is taken; minor units."""
 
-    Costs would come first; the ledger knows none yet. Then overdue interest, on the principal from the day on
-    which payment was expected, rounded up and at most what the supplier's reserve bears; then the lender's
-    principal; the rest is the supplier's reserve.
+    costs: int
+    interest: int
+    principal: int
+    reserve: int
+
+
+def waterfall(lien: Lien, amount: int, day: int) -> tuple[Lien, Tranches]:
+    """The claim after an amount of at most what the buyer owes, and who gets what of it.
+
+    Costs of collection, then overdue interest, both at most what the supplier's reserve bears; then the
+    lender's principal; the rest is the supplier's reserve.
     """
-    days = max(0, day - lien.interest_from)
-    due = lien.interest_due + divide_up(lien.principal * lien.discount_rate_ppm * days, PPM * lien.day_count)
-    interest = min(due, lien.reserve_left, amount)
-    principal = min(amount - interest, lien.principal)
-    reserve = amount - interest - principal
+    due = accrued(lien, day)
+    costs = min(lien.costs_due, lien.reserve_left, amount)
+    interest = min(due, lien.reserve_left - costs, amount - costs)
+    principal = min(amount - costs - interest, lien.principal)
+    reserve = amount - costs - interest - principal
     after = repaid(lien, principal)._replace(
-        reserve_left=lien.reserve_left - interest - reserve,
+        collected=lien.collected + principal,
+        reserve_left=lien.reserve_left - costs - interest - reserve,
+        costs_paid=lien.costs_paid + costs,
         interest_from=max(lien.interest_from, day),
         interest_due=due - interest,
         interest_paid=lien.interest_paid + interest,
     )
-    return after, interest, principal, reserve
+    return after, Tranches(costs, interest, principal, reserve)

@@ -3,16 +3,63 @@
 | title | from | by |
 |---|---|---|
 | Free | Reserved | any change of the invoice before funding |
-| Free | Assigned | the invoice is settled: nothing is owed any more |
+| Free | Assigned, Pledged | the invoice is settled: nothing is owed any more |
+
+A lender may charge its costs of collection to a claim, within what the programme said (`finance.charge`).
 """
 
 from __future__ import annotations
 
-from contracts import invariants
-from contracts.claim import deal_key, divided, expose, lien_key, read_lien, reduced, waterfall
+from typing import Literal
+
+from pydantic import Field
+
+from contracts import invariants, recourse
+from contracts.claim import (
+    agent,
+    close_claim,
+    divided,
+    expose_less,
+    held_lien,
+    put_claim,
+    read_lien,
+    reduced,
+    shares_of,
+    waterfall,
+)
 from contracts.context import Context, Posting
-from contracts.invoice import ASSIGNED, CHANGED, FREE, RESERVED, SETTLED, TITLE, Invoice
+from contracts.errors import refuse
+from contracts.fields import Number, Operation, OrganisationId, PositiveAmount, Reason
+from contracts.invoice import CHANGED, FREE, HELD, RESERVED, SETTLED, TITLE, Invoice
 from contracts.offer import end_reservation
+
+
+class FinanceCharge(Operation):
+    """A lender charges costs of collection to a claim of its own."""
+
+    op: Literal["finance.charge"]
+    supplier: OrganisationId
+    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    amount: PositiveAmount = Field(description="costs; minor units of the invoice's currency")
+    reason: Reason
+
+
+def charge(context: Context, operation: FinanceCharge) -> None:
+    """Charged by the lender: paid first out of what the buyer pays, at the cost of the supplier's reserve."""
+    supplier, number = operation.supplier, operation.invoice
+    lien = held_lien(context, supplier, number)
+    if agent(lien) != context.actor:
+        raise refuse("not_party", "another lender's claim", field="signer", found=context.actor)
+    charged = lien.costs_charged + operation.amount
+    if charged > lien.costs_limit:
+        raise refuse(
+            "costs_too_high",
+            "more costs than the programme allows",
+            field="amount",
+            found=charged,
+            expected=f"at most {lien.costs_limit} in all",
+        )
+    put_claim(context, supplier, number, lien._replace(costs_charged=charged))
 
 
 def before_change(context: Context, supplier: str, number: str, invoice: Invoice, reduction: int) -> Invoice:
@@ -29,40 +76,44 @@ def before_change(context: Context, supplier: str, number: str, invoice: Invoice
     if lien.title == RESERVED:
         return end_reservation(context, supplier, number, invoice, lien, CHANGED)
     if reduction:
-        context.put(
-            lien_key(supplier, number), tuple(reduced(lien, reduction, invoice.outstanding - reduction))
-        )
+        put_claim(context, supplier, number, reduced(lien, reduction, invoice.outstanding - reduction))
     return invoice
 
 
 def collect(context: Context, supplier: str, number: str, amount: int, day: int) -> tuple[Posting, ...]:
-    """Run a buyer's payment on an assigned invoice through the waterfall; who gets what of it."""
+    """Run a buyer's payment on a receivable that a lender holds down the waterfall; who gets what of it.
+
+    Invariant 18: the lenders of the claim that stands now are the holders of record.
+    """
     lien = read_lien(context.state, supplier, number)
-    assert lien is not None, "an assigned invoice has a claim"
-    after, interest, principal, reserve = waterfall(lien, amount, day)
-    context.put(lien_key(supplier, number), tuple(after))
-    expose(context, lien, 0, -principal)
-    lenders = [
-        (lender, account, lien.currency, part)
-        for account, amount in (("interest", interest), ("principal", principal))
-        for lender, part in divided(lien, amount)
-    ]
-    return (
-        *lenders,
-        (supplier, "reserve", lien.currency, reserve),
+    assert lien is not None, "a receivable that is held has a claim"
+    after, parts = waterfall(lien, amount, day)
+    put_claim(context, supplier, number, after)
+    expose_less(context, lien, parts.principal)
+    postings = (
+        (agent(lien), "costs", lien.currency, parts.costs),
+        *[
+            (lender, account, lien.currency, part)
+            for account, total in (("interest", parts.interest), ("principal", parts.principal))
+            for lender, part in divided(lien, total)
+        ],
+        (supplier, "reserve", lien.currency, parts.reserve),
     )
+    invariants.allocation_is_complete(amount, [posting[3] for posting in postings])
+    holders = [share.lender for share in shares_of(lien)]
+    invariants.proceeds_to_holders(holders, supplier, [posting[:2] for posting in postings])
+    return postings
 
 
 def after_change(context: Context, supplier: str, number: str, invoice: Invoice) -> Invoice:
-    """Close the deal on an assigned invoice that is settled; the invoice with the title that it then has."""
-    if invoice.title != ASSIGNED:
+    """Close the deal on a held invoice that owes nothing; the invoice with the title that it then has."""
+    if invoice.title not in HELD:
         return invoice
     lien = read_lien(context.state, supplier, number)
-    assert lien is not None, "an assigned invoice has a claim"
-    invariants.claim_adds_up(lien, invoice.outstanding)
-    if invoice.outstanding:
+    assert lien is not None, "a receivable that is held has a claim"
+    invariants.claim_adds_up(lien, invoice.outstanding + invoice.written_off)
+    if invoice.outstanding or invoice.written_off:
         return invoice
-    expose(context, lien, 0, -lien.principal)
-    context.state.delete(lien_key(supplier, number))
-    context.put(deal_key(supplier, number), tuple(lien))
+    expose_less(context, lien, lien.principal)
+    close_claim(context, supplier, number, recourse.when_over(context, lien, SETTLED))
     return invoice._replace(title=TITLE.after(invoice.title, SETTLED))

@@ -28,7 +28,7 @@ from contracts.fields import (
     PositiveQuantity,
     Reason,
 )
-from contracts.invoice import ASSIGNED, CONFIRMED, Invoice, live_invoice, unbill, write_invoice
+from contracts.invoice import CONFIRMED, HELD, Invoice, live_invoice, unbill, write_invoice
 from contracts.lifecycle import LifeCycle, Transition
 from contracts.order import check_lines_once
 from ledger.money import CurrencyMismatch
@@ -208,8 +208,8 @@ def apply(context: Context, operation: CreditApply) -> None:
         raise refuse("not_party", "invoice of another buyer", field="invoice", found=operation.invoice)
     if invoice.currency != credit.currency:
         raise CurrencyMismatch(credit.currency, invoice.currency, "invoice")
-    if invoice.title == ASSIGNED:
-        raise refuse("title_not_free", "a lender has bought it", field="invoice", found=operation.invoice)
+    if invoice.title in HELD:
+        raise refuse("title_not_free", "a lender holds it", field="invoice", found=operation.invoice)
     left = min(credit.amount - credit.applied, invoice.outstanding)
     if operation.amount > left:
         raise refuse(

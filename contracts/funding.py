@@ -3,6 +3,7 @@
 | title | from | by |
 |---|---|---|
 | Assigned | Reserved | the lender's deposit pays (delivery versus payment), or the bank attests the payout |
+| Pledged | Reserved | the same, where the programme advances money and buys nothing |
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from contracts.claim import Lien, Share, divided, expose, lien_key
 from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import Account, Date, Number, Operation, OrganisationId, PositiveAmount
-from contracts.invoice import ASSIGNED, FUNDED, TITLE, live_invoice, write_invoice
+from contracts.invoice import ASSIGNED, FUNDED, PLEDGED, TITLE, live_invoice, write_invoice
 from contracts.offer import OFFER, reservation
 from contracts.order import require_no_credit_due
 
@@ -109,8 +110,9 @@ def deliver(
     invariants.title_moved_with_cash(lien, leg.amount)
     expiry.cancel(context, (OFFER, supplier, number))
     expose(context, lien, -lien.advance, lien.advance)
+    holding = PLEDGED if lien.pledges else ASSIGNED
     assigned = lien._replace(
-        title=ASSIGNED,
+        title=holding,
         funded=leg.day,
         account=leg.account,
         entry=leg.entry,
@@ -121,7 +123,7 @@ def deliver(
     )
     invariants.claim_adds_up(assigned, invoice.outstanding)
     context.put(lien_key(supplier, number), tuple(assigned))
-    title = TITLE.after(invoice.title, FUNDED)
+    title = TITLE.after(invoice.title, FUNDED, holding)
     write_invoice(context, supplier, number, invoice._replace(title=title))
     lenders = [
         (lender, account, lien.currency, part)

@@ -20,8 +20,11 @@ fails is our own bug: it raises `InvariantBroken` and the node stops rather than
 | 15 | terminal states absorb | `stays_if_terminal`, `state_check.check_step` |
 | 16 | a declared date is not after the business date; a late one is flagged | `declared_in_time` |
 | 17 | supplier's and buyer's keys were enrolled by different approvers | `approvers_differ` |
-| 21 | allocations add up to the total | `parts_add_up` |
+| 18 | what a buyer pays goes to the holders of record and to the supplier | `proceeds_to_holders` |
+| 19 | what a lender gets back of its advance is at most its advance | `paid_back_at_most_once` |
+| 21 | allocations add up to the total | `parts_add_up`, `allocation_is_complete` |
 | 24 | sealed bids stay sealed, and are opened as committed | `bid_as_committed` |
+| 26 | a release restores the owner and the amount | `release_restores` |
 
 22 (equal inputs give equal quotes) and 23 (replay gives the same root) are laws of the whole and are
 tested: nothing here reads anything but its arguments.
@@ -106,7 +109,7 @@ def title_moved_with_cash(lien: Lien, amount: int) -> None:
 
 
 def claim_adds_up(lien: Lien, outstanding: int) -> None:
-    """Invariant 6 after funding: the lender's and the supplier's parts are what the buyer still owes.
+    """Invariant 6 after funding: the lender's and the supplier's parts are what the buyer owes.
 
     A shortfall is what credit notes took beyond the reserve: no longer the buyer's to pay.
     """
@@ -127,6 +130,37 @@ def bid_as_committed(commitment: bytes, opened: bytes, day: int, sealed_until: i
     """Invariant 24: a bid is opened after the last day of bidding, and is what was committed."""
     if opened != commitment or day <= sealed_until:
         raise InvariantBroken(24, f"opened on {day}, sealed until {sealed_until}")
+
+
+def paid_back_at_most_once(lien: Lien) -> None:
+    """Invariant 19: what buyer and supplier have paid back of an advance, and what is due, add up to it."""
+    parts = (lien.principal, lien.collected, lien.repaid)
+    if min(parts) < 0 or sum(parts) != lien.advance:
+        raise InvariantBroken(19, f"{parts} of an advance of {lien.advance}")
+    if not 0 <= lien.costs_paid <= lien.costs_charged <= lien.costs_limit:
+        raise InvariantBroken(
+            19, f"costs {lien.costs_paid} of {lien.costs_charged}, at most {lien.costs_limit}"
+        )
+
+
+def proceeds_to_holders(holders: Sequence[str], supplier: str, postings: Iterable[tuple[str, str]]) -> None:
+    """Invariant 18: (organisation, account) of a buyer's money on a receivable that lenders hold."""
+    for organisation, account in postings:
+        if organisation not in ((supplier,) if account == "reserve" else holders):
+            raise InvariantBroken(18, f"{account} to {organisation}; the holders of record are {holders}")
+
+
+def allocation_is_complete(total: int, parts: Iterable[int]) -> None:
+    """Invariant 21."""
+    shares = tuple(parts)
+    if min(shares) < 0 or sum(shares) != total:
+        raise InvariantBroken(21, f"{shares} is not {total}")
+
+
+def release_restores(before: Invoice, after: Invoice) -> None:
+    """Invariant 26: a released receivable is what it was but for the title: the supplier's, at its amount."""
+    if after.title != 0 or after._replace(title=before.title) != before:
+        raise InvariantBroken(26, "a release changed more than the title")
 
 
 def deposit_is_covered(available: int, held: int) -> None:

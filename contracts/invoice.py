@@ -78,14 +78,18 @@ VALIDITY = LifeCycle(
     ),
 )
 
-FREE, RESERVED, ASSIGNED = range(3)
+FREE, RESERVED, ASSIGNED, PLEDGED = range(4)
+HELD = (ASSIGNED, PLEDGED)
+"""Titles under which a lender has the claim to be paid first."""
+
 CHANGED, FUNDED, SETTLED = "invoice changed", "invoice funded", "invoice settled"
-"""Events that move the title: see `contracts.offer` and `contracts.collection`."""
+RELEASED, SUBSTITUTED = "claim repaid", "receivable substituted"
+"""Events that move the title: see `contracts.funding`, `contracts.collection`, `contracts.release`."""
 
 TITLE = LifeCycle(
     "invoice",
     "title",
-    ("Free", "Reserved", "Assigned"),
+    ("Free", "Reserved", "Assigned", "Pledged"),
     (
         Transition("finance.offer", "Free", "Reserved"),
         Transition("auction.accept", "Free", "Reserved"),
@@ -93,14 +97,22 @@ TITLE = LifeCycle(
         Transition("date.advance", "Reserved", "Free", "its last day has passed"),
         Transition(CHANGED, "Reserved", "Free", "its price was that of another receivable"),
         Transition(FUNDED, "Reserved", "Assigned", "its cash leg moves in the same operation"),
+        Transition(FUNDED, "Reserved", "Pledged", "an advance on it: the supplier stays its owner"),
         Transition(SETTLED, "Assigned", "Free"),
+        Transition(SETTLED, "Pledged", "Free"),
+        Transition(RELEASED, "Pledged", "Free", "the supplier has repaid the advance"),
+        Transition(RELEASED, "Assigned", "Free", "repurchased under a recourse"),
+        Transition(SUBSTITUTED, "Assigned", "Free", "another receivable takes its place"),
+        Transition(SUBSTITUTED, "Pledged", "Free", "another receivable takes its place"),
+        Transition("recourse.substitute", "Free", "Assigned", "it takes the place of another receivable"),
+        Transition("recourse.substitute", "Free", "Pledged", "it takes the place of another receivable"),
     ),
 )
 
 CASH = LifeCycle(
     "invoice",
     "cash",
-    ("Open", "PartPaid", "Settled", "Void"),
+    ("Open", "PartPaid", "Settled", "Void", "Defaulted", "SettledLate", "WrittenOff"),
     (
         Transition("payment.attest", "Open", "PartPaid"),
         Transition("payment.attest", "Open", "Settled"),
@@ -116,11 +128,21 @@ CASH = LifeCycle(
         Transition("invoice.confirm", "PartPaid", "Settled", "no more than was paid"),
         Transition("invoice.reject", "Open", "Void"),
         Transition("invoice.cancel", "Open", "Void"),
+        Transition("default.declare", "Open", "Defaulted"),
+        Transition("default.declare", "PartPaid", "Defaulted"),
+        Transition("payment.attest", "Defaulted", "Defaulted", "a part"),
+        Transition("payment.attest", "Defaulted", "SettledLate"),
+        Transition("credit.accept", "Defaulted", "SettledLate"),
+        Transition("credit.apply", "Defaulted", "SettledLate"),
+        Transition("invoice.confirm", "Defaulted", "SettledLate", "no more than was paid"),
+        Transition("default.write_off", "Defaulted", "WrittenOff"),
+        Transition("payment.attest", "WrittenOff", "WrittenOff", "a recovery"),
+        Transition("payment.attest", "WrittenOff", "SettledLate", "recovered in full"),
         Transition("invoice.cancel", "Settled", "Void", "by credit notes alone"),
         Transition("invoice.reject", "Settled", "Void", "by credit notes alone"),
     ),
 )
-OPEN, PART_PAID, CASH_SETTLED, VOID = range(4)
+OPEN, PART_PAID, CASH_SETTLED, VOID, DEFAULTED, SETTLED_LATE, WRITTEN_OFF = range(7)
 
 
 class Invoice(NamedTuple):
@@ -164,6 +186,8 @@ class Invoice(NamedTuple):
     """VAT categories; none where the invoice gave none."""
     credited_units: tuple[tuple[str, int], ...] = ()
     """(line, units) that accepted credit notes took off what is billed."""
+    defaulted: int = 0
+    """Business day on which its holder declared the buyer in default on it, 0 for never."""
 
     @property
     def is_live(self) -> bool:
@@ -172,9 +196,12 @@ class Invoice(NamedTuple):
 
     @property
     def cash(self) -> str:
-        """The state on the `CASH` axis: Open, PartPaid or Settled; Void once rejected or cancelled."""
+        """The state on the `CASH` axis; Void once rejected or cancelled."""
         if not self.is_live:
             return CASH.states[VOID]
+        if self.defaulted:
+            late = WRITTEN_OFF if self.written_off else SETTLED_LATE
+            return CASH.states[DEFAULTED if self.outstanding else late]
         if not self.outstanding:
             return CASH.states[CASH_SETTLED]
         return CASH.states[PART_PAID if self.paid or self.offset else OPEN]
@@ -442,6 +469,10 @@ def cancel(context: Context, operation: InvoiceCancel) -> None:
             "title_not_free", "somebody has a claim on it", field="invoice", found=TITLE.states[invoice.title]
         )
     require_unpaid(invoice)
+    if invoice.defaulted:
+        raise refuse(
+            "wrong_state", "in default", field="invoice", found=invoice.cash, expected="not in default"
+        )
     closed = invoice.outstanding if invoice.validity == CONFIRMED else 0
     withdraw(context, supplier, number, invoice, validity)
     context.record(

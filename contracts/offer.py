@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import Field
 
 from contracts import expiry, invariants, settlement
-from contracts.claim import Lien, expose, expose_lender, lien_key, read_lien
+from contracts.claim import Lien, check_rounds, expose, expose_lender, lien_key, read_lien
 from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import (
@@ -34,6 +34,7 @@ from contracts.pricing import QuoteTerms, price
 from contracts.programme import read_programme
 from contracts.quote import read_basis
 from contracts.settlement import Settlement, SettlementCreate
+from ledger.money import PPM, divide_down
 
 OFFER = "offer"
 """What a reservation is called among the things that expire."""
@@ -96,6 +97,7 @@ def offer(context: Context, operation: FinanceOffer) -> None:
     terms, quote = basis.terms, price(basis.inputs, basis.terms)
     _check_quote(operation.terms, quote)
     invoice = live_invoice(context, supplier, number)
+    check_rounds(context.state, supplier, number)
     lien = Lien(
         RESERVED,
         lender,
@@ -117,6 +119,10 @@ def offer(context: Context, operation: FinanceOffer) -> None:
         terms.discount_rate_ppm,
         terms.day_count,
         int(terms.credit_note_rule == "restore"),
+        pledges=int(terms.security == "pledge"),
+        recourse_days=terms.recourse_days,
+        default_days=terms.default_days,
+        costs_limit=divide_down(quote.net * terms.costs_ppm, PPM),
     )
     invariants.purchase_adds_up(lien.net, lien.advance, lien.reserve)
     invariants.one_claim(invoice.title == FREE, read_lien(context.state, supplier, number))

@@ -1,7 +1,7 @@
 """Payments of a buyer towards one invoice: attested by a settlement bank, or out of the buyer's deposit.
 
-A bank's entry is consumed once (`contracts.bank`). On a Free invoice the money is the
-supplier's; on an Assigned one it runs through the waterfall of `contracts.claim`: that is the settlement.
+A bank's entry is consumed once (`contracts.bank`). On a Free invoice the money is the supplier's; on one that
+a lender holds it runs down the waterfall of `contracts.claim`: that is the settlement.
 Out of a deposit the claim falls and its holders have the cash in one operation, or neither.
 """
 
@@ -15,7 +15,7 @@ from contracts import bank, collection, deposit
 from contracts.context import Context, Posting
 from contracts.errors import refuse
 from contracts.fields import Account, Currency, Date, Number, Operation, OrganisationId, PositiveAmount
-from contracts.invoice import ASSIGNED, CONFIRMED, Invoice, live_invoice, write_invoice
+from contracts.invoice import CONFIRMED, HELD, Invoice, live_invoice, write_invoice
 from ledger.money import CurrencyMismatch
 
 MAX_PREPAYMENT_DAYS = 366
@@ -54,7 +54,7 @@ def attest(context: Context, operation: PaymentAttest) -> None:
     context.require_past(operation.date, "date")
     invoice = live_invoice(context, supplier, number)
     _check_fits(invoice, operation)
-    applied = min(operation.amount, invoice.outstanding)
+    applied = min(operation.amount, _owed(invoice))
     shares = _apply(context, supplier, number, applied, operation.date)
     _consume(context, operation)
     context.post(
@@ -74,13 +74,13 @@ def make(context: Context, operation: PaymentMake) -> None:
         raise refuse("not_party", "not the buyer of the invoice", field="signer", found=context.actor)
     if operation.currency != invoice.currency:
         raise CurrencyMismatch(operation.currency, invoice.currency, "currency")
-    if amount > invoice.outstanding:
+    if amount > _owed(invoice):
         raise refuse(
             "exceeds_outstanding",
             "more than is outstanding",
             field="amount",
             found=amount,
-            expected=f"at most {invoice.outstanding}",
+            expected=f"at most {_owed(invoice)}",
         )
     shares = _apply(context, supplier, number, amount, context.day)
     deposit.pay(
@@ -95,14 +95,24 @@ def make(context: Context, operation: PaymentMake) -> None:
 
 
 def _apply(context: Context, supplier: str, number: str, applied: int, day: int) -> tuple[Posting, ...]:
-    """Take an amount of at most what is outstanding off an invoice; who gets what of it."""
+    """Take an amount of at most what is owed off an invoice; who gets what of it.
+
+    After a write-off it is a recovery.
+    """
     invoice = live_invoice(context, supplier, number)
     invoice = collection.before_change(context, supplier, number, invoice, 0)
     is_confirmed = invoice.validity == CONFIRMED
-    if invoice.title == ASSIGNED:
+    if invoice.title in HELD:
         shares = collection.collect(context, supplier, number, applied, day)
     else:
         shares = ((supplier, "collections", invoice.currency, applied),)
+    if invoice.written_off:
+        recovered = invoice._replace(paid=invoice.paid + applied, written_off=invoice.written_off - applied)
+        recovered = collection.after_change(context, supplier, number, recovered)
+        write_invoice(context, supplier, number, recovered)
+        place = ("recovery", number, invoice.currency, applied, day, invoice.due_day)
+        context.record(supplier, invoice.buyer, place)
+        return shares
     outstanding = invoice.outstanding - applied
     paid = invoice._replace(
         paid=invoice.paid + applied,
@@ -130,6 +140,11 @@ def _apply(context: Context, supplier: str, number: str, applied: int, day: int)
     return shares
 
 
+def _owed(invoice: Invoice) -> int:
+    """What the buyer may still pay: outstanding, or written off and to be recovered."""
+    return invoice.outstanding + invoice.written_off
+
+
 def _check_fits(invoice: Invoice, operation: PaymentAttest) -> None:
     if operation.payer != invoice.buyer:
         raise refuse(
@@ -143,7 +158,7 @@ def _check_fits(invoice: Invoice, operation: PaymentAttest) -> None:
         raise CurrencyMismatch(operation.currency, invoice.currency, "currency")
     if operation.date < invoice.issue_day - MAX_PREPAYMENT_DAYS:
         raise refuse("date_order", "paid long before the invoice was issued", field="date")
-    if not invoice.outstanding:
+    if not _owed(invoice):
         raise refuse(
             "nothing_outstanding", "the invoice is settled", field="invoice", found=operation.invoice
         )

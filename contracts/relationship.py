@@ -28,6 +28,10 @@ of the record's currency. The first four are always business date, kind, number,
 | credit | amount, due date, closed, invoice, settled | a credit note reduces an invoice |
 | payment | amount, date, due date, closed, settled, issue date, gross | the buyer's payment is attested |
 | finance | net, due date | a lender's purchase is funded |
+| default | amount, due date | the holder declares the buyer in default |
+| write_off | amount, date, due date | the holder writes off what is outstanding |
+| recovery | amount, date, due date | the buyer pays on what was written off |
+| recourse | amount, cause | the lender demands an amount of the supplier |
 
 `number` is the invoice's (or the order's, shipment's, credit note's) own number. `opened`
 and `closed` are amounts that enter and leave the open basis, which holds what the buyer has
@@ -128,6 +132,16 @@ class Aggregates(NamedTuple):
     """Those of them with a payment `DEFAULT_DAYS` or more past due."""
     last_payment_week: int = 0
     last_default_week: int = 0
+    defaulted_invoices: int = 0
+    defaulted: int = 0
+    """Σ amount outstanding when a default was declared."""
+    written_off: int = 0
+    """Σ amount written off, whatever came back later: it counts as paid on that day for lateness, or buyers
+    that never pay would look better than those that pay late."""
+    recovered: int = 0
+    """Σ amount paid on what was written off."""
+    recourses: int = 0
+    """Demands of lenders on the supplier."""
     financed_invoices: int = 0
     financed: int = 0
     """Σ net of funded purchases."""
@@ -405,6 +419,37 @@ def _finance(sums: Aggregates, record: codec.Value) -> Aggregates:
     return _with(sums, financed_invoices=sums.financed_invoices + 1, financed=sums.financed + record[4])
 
 
+def _default(sums: Aggregates, record: codec.Value) -> Aggregates:
+    return _with(sums, defaulted_invoices=sums.defaulted_invoices + 1, defaulted=sums.defaulted + record[4])
+
+
+def _write_off(sums: Aggregates, record: codec.Value) -> Aggregates:
+    amount, day, due = record[4:7]
+    late, week = day - due, record[0] // 7
+    is_default = week != sums.last_default_week
+    sums = _with(
+        sums,
+        written_off=sums.written_off + amount,
+        late_amount_days=sums.late_amount_days + amount * late,
+        signed_amount_days=sums.signed_amount_days + amount * late,
+        settled_invoices=sums.settled_invoices + 1,
+        settled_days_late=sums.settled_days_late + late,
+        payment_weeks=sums.payment_weeks + (week != sums.last_payment_week),
+        default_weeks=sums.default_weeks + is_default,
+        last_payment_week=week,
+        last_default_week=week,
+    )
+    return _opened(sums, due, -1, -amount)
+
+
+def _recovery(sums: Aggregates, record: codec.Value) -> Aggregates:
+    return _with(sums, payments=sums.payments + 1, recovered=sums.recovered + record[4])
+
+
+def _recourse(sums: Aggregates, _: codec.Value) -> Aggregates:
+    return _with(sums, recourses=sums.recourses + 1)
+
+
 def _diluted(sums: Aggregates, amount: int) -> Aggregates:
     if not amount:
         return sums
@@ -435,6 +480,10 @@ _FOLDS = {
     "credit": _credit,
     "payment": _payment,
     "finance": _finance,
+    "default": _default,
+    "write_off": _write_off,
+    "recovery": _recovery,
+    "recourse": _recourse,
 }
 
 RECORD_FIELDS: dict[str, tuple[str, ...]] = {
@@ -483,6 +532,10 @@ RECORD_FIELDS: dict[str, tuple[str, ...]] = {
         "gross",
     ),
     "finance": ("number", "currency", "net", "due_date"),
+    "default": ("number", "currency", "amount", "due_date"),
+    "write_off": ("number", "currency", "amount", "write_off_date", "due_date"),
+    "recovery": ("number", "currency", "amount", "payment_date", "due_date"),
+    "recourse": ("number", "currency", "amount", "cause"),
 }
 """Names of a record's places after business date and kind; those that end in `_date` are days, 0 for none."""
 

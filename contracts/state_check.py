@@ -13,15 +13,17 @@ from collections.abc import Callable, Iterable
 
 from contracts import auction, early_payment, invariants, market_check, settlement, trade_check
 from contracts.auction import Auction
-from contracts.bank import HELD, MINT, PAYMENT, PAYOUT, REDEMPTION, RETURN, BankEntry
-from contracts.claim import Lien, shares_of
+from contracts.bank import HELD, MINT, PAYMENT, PAYOUT, REDEMPTION, REPAYMENT, RETURN, BankEntry
+from contracts.claim import Lien, agent, shares_of
 from contracts.custody import Custody
 from contracts.deposit import DEBT, Hold
 from contracts.early_payment import EarlyPayment
 from contracts.errors import InvariantBroken
 from contracts.exchange import EXCHANGE, QUOTED, REQUESTED, Exchange
 from contracts.exchange import SETTLED as EXCHANGED
-from contracts.invoice import ASSIGNED, CONFIRMED, FREE, RESERVED, Invoice, fingerprint
+from contracts.invoice import CONFIRMED, FREE, RESERVED, Invoice, fingerprint
+from contracts.invoice import HELD as HELD_TITLES
+from contracts.recourse import CONTESTED, DEMANDED, Recourse
 from contracts.relationship import Aggregates, of_currency
 from contracts.settlement import Settlement
 from contracts.trade_check import Kinds
@@ -85,13 +87,14 @@ def one_claim(kinds: Kinds) -> None:
 
 
 def claims_add_up(kinds: Kinds) -> None:
-    """6: advance + reserve = net bought; after funding the parts are what is outstanding."""
+    """6, 19: advance + reserve = net bought; after funding the parts are what is owed, and paid back once."""
     for (supplier, number), value in kinds["lien"].items():
         lien = Lien._make(value)
         invoice = Invoice._make(kinds["invoice"][supplier, number])
         invariants.purchase_adds_up(lien.net, lien.advance, lien.reserve)
-        if lien.title == ASSIGNED:
-            invariants.claim_adds_up(lien, invoice.outstanding)
+        if lien.title in HELD_TITLES:
+            invariants.claim_adds_up(lien, invoice.outstanding + invoice.written_off)
+            invariants.paid_back_at_most_once(lien)
         elif lien.net != invoice.outstanding or invoice.contested or invoice.validity != CONFIRMED:
             raise InvariantBroken(6, f"{supplier} {number} is reserved at the price of another receivable")
 
@@ -111,13 +114,13 @@ def fingerprints_are_unique(kinds: Kinds) -> None:
 
 def currencies_never_meet(kinds: Kinds) -> None:
     """9: everything that adds to an invoice is in the invoice's currency."""
-    for (supplier, number), value in (*kinds["lien"].items(), *kinds["deal"].items()):
+    for (supplier, number, *_), value in (*kinds["lien"].items(), *kinds["deal"].items()):
         invariants.same_currency(
             Lien._make(value).currency, Invoice._make(kinds["invoice"][supplier, number]).currency
         )
     for value in kinds["bank_entry"].values():
         entry = BankEntry._make(value)
-        if entry.kind in (PAYMENT, PAYOUT):
+        if entry.kind in (PAYMENT, PAYOUT, REPAYMENT):
             invariants.same_currency(
                 entry.currency, Invoice._make(kinds["invoice"][entry.party, entry.document]).currency
             )
@@ -133,12 +136,14 @@ def entries_are_consumed_once(kinds: Kinds) -> None:
     attested: dict[tuple[str, str], int] = defaultdict(int)
     for value in kinds["bank_entry"].values():
         entry = BankEntry._make(value)
-        if entry.kind in (PAYMENT, PAYOUT, MINT, REDEMPTION):
+        if entry.kind in (PAYMENT, PAYOUT, REPAYMENT, MINT, REDEMPTION):
             attested[entry.currency, entry.kind] += entry.amount
     journal: dict[tuple[str, str], int] = defaultdict(int)
     for (_, account, currency), balance in kinds["journal"].items():
         if account == "payments":
             journal[currency, PAYMENT] -= balance
+        elif account == "repayments":
+            journal[currency, REPAYMENT] -= balance
         elif account == "proceeds":
             journal[currency, PAYOUT] += balance
     for (_, currency), (minted, redeemed) in kinds["issued"].items():
@@ -155,15 +160,15 @@ def title_moved_with_cash(kinds: Kinds) -> None:
         for key, value in kinds["bank_entry"].items()
         if BankEntry._make(value).kind == PAYOUT
     }
-    for sold, value in (*kinds["lien"].items(), *kinds["deal"].items()):
+    for (supplier, number, *_), value in (*kinds["lien"].items(), *kinds["deal"].items()):
         lien = Lien._make(value)
-        if lien.title != ASSIGNED:
+        if lien.title not in HELD_TITLES or lien.replaced_by:
             continue
         paid = 0
         for share in shares_of(lien):
             entry = payouts.pop((share.account, share.entry), None)
-            if entry is None or (entry.party, entry.document) != sold:
-                raise InvariantBroken(12, f"title of {sold} moved without cash")
+            if entry is None or (entry.party, entry.document) != (supplier, lien.paid_for or number):
+                raise InvariantBroken(12, f"title of {supplier} {number} moved without cash")
             paid += entry.amount
         invariants.title_moved_with_cash(lien, paid)
     if payouts:
@@ -245,7 +250,7 @@ def settlements_follow_claims(kinds: Kinds) -> None:
         is_over = found.status in (settlement.EXPIRED, settlement.RETURNED)
         if is_over != (claim is None):
             raise InvariantBroken(12, f"settlement {key} has ended and its claim has not, or the reverse")
-        if claim is not None and (claim[1].title == ASSIGNED) != (found.status == settlement.SETTLED):
+        if claim is not None and (claim[1].title in HELD_TITLES) != (found.status == settlement.SETTLED):
             raise InvariantBroken(12, f"settlement {key} and the title disagree")
         for place, kind in (
             ((found.account, found.entry), HELD),
@@ -260,6 +265,19 @@ def settlements_follow_claims(kinds: Kinds) -> None:
         raise InvariantBroken(12, f"claims without their settlement: {min(claims)}")
 
 
+def deals_are_over(kinds: Kinds) -> None:
+    """19: an ended claim is paid back, but for a shortfall or what moved to another receivable."""
+    for key, value in kinds["deal"].items():
+        lien = Lien._make(value)
+        if lien.replaced_by:
+            continue
+        invariants.paid_back_at_most_once(lien)
+        if lien.principal != lien.shortfall:
+            raise InvariantBroken(
+                19, f"{key}: {lien.principal} of the advance is left, {lien.shortfall} is short"
+            )
+
+
 def exposures_follow_claims(kinds: Kinds) -> None:
     """13, as far as a state shows it: exposures are the sum of the claims, and none is negative."""
     sums: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
@@ -269,11 +287,29 @@ def exposures_follow_claims(kinds: Kinds) -> None:
             reserved_or_funded = sums[share.lender, lien.buyer, lien.currency]
             if lien.title == RESERVED:
                 reserved_or_funded[0] += share.part
-            else:
+            elif not lien.written_off:
                 reserved_or_funded[1] += share.left
     found = {key: tuple(value) for key, value in kinds["exposure"].items()}
     if found != {key: tuple(parts) for key, parts in sums.items() if any(parts)}:
         raise InvariantBroken(13, "exposures are not the sum of the claims")
+
+
+def demands_follow_claims(kinds: Kinds) -> None:
+    """19: a demand stands on exactly one claim of its lender, and a claim names a demand that stands."""
+    named = {
+        (agent(lien), lien.recourse): (supplier, number)
+        for (supplier, number, *_), lien in (
+            (key, Lien._make(value)) for key, value in (*kinds["lien"].items(), *kinds["deal"].items())
+        )
+        if lien.recourse
+    }
+    standing = {
+        key: tuple(Recourse._make(value)[1:3])
+        for key, value in kinds["recourse"].items()
+        if Recourse._make(value).status in (DEMANDED, CONTESTED)
+    }
+    if named != standing:
+        raise InvariantBroken(19, "demands on suppliers are not those that claims name")
 
 
 def reservations_are_current(kinds: Kinds) -> None:
@@ -338,6 +374,7 @@ CHECKS: tuple[Callable[[Kinds], None], ...] = (
     amounts_add_up,
     one_claim,
     claims_add_up,
+    deals_are_over,
     trade_check.lines_in_order,
     trade_check.orders_count_their_lines,
     trade_check.units_are_used_once,
@@ -355,6 +392,7 @@ CHECKS: tuple[Callable[[Kinds], None], ...] = (
     custody_reconciles,
     custody_is_not_pooled,
     exposures_follow_claims,
+    demands_follow_claims,
     reservations_are_current,
     approvers_differ,
     open_basis_follows_invoices,

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from contracts import amendment, auction, credit, early_payment, invariants, order, shipment
+from contracts import amendment, auction, credit, early_payment, invariants, order, recourse, shipment
 from contracts.amendment import Amendment
 from contracts.auction import Auction
 from contracts.credit import CreditNote
 from contracts.early_payment import EarlyPayment
 from contracts.errors import InvariantBroken
-from contracts.invoice import TITLE, VALIDITY, Invoice
+from contracts.invoice import CASH, TITLE, VALIDITY, Invoice
 from contracts.lifecycle import LifeCycle
 from contracts.order import Order, OrderLine
 from contracts.shipment import Shipment
@@ -160,7 +160,10 @@ def _statuses(kind: str, value: codec.Value) -> tuple[tuple[LifeCycle, int], ...
     """Where a document stands on each stored axis."""
     if kind == "invoice":
         invoice = Invoice._make(value)
-        return ((VALIDITY, invoice.validity), (TITLE, invoice.title))
+        cash = CASH.states.index(invoice.cash)
+        return ((VALIDITY, invoice.validity), (TITLE, invoice.title), (CASH, cash))
+    if kind == "recourse":
+        return ((recourse.STATUS, recourse.Recourse._make(value).status),)
     if kind == "order":
         return ((order.LIFE, Order._make(value).status),)
     if kind == "auction":
@@ -172,7 +175,7 @@ def _statuses(kind: str, value: codec.Value) -> tuple[tuple[LifeCycle, int], ...
 
 def follows_life_cycles(before: Kinds, after: Kinds) -> None:
     """15: between two states one operation apart every document stays, or moves along its table."""
-    for kind in ("invoice", "order", "shipment", "credit", "auction"):
+    for kind in ("invoice", "order", "shipment", "credit", "auction", "recourse"):
         for key, value in before[kind].items():
             if key not in after[kind]:
                 raise InvariantBroken(15, f"{kind} {key} is gone")

@@ -145,13 +145,11 @@ def _maturity(days_past_due: int) -> str:
 
 def _finance(state: Reader, supplier: str, number: str) -> View | None:
     """The claim on an invoice, or the deal that it was part of."""
-    value = state.get(claim.lien_key(supplier, number))
-    is_closed = value is None
-    if is_closed:
-        value = state.get(claim.deal_key(supplier, number))
-    if value is None:
+    standing = claim.read_lien(state, supplier, number)
+    is_closed = standing is None
+    lien = standing or claim.last_deal(state, supplier, number)
+    if lien is None:
         return None
-    lien = claim.Lien._make(value)
     stage = "Funded" if lien.funded else "Accepted" if lien.accepted else "Offered"
     return {
         "stage": "Closed" if is_closed else stage,
@@ -160,6 +158,8 @@ def _finance(state: Reader, supplier: str, number: str) -> View | None:
         "offered": iso_from_day(lien.offered),
         "expires": iso_from_day(lien.expires),
         "funded": _day(lien.funded),
+        "security": "pledge" if lien.pledges else "assignment",
+        "recourse": lien.recourse or None,
         **{
             name: getattr(lien, name)
             for name in (
@@ -175,6 +175,13 @@ def _finance(state: Reader, supplier: str, number: str) -> View | None:
                 "interest_due",
                 "interest_paid",
                 "shortfall",
+                "recourse_days",
+                "default_days",
+                "costs_limit",
+                "costs_charged",
+                "costs_paid",
+                "collected",
+                "repaid",
             )
         },
     }

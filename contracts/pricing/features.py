@@ -48,7 +48,8 @@ class Features:
     @classmethod
     def of(cls, history: Aggregates, day: int) -> Features:
         """The features of a relationship's aggregates on a business date (days since 1970)."""
-        invoices, amount, amount_days = history.settled_invoices, history.paid, history.late_amount_days
+        invoices, amount = history.settled_invoices, history.paid + history.written_off
+        amount_days = history.late_amount_days
         worsening = []
         in_default = 0
         for week, count, due, due_days in history.open:
@@ -59,8 +60,10 @@ class Features:
             invoices, amount, amount_days = invoices + count, amount + due, amount_days + age_amount
             worsening.append((invoices, formulae.weighted_dbt(amount_days, amount)))
         return cls(
-            dbt_centidays=formulae.weighted_dbt(history.late_amount_days, history.paid),
-            signed_dbt_centidays=formulae.weighted_dbt(history.signed_amount_days, history.paid),
+            dbt_centidays=formulae.weighted_dbt(history.late_amount_days, history.paid + history.written_off),
+            signed_dbt_centidays=formulae.weighted_dbt(
+                history.signed_amount_days, history.paid + history.written_off
+            ),
             settled_invoices=history.settled_invoices,
             overdue=tuple(worsening),
             trials=history.payment_weeks + in_default,

@@ -74,6 +74,19 @@ class ProgrammeTerms(BaseModel):
         "restore: the advance rate is restored",
     )
 
+    security: Literal["assignment", "pledge"] = Field(
+        "assignment",
+        description="assignment: the receivable is sold; "
+        "pledge: it secures an advance and stays the supplier's",
+    )
+    recourse_days: Days = Field(
+        0, description="days past due from which the supplier answers for the buyer's credit; 0: never"
+    )
+    default_days: int = Field(
+        90, ge=1, le=MAX_TENOR_DAYS, description="days past due from which a default may be declared"
+    )
+    costs_ppm: Ppm = Field(0, description="costs of collection, share of the net bought, at most; ppm")
+
     shrink_count: Count = Field(20, description="weight k of the prior lateness, in paid invoices")
     prior_dbt_centidays: int = Field(
         400, ge=0, le=36_500, description="prior days beyond terms; hundredths of a day"

@@ -44,6 +44,8 @@ class FinanceView(View):
     offered: str
     expires: str
     funded: str | None
+    security: str = Field(description="assignment or pledge")
+    recourse: str | None = Field(description="number of the lender's demand that stands open")
     net: int
     tenor_days: int
     advance: int
@@ -56,6 +58,13 @@ class FinanceView(View):
     interest_due: int
     interest_paid: int
     shortfall: int
+    recourse_days: int
+    default_days: int
+    costs_limit: int
+    costs_charged: int
+    costs_paid: int
+    collected: int
+    repaid: int
 
 
 class InvoiceView(View):

@@ -38,7 +38,8 @@ MAXIMUM = 120_000
 
 
 def lien_of(trade: TradeLedger, kind: str = "lien") -> Lien:
-    return Lien._make(trade.entry(kind, "acme", "INV1") or ())
+    turn = () if kind == "lien" else (0,)
+    return Lien._make(trade.entry(kind, "acme", "INV1", *turn) or ())
 
 
 def status(trade: TradeLedger) -> str:

@@ -18,13 +18,14 @@ from contracts.exchange import Exchange
 from contracts.invoice import Invoice
 from contracts.order import Order, OrderLine
 from contracts.programme import Programme
+from contracts.recourse import Recourse
 from contracts.redemption import Redemption
 from contracts.registry import OPERATIONS
 from contracts.relationship import RECORD_FIELDS, Aggregates, OpenWeek
 from contracts.settlement import Settlement
 from contracts.shipment import Shipment
 
-LAYOUTS = {1: "a063fd9025c388171cc87eda531ea548c0012ba7253dcf9b6f2b50f8126d3919"}
+LAYOUTS = {1: "33194c07642930cbb66fd29627c4840649cfdcfae719a21315b66a0887c20010"}
 
 
 def test_stored_values_keep_their_form_within_a_contract_version() -> None:
@@ -47,6 +48,7 @@ def test_stored_values_keep_their_form_within_a_contract_version() -> None:
         Order,
         OrderLine,
         Programme,
+        Recourse,
         Redemption,
         Settlement,
         Share,
