@@ -178,8 +178,9 @@ def fold(habit: bytes | None, settled: Settled) -> bytes:
     cells = bytearray(habit or NO_HABIT)
     late, days, beyond = _lateness(settled)
     due = due_class(due_day, currency)
-    for place, shift in enumerate(TOTAL_SHIFTS):
-        _add(cells, _SIZE * place, shift, late, days, beyond)
+    _add(cells, 0, TOTAL_SHIFTS[0], late, days, beyond)
+    _add(cells, _SIZE, TOTAL_SHIFTS[1], late, days, beyond)
+    _add(cells, 2 * _SIZE, TOTAL_SHIFTS[2], late, days, beyond)
     _add(cells, _RECENT + _SIZE * due, RECENT_SHIFT, late, days, beyond)
     _add(cells, _LONG + _SIZE * due, LONG_SHIFT, late, days, beyond)
     _add(cells, _AMOUNT_CELLS + _SIZE * octave(amount), AMOUNT_SHIFT, late, days, beyond)
@@ -209,9 +210,12 @@ def _lateness(settled: Settled) -> tuple[int, int, int]:
     )
 
 
+_read_cell, _write_cell = _CELL.unpack_from, _CELL.pack_into
+
+
 def _add(cells: bytearray, at: int, shift: int, late: int, days: int, beyond: int) -> None:
-    w, n, d, b = _CELL.unpack_from(cells, at)
-    _CELL.pack_into(
+    w, n, d, b = _read_cell(cells, at)
+    _write_cell(
         cells,
         at,
         w - (w >> shift) + UNIT,

@@ -33,6 +33,9 @@ MATURE_DAYS = 45
 """Days past due after which what is still unpaid is too little to bias the mean days beyond terms."""
 LEAST_ROWS = 500
 """Fewer teach a model nothing that the default does not know."""
+OLDER_SHARE = 0.7
+"""Share of the mature rows that the trees of the level's check are grown on."""
+LEAST_FACTOR, MOST_FACTOR = 0.8, 1.35
 SEED = 20120331
 
 LEFT_OUT = ("open_invoices", "overdue_fresh", "late_with_overdue", "day_of_month")
@@ -89,6 +92,7 @@ class TrainingSet:
     late: np.ndarray
     days: np.ndarray
     weight: np.ndarray
+    due: np.ndarray
     mature: np.ndarray
     """Whether the row was due long enough before the end for its days beyond terms to be known."""
 
@@ -109,6 +113,7 @@ class TrainingSet:
             np.array([lateness > 0 for lateness in days], dtype=np.int64),
             np.array(days, dtype=np.float64),
             weight=np.array([0.5 ** ((end - rows[place].due) / HALF_LIFE_DAYS) for place in chosen]),
+            due=np.array([rows[place].due for place in chosen]),
             mature=_mature(np.array([end - rows[place].due for place in chosen])),
         )
 
@@ -136,19 +141,35 @@ def train(known: TrainingSet) -> Model:
         days = HistGradientBoostingRegressor(
             **DAYS, loss="absolute_error", early_stopping=False, random_state=SEED
         ).fit(known.values, known.days.clip(LEAST_DAYS, MOST_DAYS), sample_weight=known.weight)
-        beyond = HistGradientBoostingRegressor(
-            **BEYOND, loss="poisson", early_stopping=False, random_state=SEED
-        ).fit(
-            known.values[known.mature],
-            known.days[known.mature].clip(0, MOST_BEYOND_DAYS),
-            sample_weight=known.weight[known.mature],
-        )
+        beyond = _fit_beyond(known, known.mature)
+        factor = _factor(known)
     return Model(
         TRAINED_ON,
         Ensemble(*_quantised(late), _curve(lambda score: 1e6 / (1 + exp(-score)), -6, 6)),
         Ensemble(*_quantised(days), ((-400 * MICRO, -40_000), (400 * MICRO, 40_000))),
-        Ensemble(*_quantised(beyond), _curve(lambda score: 100 * exp(score), -6, 5)),
+        Ensemble(*_quantised(beyond), _curve(lambda score: 100 * factor * exp(score), -6, 5)),
     )
+
+
+def _fit_beyond(known: TrainingSet, chosen: np.ndarray) -> HistGradientBoostingRegressor:
+    days = known.days[chosen].clip(0, MOST_BEYOND_DAYS)
+    model = HistGradientBoostingRegressor(**BEYOND, loss="poisson", early_stopping=False, random_state=SEED)
+    return model.fit(known.values[chosen], days, sample_weight=known.weight[chosen])
+
+
+def _factor(known: TrainingSet) -> float:
+    """What the days beyond terms of the newest rows were to what trees said that had not seen them.
+
+    Trees keep to the level of the rows that they were grown on; this carries it on to the next ones.
+    """
+    mature = np.flatnonzero(known.mature)
+    in_time = mature[np.argsort(known.due[mature], kind="stable")]
+    older, newer = np.split(in_time, [int(len(in_time) * OLDER_SHARE)])
+    said = _fit_beyond(known, older).predict(known.values[newer]).sum()
+    realised = known.days[newer].clip(0, MOST_BEYOND_DAYS).sum()
+    if not said or not realised:
+        return 1.0
+    return float(min(MOST_FACTOR, max(LEAST_FACTOR, realised / said)))
 
 
 def _curve(link, least: int, most: int) -> tuple[tuple[int, int], ...]:
