@@ -292,6 +292,20 @@ class Committed:
         """
         return MembershipChain(tuple([self.handover(height) for height in self.changes() if height > after]))
 
+    def proved_changes(self) -> tuple[Handover, ...]:
+        """The changes of the membership that this ledger can prove: all, or all but the last.
+
+        A commit of many blocks is several batches, of which the last one alone brings the certificate.
+        After a crash between them the last change may stand without its proof.
+        """
+        proved: list[Handover] = []
+        for height in self.changes():
+            try:
+                proved.append(self.handover(height))
+            except NotCertified:
+                break
+        return tuple(proved)
+
     def membership_at(self, height: int) -> Membership:
         """The membership that governs an applied height.
 

@@ -202,7 +202,7 @@ class StateTransfer:
 
     def _trust(self) -> Followed:
         """The genesis block, and the membership changes that this node's own ledger proves."""
-        return Followed.of(self._chain.genesis).extended(self._chain.membership_chain().handovers)
+        return Followed.of(self._chain.genesis).extended(self._chain.proved_changes())
 
     def _take_answer(self, peer: str, content: codec.Value) -> None:
         number, code, chunk = read_answer(content)

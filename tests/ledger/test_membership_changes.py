@@ -21,7 +21,9 @@ from small_ledger import put, record
 from ledger import codec
 from ledger.audit import ChainAudit
 from ledger.block import Block
-from ledger.errors import BlockInvalid, VerificationError
+from ledger.committed import NotCertified
+from ledger.errors import BlockInvalid, StoreError, VerificationError
+from ledger.handover import Followed
 from ledger.membership import IN_FORCE_KEY, Membership
 from ledger.preamble import Preamble
 from ledger.receipt import Receipt
@@ -281,6 +283,41 @@ def test_one_certificate_may_commit_several_changes_and_each_is_still_proved(lea
     assert (
         follower.chain.membership_chain(after=3).handovers == follower.chain.membership_chain().handovers[2:]
     )
+
+
+def test_a_crash_between_two_batches_of_a_commit_leaves_the_last_change_to_be_proved_later(
+    leader, follower, monkeypatch
+):
+    """CR-73: the batch up to a boundary brings no certificate; what can be proved still is."""
+    blocks = [leader.seal(adopt(FOUR))]
+    leader.commit(blocks[0])
+    while leader.chain.due_membership() is not None:
+        blocks.append(leader.seal(change=True))
+        leader.commit(blocks[-1])
+    assert [block.height for block in blocks] == [1, 2, 3, 4]
+    for block in blocks:
+        follower.accept(block)
+    follower.chain.snapshot_interval = 3
+    write = follower.store.commit
+
+    def crash_after_the_boundary(batch):
+        if batch.height > 3:
+            raise StoreError("the process ends here")
+        write(batch)
+
+    monkeypatch.setattr(follower.store, "commit", crash_after_the_boundary)
+    with pytest.raises(StoreError):
+        follower.commit(blocks[-1])
+    follower.reopen()
+    assert follower.chain.applied.height == 3
+    assert follower.chain.changes() == [2, 3]
+    with pytest.raises(NotCertified):
+        follower.chain.membership_chain()
+    proved = follower.chain.proved_changes()
+    assert Followed.of(TRUSTED).extended(proved).heights == (0, 2)
+    follower.commit(blocks[-1])
+    assert follower.chain.proved_changes() == follower.chain.membership_chain().handovers
+    assert len(follower.chain.proved_changes()) == 3
 
 
 def test_receipts_of_all_times_verify_with_the_changes_and_only_old_ones_without(leader):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "ledger"))
+import membership_steps
 import small_ledger
 from small_ledger import GENESIS, START_MS, put, record
 
@@ -288,6 +289,39 @@ def test_a_restart_goes_on_with_what_had_come(sources: list[small_ledger.Node], 
         node.close()
 
     run(test, tmp_path)
+
+
+def test_a_node_whose_last_change_of_members_is_not_proved_fetches_a_snapshot(tmp_path: Path) -> None:
+    """CR-66: so a crash between two batches of one commit leaves it; its peers have the proof."""
+    leader, behind = (membership_steps.Ledger(tmp_path / name) for name in ("leader", "new"))
+    leader.chain.snapshot_interval = 5
+
+    async def test(site: Site) -> None:
+        new = site.start("new", behind, ["n0"])  # type: ignore[arg-type]
+        site.start("n0", leader, [])  # type: ignore[arg-type]
+        leader.commit(leader.seal(membership_steps.adopt(membership_steps.settled("n1", "n2", "n3", "n4"))))
+        while leader.chain.due_membership() is not None:
+            leader.commit(leader.seal(change=True))
+        leader.commit(leader.seal())
+        for height in range(1, 4):
+            block = leader.chain.block(height)
+            assert block is not None
+            behind.accept(block)
+        behind.chain._apply(3, None)  # the batch up to a boundary, and then the process ended
+        assert behind.chain.changes() == [2, 3]
+        new.fetch(5)
+        assert await site.end() == 5
+        assert not site.refused
+        asked = [message[1] for _, target, message in site.carried if target == "n0"]
+        assert asked[0] == Ask(MANIFEST, 5, 2).to_value(asked[0][0])
+        site.stop("n0")
+        site.transfers.pop("new").close()
+
+    try:
+        run(test, tmp_path)
+    finally:
+        leader.store.close()
+        behind.store.close()
 
 
 def test_peers_that_restart_or_move_on_make_the_transfer_begin_anew(

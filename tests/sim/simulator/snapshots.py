@@ -83,7 +83,7 @@ class Transfer:
         self._node = node
         self._disk = disk
         chain = app.chain
-        trust = Followed.of(chain.genesis).extended(chain.membership_chain().handovers)
+        trust = Followed.of(chain.genesis).extended(chain.proved_changes())
         self.taken = DeviceImport(disk, trust, least)
         self._fetch = SnapshotFetch(self.taken.begin(), 0, self._now_s)
         if self.taken.staging is not None:
