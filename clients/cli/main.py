@@ -19,7 +19,9 @@ from typer.exceptions import TyperException
 from clients.cli import (
     calendar,
     cash,
+    claims,
     credit_notes,
+    demands,
     evidence,
     finance,
     histories,
@@ -64,6 +66,8 @@ for group in (
     credit_notes,
     programmes,
     finance,
+    claims,
+    demands,
     payments,
     cash,
     calendar,

@@ -245,6 +245,30 @@ def test_a_title_is_bought_and_an_invoice_paid_out_of_deposits_by_commands(
     assert sum(has.values()) == 3_000_00
 
 
+def test_a_demand_on_a_bought_invoice_is_made_contested_met_or_closed_by_commands(
+    tally: Tally, tmp_path: Path
+) -> None:
+    for client in ("acme", "fund"):
+        tally.open(client)
+        tally.mint(client, "1,000.00 EUR", f"B {client}", f"C-{client}")
+    offered(tally, tmp_path)
+    tally.run("acme", "finance", "accept", story.INVOICE)
+    tally.run("fund", "finance", "settle", story.INVOICE, "--supplier", "acme", "--bank", "bank")
+    why = ["--reason", "not as ordered"]
+    of = [story.INVOICE, "--supplier", "acme", "--cause", "warranty", *why]
+    tally.run("fund", "recourse", "demand", "R-1", *of)
+    tally.run("acme", "recourse", "contest", "R-1", "--lender", "fund", *why)
+    tally.run("fund", "recourse", "close", "R-1", *why)
+    tally.run("fund", "recourse", "demand", "R-2", *of)
+    found = tally.run("acme", "invoice", "show", "acme", story.INVOICE)
+    due = found["finance"]["principal"]
+    assert found["finance"]["recourse"] == "R-2"
+    amount = ["--amount", f"{due // 100}.{due % 100:02} EUR"]
+    tally.run("acme", "recourse", "pay", "R-2", "--lender", "fund", "--bank", "bank", *amount)
+    found = tally.run("acme", "invoice", "show", "acme", story.INVOICE)
+    assert (found["title"], found["finance"]["stage"]) == ("Free", "Closed")
+
+
 def settled(requested_ms: int, settled_ms: int, bought: int, fee: int = 0, status: int = SETTLED) -> Exchange:
     blank: Any = [0] * len(Exchange._fields)
     return Exchange._make(blank)._replace(

@@ -1,0 +1,28 @@
+"""docs/finance.md names every state and every operation that it explains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from contracts import invoice, recourse
+from contracts.lifecycle import LifeCycle
+from contracts.registry import OPERATIONS
+
+TEXT = (Path(__file__).parents[2] / "docs" / "finance.md").read_text()
+EXPLAINED = {"finance", "release", "default", "recourse"}
+
+
+@pytest.mark.parametrize("cycle", [invoice.TITLE, recourse.STATUS], ids=lambda cycle: cycle.subject)
+def test_every_state_is_named(cycle: LifeCycle) -> None:
+    assert [state for state in cycle.states if state not in TEXT] == []
+
+
+def test_every_operation_of_finance_is_named() -> None:
+    wanted = {name for name in OPERATIONS if name.split(".")[0] in EXPLAINED}
+    assert {name for name in wanted if f"`{name}`" not in TEXT} == set()
+
+
+def test_invariant_15_what_ends_a_demand_ends_it_for_good() -> None:
+    assert recourse.STATUS.terminal == ("Repurchased", "Substituted", "Offset", "Closed")
