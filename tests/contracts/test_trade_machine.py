@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from trade_ledger import TERMS, TradeLedger, confirm, fund, invoice, order_submit, payment, sscc
 
 from contracts import relationship, views
-from contracts.claim import Lien
+from contracts.claim import Lien, payoff
 from contracts.context import BUSINESS_DATE
 from contracts.errors import REMEDIES
 from contracts.invoice import Invoice
@@ -122,6 +122,8 @@ class TradeMachine(RuleBasedStateMachine):
         for lender, programme in PROGRAMMES.items():
             rule_of_credits = "restore" if lender == "fund" else "absorb"
             terms = {**TERMS, "limits": limits, "credit_note_rule": rule_of_credits, "accept_backdated": True}
+            if lender == "fund":
+                terms |= {"security": "pledge", "recourse_days": 10, "default_days": 30, "min_tenor_days": 1}
             assert self.play(lender, {"op": "programme.publish", "programme": programme, "terms": terms})
 
     @rule(supplier=SUPPLIERS, buyer=BUYERS, order=ORDERS, quantity=QUANTITIES, currency=CURRENCIES)
@@ -405,6 +407,38 @@ class TradeMachine(RuleBasedStateMachine):
         }
         applied = self.play(bank, operation)
         assert not (applied and wrong), "invariant 12: the cash is the price of the title"
+
+    @precondition(lambda self: self.invoices)
+    @rule(
+        pick=PICKS,
+        way=st.sampled_from(["declare", "write_off", "dilution", "warranty", "repay", "meet", "offset"]),
+        other=PICKS,
+    )
+    def after_funding(self, pick: int, way: str, other: int) -> None:
+        """Default, write-off and recourse, and the supplier's money for what is demanded."""
+        supplier, number, _ = self.pick(pick)
+        value = self.trade.entry("lien", supplier, number)
+        where = {"supplier": supplier, "invoice": number}
+        if value is None:
+            if way in ("declare", "write_off"):
+                self.play(supplier, {"op": f"default.{way}", **where})
+            return
+        lien, day = Lien._make(value), self.trade.get(BUSINESS_DATE)
+        demand = {"recourse": self.next_number(), "reason": "see the letter", "cause": way}
+        booked = {"account": "account of bank", "entry": f"BACK {other}", "date": self.day()}
+        due = {"lender": lien.lender, "recourse": lien.recourse or "none"}
+        if way in ("declare", "write_off"):
+            self.play(lien.lender, {"op": f"default.{way}", **where})
+        elif way in ("dilution", "warranty"):
+            self.play(lien.lender, {"op": "recourse.demand", **where, **demand})
+        elif way == "offset":
+            self.play(lien.lender, {"op": "recourse.offset", "recourse": lien.recourse or "none"})
+        elif way == "repay":
+            amount = max(1, payoff(lien, day))
+            self.play("bank", {"op": "release.attest", **where, **booked, "amount": amount})
+        else:
+            amount = max(1, lien.shortfall or payoff(lien, day))
+            self.play("bank", {"op": "recourse.attest", **due, **booked, "amount": amount})
 
     @rule(days=st.sampled_from([1, 1, 1, 7, 15, 70]))
     def advance(self, days: int) -> None:
