@@ -15,6 +15,8 @@ kind are paid by `deposit.pay`.
 banks), `invariants` the laws that hold after every operation, `state_check`, `trade_check` and `market_check`
 the same laws over a whole state, `pricing` the formulae, `quote` the price with its proof, `views`,
 `cash_views` and `membership_views` what people are shown, `executor` runs transactions.
+`underwriting`, `policy`, `indemnity` and `subrogation` are credit insurance, with `premium` its price,
+`coverage` its conditions, `insurance_views` what people are shown of it and `insurance_check` its laws.
 
 May import: ledger. No input or output, no clock, no randomness.
 """

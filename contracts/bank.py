@@ -27,6 +27,8 @@ REPAYMENT = "repayment"
 """A supplier's money that repays a lender: the release of a pledge, or recourse."""
 HELD, RETURN = "held", "return"
 """A lender's money that a bank holds until a title moves; the same money gone back."""
+PREMIUM, INDEMNITY, CESSION = "premium", "indemnity", "cession"
+"""An assured's money for cover; an insurer's for a loss; the insurer's part of what came in after it."""
 
 CUSTODY_KINDS = (MINT, REDEMPTION)
 """What a bank may attest on a custody account."""

@@ -22,7 +22,10 @@ fails is our own bug: it raises `InvariantBroken` and the node stops rather than
 | 17 | supplier's and buyer's keys were enrolled by different approvers | `approvers_differ` |
 | 18 | what a buyer pays goes to the holders of record and to the supplier | `proceeds_to_holders` |
 | 19 | what a lender gets back of its advance is at most its advance | `paid_back_at_most_once` |
+| 19 | cash + indemnity - ceded recoveries ≤ amount owed | `never_more_than_owed` |
+| 20 | indemnities ≤ limit; indemnity ≤ insured share x loss | `within_cover`, `indemnity_in_share` |
 | 21 | allocations add up to the total | `parts_add_up`, `allocation_is_complete` |
+| 21 | parts of a recovery add up to it | `recovery_adds_up`, `claim_in_bounds` |
 | 24 | sealed bids stay sealed, and are opened as committed | `bid_as_committed` |
 | 26 | a release restores the owner and the amount | `release_restores` |
 
@@ -42,6 +45,7 @@ from ledger.money import PPM
 
 if TYPE_CHECKING:
     from contracts.claim import Lien
+    from contracts.indemnity import Claim
     from contracts.invoice import Invoice
     from contracts.lifecycle import LifeCycle
     from contracts.order import OrderLine
@@ -192,3 +196,44 @@ def approvers_differ(first: str, second: str) -> None:
     """Invariant 17."""
     if first == second:
         raise InvariantBroken(17, f"one approver on both sides: {first}")
+
+
+def never_more_than_owed(net: int, invoice: Invoice) -> None:
+    """Invariant 19: indemnities less the insurers' part of recoveries fit into what is still open.
+
+    That is buyer's cash + offset + net ≤ gross - credited, less cash and offset on both sides.
+    """
+    left = invoice.outstanding + invoice.written_off
+    if not 0 <= net <= left:
+        raise InvariantBroken(19, f"indemnities of {net} on {left} open")
+
+
+def indemnity_in_share(indemnity: int, loss: int, insured_ppm: int) -> None:
+    """Invariant 20, for one claim."""
+    if not 0 <= indemnity * PPM <= loss * insured_ppm:
+        raise InvariantBroken(20, f"indemnity {indemnity} is over {insured_ppm} ppm of {loss}")
+
+
+def within_cover(used: int, limit: int, promised: int, maximum: int) -> None:
+    """Invariant 20, for the sums of a buyer's limit and of a policy."""
+    if not 0 <= used <= limit or not 0 <= promised <= maximum:
+        raise InvariantBroken(20, f"used {used} of {limit}, promised {promised} of {maximum}")
+
+
+def claim_in_bounds(claim: Claim) -> None:
+    """Invariant 21: what was paid and ceded is part of what was promised, and that of the loss."""
+    if not 0 <= claim.paid <= claim.indemnity <= claim.insured <= claim.loss:
+        raise InvariantBroken(21, f"paid {claim.paid}, indemnity {claim.indemnity}, loss {claim.loss}")
+    if not 0 <= claim.ceded <= claim.indemnity or not claim.loss <= claim.pool <= claim.base - claim.ahead:
+        raise InvariantBroken(21, f"ceded {claim.ceded} of {claim.indemnity}, {claim.loss} of {claim.base}")
+
+
+def recovery_adds_up(reached: int, insurers: int, claim: Claim) -> None:
+    """Invariant 21: the insurer's part and the assured's are the recovery, by what each bore of the loss.
+
+    `reached` is what came in of the pool. The insurer has less than one minor unit more than its exact part.
+    """
+    exact = reached * claim.indemnity
+    if not exact <= insurers * claim.pool < exact + claim.pool or insurers > claim.indemnity:
+        bore = f"{claim.indemnity} of {claim.pool}"
+        raise InvariantBroken(21, f"{insurers} of {reached} recovered is not the part of who bore {bore}")

@@ -28,12 +28,14 @@ from contracts import (
     exchange,
     funding,
     identity,
+    indemnity,
     invoice,
     membership,
     model,
     offer,
     order,
     payment,
+    policy,
     programme,
     receipt,
     recourse,
@@ -42,10 +44,12 @@ from contracts import (
     settlement,
     share,
     shipment,
+    subrogation,
+    underwriting,
 )
 from contracts.context import Context
 from contracts.fields import Operation
-from contracts.identity import BANK, BUYER, CARRIER, LENDER, OPERATOR, SUPPLIER
+from contracts.identity import BANK, BUYER, CARRIER, INSURER, LENDER, OPERATOR, SUPPLIER
 from ledger.codec import Value
 from ledger.errors import Malformed
 
@@ -153,6 +157,25 @@ _ROWS: tuple[tuple[type[Operation], Callable[[Context, Any], None], tuple[str, .
     (recourse.RecourseSubstitute, recourse.substitute, (LENDER,)),
     (recourse.RecourseClose, recourse.close, (LENDER,)),
     (offer.FinanceWithdraw, offer.withdraw, (LENDER, SUPPLIER)),
+    (underwriting.PolicyQuote, underwriting.quote, (INSURER,)),
+    (policy.PolicyBind, policy.bind, (SUPPLIER, LENDER)),
+    (policy.PremiumPay, policy.pay_premium, (SUPPLIER, LENDER)),
+    (policy.PremiumAttest, policy.attest_premium, (BANK,)),
+    (policy.PolicySuspend, policy.suspend, (INSURER,)),
+    (policy.PolicyResume, policy.resume, (INSURER,)),
+    (policy.PolicyLimit, policy.lower_limit, (INSURER,)),
+    (indemnity.ClaimNotify, indemnity.notify, (SUPPLIER, LENDER)),
+    (indemnity.ClaimAcknowledge, indemnity.acknowledge, (INSURER,)),
+    (indemnity.ClaimFile, indemnity.file, (SUPPLIER, LENDER)),
+    (indemnity.ClaimAccept, indemnity.accept, (INSURER,)),
+    (indemnity.ClaimReject, indemnity.reject, (INSURER,)),
+    (indemnity.ClaimDispute, indemnity.dispute, (SUPPLIER, LENDER)),
+    (indemnity.ClaimWithdraw, indemnity.withdraw, (SUPPLIER, LENDER)),
+    (subrogation.IndemnityPay, subrogation.pay, (INSURER,)),
+    (subrogation.IndemnityAttest, subrogation.attest, (BANK,)),
+    (subrogation.ClaimSubrogate, subrogation.subrogate, (SUPPLIER, LENDER)),
+    (subrogation.RecoveryCede, subrogation.cede, (SUPPLIER, LENDER)),
+    (subrogation.RecoveryAttest, subrogation.attest_recovery, (BANK,)),
 )
 
 

@@ -11,7 +11,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-from contracts import auction, early_payment, invariants, market_check, settlement, trade_check
+from contracts import (
+    auction,
+    early_payment,
+    insurance_check,
+    invariants,
+    market_check,
+    settlement,
+    trade_check,
+)
 from contracts.auction import Auction
 from contracts.bank import HELD, MINT, PAYMENT, PAYOUT, REDEMPTION, REPAYMENT, RETURN, BankEntry
 from contracts.claim import Lien, agent, shares_of
@@ -58,7 +66,9 @@ def check_step(
     Raises:
         InvariantBroken: a document vanished, or moved where its table has no arrow.
     """
-    trade_check.follows_life_cycles(by_kind(before), by_kind(after))
+    was, now = by_kind(before), by_kind(after)
+    trade_check.follows_life_cycles(was, now)
+    insurance_check.follows_life_cycles(was, now)
 
 
 def _invoices(kinds: Kinds) -> Iterable[tuple[str, str, Invoice]]:
@@ -399,4 +409,5 @@ CHECKS: tuple[Callable[[Kinds], None], ...] = (
     market_check.bids_are_sealed,
     market_check.parts_are_whole,
     market_check.winners_cash_is_held,
+    *insurance_check.CHECKS,
 )

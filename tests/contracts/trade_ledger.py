@@ -28,6 +28,7 @@ ROLES = {
     "giro": ("settlement_bank",),
     "root": ("operator",),
     "ship": ("carrier",),
+    "cover": ("insurer",),
 }
 KEYS = {name: SigningKey.from_seed(name.encode().ljust(32, b"-")) for name in (*ROLES, "stranger", "spare")}
 DAY = "2012-03-01"

@@ -1,0 +1,354 @@
+"""Credit insurance from quote to shared recoveries, each refusal with its code; invariants 15 to 21."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from cash_ledger import balance, with_deposits
+from insurance_ledger import (
+    INDEMNITY,
+    accepted,
+    active,
+    advance,
+    ask,
+    bill,
+    bind,
+    booked,
+    by_assured,
+    claim_state,
+    financed,
+    insured,
+    notify,
+    of_assured,
+    pay_premium,
+    policy,
+    quote,
+    the_claim,
+)
+from trade_ledger import TradeLedger, dispatch, invoice, payment, receive
+
+from contracts.insurance_views import claim_view, policy_view
+from contracts.policy import ACTIVE, EXHAUSTED, EXPIRED, SUSPENDED
+
+
+def test_the_premium_of_the_running_example_is_quoted_bound_and_paid() -> None:
+    trade = with_deposits(TradeLedger(), 10_000_00, "cover", "acme")
+    offer = quote(trade)
+    assert offer["premium"] == 1_354_73
+    assert trade.refused("cover", {**offer, "premium": 1_354_72}) == "premium_stale"
+    assert trade.refused("loan", offer) == "wrong_role"
+    trade.done("cover", offer)
+    assert trade.refused("cover", offer) == "duplicate_number"
+    assert trade.refused("loan", bind(1_354_73)) == "not_party"
+    assert trade.refused("acme", bind(1_354_74)) == "amount_mismatch"
+    assert trade.refused("acme", pay_premium()) == "wrong_state"
+    trade.done("acme", bind(1_354_73))
+    assert not policy(trade).covers_shipment_on(policy(trade).starts), "not before the premium is paid"
+    trade.done("acme", pay_premium())
+    assert policy(trade).status == ACTIVE
+    assert policy(trade).covers_shipment_on(policy(trade).starts)
+    assert balance(trade, "cover") == (10_000_00 + 1_354_73, 0)
+    trade.check()
+
+
+def test_cover_begins_with_the_attested_premium_and_never_before_it() -> None:
+    trade = TradeLedger()
+    offer = quote(trade)
+    trade.done("cover", offer)
+    trade.done("acme", bind(offer["premium"]))
+    advance(trade, "2012-03-15")
+    attest = {"op": "premium.attest", "policy": "POL", "insurer": "cover", **booked(offer["premium"], "P")}
+    assert trade.refused("bank", {**attest, "amount": 1}) == "amount_mismatch"
+    trade.done("bank", attest)
+    assert trade.refused("bank", attest) == "wrong_state"
+    day = policy(trade).starts
+    assert [policy(trade).covers_shipment_on(day + shift) for shift in (0, 13, 14)] == [False, False, True]
+    trade.check()
+
+
+QUOTES: list[tuple[dict[str, Any], str | None]] = [
+    ({"starts": "2012-02-29"}, "date_order"),
+    ({"ends": "2012-03-10"}, "date_order"),
+    ({"ends": "2016-03-10"}, "date_too_far"),
+    ({"deductible": 5_000_000_00}, "nothing_insured"),
+    ({"assured": "loan"}, None),
+    ({"assured": "mega"}, "same_party"),
+    ({"loss_payee": "acme"}, "unknown_organisation"),
+    ({"buyers": [{"buyer": "loan", "limit": 1, "suppliers": ["acme"]}]}, "unknown_organisation"),
+    ({"buyers": [{"buyer": "mega", "limit": 1, "suppliers": ["nova"]}]}, "unknown_organisation"),
+    ({"buyers": [{"buyer": "mega", "limit": 5, "suppliers": ["acme"]}] * 2}, "line_twice"),
+]
+
+
+@pytest.mark.parametrize(("change", "code"), QUOTES)
+def test_a_quote_that_does_not_fit_is_refused(change: dict[str, Any], code: str | None) -> None:
+    trade = TradeLedger()
+    if code is None:
+        trade.done("cover", quote(trade, **change))
+    else:
+        assert trade.refused("cover", quote(trade, **change)) == code
+
+
+def test_invariant_17_insurer_and_assured_hang_on_different_approvers() -> None:
+    trade = TradeLedger(enrolled_by={"acme": "root", "cover": "root"})
+    offer = quote(trade)
+    trade.done("cover", offer)
+    assert trade.refused("acme", bind(offer["premium"])) == "same_approver"
+
+
+def test_a_premium_of_the_ledgers_own_losses_rises_with_them_and_names_the_worst_relationship() -> None:
+    """Two suppliers of one buyer: the worse history prices the limit; it is not scaled by the tenor."""
+    trade = TradeLedger()
+    asked = [{"buyer": "mega", "limit": 800_000_00, "suppliers": ["acme", "bolt"]}]
+    terms = {"pd_basis": "history"}
+    before = quote(trade, assured="loan", buyers=asked, terms=terms)["premium"]
+    assert before == 7_975_39, "800,000 x 12,000 ppm x 90 % x 60 % / 65 %: 3 in 250, nothing is known"
+    trade.confirmed_invoice("INV1", 1_000_00, "2012-03-01")
+    advance(trade, "2012-07-01")
+    after = quote(
+        trade,
+        assured="loan",
+        buyers=asked,
+        terms=terms,
+        starts="2012-07-01",
+        bind_by="2012-07-01",
+    )["premium"]
+    assert after == 10_591_32, "1 of 1 buyer-weeks: (3 + 1) / (250 + 1), 15,936 ppm"
+
+
+def test_a_loss_is_notified_waited_for_filed_accepted_paid_and_its_recovery_shared() -> None:
+    trade = insured()
+    assert trade.refused("acme", notify()) == "not_overdue"
+    advance(trade, "2012-05-26")
+    trade.done("acme", notify())
+    assert trade.refused("acme", notify("C2")) == "already_notified"
+    assert trade.refused("acme", notify()) == "duplicate_number"
+    trade.done("cover", of_assured("claim.acknowledge"))
+    assert trade.refused("acme", by_assured("claim.file")) == "waiting_period"
+    advance(trade, "2012-06-25")
+    assert trade.refused("cover", of_assured("claim.accept", indemnity=INDEMNITY)) == "wrong_state"
+    trade.done("acme", by_assured("claim.file"))
+    assert trade.refused("cover", of_assured("claim.accept", indemnity=INDEMNITY + 1)) == "amount_mismatch"
+    trade.done("cover", of_assured("claim.accept", indemnity=INDEMNITY))
+    trade.check()
+    pay = of_assured("indemnity.pay", bank="bank")
+    before = balance(trade, "acme").available
+    trade.done("cover", pay)
+    assert balance(trade, "acme").available == before + INDEMNITY
+    assert trade.refused("cover", pay) == "wrong_state"
+    cede = of_assured("recovery.cede", bank="bank")
+    assert trade.refused("acme", cede) == "wrong_state"
+    trade.done("acme", by_assured("claim.subrogate"))
+    assert trade.refused("acme", cede) == "nothing_recovered"
+    trade.done("bank", payment("INV1", 100_000_00, "LATE 1"))
+    assert trade.refused("mega", cede) == "wrong_role"
+    assert trade.refused("loan", cede) == "not_party"
+    trade.done("acme", cede)
+    assert the_claim(trade).ceded == 75_315_79, "up(100,000 x 715,500 / 950,000)"
+    trade.check()
+    trade.done("bank", payment("INV1", 850_000_00, "LATE 2"))
+    trade.done("acme", cede)
+    assert the_claim(trade).ceded == INDEMNITY, "all of it came in: the insurer has all of it back"
+    assert claim_state(trade) == "RecoveriesShared"
+    trade.check()
+
+
+def test_cover_is_void_when_the_notification_clock_has_run_out() -> None:
+    trade = insured()
+    assert ask(trade)["next"] == "nothing before it is overdue on 2012-04-27; then notify by 2012-05-26"
+    advance(trade, "2012-05-01")
+    assert ask(trade)["covered"]
+    assert ask(trade)["indemnity_today"] == INDEMNITY
+    assert ask(trade)["next"] == "notify by 2012-05-26, or cover is void"
+    advance(trade, "2012-05-27")
+    assert trade.refused("acme", notify()) == "notified_too_late"
+    late = ask(trade)
+    assert not late["covered"]
+    assert [reason["code"] for reason in late["conditions"] if not reason["holds"]] == ["notified_too_late"]
+    assert late["next"] == "nothing: it is not covered"
+
+
+def test_a_buyers_dispute_blocks_a_claim_until_it_is_resolved() -> None:
+    trade = insured()
+    advance(trade, "2012-05-01")
+    trade.done("acme", notify())
+    quarrel = {"op": "invoice.dispute", "invoice": "INV1", "supplier": "acme", "amount": 10, "reason": "rust"}
+    trade.done("mega", quarrel)
+    advance(trade, "2012-07-01")
+    assert trade.refused("acme", by_assured("claim.file")) == "disputed"
+    assert ask(trade)["next"] == "have the buyer's dispute resolved: it blocks the claim"
+    trade.done("mega", {"op": "dispute.withdraw", "invoice": "INV1", "supplier": "acme", "reason": "clean"})
+    trade.done("acme", by_assured("claim.file"))
+    trade.done("mega", quarrel)
+    assert trade.refused("cover", of_assured("claim.accept", indemnity=INDEMNITY)) == "disputed"
+    trade.check()
+
+
+def test_what_was_insured_when_the_goods_left_stays_insured() -> None:
+    """Limit at ship date: a lower limit and a suspension hold from the next day on."""
+    trade = insured()
+    lower = {"op": "policy.limit", "policy": "POL", "buyer": "mega", "limit": 0}
+    assert trade.refused("cover", {**lower, "limit": 800_000_00}) == "limit_not_lower"
+    assert trade.refused("cover", {**lower, "buyer": "nova"}) == "buyer_not_covered"
+    before = dict(trade.state.data)
+    trade.done("cover", lower, {"op": "policy.suspend", "policy": "POL", "reason": "premium review"})
+    trade.check_step(before)
+    assert policy(trade).status == SUSPENDED
+    assert ask(trade)["limit_when_shipped"] == 800_000_00
+    assert ask(trade)["covered"]
+    advance(trade, "2012-03-05")
+    bill(trade, "INV2", 1_000_00, issue="2012-03-05")
+    codes = {reason["code"] for reason in ask(trade, "INV2")["conditions"] if not reason["holds"]}
+    assert codes == {"shipped_uncovered", "limit_withdrawn"}
+    trade.done("cover", {"op": "policy.resume", "policy": "POL"})
+    assert trade.refused("cover", {"op": "policy.resume", "policy": "POL"}) == "wrong_state"
+    assert not policy(trade).covers_shipment_on(policy(trade).starts + 4)
+    assert policy(trade).covers_shipment_on(policy(trade).starts + 5)
+    trade.check()
+
+
+def test_the_named_shipments_carry_all_that_is_billed_and_the_least_limit_counts() -> None:
+    trade = with_deposits(TradeLedger(), 10_000_000_00, "cover", "acme")
+    active(trade)
+    trade.order()
+    for number, day in (("S1", "2012-03-02"), ("S2", "2012-03-04")):
+        advance(trade, day)
+        shipped = {**dispatch(number, quantity=50), "date": day, "scheduled": day}
+        trade.done("acme", shipped)
+        trade.done("mega", {**receive(number, accepted=50), "date": day})
+        if number == "S1":
+            lower = {"op": "policy.limit", "policy": "POL", "buyer": "mega", "limit": 300_00}
+            trade.done("cover", lower)
+    billed = invoice("INV1", 1_000_000, order="PO1", quantity=100)
+    trade.done("acme", {**billed, "issue_date": "2012-03-04"})
+    confirmed = {"op": "invoice.confirm", "invoice": "INV1", "supplier": "acme", "net": 1_000_000}
+    trade.done("mega", {**confirmed, "due_date": "2012-04-26"})
+    advance(trade, "2012-05-01")
+    assert trade.refused("acme", notify()) == "shipments_missing"
+    assert trade.refused("acme", notify(shipments=["S1"])) == "shipments_missing"
+    assert trade.refused("acme", notify(shipments=["S1", "S9"])) == "unknown_shipment"
+    trade.done("acme", notify(shipments=["S1", "S2"]))
+    assert the_claim(trade).limit == 300_00
+
+
+def test_only_who_loses_something_is_insured() -> None:
+    trade = insured()
+    active(trade, "OTHER", assured="loan")
+    advance(trade, "2012-05-01")
+    assert trade.refused("loan", notify()) == "not_party"
+    assert trade.refused("loan", notify(policy="OTHER")) == "no_interest"
+    assert trade.refused("acme", notify(policy="NONE")) == "unknown_policy"
+    assert trade.refused("acme", notify(invoice="NONE")) == "unknown_invoice"
+    assert trade.refused("acme", notify(shipments=["S1"])) == "shipments_missing"
+    trade.done("cover", quote(trade, "NEW", starts="2012-05-01", bind_by="2012-05-01"))
+    assert trade.refused("acme", notify(policy="NEW")) == "policy_not_active"
+    assert trade.refused("acme", by_assured("claim.file", "C9")) == "unknown_claim"
+
+
+def test_a_lender_is_insured_for_its_principal_and_the_supplier_for_the_rest() -> None:
+    trade = financed()
+    active(trade, "LOAN", assured="loan", starts="2012-03-01")
+    assert ask(trade)["loss_today"] == 142_500_00
+    advance(trade, "2012-05-01")
+    trade.done("acme", notify())
+    trade.done("loan", notify("L1", policy="LOAN"))
+    advance(trade, "2012-06-25")
+    trade.done("acme", by_assured("claim.file"))
+    trade.done("loan", by_assured("claim.file", "L1"))
+    trade.done("cover", of_assured("claim.accept", "L1", "loan", indemnity=715_500_00))
+    trade.done("cover", of_assured("claim.accept", indemnity=123_750_00))
+    trade.done("bank", of_assured("indemnity.attest", "L1", "loan", **booked(715_500_00, "I1")))
+    trade.check()
+    trade.done("bank", payment("INV1", 807_500_00, "LATE"))
+    trade.check()
+    trade.done("loan", by_assured("claim.subrogate", "L1"))
+    back = of_assured("recovery.attest", "L1", "loan", **booked(715_500_00, "R1"))
+    assert trade.refused("bank", {**back, "amount": 1}) == "amount_mismatch"
+    trade.done("bank", back)
+    assert claim_state(trade, "L1", "loan") == "RecoveriesShared"
+    trade.check()
+
+
+def test_the_loss_payee_is_paid_first_up_to_its_principal() -> None:
+    trade = financed(
+        loss_payee="loan", buyers=[{"buyer": "mega", "limit": 9_000_000_00, "suppliers": ["acme"]}]
+    )
+    accepted(trade, 850_500_00)
+    had = balance(trade, "loan").available, balance(trade, "acme").available
+    trade.done("cover", of_assured("indemnity.pay", bank="bank"))
+    assert balance(trade, "loan").available - had[0] == 807_500_00
+    assert balance(trade, "acme").available - had[1] == 850_500_00 - 807_500_00
+    trade.done("acme", by_assured("claim.subrogate"))
+    trade.done("bank", payment("INV1", 95_000_00, "LATE"))
+    trade.done("loan", of_assured("recovery.cede", bank="bank"))
+    assert the_claim(trade).ceded == 85_050_00
+    trade.check()
+
+
+def test_what_came_in_before_the_indemnity_is_set_off_and_a_settled_loss_is_not_paid() -> None:
+    trade = insured()
+    accepted(trade, INDEMNITY)
+    trade.done("bank", payment("INV1", 95_000_00, "LATE"))
+    pay = of_assured("indemnity.attest", **booked(INDEMNITY, "I1"))
+    assert trade.refused("bank", pay) == "amount_mismatch"
+    trade.done("bank", {**pay, "amount": INDEMNITY - 71_550_00})
+    assert the_claim(trade).ceded == 71_550_00
+    trade.check()
+    other = insured()
+    accepted(other, INDEMNITY)
+    other.done("bank", payment("INV1", 950_000_00, "LATE"))
+    assert other.refused("cover", of_assured("indemnity.pay", bank="bank")) == "nothing_to_indemnify"
+    other.done("acme", by_assured("claim.withdraw"))
+    assert policy(other).promised == 0
+    other.check()
+
+
+def test_a_rejection_is_disputed_and_decided_again() -> None:
+    trade = insured()
+    advance(trade, "2012-05-01")
+    trade.done("acme", notify())
+    assert trade.refused("bank", of_assured("claim.acknowledge")) == "wrong_role"
+    advance(trade, "2012-06-25")
+    trade.done("acme", by_assured("claim.file"))
+    no = of_assured("claim.reject", reason="no proof of delivery")
+    trade.done("cover", no)
+    assert trade.refused("cover", of_assured("claim.accept", indemnity=INDEMNITY)) == "wrong_state"
+    trade.done("acme", by_assured("claim.dispute", reason="it is on the ledger"))
+    trade.done("cover", of_assured("claim.accept", indemnity=INDEMNITY))
+    shown = claim_view(trade.state, "acme", "C1")
+    assert shown is not None
+    assert (shown["status"], shown["indemnity"], shown["to_cede"]) == ("Accepted", INDEMNITY, 0)
+    trade.check()
+
+
+def test_invariant_20_a_maximum_exhausts_the_policy_and_a_limit_is_used_once() -> None:
+    trade = insured(maximum=715_000_00)
+    bill(trade, "INV2", 100_000_00)
+    advance(trade, "2012-05-01")
+    trade.done("acme", notify(), notify("C2", "INV2"))
+    advance(trade, "2012-06-25")
+    trade.done("acme", by_assured("claim.file"), by_assured("claim.file", "C2"))
+    trade.done("cover", of_assured("claim.accept", indemnity=715_000_00))
+    assert policy(trade).status == EXHAUSTED
+    assert trade.refused("cover", of_assured("claim.accept", "C2", indemnity=1)) == "nothing_to_indemnify"
+    trade.check()
+    trade.done("acme", by_assured("claim.withdraw"))
+    assert policy(trade).status == ACTIVE
+    trade.done("cover", of_assured("claim.accept", "C2", indemnity=85_500_00))
+    shown = policy_view(trade.state, "cover", "POL", ("mega", "nova"))
+    assert shown is not None
+    assert [(line["limit"], line["used"]) for line in shown["buyers"]] == [(800_000_00, 100_000_00)]
+    trade.check()
+
+
+def test_invariant_15_a_policy_expires_by_the_date_and_losses_of_its_time_are_still_paid() -> None:
+    trade = insured(ends="2012-04-01")
+    advance(trade, "2012-05-01")
+    assert policy(trade).status_on(15_461) == EXPIRED
+    assert trade.refused("cover", {"op": "policy.suspend", "policy": "POL", "reason": "x"}) == "wrong_state"
+    trade.done("acme", notify())
+    late = quote(trade, "LATE", starts="2012-05-01", bind_by="2012-05-02")
+    trade.done("cover", late)
+    advance(trade, "2012-05-03")
+    assert trade.refused("acme", bind(late["premium"], "LATE")) == "wrong_state"
