@@ -34,9 +34,12 @@ MAX_TERM_DAYS = 1_080
 
 
 class Part(BaseModel):
-    """Base of everything inside an operation: strict, frozen, no unknown field."""
+    """Base of everything inside an operation: strict, frozen, no unknown field.
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+    Its validator is made when it is first used: a process that starts needs few of them.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", defer_build=True)
 
 
 class Operation(Part):

@@ -187,7 +187,17 @@ def _spec(
 
 
 OPERATIONS: dict[str, OperationSpec] = {spec.name: spec for spec in (_spec(*row) for row in _ROWS)}
-_READERS = {name: spec.model.__pydantic_validator__.validate_python for name, spec in OPERATIONS.items()}
+_readers: dict[str, Callable[[dict[str, Value]], Operation]] = {}
+"""Of the operations that were read so far; a pure function of `OPERATIONS`."""
+
+
+def _reader(name: str) -> Callable[[dict[str, Value]], Operation] | None:
+    spec = OPERATIONS.get(name)
+    if spec is None:
+        return None
+    spec.model.model_rebuild()
+    _readers[name] = read = spec.model.__pydantic_validator__.validate_python
+    return read
 
 
 def parse(fields: dict[str, Value], index: int = 0) -> Operation:
@@ -196,7 +206,8 @@ def parse(fields: dict[str, Value], index: int = 0) -> Operation:
     Raises:
         Malformed: an operation that the table does not have, or a field that its model refuses.
     """
-    read = _READERS.get(fields["op"])
+    name = fields["op"]
+    read = _readers.get(name) or _reader(name)
     if read is None:
         raise Malformed(
             "unknown operation",

