@@ -558,6 +558,7 @@ AMONG_LIARS = frozenset({CutsUnproved})
 
 SLOW = frozenset(
     {
+        CutsUnproved,
         ForgetsVote,
         BelievesLateReports,
         SkipsPreviousCheck,
