@@ -23,7 +23,7 @@ fails is our own bug: it raises `InvariantBroken` and the node stops rather than
 | 15 | terminal states absorb | `stays_if_terminal`, `state_check.check_step` |
 | 16 | a declared date is not after the business date; a late one is flagged | `declared_in_time` |
 | 17 | supplier's and buyer's keys were enrolled by different approvers | `approvers_differ` |
-| 18 | what a buyer pays goes to the holders of record and to the supplier | `proceeds_to_holders`, `leaf_check.one_claim` |
+| 18 | what a buyer pays goes to the holders of record and the supplier | `proceeds_to_holders`, `one_claim` |
 | 19 | what a lender gets back of its advance is at most its advance | `paid_back_at_most_once` |
 | 19 | cash + indemnity - ceded recoveries ≤ amount owed | `never_more_than_owed` |
 | 20 | indemnities ≤ limit; indemnity ≤ insured share x loss | `within_cover`, `indemnity_in_share` |
