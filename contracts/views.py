@@ -154,6 +154,10 @@ def _finance(state: Reader, supplier: str, number: str) -> View | None:
     return {
         "stage": "Closed" if is_closed else stage,
         "lender": lien.lender,
+        "shares": [
+            {"lender": share.lender, "part": share.part, "left": share.left}
+            for share in claim.shares_of(lien)
+        ],
         "programme": lien.programme,
         "offered": iso_from_day(lien.offered),
         "expires": iso_from_day(lien.expires),

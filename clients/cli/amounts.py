@@ -9,11 +9,12 @@ Commas group thousands and a point divides; anything that could be read in two w
 from __future__ import annotations
 
 import re
+from decimal import Decimal, InvalidOperation
 
 from clients.cli.exits import UsageProblem
 from ledger.dates import day_from_iso
 from ledger.errors import TallyError
-from ledger.money import Money, Rate, currency_digits
+from ledger.money import PPM, Money, Rate, currency_digits
 
 _WITH_CURRENCY = re.compile(
     r"(?:(?P<before>[A-Za-z]{3})\s*)?(?P<number>[-0-9.,]+)(?:\s*(?P<after>[A-Za-z]{3}))?"
@@ -100,6 +101,27 @@ def read_day(text: str, field: str) -> str:
             error.message, code=error.code, field=field, found=error.found, expected=error.expected
         ) from None
     return text
+
+
+def read_percent(text: str, field: str) -> int:
+    """A share or a rate in percent, such as "6.25", as parts per million.
+
+    Raises:
+        UsageProblem: not a number from 0 to 100 with at most four decimals.
+    """
+    try:
+        ppm = Decimal(text.removesuffix("%").strip()) * PPM / 100
+    except InvalidOperation:
+        ppm = Decimal(-1)
+    if not ppm.is_finite() or not 0 <= ppm <= PPM or ppm != int(ppm):
+        raise UsageProblem(
+            "no such percentage",
+            code="percent",
+            field=field,
+            found=text[:40],
+            expected="a number from 0 to 100 with at most four decimals, such as 6.25",
+        )
+    return int(ppm)
 
 
 def money(amount: int, currency: str) -> str:

@@ -229,6 +229,12 @@ def invoice_facts(found: dict[str, Any]) -> list[tuple[str, object]]:
     return facts
 
 
+def _lenders(deal: dict[str, Any], currency: str) -> str:
+    if deal["lender"]:
+        return f"{deal['lender']}, programme {deal['programme']}"
+    return ", ".join(f"{share['lender']} ({money(share['part'], currency)})" for share in deal["shares"])
+
+
 def finance_facts(found: dict[str, Any]) -> list[tuple[str, object]]:
     """The claim on an invoice, for people."""
     deal, currency = found["finance"], found["currency"]
@@ -239,7 +245,7 @@ def finance_facts(found: dict[str, Any]) -> list[tuple[str, object]]:
     ]
     return [
         ("stage", deal["stage"]),
-        ("lender", f"{deal['lender']}, programme {deal['programme']}"),
+        ("lender", _lenders(deal, currency)),
         ("advance", money(deal["advance"], currency)),
         ("discount, fee", f"{money(deal['discount'], currency)}, {money(deal['fee'], currency)}"),
         ("paid out", money(deal["paid_out"], currency)),

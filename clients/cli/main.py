@@ -17,11 +17,13 @@ import typer
 from typer.exceptions import TyperException
 
 from clients.cli import (
+    auctions,
     calendar,
     cash,
     claims,
     credit_notes,
     demands,
+    early_payments,
     evidence,
     finance,
     histories,
@@ -68,6 +70,8 @@ for group in (
     finance,
     claims,
     demands,
+    auctions,
+    early_payments,
     payments,
     cash,
     calendar,

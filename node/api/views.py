@@ -35,11 +35,20 @@ class TaxView(View):
     amount: int
 
 
+class ShareView(View):
+    """One lender's part of a claim."""
+
+    lender: str
+    part: int
+    left: int
+
+
 class FinanceView(View):
     """The claim on an invoice, or the deal that it was part of."""
 
     stage: str = Field(description="Offered, Accepted, Funded or Closed")
-    lender: str
+    lender: str = Field(description="empty if several lenders share the claim")
+    shares: list[ShareView]
     programme: str
     offered: str
     expires: str

@@ -76,6 +76,8 @@ def test_an_invoice_shows_its_axes_and_its_finance(trade: TradeLedger) -> None:
     assert financed is not None
     assert financed["finance"]["stage"] == "Funded"
     assert financed["finance"]["lender"] == "loan"
+    advance = financed["finance"]["advance"]
+    assert financed["finance"]["shares"] == [{"lender": "loan", "part": advance, "left": advance}]
     assert views.invoice_view(trade.state, "acme", "nothing") is None
 
 

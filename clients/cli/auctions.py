@@ -1,0 +1,281 @@
+"""`tally auction`: sell an invoice to the lenders who bid best, under seal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clients.cli.amounts import money, percent, read_amount, read_day, read_percent
+from clients.cli.exits import UsageProblem
+from clients.cli.options import Json, ProfileFile, ReceiptFile, SupplierOption, load_profile, open_session
+from clients.cli.recording import record
+from clients.cli.screen import Screen, examples
+from clients.sdk import Session
+from clients.sealed_bids import SealedBid, load_bid, save_bid
+from contracts.allotment import price
+from contracts.auction import FUNDED, LIFE, RANKED, Auction, auction_key
+from contracts.bid import Bid, bid_key
+from contracts.claim import Lien, lien_key, shares_of
+from contracts.context import BUSINESS_DATE
+from ledger.dates import iso_from_day
+
+Number = Annotated[str, typer.Argument(metavar="AUCTION", help="Number of the auction.")]
+BidsFolder = Annotated[
+    Path | None,
+    typer.Option("--bids", help="Folder of your sealed bids; `bids` beside the profile if not given."),
+]
+Rate = Annotated[str, typer.Option(help="Discount rate a year in percent, such as 6.25.")]
+
+app = typer.Typer(name="auction", help="Sell invoices to lenders who bid under seal.", no_args_is_help=True)
+
+
+def _folder(profile: Path | None, bids: Path | None) -> Path:
+    load_profile(profile)
+    assert profile is not None, "a profile that was read has a file"
+    return bids if bids is not None else profile.parent / "bids"
+
+
+def _auction(session: Session, supplier: str, number: str) -> tuple[Auction, int]:
+    """The auction and the business date, proved."""
+    key = auction_key(supplier, number)
+    entries = session.state([key, BUSINESS_DATE]).entries
+    value = entries[key]
+    if value is None:
+        raise UsageProblem("no such auction", code="unknown_auction", field="AUCTION", found=number)
+    return Auction._make(value), int(entries[BUSINESS_DATE] or 0)
+
+
+@app.command(
+    name="open",
+    epilog=examples(
+        "tally auction open A-1 INV-7 --bids-until 2026-03-02 --reveal-until 2026-03-03 \\",
+        "    --accept-until 2026-03-04 --pay-until 2026-03-05 --max-rate 9.5 --smallest '10,000.00 EUR'",
+    ),
+)
+def open_auction(
+    number: Number,
+    invoice: Annotated[str, typer.Argument(metavar="INVOICE", help="Your confirmed invoice.")],
+    bids_until: Annotated[str, typer.Option(help="Last business date for sealed bids, YYYY-MM-DD.")],
+    reveal_until: Annotated[str, typer.Option(help="Last business date for opening them.")],
+    accept_until: Annotated[str, typer.Option(help="Last business date on which you accept.")],
+    pay_until: Annotated[str, typer.Option(help="Last business date on which winners pay.")],
+    max_rate: Rate,
+    smallest: Annotated[str, typer.Option(help="Smallest bid, such as '10,000.00 EUR'.")],
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Offer a confirmed invoice to lenders (supplier): sold as a whole at one rate, or not at all."""
+    operation = {
+        "op": "auction.open",
+        "auction": number,
+        "invoice": invoice,
+        "commit_until": read_day(bids_until, "--bids-until"),
+        "reveal_until": read_day(reveal_until, "--reveal-until"),
+        "accept_until": read_day(accept_until, "--accept-until"),
+        "fund_until": read_day(pay_until, "--pay-until"),
+        "max_rate_ppm": read_percent(max_rate, "--max-rate"),
+        "min_amount": read_amount(smallest, "--smallest").amount,
+    }
+    record(profile, lambda _: operation, f"Auction {number} open", receipt=receipt, as_json=json)
+
+
+@app.command(
+    epilog=examples("tally auction bid A-1 '50,000.00 EUR' --supplier acme --rate 6.25 --programme prime")
+)
+def bid(
+    number: Number,
+    amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="Most of the invoice that you take.")],
+    supplier: SupplierOption,
+    rate: Rate,
+    programme: Annotated[str, typer.Option(help="Your programme whose limit it uses.")],
+    bids: BidsFolder = None,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Send a sealed bid (lender). The salt that opens it stays in a file of yours: keep a copy of it."""
+    folder = _folder(profile, bids)
+    who = load_profile(profile)
+
+    def make(session: Session) -> dict[str, Any]:
+        found, _ = _auction(session, supplier, number)
+        wanted = read_amount(amount, "AMOUNT", found.currency).amount
+        sealed_bid = SealedBid.new(supplier, number, programme, read_percent(rate, "--rate"), wanted)
+        sealed = sealed_bid.commitment(who.channel, who.organisation)
+        save_bid(folder, sealed_bid, sealed)
+        return {"op": "auction.bid", "supplier": supplier, "auction": number, "commitment": sealed}
+
+    record(profile, make, f"Sealed bid in auction {number}", receipt=receipt, as_json=json)
+
+
+@app.command(epilog=examples("tally auction reveal A-1 --supplier acme"))
+def reveal(
+    number: Number,
+    supplier: SupplierOption,
+    bids: BidsFolder = None,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Open your sealed bid (lender), with the salt that `tally auction bid` has kept."""
+    folder = _folder(profile, bids)
+    who = load_profile(profile)
+
+    def make(session: Session) -> dict[str, Any]:
+        key = bid_key(supplier, number, who.organisation)
+        value = session.state([key]).entries[key]
+        if value is None:
+            raise UsageProblem("you have no bid there", code="unknown_bid", field="AUCTION", found=number)
+        kept = load_bid(folder, Bid._make(value).commitment, who.channel, who.organisation)
+        return {
+            "op": "auction.reveal",
+            "supplier": supplier,
+            "auction": number,
+            "programme": kept.programme,
+            "rate_ppm": kept.rate_ppm,
+            "amount": kept.amount,
+            "salt": kept.salt,
+        }
+
+    record(profile, make, f"Bid in auction {number} open", receipt=receipt, as_json=json)
+
+
+@app.command(epilog=examples("tally auction rank A-1 --supplier acme"))
+def rank(
+    number: Number,
+    supplier: SupplierOption,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Have the open bids ranked: the ledger computes the rate and each lender's part."""
+    operation = {"op": "auction.rank", "supplier": supplier, "auction": number}
+    record(profile, lambda _: operation, f"Auction {number} ranked", receipt=receipt, as_json=json)
+
+
+@app.command(epilog=examples("tally auction accept A-1"))
+def accept(
+    number: Number, profile: ProfileFile = None, receipt: ReceiptFile = None, json: Json = False
+) -> None:
+    """Accept the ranking at today's price (supplier): title and limits are reserved."""
+    supplier = load_profile(profile).organisation
+
+    def make(session: Session) -> dict[str, Any]:
+        found, day = _auction(session, supplier, number)
+        if found.status != RANKED:
+            raise UsageProblem(
+                "there is no ranking to accept",
+                code="wrong_state",
+                field="AUCTION",
+                found=LIFE.states[found.status],
+                expected="Ranked",
+            )
+        return {
+            "op": "auction.accept",
+            "auction": number,
+            "rate_ppm": found.rate_ppm,
+            "paid_out": price(found, day)[2],
+        }
+
+    record(profile, make, f"Auction {number} accepted", receipt=receipt, as_json=json)
+
+
+@app.command(epilog=examples("tally auction pay A-1 --supplier acme --bank bank"))
+def pay(
+    number: Number,
+    supplier: SupplierOption,
+    bank: Annotated[str, typer.Option("--bank", "-b", help="Bank at which you have the deposit.")],
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Set the cash for your part aside (winner); with the last winner's all cash and the title move."""
+    operation = {"op": "auction.pay", "supplier": supplier, "auction": number, "bank": bank}
+    record(profile, lambda _: operation, f"Part of auction {number} paid", receipt=receipt, as_json=json)
+
+
+@app.command(epilog=examples("tally auction withdraw A-1 --supplier acme"))
+def withdraw(
+    number: Number,
+    supplier: SupplierOption,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """End an auction whose bids are all sealed (supplier), or whose invoice has changed since."""
+    operation = {"op": "auction.withdraw", "supplier": supplier, "auction": number}
+    record(profile, lambda _: operation, f"Auction {number} withdrawn", receipt=receipt, as_json=json)
+
+
+@app.command(
+    epilog=examples("tally auction show A-1 --supplier acme", "tally auction show A-1 -s acme --json")
+)
+def show(number: Number, supplier: SupplierOption, profile: ProfileFile = None, json: Json = False) -> None:
+    """Show an auction from proved state: its days, its lenders, and the parts once it is ranked."""
+    screen = Screen(json)
+    with open_session(profile) as session:
+        found, day = _auction(session, supplier, number)
+        key = lien_key(supplier, found.invoice)
+        value = session.state([key]).entries[key] if found.status == FUNDED else None
+    is_active = value is not None and _is_sold_by(found, Lien._make(value))
+    document = _document(supplier, number, found, day, is_active=is_active)
+    if screen.answer(document):
+        return
+    screen.facts(
+        [
+            ("status", document["status"]),
+            ("invoice", f"{found.invoice} on {found.buyer}"),
+            ("for sale", money(found.net, found.currency)),
+            ("bids until", document["commit_until"]),
+            ("opened until", document["reveal_until"]),
+            ("accepted until", document["accept_until"]),
+            ("paid until", document["fund_until"]),
+            ("bids", f"{len(found.bidders)} sealed, {found.revealed} of them open"),
+            ("rate", percent(found.rate_ppm) if found.parts else "not ranked"),
+        ]
+    )
+    screen.table(
+        ("lender", "part", "paid"),
+        [
+            (lender, money(part, found.currency), "yes" if lender in found.paid else "no")
+            for lender, part in found.parts
+        ],
+        right=("part",),
+    )
+
+
+def _is_sold_by(found: Auction, lien: Lien) -> bool:
+    """Whether a claim on the invoice is the auction's: after it has ended the invoice can be sold again."""
+    shares = tuple([(share.lender, share.part) for share in shares_of(lien)])
+    return (shares, lien.expires) == (tuple(found.parts), found.fund_until)
+
+
+def _document(supplier: str, number: str, found: Auction, day: int, *, is_active: bool) -> dict[str, Any]:
+    """What an auction says; single bids' rates are left out, the parts and the one rate are not."""
+    stage = "Active" if is_active else "Closed"
+    return {
+        "auction": number,
+        "supplier": supplier,
+        "status": stage if found.status == FUNDED else LIFE.states[found.status],
+        "invoice": found.invoice,
+        "buyer": found.buyer,
+        "currency": found.currency,
+        "net": found.net,
+        "commit_until": iso_from_day(found.commit_until),
+        "reveal_until": iso_from_day(found.reveal_until),
+        "accept_until": iso_from_day(found.accept_until),
+        "fund_until": iso_from_day(found.fund_until),
+        "max_rate_ppm": found.max_rate_ppm,
+        "min_amount": found.min_amount,
+        "bidders": list(found.bidders),
+        "revealed": found.revealed,
+        "rate_ppm": found.rate_ppm if found.parts else None,
+        "paid_out_today": price(found, day)[2] if found.status == RANKED else None,
+        "parts": [
+            {"lender": lender, "part": part, "paid": lender in found.paid} for lender, part in found.parts
+        ],
+        "proved": True,
+    }

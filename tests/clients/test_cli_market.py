@@ -1,0 +1,129 @@
+"""`tally auction` and `tally early-pay` against the real API, and a sealed bid's file."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import story
+from local_sessions import Channel, SyncBridge
+from test_cli_cash import DAY, Tally
+
+from clients.cli.amounts import read_percent
+from clients.cli.exits import USAGE, UsageProblem
+from clients.errors import ProfileError
+from clients.sdk import Session
+from clients.sealed_bids import SealedBid, bid_path, load_bid, save_bid
+
+CHANNEL = bytes(32)
+DAYS = ("2024-03-05", "2024-03-06", "2024-03-08", "2024-03-09")
+
+
+@pytest.fixture
+def tally(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Iterator[Tally]:
+    channel = Channel(tmp_path)
+    story.play(channel.network)
+    mounts = {f"http://{name}": SyncBridge(node) for name, node in channel.nodes.items()}
+
+    def session(*given: Any, **named: Any) -> Session:
+        return Session(*given, client=httpx.Client(mounts=mounts), **named)
+
+    monkeypatch.setattr("clients.cli.options.Session", session)
+    found = Tally(channel, tmp_path, capsys)
+    for client in ("acme", "fund", "anchor"):
+        found.open(client)
+    for client in ("fund", "anchor"):
+        found.mint(client, "5,000.00 EUR", f"IN-{client}", f"C-{client}")
+    yield found
+    channel.close()
+
+
+def open_auction(tally: Tally) -> None:
+    names = ("--bids-until", "--reveal-until", "--accept-until", "--pay-until")
+    days = [word for pair in zip(names, DAYS, strict=True) for word in pair]
+    given = ["A/1", story.INVOICE, *days, "--max-rate", "9.5", "--smallest", "100.00 EUR"]
+    tally.run("acme", "auction", "open", *given)
+
+
+BID = ["auction", "bid", "A/1", "2,000.00 EUR", "--supplier", "acme", "--rate", "7.2", "--programme"]
+PLACE = ["A/1", "--supplier", "acme"]
+
+
+def test_an_invoice_is_sold_under_seal_and_the_salt_stays_with_the_lender(
+    tally: Tally, tmp_path: Path
+) -> None:
+    open_auction(tally)
+    tally.run("fund", *BID, story.PROGRAMME)
+    (kept,) = (tmp_path / "bids").iterdir()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    sealed = tally.run("fund", "auction", "show", *PLACE)
+    assert (sealed["status"], sealed["bidders"], sealed["rate_ppm"]) == ("Commit", ["fund"], None)
+    tally.run("registrar", "date", "advance", DAYS[1])
+    lost = tally.run("fund", "auction", "reveal", *PLACE, "--bids", str(tmp_path / "none"), code=USAGE)
+    assert lost["error"]["code"] == "bid_lost"
+    tally.run("fund", "auction", "reveal", *PLACE)
+    early = tally.run("acme", "auction", "accept", "A/1", code=USAGE)
+    assert early["error"]["code"] == "wrong_state"
+    tally.run("anchor", "auction", "rank", *PLACE)
+    ranked = tally.run("acme", "auction", "show", *PLACE)
+    assert ranked["parts"] == [{"lender": "fund", "part": 1_000_00, "paid": False}]
+    assert ranked["paid_out_today"] == 1_000_00 - 11_60, "7.2 % for 58 days"
+    assert "not ranked" not in tally.text("acme", "auction", "show", *PLACE)
+    tally.run("acme", "auction", "accept", "A/1")
+    tally.run("fund", "auction", "pay", *PLACE, "--bank", "bank")
+    assert tally.run("acme", "auction", "show", *PLACE)["status"] == "Active"
+    pay = ["payment", "make", story.INVOICE, "--supplier", "acme", "--bank", "bank"]
+    tally.run("anchor", *pay)
+    assert tally.run("acme", "auction", "show", *PLACE)["status"] == "Closed"
+
+
+def test_a_buyer_pays_early_at_the_discount_of_the_day(tally: Tally) -> None:
+    place = [story.INVOICE, "--supplier", "acme"]
+    missing = tally.run("acme", "early-pay", "accept", story.INVOICE, code=USAGE)
+    assert missing["error"]["code"] == "no_early_offer"
+    tally.run("anchor", "early-pay", "offer", *place, "--step", f"{DAY}=2", "--step", "2024-03-10=1")
+    shown = tally.run("acme", "early-pay", "show", *place)
+    assert [step["discount"] for step in shown["steps"]] == [20_00, 10_00]
+    assert "no discount" not in tally.text("acme", "early-pay", "show", *place)
+    tally.run("acme", "early-pay", "accept", story.INVOICE)
+    tally.run("anchor", "early-pay", "pay", *place, "--bank", "bank")
+    assert tally.run("acme", "early-pay", "show", *place)["status"] == "Paid"
+    assert tally.run("acme", "invoice", "show", "acme", story.INVOICE)["cash"] == "Settled"
+
+
+def test_a_kept_bid_opens_its_own_commitment_and_no_other(tmp_path: Path) -> None:
+    """Invariant 24, on the lender's side."""
+    bid = SealedBid.new("acme", "A", "prime", 60_000, 5)
+    sealed = bid.commitment(CHANNEL, "loan")
+    assert sealed != SealedBid.new("acme", "A", "prime", 60_000, 5).commitment(CHANNEL, "loan"), "fresh salt"
+    path = save_bid(tmp_path / "bids", bid, sealed)
+    assert load_bid(tmp_path / "bids", sealed, CHANNEL, "loan") == bid
+    with pytest.raises(ProfileError) as again:
+        save_bid(tmp_path / "bids", bid, sealed)
+    assert again.value.code == "bid_not_kept", "never overwritten"
+    with pytest.raises(ProfileError) as other:
+        load_bid(tmp_path / "bids", sealed, CHANNEL, "fund")
+    assert other.value.code == "bid_damaged"
+    path.write_text(path.read_text().replace("60000", "60001"))
+    with pytest.raises(ProfileError) as changed:
+        load_bid(tmp_path / "bids", sealed, CHANNEL, "loan")
+    assert changed.value.code == "bid_damaged"
+    bid_path(tmp_path / "bids", sealed).unlink()
+    with pytest.raises(ProfileError) as lost:
+        load_bid(tmp_path / "bids", sealed, CHANNEL, "loan")
+    assert lost.value.code == "bid_lost"
+
+
+@pytest.mark.parametrize(("text", "ppm"), [("6.25", 62_500), ("0", 0), ("100 %", 1_000_000), ("0.0001", 1)])
+def test_percentages_are_read_exactly(text: str, ppm: int) -> None:
+    assert read_percent(text, "--rate") == ppm
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "101", "0.00001", "NaN", "Infinity"])
+def test_what_is_no_percentage_is_refused(text: str) -> None:
+    with pytest.raises(UsageProblem):
+        read_percent(text, "--rate")
