@@ -30,7 +30,7 @@ from contracts.claim import (
 from contracts.context import Context, Posting
 from contracts.errors import refuse
 from contracts.fields import Number, Operation, OrganisationId, PositiveAmount, Reason
-from contracts.invoice import CHANGED, FREE, HELD, RESERVED, SETTLED, TITLE, Invoice
+from contracts.invoice import CERTIFICATED, CHANGED, FREE, HELD, RESERVED, SETTLED, TITLE, Invoice
 from contracts.offer import end_reservation
 
 
@@ -69,7 +69,7 @@ def before_change(context: Context, supplier: str, number: str, invoice: Invoice
     the buyer (credit note, lower confirmation) is borne by the supplier's reserve first, or restores the
     advance rate, as the programme said; what that does not cover is a shortfall.
     """
-    if invoice.title == FREE:
+    if invoice.title in (FREE, CERTIFICATED):
         return invoice
     lien = read_lien(context.state, supplier, number)
     assert lien is not None, "title that is not Free has a claim"

@@ -6,6 +6,9 @@ fails is our own bug: it raises `InvariantBroken` and the node stops rather than
 | no. | law | check |
 |---|---|---|
 | 1 | gross = credited + paid + offset + written off + outstanding; all ≥ 0 | `amounts_add_up` |
+| 2 | per certificate: live leaves + redeemed + written off = issued face | `tree_adds_up` |
+| 3 | children of a split add up to the parent | `pieces_add_up` |
+| 4 | a certificate drawn on an invoice is within its confirmed net | `drawn_within_net` |
 | 5 | at most one active exclusive claim per receivable | `one_claim` |
 | 6 | advance + reserve = purchased net face | `purchase_adds_up` |
 | 7 | per line: invoiced ≤ accepted ≤ shipped ≤ ordered × (1 + tolerance) | `line_in_order` |
@@ -20,14 +23,15 @@ fails is our own bug: it raises `InvariantBroken` and the node stops rather than
 | 15 | terminal states absorb | `stays_if_terminal`, `state_check.check_step` |
 | 16 | a declared date is not after the business date; a late one is flagged | `declared_in_time` |
 | 17 | supplier's and buyer's keys were enrolled by different approvers | `approvers_differ` |
-| 18 | what a buyer pays goes to the holders of record and to the supplier | `proceeds_to_holders` |
+| 18 | what a buyer pays goes to the holders of record and the supplier | `proceeds_to_holders`, `one_claim` |
 | 19 | what a lender gets back of its advance is at most its advance | `paid_back_at_most_once` |
 | 19 | cash + indemnity - ceded recoveries ≤ amount owed | `never_more_than_owed` |
 | 20 | indemnities ≤ limit; indemnity ≤ insured share x loss | `within_cover`, `indemnity_in_share` |
 | 21 | allocations add up to the total | `parts_add_up`, `allocation_is_complete` |
 | 21 | parts of a recovery add up to it | `recovery_adds_up`, `claim_in_bounds` |
 | 24 | sealed bids stay sealed, and are opened as committed | `bid_as_committed` |
-| 26 | a release restores the owner and the amount | `release_restores` |
+| 25 | no credit note changes a certificate's face | `leaf_check.leaves_follow_their_table` |
+| 26 | a release restores the owner and the amount | `release_restores`, `pledge_restores` |
 
 22 (equal inputs give equal quotes) and 23 (replay gives the same root) are laws of the whole and are
 tested: nothing here reads anything but its arguments.
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
     from contracts.claim import Lien
     from contracts.indemnity import Claim
     from contracts.invoice import Invoice
+    from contracts.leaf import Leaf, Totals
     from contracts.lifecycle import LifeCycle
     from contracts.order import OrderLine
 
@@ -58,6 +63,25 @@ def amounts_add_up(invoice: Invoice) -> None:
         raise InvariantBroken(1, f"gross {invoice.gross} is not the sum of {parts}")
     if not 0 <= invoice.contested <= invoice.outstanding:
         raise InvariantBroken(1, f"{invoice.contested} in dispute of {invoice.outstanding} outstanding")
+
+
+def tree_adds_up(totals: Totals) -> None:
+    """Invariant 2."""
+    parts = (totals.live, totals.redeemed, totals.written_off)
+    if min(parts) < 0 or sum(parts) != totals.issued:
+        raise InvariantBroken(2, f"face {totals.issued} is not the sum of {parts}")
+
+
+def pieces_add_up(amount: int, pieces: tuple[int, ...]) -> None:
+    """Invariant 3; root, obligor, currency and maturity are one for all leaves: they stand in the promise."""
+    if min(pieces) <= 0 or sum(pieces) != amount:
+        raise InvariantBroken(3, f"pieces {pieces} of a leaf of {amount}")
+
+
+def drawn_within_net(face: int, net: int) -> None:
+    """Invariant 4."""
+    if face > net:
+        raise InvariantBroken(4, f"a certificate of {face} on a confirmed net of {net}")
 
 
 def one_claim(is_free: bool, lien: object | None) -> None:
@@ -190,6 +214,19 @@ def declared_in_time(declared: int, day: int, backdated: int, most_days: int) ->
     """Invariant 16, when a document comes to the ledger: `day` is the business date."""
     if declared > day or backdated != (day - declared > most_days):
         raise InvariantBroken(16, f"declared {declared} on {day}, backdated {backdated}")
+
+
+def allocation_adds_up(total: int, parts: tuple[int, ...]) -> None:
+    """Invariant 21."""
+    if min(parts) < 0 or sum(parts) != total:
+        raise InvariantBroken(21, f"parts {parts} of {total}")
+
+
+def pledge_restores(pledged: Leaf, freed: Leaf) -> None:
+    """Invariant 26: what the pledge did not change is as before it, and nothing of the pledge is left."""
+    expected = (pledged.holder, pledged.amount, pledged.tier, pledged.parent, pledged.redeemed)
+    if (freed.holder, freed.amount, freed.tier, freed.parent, freed.redeemed) != expected or freed.lender:
+        raise InvariantBroken(26, f"{freed} is not what was pledged: {pledged}")
 
 
 def approvers_differ(first: str, second: str) -> None:

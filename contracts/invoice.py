@@ -78,7 +78,7 @@ VALIDITY = LifeCycle(
     ),
 )
 
-FREE, RESERVED, ASSIGNED, PLEDGED = range(4)
+FREE, RESERVED, ASSIGNED, PLEDGED, CERTIFICATED = range(5)
 HELD = (ASSIGNED, PLEDGED)
 """Titles under which a lender has the claim to be paid first."""
 
@@ -89,7 +89,7 @@ RELEASED, SUBSTITUTED = "claim repaid", "receivable substituted"
 TITLE = LifeCycle(
     "invoice",
     "title",
-    ("Free", "Reserved", "Assigned", "Pledged"),
+    ("Free", "Reserved", "Assigned", "Pledged", "Certificated"),
     (
         Transition("finance.offer", "Free", "Reserved"),
         Transition("auction.accept", "Free", "Reserved"),
@@ -106,6 +106,7 @@ TITLE = LifeCycle(
         Transition(SUBSTITUTED, "Pledged", "Free", "another receivable takes its place"),
         Transition("recourse.substitute", "Free", "Assigned", "it takes the place of another receivable"),
         Transition("recourse.substitute", "Free", "Pledged", "it takes the place of another receivable"),
+        Transition("certificate.accept", "Free", "Certificated", "for good: see `contracts.certificate`"),
     ),
 )
 
@@ -125,6 +126,10 @@ CASH = LifeCycle(
         Transition("credit.apply", "Open", "PartPaid"),
         Transition("credit.apply", "Open", "Settled"),
         Transition("credit.apply", "PartPaid", "Settled"),
+        Transition("certificate.accept", "Open", "PartPaid", "its face is less than is outstanding"),
+        Transition("certificate.accept", "Open", "Settled"),
+        Transition("certificate.accept", "PartPaid", "PartPaid", "its face is less than is outstanding"),
+        Transition("certificate.accept", "PartPaid", "Settled"),
         Transition("invoice.confirm", "PartPaid", "Settled", "no more than was paid"),
         Transition("invoice.reject", "Open", "Void"),
         Transition("invoice.cancel", "Open", "Void"),

@@ -38,7 +38,7 @@ from contracts import relationship
 from contracts.claim import exposure_key, lien_key
 from contracts.context import BUSINESS_DATE
 from contracts.errors import refuse
-from contracts.invoice import CONFIRMED, DISPUTED, Invoice, invoice_key
+from contracts.invoice import CERTIFICATED, CONFIRMED, DISPUTED, Invoice, invoice_key
 from contracts.order import require_no_credit_due
 from contracts.pricing import Features, ProgrammeTerms, QuoteInputs, QuoteTerms, price
 from contracts.programme import Programme, programme_key
@@ -129,7 +129,7 @@ def read_basis(state: Reader, supplier: str, invoice: str, programme: str) -> Ba
         confirmed=billed.validity == CONFIRMED,
         disputed=billed.validity == DISPUTED or billed.contested > 0,
         backdated=bool(billed.backdated),
-        claimed=state.get(claim_key) is not None,
+        claimed=state.get(claim_key) is not None or billed.title == CERTIFICATED,
         exposure=sum(state.get(exposed_key) or ()),
         features=Features.of(aggregates, day),
     )

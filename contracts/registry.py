@@ -18,6 +18,8 @@ from contracts import (
     auction,
     bid,
     calendar,
+    certificate,
+    certificate_sale,
     collection,
     confirmation,
     credit,
@@ -30,6 +32,7 @@ from contracts import (
     identity,
     indemnity,
     invoice,
+    maturity,
     membership,
     model,
     offer,
@@ -49,7 +52,7 @@ from contracts import (
 )
 from contracts.context import Context
 from contracts.fields import Operation
-from contracts.identity import BANK, BUYER, CARRIER, INSURER, LENDER, OPERATOR, SUPPLIER
+from contracts.identity import BANK, BUYER, CARRIER, INSURER, LENDER, OPERATOR, REGULATOR, SUPPLIER
 from ledger.codec import Value
 from ledger.errors import Malformed
 
@@ -156,6 +159,22 @@ _ROWS: tuple[tuple[type[Operation], Callable[[Context, Any], None], tuple[str, .
     (recourse.RecoursePropose, recourse.propose, (SUPPLIER,)),
     (recourse.RecourseSubstitute, recourse.substitute, (LENDER,)),
     (recourse.RecourseClose, recourse.close, (LENDER,)),
+    (certificate.CertificateIssue, certificate.issue, (BUYER,)),
+    (certificate.CertificateAccept, certificate.accept, (SUPPLIER,)),
+    (certificate.CertificateDecline, certificate.decline, ()),
+    (certificate.CertificateSplit, certificate.split, (SUPPLIER,)),
+    (certificate.CertificateTransfer, certificate.transfer, (SUPPLIER,)),
+    (certificate.CertificateFreeze, certificate.freeze, (OPERATOR, REGULATOR)),
+    (certificate.CertificateUnfreeze, certificate.unfreeze, (OPERATOR, REGULATOR)),
+    (certificate_sale.CertificateReserve, certificate_sale.reserve, (SUPPLIER,)),
+    (certificate_sale.CertificateSettle, certificate_sale.settle, (LENDER,)),
+    (certificate_sale.CertificateFund, certificate_sale.fund, (BANK,)),
+    (certificate_sale.CertificateRelease, certificate_sale.release, (LENDER,)),
+    (certificate_sale.CertificateRepay, certificate_sale.repay, (SUPPLIER,)),
+    (maturity.CertificateRedeem, maturity.redeem, (BUYER,)),
+    (maturity.CertificateCollect, maturity.collect, (BANK,)),
+    (maturity.CertificateDishonour, maturity.dishonour, (SUPPLIER, LENDER)),
+    (maturity.CertificateWriteOff, maturity.write_off, (SUPPLIER, LENDER)),
     (offer.FinanceWithdraw, offer.withdraw, (LENDER, SUPPLIER)),
     (underwriting.PolicyQuote, underwriting.quote, (INSURER,)),
     (policy.PolicyBind, policy.bind, (SUPPLIER, LENDER)),

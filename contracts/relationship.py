@@ -32,11 +32,21 @@ of the record's currency. The first four are always business date, kind, number,
 | write_off | amount, date, due date | the holder writes off what is outstanding |
 | recovery | amount, date, due date | the buyer pays on what was written off |
 | recourse | amount, cause | the lender demands an amount of the supplier |
+| certificate | face, due date, settled, certificate | an invoice is replaced by a certificate of the buyer |
+| hold | amount, maturity, leaf | a leaf of the buyer's certificate comes to this holder |
+| let_go | amount, maturity, leaf | it has passed it on, sold it or written it off |
+| proceeds | amount, date, maturity, leaf | it was paid on a leaf at maturity |
+| redeem | amount, date, maturity, settled | the buyer pays a certificate whose payee the supplier was |
+| dishonour | amount, maturity, leaf | such a certificate was not paid at maturity |
 
 `number` is the invoice's (or the order's, shipment's, credit note's) own number. `opened`
 and `closed` are amounts that enter and leave the open basis, which holds what the buyer has
 confirmed and not yet paid; `settled` is 1 if the invoice is paid in full by it, else 0;
 `reduction` is what a confirmation leaves out of the gross: a dilution like a credit note.
+
+A certificate closes what it replaces of the open basis; how its obligor then pays it counts as a payment,
+in the relationship with its payee. `hold`, `let_go` and `proceeds` stand in the relationship of each holder
+with the obligor, whose complete history so shows what it holds: Σ hold - Σ let_go - Σ proceeds.
 
 Aggregates are a map: currency -> tuple in the order of `Aggregates` below.
 """
@@ -395,11 +405,14 @@ def _payment(sums: Aggregates, record: codec.Value) -> Aggregates:
     amount, day, due, closed, settled = record[4:9]
     if not closed:  # unconfirmed: the due date is the supplier's word alone
         return _with(sums, payments=sums.payments + 1, paid_unconfirmed=sums.paid_unconfirmed + amount)
-    late = day - due
-    week = record[0] // 7
+    return _opened(_paid(sums, record[0] // 7, amount, day - due, settled), due, -settled, -closed)
+
+
+def _paid(sums: Aggregates, week: int, amount: int, late: int, settled: int) -> Aggregates:
+    """The sums with an amount paid so many days late in a week of the business date."""
     is_first = week != sums.last_payment_week
     is_default = late >= DEFAULT_DAYS and week != sums.last_default_week
-    sums = _with(
+    return _with(
         sums,
         payments=sums.payments + 1,
         paid=sums.paid + amount,
@@ -412,7 +425,6 @@ def _payment(sums: Aggregates, record: codec.Value) -> Aggregates:
         last_payment_week=week,
         last_default_week=week if is_default else sums.last_default_week,
     )
-    return _opened(sums, due, -settled, -closed)
 
 
 def _finance(sums: Aggregates, record: codec.Value) -> Aggregates:
@@ -450,6 +462,16 @@ def _recourse(sums: Aggregates, _: codec.Value) -> Aggregates:
     return _with(sums, recourses=sums.recourses + 1)
 
 
+def _certificate(sums: Aggregates, record: codec.Value) -> Aggregates:
+    amount, due, settled = record[4:7]
+    return _opened(sums, due, -settled, -amount)
+
+
+def _redeem(sums: Aggregates, record: codec.Value) -> Aggregates:
+    amount, day, maturity, settled = record[4:8]
+    return _paid(sums, record[0] // 7, amount, day - maturity, settled)
+
+
 def _diluted(sums: Aggregates, amount: int) -> Aggregates:
     if not amount:
         return sums
@@ -484,6 +506,12 @@ _FOLDS = {
     "write_off": _write_off,
     "recovery": _recovery,
     "recourse": _recourse,
+    "certificate": _certificate,
+    "hold": _nothing,
+    "let_go": _nothing,
+    "proceeds": _nothing,
+    "redeem": _redeem,
+    "dishonour": _nothing,
 }
 
 RECORD_FIELDS: dict[str, tuple[str, ...]] = {
@@ -536,6 +564,12 @@ RECORD_FIELDS: dict[str, tuple[str, ...]] = {
     "write_off": ("number", "currency", "amount", "write_off_date", "due_date"),
     "recovery": ("number", "currency", "amount", "payment_date", "due_date"),
     "recourse": ("number", "currency", "amount", "cause"),
+    "certificate": ("number", "currency", "amount", "due_date", "settled", "certificate"),
+    "hold": ("number", "currency", "amount", "maturity_date", "leaf"),
+    "let_go": ("number", "currency", "amount", "maturity_date", "leaf"),
+    "proceeds": ("number", "currency", "amount", "payment_date", "maturity_date", "leaf"),
+    "redeem": ("number", "currency", "amount", "payment_date", "maturity_date", "settled"),
+    "dishonour": ("number", "currency", "amount", "maturity_date", "leaf"),
 }
 """Names of a record's places after business date and kind; those that end in `_date` are days, 0 for none."""
 

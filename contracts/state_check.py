@@ -16,6 +16,7 @@ from contracts import (
     early_payment,
     insurance_check,
     invariants,
+    leaf_check,
     market_check,
     settlement,
     trade_check,
@@ -29,7 +30,7 @@ from contracts.early_payment import EarlyPayment
 from contracts.errors import InvariantBroken
 from contracts.exchange import EXCHANGE, QUOTED, REQUESTED, Exchange
 from contracts.exchange import SETTLED as EXCHANGED
-from contracts.invoice import CONFIRMED, FREE, RESERVED, Invoice, fingerprint
+from contracts.invoice import CERTIFICATED, CONFIRMED, FREE, RESERVED, Invoice, fingerprint
 from contracts.invoice import HELD as HELD_TITLES
 from contracts.recourse import CONTESTED, DEMANDED, Recourse
 from contracts.relationship import Aggregates, of_currency
@@ -69,6 +70,7 @@ def check_step(
     was, now = by_kind(before), by_kind(after)
     trade_check.follows_life_cycles(was, now)
     insurance_check.follows_life_cycles(was, now)
+    leaf_check.leaves_follow_their_table(was, now)
 
 
 def _invoices(kinds: Kinds) -> Iterable[tuple[str, str, Invoice]]:
@@ -88,7 +90,7 @@ def one_claim(kinds: Kinds) -> None:
     """5: a receivable has one claim exactly while its title is not Free."""
     for supplier, number, invoice in _invoices(kinds):
         value = kinds["lien"].get((supplier, number))
-        invariants.one_claim(invoice.title == FREE, value)
+        invariants.one_claim(invoice.title in (FREE, CERTIFICATED), value)
         if value is not None and Lien._make(value).title != invoice.title:
             raise InvariantBroken(5, f"{supplier} {number}: title and claim name different states")
     for key in kinds["lien"]:
@@ -330,11 +332,12 @@ def reservations_are_current(kinds: Kinds) -> None:
     }
     if scheduled != {subject: tuple(slot) for subject, slot in kinds["expires"].items()}:
         raise InvariantBroken(14, "what expires is not what was scheduled")
-    expected = {
+    expected: dict[tuple[str, ...], int] = {
         ("offer", *key): Lien._make(value).expires
         for key, value in kinds["lien"].items()
         if Lien._make(value).title == RESERVED
     }
+    expected |= leaf_check.offers(kinds)
     for key, value in kinds["exchange"].items():
         if Exchange._make(value).status in (REQUESTED, QUOTED):
             expected["exchange", *key] = day
@@ -410,4 +413,5 @@ CHECKS: tuple[Callable[[Kinds], None], ...] = (
     market_check.parts_are_whole,
     market_check.winners_cash_is_held,
     *insurance_check.CHECKS,
+    *leaf_check.CHECKS,
 )

@@ -16,6 +16,7 @@ from contracts.deposit import LINE_FIELDS, Balance, Hold
 from contracts.early_payment import EarlyPayment
 from contracts.exchange import Exchange
 from contracts.invoice import Invoice
+from contracts.leaf import Leaf, Promise, Totals
 from contracts.order import Order, OrderLine
 from contracts.programme import Programme
 from contracts.recourse import Recourse
@@ -25,7 +26,7 @@ from contracts.relationship import RECORD_FIELDS, Aggregates, OpenWeek
 from contracts.settlement import Settlement
 from contracts.shipment import Shipment
 
-LAYOUTS = {1: "5bed2b5ecec8268ad128dd90867d5c31179a6bc414bd1ffceec65b16e9af8497"}
+LAYOUTS = {1: "a7b1f2ad2706ec9c67e9c613176e9b43cecc680a684586b3eb46dc43047af8a7"}
 
 
 def test_stored_values_keep_their_form_within_a_contract_version() -> None:
@@ -43,16 +44,19 @@ def test_stored_values_keep_their_form_within_a_contract_version() -> None:
         Exchange,
         Hold,
         Invoice,
+        Leaf,
         Lien,
         OpenWeek,
         Order,
         OrderLine,
         Programme,
+        Promise,
         Recourse,
         Redemption,
         Settlement,
         Share,
         Shipment,
+        Totals,
     )
     layout = [(value.__name__, value._fields) for value in values]
     layout += [(kind, fields) for kind, fields in sorted(RECORD_FIELDS.items())]
