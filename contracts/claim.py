@@ -1,6 +1,6 @@
 """The claim on an invoice: who holds it, at which price, and how money is divided between its parties.
 
-    ("lien", *receivable)                   -> Lien, present if and only if title is not Free
+    ("lien", *receivable)                   -> Lien, present if and only if somebody has a claim by finance
     ("deal", *receivable, round)            -> Lien as it was when it ended, rounds from 0
     ("exposure", lender, obligor, currency) -> (reserved, funded), minor units; absent if both are 0
 
@@ -158,7 +158,10 @@ MAX_ROUNDS = 16
 
 
 def lien_key(*receivable: str) -> bytes:
-    """State key of the claim on a receivable; a proof that there is no entry proves that title is Free."""
+    """State key of the claim on a receivable.
+
+    A proof that there is no entry, and none under `leaf.drawn_key`, proves that title is Free.
+    """
     return state_key("lien", *receivable)
 
 
