@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from contracts import invariants
-from contracts.context import Context
+from contracts.context import Context, Posting
 from contracts.errors import refuse
 from contracts.pricing import formulae
 from ledger.codec import Value
@@ -139,6 +139,16 @@ def divided(lien: Lien, amount: int) -> tuple[tuple[str, int], ...]:
         weights = [share.part for share in shares]
     parts = split_by_weights(abs(amount), weights) if amount else (0,) * len(shares)
     return tuple([(share.lender, sign * part) for share, part in zip(shares, parts, strict=True)])
+
+
+def to_lenders(lien: Lien, costs: int, interest: int, principal: int) -> tuple[Posting, ...]:
+    """Who gets what of money on the lenders' side: costs are the agent's, the rest is shared; minor units."""
+    shared = [
+        (lender, account, lien.currency, part)
+        for account, total in (("interest", interest), ("principal", principal))
+        for lender, part in divided(lien, total)
+    ]
+    return ((agent(lien), "costs", lien.currency, costs), *shared)
 
 
 def repaid(lien: Lien, principal: int) -> Lien:

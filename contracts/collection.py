@@ -18,13 +18,13 @@ from contracts import invariants, recourse
 from contracts.claim import (
     agent,
     close_claim,
-    divided,
     expose_less,
     held_lien,
     put_claim,
     read_lien,
     reduced,
     shares_of,
+    to_lenders,
     waterfall,
 )
 from contracts.context import Context, Posting
@@ -91,12 +91,7 @@ def collect(context: Context, supplier: str, number: str, amount: int, day: int)
     put_claim(context, supplier, number, after)
     expose_less(context, lien, parts.principal)
     postings = (
-        (agent(lien), "costs", lien.currency, parts.costs),
-        *[
-            (lender, account, lien.currency, part)
-            for account, total in (("interest", parts.interest), ("principal", parts.principal))
-            for lender, part in divided(lien, total)
-        ],
+        *to_lenders(lien, parts.costs, parts.interest, parts.principal),
         (supplier, "reserve", lien.currency, parts.reserve),
     )
     invariants.allocation_is_complete(amount, [posting[3] for posting in postings])

@@ -216,12 +216,6 @@ def declared_in_time(declared: int, day: int, backdated: int, most_days: int) ->
         raise InvariantBroken(16, f"declared {declared} on {day}, backdated {backdated}")
 
 
-def allocation_adds_up(total: int, parts: tuple[int, ...]) -> None:
-    """Invariant 21."""
-    if min(parts) < 0 or sum(parts) != total:
-        raise InvariantBroken(21, f"parts {parts} of {total}")
-
-
 def pledge_restores(pledged: Leaf, freed: Leaf) -> None:
     """Invariant 26: what the pledge did not change is as before it, and nothing of the pledge is left."""
     expected = (pledged.holder, pledged.amount, pledged.tier, pledged.parent, pledged.redeemed)

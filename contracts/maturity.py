@@ -89,7 +89,7 @@ class Share(NamedTuple):
 def shares(found: tuple[tuple[int, Leaf], ...], amount: int) -> tuple[Share, ...]:
     """An amount of at most what is left, divided over the leaves that are to be paid."""
     parts = split_by_weights(amount, [leaf.left for _, leaf in found])
-    invariants.allocation_adds_up(amount, parts)
+    invariants.allocation_is_complete(amount, parts)
     divided = []
     for (number, leaf), part in zip(found, parts, strict=True):
         assert part <= leaf.left, "no leaf is paid more than it is"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from contracts import bank, deposit, invariants
-from contracts.claim import Lien, accrued, agent, close_claim, divided, expose_less, repaid_whole
-from contracts.context import Context, Posting
+from contracts.claim import Lien, accrued, close_claim, expose_less, repaid_whole, to_lenders
+from contracts.context import Context
 from contracts.errors import refuse
 from contracts.invoice import RELEASED, TITLE, live_invoice, write_invoice
 
@@ -59,7 +59,7 @@ def from_deposit(
         bank_id=bank_id,
         payer=supplier,
         currency=lien.currency,
-        payees=tuple([(payee, part) for payee, _, _, part in _to_lenders(lien, parts)]),
+        payees=tuple([(payee, part) for payee, _, _, part in to_lenders(lien, *parts)]),
         purpose=deposit.Purpose(bank.REPAYMENT, supplier, number),
     )
     _post(context, supplier, lien, parts)
@@ -81,24 +81,10 @@ def from_bank(
     _post(context, supplier, lien, parts)
 
 
-def _to_lenders(lien: Lien, parts: Parts) -> tuple[Posting, ...]:
-    """Who gets what: costs are the agent's, interest and principal are shared."""
-    shared = [
-        (lender, account, lien.currency, part)
-        for account, total in (("interest", parts.interest), ("principal", parts.principal))
-        for lender, part in divided(lien, total)
-    ]
-    return ((agent(lien), "costs", lien.currency, parts.costs), *shared)
-
-
 def _post(context: Context, supplier: str, lien: Lien, parts: Parts) -> None:
-    invariants.allocation_is_complete(sum(parts), parts)
-    context.post(
-        (
-            (supplier, "repayments", lien.currency, -sum(parts)),
-            *_to_lenders(lien, parts),
-        )
-    )
+    received = to_lenders(lien, *parts)
+    invariants.allocation_is_complete(sum(parts), [part for _, _, _, part in received])
+    context.post(((supplier, "repayments", lien.currency, -sum(parts)), *received))
 
 
 def give_back(context: Context, supplier: str, number: str, lien: Lien, day: int) -> None:

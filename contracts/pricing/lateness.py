@@ -109,9 +109,6 @@ class Open(NamedTuple):
     """Those overdue for at most `FRESH_WEEKS` weeks."""
 
 
-NOTHING_OPEN = Open(0, 0)
-
-
 def open_besides(weeks: OpenWeeks, day: int, due_day: int | None = None) -> Open:
     """The open basis (`Aggregates.open`) on a day, without one invoice that is due on `due_day`, if given."""
     now = day // 7

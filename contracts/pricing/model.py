@@ -46,7 +46,6 @@ MAX_NODES = 127
 MAX_POINTS = 256
 MAX_SCORE = 2**53
 MAX_MODEL_BYTES = 1_048_576
-MAX_MODEL_ELEMENTS = 400_000
 
 Node = tuple[int, int, int, int, int]
 """(feature's place in the model's list or `LEAF`, threshold, left, right, value)"""
