@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from clients.cli.amounts import read_amount, read_day
-from clients.cli.options import Json, ProfileFile, ReceiptFile, SupplierOption
+from clients.cli.options import CommonBank, Json, ProfileFile, ReceiptFile, SupplierOption
 from clients.cli.recording import record
 from clients.cli.screen import examples
 from clients.sdk import Session
@@ -54,7 +54,7 @@ def charge(
 def repay(
     number: Number,
     supplier: SupplierOption,
-    bank: Annotated[str, typer.Option("--bank", "-b", help="Bank at which both of you have deposits.")],
+    bank: CommonBank,
     amount: Amount,
     profile: ProfileFile = None,
     receipt: ReceiptFile = None,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from clients.cli.amounts import read_amount, read_day
-from clients.cli.options import Json, ProfileFile, ReceiptFile, SupplierOption
+from clients.cli.options import CommonBank, Json, ProfileFile, ReceiptFile, SupplierOption
 from clients.cli.recording import record
 from clients.cli.screen import examples
 
@@ -67,7 +67,7 @@ def contest(
 def pay(
     number: Number,
     lender: Lender,
-    bank: Annotated[str, typer.Option("--bank", "-b", help="Bank at which both of you have deposits.")],
+    bank: CommonBank,
     amount: Amount,
     profile: ProfileFile = None,
     receipt: ReceiptFile = None,

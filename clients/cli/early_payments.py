@@ -8,7 +8,15 @@ import typer
 
 from clients.cli.amounts import money, percent, read_day, read_percent
 from clients.cli.exits import UsageProblem
-from clients.cli.options import Json, ProfileFile, ReceiptFile, SupplierOption, load_profile, open_session
+from clients.cli.options import (
+    DepositBank,
+    Json,
+    ProfileFile,
+    ReceiptFile,
+    SupplierOption,
+    load_profile,
+    open_session,
+)
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
 from clients.sdk import Session
@@ -81,7 +89,7 @@ def accept(
 def pay(
     number: Number,
     supplier: SupplierOption,
-    bank: Annotated[str, typer.Option("--bank", "-b", help="Bank at which you have the deposit.")],
+    bank: DepositBank,
     profile: ProfileFile = None,
     receipt: ReceiptFile = None,
     json: Json = False,

@@ -9,7 +9,7 @@ import typer
 
 from clients.cli.amounts import read_amount, read_day
 from clients.cli.exits import UsageProblem
-from clients.cli.options import Json, ProfileFile, ReceiptFile, SupplierOption, read_bytes
+from clients.cli.options import CommonBank, Json, ProfileFile, ReceiptFile, SupplierOption, read_bytes
 from clients.cli.recording import record
 from clients.cli.screen import examples
 from clients.sdk import Session
@@ -131,7 +131,7 @@ def fund_of(invoice: dict[str, Any], *, account: str, entry: str, date: str, amo
 def settle(
     number: Number,
     supplier: SupplierOption,
-    bank: Annotated[str, typer.Option("--bank", "-b", help="Bank at which both of you have deposits.")],
+    bank: CommonBank,
     profile: ProfileFile = None,
     receipt: ReceiptFile = None,
     json: Json = False,

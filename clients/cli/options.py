@@ -38,6 +38,8 @@ ReceiptFile = Annotated[
 ]
 OutFile = Annotated[Path | None, typer.Option("--out", "-o", help="Save the proof file here.")]
 SupplierOption = Annotated[str, typer.Option("--supplier", "-s", help="Organisation id of the supplier.")]
+DepositBank = Annotated[str, typer.Option("--bank", "-b", help="Bank at which you have the deposit.")]
+CommonBank = Annotated[str, typer.Option("--bank", "-b", help="Bank at which both of you have deposits.")]
 
 
 def load_profile(path: Path | None) -> Profile:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from clients.cli.amounts import read_amount, read_day
-from clients.cli.options import Json, ProfileFile, ReceiptFile, SupplierOption
+from clients.cli.options import DepositBank, Json, ProfileFile, ReceiptFile, SupplierOption
 from clients.cli.recording import record
 from clients.cli.screen import examples
 from clients.sdk import Session
@@ -66,7 +66,7 @@ def attest(
 def make(
     number: Annotated[str, typer.Argument(metavar="INVOICE", help="Invoice to pay.")],
     supplier: SupplierOption,
-    bank: Annotated[str, typer.Option("--bank", "-b", help="Bank at which you have the deposit.")],
+    bank: DepositBank,
     amount: Annotated[
         str | None, typer.Option(help="How much; all that is outstanding if not given.")
     ] = None,
