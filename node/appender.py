@@ -135,12 +135,19 @@ class Appender:
         self._reproducing.add_done_callback(self._reproduced_all)
 
     async def _reproduce_all(self) -> None:
-        """Reproduce until nothing waits; ends then, so that an idle node has no task."""
+        """Reproduce until nothing waits; ends then, so that an idle node has no task.
+
+        Between two blocks the loop has a turn: whoever leads hears that this node is there.
+        """
+        is_first = True
         while self._to_reproduce:
             work = self._to_reproduce.popleft()
             if work.truncate_from is not None:
                 self._cut(work.truncate_from)
             for entry in work.entries:
+                if not is_first:
+                    await asyncio.sleep(0)
+                is_first = False
                 self._pace.begin()
                 try:
                     await self._reproduce(entry)

@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import time_ns
+from time import perf_counter, time_ns
 from typing import TYPE_CHECKING
 
 import structlog
@@ -45,6 +45,7 @@ from ledger.chain import Chain, VerifiedBlock
 from ledger.errors import BlockInvalid, Malformed, StoreError, TallyError, TooLarge
 from ledger.executor import Executor, Prepared
 from ledger.keys import SigningKey
+from ledger.limits import MAX_BLOCK_OPERATIONS
 from ledger.membership import Membership
 from ledger.store import Store
 from node import disk, mempool
@@ -63,12 +64,14 @@ from node.limits import (
     PIPELINED_SEAL_OPERATIONS,
     REFORWARD_AFTER_MS,
     SEAL_BYTES,
+    SEAL_S,
     SEAL_TRANSACTIONS,
     SEAL_WINDOW_BLOCKS,
     SWEEP_MS,
 )
 from node.mempool import Pool
 from node.outcome import Outcome
+from node.pace import Span
 from node.raft_storage import certificate_of, configuration_of, election_of, entry_of
 from node.signatures import SignatureChecker
 from node.statistics import Statistics
@@ -177,6 +180,7 @@ class Driver:
         self._applied: Callable[[], None]
         self._turn_is_due = False
         self._last_sealed = 0
+        self._seal_span = Span(SEAL_S, MAX_BLOCK_OPERATIONS)
         self._gather_commit = 0
         self._gather_until_s = 0.0
         self._gather_transactions = 0
@@ -516,7 +520,8 @@ class Driver:
             return False
         if self._pool.waiting_operations < PIPELINED_SEAL_OPERATIONS and (in_flight or self._gathers()):
             return False
-        entries = self._pool.take(SEAL_TRANSACTIONS, SEAL_BYTES)
+        entries = self._pool.take(SEAL_TRANSACTIONS, SEAL_BYTES, self._seal_span.fits)
+        began_s = perf_counter()
         try:
             block = self._propose([entry.prepared for entry in entries], self.raft.term)
         except BlockInvalid:
@@ -526,6 +531,8 @@ class Driver:
             self._pool.put_back(entries)
             return False
         sealed = self._last_sealed = len(block.transactions)
+        operations = sum([entry.operations for entry in entries[:sealed]])
+        self._seal_span.took(operations, perf_counter() - began_s)
         for entry in entries[:sealed]:
             entry.state = mempool.SEALED
             entry.offered += 1

@@ -12,6 +12,10 @@ from time import perf_counter, process_time
 
 from node.limits import MAX_REST_S, PACED_PIECE_S
 
+LEAST_TIMED = 16
+"""Pieces done at once that tell what each of them costs."""
+TIMED_WEIGHT = 0.25
+"""Of the newest time in the mean."""
 CONTENDED_RATIO = 1.3
 """A piece that lasted longer than this, times its processor time, had to wait."""
 
@@ -27,6 +31,27 @@ class Pace:
         """The rest after a piece that used so much processor time and lasted so long, seconds."""
         share = self.busy_share if lasted_s > CONTENDED_RATIO * used_s else self.idle_share
         return used_s * (1 / share - 1)
+
+
+class Span:
+    """How much may be done at once: what lasts about as long as is wanted, by how long it lasted lately."""
+
+    def __init__(self, wanted_s: float, most: int) -> None:
+        self._wanted_s = wanted_s
+        self._most = most
+        self._each_s = 0.0
+
+    @property
+    def fits(self) -> int:
+        """How many: at most `most`, and never so few that their time says nothing."""
+        if self._each_s * self._most <= self._wanted_s:
+            return self._most
+        return max(LEAST_TIMED, int(self._wanted_s / self._each_s))
+
+    def took(self, count: int, seconds: float) -> None:
+        """So many took so long. Few say little, as each time has a cost of its own."""
+        if count >= LEAST_TIMED:
+            self._each_s += (seconds / count - self._each_s) * TIMED_WEIGHT
 
 
 class Yielding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from node.limits import MAX_REST_S
-from node.pace import Pace, Yielding
+from node.pace import Pace, Span, Yielding
 
 
 def test_work_that_had_to_wait_takes_the_smaller_share() -> None:
@@ -58,3 +58,27 @@ def test_a_rest_has_a_bound() -> None:
     pace.begin()
     process.work(10, 20)
     assert pace.end() == MAX_REST_S
+
+
+def test_what_is_done_at_once_is_cut_to_what_lasts_as_long_as_is_wanted() -> None:
+    span = Span(wanted_s=0.1, most=2_000)
+    assert span.fits == 2_000, "nothing is known yet"
+    for _ in range(40):
+        span.took(span.fits, span.fits * 0.000_02)
+    assert span.fits == 2_000, "a fast machine fills its blocks"
+    for _ in range(40):
+        span.took(span.fits, span.fits * 0.000_5)
+    assert span.fits == pytest.approx(200, rel=0.05)
+    for _ in range(40):
+        span.took(span.fits, span.fits * 10.0)
+    assert span.fits == 16, "whatever it costs, some go"
+    for _ in range(80):
+        span.took(span.fits, span.fits * 0.000_02)
+    assert span.fits == 2_000, "and a machine that is fast again fills its blocks"
+
+
+def test_a_few_say_nothing_of_what_each_costs() -> None:
+    span = Span(wanted_s=0.1, most=500)
+    for _ in range(40):
+        span.took(1, 0.05)
+    assert span.fits == 500
