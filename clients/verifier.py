@@ -19,11 +19,13 @@ from typing import Any
 
 from clients.errors import ProfileError
 from clients.evidence import statements
+from clients.sdk.books import book_subject, read_book
 from clients.sdk.histories import PARTY, read_history, read_party_history, subject
 from clients.sdk.statements import read_statement, statement_subject
 from clients.trust import load_trust
 from contracts import Contracts
 from contracts.cash_views import line_view
+from contracts.portfolio_views import record_view as book_record_view
 from contracts.quote import Quote, verify_quote
 from contracts.relationship import AGGREGATES_FIELDS
 from contracts.views import record_view, relationships_of
@@ -94,6 +96,8 @@ def verify_data(data: bytes, genesis: GenesisBlock) -> Report:
         key = History.decode(data).key
         if statement_subject(key) is not None:
             return _statement(data, genesis)
+        if book_subject(key) is not None:
+            return _book(data, genesis)
         about = subject(key)
         return _party(data, genesis) if about[0] == PARTY else _history(data, genesis)
     if kind == proof.STATE:
@@ -170,6 +174,24 @@ def _statement(data: bytes, genesis: GenesisBlock) -> Report:
     summary = (
         f"statement of {statement.client} at {statement.bank} in {statement.currency} "
         f"at height {proved.height}: {len(statement.lines)} lines, {_extent(proved)}"
+    )
+    return Report(proof.HISTORY, summary, _numbered(_history_steps(proved, certified, genesis)), facts)
+
+
+def _book(data: bytes, genesis: GenesisBlock) -> Report:
+    book = read_book(data, genesis)
+    proved = book.proved
+    certified = History.decode(data).certified
+    facts = {
+        **_header_facts(certified, genesis),
+        "lender": book.lender,
+        "complete": proved.is_complete,
+        "count": proved.count,
+        "totals": {currency: sums._asdict() for currency, sums in book.totals.items()},
+        "records": [book_record_view(record) for record in book.records],
+    }
+    summary = (
+        f"book of {book.lender} at height {proved.height}: {len(book.records)} records, {_extent(proved)}"
     )
     return Report(proof.HISTORY, summary, _numbered(_history_steps(proved, certified, genesis)), facts)
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from contracts import invariants, recourse
+from contracts import book, invariants, recourse
 from contracts.claim import (
     agent,
     close_claim,
@@ -76,8 +76,18 @@ def before_change(context: Context, supplier: str, number: str, invoice: Invoice
     if lien.title == RESERVED:
         return end_reservation(context, supplier, number, invoice, lien, CHANGED)
     if reduction:
-        put_claim(context, supplier, number, reduced(lien, reduction, invoice.outstanding - reduction))
+        after = reduced(lien, reduction, invoice.outstanding - reduction)
+        put_claim(context, supplier, number, after)
+        book.bore(context, supplier, number, lien, after)
     return invoice
+
+
+def rescheduled(context: Context, supplier: str, number: str, invoice: Invoice, due_day: int) -> None:
+    """Tell the lenders of a held receivable that the buyer has confirmed another due date."""
+    if invoice.title in HELD and due_day != invoice.due_day:
+        lien = read_lien(context.state, supplier, number)
+        assert lien is not None, "a receivable that is held has a claim"
+        book.rescheduled(context, supplier, number, lien, due_day)
 
 
 def collect(context: Context, supplier: str, number: str, amount: int, day: int) -> tuple[Posting, ...]:
@@ -90,6 +100,15 @@ def collect(context: Context, supplier: str, number: str, amount: int, day: int)
     after, parts = waterfall(lien, amount, day)
     put_claim(context, supplier, number, after)
     expose_less(context, lien, parts.principal)
+    book.received(
+        context,
+        supplier,
+        number,
+        lien,
+        parts[:3],
+        by_buyer=True,
+        from_reserve=lien.reserve_left - after.reserve_left,
+    )
     postings = (
         *to_lenders(lien, parts.costs, parts.interest, parts.principal),
         (supplier, "reserve", lien.currency, parts.reserve),
@@ -110,5 +129,6 @@ def after_change(context: Context, supplier: str, number: str, invoice: Invoice)
     if invoice.outstanding or invoice.written_off:
         return invoice
     expose_less(context, lien, lien.principal)
+    book.ended(context, supplier, number, lien)
     close_claim(context, supplier, number, recourse.when_over(context, lien, SETTLED))
     return invoice._replace(title=TITLE.after(invoice.title, SETTLED))

@@ -130,6 +130,7 @@ def _confirm(context: Context, supplier: str, said: InvoiceConfirm | ConfirmedIn
     reduction = invoice.outstanding - outstanding
     if was_confirmed:
         invoice = collection.before_change(context, supplier, number, invoice, reduction)
+        collection.rescheduled(context, supplier, number, invoice, said.due_date)
     confirmed = invoice._replace(
         validity=validity,
         due_day=said.due_date,

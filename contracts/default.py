@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from contracts import collection
+from contracts import book, collection
 from contracts.claim import Lien, agent, expose_less, put_claim, read_lien
 from contracts.context import Context
 from contracts.errors import refuse
@@ -55,6 +55,8 @@ def declare(context: Context, operation: DefaultDeclare) -> None:
     write_invoice(
         context, supplier, number, collection.before_change(context, supplier, number, defaulted, 0)
     )
+    if lien is not None:
+        book.defaulted(context, supplier, number, lien)
     context.record(
         supplier,
         invoice.buyer,
@@ -76,6 +78,7 @@ def write_off(context: Context, operation: DefaultWriteOff) -> None:
     )
     if lien is not None:
         expose_less(context, lien, lien.principal)
+        book.written_off(context, supplier, number, lien)
         put_claim(context, supplier, number, lien._replace(written_off=context.day))
     context.record(
         supplier,

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from contracts import bank, deposit, expiry, invariants, settlement
+from contracts import bank, book, deposit, expiry, invariants, settlement
 from contracts.claim import Lien, Share, divided, expose, lien_key
 from contracts.context import Context
 from contracts.errors import refuse
@@ -123,6 +123,7 @@ def deliver(
     )
     invariants.claim_adds_up(assigned, invoice.outstanding)
     context.put(lien_key(supplier, number), tuple(assigned))
+    book.bought(context, supplier, number, assigned, invoice.due_day)
     title = TITLE.after(invoice.title, FUNDED, holding)
     write_invoice(context, supplier, number, invoice._replace(title=title))
     lenders = [

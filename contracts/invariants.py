@@ -25,6 +25,7 @@ fails is our own bug: it raises `InvariantBroken` and the node stops rather than
 | 17 | supplier's and buyer's keys were enrolled by different approvers | `approvers_differ` |
 | 18 | what a buyer pays goes to the holders of record and the supplier | `proceeds_to_holders`, `one_claim` |
 | 19 | what a lender gets back of its advance is at most its advance | `paid_back_at_most_once` |
+| 19 | what a lender has advanced is open, owed, paid back or written off | `book_adds_up` |
 | 19 | cash + indemnity - ceded recoveries ≤ amount owed | `never_more_than_owed` |
 | 20 | indemnities ≤ limit; indemnity ≤ insured share x loss | `within_cover`, `indemnity_in_share` |
 | 21 | allocations add up to the total | `parts_add_up`, `allocation_is_complete` |
@@ -48,6 +49,7 @@ from ledger import codec
 from ledger.money import PPM
 
 if TYPE_CHECKING:
+    from contracts.book import Totals as BookTotals
     from contracts.claim import Lien
     from contracts.indemnity import Claim
     from contracts.invoice import Invoice
@@ -169,6 +171,13 @@ def paid_back_at_most_once(lien: Lien) -> None:
         raise InvariantBroken(
             19, f"costs {lien.costs_paid} of {lien.costs_charged}, at most {lien.costs_limit}"
         )
+
+
+def book_adds_up(totals: BookTotals) -> None:
+    """Invariant 19 for all claims of a lender: each part of what it advanced is somewhere, and once."""
+    parts = (totals.principal, totals.owed, totals.collected, totals.repaid, totals.written_off)
+    if min(totals) < 0 or sum(parts) != totals.advanced or totals.recovered > totals.written_off:
+        raise InvariantBroken(19, f"{parts} of {totals.advanced} advanced, {totals.recovered} recovered")
 
 
 def proceeds_to_holders(holders: Sequence[str], supplier: str, postings: Iterable[tuple[str, str]]) -> None:

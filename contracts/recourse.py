@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from contracts import invariants, repayment
+from contracts import book, invariants, repayment
 from contracts.claim import (
     Lien,
     accrued,
@@ -333,6 +333,9 @@ def _met(context: Context, lender: str, number: str, found: Recourse, claim: _Cl
     invariants.paid_back_at_most_once(after)
     if claim.turn < 0:
         expose_less(context, lien, short)
+        book.received(context, found.supplier, found.invoice, lien, (0, 0, short), by_buyer=False)
+    else:
+        book.recouped(context, found.supplier, found.invoice, lien, short)
     _put(context, found.supplier, found.invoice, claim._replace(lien=after))
 
 
@@ -352,6 +355,7 @@ def offset(context: Context, operation: RecourseOffset) -> None:
         )
     context.put(recourse_key(context.actor, operation.recourse), tuple(found._replace(status=status)))
     after = lien._replace(reserve_left=lien.reserve_left - lien.shortfall, shortfall=0, recourse="")
+    book.bore(context, found.supplier, found.invoice, lien, after)
     _put(context, found.supplier, found.invoice, claim._replace(lien=after))
 
 
@@ -427,6 +431,7 @@ def substitute(context: Context, operation: RecourseSubstitute) -> None:
     invariants.claim_adds_up(moved, other.outstanding)
     invariants.one_claim(other.title == FREE, read_lien(context.state, supplier, operation.invoice))
     put_claim(context, supplier, operation.invoice, moved)
+    book.moved(context, supplier, number, lien, (operation.invoice, moved, other.due_day))
     title = TITLE.after(other.title, operation.op, lien.title)
     write_invoice(context, supplier, operation.invoice, other._replace(title=title))
     context.put(recourse_key(context.actor, operation.recourse), tuple(found._replace(status=status)))

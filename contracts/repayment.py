@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from contracts import bank, deposit, invariants
+from contracts import bank, book, deposit, invariants
 from contracts.claim import Lien, accrued, close_claim, expose_less, repaid_whole, to_lenders
 from contracts.context import Context
 from contracts.errors import refuse
@@ -93,6 +93,8 @@ def give_back(context: Context, supplier: str, number: str, lien: Lien, day: int
     after = repaid_whole(lien, day)
     invariants.paid_back_at_most_once(after)
     expose_less(context, lien, lien.principal)
+    book.received(context, supplier, number, lien, whole(lien, day), by_buyer=False)
+    book.ended(context, supplier, number, after)
     close_claim(context, supplier, number, after)
     released = invoice._replace(title=TITLE.after(invoice.title, RELEASED))
     invariants.release_restores(invoice, released)

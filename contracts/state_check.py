@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 
 from contracts import (
     auction,
+    book_check,
     early_payment,
     insurance_check,
     invariants,
@@ -412,6 +413,7 @@ CHECKS: tuple[Callable[[Kinds], None], ...] = (
     market_check.bids_are_sealed,
     market_check.parts_are_whole,
     market_check.winners_cash_is_held,
+    *book_check.CHECKS,
     *insurance_check.CHECKS,
     *leaf_check.CHECKS,
 )

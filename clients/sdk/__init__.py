@@ -1,11 +1,13 @@
 """The client's library: sign, submit, ask, and verify everything that comes back.
 
 Read `session` first: it is what users see. `conversation` says what is asked and what is
-believed, `transport` how a call survives a node's death, `recorded` what the caller gets,
-`histories` and `statements` how a history is checked. The SDK works against any node of the channel through
-its HTTP API and trusts none of them: only the genesis block of the profile.
+believed, `questions` how rules are run here on proved state, `transport` how a call survives a node's death,
+`recorded` what the caller gets, `histories`, `statements` and `books` how a history is checked. The SDK works
+against any node of the channel through its HTTP API and trusts none of them: only the genesis block of the
+profile.
 """
 
+from clients.sdk.books import VerifiedBook, read_book
 from clients.sdk.histories import read_history
 from clients.sdk.recorded import BlockEvent, Recorded, RefusedOperation, VerifiedHistory, VerifiedQuote
 from clients.sdk.session import AsyncSession, Session
@@ -17,9 +19,11 @@ __all__ = [
     "Recorded",
     "RefusedOperation",
     "Session",
+    "VerifiedBook",
     "VerifiedHistory",
     "VerifiedQuote",
     "VerifiedStatement",
+    "read_book",
     "read_history",
     "read_statement",
 ]

@@ -22,7 +22,8 @@ from urllib.parse import quote as percent_encoded
 from pydantic import BaseModel
 
 from clients.errors import NodeProblem, NotAdmitted, OutcomeUnknown, Unavailable
-from clients.sdk.histories import read_history
+from clients.sdk.books import VerifiedBook, read_book
+from clients.sdk.histories import read_history, read_party_history
 from clients.sdk.recorded import Recorded, RefusedOperation, VerifiedHistory, VerifiedQuote
 from clients.sdk.recording import MSGPACK, Recording, in_bundles
 from clients.sdk.statements import VerifiedStatement, read_statement
@@ -262,6 +263,45 @@ class Conversation:
                     "not as many lines as asked for", found=len(found.lines), expected=wanted
                 )
             return found, found.height
+
+        return (yield from self._proof(call, read))
+
+    def book(self, lender: str, last: int | None = None) -> Steps[VerifiedBook]:
+        """The book of a lender, whole or its newest `last` records, proved.
+
+        Raises:
+            VerificationError: the file does not prove it, or not what was asked for.
+        """
+        path = f"{self.prefix}/lenders/{segment(lender)}/book"
+        call = Call("GET", path, {} if last is None else {"last": last}, accept=MSGPACK_FILE)
+
+        def read(data: bytes) -> tuple[VerifiedBook, int]:
+            found = replace(read_book(data, self.genesis), data=self._kept(data))
+            if found.lender != lender:
+                raise VerificationError("the book of another lender", found=found.lender, expected=lender)
+            count = found.proved.count
+            wanted = count if last is None else min(last, count)
+            if len(found.records) != wanted:
+                raise VerificationError(
+                    "not as many records as asked for", found=len(found.records), expected=wanted
+                )
+            return found, found.height
+
+        return (yield from self._proof(call, read))
+
+    def partners(self, party: str) -> Steps[tuple[tuple[str, str], ...]]:
+        """(supplier, buyer) of every relationship that an organisation has, proved complete.
+
+        Raises:
+            VerificationError: the file does not prove it, or not what was asked for.
+        """
+        call = Call("GET", f"{self.prefix}/parties/{segment(party)}/history", accept=MSGPACK_FILE)
+
+        def read(data: bytes) -> tuple[tuple[tuple[str, str], ...], int]:
+            found, proved = read_party_history(data, self.genesis)
+            if found != party or not proved.is_complete:
+                raise VerificationError("not all relationships of the party", found=found, expected=party)
+            return tuple((record[2], record[3]) for record in proved.records), proved.height
 
         return (yield from self._proof(call, read))
 

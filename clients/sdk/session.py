@@ -21,6 +21,7 @@ import httpx
 
 from clients.errors import NodeProblem, Unavailable
 from clients.profile import Profile
+from clients.sdk.books import VerifiedBook
 from clients.sdk.conversation import DEADLINE_S, Conversation, OperationLike, segment
 from clients.sdk.events import SILENCE_S, EventReader
 from clients.sdk.recorded import BlockEvent, Recorded, VerifiedHistory, VerifiedQuote
@@ -140,6 +141,14 @@ class Session(_Base):
     def statement(self, bank: str, client: str, currency: str, last: int | None = None) -> VerifiedStatement:
         """The statement of a custody account, proved: complete, or its newest `last` lines."""
         return self._transport.run(self.conversation.statement(bank, client, currency, last))
+
+    def book(self, lender: str, last: int | None = None) -> VerifiedBook:
+        """Every claim that a lender has paid for, proved: complete, or its newest `last` records."""
+        return self._transport.run(self.conversation.book(lender, last))
+
+    def partners(self, party: str) -> tuple[tuple[str, str], ...]:
+        """(supplier, buyer) of every relationship that an organisation has, proved complete."""
+        return self._transport.run(self.conversation.partners(party))
 
     def state(self, keys: Sequence[bytes]) -> ProvedState:
         """What stands under state keys, or that nothing does, proved."""
@@ -339,6 +348,14 @@ class AsyncSession(_Base):
     ) -> VerifiedStatement:
         """The statement of a custody account, proved: complete, or its newest `last` lines."""
         return await self._transport.run(self.conversation.statement(bank, client, currency, last))
+
+    async def book(self, lender: str, last: int | None = None) -> VerifiedBook:
+        """Every claim that a lender has paid for, proved: complete, or its newest `last` records."""
+        return await self._transport.run(self.conversation.book(lender, last))
+
+    async def partners(self, party: str) -> tuple[tuple[str, str], ...]:
+        """(supplier, buyer) of every relationship that an organisation has, proved complete."""
+        return await self._transport.run(self.conversation.partners(party))
 
     async def state(self, keys: Sequence[bytes]) -> ProvedState:
         """What stands under state keys, or that nothing does, proved."""

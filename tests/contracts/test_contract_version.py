@@ -9,6 +9,8 @@ from contracts.amendment import Amendment
 from contracts.auction import Auction
 from contracts.bank import BankEntry
 from contracts.bid import Bid
+from contracts.book import RECORD_FIELDS as BOOK_FIELDS
+from contracts.book import Totals as BookTotals
 from contracts.claim import Lien, Share
 from contracts.credit import CreditNote
 from contracts.custody import Custody
@@ -26,7 +28,7 @@ from contracts.relationship import RECORD_FIELDS, Aggregates, OpenWeek
 from contracts.settlement import Settlement
 from contracts.shipment import Shipment
 
-LAYOUTS = {1: "a7b1f2ad2706ec9c67e9c613176e9b43cecc680a684586b3eb46dc43047af8a7"}
+LAYOUTS = {1: "99ecea2aa8b8754bea40999179656259a7bd3f7cc06543be5cd6c287b237b6f1"}
 
 
 def test_stored_values_keep_their_form_within_a_contract_version() -> None:
@@ -38,6 +40,7 @@ def test_stored_values_keep_their_form_within_a_contract_version() -> None:
         Balance,
         BankEntry,
         Bid,
+        BookTotals,
         CreditNote,
         Custody,
         EarlyPayment,
@@ -61,5 +64,6 @@ def test_stored_values_keep_their_form_within_a_contract_version() -> None:
     layout = [(value.__name__, value._fields) for value in values]
     layout += [(kind, fields) for kind, fields in sorted(RECORD_FIELDS.items())]
     layout += [("statement", LINE_FIELDS)]
+    layout += [("book", kind, fields) for kind, fields in sorted(BOOK_FIELDS.items())]
     layout += [(name, tuple(spec.model.model_fields)) for name, spec in sorted(OPERATIONS.items())]
     assert LAYOUTS[CONTRACT_VERSION] == sha256(repr(layout).encode()).hexdigest()

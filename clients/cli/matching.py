@@ -1,0 +1,218 @@
+"""`tally match`: which ways suit an invoice, and which receivables suit a lender."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Any
+
+import typer
+
+from clients.cli.amounts import money, percent
+from clients.cli.exits import UsageProblem
+from clients.cli.options import Json, ProfileFile, open_session
+from clients.cli.screen import FAINT, GOOD, Screen, examples
+from clients.prospects import Prospects, prospects
+from clients.sdk import Session
+from clients.sdk.questions import Answer, answers
+from contracts import matching
+from contracts.invoice import read_invoice
+from contracts.matching import Way
+from ledger.dates import iso_from_day
+
+app = typer.Typer(
+    name="match",
+    help="What suits an invoice, what suits a lender.",
+    no_args_is_help=True,
+)
+
+
+@app.command(
+    epilog=examples(
+        "tally match invoice INV-7 --profile net/profiles/acme.json",
+        "tally match invoice INV-7 --supplier acme --json",
+    )
+)
+def invoice(
+    number: Annotated[str, typer.Argument(metavar="INVOICE", help="Invoice number, as the supplier has it.")],
+    supplier: Annotated[
+        str | None, typer.Option("--supplier", "-s", help="Whose invoice; yours if not given.")
+    ] = None,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """Every way to make money of an invoice, ranked by the cash in hand; why the others do not suit.
+
+    Prices and refusals are computed here, by the ledger's own rules, on proved state. Which programmes
+    there are is the node's word.
+    """
+    screen = Screen(json)
+    with open_session(profile) as session:
+        owner = supplier or session.profile.organisation
+        names = sorted(entry["programme"] for entry in session.programmes())
+        ways, height, currency = ways_of_invoice(session, owner, number, names)
+    document = {
+        "supplier": owner,
+        "invoice": number,
+        "currency": currency,
+        "proved": True,
+        "height": height,
+        "programmes": len(names),
+        "ways": [way._asdict() | {"suits": way.suits} for way in ways],
+    }
+    if screen.answer(document):
+        return
+    fitting = [way for way in ways if way.suits]
+    screen.line(
+        f"Invoice {number} of {owner}: {len(fitting)} of {len(ways)} ways suit, computed from proved state "
+        f"at height {height}",
+        GOOD,
+    )
+    columns = ("way", "name", "with", "cash now", "later", "costs", "a year", "why")
+    screen.table(
+        columns,
+        [
+            (
+                way.kind,
+                way.name,
+                way.party,
+                money(way.cash, currency) if way.cash else "-",
+                money(way.later, currency) if way.later else "-",
+                money(way.cost, currency) if way.cash else "-",
+                percent(way.cost_ppm) if way.cash else "-",
+                way.reason,
+            )
+            for way in fitting
+        ],
+        right=columns[3:7],
+    )
+    others = [way for way in ways if not way.suits]
+    if others:
+        screen.table(
+            ("way", "name", "with", "does not suit", "why"),
+            [(way.kind, way.name, way.party, way.code, way.reason) for way in others],
+            title="Does not suit",
+            styles=[FAINT] * len(others),
+        )
+
+
+def ways_of_invoice(
+    session: Session, supplier: str, number: str, programmes: list[str]
+) -> tuple[tuple[Way, ...], int, str]:
+    """The ways of an invoice, the height of the oldest state that they rest on, and the currency.
+
+    Each programme is a question of its own, so that any number of them fits.
+
+    Raises:
+        Refusal: `unknown_invoice`.
+    """
+    (billed,) = answers(session, [lambda state: read_invoice(state, supplier, number)])
+    if billed.value is None:
+        raise UsageProblem(
+            "no such invoice",
+            code="unknown_invoice",
+            field="INVOICE",
+            found=number,
+            expected=f"a number of {supplier}",
+            remedy="`tally invoice list` shows them.",
+        )
+    priced: list[Answer[Way]] = answers(
+        session,
+        [
+            partial(matching.programme_way, supplier=supplier, number=number, programme=name)
+            for name in programmes
+        ],
+    )
+    ways = tuple(answer.value for answer in priced)
+    (others,) = answers(
+        session, [partial(matching.other_ways, supplier=supplier, number=number, programmes=ways)]
+    )
+    height = min(billed.height, others.height, *(answer.height for answer in priced))
+    return matching.ranked_ways((*ways, *others.value)), height, billed.value.currency
+
+
+@app.command(
+    epilog=examples(
+        "tally match lender --profile net/profiles/lender.json",
+        "tally match lender --currency EUR --json",
+    )
+)
+def lender(
+    currency: Annotated[str | None, typer.Option("--currency", "-c", help="Only in this currency.")] = None,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """Every open receivable of your obligors, ranked by net yield after expected loss; why others do not
+    suit.
+
+    The receivables come from complete, proved histories; each is priced here under each of your programmes,
+    on proved state.
+    """
+    screen = Screen(json)
+    with open_session(profile) as session:
+        found = prospects(
+            session,
+            session.profile.organisation,
+            None if currency is None else currency.upper(),
+            progress=screen.progress,
+        )
+    if screen.answer(prospects_document(found)):
+        return
+    screen.line(
+        f"{len(found.suited)} receivables suit {found.lender}, of {found.relationships} complete histories, "
+        f"priced here from proved state since height {found.height}; as of {iso_from_day(found.day)}",
+        GOOD,
+    )
+    columns = ("programme", "supplier", "invoice", "obligor", "advance", "paid out", "net yield", "why")
+    screen.table(
+        columns,
+        [
+            (
+                one.opportunity.programme,
+                one.opportunity.supplier,
+                one.opportunity.invoice,
+                one.opportunity.obligor,
+                money(one.opportunity.most, one.terms.currency),
+                money(one.opportunity.cash, one.terms.currency),
+                percent(one.opportunity.net_yield_ppm),
+                one.reason,
+            )
+            for one in found.suited
+        ],
+        right=columns[4:7],
+    )
+    if found.unsuited:
+        screen.table(
+            ("programme", "supplier", "invoice", "does not suit", "why"),
+            [tuple(one) for one in found.unsuited],
+            title="Does not suit",
+            styles=[FAINT] * len(found.unsuited),
+        )
+
+
+def prospects_document(found: Prospects) -> dict[str, Any]:
+    """What a lender could buy, for JSON; amounts in minor units, rates in ppm a year."""
+    return {
+        "lender": found.lender,
+        "proved": True,
+        "height": found.height,
+        "business_date": iso_from_day(found.day),
+        "relationships": found.relationships,
+        "suited": [
+            {
+                "programme": one.opportunity.programme,
+                "supplier": one.opportunity.supplier,
+                "invoice": one.opportunity.invoice,
+                "obligor": one.opportunity.obligor,
+                "currency": one.terms.currency,
+                "advance": one.opportunity.most,
+                "paid_out": one.opportunity.cash,
+                "tenor_days": one.opportunity.tenor_days,
+                "yield_ppm": one.terms.yield_ppm,
+                "expected_loss": one.terms.expected_loss,
+                "net_yield_ppm": one.opportunity.net_yield_ppm,
+                "reason": one.reason,
+            }
+            for one in found.suited
+        ],
+        "unsuited": [one._asdict() for one in found.unsuited],
+    }

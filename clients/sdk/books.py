@@ -1,0 +1,102 @@
+"""Reading a book file: every claim that one lender has paid for, proved complete, and what it adds up to.
+
+| step | what is shown |
+|---|---|
+| 1 | the file proves its records against the genesis block (`ledger.history`) |
+| 2 | it is the book of one lender |
+| 3 | the proved totals are what the records add up to, if the file has all of them |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from clients.sdk.histories import check_aggregates
+from contracts import book
+from contracts.book import BOOK, Totals
+from contracts.portfolio import Position, positions
+from ledger import codec
+from ledger.carried import opened
+from ledger.errors import VerificationError
+from ledger.genesis import GenesisBlock
+from ledger.history import History, ProvedHistory
+from ledger.limits import MAX_STATE_KEY_BYTES
+
+
+@dataclass(frozen=True)
+class VerifiedBook:
+    """The proved book of one lender; complete unless only the newest records were asked for."""
+
+    lender: str
+    proved: ProvedHistory
+    data: bytes
+    """The book file."""
+
+    @property
+    def records(self) -> tuple[codec.Value, ...]:
+        """The records, oldest first; their form is drawn in `contracts.book`."""
+        return self.proved.records
+
+    @property
+    def totals(self) -> Mapping[str, Totals]:
+        """Proved totals by currency."""
+        entry = self.proved.entry
+        if entry is None:
+            return {}
+        return {code: Totals._make(sums) for code, sums in entry.aggregates.items()}
+
+    @cached_property
+    def positions(self) -> tuple[Position, ...]:
+        """Every claim, oldest first.
+
+        Raises:
+            VerificationError: the file has only the newest records.
+        """
+        if not self.proved.is_complete:
+            raise VerificationError(
+                "positions follow from a whole book only",
+                field="records",
+                found=f"the newest {len(self.records)} of {self.proved.count}",
+                expected="all",
+            )
+        return positions(self.records)
+
+    @property
+    def height(self) -> int:
+        """Height at which this is proved."""
+        return self.proved.height
+
+    def save(self, path: Path) -> None:
+        """Write the book file."""
+        path.write_bytes(self.data)
+
+
+def book_subject(key: bytes) -> str | None:
+    """The lender of a book's state key; None for another kind of history."""
+    parts = codec.decode(key, MAX_STATE_KEY_BYTES)
+    if type(parts) is tuple and len(parts) == 2 and parts[0] == BOOK:
+        return str(parts[1])
+    return None
+
+
+def read_book(data: bytes, genesis: GenesisBlock) -> VerifiedBook:
+    """The verified book that a file holds.
+
+    Raises:
+        Malformed: not a history file.
+        VerificationError: it does not prove what it claims.
+    """
+    # 1. The records are proved.
+    inner, trust = opened(data, genesis)
+    proved = History.decode(inner).verify(trust)
+    # 2. They are those of a lender's book.
+    lender = book_subject(proved.key)
+    if lender is None:
+        raise VerificationError("not the book of a lender", field="key")
+    # 3. The totals follow from the records.
+    if proved.is_complete:
+        check_aggregates(proved, book.EMPTY, book.fold)
+    return VerifiedBook(lender, proved, data)

@@ -1,0 +1,328 @@
+"""Matching: which ways suit an invoice, and which receivables suit a lender; every answer with its reason.
+
+Pure functions of a state: whoever has the entries proved gets the same list in the same order. A way or a
+receivable that does not suit is listed too, with the code with which the ledger would refuse it.
+
+| way of an invoice | cash | costs |
+|---|---|---|
+| programme | what its quote pays out; the reserve when the buyer has paid | discount and fee |
+| auction | unknown before the bids; compared with the best programme by its rate | bank discount |
+| early_payment | what is outstanding less the discount of the day, if the buyer offers it | the discount |
+| certificate | none: a promise of the buyer, to be split and passed on or sold | nothing |
+
+Ways of an invoice are ranked by the cash in hand, then by the cost, receivables by their net yield: a year's
+discount and fee less the expected loss, on what is paid out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from contracts import allotment, auction, early_payment
+from contracts.allocation import Opportunity
+from contracts.context import business_day
+from contracts.errors import refuse
+from contracts.invoice import Invoice, read_invoice
+from contracts.leaf import drawn_key
+from contracts.pricing import QuoteTerms, formulae
+from contracts.programme import read_programme
+from contracts.quote import requote
+from ledger import codec
+from ledger.dates import iso_from_day
+from ledger.errors import Refusal
+from ledger.money import PPM, divide_down
+from ledger.state import Reader, state_key
+
+PROGRAMME, AUCTION, EARLY, CERTIFICATE = "programme", "auction", "early_payment", "certificate"
+
+
+class Way(NamedTuple):
+    """One way for a supplier to make money of an invoice; minor units, rates ppm a year."""
+
+    kind: str
+    name: str
+    """Programme, or number of the auction; empty for none."""
+    party: str
+    """Who pays: the lender or the buyer; empty for whoever bids."""
+    code: str
+    """Empty if it suits, else why not, as the ledger would say it."""
+    reason: str
+    cash: int = 0
+    """In hand, as soon as the other side pays."""
+    later: int = 0
+    """When the buyer has paid."""
+    cost: int = 0
+    cost_ppm: int = 0
+    """Of the cash, a year (ACT/365)."""
+
+    @property
+    def suits(self) -> bool:
+        """Whether it can be had today."""
+        return not self.code
+
+
+def net_yield(terms: QuoteTerms) -> int:
+    """A quote's yield after its expected loss, ppm a year on what is paid out; may be below zero."""
+    income = terms.discount + terms.fee - terms.expected_loss
+    return formulae.simple_yield(income, terms.paid_out, terms.tenor_days)
+
+
+# ways of an invoice
+
+
+def ways_of(state: Reader, supplier: str, number: str, programmes: Iterable[str]) -> tuple[Way, ...]:
+    """Every way of an invoice under these programmes: those that suit, best first, then the others.
+
+    Raises:
+        Refusal: `unknown_invoice`.
+    """
+    _found(state, supplier, number)
+    found = tuple(programme_way(state, supplier, number, programme) for programme in programmes)
+    return ranked_ways((*found, *other_ways(state, supplier, number, found)))
+
+
+def ranked_ways(ways: Iterable[Way]) -> tuple[Way, ...]:
+    """Those that suit by the cash in hand, the greatest first, then by what they cost; then the others."""
+    return tuple(sorted(ways, key=_rank))
+
+
+def other_ways(state: Reader, supplier: str, number: str, programmes: Iterable[Way]) -> tuple[Way, ...]:
+    """The ways of an invoice besides its programmes', which an auction is compared with.
+
+    Raises:
+        Refusal: `unknown_invoice`.
+    """
+    invoice = _found(state, supplier, number)
+    best = max((way for way in programmes if way.suits), key=lambda way: way.cash, default=None)
+    return (
+        _early_payment(state, supplier, number, invoice),
+        _auction(state, supplier, number, invoice, best),
+        _certificate(state, supplier, number, invoice),
+    )
+
+
+def _found(state: Reader, supplier: str, number: str) -> Invoice:
+    invoice = read_invoice(state, supplier, number)
+    if invoice is None:
+        raise refuse("unknown_invoice", "no such invoice", field="invoice", found=number)
+    return invoice
+
+
+def _rank(way: Way) -> tuple[bool, int, int, str, str]:
+    return not way.suits, -way.cash, way.cost, way.kind, way.name
+
+
+def programme_way(state: Reader, supplier: str, number: str, programme: str) -> Way:
+    """What one programme pays for an invoice, or why it does not buy it."""
+    published = read_programme(state, programme)
+    lender = "" if published is None else published.lender
+    try:
+        terms = requote(state, supplier, number, programme)
+    except Refusal as refusal:
+        return Way(PROGRAMME, programme, lender, refusal.code, str(refusal))
+    return Way(
+        PROGRAMME,
+        programme,
+        lender,
+        "",
+        f"pays {_share(terms.paid_out, terms.net)} of the net now; payment expected in "
+        f"{terms.tenor_days} days",
+        cash=terms.paid_out,
+        later=terms.reserve,
+        cost=terms.discount + terms.fee,
+        cost_ppm=terms.yield_ppm,
+    )
+
+
+def _early_payment(state: Reader, supplier: str, number: str, invoice: Invoice) -> Way:
+    way = Way(EARLY, "", invoice.buyer, "", "")
+    offered = early_payment.read_early(state, supplier, number)
+    day = business_day(state)
+    try:
+        auction.check_sellable(number, invoice)
+    except Refusal as refusal:
+        return way._replace(code=refusal.code, reason=str(refusal))
+    if offered is None or offered.status not in early_payment.RUNNING:
+        return way._replace(code="no_offer", reason="the buyer has not offered it")
+    if offered.net != invoice.outstanding:
+        return way._replace(code="quote_stale", reason="the invoice has changed since the buyer offered it")
+    until, discount = offered.until, offered.discount
+    if offered.status == early_payment.OFFERED:
+        step = early_payment.step_on(offered.steps, day)
+        if step is None:
+            return way._replace(code="no_offer", reason="the last day of the offer has passed")
+        until, discount = step[0], early_payment.discount_of(offered.net, step[1])
+    gained = invoice.due_day - until
+    return way._replace(
+        reason=f"the buyer pays by {iso_from_day(until)}, {gained} days before the due date",
+        cash=offered.net - discount,
+        cost=discount,
+        cost_ppm=formulae.simple_yield(discount, offered.net - discount, gained),
+    )
+
+
+def _auction(state: Reader, supplier: str, number: str, invoice: Invoice, best: Way | None) -> Way:
+    """An auction's proceeds are not known before it; what is known is when it beats the best programme."""
+    running = state.get(state_key("auctioned", supplier, number))
+    way = Way(AUCTION, str(running or ""), "", "", "")
+    try:
+        auction.check_sellable(number, invoice)
+    except Refusal as refusal:
+        return way._replace(code=refusal.code, reason=str(refusal))
+    days = invoice.due_day - business_day(state)
+    if days <= 0:
+        return way._replace(code="past_due", reason="the due date has come")
+    state_of_it = "bids are being taken" if running else "lenders bid under seal for the whole of it"
+    if best is None:
+        return way._replace(reason=f"{state_of_it}; no programme pays anything to compare with")
+    cash_rate = _bank_rate(invoice.outstanding - best.cash, invoice.outstanding, days)
+    cost_rate = _bank_rate(best.cost, invoice.outstanding, days)
+    return way._replace(
+        reason=f"{state_of_it}; pays out more now than {best.name} if the rate ends up to "
+        f"{_percent(cash_rate)} a year, and costs less if it ends below {_percent(cost_rate)}"
+    )
+
+
+def _bank_rate(discount: int, net: int, days: int) -> int:
+    """The bank discount rate of a discount, ppm a year, down."""
+    return divide_down(discount * PPM * allotment.DAY_COUNT, net * days)
+
+
+def _certificate(state: Reader, supplier: str, number: str, invoice: Invoice) -> Way:
+    way = Way(CERTIFICATE, "", invoice.buyer, "", "")
+    try:
+        auction.check_sellable(number, invoice)
+    except Refusal as refusal:
+        return way._replace(code=refusal.code, reason=str(refusal))
+    if state.get(drawn_key(supplier, number)) is not None:
+        return way._replace(code="already_financed", reason="a certificate is drawn on it")
+    return way._replace(
+        reason=f"a promise of {invoice.buyer} in place of the invoice: it can be split, passed on to "
+        "suppliers of your own, and sold"
+    )
+
+
+def _share(part: int, whole: int) -> str:
+    return _percent(divide_down(part * PPM, whole))
+
+
+def _percent(ppm: int) -> str:
+    """ "83.69 %" of parts per million, down to hundredths of a percent."""
+    return f"{ppm // 10_000}.{ppm // 100 % 100:02d} %"
+
+
+# receivables for a lender
+
+
+class Suited(NamedTuple):
+    """A receivable as one programme of a lender sees it."""
+
+    opportunity: Opportunity
+    terms: QuoteTerms
+
+    @property
+    def reason(self) -> str:
+        """Why it ranks where it does."""
+        loss = _share(self.terms.expected_loss, self.terms.paid_out)
+        return (
+            f"yields {_percent(self.terms.yield_ppm)} for {self.terms.tenor_days} days; "
+            f"expected loss {loss} of what is paid out"
+        )
+
+
+class Unsuited(NamedTuple):
+    """A receivable that a programme does not buy, and why."""
+
+    programme: str
+    supplier: str
+    invoice: str
+    code: str
+    reason: str
+
+
+def suited(state: Reader, programme: str, supplier: str, number: str) -> Suited | Unsuited:
+    """What one programme says to one receivable."""
+    try:
+        terms = requote(state, supplier, number, programme)
+    except Refusal as refusal:
+        return Unsuited(programme, supplier, number, refusal.code, str(refusal))
+    invoice = read_invoice(state, supplier, number)
+    assert invoice is not None, "what is quoted is there"
+    opportunity = Opportunity(
+        programme=programme,
+        supplier=supplier,
+        invoice=number,
+        obligor=invoice.buyer,
+        most=terms.advance,
+        least=terms.advance,
+        cash=terms.paid_out,
+        net_yield_ppm=net_yield(terms),
+        expected_loss=terms.expected_loss,
+        tenor_days=terms.tenor_days,
+    )
+    return Suited(opportunity, terms)
+
+
+def ranked(found: Iterable[Suited]) -> tuple[Suited, ...]:
+    """By net yield, the highest first; then by name, so that the order of arrival decides nothing."""
+    return tuple(sorted(found, key=lambda one: (-one.opportunity.net_yield_ppm, one.opportunity[:3])))
+
+
+# open receivables
+
+
+class Open(NamedTuple):
+    """A confirmed invoice that is not paid, as the history of its relationship has it."""
+
+    supplier: str
+    buyer: str
+    invoice: str
+    currency: str
+    outstanding: int
+    due_day: int
+
+
+def open_receivables(supplier: str, buyer: str, records: Sequence[codec.Value]) -> tuple[Open, ...]:
+    """Every confirmed, unpaid invoice of a relationship, from its complete records, by due date.
+
+    Some of them may be financed, certificated or in dispute: their price says so. What they add up to is the
+    open basis of the relationship's aggregates.
+    """
+    found: dict[str, Open] = {}
+    for record in records:
+        _, kind, number, currency, *places = record
+        if kind == "confirm":
+            found.pop(number, None)
+            if places[3]:
+                found[number] = Open(supplier, buyer, number, currency, places[3], places[1])
+        elif kind in _CLOSING:
+            invoice, closed, settled = _CLOSING[kind](number, places)
+            known = found.get(invoice)
+            if known is None or not closed:
+                continue
+            left = known.outstanding - closed
+            if settled or not left:
+                del found[invoice]
+            else:
+                found[invoice] = known._replace(outstanding=left)
+    return tuple(sorted(found.values(), key=lambda one: (one.due_day, one.invoice)))
+
+
+_CLOSING: dict[str, Callable[[str, Sequence[codec.Value]], tuple[str, int, int]]] = {
+    "payment": lambda number, places: (number, places[3], places[4]),
+    "credit": lambda _, places: (places[3], places[2], places[4]),
+    "cancel": lambda number, places: (number, places[2], 1),
+    "certificate": lambda number, places: (number, places[0], places[2]),
+    "write_off": lambda number, places: (number, places[0], 1),
+}
+"""(invoice, amount that leaves the open basis, whether it is closed) of a record by its kind."""
+
+
+def totals(found: Iterable[Open]) -> Mapping[str, tuple[int, int]]:
+    """(invoices, amount outstanding) by currency: what the aggregates call the open basis."""
+    sums: dict[str, tuple[int, int]] = {}
+    for one in found:
+        count, amount = sums.get(one.currency, (0, 0))
+        sums[one.currency] = (count + 1, amount + one.outstanding)
+    return sums

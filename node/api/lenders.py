@@ -1,0 +1,30 @@
+"""What a lender holds: the book of every claim that it has paid for."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from contracts.book import book_key
+from ledger.chain import Chain
+from node.api import answers, bodies, problems
+from node.api.parameters import Last, NamePath
+from node.api.relationships import proved_history
+
+router = APIRouter(tags=["lenders"])
+
+
+@router.get(
+    "/lenders/{lender}/book",
+    summary="The complete, provable book of a lender's claims, as a file",
+    responses={200: {"content": {bodies.MSGPACK_FILE: {}}}, **problems.documented(404, 422, 503)},
+    response_class=Response,
+)
+async def get_book(request: Request, lender: NamePath, last: Last = None) -> Response:
+    """All records with the proof that none is missing, and their totals; `last` proves the newest of them.
+
+    An organisation that never paid for a claim has a book too: the proof that it is empty.
+    """
+    chain: Chain = request.app.state.service.chain
+    history = proved_history(chain, book_key(lender), last)
+    return answers.file(chain, history.encode(), f"{lender}.book")
