@@ -3,14 +3,17 @@
 Read `registry` first: the table of operations. Each business object has one file (`order`, `amendment`,
 `shipment`, `receipt`, `invoice`, `confirmation`, `credit`, `payment`, `programme`, `offer`, `funding`,
 `collection`, `release`, `default`, `recourse`, `settlement`, `custody`, `deposit`, `redemption`, `exchange`,
-`identity`, `calendar`, `membership`, `model`), with its models of `fields`, `units` and `totals` and its
-handlers, every handler in the same order: authority -> state -> compute -> write -> emit; `context` is what
-a handler is given, `lifecycle` the tables of states that it follows, and it refuses with `errors`.
+`identity`, `affiliation`, `calendar`, `membership`, `model`), with its models of `fields`, `units` and
+`totals` and its handlers, every handler in the same order: authority -> state -> compute -> write -> emit;
+`context` is what a handler is given, `lifecycle` the tables of states that it follows, and it refuses with
+`errors`.
 `auction`, `bid`, `allotment` and `share` are the sealed-bid auction of an invoice, up to its payment;
 `early_payment` is a buyer that pays before it must.
 `book` is the complete history of what each lender has paid for, `portfolio` and `rebalancing` what follows
 from it, with `portfolio_views` for people and `book_check` its laws; `allocation` and `matching` say what a
 lender should buy and what suits an invoice.
+`payee` and `redirection` say to which account somebody is paid, and `pledge` keeps blinded fingerprints of
+receivables that lenders of several ledgers share.
 `claim`, `leaf`, `repayment`, `bank` and `expiry` are what several of them share: who holds an invoice or a
 leaf, how a supplier pays a lender back, money that a bank attests, and what ends when the business date
 moves on. Cash legs of any kind are paid by `deposit.pay`.

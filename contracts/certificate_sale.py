@@ -16,7 +16,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from contracts import bank, certificate, deposit, expiry, invariants
+from contracts import bank, certificate, deposit, expiry, invariants, payee
 from contracts.certificate import LeafOperation, offer_until, subject
 from contracts.context import Context
 from contracts.errors import refuse
@@ -64,6 +64,9 @@ class CertificateFund(LeafOperation):
     entry: Number = Field(description="the bank's reference of the entry; consumed once per account")
     date: Date = Field(description="booking day; ISO text YYYY-MM-DD")
     amount: PositiveAmount = Field(description="amount paid out; minor units of the certificate's currency")
+    payee: Account | None = Field(
+        None, description="account to which it was paid; needed where the holder has a payee account"
+    )
 
 
 class CertificateRelease(LeafOperation):
@@ -155,6 +158,7 @@ def fund(context: Context, operation: CertificateFund) -> None:
         )
     if operation.date < promise.issued:
         raise refuse("date_order", "paid before it was issued", field="date")
+    payee.check_paid_to(context, leaf.holder, promise.currency, operation.payee)
     party, document = subject(place)[1:]
     entry = bank.BankEntry(
         context.actor, bank.LEAF_SALE, party, document, promise.currency, leaf.price, operation.date

@@ -44,11 +44,12 @@ def journal_key(organisation: str, account: str, currency: str) -> bytes:
 class Context:
     """One transaction's view of the ledger."""
 
-    __slots__ = ("_parameters", "actor", "approver", "channel", "day", "roles", "state", "time_ms")
+    __slots__ = ("_parameters", "actor", "approver", "channel", "day", "roles", "signer", "state", "time_ms")
 
     def __init__(
         self,
         state: Overlay,
+        signer: bytes,
         actor: str,
         approver: str,
         roles: tuple[str, ...],
@@ -58,6 +59,8 @@ class Context:
         self.state = state
         self.channel = channel
         """Channel of the transaction, which is that of the ledger."""
+        self.signer = signer
+        """Public key that signed."""
         self.actor = actor
         """Organisation whose key signed."""
         self.approver = approver

@@ -24,6 +24,8 @@ REMEDIES: dict[str, str] = {
     "unknown_organisation": "Use the id of an organisation on this ledger that has the role.",
     "key_exists": "A key is enrolled once; make a fresh one.",
     "last_key": "Add another key first, or ask the operator.",
+    "same_key": "Let a second key of the organisation, kept by somebody else, approve it.",
+    "key_too_new": "Sign with a key that the organisation has had for longer, or wait.",
     # membership
     "runs_no_voter": "An organisation that runs a voter of the membership in force decides about it.",
     "no_node_right": "Ask for the role node_operator, or run the node for an organisation that has it.",
@@ -103,7 +105,11 @@ REMEDIES: dict[str, str] = {
     "no_deposit": "Ask the settlement bank to open a custody account.",
     "custody_not_open": "Ask the settlement bank about the account.",
     "deposit_not_empty": "Let the client redeem or transfer what is on the account first.",
-    "no_nomination": "The client nominates the payout account first; the bank approves exactly that.",
+    "no_nomination": "Nominate the account first; the second signature approves exactly that one.",
+    "wrong_payee": "Pay to the account in force; `tally payee show` says which it is.",
+    "unknown_redirection": "The supplier proposes the redirection first.",
+    "redirection_stands": "Ask the lender of the redirection that stands to end it.",
+    "account_differs": "Name exactly the account that the supplier proposed.",
     "insufficient_funds": "Pay at most what is available, or send the bank more money first.",
     "same_currency": "Name two currencies; within one a transfer does it.",
     "unknown_exchange": "The client asks for the exchange first.",
@@ -136,6 +142,11 @@ REMEDIES: dict[str, str] = {
     "no_shortfall": "Nothing was credited beyond the supplier's reserve.",
     "reserve_too_small": "The supplier pays: the reserve does not cover the demand.",
     "not_substitutable": "Propose a confirmed, free, undisputed invoice to this buyer that covers the claim.",
+    # pledge registry
+    "pledged_elsewhere": "Do not finance it: another claim on this receivable stands, here or elsewhere.",
+    "pledge_alike": "Compare the documents with the other lender; if they differ, register it as compared.",
+    "registration_void": "Register the receivable again, under another number.",
+    "unknown_pledge": "Register the receivable first.",
     # auctions
     "unknown_auction": "The supplier opens the auction first.",
     "in_auction": "Wait until the invoice's auction is over, or withdraw it.",

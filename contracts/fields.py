@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from ledger.dates import DATE_PATTERN, day_from_iso, iso_from_day
 from ledger.errors import Malformed
-from ledger.identifiers import IDENTIFIER_PATTERN, NAME_PATTERN
+from ledger.identifiers import IDENTIFIER_PATTERN, NAME_PATTERN, is_lei
 from ledger.limits import DIGEST_BYTES, MAX_IDENTIFIER_LENGTH, MAX_NAME_BYTES, PUBLIC_KEY_BYTES
 from ledger.money import CURRENCIES, MAX_AMOUNT
 
@@ -29,6 +29,8 @@ MAX_QUANTITY = 10**12
 MAX_PRICE_MICROS = 10**18
 MAX_REASON_LENGTH = 256
 MAX_TITLE_LENGTH = 64
+MAX_ADDRESS_LENGTH = 160
+LEI_LENGTH = 20
 MAX_TERM_DAYS = 1_080
 """Days from an invoice's issue to its due date: the longest tenor that a programme may buy."""
 
@@ -148,6 +150,27 @@ Reason = Annotated[
         pattern=_NO_CONTROLS,
         description="why, for people; no personal data",
     ),
+]
+Address = Annotated[
+    str,
+    Field(
+        max_length=MAX_ADDRESS_LENGTH,
+        pattern=_NO_CONTROLS,
+        description="registered address of a legal entity in one line, no person's; empty if it is not said",
+    ),
+]
+
+
+def _lei_or_nothing(text: str) -> str:
+    if text and not is_lei(text):
+        raise PydanticCustomError("lei", "20 characters whose check digits fit (ISO 17442), or nothing")
+    return text
+
+
+OptionalLei = Annotated[
+    str,
+    Field(max_length=LEI_LENGTH, description="legal entity identifier (ISO 17442), empty for none"),
+    AfterValidator(_lei_or_nothing),
 ]
 Currency = Annotated[
     str,

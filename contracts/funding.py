@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from contracts import bank, book, deposit, expiry, invariants, settlement
+from contracts import bank, book, deposit, expiry, invariants, payee, settlement
 from contracts.claim import Lien, Share, divided, expose, lien_key
 from contracts.context import Context
 from contracts.errors import refuse
@@ -33,6 +33,9 @@ class FinanceFund(Operation):
     supplier: OrganisationId
     lender: OrganisationId
     amount: PositiveAmount = Field(description="amount paid out; minor units of the invoice's currency")
+    payee: Account | None = Field(
+        None, description="account to which it was paid; needed where the supplier has a payee account"
+    )
 
 
 class FinanceSettle(Operation):
@@ -51,6 +54,7 @@ def fund(context: Context, operation: FinanceFund) -> None:
     context.require_past(operation.date, "date")
     lien = reservation(context, supplier, number)
     _check_payout(lien, operation)
+    payee.check_paid_to(context, supplier, lien.currency, operation.payee)
     settlement.step(context, lien.lender, lien.settlement, operation.op)
     bank.consume(
         context,

@@ -1,12 +1,13 @@
 """Organisations, their roles and their keys.
 
     ("org", organisation) -> (name, lei, roles, identifiers, active keys)
-    ("key", public key)   -> (organisation, key name, approver, state)
+    ("key", public key)   -> (organisation, key name, approver, state, business day of its enrolment)
 
 Organisations and first keys come from the genesis document. A key's approver is the
 organisation that enrolled it; a key added later inherits the approver of the key that added it, so that
 nobody becomes independent by adding keys to itself. Supplier and buyer of one document must
-have different approvers (invariant 17): one dishonest approver alone cannot make both halves.
+have different approvers (invariant 17): one dishonest approver alone cannot make both halves. The day of
+enrolment is 0 for keys of the genesis document.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def enrol_first(state: Overlay, genesis: Genesis) -> None:
             ),
         )
         for key in organisation.keys:
-            state.put(signer_key(key.key), (organisation.id, key.name, key.enrolled_by, ACTIVE))
+            state.put(signer_key(key.key), (organisation.id, key.name, key.enrolled_by, ACTIVE, 0))
 
 
 def signed_by(state: Overlay, signer: bytes, channel: bytes, time_ms: int) -> Context:
@@ -73,11 +74,11 @@ def signed_by(state: Overlay, signer: bytes, channel: bytes, time_ms: int) -> Co
     entry = state.get(signer_key(signer))
     if entry is None:
         raise refuse("unknown_key", "key not enrolled", field="signer", found=signer.hex())
-    organisation, _, approver, status = entry
+    organisation, _, approver, status, _ = entry
     if status != ACTIVE:
         raise refuse("revoked_key", "key revoked", field="signer", found=signer.hex())
     owner: Value = state.get(organisation_key(organisation))
-    return Context(state, organisation, approver, owner[2], channel, time_ms)
+    return Context(state, signer, organisation, approver, owner[2], channel, time_ms)
 
 
 def add_key(context: Context, operation: KeyAdd) -> None:
@@ -85,7 +86,7 @@ def add_key(context: Context, operation: KeyAdd) -> None:
     key = signer_key(operation.key)
     if context.get(key) is not None:
         raise refuse("key_exists", "key enrolled before", field="key", found=operation.key.hex())
-    context.put(key, (context.actor, operation.name, context.approver, ACTIVE))
+    context.put(key, (context.actor, operation.name, context.approver, ACTIVE, context.day))
     _count_keys(context, context.actor, 1)
 
 
@@ -95,7 +96,7 @@ def revoke_key(context: Context, operation: KeyRevoke) -> None:
     entry = context.get(key)
     if entry is None:
         raise refuse("unknown_key", "key not enrolled", field="key", found=operation.key.hex())
-    organisation, name, approver, status = entry
+    organisation, name, approver, status, day = entry
     is_operator = OPERATOR in context.roles
     if organisation != context.actor and not is_operator:
         raise refuse("not_party", "key of another organisation", field="key", found=organisation)
@@ -103,7 +104,7 @@ def revoke_key(context: Context, operation: KeyRevoke) -> None:
         raise refuse("revoked_key", "key revoked before", field="key", found=operation.key.hex())
     if _active_keys(context, organisation) == 1 and (not is_operator or organisation == context.actor):
         raise refuse("last_key", "last key of the organisation", field="key", found=organisation)
-    context.put(key, (organisation, name, approver, REVOKED))
+    context.put(key, (organisation, name, approver, REVOKED, day))
     _count_keys(context, organisation, -1)
 
 

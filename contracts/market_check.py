@@ -1,4 +1,5 @@
-"""The numbered invariants of auctions over a whole state: bids, parts and what is set aside agree.
+"""The numbered invariants of auctions and of the pledge registry over a whole state: bids, parts and what is
+set aside agree, and no receivable is claimed twice.
 
 `state_check` runs them with those of trade, finance and cash. Each function names its number.
 """
@@ -11,6 +12,7 @@ from contracts.bid import Bid
 from contracts.claim import Lien, shares_of
 from contracts.errors import InvariantBroken
 from contracts.invoice import RESERVED
+from contracts.pledge import Pledge, claims
 from contracts.share import hold_purpose
 from contracts.trade_check import Kinds
 
@@ -72,3 +74,23 @@ def winners_cash_is_held(kinds: Kinds) -> None:
         raise InvariantBroken(14, f"cash set aside for no auction: {min(held)}")
     if running != kinds["auctioned"]:
         raise InvariantBroken(5, "an invoice is in two auctions, or in none")
+
+
+def pledges_exclude_each_other(kinds: Kinds) -> None:
+    """5, beyond one ledger: a receivable is claimed once by its number, by its content unless compared."""
+    day = kinds["param"]["business_date",]
+    numbers: set[bytes] = set()
+    contents: set[bytes] = set()
+    standing = [
+        (place, Pledge._make(value))
+        for place, value in kinds["pledge"].items()
+        if claims(Pledge._make(value), day)
+    ]
+    for place, found in sorted(standing, key=lambda pledge: pledge[1].compared):
+        if found.number_tag in numbers or (found.content_tag in contents and not found.compared):
+            raise InvariantBroken(5, f"pledge {place}: another one claims the receivable")
+        numbers.add(found.number_tag)
+        contents.add(found.content_tag)
+        for tag in (found.number_tag, found.content_tag):
+            if place not in kinds["pledge_tag"][tag,]:
+                raise InvariantBroken(5, f"pledge {place}: its tag does not lead to it")

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from contracts import bank, collection, deposit
+from contracts import bank, collection, deposit, redirection
 from contracts.context import Context, Posting
 from contracts.errors import refuse
 from contracts.fields import Account, Currency, Date, Number, Operation, OrganisationId, PositiveAmount
@@ -57,6 +57,7 @@ def attest(context: Context, operation: PaymentAttest) -> None:
     applied = min(operation.amount, _owed(invoice))
     shares = _apply(context, supplier, number, applied, operation.date)
     _consume(context, operation)
+    _record_if_astray(context, operation, invoice.buyer)
     context.post(
         (
             (invoice.buyer, "payments", invoice.currency, -operation.amount),
@@ -64,6 +65,16 @@ def attest(context: Context, operation: PaymentAttest) -> None:
             (supplier, "unapplied", invoice.currency, operation.amount - applied),
         )
     )
+
+
+def _record_if_astray(context: Context, operation: PaymentAttest, buyer: str) -> None:
+    """Keep that the money arrived on another account than the one that the buyer is to pay to."""
+    supplier, currency = operation.supplier, operation.currency
+    expected = redirection.expected_account(context.state, supplier, buyer, currency, context.day)
+    if not expected or expected == operation.account:
+        return
+    amount, date, account = operation.amount, operation.date, operation.account
+    context.record(supplier, buyer, ("astray", operation.invoice, currency, amount, date, account, expected))
 
 
 def make(context: Context, operation: PaymentMake) -> None:

@@ -38,6 +38,8 @@ of the record's currency. The first four are always business date, kind, number,
 | proceeds | amount, date, maturity, leaf | it was paid on a leaf at maturity |
 | redeem | amount, date, maturity, settled | the buyer pays a certificate whose payee the supplier was |
 | dishonour | amount, maturity, leaf | such a certificate was not paid at maturity |
+| redirect | lender, status | the buyer is to pay to this account, or no longer; the number is the account |
+| astray | amount, date, account, expected | a payment arrived elsewhere than where it was expected |
 
 `number` is the invoice's (or the order's, shipment's, credit note's) own number. `opened`
 and `closed` are amounts that enter and leave the open basis, which holds what the buyer has
@@ -512,6 +514,8 @@ _FOLDS = {
     "proceeds": _nothing,
     "redeem": _redeem,
     "dishonour": _nothing,
+    "redirect": _nothing,
+    "astray": _nothing,
 }
 
 RECORD_FIELDS: dict[str, tuple[str, ...]] = {
@@ -570,6 +574,8 @@ RECORD_FIELDS: dict[str, tuple[str, ...]] = {
     "proceeds": ("number", "currency", "amount", "payment_date", "maturity_date", "leaf"),
     "redeem": ("number", "currency", "amount", "payment_date", "maturity_date", "settled"),
     "dishonour": ("number", "currency", "amount", "maturity_date", "leaf"),
+    "redirect": ("number", "currency", "lender", "status"),
+    "astray": ("number", "currency", "amount", "payment_date", "account", "expected"),
 }
 """Names of a record's places after business date and kind; those that end in `_date` are days, 0 for none."""
 

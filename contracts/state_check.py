@@ -414,6 +414,7 @@ CHECKS: tuple[Callable[[Kinds], None], ...] = (
     market_check.parts_are_whole,
     market_check.winners_cash_is_held,
     *book_check.CHECKS,
+    market_check.pledges_exclude_each_other,
     *insurance_check.CHECKS,
     *leaf_check.CHECKS,
 )

@@ -8,7 +8,18 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from contracts import amendment, auction, credit, early_payment, invariants, order, recourse, shipment
+from contracts import (
+    amendment,
+    auction,
+    credit,
+    early_payment,
+    invariants,
+    order,
+    pledge,
+    recourse,
+    redirection,
+    shipment,
+)
 from contracts.amendment import Amendment
 from contracts.auction import Auction
 from contracts.credit import CreditNote
@@ -17,6 +28,7 @@ from contracts.errors import InvariantBroken
 from contracts.invoice import CASH, TITLE, VALIDITY, Invoice
 from contracts.lifecycle import LifeCycle
 from contracts.order import Order, OrderLine
+from contracts.redirection import Redirection
 from contracts.shipment import Shipment
 from ledger import codec
 
@@ -162,6 +174,8 @@ def _statuses(kind: str, value: codec.Value) -> tuple[tuple[LifeCycle, int], ...
         invoice = Invoice._make(value)
         cash = CASH.states.index(invoice.cash)
         return ((VALIDITY, invoice.validity), (TITLE, invoice.title), (CASH, cash))
+    if kind == "pledge":
+        return ((pledge.STATUS, pledge.Pledge._make(value).status),)
     if kind == "recourse":
         return ((recourse.STATUS, recourse.Recourse._make(value).status),)
     if kind == "order":
@@ -175,7 +189,7 @@ def _statuses(kind: str, value: codec.Value) -> tuple[tuple[LifeCycle, int], ...
 
 def follows_life_cycles(before: Kinds, after: Kinds) -> None:
     """15: between two states one operation apart every document stays, or moves along its table."""
-    for kind in ("invoice", "order", "shipment", "credit", "auction", "recourse"):
+    for kind in ("invoice", "order", "shipment", "credit", "auction", "recourse", "pledge"):
         for key, value in before[kind].items():
             if key not in after[kind]:
                 raise InvariantBroken(15, f"{kind} {key} is gone")
@@ -190,3 +204,9 @@ def follows_life_cycles(before: Kinds, after: Kinds) -> None:
         offered, later = EarlyPayment._make(value), EarlyPayment._make(after["early"][key])
         if offered.number == later.number:
             invariants.stays_if_terminal(early_payment.LIFE, offered.status, later.status)
+    for key, value in before["redirection"].items():
+        stood, stands = Redirection._make(value), Redirection._make(after["redirection"][key])
+        if stood.number == stands.number:
+            invariants.stays_if_terminal(redirection.STATUS, stood.status, stands.status)
+        elif stood.status in redirection.STANDING:
+            raise InvariantBroken(15, f"redirection {key} was replaced while it stood")

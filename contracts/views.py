@@ -397,7 +397,7 @@ def keys(
     """Enrolled keys, of one organisation if named."""
 
     def view(parts: tuple[Any, ...], value: codec.Value) -> View | None:
-        owner, name, approver, status = value
+        owner, name, approver, status, day = value
         if organisation is not None and owner != organisation:
             return None
         return {
@@ -405,6 +405,7 @@ def keys(
             "organisation": owner,
             "name": name,
             "enrolled_by": approver,
+            "enrolled": _day(day),
             "status": "Active" if status == ACTIVE else "Revoked",
         }
 

@@ -68,7 +68,7 @@ def identify_by(chain: Chain) -> Identify:
                 found=key.hex(),
                 expected="a key that an organisation has enrolled",
             )
-        organisation, _, _, status = entry
+        organisation, _, _, status, _ = entry
         if status != ACTIVE:
             raise NotAdmitted(
                 "revoked_key",

@@ -84,6 +84,10 @@ def fund(
     entry: BankEntry,
     date: BookingDay,
     amount: Annotated[str | None, typer.Option(help="What was paid out; the offer's if not given.")] = None,
+    payee: Annotated[
+        str | None,
+        typer.Option(help="Account it was paid to; needed if the supplier has a payee account."),
+    ] = None,
     profile: ProfileFile = None,
     receipt: ReceiptFile = None,
     json: Json = False,
@@ -104,7 +108,8 @@ def fund(
         paid = (
             deal["paid_out"] if amount is None else read_amount(amount, "--amount", known["currency"]).amount
         )
-        return fund_of(known, account=account, entry=entry, date=read_day(date, "--date"), amount=paid)
+        operation = fund_of(known, account=account, entry=entry, date=read_day(date, "--date"), amount=paid)
+        return operation if payee is None else {**operation, "payee": payee}
 
     record(profile, make, f"Payout on {number}", receipt=receipt, as_json=json)
 

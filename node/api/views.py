@@ -285,6 +285,7 @@ class KeyView(View):
     organisation: str
     name: str
     enrolled_by: str
+    enrolled: str | None = Field(description="business date of its enrolment; null for keys from the start")
     status: str = Field(description="Active or Revoked")
 
 
