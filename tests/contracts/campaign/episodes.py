@@ -1,0 +1,221 @@
+"""Episodes: fresh ledgers on which random operations run, and what a campaign of them has covered.
+
+    step      a law of the contracts, or an entry of the books, after each transaction
+    end       invariant 23: the same bytes from genesis give the same state, results and records
+
+An episode follows from its seed alone. What fails is kept as a script, the signed bytes in their order, which
+plays again without any chance.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from trade_ledger import DAY
+
+from campaign.books import Books
+from campaign.draw import Draw
+from campaign.financing import programme_terms
+from campaign.ledger import CampaignLedger
+from campaign.player import Step, first_steps, next_step, remember
+from contracts.errors import REMEDIES
+from contracts.registry import OPERATIONS
+from ledger.errors import Malformed
+from ledger.transaction import Transaction
+
+OPERATIONS_A_LEDGER = 400
+"""Of one episode: enough for an auction, a default and a claim to come to their end."""
+FIRST_MONEY = 5_000_000
+"""Minor units that everybody has at the bank at first."""
+
+Script = tuple[Step | None, ...]
+Parameters = dict[str, int | str]
+
+
+@dataclass
+class Coverage:
+    """How often each operation was taken, and refused with which code."""
+
+    applied: Counter[str] = field(default_factory=Counter)
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)
+    malformed: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def operations(self) -> int:
+        """All that were played."""
+        return self.applied.total() + self.refused.total() + self.malformed.total()
+
+    @property
+    def never_applied(self) -> list[str]:
+        """Operations of the registry that were never taken."""
+        return [name for name in OPERATIONS if not self.applied[name]]
+
+    @property
+    def codes(self) -> Counter[str]:
+        """How often each code was given."""
+        found: Counter[str] = Counter()
+        for (_, code), count in self.refused.items():
+            found[code] += count
+        return found
+
+    def add(self, other: Coverage) -> None:
+        """Count another's as well."""
+        self.applied += other.applied
+        self.refused += other.refused
+        self.malformed += other.malformed
+
+
+class Failed(Exception):
+    """An episode that failed, with all that shows it."""
+
+    def __init__(self, seed: int, parameters: Parameters, script: Script, cause: Exception) -> None:
+        super().__init__(f"seed {seed}, step {len(script)}: {type(cause).__name__}: {cause}")
+        self.seed = seed
+        self.parameters = parameters
+        self.script = script
+        self.cause = cause
+
+
+class Episode:
+    """A ledger with its books, on which steps are played and checked."""
+
+    def __init__(self, parameters: Parameters) -> None:
+        self.parameters = parameters
+        self.ledger = CampaignLedger(parameters)
+        self.books = Books(DAY)
+        self.coverage = Coverage()
+        self.script: list[Step | None] = []
+
+    def play(self, step: Step | None) -> None:
+        """Play one step and check everything.
+
+        Raises:
+            AssertionError: a law does not hold, or the books say otherwise.
+        """
+        self.script.append(step)
+        if step is None:
+            self.ledger.step_membership()
+            return
+        try:
+            transaction = self.ledger.sign(step.signer, step.operations, step.atomic)
+            refused: Any = self.ledger.execute(transaction)
+        except Malformed:
+            self.coverage.malformed.update(operation["op"] for operation in step.operations)
+            return
+        self._book(step, refused)
+        self.books.compare(self.ledger.kinds)
+
+    def _book(self, step: Step, refused: Any) -> None:
+        codes = {index: code for index, code, _ in refused}
+        for index, code in codes.items():
+            assert code in REMEDIES, f"the code {code} has no remedy"
+            self.coverage.refused[step.operations[index]["op"], code] += 1
+        if refused and step.atomic:
+            return
+        for index, operation in enumerate(step.operations):
+            if index in codes:
+                continue
+            why = self.books.forbids(step.signer, operation)
+            assert why is None, f"{operation['op']} of {step.signer} was taken: {why}"
+            self.coverage.applied[operation["op"]] += 1
+            self.books.take(step.signer, operation)
+
+    def replay(self) -> None:
+        """Invariant 23: the same bytes give the same state, results and records."""
+        again = CampaignLedger(self.parameters)
+        for kept in self.ledger.log:
+            if kept is None:
+                again.step_membership()
+            else:
+                again.execute(Transaction.decode(kept.envelope))
+        assert again.state.data == self.ledger.state.data, "invariant 23: another state"
+        assert again.results == self.ledger.results, "invariant 23: other results"
+        assert again.records == self.ledger.records, "invariant 23: other records"
+
+
+def opening(draw: Draw) -> list[Step]:
+    """What everybody begins with: accounts with money, and terms to lend on."""
+    steps = []
+    for bank, currency, clients in (
+        ("bank", "USD", ("acme", "bolt", "trio", "mega", "nova", "loan", "fund", "cover")),
+        ("giro", "EUR", ("acme", "mega", "fund", "loan")),
+    ):
+        for client in clients:
+            account = f"{bank}/{client}/{currency}"
+            place = {"client": client, "currency": currency, "account": account}
+            opened = {"op": "custody.open", **place, "payout": f"elsewhere {client}"}
+            booked = {"op": "deposit.mint", **place, "entry": "first", "date": DAY, "amount": FIRST_MONEY}
+            steps.append(Step(bank, (opened, booked), True))
+    for lender in ("loan", "fund"):
+        programme = {"programme": f"of-{lender}-0", "terms": {**programme_terms(draw), "currency": "USD"}}
+        steps.append(Step(lender, ({"op": "programme.publish", **programme},), True))
+    return steps
+
+
+def run_episode(seed: int, operations: int) -> Episode:
+    """Play an episode to its end.
+
+    Raises:
+        Failed: a law does not hold.
+    """
+    rng = Random(seed)
+    episode = Episode(_parameters(rng))
+    draw = Draw(rng, episode.ledger, episode.coverage.applied)
+    try:
+        for first in opening(draw):
+            episode.play(first)
+        for first in first_steps(draw):
+            episode.play(first)
+        while episode.coverage.operations < operations:
+            step = next_step(draw)
+            episode.play(step)
+            if step is not None:
+                remember(draw, step)
+        episode.replay()
+    except Exception as cause:
+        raise Failed(seed, episode.parameters, tuple(episode.script), cause) from cause
+    return episode
+
+
+def _parameters(rng: Random) -> Parameters:
+    return {
+        "quantity_tolerance_ppm": rng.choice([0, 100_000]),
+        "price_tolerance_ppm": rng.choice([0, 10_000]),
+        "return_days": rng.choice([14, 60]),
+        "backdating_days": rng.choice([5, 3_660]),
+        "payout_cooling_days": rng.choice([0, 2]),
+        "membership_approvals": rng.choice([0, 1]),
+    }
+
+
+def run_campaign(seed: int, operations: int, seen: Callable[[Coverage], None] = lambda _: None) -> Coverage:
+    """Episodes from a seed on until so many operations were played; what they covered.
+
+    `seen` is told the coverage so far after each episode.
+
+    Raises:
+        Failed: a law does not hold; the seed of the exception plays it again.
+    """
+    total = Coverage()
+    while total.operations < operations:
+        most = min(OPERATIONS_A_LEDGER, operations - total.operations)
+        total.add(run_episode(seed, most).coverage)
+        seed += 1
+        seen(total)
+    return total
+
+
+def fails(parameters: Parameters, script: Iterable[Step | None]) -> Exception | None:
+    """Why a script fails, by itself and without chance; None if it does not."""
+    episode = Episode(parameters)
+    try:
+        for step in script:
+            episode.play(step)
+        episode.replay()
+    except Exception as cause:
+        return cause
+    return None

@@ -1,0 +1,497 @@
+"""What an operation can be about: an object of the ledger, where it stands, and what there is to say of it.
+
+An operation is about an object of the kind that the first part of its name says, but for those in `ABOUT`.
+Of the objects of that kind those come first from whose state the tables (`contracts.lifecycle`) let the
+operation lead somewhere. `facts` gives what an operation may have to name, by the names of its fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from random import Random
+from typing import Any, NamedTuple
+
+from contracts import (
+    amendment,
+    auction,
+    credit,
+    custody,
+    early_payment,
+    exchange,
+    indemnity,
+    invoice,
+    leaf,
+    order,
+    policy,
+    recourse,
+    redemption,
+    settlement,
+    shipment,
+)
+from contracts.claim import Lien, agent, payoff
+from contracts.lifecycle import LifeCycle
+from contracts.trade_check import Kinds
+from ledger.dates import iso_from_day
+
+PREFIXES = {
+    "order": "order",
+    "amendment": "amendment",
+    "shipment": "shipment",
+    "goods": "shipment",
+    "invoice": "invoice",
+    "dispute": "invoice",
+    "credit": "credit",
+    "payment": "invoice",
+    "custody": "custody",
+    "deposit": "custody",
+    "redemption": "redemption",
+    "finance": "invoice",
+    "settlement": "settlement",
+    "early": "early",
+    "auction": "auction",
+    "exchange": "exchange",
+    "release": "invoice",
+    "default": "invoice",
+    "recourse": "recourse",
+    "certificate": "leaf",
+    "policy": "policy",
+    "premium": "policy",
+    "claim": "claim",
+    "indemnity": "claim",
+    "recovery": "claim",
+}
+ABOUT: dict[str, str | None] = {
+    "order.submit": None,
+    "amendment.propose": "order",
+    "shipment.create": "order",
+    "shipment.dispatch": "order",
+    "invoice.submit": None,
+    "credit.issue": "invoice",
+    "custody.open": None,
+    "redemption.request": "custody",
+    "settlement.create": "invoice",
+    "early.offer": "invoice",
+    "auction.open": "invoice",
+    "exchange.request": "custody",
+    "recourse.demand": "invoice",
+    "certificate.issue": None,
+    "certificate.redeem": "promise",
+    "certificate.collect": "promise",
+    "policy.quote": None,
+    "claim.notify": "policy",
+}
+"""Operations that are about another kind of object than their name says, or about none that exists."""
+
+
+def about(op: str) -> str | None:
+    """The kind of object that an operation is about."""
+    return ABOUT[op] if op in ABOUT else PREFIXES.get(op.split(".", maxsplit=1)[0])
+
+
+class Found(NamedTuple):
+    """An object on the ledger."""
+
+    kind: str
+    parts: tuple[Any, ...]
+    value: Any
+
+
+VALUES: dict[str, Callable[[Any], Any]] = {
+    "order": order.Order._make,
+    "amendment": amendment.Amendment._make,
+    "shipment": shipment.Shipment._make,
+    "invoice": invoice.Invoice._make,
+    "credit": credit.CreditNote._make,
+    "custody": custody.Custody._make,
+    "redemption": redemption.Redemption._make,
+    "settlement": settlement.Settlement._make,
+    "early": early_payment.EarlyPayment._make,
+    "auction": auction.Auction._make,
+    "exchange": exchange.Exchange._make,
+    "recourse": recourse.Recourse._make,
+    "leaf": leaf.Leaf._make,
+    "promise": leaf.Promise._make,
+    "policy": policy.Policy._make,
+    "claim": indemnity.Claim._make,
+}
+
+
+def _title_and_cash(found: invoice.Invoice) -> tuple[tuple[LifeCycle, str], ...]:
+    return (
+        (invoice.VALIDITY, invoice.VALIDITY.states[found.validity]),
+        (invoice.TITLE, invoice.TITLE.states[found.title]),
+        (invoice.CASH, found.cash),
+    )
+
+
+CYCLES: dict[str, LifeCycle] = {
+    "order": order.LIFE,
+    "amendment": amendment.LIFE,
+    "shipment": shipment.LIFE,
+    "credit": credit.LIFE,
+    "custody": custody.STATUS,
+    "redemption": redemption.STATUS,
+    "settlement": settlement.STATUS,
+    "early": early_payment.LIFE,
+    "auction": auction.LIFE,
+    "exchange": exchange.STATUS,
+    "recourse": recourse.STATUS,
+    "leaf": leaf.STATUS,
+    "policy": policy.LIFE,
+    "claim": indemnity.CLAIM,
+}
+
+
+def _lien(kinds: Kinds, found: Found) -> Lien | None:
+    value = kinds["lien"].get(found.parts)
+    return None if value is None else Lien._make(value)
+
+
+def _is_reserved(accepted: int) -> Callable[[Kinds, Found], bool]:
+    def check(kinds: Kinds, found: Found) -> bool:
+        lien = _lien(kinds, found)
+        return lien is not None and lien.title == invoice.RESERVED and lien.accepted == accepted
+
+    return check
+
+
+def _is_held(kinds: Kinds, found: Found) -> bool:
+    return found.value.title in invoice.HELD
+
+
+def _is_pledged(kinds: Kinds, found: Found) -> bool:
+    return bool(found.value.title == invoice.PLEDGED)
+
+
+def _is_sellable(kinds: Kinds, found: Found) -> bool:
+    value = found.value
+    return bool(
+        value.validity == invoice.CONFIRMED
+        and value.title == invoice.FREE
+        and value.outstanding
+        and not value.contested
+        and value.due_day > kinds["param"]["business_date",] + 4
+    )
+
+
+def _is_owed(kinds: Kinds, found: Found) -> bool:
+    return bool(found.value.outstanding or found.value.written_off)
+
+
+def _has_matured(kinds: Kinds, found: Found) -> bool:
+    return bool(found.value.maturity <= kinds["param"]["business_date",])
+
+
+def _is_contested(kinds: Kinds, found: Found) -> bool:
+    return bool(found.value.contested)
+
+
+def _is_late(kinds: Kinds, found: Found) -> bool:
+    return _is_owed(kinds, found) and found.value.due_day + 10 < kinds["param"]["business_date",]
+
+
+def _takes_bids(kinds: Kinds, found: Found) -> bool:
+    return bool(kinds["param"]["business_date",] <= found.value.commit_until)
+
+
+def _opens_bids(kinds: Kinds, found: Found) -> bool:
+    value = found.value
+    return bool(value.commit_until < kinds["param"]["business_date",] <= value.reveal_until)
+
+
+def _can_be_ranked(kinds: Kinds, found: Found) -> bool:
+    value = found.value
+    return bool(kinds["param"]["business_date",] > value.reveal_until or value.revealed == len(value.bidders))
+
+
+def _is_in_force(kinds: Kinds, found: Found) -> bool:
+    return bool(found.value.since)
+
+
+WANTED: dict[str, Callable[[Kinds, Found], bool]] = {
+    "finance.offer": _is_sellable,
+    "finance.accept": _is_reserved(0),
+    "finance.withdraw": _is_reserved(0),
+    "finance.fund": _is_reserved(1),
+    "finance.settle": _is_reserved(1),
+    "finance.charge": _is_held,
+    "settlement.create": _is_reserved(0),
+    "early.offer": _is_sellable,
+    "auction.open": _is_sellable,
+    "payment.attest": _is_owed,
+    "payment.make": _is_owed,
+    "release.pay": _is_pledged,
+    "release.attest": _is_pledged,
+    "recourse.demand": _is_held,
+    "certificate.redeem": _has_matured,
+    "certificate.collect": _has_matured,
+    "dispute.withdraw": _is_contested,
+    "default.declare": _is_late,
+    "auction.bid": _takes_bids,
+    "auction.reveal": _opens_bids,
+    "auction.rank": _can_be_ranked,
+    "claim.notify": _is_in_force,
+}
+"""What makes an operation likely to be taken, beside the tables of states."""
+
+
+def _allows(op: str, kinds: Kinds, found: Found) -> bool:
+    """Whether the tables, and `WANTED`, say that an operation leads somewhere from here."""
+    if op in WANTED and not WANTED[op](kinds, found):
+        return False
+    axes = (
+        _title_and_cash(found.value)
+        if found.kind == "invoice"
+        else ((CYCLES[found.kind], CYCLES[found.kind].states[found.value.status]),)
+        if found.kind in CYCLES
+        else ()
+    )
+    for cycle, state in axes:
+        sources = [transition.source for transition in cycle.transitions if transition.by == op]
+        if sources and state not in sources:
+            return False
+    return True
+
+
+NEWEST = 8
+MOST = 40
+"""Objects of a kind that are looked through."""
+
+
+def objects(kinds: Kinds, kind: str) -> list[Found]:
+    """The newer objects of a kind, in the order in which they came."""
+    make = VALUES.get(kind, lambda value: value)
+    known = kinds[kind]
+    return [
+        Found(kind, parts, make(value))
+        for parts, value in islice(known.items(), max(0, len(known) - MOST), None)
+    ]
+
+
+def pick(rng: Random, op: str, kinds: Kinds, kind: str, *, any_state: bool) -> Found | None:
+    """An object that the operation can be about, the newest more often; None if there is none."""
+    known = objects(kinds, kind)
+    if not any_state:
+        known = [found for found in known if _allows(op, kinds, found)]
+    if not known:
+        return None
+    return rng.choice(known[-NEWEST:] if rng.random() < 0.6 else known)
+
+
+def facts(kinds: Kinds, found: Found) -> dict[str, Any]:
+    """What there is to say of an object, under the names that operations have for it."""
+    about_it: Callable[[Kinds, Found], dict[str, Any]] = _FACTS[found.kind]
+    return about_it(kinds, found)
+
+
+def _order(kinds: Kinds, found: Found) -> dict[str, Any]:
+    supplier, buyer, number = found.parts
+    newest = kinds["amendment"].get(found.parts)
+    facts = {"supplier": supplier, "buyer": buyer, "order": number}
+    return facts | ({"amendment": newest[0]} if newest else {})
+
+
+def _shipment(kinds: Kinds, found: Found) -> dict[str, Any]:
+    supplier, number = found.parts
+    value = found.value
+    facts = {"supplier": supplier, "buyer": value.buyer, "shipment": number, "order": value.order}
+    return facts | ({"carrier": value.carrier} if value.carrier else {})
+
+
+def _invoice(kinds: Kinds, found: Found) -> dict[str, Any]:
+    supplier, number = found.parts
+    value, day = found.value, kinds["param"]["business_date",]
+    lien = _lien(kinds, found)
+    facts: dict[str, Any] = {
+        "supplier": supplier,
+        "invoice": number,
+        "buyer": value.buyer,
+        "payer": value.buyer,
+        "currency": value.currency,
+        "amount": value.outstanding or value.written_off or value.gross,
+        "net": value.gross - value.credited,
+        "due_date": iso_from_day(value.due_day),
+    }
+    if lien is None:
+        return facts | {"holder": supplier}
+    facts |= {"lender": agent(lien), "holder": agent(lien) if lien.title in invoice.HELD else supplier}
+    if lien.title in invoice.HELD:
+        facts["due"] = payoff(lien, day)
+    else:
+        facts["paid_out"] = lien.paid_out
+    return facts
+
+
+def _credit(kinds: Kinds, found: Found) -> dict[str, Any]:
+    supplier, number = found.parts
+    value = found.value
+    left = max(1, value.amount - value.applied)
+    return {
+        "supplier": supplier,
+        "credit": number,
+        "buyer": value.buyer,
+        "invoice": value.invoice,
+        "amount": left,
+    }
+
+
+def _custody(kinds: Kinds, found: Found) -> dict[str, Any]:
+    bank, client, currency = found.parts
+    entry = kinds["deposit"].get(found.parts)
+    return {
+        "bank": bank,
+        "client": client,
+        "currency": currency,
+        "account": found.value.account,
+        "available": entry[2][0] if entry else 0,
+        "payout": found.value.nominated or found.value.payout,
+    }
+
+
+def _redemption(kinds: Kinds, found: Found) -> dict[str, Any]:
+    client, number = found.parts
+    value = found.value
+    kept = kinds["custody"].get((value.bank, client, value.currency))
+    return {
+        "client": client,
+        "redemption": number,
+        "bank": value.bank,
+        "currency": value.currency,
+        "amount": value.amount,
+        "account": kept[1] if kept else "none",
+    }
+
+
+def _settlement(kinds: Kinds, found: Found) -> dict[str, Any]:
+    lender, number = found.parts
+    value = found.value
+    return {
+        "lender": lender,
+        "settlement": number,
+        "bank": value.bank,
+        "supplier": value.supplier,
+        "invoice": value.invoice,
+        "amount": value.amount,
+    }
+
+
+def _early(kinds: Kinds, found: Found) -> dict[str, Any]:
+    supplier, number = found.parts
+    return {"supplier": supplier, "invoice": number, "buyer": found.value.buyer, "paid": found.value.net}
+
+
+def _auction(kinds: Kinds, found: Found) -> dict[str, Any]:
+    supplier, number = found.parts
+    value = found.value
+    return {
+        "supplier": supplier,
+        "auction": number,
+        "invoice": value.invoice,
+        "buyer": value.buyer,
+        "rate_ppm": value.rate_ppm,
+        "winners": [lender for lender, _ in value.parts if lender not in value.paid],
+        "bidders": list(value.bidders),
+    }
+
+
+def _exchange(kinds: Kinds, found: Found) -> dict[str, Any]:
+    taker, number = found.parts
+    value = found.value
+    return {
+        "taker": taker,
+        "exchange": number,
+        "maker": value.maker,
+        "bought": value.bought or value.sold,
+        "fee": value.fee,
+    }
+
+
+def _recourse(kinds: Kinds, found: Found) -> dict[str, Any]:
+    lender, number = found.parts
+    value = found.value
+    return {
+        "lender": lender,
+        "recourse": number,
+        "supplier": value.supplier,
+        "invoice": value.proposed or value.invoice,
+        "amount": value.amount,
+    }
+
+
+def _leaf(kinds: Kinds, found: Found) -> dict[str, Any]:
+    obligor, certificate, number = found.parts
+    value = found.value
+    return {
+        "obligor": obligor,
+        "certificate": certificate,
+        "leaf": number,
+        "holder": value.holder,
+        "taker": value.offered_to or value.holder,
+        "lender": value.offered_to or value.lender,
+        "price": value.price or max(1, value.left * 9 // 10),
+        "repay": value.repay,
+        "amount": value.price or value.left,
+        "left": value.left,
+    }
+
+
+def _promise(kinds: Kinds, found: Found) -> dict[str, Any]:
+    obligor, certificate = found.parts
+    return {
+        "obligor": obligor,
+        "buyer": obligor,
+        "certificate": certificate,
+        "amount": found.value.face,
+        "currency": found.value.currency,
+    }
+
+
+def _policy(kinds: Kinds, found: Found) -> dict[str, Any]:
+    insurer, number = found.parts
+    value = found.value
+    covers = [parts[2] for parts in kinds["cover"] if parts[:2] == found.parts]
+    return {
+        "insurer": insurer,
+        "policy": number,
+        "assured": value.assured,
+        "premium": value.premium,
+        "amount": value.premium,
+        "buyer": covers[0] if covers else "mega",
+        "currency": value.currency,
+    }
+
+
+def _claim(kinds: Kinds, found: Found) -> dict[str, Any]:
+    assured, number = found.parts
+    value = found.value
+    return {
+        "assured": assured,
+        "claim": number,
+        "insurer": value.insurer,
+        "policy": value.policy,
+        "supplier": value.supplier,
+        "invoice": value.invoice,
+        "amount": value.indemnity or 1,
+        "indemnity": value.loss or 1,
+    }
+
+
+_FACTS: dict[str, Callable[[Kinds, Found], dict[str, Any]]] = {
+    "order": _order,
+    "amendment": _order,
+    "shipment": _shipment,
+    "invoice": _invoice,
+    "credit": _credit,
+    "custody": _custody,
+    "redemption": _redemption,
+    "settlement": _settlement,
+    "early": _early,
+    "auction": _auction,
+    "exchange": _exchange,
+    "recourse": _recourse,
+    "leaf": _leaf,
+    "promise": _promise,
+    "policy": _policy,
+    "claim": _claim,
+}
