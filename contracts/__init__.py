@@ -2,11 +2,11 @@
 
 Read `registry` first: the table of operations. Each business object has one file (`order`, `amendment`,
 `shipment`, `receipt`, `invoice`, `confirmation`, `credit`, `payment`, `programme`, `offer`, `funding`,
-`collection`, `release`, `default`, `recourse`, `settlement`, `custody`, `deposit`, `redemption`, `exchange`,
-`identity`, `affiliation`, `calendar`, `membership`, `model`), with its models of `fields`, `units` and
-`totals` and its handlers, every handler in the same order: authority -> state -> compute -> write -> emit;
-`context` is what a handler is given, `lifecycle` the tables of states that it follows, and it refuses with
-`errors`.
+`collection`, `refund`, `release`, `default`, `recourse`, `settlement`, `custody`, `deposit`, `redemption`,
+`exchange`, `identity`, `affiliation`, `calendar`, `membership`, `model`), with its models of `fields`,
+`units` and `totals` and its handlers, every handler in the same order: authority -> state -> compute ->
+write -> emit; `context` is what a handler is given, `lifecycle` the tables of states that it follows, and it
+refuses with `errors`.
 `auction`, `bid`, `allotment` and `share` are the sealed-bid auction of an invoice, up to its payment;
 `early_payment` is a buyer that pays before it must.
 `book` is the complete history of what each lender has paid for, `portfolio` and `rebalancing` what follows
@@ -17,10 +17,12 @@ receivables that lenders of several ledgers share.
 `claim`, `leaf`, `repayment`, `bank` and `expiry` are what several of them share: who holds an invoice or a
 leaf, how a supplier pays a lender back, money that a bank attests, and what ends when the business date
 moves on. Cash legs of any kind are paid by `deposit.pay`.
+`eligibility` is what a programme takes, `usage` what it has out against its limits.
 `relationship` keeps the histories and their aggregates, `habit` how a buyer pays (by the `holidays` of its
-banks), `invariants` the laws that hold after every operation, `state_check`, `trade_check`, `leaf_check` and
-`market_check` the same laws over a whole state, `pricing` the formulae, `quote` the price with its proof,
-`views`, `cash_views` and `membership_views` what people are shown, `executor` runs transactions.
+banks), `invariants` the laws that hold after every operation, `state_check`, `trade_check`, `leaf_check`,
+`finance_check` and `market_check` the same laws over a whole state, `pricing` the formulae, `quote` the price
+with its proof, `views`, `cash_views` and `membership_views` what people are shown, `executor` runs
+transactions.
 `certificate`, `certificate_sale` and `maturity` are promises to pay that are split, sold, pledged and
 redeemed as leaves of a tree.
 `underwriting`, `policy`, `indemnity` and `subrogation` are credit insurance, with `premium` its price,

@@ -25,8 +25,8 @@ from contracts.auction import (
     put_auction,
     wrong_phase,
 )
-from contracts.bid import Bid, limit_for, read_bid
-from contracts.claim import Lien, Share, check_rounds, expose_lender, exposure_key, lien_key
+from contracts.bid import Bid, limit_for, read_bid, room_of
+from contracts.claim import Lien, Share, check_rounds, expose_lender, lien_key
 from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import Number, Operation, OrganisationId, PositiveAmount
@@ -93,7 +93,7 @@ def rank(context: Context, operation: AuctionRank) -> None:
     for lender in found.bidders:
         sealed = read_bid(context.state, supplier, number, lender)
         assert sealed is not None, "a bidder has a bid"
-        amount = min(sealed.amount, _room(context, found, lender, sealed))
+        amount = min(sealed.amount, _room(context, supplier, found, lender, sealed))
         if amount:
             opened.append(Opened(lender, sealed.rate_ppm, amount, sealed.commitment))
     rate, parts = allot(found.net, opened)
@@ -103,12 +103,11 @@ def rank(context: Context, operation: AuctionRank) -> None:
     put_auction(context, supplier, number, found._replace(status=status, rate_ppm=rate, parts=parts))
 
 
-def _room(context: Context, auction: Auction, lender: str, sealed: Bid) -> int:
-    """What a lender's limit for the buyer leaves, minor units; 0 for a bid that was not opened."""
+def _room(context: Context, supplier: str, auction: Auction, lender: str, sealed: Bid) -> int:
+    """What a lender's limits and rules leave, minor units; 0 for a bid that was not opened."""
     if not sealed.day:
         return 0
-    limit = limit_for(context.state, sealed.programme, auction.buyer, auction.currency)
-    return max(0, limit - sum(context.get(exposure_key(lender, auction.buyer, auction.currency)) or ()))
+    return room_of(context.state, (lender, sealed.programme), supplier, auction)
 
 
 def price(auction: Auction, day: int) -> tuple[int, int, int]:
@@ -129,7 +128,8 @@ def accept(context: Context, operation: AuctionAccept) -> None:
         raise refuse("auction_stale", "not the invoice that was bid for", field="auction", found=number)
     if invoice.order:
         require_no_credit_due(context.state, supplier, invoice.buyer, invoice.order)
-    lien = _claim(context, found)
+    bids = {lender: _opened_bid(context, supplier, number, lender) for lender, _ in found.parts}
+    lien = _claim(context, found, bids)
     if (operation.rate_ppm, operation.paid_out) != (found.rate_ppm, lien.paid_out):
         raise refuse(
             "quote_stale",
@@ -150,8 +150,14 @@ def accept(context: Context, operation: AuctionAccept) -> None:
     put_auction(context, supplier, number, found._replace(status=status))
 
 
-def _claim(context: Context, auction: Auction) -> Lien:
-    """The one claim of all winners, reserved."""
+def _opened_bid(context: Context, supplier: str, number: str, lender: str) -> Bid:
+    sealed = read_bid(context.state, supplier, number, lender)
+    assert sealed is not None, "a winner has a bid"
+    return sealed
+
+
+def _claim(context: Context, auction: Auction, bids: dict[str, Bid]) -> Lien:
+    """The one claim of all winners, reserved; each has its part under the programme of its bid."""
     tenor, discount, paid_out = price(auction, context.day)
     payable = split_by_weights(discount, [part for _, part in auction.parts])
     if any(part <= less for (_, part), less in zip(auction.parts, payable, strict=True)):
@@ -179,7 +185,9 @@ def _claim(context: Context, auction: Auction) -> Lien:
         discount_rate_ppm=auction.rate_ppm,
         day_count=DAY_COUNT,
         restores=0,
-        shares=tuple([tuple(Share(lender, part)) for lender, part in auction.parts]),
+        shares=tuple(
+            [tuple(Share(lender, part, programme=bids[lender].programme)) for lender, part in auction.parts]
+        ),
     )
 
 
@@ -187,12 +195,12 @@ def _reserve_limit(
     context: Context, supplier: str, number: str, auction: Auction, won: tuple[str, int]
 ) -> None:
     lender, part = won
-    sealed = read_bid(context.state, supplier, number, lender)
-    assert sealed is not None, "a winner has a bid"
-    if _room(context, auction, lender, sealed) < part:
+    sealed = _opened_bid(context, supplier, number, lender)
+    if _room(context, supplier, auction, lender, sealed) < part:
         raise refuse(
             "limit_exceeded", "a winner's limit has no room left; rank again", field="auction", found=lender
         )
-    after = expose_lender(context, lender, (auction.buyer, auction.currency), (part, 0))
+    owed = (supplier, auction.buyer, auction.currency)
+    after = expose_lender(context, (lender, sealed.programme), owed, (part, 0))
     limit = limit_for(context.state, sealed.programme, auction.buyer, auction.currency)
     invariants.within_limit(*after, limit)

@@ -17,11 +17,13 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from contracts import invariants
-from contracts.auction import LIFE, found_auction, put_auction, wrong_phase
+from contracts import eligibility, invariants
+from contracts.auction import LIFE, Auction, found_auction, put_auction, wrong_phase
+from contracts.claim import exposure_key
 from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import Number, Operation, OrganisationId, PositiveAmount, ProgrammeId
+from contracts.invoice import read_invoice
 from contracts.pricing.terms import ProgrammeTerms
 from contracts.programme import read_programme
 from ledger import codec
@@ -130,17 +132,14 @@ def reveal(context: Context, operation: AuctionReveal) -> None:
     opened = commitment(context.channel, (supplier, number, lender), content, operation.salt)
     if opened != sealed.commitment:
         raise refuse("bid_mismatch", "not what was committed", field="salt", found=opened.hex()[:16])
-    _check_bid(context, operation, (found.buyer, found.currency), (found.max_rate_ppm, found.min_amount))
+    _check_bid(context, operation, found)
     invariants.bid_as_committed(sealed.commitment, opened, context.day, found.commit_until)
     context.put(bid_key(supplier, number, lender), tuple(Bid(sealed.commitment, *content, context.day)))
     put_auction(context, supplier, number, found._replace(status=status, revealed=found.revealed + 1))
 
 
-def _check_bid(
-    context: Context, operation: AuctionReveal, owed: tuple[str, str], bounds: tuple[int, int]
-) -> None:
-    """`owed` is (buyer, currency), `bounds` (highest rate, smallest amount)."""
-    highest, least = bounds
+def _check_bid(context: Context, operation: AuctionReveal, auction: Auction) -> None:
+    highest, least = auction.max_rate_ppm, auction.min_amount
     if operation.rate_ppm > highest:
         raise refuse(
             "rate_too_high",
@@ -167,10 +166,38 @@ def _check_bid(
             field="programme",
             found=programme.lender,
         )
-    if limit_for(context.state, operation.programme, *owed) == 0:
+    if limit_for(context.state, operation.programme, auction.buyer, auction.currency) == 0:
         raise refuse(
-            "obligor_not_eligible", "the programme has no limit for it", field="programme", found=owed[0]
+            "obligor_not_eligible",
+            "the programme has no limit for it",
+            field="programme",
+            found=auction.buyer,
         )
+    eligibility.check_invoice(
+        *_asked(context.state, (context.actor, operation.programme), operation.supplier, auction)
+    )
+
+
+def _asked(
+    state: Reader, holder: tuple[str, str], supplier: str, auction: Auction
+) -> tuple[eligibility.Rules, eligibility.Facts]:
+    """The rules of a (lender, programme), and what they are asked about an auctioned invoice."""
+    published, invoice = read_programme(state, holder[1]), read_invoice(state, supplier, auction.invoice)
+    assert published is not None, "a bid that was opened names a programme"
+    assert invoice is not None, "an auction has an invoice"
+    rules = eligibility.Rules.from_value(published.rules)
+    return rules, eligibility.read_facts(state, holder, rules, supplier, invoice)[0]
+
+
+def room_of(state: Reader, holder: tuple[str, str], supplier: str, auction: Auction) -> int:
+    """How much of an auctioned invoice limits and rules of a (lender, programme) leave; minor units."""
+    lender, programme = holder
+    rules, facts = _asked(state, holder, supplier, auction)
+    if not eligibility.takes(rules, facts):
+        return 0
+    exposed = sum(state.get(exposure_key(lender, auction.buyer, auction.currency)) or ())
+    left = limit_for(state, programme, auction.buyer, auction.currency) - exposed
+    return eligibility.room(rules, facts, max(0, left))
 
 
 def limit_for(state: Reader, programme: str, buyer: str, currency: str) -> int:

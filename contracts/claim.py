@@ -4,6 +4,8 @@
     ("deal", *receivable, round)            -> Lien as it was when it ended, rounds from 0
     ("exposure", lender, obligor, currency) -> (reserved, funded), minor units; absent if both are 0
 
+What a programme has out moves with the exposures: see `contracts.usage`.
+
 A receivable is named by the parts of its document's key: (supplier, invoice) for an invoice. Claims of every
 kind stand under the one key "lien", so that what reserves, buys or pledges a receivable excludes the rest.
 
@@ -19,6 +21,7 @@ from contracts import invariants
 from contracts.context import Context, Posting
 from contracts.errors import refuse
 from contracts.pricing import formulae
+from contracts.usage import change_use
 from ledger.codec import Value
 from ledger.money import PPM, divide_up, split_by_weights
 from ledger.state import Reader, state_key
@@ -112,13 +115,15 @@ class Share(NamedTuple):
     account: str = ""
     """Bank entry of its payout, empty before."""
     entry: str | int = ""
+    programme: str = ""
+    """Under which the lender has it."""
 
 
 def shares_of(lien: Lien) -> tuple[Share, ...]:
     """Whose the lender's side of a claim is: all of it one lender's, or the parts of several."""
     if lien.shares:
         return tuple([Share._make(share) for share in lien.shares])
-    return (Share(lien.lender, lien.advance, lien.principal, lien.account, lien.entry),)
+    return (Share(lien.lender, lien.advance, lien.principal, lien.account, lien.entry, lien.programme),)
 
 
 def agent(lien: Lien) -> str:
@@ -259,19 +264,25 @@ def repaid_whole(lien: Lien, day: int) -> Lien:
     )
 
 
-def expose(context: Context, lien: Lien, reserved: int, funded: int) -> None:
+def expose(context: Context, supplier: str, lien: Lien, reserved: int, funded: int) -> None:
     """Change the exposures of a claim's lenders by amounts that they share; the claim as it was before."""
-    for (lender, of_reserved), (_, of_funded) in zip(
-        divided(lien, reserved), divided(lien, funded), strict=True
+    for share, (_, of_reserved), (_, of_funded) in zip(
+        shares_of(lien), divided(lien, reserved), divided(lien, funded), strict=True
     ):
-        expose_lender(context, lender, (lien.buyer, lien.currency), (of_reserved, of_funded))
+        owed = (supplier, lien.buyer, lien.currency)
+        expose_lender(context, (share.lender, share.programme), owed, (of_reserved, of_funded))
 
 
 def expose_lender(
-    context: Context, lender: str, owed: tuple[str, str], change: tuple[int, int]
+    context: Context, holder: tuple[str, str], owed: tuple[str, str, str], change: tuple[int, int]
 ) -> tuple[int, int]:
-    """Change a lender's (reserved, funded) exposure to a (buyer, currency); what it is then, minor units."""
-    key = exposure_key(lender, *owed)
+    """Change what counts against limits by (reserved, funded); the lender's exposure to the buyer then.
+
+    `holder` is (lender, programme), `owed` (supplier, buyer, currency); amounts are minor units.
+    """
+    lender, programme = holder
+    change_use(context, programme, owed, change)
+    key = exposure_key(lender, *owed[1:])
     reserved, funded = change
     before = context.get(key) or (0, 0)
     after = (before[0] + reserved, before[1] + funded)
@@ -283,10 +294,10 @@ def expose_lender(
     return after
 
 
-def expose_less(context: Context, lien: Lien, principal: int) -> None:
+def expose_less(context: Context, supplier: str, lien: Lien, principal: int) -> None:
     """Take principal that was paid back, or written off, off a lender's exposure; once."""
     if not lien.written_off:
-        expose(context, lien, 0, -principal)
+        expose(context, supplier, lien, 0, -principal)
 
 
 def reduced(lien: Lien, reduction: int, outstanding: int) -> Lien:

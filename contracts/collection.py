@@ -99,7 +99,7 @@ def collect(context: Context, supplier: str, number: str, amount: int, day: int)
     assert lien is not None, "a receivable that is held has a claim"
     after, parts = waterfall(lien, amount, day)
     put_claim(context, supplier, number, after)
-    expose_less(context, lien, parts.principal)
+    expose_less(context, supplier, lien, parts.principal)
     book.received(
         context,
         supplier,
@@ -128,7 +128,7 @@ def after_change(context: Context, supplier: str, number: str, invoice: Invoice)
     invariants.claim_adds_up(lien, invoice.outstanding + invoice.written_off)
     if invoice.outstanding or invoice.written_off:
         return invoice
-    expose_less(context, lien, lien.principal)
+    expose_less(context, supplier, lien, lien.principal)
     book.ended(context, supplier, number, lien)
     close_claim(context, supplier, number, recourse.when_over(context, lien, SETTLED))
     return invoice._replace(title=TITLE.after(invoice.title, SETTLED))

@@ -77,7 +77,7 @@ def write_off(context: Context, operation: DefaultWriteOff) -> None:
         invoice._replace(written_off=invoice.written_off + amount, outstanding=0),
     )
     if lien is not None:
-        expose_less(context, lien, lien.principal)
+        expose_less(context, supplier, lien, lien.principal)
         book.written_off(context, supplier, number, lien)
         put_claim(context, supplier, number, lien._replace(written_off=context.day))
     context.record(

@@ -113,7 +113,7 @@ def deliver(
         require_no_credit_due(context.state, supplier, invoice.buyer, invoice.order)
     invariants.title_moved_with_cash(lien, leg.amount)
     expiry.cancel(context, (OFFER, supplier, number))
-    expose(context, lien, -lien.advance, lien.advance)
+    expose(context, supplier, lien, -lien.advance, lien.advance)
     holding = PLEDGED if lien.pledges else ASSIGNED
     assigned = lien._replace(
         title=holding,

@@ -14,7 +14,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from contracts import expiry, invariants, settlement
+from contracts import eligibility, expiry, invariants, settlement
 from contracts.claim import Lien, check_rounds, expose, expose_lender, lien_key, read_lien
 from contracts.context import Context
 from contracts.errors import refuse
@@ -30,9 +30,9 @@ from contracts.fields import (
 )
 from contracts.identity import BANK
 from contracts.invoice import FREE, RESERVED, TITLE, Invoice, live_invoice, write_invoice
-from contracts.pricing import QuoteTerms, price
+from contracts.pricing import QuoteTerms
 from contracts.programme import read_programme
-from contracts.quote import read_basis
+from contracts.quote import priced, read_basis
 from contracts.settlement import Settlement, SettlementCreate
 from ledger.money import PPM, divide_down
 
@@ -94,7 +94,7 @@ def offer(context: Context, operation: FinanceOffer) -> None:
         )
     expiry.check_last_day(context, operation.expires)
     basis = read_basis(context.state, supplier, number, operation.programme)
-    terms, quote = basis.terms, price(basis.inputs, basis.terms)
+    terms, quote = basis.terms, priced(basis)
     _check_quote(operation.terms, quote)
     invoice = live_invoice(context, supplier, number)
     check_rounds(context.state, supplier, number)
@@ -126,8 +126,10 @@ def offer(context: Context, operation: FinanceOffer) -> None:
     )
     invariants.purchase_adds_up(lien.net, lien.advance, lien.reserve)
     invariants.one_claim(invoice.title == FREE, read_lien(context.state, supplier, number))
-    exposed = expose_lender(context, lender, (lien.buyer, lien.currency), (lien.advance, 0))
+    owed = (supplier, lien.buyer, lien.currency)
+    exposed = expose_lender(context, (lender, lien.programme), owed, (lien.advance, 0))
     invariants.within_limit(*exposed, terms.limit_of(invoice.buyer) or 0)
+    eligibility.within_limits(context.state, lien.programme, basis.rules, (supplier, lien.currency))
     expiry.schedule(context, (OFFER, supplier, number), operation.expires)
     context.put(lien_key(supplier, number), tuple(lien))
     title = TITLE.after(invoice.title, operation.op)
@@ -160,7 +162,7 @@ def end_reservation(
     """End a reservation: limit and title are free again; the caller writes the invoice."""
     expiry.cancel(context, (OFFER, supplier, number))
     settlement.step(context, lien.lender, lien.settlement, settlement.ENDS)
-    expose(context, lien, -lien.advance, 0)
+    expose(context, supplier, lien, -lien.advance, 0)
     context.state.delete(lien_key(supplier, number))
     return invoice._replace(title=TITLE.after(invoice.title, by))
 

@@ -1,7 +1,8 @@
 """Payments of a buyer towards one invoice: attested by a settlement bank, or out of the buyer's deposit.
 
 A bank's entry is consumed once (`contracts.bank`). On a Free invoice the money is the supplier's; on one that
-a lender holds it runs down the waterfall of `contracts.claim`: that is the settlement.
+a lender holds it runs down the waterfall of `contracts.claim`: that is the settlement. What is more than owed
+stays unapplied until it goes back to the buyer (`contracts.refund`).
 Out of a deposit the claim falls and its holders have the cash in one operation, or neither.
 """
 
@@ -11,7 +12,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from contracts import bank, collection, deposit, redirection
+from contracts import bank, collection, deposit, invariants, redirection, refund
 from contracts.context import Context, Posting
 from contracts.errors import refuse
 from contracts.fields import Account, Currency, Date, Number, Operation, OrganisationId, PositiveAmount
@@ -55,14 +56,17 @@ def attest(context: Context, operation: PaymentAttest) -> None:
     invoice = live_invoice(context, supplier, number)
     _check_fits(invoice, operation)
     applied = min(operation.amount, _owed(invoice))
+    unapplied = operation.amount - applied
     shares = _apply(context, supplier, number, applied, operation.date)
+    invariants.allocation_is_complete(operation.amount, [*(share[3] for share in shares), unapplied])
+    refund.keep(context, supplier, number, unapplied)
     _consume(context, operation)
     _record_if_astray(context, operation, invoice.buyer)
     context.post(
         (
             (invoice.buyer, "payments", invoice.currency, -operation.amount),
             *shares,
-            (supplier, "unapplied", invoice.currency, operation.amount - applied),
+            (supplier, "unapplied", invoice.currency, unapplied),
         )
     )
 

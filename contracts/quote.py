@@ -13,7 +13,7 @@
 Nobody signs a quote, and nobody needs to: whoever holds the genesis block reads the inputs
 from the proof, computes the price with the same function and compares it with the terms to
 the unit (invariant 22). An offer is priced again from the newest state by the same
-`read_basis` and `price`, so a quote that has been overtaken is refused there, not paid.
+`read_basis` and `priced`, so a quote that has been overtaken is refused there, not paid.
 
 `INPUTS`, by state key:
 
@@ -25,6 +25,9 @@ the unit (invariant 22). An offer is priced again from the newest state by the s
 | lien, supplier, number | - | nobody has a claim on it |
 | exposure, lender, buyer, currency | what counts against the limit | nothing does |
 | relationship, supplier, buyer | the aggregates of the history | no history |
+| use, programme, currency, scope, name | what counts against the programme's own limits | nothing does |
+| policy, insurer, number | the insurance, if the programme's rules ask for one | no cover |
+| cover, insurer, number, buyer | its limit for the buyer | no cover |
 | order, supplier, buyer, number | whether a credit note is due; only if the invoice has an order | - |
 """
 
@@ -34,7 +37,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from contracts import relationship
+from contracts import eligibility, relationship
 from contracts.claim import exposure_key, lien_key
 from contracts.context import BUSINESS_DATE
 from contracts.errors import refuse
@@ -90,7 +93,20 @@ class Basis:
     lender: str
     inputs: QuoteInputs
     terms: ProgrammeTerms
+    rules: eligibility.Rules
+    facts: eligibility.Facts
     keys: tuple[bytes, ...]
+
+
+def priced(basis: Basis, version: int = max(PRICED_BY)) -> QuoteTerms:
+    """The price under the rules of a contract version, if the programme takes the invoice.
+
+    Raises:
+        Refusal: with a code of `contracts.pricing.price`, else of `contracts.eligibility`.
+    """
+    terms = PRICED_BY[version](basis.inputs, basis.terms)
+    eligibility.check(basis.rules, basis.facts, terms.advance)
+    return terms
 
 
 def read_basis(state: Reader, supplier: str, invoice: str, programme: str) -> Basis:
@@ -103,7 +119,7 @@ def read_basis(state: Reader, supplier: str, invoice: str, programme: str) -> Ba
     published = state.get(programme_key(programme))
     if published is None:
         raise refuse("unknown_programme", "no such programme", field="programme", found=programme)
-    lender, _, terms = Programme._make(published)
+    lender, _, terms, rules_value = Programme._make(published)
     submitted = state.get(invoice_key(supplier, invoice))
     if submitted is None:
         raise refuse("unknown_invoice", "no such invoice", field="invoice", found=invoice)
@@ -133,6 +149,8 @@ def read_basis(state: Reader, supplier: str, invoice: str, programme: str) -> Ba
         exposure=sum(state.get(exposed_key) or ()),
         features=Features.of(aggregates, day),
     )
+    rules = eligibility.Rules.from_value(rules_value)
+    facts, keys_of_facts = eligibility.read_facts(state, (lender, programme), rules, supplier, billed)
     keys: tuple[bytes, ...] = (
         programme_key(programme),
         invoice_key(supplier, invoice),
@@ -140,20 +158,20 @@ def read_basis(state: Reader, supplier: str, invoice: str, programme: str) -> Ba
         claim_key,
         exposed_key,
         history_key,
+        *keys_of_facts,
     )
     if billed.order:
         keys += (require_no_credit_due(state, supplier, billed.buyer, billed.order),)
-    return Basis(lender, inputs, ProgrammeTerms.from_value(terms), keys)
+    return Basis(lender, inputs, ProgrammeTerms.from_value(terms), rules, facts, keys)
 
 
 def requote(state: Reader, supplier: str, invoice: str, programme: str) -> QuoteTerms:
     """The price as the given state has it: what an offer must equal.
 
     Raises:
-        Refusal: with the code of `contracts.pricing.price`, `unknown_programme` or `unknown_invoice`.
+        Refusal: as `priced`, `unknown_programme` or `unknown_invoice`.
     """
-    basis = read_basis(state, supplier, invoice, programme)
-    return price(basis.inputs, basis.terms)
+    return priced(read_basis(state, supplier, invoice, programme))
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,8 +267,7 @@ class Quote:
         # 1. The block is committed.
         header = self.certified.verify(genesis)
         # 2. We know the rules that were in force.
-        priced_by = PRICED_BY.get(header.contract_version)
-        if priced_by is None:
+        if header.contract_version not in PRICED_BY:
             raise VerificationError(
                 "the quote was made under rules that this verifier does not know",
                 field="header.contract_version",
@@ -267,7 +284,7 @@ class Quote:
             if surplus:
                 raise VerificationError("the proof holds entries that no input needs", found=len(surplus))
             # 5. Under them the rules give a price at all.
-            terms = priced_by(basis.inputs, basis.terms)
+            terms = priced(basis, header.contract_version)
         except (Refusal, Malformed) as error:
             raise VerificationError(
                 "under the proved state there is no such quote", field=error.field, found=str(error)
@@ -303,7 +320,7 @@ def make_quote(chain: Chain, supplier: str, invoice: str, programme: str) -> Quo
     """
     header = chain.applied
     basis = read_basis(chain, supplier, invoice, programme)
-    terms = PRICED_BY[header.contract_version](basis.inputs, basis.terms)
+    terms = priced(basis, header.contract_version)
     quote = Quote(
         programme,
         supplier,

@@ -332,7 +332,7 @@ def _met(context: Context, lender: str, number: str, found: Recourse, claim: _Cl
     after = repaid(lien, short)._replace(repaid=lien.repaid + short, shortfall=0)
     invariants.paid_back_at_most_once(after)
     if claim.turn < 0:
-        expose_less(context, lien, short)
+        expose_less(context, found.supplier, lien, short)
         book.received(context, found.supplier, found.invoice, lien, (0, 0, short), by_buyer=False)
     else:
         book.recouped(context, found.supplier, found.invoice, lien, short)

@@ -92,7 +92,7 @@ def give_back(context: Context, supplier: str, number: str, lien: Lien, day: int
     invoice = live_invoice(context, supplier, number)
     after = repaid_whole(lien, day)
     invariants.paid_back_at_most_once(after)
-    expose_less(context, lien, lien.principal)
+    expose_less(context, supplier, lien, lien.principal)
     book.received(context, supplier, number, lien, whole(lien, day), by_buyer=False)
     book.ended(context, supplier, number, after)
     close_claim(context, supplier, number, after)

@@ -105,7 +105,7 @@ def _deliver(context: Context, supplier: str, number: str, invoice: str, lien: L
             purpose=hold_purpose(share.lender, supplier, number),
             paid_for=Purpose(bank.PAYOUT, supplier, invoice),
         )
-        shares.append(Share(share.lender, share.part, share.part, *evidence))
+        shares.append(Share(share.lender, share.part, share.part, *evidence, share.programme))
     funding.deliver(
         context,
         supplier,

@@ -15,6 +15,7 @@ from contracts import (
     auction,
     book_check,
     early_payment,
+    finance_check,
     insurance_check,
     invariants,
     leaf_check,
@@ -23,7 +24,7 @@ from contracts import (
     trade_check,
 )
 from contracts.auction import Auction
-from contracts.bank import HELD, MINT, PAYMENT, PAYOUT, REDEMPTION, REPAYMENT, RETURN, BankEntry
+from contracts.bank import HELD, MINT, PAYMENT, PAYOUT, REDEMPTION, REFUND, REPAYMENT, RETURN, BankEntry
 from contracts.claim import Lien, agent, shares_of
 from contracts.custody import Custody
 from contracts.deposit import DEBT, Hold
@@ -133,7 +134,7 @@ def currencies_never_meet(kinds: Kinds) -> None:
         )
     for value in kinds["bank_entry"].values():
         entry = BankEntry._make(value)
-        if entry.kind in (PAYMENT, PAYOUT, REPAYMENT):
+        if entry.kind in (PAYMENT, PAYOUT, REPAYMENT, REFUND):
             invariants.same_currency(
                 entry.currency, Invoice._make(kinds["invoice"][entry.party, entry.document]).currency
             )
@@ -149,7 +150,7 @@ def entries_are_consumed_once(kinds: Kinds) -> None:
     attested: dict[tuple[str, str], int] = defaultdict(int)
     for value in kinds["bank_entry"].values():
         entry = BankEntry._make(value)
-        if entry.kind in (PAYMENT, PAYOUT, REPAYMENT, MINT, REDEMPTION):
+        if entry.kind in (PAYMENT, PAYOUT, REPAYMENT, REFUND, MINT, REDEMPTION):
             attested[entry.currency, entry.kind] += entry.amount
     journal: dict[tuple[str, str], int] = defaultdict(int)
     for (_, account, currency), balance in kinds["journal"].items():
@@ -157,6 +158,8 @@ def entries_are_consumed_once(kinds: Kinds) -> None:
             journal[currency, PAYMENT] -= balance
         elif account == "repayments":
             journal[currency, REPAYMENT] -= balance
+        elif account == "refunds":
+            journal[currency, REFUND] += balance
         elif account == "proceeds":
             journal[currency, PAYOUT] += balance
     for (_, currency), (minted, redeemed) in kinds["issued"].items():
@@ -415,6 +418,7 @@ CHECKS: tuple[Callable[[Kinds], None], ...] = (
     market_check.winners_cash_is_held,
     *book_check.CHECKS,
     market_check.pledges_exclude_each_other,
+    *finance_check.CHECKS,
     *insurance_check.CHECKS,
     *leaf_check.CHECKS,
 )

@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from contracts import amendment, claim, credit, invoice, order, programme, relationship, shipment
+from contracts import amendment, claim, credit, invoice, order, programme, refund, relationship, shipment
 from contracts.context import business_day, organisation_key
+from contracts.eligibility import Rules
 from contracts.identity import ACTIVE
-from contracts.pricing import Features, ProgrammeTerms
+from contracts.pricing import Features, ProgrammeTerms, formulae
+from contracts.usage import ALL, OBLIGOR, SUPPLIER, read_use
 from ledger import codec
 from ledger.dates import iso_from_day
 from ledger.state import Reader
@@ -117,6 +119,7 @@ def _invoice(state: Reader, supplier: str, number: str, found: invoice.Invoice) 
         "offset": found.offset,
         "written_off": found.written_off,
         "outstanding": found.outstanding,
+        "unapplied": refund.read_unapplied(state, supplier, number),
         "contested": found.contested,
         "validity": invoice.VALIDITY.states[found.validity],
         "title": invoice.TITLE.states[found.title],
@@ -433,12 +436,30 @@ def _programme(state: Reader, name: str, value: codec.Value) -> View:
         key = claim.exposure_key(found.lender, limit.obligor, terms.currency)
         reserved, funded = state.get(key) or (0, 0)
         exposures[limit.obligor] = {"limit": limit.limit, "reserved": reserved, "funded": funded}
+    rules = Rules.from_value(found.rules)
+    drawn = {"limit": rules.programme_limit, **read_use(state, name, terms.currency, ALL)._asdict()}
+    suppliers = {
+        supplier: {
+            "limit": rules.supplier_limit,
+            **read_use(state, name, terms.currency, SUPPLIER, supplier)._asdict(),
+        }
+        for supplier in rules.suppliers
+    }
+    on_obligors = [
+        read_use(state, name, terms.currency, OBLIGOR, limit.obligor).total for limit in terms.limits
+    ]
+    over = sum(formulae.concentration_excess(on_obligors, rules.obligor_share_ppm))
     return {
         "programme": name,
         "lender": found.lender,
         "revision": found.revision,
         "terms": terms.model_dump(mode="json"),
+        "rules": rules.model_dump(mode="json"),
+        "drawn": drawn,
+        "eligible": sum(on_obligors) - over,
+        "over_concentration": over,
         "exposures": exposures,
+        "suppliers": suppliers,
     }
 
 

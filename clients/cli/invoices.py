@@ -218,6 +218,8 @@ def invoice_facts(found: dict[str, Any]) -> list[tuple[str, object]]:
         for name in ("paid", "credited", "contested")
         if found[name]
     ]
+    if found["unapplied"]:
+        facts.append(("paid too much", f"{money(found['unapplied'], currency)}, to go back to the buyer"))
     if found["offset"]:
         facts.append(("set off", money(found["offset"], currency)))
     if found["credit_due"]:

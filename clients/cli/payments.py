@@ -1,4 +1,4 @@
-"""`tally payment`: the settlement bank attests what the buyer paid, or the buyer pays out of its deposit."""
+"""`tally payment`: what buyers pay, attested or out of their deposits, and what goes back to them."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from clients.cli.amounts import read_amount, read_day
-from clients.cli.options import DepositBank, Json, ProfileFile, ReceiptFile, SupplierOption
+from clients.cli.exits import UsageProblem
+from clients.cli.options import CommonBank, DepositBank, Json, ProfileFile, ReceiptFile, SupplierOption
 from clients.cli.recording import record
 from clients.cli.screen import examples
 from clients.sdk import Session
 
-app = typer.Typer(name="payment", help="Pay invoices, attest payments.", no_args_is_help=True)
-
-
-@app.callback()
-def _group() -> None:
-    """Pay invoices, attest payments."""
+app = typer.Typer(
+    name="payment", help="Pay invoices, attest payments, pay back what was too much.", no_args_is_help=True
+)
 
 
 @app.command(
@@ -90,3 +88,76 @@ def make(
         }
 
     record(profile, operation, f"Payment of {number}", receipt=receipt, as_json=json)
+
+
+Unapplied = Annotated[
+    str | None, typer.Option(help="How much goes back; all that was paid too much if not given.")
+]
+
+
+def _unapplied(known: dict[str, Any], amount: str | None) -> int:
+    """Minor units of what goes back to the buyer of an invoice."""
+    if amount is not None:
+        return read_amount(amount, "--amount", known["currency"]).amount
+    if not known["unapplied"]:
+        raise UsageProblem(
+            "nothing was paid beyond what was owed",
+            code="exceeds_unapplied",
+            field="INVOICE",
+            found=known["invoice"],
+            remedy="tally invoice show says what is outstanding and what was paid too much.",
+        )
+    return int(known["unapplied"])
+
+
+@app.command(epilog=examples("tally payment refund INV-7 --bank bank --profile net/profiles/acme.json"))
+def refund(
+    number: Annotated[str, typer.Argument(metavar="INVOICE", help="Invoice that was paid too much.")],
+    bank: CommonBank,
+    amount: Unapplied = None,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Pay back out of your deposit what the buyer paid beyond what it owed (supplier)."""
+
+    def operation(session: Session) -> dict[str, Any]:
+        known = session.invoice(session.profile.organisation, number)
+        back = _unapplied(known, amount)
+        return {"op": "refund.pay", "invoice": number, "bank": bank, "amount": back}
+
+    record(profile, operation, f"Refund on {number}", receipt=receipt, as_json=json)
+
+
+@app.command(
+    epilog=examples(
+        "tally payment refunded INV-7 --supplier acme --account DE75… --entry 4713 \\",
+        "    --date 2026-03-12 --profile net/profiles/bank.json",
+    )
+)
+def refunded(
+    number: Annotated[str, typer.Argument(metavar="INVOICE", help="Invoice that was paid too much.")],
+    supplier: SupplierOption,
+    account: Annotated[str, typer.Option(help="Account from which it left.")],
+    entry: Annotated[str, typer.Option(help="The bank's reference of the booking; consumed once.")],
+    date: Annotated[str, typer.Option(help="Booking day, YYYY-MM-DD.")],
+    amount: Unapplied = None,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Attest that what a buyer paid beyond what it owed has gone back to it (settlement bank)."""
+    day = read_day(date, "--date")
+
+    def operation(session: Session) -> dict[str, Any]:
+        return {
+            "op": "refund.attest",
+            "account": account,
+            "entry": entry,
+            "date": day,
+            "supplier": supplier,
+            "invoice": number,
+            "amount": _unapplied(session.invoice(supplier, number), amount),
+        }
+
+    record(profile, operation, f"Refund on {number}", receipt=receipt, as_json=json)

@@ -13,10 +13,18 @@ from clients.cli.exits import UsageProblem
 from clients.cli.options import Json, ProfileFile, ReceiptFile, open_session, read_bytes
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
+from contracts.eligibility import Rules
 from contracts.pricing import ProgrammeTerms
+from ledger.codec import Value
 from ledger.errors import Malformed
+from ledger.money import PPM
 
 MAX_PROGRAMME_BYTES = 262_144
+
+_AMOUNTS = ("programme_limit", "supplier_limit", "share_base", "smallest", "largest")
+"""Fields of a programme's rules that are amounts."""
+
+Name = Annotated[str, typer.Argument(metavar="PROGRAMME", help="The programme's id.")]
 
 app = typer.Typer(name="programme", help="Publish and list lenders' programmes.", no_args_is_help=True)
 
@@ -26,15 +34,18 @@ app = typer.Typer(name="programme", help="Publish and list lenders' programmes."
     + "\n\n\b\nearly-pay.json, rates in parts per million:\n"
     '  {"programme": "early-pay", "terms": {"currency": "EUR",\n'
     '   "limits": [{"obligor": "anchor", "limit": "5,000,000.00 EUR"}],\n'
-    '   "discount_rate_ppm": 72000, "fee_ppm": 2000}}'
+    '   "discount_rate_ppm": 72000, "fee_ppm": 2000},\n'
+    '   "rules": {"suppliers": ["acme", "bolt"], "supplier_limit": "1,000,000.00 EUR",\n'
+    '    "programme_limit": "8,000,000.00 EUR", "smallest": "500.00 EUR", "goods_receipt": true,\n'
+    '    "obligor_share_ppm": 250000, "share_base": "4,000,000.00 EUR"}}'
 )
 def publish(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON: programme and terms.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON: programme, terms and rules.")],
     profile: ProfileFile = None,
     receipt: ReceiptFile = None,
     json: Json = False,
 ) -> None:
-    """Publish a programme, or new terms of it (lender). What was funded keeps its terms."""
+    """Publish a programme, or new terms and rules of it (lender). What was funded keeps its terms."""
     operation = read_programme(file)
     sentence = f"Programme {operation['programme']}"
     record(profile, lambda _: operation, sentence, receipt=receipt, as_json=json)
@@ -50,9 +61,12 @@ def read_programme(path: Path) -> dict[str, Any]:
         content = json_text.loads(read_bytes(path, "programme", MAX_PROGRAMME_BYTES))
     except (ValueError, RecursionError) as error:
         raise UsageProblem(f"{path} is not JSON", code="programme_file", found=str(error)[:120]) from None
-    if not isinstance(content, dict) or content.keys() != {"programme", "terms"}:
+    required = {"programme", "terms"}
+    if not isinstance(content, dict) or not required <= content.keys() <= {*required, "rules"}:
         raise UsageProblem(
-            f"{path} is not a programme", code="programme_file", expected='{"programme": …, "terms": {…}}'
+            f"{path} is not a programme",
+            code="programme_file",
+            expected='{"programme": …, "terms": {…}, "rules": {…}}',
         )
     terms = content["terms"]
     limits = terms.get("limits") if isinstance(terms, dict) else None
@@ -67,11 +81,30 @@ def read_programme(path: Path) -> dict[str, Any]:
     read = [_read_limit(limit, index, currency) for index, limit in enumerate(limits)]
     try:
         checked = ProgrammeTerms.from_value({**terms, "limits": tuple(read)})
+        rules = Rules.from_value(_read_rules(content.get("rules", {}), currency))
     except Malformed as error:
         raise UsageProblem(
             f"{path} is not a programme", code=error.code, field=error.field, expected=error.expected
         ) from None
-    return {"op": "programme.publish", "programme": content["programme"], "terms": checked.to_value()}
+    return {
+        "op": "programme.publish",
+        "programme": content["programme"],
+        "terms": checked.to_value(),
+        "rules": rules.to_value(),
+    }
+
+
+def _read_rules(written: Any, currency: str) -> Value:
+    """The map of a programme's rules with its amounts in minor units; its form is checked by `Rules`."""
+    if not isinstance(written, dict):
+        return written
+    read = dict(written)
+    for name in _AMOUNTS:
+        if isinstance(read.get(name), str):
+            read[name] = read_amount(read[name], f"rules.{name}", currency).amount
+    if isinstance(read.get("suppliers"), list):
+        read["suppliers"] = tuple(read["suppliers"])
+    return read
 
 
 def _read_limit(limit: dict[str, Any], index: int, currency: str) -> dict[str, Any]:
@@ -111,3 +144,69 @@ def list_programmes(profile: ProfileFile = None, json: Json = False) -> None:
         rows,
         right=("limit", "used", "discount", "fee", "advance up to"),
     )
+
+
+@app.command(epilog=examples("tally programme show early-pay", "tally programme show early-pay --json"))
+def show(name: Name, profile: ProfileFile = None, json: Json = False) -> None:
+    """One programme: what it takes and what it has out, as a node tells it (not proved)."""
+    screen = Screen(json)
+    with open_session(profile) as session:
+        found = session.programme(name)
+    if screen.answer(found):
+        return
+    currency = found["terms"]["currency"]
+    screen.facts(
+        [
+            ("lender", f"{found['lender']}, revision {found['revision']}"),
+            ("out in all", _drawn(found["drawn"], currency)),
+            (
+                "concentration",
+                f"{money(found['eligible'], currency)} within one obligor's share, "
+                f"{money(found['over_concentration'], currency)} over it",
+            ),
+            *_rule_facts(found["rules"], currency),
+        ],
+        title=f"Programme {name}",
+    )
+    rows = [("obligor", party, drawn) for party, drawn in found["exposures"].items()]
+    rows += [("supplier", party, drawn) for party, drawn in found["suppliers"].items()]
+    screen.table(
+        ("", "party", "out", "limit"),
+        [
+            (
+                side,
+                party,
+                money(drawn["reserved"] + drawn["funded"], currency),
+                "" if drawn["limit"] is None else money(drawn["limit"], currency),
+            )
+            for side, party, drawn in rows
+        ],
+        right=("out", "limit"),
+    )
+
+
+def _drawn(drawn: dict[str, Any], currency: str) -> str:
+    out = f"{money(drawn['funded'], currency)} paid, {money(drawn['reserved'], currency)} offered"
+    return out if drawn["limit"] is None else f"{out}, of {money(drawn['limit'], currency)}"
+
+
+def _rule_facts(rules: dict[str, Any], currency: str) -> list[tuple[str, object]]:
+    """A programme's rules that are set, for people."""
+    facts: list[tuple[str, object]] = [("suppliers", ", ".join(rules["suppliers"]) or "every supplier")]
+    facts += [
+        (name.replace("_", " "), money(rules[name], currency))
+        for name in ("supplier_limit", "smallest", "largest", "share_base")
+        if rules[name] is not None
+    ]
+    facts += [
+        (f"one {party}, at most", percent(rules[f"{party}_share_ppm"]))
+        for party in ("obligor", "supplier")
+        if rules[f"{party}_share_ppm"] < PPM
+    ]
+    if rules["goods_receipt"]:
+        facts.append(("needs", "an order with a receipt of goods"))
+    if rules["policy"]:
+        facts.append(
+            ("needs", f"cover by policy {rules['policy']['policy']} of {rules['policy']['insurer']}")
+        )
+    return facts

@@ -222,6 +222,14 @@ class Session(_Base):
         """Who takes part in the channel (not proved)."""
         return self.pages("/organisations", "organisations")
 
+    def programme(self, name: str) -> dict[str, Any]:
+        """A lender's programme with what it has out (not proved).
+
+        Raises:
+            NodeProblem: `unknown_programme`.
+        """
+        return dict(self.view(f"/programmes/{segment(name)}"))
+
     def programmes(self) -> Iterator[dict[str, Any]]:
         """Lenders' programmes with terms and exposures (not proved)."""
         return self.pages("/programmes", "programmes")

@@ -98,6 +98,7 @@ class InvoiceView(View):
     offset: int
     written_off: int
     outstanding: int
+    unapplied: int = Field(description="paid beyond what was owed, and not gone back to the buyer yet")
     contested: int
     validity: str = Field(description="Submitted, Confirmed, Disputed, Rejected or Cancelled")
     title: str = Field(description="Free, Reserved or Assigned")
@@ -357,6 +358,14 @@ class ExposureView(View):
     funded: int
 
 
+class DrawnView(View):
+    """What a programme has out, against a limit of its own."""
+
+    limit: int | None
+    reserved: int
+    funded: int
+
+
 class ProgrammeView(View):
     """A lender's programme."""
 
@@ -364,7 +373,12 @@ class ProgrammeView(View):
     lender: str
     revision: int
     terms: dict[str, Any]
-    exposures: dict[str, ExposureView]
+    rules: dict[str, Any] = Field(description="what the programme takes besides what the price asks")
+    drawn: DrawnView
+    eligible: int = Field(description="out on the obligors that it takes, less what lies over their cap")
+    over_concentration: int = Field(description="what of it lies over the cap on one obligor's share")
+    exposures: dict[str, ExposureView] = Field(description="by obligor, over all programmes of the lender")
+    suppliers: dict[str, DrawnView] = Field(description="of the suppliers that the rules name")
 
 
 class ProgrammesView(View):

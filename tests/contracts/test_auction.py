@@ -234,7 +234,7 @@ def test_shares_fall_by_payments_and_never_below_zero(parts: list[int], paid: li
     """Invariant 21: every payment is divided in full, and all of them together are the parts."""
     total = sum(parts)
     lien = Lien(2, "", "", 0, "mega", "USD", 1, 1, 1, total, 1, total, 0, 0, 0, total, 1, 1, 360, 0)
-    shares = tuple([(f"l{i}", part, part, "", "") for i, part in enumerate(parts)])
+    shares = tuple([(f"l{i}", part, part, "", "", "of") for i, part in enumerate(parts)])
     lien = lien._replace(shares=shares, principal=total)
     got = dict.fromkeys([share.lender for share in shares_of(lien)], 0)
     for wanted in (*paid, total):

@@ -31,8 +31,9 @@ from contracts.registry import OPERATIONS
 from contracts.relationship import RECORD_FIELDS, Aggregates, OpenWeek
 from contracts.settlement import Settlement
 from contracts.shipment import Shipment
+from contracts.usage import Use
 
-LAYOUTS = {1: "a04afd3c4dcdc2c338e9f51050f635591b07be4fae3003acb5012e51785dce3e"}
+LAYOUTS = {1: "c1b50be48a949927e171f607cc7c32fd45c06002b4b109c31d0e12e2db2dccc4"}
 
 
 def test_stored_values_keep_their_form_within_a_contract_version() -> None:
@@ -68,6 +69,7 @@ def test_stored_values_keep_their_form_within_a_contract_version() -> None:
         Share,
         Shipment,
         Totals,
+        Use,
     )
     layout = [(value.__name__, value._fields) for value in values]
     layout += [(kind, fields) for kind, fields in sorted(RECORD_FIELDS.items())]

@@ -11,7 +11,7 @@ from contracts.lifecycle import LifeCycle
 from contracts.registry import OPERATIONS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "finance.md").read_text()
-EXPLAINED = {"finance", "release", "default", "recourse"}
+EXPLAINED = {"programme", "finance", "refund", "release", "default", "recourse"}
 
 
 @pytest.mark.parametrize("cycle", [invoice.TITLE, recourse.STATUS], ids=lambda cycle: cycle.subject)

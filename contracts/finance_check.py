@@ -1,0 +1,84 @@
+"""The numbered invariants of finance over a whole state: what programmes have out, and what nobody is owed.
+
+`state_check` runs them with those of trade and cash. Each function names its number.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+from contracts import invariants
+from contracts.claim import Lien, Share, shares_of
+from contracts.eligibility import Rules
+from contracts.errors import InvariantBroken
+from contracts.invoice import RESERVED, Invoice
+from contracts.programme import Programme
+from contracts.trade_check import Kinds
+from contracts.usage import ALL, NOTHING, SUPPLIER, Use, scopes
+
+
+def _parts(kinds: Kinds) -> Iterable[tuple[str, Lien, Share, Use]]:
+    """(supplier, claim, lender's part of it, what counts against limits) of every standing claim."""
+    for (supplier, _), value in kinds["lien"].items():
+        lien = Lien._make(value)
+        for share in shares_of(lien):
+            if lien.title == RESERVED:
+                yield supplier, lien, share, Use(share.part, 0)
+            else:
+                yield supplier, lien, share, Use(0, 0 if lien.written_off else share.left)
+
+
+def uses_follow_claims(kinds: Kinds) -> None:
+    """13: what a programme has out, in all, by obligor and by supplier, is the sum of its claims."""
+    sums: dict[tuple[str, ...], Use] = defaultdict(lambda: NOTHING)
+    for supplier, lien, share, drawn in _parts(kinds):
+        for scope in scopes(supplier, lien.buyer):
+            key = (share.programme, lien.currency, *scope)
+            sums[key] = Use(sums[key].reserved + drawn.reserved, sums[key].funded + drawn.funded)
+    found = {key: Use._make(value) for key, value in kinds["use"].items()}
+    if found != {key: use for key, use in sums.items() if use != NOTHING}:
+        raise InvariantBroken(13, "what programmes have out is not the sum of their claims")
+
+
+def programmes_keep_their_limits(kinds: Kinds) -> None:
+    """13: a programme's own limits hold wherever its newest revision has let a claim through.
+
+    A lender may lower a limit below what is out. Once it has reserved under the new one, that one held, and
+    what is out only falls until the next reservation.
+    """
+    for supplier, lien, share, _ in _parts(kinds):
+        published = kinds["programme"].get((share.programme,))
+        if published is None or Programme._make(published).revision != lien.revision:
+            continue
+        rules = Rules.from_value(Programme._make(published).rules)
+        for limit, scope in (
+            (rules.programme_limit, (ALL, "")),
+            (rules.supplier_limit, (SUPPLIER, supplier)),
+        ):
+            drawn = Use._make(kinds["use"].get((share.programme, lien.currency, *scope), NOTHING))
+            if limit is not None:
+                invariants.within_limit(*drawn, limit)
+
+
+def unapplied_is_kept(kinds: Kinds) -> None:
+    """21: what buyers have paid beyond what they owed is on the suppliers' accounts, until it goes back."""
+    sums: dict[tuple[str, str], int] = defaultdict(int)
+    for (supplier, number), amount in kinds["unapplied"].items():
+        if amount <= 0:
+            raise InvariantBroken(21, f"{supplier} {number}: {amount} unapplied")
+        sums[supplier, Invoice._make(kinds["invoice"][supplier, number]).currency] += amount
+    found = {
+        (party, currency): balance
+        for (party, account, currency), balance in kinds["journal"].items()
+        if account == "unapplied" and balance
+    }
+    if found != sums:
+        raise InvariantBroken(21, "what is unapplied is not on the suppliers' accounts")
+
+
+CHECKS: tuple[Callable[[Kinds], None], ...] = (
+    uses_follow_claims,
+    programmes_keep_their_limits,
+    unapplied_is_kept,
+)
