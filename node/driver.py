@@ -11,11 +11,7 @@ them came, one *turn* of the driver takes all that the core has to say and carri
 so that everything that arrived together is sealed into one block, answered in one message
 and written in one write to each peer.
 
-Sealing is adaptive. In an idle network whatever comes is sealed at once, be it one
-transaction. While a block is in flight the next one is sealed only once there is enough for
-it (as Nagle's algorithm does with small packets), up to a window. Right after a commit the
-leader gives the clients that it just answered a moment to send their next transaction, and
-seals as soon as as many are there; so a busy network fills blocks.
+When a block is sealed, and of how much, is `sealing`.
 
 The driver knows what is in which state; the core knows what is safe; the chain knows what
 is true. Only the core decides that something may be sent, stored or applied.
@@ -45,7 +41,6 @@ from ledger.chain import Chain, VerifiedBlock
 from ledger.errors import BlockInvalid, Malformed, StoreError, TallyError, TooLarge
 from ledger.executor import Executor, Prepared
 from ledger.keys import SigningKey
-from ledger.limits import MAX_BLOCK_OPERATIONS
 from ledger.membership import Membership
 from ledger.store import Store
 from node import disk, mempool
@@ -57,22 +52,16 @@ from node.introductions import INTRODUCTION
 from node.leadership import Leadership
 from node.limits import (
     CLOCK_TOLD_MS,
-    GATHER_MS,
     GOSSIP_MS,
     MAX_REFUSED_BLOCKS,
     NO_LEADER_GRACE_MS,
-    PIPELINED_SEAL_OPERATIONS,
     REFORWARD_AFTER_MS,
-    SEAL_BYTES,
-    SEAL_S,
-    SEAL_TRANSACTIONS,
-    SEAL_WINDOW_BLOCKS,
     SWEEP_MS,
 )
 from node.mempool import Pool
 from node.outcome import Outcome
-from node.pace import Span
 from node.raft_storage import certificate_of, configuration_of, election_of, entry_of
+from node.sealing import Sealing
 from node.signatures import SignatureChecker
 from node.statistics import Statistics
 from node.tick_clock import TickClock
@@ -179,12 +168,7 @@ class Driver:
         self._forwarder: Forwarder
         self._applied: Callable[[], None]
         self._turn_is_due = False
-        self._last_sealed = 0
-        self._seal_span = Span(SEAL_S, MAX_BLOCK_OPERATIONS)
-        self._gather_commit = 0
-        self._gather_until_s = 0.0
-        self._gather_transactions = 0
-        self._gather_timer: asyncio.TimerHandle | None = None
+        self._sealing = Sealing(pool, self._loop, statistics, self._turn)
         self._running = False
         self._leader: tuple[int, str | None] = (raft.term, raft.leader)
         self._leaderless_since_s = self._loop.time()
@@ -509,18 +493,11 @@ class Driver:
 
     def _seal(self) -> bool:
         """Seal what waits, if it is this node's turn to; whether a block was proposed."""
-        if self.raft.commit != self._gather_commit:
-            self._gather_commit = self.raft.commit
-            self._gather_until_s = self._loop.time() + GATHER_MS / 1_000
-            self._gather_transactions = self._pool.waiting + self._last_sealed
-        if not self._pool.waiting or not self.leads() or self.raft.transferee is not None:
+        if not self.leads() or self.raft.transferee is not None:
             return False
-        in_flight = self.in_flight
-        if in_flight >= SEAL_WINDOW_BLOCKS:
+        if not self._sealing.is_time(self.raft.commit, self.in_flight):
             return False
-        if self._pool.waiting_operations < PIPELINED_SEAL_OPERATIONS and (in_flight or self._gathers()):
-            return False
-        entries = self._pool.take(SEAL_TRANSACTIONS, SEAL_BYTES, self._seal_span.fits)
+        entries = self._sealing.take()
         began_s = perf_counter()
         try:
             block = self._propose([entry.prepared for entry in entries], self.raft.term)
@@ -530,30 +507,13 @@ class Driver:
         if block is None:
             self._pool.put_back(entries)
             return False
-        sealed = self._last_sealed = len(block.transactions)
-        operations = sum([entry.operations for entry in entries[:sealed]])
-        self._seal_span.took(operations, perf_counter() - began_s)
+        sealed = len(block.transactions)
+        self._sealing.sealed(entries[:sealed], perf_counter() - began_s)
         for entry in entries[:sealed]:
             entry.state = mempool.SEALED
             entry.offered += 1
         self._pool.put_back(entries[sealed:])
         return True
-
-    def _gathers(self) -> bool:
-        """Whether to wait for clients that were answered a moment ago: most of them have more to send.
-
-        Without it, clients fall into two halves that take turns, each with a block of its own.
-        """
-        if self._pool.waiting >= self._gather_transactions or self._loop.time() >= self._gather_until_s:
-            return False
-        if self._gather_timer is None:
-            self._statistics.gathering_waits += 1
-            self._gather_timer = self._loop.call_at(self._gather_until_s, self._gathered)
-        return True
-
-    def _gathered(self) -> None:
-        self._gather_timer = None
-        self._turn()
 
     def _fitting(self, entries: list[mempool.Entry]) -> list[mempool.Entry]:
         """Those that a block may hold now; the others wait until they expire, or their time has come."""
