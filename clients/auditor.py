@@ -237,11 +237,7 @@ def audit_folder(
     if (folder / LEDGER_FOLDER).is_dir():
         folder = folder / LEDGER_FOLDER
     if not (folder / "mark").exists() and not (folder / "db").exists():
-        raise ProfileError(
-            f"no ledger in {folder}",
-            code="no_ledger",
-            remedy="Name a node's data folder, as `tally network status` lists it.",
-        )
+        raise no_ledger(folder)
     store = Store.open(folder)
     try:
         last = store.applied_height
@@ -261,6 +257,15 @@ def audit_folder(
         return audit.report(str(folder), records)
     finally:
         store.close()
+
+
+def no_ledger(folder: Path) -> ProfileError:
+    """The error of a folder in which no node keeps its ledger."""
+    return ProfileError(
+        f"no ledger in {folder}",
+        code="no_ledger",
+        remedy="Name a node's data folder, as `tally network status` lists it.",
+    )
 
 
 def audit_nodes(

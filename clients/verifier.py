@@ -19,7 +19,9 @@ from typing import Any
 
 from clients.errors import ProfileError
 from clients.evidence import statements
+from clients.export_file import is_export
 from clients.sdk.books import book_subject, read_book
+from clients.sdk.exports import checked
 from clients.sdk.histories import PARTY, read_history, read_party_history, subject
 from clients.sdk.statements import read_statement, statement_subject
 from clients.trust import load_trust
@@ -75,8 +77,14 @@ def verify_file(path: Path, genesis_path: Path) -> Report:
         Malformed: not a proof file in canonical form.
         VerificationError: it does not prove what it claims, with the step that failed.
     """
-    genesis = load_trust(genesis_path)
+    return verify_path(path, load_trust(genesis_path))
+
+
+def verify_path(path: Path, genesis: GenesisBlock) -> Report:
+    """`verify_file`, for whoever has loaded what is trusted."""
     try:
+        if is_export(path):
+            return verify_export(path, genesis)
         with path.open("rb") as file:
             data = file.read(MAX_PROOF_BYTES + 1)
     except OSError as error:
@@ -84,6 +92,31 @@ def verify_file(path: Path, genesis_path: Path) -> Report:
             f"cannot read {path}", code="proof_file", found=error.strerror, remedy="Check the file's path."
         ) from None
     return verify_data(data, genesis)
+
+
+def verify_export(path: Path, genesis: GenesisBlock) -> Report:
+    """Check an export, of any size, as it is read.
+
+    Raises:
+        OSError: it cannot be read.
+        Malformed, VerificationError: like `verify_file`.
+    """
+    proved = checked(path, genesis)
+    steps = (
+        *_commit_steps(proved.certified, proved.trust),
+        f"the {proved.entries:,} entries lead to the state root of that block: none is missing, altered or "
+        "left over",
+        f"each of the {proved.histories:,} histories among them has all its records: {proved.records:,}",
+        "nothing else is in the file",
+    )
+    facts = {
+        **_header_facts(proved.certified, proved.trust),
+        "entries": proved.entries,
+        "histories": proved.histories,
+        "records": proved.records,
+    }
+    summary = f"the whole ledger at height {proved.header.height}: {proved.entries:,} entries"
+    return Report("export", summary, _numbered(steps), facts)
 
 
 def verify_data(data: bytes, genesis: GenesisBlock) -> Report:

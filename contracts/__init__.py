@@ -27,6 +27,7 @@ transactions.
 redeemed as leaves of a tree.
 `underwriting`, `policy`, `indemnity` and `subrogation` are credit insurance, with `premium` its price,
 `coverage` its conditions, `insurance_views` what people are shown of it and `insurance_check` its laws.
+`disclosure` is what a regulator reads off a whole ledger.
 
 May import: ledger. No input or output, no clock, no randomness.
 """

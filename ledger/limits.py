@@ -116,6 +116,9 @@ SNAPSHOT_CHUNK_BYTES = 524_288
 MAX_SNAPSHOT_CHUNK_BYTES = MAX_BLOCK_BYTES
 """The largest chunk: one subtree, one block, or a run of records. Bounds a state to about 16 GB."""
 MAX_SNAPSHOT_MANIFEST_BYTES = 1_048_576
+MAX_EXPORT_FRAME_BYTES = MAX_SNAPSHOT_CHUNK_BYTES
+MAX_EXPORT_BYTES = 32 * 1_073_741_824
+"""A whole state and its histories as a client takes them in; more is a node that does not end."""
 SPOOL_BUFFER_BYTES = 16 * 1_048_576
 """State entries that are sorted in memory before they go to the spool."""
 
@@ -136,4 +139,7 @@ assert MAX_BUNDLE_TRANSACTIONS <= MAX_BLOCK_TRANSACTIONS, "one bundle fits an em
 assert MAX_GENESIS_BYTES <= MAX_PREAMBLE_BYTES < MAX_BLOCK_BYTES, "a genesis document fits its block"
 assert MAX_MEMBERSHIP_BYTES + 64 <= MAX_STATE_VALUE_BYTES, "a membership fits a state value"
 assert MAX_BLOCK_BYTES < MAX_EVIDENCE_BYTES <= MAX_PROOF_BYTES, "a block fits its evidence, which is a proof"
+assert SNAPSHOT_CHUNK_BYTES + MAX_STATE_KEY_BYTES + MAX_STATE_VALUE_BYTES < MAX_EXPORT_FRAME_BYTES // 2, (
+    "a frame that ends after the entry that passes its size is within its bound, with the codec's heads"
+)
 assert MAX_STRING_BYTES < MAX_BYTES_LENGTH < MAX_TRANSACTION_BYTES

@@ -113,6 +113,24 @@ class PinnedState:
         self._spool = Spool(folder)
         yield from self._spool.fill(self._view.rows(STATE, _after(STATE)))
 
+    def entries(self) -> Iterator[tuple[bytes, bytes]]:
+        """Every state entry in the order of the keys, as canonical bytes.
+
+        Raises:
+            StoreError: the disk refuses.
+        """
+        for row, value in self._view.rows(STATE, _after(STATE)):
+            yield row[1:], value
+
+    def records_in_order(self) -> Iterator[tuple[bytes, bytes]]:
+        """(state key of its history, record bytes) of every record, in the order of the keys and numbers.
+
+        Raises:
+            StoreError: the disk refuses.
+        """
+        for row, record in self._view.rows(RECORD, _after(RECORD)):
+            yield row[1:-NUMBER_BYTES], record
+
     def block(self) -> bytes:
         """The chunk of the block of this height.
 

@@ -158,6 +158,8 @@ SNAPSHOT_PART_RECORDS = 4_000
 GC_THRESHOLDS = (200_000, 50, 1_000)
 """How rarely the collector looks for cycles: values here form none, and a full look stops everything."""
 
+MAX_EXPORTS = 1
+"""Whole exports that are given at once."""
 MAX_SUBSCRIBERS = 256
 SNAPSHOT_LAG_BLOCKS = 200
 """A follower this far below a snapshot is offered it."""

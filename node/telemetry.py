@@ -89,6 +89,7 @@ class Telemetry:
     def __init__(self, status: Callable[[], Mapping[str, Any]], counted: Statistics) -> None:
         self.registry = CollectorRegistry()
         self.subscribers = 0
+        self.exports = 0
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         self._requests = Counter(
@@ -145,6 +146,9 @@ class _NodeCollector(Collector):
         )
         yield GaugeMetricFamily(
             "tally_event_subscribers", "open event streams", value=self._telemetry.subscribers
+        )
+        yield GaugeMetricFamily(
+            "tally_exports_given", "whole exports under way", value=self._telemetry.exports
         )
         labels = ("node", "organisation", "channel", "role", "leader")
         yield InfoMetricFamily(

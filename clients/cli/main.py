@@ -23,8 +23,10 @@ from clients.cli import (
     claims,
     credit_notes,
     demands,
+    disclosures,
     early_payments,
     evidence,
+    exporting,
     finance,
     histories,
     importing,
@@ -80,9 +82,10 @@ for group in (
     cash,
     calendar,
     evidence,
+    disclosures,
 ):
     app.add_typer(group.app)
-for area in (importing, histories, quotes, proofs):
+for area in (importing, histories, quotes, proofs, exporting):
     area.register(app)
 
 

@@ -21,10 +21,10 @@ from clients.cli.options import (
 )
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
 from clients.errors import ProfileError
-from clients.verifier import Report, verify_data
+from clients.verifier import Report, verify_data, verify_path
 from ledger.errors import TallyError
 from ledger.genesis import GenesisBlock
-from ledger.limits import DIGEST_BYTES, MAX_PROOF_BYTES
+from ledger.limits import DIGEST_BYTES
 
 
 def register(app: typer.Typer) -> None:
@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "tally verify INV-7.receipt --genesis net/genesis.block",
             "tally verify trade.history INV-7.quote --genesis net/genesis.block --json",
+            "tally verify ledger.export --genesis net/genesis.block",
         )
     )(verify)
     app.command(
@@ -47,7 +48,7 @@ def register(app: typer.Typer) -> None:
 
 def verify(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE…", help="Receipt, history, quote or evidence files.")
+        list[Path], typer.Argument(metavar="FILE…", help="Receipt, history, quote, evidence or export files.")
     ],
     genesis: GenesisFile = None,
     profile: ProfileFile = None,
@@ -78,14 +79,7 @@ def verify(
 
 def _verified(file: Path, trusted: GenesisBlock) -> Report | TallyError:
     try:
-        with file.open("rb") as stream:
-            data = stream.read(MAX_PROOF_BYTES + 1)
-    except OSError as error:
-        return ProfileError(
-            f"cannot read {file}", code="proof_file", found=error.strerror, remedy="Check the file's path."
-        )
-    try:
-        return verify_data(data, trusted)
+        return verify_path(file, trusted)
     except TallyError as error:
         return error
 

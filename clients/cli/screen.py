@@ -62,6 +62,14 @@ class Screen:
         """One line of the answer."""
         self.out.print(Text(text, style=style))
 
+    def text(self, text: str) -> None:
+        """An answer that is a file, byte for byte."""
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            self.out.on_broken_pipe()
+
     def note(self, text: str, style: str = FAINT) -> None:
         """One line beside the answer."""
         if not self.quiet:

@@ -2,9 +2,9 @@
 
 Read `session` first: it is what users see. `conversation` says what is asked and what is
 believed, `questions` how rules are run here on proved state, `transport` how a call survives a node's death,
-`recorded` what the caller gets, `histories`, `statements` and `books` how a history is checked. The SDK works
-against any node of the channel through its HTTP API and trusts none of them: only the genesis block of the
-profile.
+`recorded` what the caller gets, `histories`, `statements` and `books` how a history is checked, `exports`
+how the whole ledger is fetched. The SDK works against any node of the channel through its HTTP API and trusts
+none of them: only the genesis block of the profile.
 """
 
 from clients.sdk.books import VerifiedBook, read_book

@@ -14,6 +14,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,11 +25,13 @@ from clients.profile import Profile
 from clients.sdk.books import VerifiedBook
 from clients.sdk.conversation import DEADLINE_S, Conversation, OperationLike, segment
 from clients.sdk.events import SILENCE_S, EventReader
+from clients.sdk.exports import Took, fetch
 from clients.sdk.recorded import BlockEvent, Recorded, VerifiedHistory, VerifiedQuote
 from clients.sdk.statements import VerifiedStatement
 from clients.sdk.transport import CONNECT_TIMEOUT_S, MOST_PAUSE_S, AsyncTransport, Call, SyncTransport
 from clients.trust import keep_changes, load_trust
 from ledger import codec
+from ledger.export import ProvedExport
 from ledger.handover import Followed
 from ledger.keys import SigningKey
 from ledger.statement import ProvedState
@@ -157,6 +160,19 @@ class Session(_Base):
     def quote(self, programme: str, supplier: str, invoice: str) -> VerifiedQuote:
         """A programme's price for an invoice, recomputed here from proved inputs."""
         return self._transport.run(self.conversation.quote(programme, supplier, invoice))
+
+    def export(self, to: Path, took: Took = lambda _: None) -> ProvedExport:
+        """Everything on the ledger at the newest height, proved complete, in a file.
+
+        Raises:
+            Unavailable: no node gives one that proves itself.
+            OSError: the file cannot be written.
+        """
+        conversation = self.conversation
+        path = f"{conversation.prefix}/export"
+        least = conversation.seen_height
+        client, nodes = self._transport.client, conversation.nodes
+        return fetch(client, nodes, path, conversation.genesis, to, took, least)
 
     def view(self, path: str, **query: str | int | None) -> Any:
         """A JSON view below the channel, as the node tells it (not proved)."""

@@ -24,6 +24,7 @@ from node.api import (
     documentation,
     events,
     evidence,
+    exports,
     leader,
     lenders,
     membership,
@@ -85,6 +86,7 @@ def create_app(service: Service) -> FastAPI:
         quotes,
         events,
         evidence,
+        exports,
     ):
         channel.include_router(resource.router)
     app.include_router(channel)

@@ -1,0 +1,83 @@
+"""`tally export`: the whole ledger as one file that proves itself."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clients.auditor import LEDGER_FOLDER, no_ledger
+from clients.cli.options import GenesisFile, Json, ProfileFile, open_session, trusted_genesis
+from clients.cli.screen import FAINT, GOOD, Screen, examples
+from clients.disclosed import proof_facts
+from clients.sdk.exports import PART_SUFFIX, checked
+from contracts import Contracts
+from ledger.chain import Chain
+from ledger.export import ProvedExport, frames
+from ledger.genesis import GenesisBlock
+from ledger.store import Store
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog=examples(
+            "tally export --out ledger.export --profile net/profiles/lender.json",
+            "tally export --out ledger.export --data net/nodes/n1/data --genesis net/genesis.block",
+            "tally verify ledger.export --genesis net/genesis.block",
+            "tally disclose ifrs9 --from ledger.export --genesis net/genesis.block",
+        )
+    )(export)
+
+
+def export(
+    out: Annotated[Path, typer.Option("--out", "-o", help="File that the export goes to.")],
+    data: Annotated[
+        Path | None, typer.Option(help="A stopped node's data folder, instead of a running node.")
+    ] = None,
+    genesis: GenesisFile = None,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """Fetch everything on the ledger at the newest height, and prove here that nothing is missing.
+
+    The state root in the certified header depends on every entry, and every history's entry on all of its
+    records: a hidden or altered one ends with exit code 1. Anyone checks the file without a node:
+    `tally verify`; `tally disclose` computes from it.
+    """
+    screen = Screen(json)
+    if data is not None:
+        proved = _from_disk(data, trusted_genesis(genesis, profile), out)
+    else:
+        with open_session(profile) as session, screen.progress("bytes", None) as advance:
+            proved = session.export(out, advance)
+    if screen.answer({"proved": True, "file": str(out), **proof_facts(proved)}):
+        return
+    screen.line(
+        f"{out}: height {proved.header.height}, {proved.entries:,} entries, {proved.records:,} records in "
+        f"{proved.histories:,} histories, proved complete",
+        GOOD,
+    )
+    screen.line(f"Check it anywhere: tally verify {out} --genesis genesis.block", FAINT)
+
+
+def _from_disk(data: Path, genesis: GenesisBlock, out: Path) -> ProvedExport:
+    """The export of a stopped node's ledger, at its applied height."""
+    folder = data / LEDGER_FOLDER if (data / LEDGER_FOLDER).is_dir() else data
+    if not (folder / "mark").exists():
+        raise no_ledger(folder)
+    store = Store.open(folder)
+    part = out.with_name(out.name + PART_SUFFIX)
+    try:
+        chain = Chain.open(store, Contracts(), genesis.block.data)
+        with closing(chain.pin()) as state, part.open("wb") as file:
+            for piece in frames(state, chain.certified(state.height), chain.membership_chain()):
+                file.write(piece)
+        proved = checked(part, genesis)
+        part.replace(out)
+    finally:
+        store.close()
+        part.unlink(missing_ok=True)
+    return proved

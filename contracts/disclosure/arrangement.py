@@ -1,0 +1,209 @@
+"""Supplier finance arrangements of a buyer, as IAS 7 asks for them (44F-44H).
+
+| paragraph | figure | here |
+|---|---|---|
+| 44H(b)(i) | carrying amount of what is part of an arrangement | `carrying` |
+| 44H(b)(ii) | of it, what suppliers were paid for by the finance provider | `paid_to_suppliers` |
+| 44H(b)(iii) | range of due dates, and that of comparable trade payables | `term_from`, `term_to` |
+| 44H(c) | non-cash changes of the carrying amount | sheet `changes` |
+
+What a liability is part of:
+
+| basis | liabilities |
+|---|---|
+| purchased | a confirmed invoice that a lender has bought: the buyer owes the lender |
+| pledged | a confirmed invoice on which a lender has advanced money: the supplier got a loan, not a payment |
+| certificate | what the buyer has promised by a certificate that its payee accepted |
+| outside | confirmed trade payables that nobody finances: the comparable ones |
+
+Whether a basis is an arrangement in the sense of 44G is the buyer's judgement, so each stands in rows of its
+own: a certificate is one by its making, a purchase if buyer and lender have agreed on it. `basis_of` is the
+one place where an invoice's basis is decided.
+
+Terms are days from the invoice's issue date, or the certificate's day of issue where it has no invoice, to
+the due day. A part that the lender keeps back until maturity (the reserve) is not paid to the supplier.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from contracts import invoice, leaf
+from contracts.claim import Lien
+from contracts.disclosure.sheet import Count, Days, Disclosure, Minor, Sheet
+from contracts.disclosure.source import Source
+from contracts.invoice import CONFIRMED, Invoice
+from ledger.dates import iso_from_day
+
+PURCHASED, PLEDGED, CERTIFICATE, OUTSIDE = "purchased", "pledged", "certificate", "outside"
+
+TRANSFERRED, CREDITED = "transferred from trade payables", "credit notes"
+
+
+_Change = tuple[str, str, str, str]
+"""(buyer, basis, currency, change)"""
+
+
+class Liability(NamedTuple):
+    """What one buyer owes on one document. Amounts in minor units."""
+
+    buyer: str
+    basis: str
+    currency: str
+    carrying: int
+    paid_to_suppliers: int
+    term_days: int
+
+
+class ArrangementRow(NamedTuple):
+    """The liabilities of one buyer on one basis."""
+
+    buyer: str
+    basis: str
+    currency: str
+    liabilities: Count
+    carrying: Minor
+    paid_to_suppliers: Minor
+    term_from: Days
+    term_to: Days
+
+
+class ChangeRow(NamedTuple):
+    """Non-cash changes of one buyer's carrying amount on one basis."""
+
+    buyer: str
+    basis: str
+    currency: str
+    change: str
+    documents: Count
+    amount: Minor
+
+
+def ias7(source: Source, buyer: str = "", since: int = 0, until: int | None = None) -> Disclosure:
+    """The liabilities of every buyer, or of one, and their non-cash changes from `since` to `until`."""
+    last = source.day if until is None else until
+    groups: dict[tuple[str, str, str], list[Liability]] = defaultdict(list)
+    for liability in liabilities(source):
+        if buyer in ("", liability.buyer):
+            groups[liability.buyer, liability.currency, liability.basis].append(liability)
+    changes = [
+        ChangeRow(*key, count, amount)
+        for key, (count, amount) in sorted(_changes(source, since, last).items())
+        if buyer in ("", key[0])
+    ]
+    return Disclosure(
+        "ias7",
+        "Supplier finance arrangements (IAS 7 44H)",
+        source.day,
+        {"since": iso_from_day(since) if since else "", "until": iso_from_day(last)},
+        (
+            "Whether a basis is an arrangement in the sense of 44G is the buyer's judgement: each basis "
+            "stands in rows of its own; `outside` are the comparable trade payables.",
+            "Paid to suppliers is what the finance provider has paid and not got back: at most the carrying "
+            "amount, without a reserve that is kept back; on a pledge the supplier has a loan: nothing.",
+            "Credit notes count where the claim lasted until the invoice was paid, or stands.",
+        ),
+        (
+            Sheet.of(
+                "liabilities",
+                "by buyer, basis and currency",
+                ArrangementRow,
+                [_row(groups[key]) for key in sorted(groups)],
+            ),
+            Sheet.of("changes", "non-cash changes (44H(c))", ChangeRow, changes),
+        ),
+    )
+
+
+def _row(group: list[Liability]) -> ArrangementRow:
+    first = group[0]
+    terms = [liability.term_days for liability in group]
+    return ArrangementRow(
+        first.buyer,
+        first.basis,
+        first.currency,
+        len(group),
+        sum(liability.carrying for liability in group),
+        sum(liability.paid_to_suppliers for liability in group),
+        min(terms),
+        max(terms),
+    )
+
+
+def liabilities(source: Source) -> list[Liability]:
+    """Every confirmed liability of every buyer."""
+    return [*_of_invoices(source), *_of_certificates(source)]
+
+
+def basis_of(found: Invoice) -> str:
+    """On which basis a confirmed invoice is financed, if it is."""
+    if found.title == invoice.ASSIGNED:
+        return PURCHASED
+    return PLEDGED if found.title == invoice.PLEDGED else OUTSIDE
+
+
+def _of_invoices(source: Source) -> Iterator[Liability]:
+    for place, value in source.kinds["invoice"].items():
+        found = Invoice._make(value)
+        if found.validity != CONFIRMED or not found.outstanding:
+            continue
+        basis = basis_of(found)
+        paid = 0
+        if basis == PURCHASED:
+            paid = min(found.outstanding, Lien._make(source.kinds["lien"][place]).principal)
+        yield Liability(
+            found.buyer, basis, found.currency, found.outstanding, paid, found.due_day - found.issue_day
+        )
+
+
+def _of_certificates(source: Source) -> Iterator[Liability]:
+    for (obligor, certificate, _), value in source.kinds["leaf"].items():
+        found = leaf.Leaf._make(value)
+        if found.status == leaf.ISSUED or not found.live:
+            continue
+        promise = leaf.Promise._make(source.kinds["promise"][obligor, certificate])
+        replaced = source.kinds["invoice"].get((promise.payee, promise.invoice))
+        from_day = promise.issued if replaced is None else Invoice._make(replaced).issue_day
+        paid = found.left if _is_sold(found) else 0
+        term = promise.maturity - from_day
+        yield Liability(obligor, CERTIFICATE, promise.currency, found.left, paid, term)
+
+
+def _is_sold(found: leaf.Leaf) -> bool:
+    """Whether a lender has bought the leaf and paid for it."""
+    if found.status == leaf.DISHONOURED:
+        return found.price > 0 and not found.lender
+    return found.status == leaf.SOLD
+
+
+def _changes(source: Source, since: int, until: int) -> dict[_Change, tuple[int, int]]:
+    """(documents, minor units) of each change, of the records between two business days."""
+    lasting = {
+        (supplier, number): PLEDGED if lien.pledges else PURCHASED
+        for supplier, number, lien in (
+            (supplier, number, Lien._make(claim)) for supplier, number, claim in source.claims
+        )
+        if lien.funded and not lien.repaid and not lien.replaced_by
+    }
+    sums: dict[_Change, tuple[int, int]] = {}
+
+    def add(key: _Change, amount: int) -> None:
+        count, total = sums.get(key, (0, 0))
+        sums[key] = (count + 1, total + amount)
+
+    for (supplier, buyer), records in source.histories.items():
+        financed: set[str] = set()
+        for day, kind, number, currency, *rest in records:
+            counts = since <= day <= until
+            if kind == "finance":
+                financed.add(number)
+                basis = lasting.get((supplier, number), PURCHASED)
+                if counts:
+                    add((buyer, basis, currency, TRANSFERRED), rest[0])
+            elif kind == "certificate" and counts:
+                add((buyer, CERTIFICATE, currency, TRANSFERRED), rest[0])
+            elif kind == "credit" and counts and rest[3] in financed and (supplier, rest[3]) in lasting:
+                add((buyer, lasting[supplier, rest[3]], currency, CREDITED), -rest[2])
+    return sums

@@ -1,0 +1,98 @@
+"""Disclosures of random ledgers: what they add up to is what the state says, whatever happened before."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from disclosed_ledger import source_of
+from hypothesis import HealthCheck, settings
+from test_certificate_machine import CertificateMachine
+from test_trade_machine import TradeMachine
+from trade_ledger import TradeLedger
+
+from contracts.claim import Lien, shares_of
+from contracts.disclosure import Source
+from contracts.disclosure.ageing import UNITS, ageing
+from contracts.disclosure.arrangement import liabilities
+from contracts.disclosure.obligation import obligations, reconciled
+from contracts.disclosure.position import ADVANCE, PURCHASE, positions
+from contracts.disclosure.rates import rates
+from contracts.disclosure.stages import ifrs9
+from contracts.invoice import CONFIRMED, HELD, Invoice
+from contracts.leaf import ISSUED, Leaf
+
+
+def add_up(trade: TradeLedger) -> None:
+    """What every disclosure must agree with the state about."""
+    source = source_of(trade)
+    found = obligations(source)
+    reconciled(source, found)
+    owed = _owed(source)
+    open_now = Counter[str]()
+    for obligation in found:
+        assert obligation.due >= 0
+        open_now[obligation.obligor] += obligation.open
+    assert +open_now == +owed, "what histories leave open is what invoices and leaves say"
+    carried = Counter[str]()
+    for liability in liabilities(source):
+        assert 0 <= liability.paid_to_suppliers <= liability.carrying
+        carried[liability.buyer] += liability.carrying
+    assert +carried == +owed, "every liability stands on one basis"
+    held = positions(source)
+    for disclosed in (ageing(source), ifrs9(source)):
+        for unit in UNITS:
+            rows = disclosed.sheet(f"{unit}s").as_dicts()
+            total = sum(row["total"] + row["unconfirmed"] for row in rows)
+            assert total == sum(position.amount for position in held), "each position is in one row"
+    lent = Counter[str]()
+    for position in held:
+        if position.asset in (PURCHASE, ADVANCE) and " leaf " not in position.document:
+            lent[position.holder] += position.amount
+    assert +lent == +_lent(source), "lenders hold the principal that claims leave to them"
+    for row in rates(source).sheet("obligors").as_dicts():
+        parts = ("on_time", "late_1_30", "late_31_89", "late_90", "overdue", "written_off")
+        assert row["fallen_due"] == sum(row[name] for name in parts), "all that fell due became of something"
+
+
+def _owed(source: Source) -> Counter[str]:
+    owed = Counter[str]()
+    for value in source.kinds["invoice"].values():
+        invoice = Invoice._make(value)
+        if invoice.validity == CONFIRMED:
+            owed[invoice.buyer] += invoice.outstanding
+    for (obligor, _, _), value in source.kinds["leaf"].items():
+        leaf = Leaf._make(value)
+        owed[obligor] += 0 if leaf.status == ISSUED else leaf.live
+    return owed
+
+
+def _lent(source: Source) -> Counter[str]:
+    lent = Counter[str]()
+    for value in source.kinds["lien"].values():
+        lien = Lien._make(value)
+        if lien.title in HELD and not lien.written_off:
+            for share in shares_of(lien):
+                lent[share.lender] += share.left
+    return lent
+
+
+class DisclosedTrade(TradeMachine):
+    def teardown(self) -> None:
+        add_up(self.trade)
+
+
+class DisclosedCertificates(CertificateMachine):
+    def teardown(self) -> None:
+        add_up(self.trade)
+
+
+_FEW = settings(
+    max_examples=8,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+DisclosedTrade.TestCase.settings = _FEW
+DisclosedCertificates.TestCase.settings = _FEW
+TestDisclosedTrade = DisclosedTrade.TestCase
+TestDisclosedCertificates = DisclosedCertificates.TestCase
