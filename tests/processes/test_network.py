@@ -213,3 +213,8 @@ def test_leadership_is_handed_over_and_a_network_with_a_lost_disk_starts(
     }
     assert (stands["n2"]["ready"], stands["n2"]["promises"]) == (False, False)
     assert all(stands[name]["ready"] for name in ("n1", "n3"))
+    shown = tally.run("network", "status", "--dir", "net", code=3).stdout
+    reason = stands["n2"]["not_ready"]
+    assert reason["code"] == "lost_data"
+    assert f"n2: {reason['sentence'].rstrip('.')} (lost_data). {reason['remedy']}" in " ".join(shown.split())
+    assert "n1: " not in shown, "a node that is ready needs no reason"
