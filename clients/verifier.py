@@ -21,12 +21,15 @@ from clients.errors import ProfileError
 from clients.evidence import statements
 from clients.export_file import is_export
 from clients.sdk.books import book_subject, read_book
+from clients.sdk.certificates import certificate_subject, read_certificate
 from clients.sdk.exports import checked
 from clients.sdk.histories import PARTY, read_history, read_party_history, subject
 from clients.sdk.statements import read_statement, statement_subject
 from clients.trust import load_trust
 from contracts import Contracts
+from contracts.answer import Answer, verify_answer
 from contracts.cash_views import line_view
+from contracts.certificate_views import record_view as certificate_record_view
 from contracts.portfolio_views import record_view as book_record_view
 from contracts.quote import Quote, verify_quote
 from contracts.relationship import AGGREGATES_FIELDS
@@ -42,6 +45,7 @@ from ledger.handover import Followed, MembershipChain
 from ledger.history import History, ProvedHistory
 from ledger.limits import MAX_PROOF_BYTES
 from ledger.membership import Membership, step
+from ledger.money import Money
 from ledger.receipt import ProvedOutcome, Receipt
 from ledger.statement import Statement
 
@@ -131,12 +135,16 @@ def verify_data(data: bytes, genesis: GenesisBlock) -> Report:
             return _statement(data, genesis)
         if book_subject(key) is not None:
             return _book(data, genesis)
+        if certificate_subject(key) is not None:
+            return _certificate(data, genesis)
         about = subject(key)
         return _party(data, genesis) if about[0] == PARTY else _history(data, genesis)
     if kind == proof.STATE:
         return _state(data, genesis)
     if kind == proof.QUOTE:
         return _quote(data, genesis)
+    if kind == proof.ANSWER:
+        return _answer(data, genesis)
     if kind == proof.EVIDENCE:
         return _evidence(data, genesis)
     return _receipt(data, genesis)
@@ -227,6 +235,49 @@ def _book(data: bytes, genesis: GenesisBlock) -> Report:
         f"book of {book.lender} at height {proved.height}: {len(book.records)} records, {_extent(proved)}"
     )
     return Report(proof.HISTORY, summary, _numbered(_history_steps(proved, certified, genesis)), facts)
+
+
+def _certificate(data: bytes, genesis: GenesisBlock) -> Report:
+    found = read_certificate(data, genesis)
+    view = found.view
+    certified = History.decode(data).certified
+    facts = {
+        **_header_facts(certified, genesis),
+        **view,
+        "complete": True,
+        "records": [certificate_record_view(record) for record in found.proved.records],
+    }
+    live = Money(view["totals"]["live"], view["currency"])
+    summary = (
+        f"certificate {found.number} of {found.obligor} at height {found.height}: "
+        f"{len(view['leaves'])} leaves, all of them; {live} live, due {view['maturity']}"
+    )
+    steps = (
+        *_history_steps(found.proved, certified, genesis),
+        "they make this tree, which adds up to the same",
+    )
+    return Report(proof.HISTORY, summary, _numbered(steps), facts)
+
+
+def _answer(data: bytes, genesis: GenesisBlock) -> Report:
+    proved = verify_answer(data, genesis)
+    answer = Answer.decode(data)
+    count = len(answer.state.entries)
+    steps = (
+        *_commit_steps(answer.certified, genesis),
+        f"the rules in force were those of contract version {answer.certified.header.contract_version}",
+        f"the state root of that block holds, or provably lacks, the {count} entries that the answer needs",
+        "the answer follows from them, and nothing else is in the proof",
+    )
+    facts = {
+        **_header_facts(answer.certified, genesis),
+        "question": proved.question,
+        "arguments": list(proved.arguments),
+        "answer": proved.view,
+    }
+    asked = ", ".join(str(argument) for argument in proved.arguments)
+    summary = f"{proved.question} {asked} at height {proved.height}: {proved.sentence}"
+    return Report(proof.ANSWER, summary, _numbered(steps), facts)
 
 
 def _memberships(data: bytes, genesis: GenesisBlock) -> Report:

@@ -172,7 +172,15 @@ def issue(context: Context, operation: CertificateIssue) -> None:
         _drawn_on(context, obligor, promise)
     context.put(promise_key(obligor, number), tuple(promise))
     root = Leaf(ISSUED, payee, operation.amount, 1, -1)
-    record(context, Place(obligor, number, 0), root, "issue", payee, operation.amount)
+    said = (
+        promise.currency,
+        promise.maturity,
+        promise.cut_off,
+        promise.smallest,
+        promise.highest_tier,
+        promise.invoice,
+    )
+    record(context, Place(obligor, number, 0), root, "issue", payee, operation.amount, said)
 
 
 def _drawn_on(context: Context, obligor: str, promise: Promise) -> Invoice:

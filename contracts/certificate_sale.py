@@ -8,6 +8,10 @@
 
 A sale has no recourse and no way back. Of a pledge the owner stays the holder; until it is repaid, the
 lender is paid first of what the obligor pays at maturity.
+
+What a lender has at stake on a leaf counts in its exposure to the obligor (invariant 13): what is left of a
+leaf that it bought, what frees its pledge; until it is paid, let go or written off. A payment that names one
+of the lender's programmes is refused beyond the programme's limit for the obligor.
 """
 
 from __future__ import annotations
@@ -18,9 +22,10 @@ from pydantic import Field
 
 from contracts import bank, certificate, deposit, expiry, invariants, payee
 from contracts.certificate import LeafOperation, offer_until, subject
+from contracts.claim import exposure_key
 from contracts.context import Context
 from contracts.errors import refuse
-from contracts.fields import Account, Amount, Date, Number, OrganisationId, PositiveAmount
+from contracts.fields import Account, Amount, Date, Number, OrganisationId, PositiveAmount, ProgrammeId
 from contracts.identity import LENDER
 from contracts.leaf import (
     PLEDGED,
@@ -34,6 +39,9 @@ from contracts.leaf import (
     require_holder,
     require_movable,
 )
+from contracts.pricing import ProgrammeTerms
+from contracts.programme import read_programme
+from ledger.money import CurrencyMismatch
 
 
 class CertificateReserve(LeafOperation):
@@ -53,6 +61,7 @@ class CertificateSettle(LeafOperation):
     price: PositiveAmount = Field(description="price of the offer; minor units")
     repay: Amount = Field(description="what frees the pledge; 0 for a sale; minor units")
     bank: OrganisationId = Field(description="settlement bank at which lender and holder have deposits")
+    programme: ProgrammeId | None = Field(None, description="programme of the lender whose limit it uses")
 
 
 class CertificateFund(LeafOperation):
@@ -66,6 +75,9 @@ class CertificateFund(LeafOperation):
     amount: PositiveAmount = Field(description="amount paid out; minor units of the certificate's currency")
     payee: Account | None = Field(
         None, description="account to which it was paid; needed where the holder has a payee account"
+    )
+    programme: ProgrammeId | None = Field(
+        None, description="programme of the lender whose limit it uses, as the lender has instructed"
     )
 
 
@@ -122,7 +134,7 @@ def reserve(context: Context, operation: CertificateReserve) -> None:
 def settle(context: Context, operation: CertificateSettle) -> None:
     """Paid by the lender out of its deposit, at the terms that it signs."""
     place = operation.place
-    promise, leaf, status = _offered(context, place, context.actor, operation.op)
+    promise, leaf = _offered(context, place, context.actor, operation.op)
     if (operation.price, operation.repay) != (leaf.price, leaf.repay):
         raise refuse(
             "amount_mismatch",
@@ -139,7 +151,8 @@ def settle(context: Context, operation: CertificateSettle) -> None:
         payees=((leaf.holder, leaf.price),),
         purpose=deposit.Purpose(bank.LEAF_SALE, *subject(place)[1:]),
     )
-    _deliver(context, place, promise, leaf, status, (evidence.account, evidence.entry))
+    paid = leaf._replace(account=evidence.account, entry=evidence.entry)
+    _deliver(context, place, promise, paid, operation.programme)
 
 
 def fund(context: Context, operation: CertificateFund) -> None:
@@ -147,7 +160,7 @@ def fund(context: Context, operation: CertificateFund) -> None:
     place = operation.place
     bank.check_unused(context, operation.account, operation.entry, bank.LEAF_SALE)
     context.require_past(operation.date, "date")
-    promise, leaf, status = _offered(context, place, operation.lender, operation.op)
+    promise, leaf = _offered(context, place, operation.lender, operation.op)
     if operation.amount != leaf.price:
         raise refuse(
             "amount_mismatch",
@@ -164,11 +177,12 @@ def fund(context: Context, operation: CertificateFund) -> None:
         context.actor, bank.LEAF_SALE, party, document, promise.currency, leaf.price, operation.date
     )
     bank.consume(context, operation.account, operation.entry, entry)
-    _deliver(context, place, promise, leaf, status, (operation.account, operation.entry))
+    paid = leaf._replace(account=operation.account, entry=operation.entry)
+    _deliver(context, place, promise, paid, operation.programme)
 
 
-def _offered(context: Context, place: Place, lender: str, by: str) -> tuple[Promise, Leaf, int]:
-    """A leaf that is offered to this lender, and what it becomes when it is paid."""
+def _offered(context: Context, place: Place, lender: str, by: str) -> tuple[Promise, Leaf]:
+    """A leaf that is offered to this lender, in the state that its payment leads to."""
     promise, leaf = found_leaf(context, place)
     status = STATUS.after(leaf.status, by, PLEDGED if leaf.repay else SOLD)
     require_movable(context, promise, leaf)
@@ -176,31 +190,24 @@ def _offered(context: Context, place: Place, lender: str, by: str) -> tuple[Prom
         raise refuse(
             "not_party", "offered to another lender", field="lender", found=lender, expected=leaf.offered_to
         )
-    return promise, leaf, status
+    return promise, leaf._replace(status=status)
 
 
-def _deliver(
-    context: Context,
-    place: Place,
-    promise: Promise,
-    leaf: Leaf,
-    status: int,
-    entry: tuple[str, str | int],
-) -> None:
-    """Move the leaf, or the pledge on it, against its cash leg."""
+def _deliver(context: Context, place: Place, promise: Promise, leaf: Leaf, programme: str | None) -> None:
+    """Move a leaf, or the pledge on it, against the cash leg that it names."""
     expiry.cancel(context, subject(place))
     lender, before = leaf.offered_to, leaf.holder
+    is_sale = leaf.status == SOLD
     moved = leaf._replace(
-        status=status,
         offered_to="",
         expires=0,
-        account=entry[0],
-        entry=entry[1],
-        holder=lender if status == SOLD else before,
-        lender=lender if status == PLEDGED else "",
+        holder=lender if is_sale else before,
+        lender="" if is_sale else lender,
     )
-    record(context, place, moved, "sold" if status == SOLD else "pledged", lender, moved.left)
-    if status == SOLD:
+    if programme is not None:
+        _check_limit(context, programme, place, promise, moved)
+    record(context, place, moved, "sold" if is_sale else "pledged", lender, moved.left)
+    if is_sale:
         certificate.move(context, place, promise, before, moved)
     context.post(
         (
@@ -208,6 +215,38 @@ def _deliver(
             (before, "leaf proceeds", promise.currency, leaf.price),
         )
     )
+
+
+def _check_limit(context: Context, programme: str, place: Place, promise: Promise, leaf: Leaf) -> None:
+    """13: exposure, reservations and leaf stay within the limit of the lender's programme for the obligor."""
+    lender, amount = leaf.at_stake
+    found = read_programme(context.state, programme)
+    if found is None:
+        raise refuse("unknown_programme", "no such programme", field="programme", found=programme)
+    if found.lender != lender:
+        raise refuse(
+            "programme_of_other_lender", "another lender's programme", field="programme", found=found.lender
+        )
+    terms = ProgrammeTerms.from_value(found.terms)
+    if terms.currency != promise.currency:
+        raise CurrencyMismatch(promise.currency, terms.currency, "programme")
+    limit = terms.limit_of(place.obligor)
+    if limit is None:
+        raise refuse(
+            "obligor_not_eligible",
+            "the programme does not take this obligor",
+            field="programme",
+            found=place.obligor,
+        )
+    exposed = context.get(exposure_key(lender, place.obligor, promise.currency)) or (0, 0)
+    if sum(exposed) + amount > limit:
+        raise refuse(
+            "limit_exceeded",
+            "the lender's limit for this obligor would be passed",
+            field="programme",
+            found=f"exposure {sum(exposed)} and {amount} on the leaf",
+            expected=f"at most {limit}",
+        )
 
 
 def release(context: Context, operation: CertificateRelease) -> None:

@@ -4,7 +4,8 @@
     ("deal", *receivable, round)            -> Lien as it was when it ended, rounds from 0
     ("exposure", lender, obligor, currency) -> (reserved, funded), minor units; absent if both are 0
 
-What a programme has out moves with the exposures: see `contracts.usage`.
+`exposure` counts what the lender has on the obligor's invoices, and on leaves of its certificates
+(`leaf.Leaf.at_stake`). What a programme has out on invoices moves with it: see `contracts.usage`.
 
 A receivable is named by the parts of its document's key: (supplier, invoice) for an invoice. Claims of every
 kind stand under the one key "lien", so that what reserves, buys or pledges a receivable excludes the rest.
@@ -282,7 +283,14 @@ def expose_lender(
     """
     lender, programme = holder
     change_use(context, programme, owed, change)
-    key = exposure_key(lender, *owed[1:])
+    return expose_to(context, lender, owed[1:], change)
+
+
+def expose_to(
+    context: Context, lender: str, owed: tuple[str, str], change: tuple[int, int]
+) -> tuple[int, int]:
+    """Change a lender's (reserved, funded) exposure to (obligor, currency); what it is then, minor units."""
+    key = exposure_key(lender, *owed)
     reserved, funded = change
     before = context.get(key) or (0, 0)
     after = (before[0] + reserved, before[1] + funded)

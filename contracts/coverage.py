@@ -35,6 +35,13 @@ class Question(NamedTuple):
     shipments: tuple[str, ...]
 
 
+class Departure(NamedTuple):
+    """When goods left, and when the ledger was told; of an invoice without an order, when it was issued."""
+
+    day: int
+    recorded: int
+
+
 class Facts(NamedTuple):
     """What the answer stands on."""
 
@@ -44,13 +51,20 @@ class Facts(NamedTuple):
     cover: Cover | None
     invoice: Invoice
     lien: Lien | None
-    shipped: tuple[int, ...]
-    """Days of shipment, ascending; of issue where there is no order."""
+    departures: tuple[Departure, ...]
+    """Of what is billed, ascending."""
+
+    @property
+    def shipped(self) -> tuple[int, ...]:
+        """Days of shipment, ascending; of issue where there is no order."""
+        return tuple(sorted({departure.day for departure in self.departures}))
 
     @property
     def limit(self) -> int:
         """The least limit of the days of shipment: what was insured when the goods left."""
-        return 0 if self.cover is None else min(self.cover.limit_on(day) for day in self.shipped)
+        if self.cover is None:
+            return 0
+        return min(self.cover.least_limit(*departure) for departure in self.departures)
 
     @property
     def notify_by(self) -> int:
@@ -82,17 +96,17 @@ def read(state: Reader, question: Question) -> Facts:
         read_cover(state, question.insurer, question.policy, invoice.buyer),
         invoice,
         read_lien(state, question.supplier, question.invoice),
-        _shipped(state, question, invoice),
+        _departures(state, question, invoice),
     )
 
 
-def _shipped(state: Reader, question: Question, invoice: Invoice) -> tuple[int, ...]:
-    """Days of shipment of what is billed: the named shipments must carry all of it, so none is picked."""
+def _departures(state: Reader, question: Question, invoice: Invoice) -> tuple[Departure, ...]:
+    """When what is billed left: the named shipments must carry all of it, so none is picked."""
     if not invoice.order:
         if question.shipments:
             raise refuse("shipments_missing", "the invoice has no order", field="shipments", expected="none")
-        return (invoice.issue_day,)
-    days, units = set(), dict.fromkeys(invoice.billed_units, 0)
+        return (Departure(invoice.issue_day, invoice.recorded),)
+    departures, units = set(), dict.fromkeys(invoice.billed_units, 0)
     for number in dict.fromkeys(question.shipments):
         value = state.get(shipment_key(question.supplier, number))
         found = None if value is None else Shipment._make(value)
@@ -100,7 +114,7 @@ def _shipped(state: Reader, question: Question, invoice: Invoice) -> tuple[int, 
             raise refuse(
                 "unknown_shipment", "no dispatched shipment of the order", field="shipments", found=number
             )
-        days.add(found.day)
+        departures.add(Departure(found.day, found.recorded))
         for line, shipped, *_ in found.lines:
             units[line] = units.get(line, 0) + shipped
     for line, billed in invoice.billed_units.items():
@@ -112,7 +126,7 @@ def _shipped(state: Reader, question: Question, invoice: Invoice) -> tuple[int, 
                 found=f"{units[line]} units of line {line}",
                 expected=f"at least {billed}",
             )
-    return tuple(sorted(days)) or (invoice.issue_day,)
+    return tuple(sorted(departures)) or (Departure(invoice.issue_day, invoice.recorded),)
 
 
 def paid_for(facts: Facts) -> None:
@@ -155,13 +169,13 @@ def names_buyer(facts: Facts) -> None:
 
 def shipped_in_cover(facts: Facts) -> None:
     """The goods left while the policy was in force."""
-    for day in facts.shipped:
-        if not facts.policy.covers_shipment_on(day):
+    for day, recorded in facts.departures:
+        if not facts.policy.covers_shipment_on(day, recorded):
             raise refuse(
                 "shipped_uncovered",
                 "the goods left while nothing was covered",
                 field="shipments",
-                found=iso_from_day(day),
+                found=f"{iso_from_day(day)}, recorded {iso_from_day(recorded)}",
                 expected=f"{iso_from_day(facts.policy.since)} to {iso_from_day(facts.policy.ends)}, "
                 "and no suspension",
             )

@@ -35,6 +35,8 @@ from contracts.policy import (
     cover_of,
     policy_key,
     policy_of,
+    read_cover,
+    read_policy,
 )
 from contracts.pricing import formulae
 from ledger.money import divide_up
@@ -327,17 +329,8 @@ def accept(context: Context, operation: ClaimAccept) -> None:
     invoice = invoice_of(context, claim)
     coverage.undisputed(invoice)
     cover = cover_of(context, claim.insurer, claim.policy, invoice.buyer)
-    lien = read_lien(context.state, claim.supplier, claim.invoice)
-    loss, ahead, pool = coverage.interest(invoice, claim.supplier, lien, assured, policy.loss_payee)
-    left = max(0, claim.limit - cover.used)
-    others = promised_to_others(context.state, claim.supplier, claim.invoice, invoice, assured)
-    indemnity = min(
-        formulae.indemnity(loss, left, policy.deductible, policy.insured_ppm),
-        policy.maximum - policy.promised,
-        open_amount(invoice) - others,
-    )
+    loss, ahead, pool, insured, indemnity = decide(context.state, assured, claim)
     _check_indemnity(indemnity, operation)
-    insured = min(loss, left)
     accepted = claim._replace(
         status=status,
         loss=loss,
@@ -358,6 +351,36 @@ def accept(context: Context, operation: ClaimAccept) -> None:
         promised = promised._replace(status=LIFE.after(promised.status, operation.op))
         assert promised.status == EXHAUSTED
     context.put(policy_key(claim.insurer, claim.policy), tuple(promised))
+
+
+class Decision(NamedTuple):
+    """What an acceptance fixes. Minor units; see `Claim`."""
+
+    loss: int
+    ahead: int
+    pool: int
+    insured: int
+    indemnity: int
+
+
+def decide(state: Reader, assured: str, claim: Claim) -> Decision:
+    """The loss of today and its indemnity, from the state alone; 0 or less where there is nothing to pay."""
+    policy = read_policy(state, claim.insurer, claim.policy)
+    invoice = read_invoice(state, claim.supplier, claim.invoice)
+    assert policy is not None, "a claim is under a policy"
+    assert invoice is not None, "a claim is about an invoice"
+    cover = read_cover(state, claim.insurer, claim.policy, invoice.buyer)
+    assert cover is not None, "a claim is about a buyer that the policy names"
+    lien = read_lien(state, claim.supplier, claim.invoice)
+    loss, ahead, pool = coverage.interest(invoice, claim.supplier, lien, assured, policy.loss_payee)
+    left = max(0, claim.limit - cover.used)
+    others = promised_to_others(state, claim.supplier, claim.invoice, invoice, assured)
+    indemnity = min(
+        formulae.indemnity(loss, left, policy.deductible, policy.insured_ppm),
+        policy.maximum - policy.promised,
+        open_amount(invoice) - others,
+    )
+    return Decision(loss, ahead, pool, min(loss, left), indemnity)
 
 
 def _check_indemnity(indemnity: int, operation: ClaimAccept) -> None:

@@ -16,6 +16,7 @@ from contracts.coverage import CLOCK, CONDITIONS, Facts, Question
 from contracts.indemnity import (
     ACCEPTED,
     CLAIM,
+    DISPUTED,
     FILED,
     NOTIFIED,
     PAID,
@@ -23,30 +24,53 @@ from contracts.indemnity import (
     WAITING,
     Claim,
     claims_on,
+    decide,
     read_claim,
 )
 from contracts.invoice import Invoice, read_invoice
-from contracts.policy import LIFE, Cover, read_cover, read_policy
+from contracts.policy import LIFE, Cover, Policy, read_cover, read_policy
 from contracts.pricing import formulae
+from contracts.views import Page, Scanner, View, page
+from ledger.codec import Value
 from ledger.dates import iso_from_day
 from ledger.errors import Refusal
+from ledger.money import Money
 from ledger.state import Reader
 
-View = dict[str, Any]
 
-
-def policy_view(state: Reader, insurer: str, number: str, buyers: tuple[str, ...] = ()) -> View | None:
-    """A policy on the business date, with the limits of the buyers that are asked for."""
+def policy_view(state: Reader, insurer: str, number: str) -> View | None:
+    """A policy on the business date, with the limit of each buyer."""
     policy = read_policy(state, insurer, number)
-    if policy is None:
-        return None
+    return None if policy is None else _policy(state, insurer, number, policy)
+
+
+def policies(
+    scanner: Scanner,
+    insurer: str | None = None,
+    *,
+    assured: str | None = None,
+    limit: int = 100,
+    after: bytes | None = None,
+) -> Page:
+    """Policies, of one insurer or one assured if asked for."""
+
+    def view(parts: tuple[Any, ...], value: Value) -> View | None:
+        policy = Policy._make(value)
+        return _policy(scanner, parts[0], parts[1], policy) if assured in (None, policy.assured) else None
+
+    return page(scanner, "policy", () if insurer is None else (insurer,), limit, after, view)
+
+
+def _policy(state: Reader, insurer: str, number: str, policy: Policy) -> View:
     names = ("assured", "currency", "insured_ppm", "deductible", "waiting_days", "notify_days")
     money = ("maximum", "promised", "premium")
-    covers = [(buyer, read_cover(state, insurer, number, buyer)) for buyer in buyers]
+    day = business_day(state)
+    covers = [(buyer, read_cover(state, insurer, number, buyer)) for buyer in policy.buyers]
     return {
         "insurer": insurer,
         "policy": number,
-        "status": LIFE.states[policy.status_on(business_day(state))],
+        "status": LIFE.states[policy.status_on(day)],
+        "business_date": iso_from_day(day),
         **{name: getattr(policy, name) for name in (*names, *money)},
         "loss_payee": policy.loss_payee or None,
         "starts": iso_from_day(policy.starts),
@@ -57,7 +81,7 @@ def policy_view(state: Reader, insurer: str, number: str, buyers: tuple[str, ...
             {"from": iso_from_day(first), "until": iso_from_day(last) if last else None}
             for first, last in policy.pauses
         ],
-        "buyers": [_cover(buyer, cover, business_day(state)) for buyer, cover in covers if cover is not None],
+        "buyers": [_cover(buyer, cover, day) for buyer, cover in covers if cover is not None],
     }
 
 
@@ -78,9 +102,32 @@ def claim_view(state: Reader, assured: str, number: str) -> View | None:
     claim = read_claim(state, assured, number)
     if claim is None:
         return None
+    return _claim(state, assured, number, claim)
+
+
+def claims(
+    scanner: Scanner,
+    assured: str | None = None,
+    *,
+    insurer: str | None = None,
+    status: str | None = None,
+    limit: int = 100,
+    after: bytes | None = None,
+) -> Page:
+    """Claims, of one assured, against one insurer or in one state if asked for."""
+
+    def view(parts: tuple[Any, ...], value: Value) -> View | None:
+        claim = Claim._make(value)
+        fits = insurer in (None, claim.insurer) and status in (None, CLAIM.states[claim.status])
+        return _claim(scanner, parts[0], parts[1], claim) if fits else None
+
+    return page(scanner, "claim", () if assured is None else (assured,), limit, after, view)
+
+
+def _claim(state: Reader, assured: str, number: str, claim: Claim) -> View:
     invoice = read_invoice(state, claim.supplier, claim.invoice)
-    if invoice is None:
-        return None
+    assert invoice is not None, "a claim is about an invoice"
+    is_open = claim.status in (NOTIFIED, WAITING, FILED, DISPUTED)
     names = ("insurer", "policy", "supplier", "invoice", "currency", "limit")
     sums = ("loss", "indemnity", "paid", "ceded")
     return {
@@ -91,6 +138,7 @@ def claim_view(state: Reader, assured: str, number: str) -> View | None:
         "notified": iso_from_day(claim.notified),
         "filed": iso_from_day(claim.filed) if claim.filed else None,
         "reason": claim.reason or None,
+        "indemnity_today": max(0, decide(state, assured, claim).indemnity) if is_open else None,
         "recovered": claim.recovered(invoice),
         "to_cede": max(0, claim.insurers_part(invoice) - claim.ceded),
     }
@@ -121,6 +169,7 @@ def answer(state: Reader, question: Question) -> View:
         "status": LIFE.states[facts.policy.status_on(facts.day)],
         "currency": facts.policy.currency,
         "shipped": [iso_from_day(day) for day in facts.shipped],
+        "recorded": [iso_from_day(departure.recorded) for departure in facts.departures],
         "limit_when_shipped": facts.limit,
         "limit_left": left,
         "loss_today": interest.loss,
@@ -129,9 +178,41 @@ def answer(state: Reader, question: Question) -> View:
         "days_overdue": max(0, facts.day - facts.invoice.due_day),
         "notify_by": iso_from_day(facts.notify_by),
         "file_from": iso_from_day(facts.file_from),
+        "assured": question.assured,
+        "insurer": question.insurer,
+        "policy": question.policy,
+        "supplier": question.supplier,
+        "invoice": question.invoice,
         "claim": None if claim is None else {"claim": claim[0], "status": CLAIM.states[claim[1].status]},
         "next": _next(facts, None if claim is None else claim[1], is_covered=is_covered),
     }
+
+
+def cover_sentence(view: View) -> str:
+    """The answer in a sentence."""
+    if not view["covered"]:
+        reasons = ", ".join(str(each["code"]) for each in view["conditions"] if not each["holds"])
+        return f"not covered ({reasons}); {view['next']}"
+    today = Money(view["indemnity_today"], view["currency"])
+    return f"covered, {today} if it were decided today; {view['next']}"
+
+
+def policy_sentence(view: View) -> str:
+    """Where a policy stands."""
+    left = Money(view["maximum"] - view["promised"], view["currency"])
+    return f"{view['status']}, insures {view['assured']} for {len(view['buyers'])} buyers, {left} left"
+
+
+def claim_sentence(view: View) -> str:
+    """Where a claim stands."""
+    currency = view["currency"]
+    said = [f"{view['status']}, on invoice {view['invoice']} of {view['supplier']}"]
+    said += [
+        f"{what} {Money(view[name], currency)}"
+        for name, what in (("indemnity", "indemnity"), ("paid", "paid"), ("to_cede", "to cede"))
+        if view[name]
+    ]
+    return ", ".join(said)
 
 
 def _claim_on(state: Reader, question: Question) -> tuple[str, Claim] | None:

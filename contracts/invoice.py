@@ -193,6 +193,8 @@ class Invoice(NamedTuple):
     """(line, units) that accepted credit notes took off what is billed."""
     defaulted: int = 0
     """Business day on which its holder declared the buyer in default on it, 0 for never."""
+    recorded: int = 0
+    """Business day on which it came to the ledger: `issue_day` is what the supplier says."""
 
     @property
     def is_live(self) -> bool:
@@ -372,6 +374,7 @@ def submit(context: Context, operation: InvoiceSubmit) -> None:
         operation.tax,
         operation.prepaid,
         taxes,
+        recorded=context.day,
     )
     digest = lines_digest(lines)
     _register(context, supplier, number, fingerprint(supplier, invoice, digest))

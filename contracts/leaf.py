@@ -14,7 +14,7 @@ The history (`ledger.history`) has a record for every change of every leaf: busi
 
 | record | written when | party | amount |
 |---|---|---|---|
-| issue | the obligor promises | payee | face |
+| issue | the obligor promises; `ISSUE_FIELDS` follow | payee | face |
 | accept | the payee, or the next owner, accepts | holder from now on | what is left |
 | void | the payee declines, or the obligor takes it back | payee | face |
 | burn, mint | a holder splits: the parent, then each child | holder | amount |
@@ -35,6 +35,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from contracts import invariants
+from contracts.claim import expose_to
 from contracts.context import Context
 from contracts.errors import refuse
 from contracts.lifecycle import LifeCycle, Transition
@@ -119,6 +120,8 @@ PAYABLE = (HELD, SOLD, PLEDGED, DISHONOURED)
 """What the obligor owes at maturity."""
 
 RECORD_FIELDS = ("kind", "leaf", "parent", "party", "amount")
+ISSUE_FIELDS = ("currency", "maturity", "cut_off", "smallest", "highest_tier", "invoice")
+"""What follows in the record of an issue: the promise, so that the history alone says all of the tree."""
 
 
 class Promise(NamedTuple):
@@ -181,6 +184,15 @@ class Leaf(NamedTuple):
     def live(self) -> int:
         """What the obligor owes or will owe on it; 0 once it is split, void or over."""
         return 0 if self.status in (SPLIT, VOID) else self.left
+
+    @property
+    def at_stake(self) -> tuple[str, int]:
+        """(lender, what it stands to lose on the obligor): what is left of a leaf that it bought, what frees
+        its pledge; empty and 0 where no lender paid. Minor units.
+        """
+        if self.lender:
+            return self.lender, self.repay
+        return (self.holder, self.left) if self.account else ("", 0)
 
 
 class Totals(NamedTuple):
@@ -271,15 +283,36 @@ def fold(totals: codec.Value, record: codec.Value) -> codec.Value:
     return (issued, live, redeemed, written_off, count)
 
 
-def record(context: Context, place: Place, leaf: Leaf, kind: str, party: str, amount: int) -> None:
-    """Write a leaf together with the record of what happened to it."""
+def record(
+    context: Context,
+    place: Place,
+    leaf: Leaf,
+    kind: str,
+    party: str,
+    amount: int,
+    more: tuple[codec.Value, ...] = (),
+) -> None:
+    """Write a leaf together with the record of what happened to it, and with its lender's exposure."""
     obligor, certificate, number = place
-    line = (context.day, kind, number, leaf.parent, party, amount)
+    line = (context.day, kind, number, leaf.parent, party, amount, *more)
+    _expose(context, place, leaf)
     totals = fold(read_totals(context.state, obligor, certificate), line)
     context.put(leaf_key(place), tuple(leaf))
     history.append(context.state, certificate_key(obligor, certificate), line, totals)
     if kind not in ("burn", "mint"):
         invariants.tree_adds_up(Totals._make(totals))
+
+
+def _expose(context: Context, place: Place, leaf: Leaf) -> None:
+    """Count what lenders have at stake on a leaf in their exposure to its obligor (invariant 13)."""
+    before = read_leaf(context.state, place)
+    was, now = ("", 0) if before is None else before.at_stake, leaf.at_stake
+    if was == now:
+        return
+    owed = (place.obligor, found_promise(context, place.obligor, place.certificate).currency)
+    for (lender, amount), sign in ((was, -1), (now, 1)):
+        if amount:
+            expose_to(context, lender, owed, (0, sign * amount))
 
 
 def found_promise(context: Context, obligor: str, certificate: str) -> Promise:

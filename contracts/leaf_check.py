@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 
 from contracts import invariants
 from contracts.bank import LEAF_MATURITY, LEAF_REPAYMENT, LEAF_SALE, BankEntry
@@ -153,6 +154,14 @@ def proceeds_add_up(kinds: Kinds) -> None:
     kept = {(key[0], key[2]): sum_ for key, sum_ in kinds["journal"].items() if key[1] == "overpaid" and sum_}
     if paid or kept != {key: rest for key, rest in over.items() if rest}:
         raise InvariantBroken(21, "what was paid beyond the face is on no account")
+
+
+def at_stake(kinds: Kinds) -> Iterable[tuple[str, str, str, int]]:
+    """13: (lender, obligor, currency, minor units) of each leaf that counts in a lender's exposure."""
+    for place, leaf in _leaves(kinds).items():
+        lender, amount = leaf.at_stake
+        if amount:
+            yield lender, place.obligor, Promise._make(kinds["promise"][place[:2]]).currency, amount
 
 
 def offers(kinds: Kinds) -> dict[tuple[str, ...], int]:

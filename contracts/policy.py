@@ -5,8 +5,9 @@
 
 The insurer quotes (`contracts.underwriting`), the assured binds, and cover begins once the premium is paid.
 What was insured when goods were shipped stays insured: a lower limit and a suspension hold from the next day
-on, so nothing changes for what has left. Goods shipped from the first to the last day are covered, whenever
-the buyer fails to pay. `contracts.indemnity` has the claims.
+on, so nothing changes for what has left. The day of shipment is the supplier's word: what came to the ledger
+only after such a change falls under the change, or a dispatch could be dated back before it. Goods shipped
+from the first to the last day are covered, whenever the buyer fails to pay; `contracts.indemnity` has claims.
 """
 
 from __future__ import annotations
@@ -96,6 +97,8 @@ class Policy(NamedTuple):
     account: str = ""
     entry: str | int = ""
     """Evidence of the premium: see `contracts.bank`."""
+    buyers: tuple[str, ...] = ()
+    """For whose debts it has a limit."""
 
     def status_on(self, day: int) -> int:
         """What holds on a business date, Expired included."""
@@ -107,9 +110,10 @@ class Policy(NamedTuple):
         """Whether a suspension has not been lifted."""
         return bool(self.pauses) and not self.pauses[-1][1]
 
-    def covers_shipment_on(self, day: int) -> bool:
-        """Whether goods that were shipped on a day fall under the policy."""
-        is_paused = any(first <= day and not 0 < resumed <= day for first, resumed in self.pauses)
+    def covers_shipment_on(self, day: int, recorded: int = 0) -> bool:
+        """Whether goods fall under the policy that were shipped on a day, and recorded then or later."""
+        last = max(day, recorded)
+        is_paused = any(first <= last and not 0 < resumed <= day for first, resumed in self.pauses)
         return 0 < self.since <= day <= self.ends and not is_paused
 
 
@@ -128,6 +132,10 @@ class Cover(NamedTuple):
     def limit_on(self, day: int) -> int:
         """The limit for goods shipped on a day; 0 before the policy."""
         return next((limit for first, limit in reversed(self.limits) if first <= day), 0)
+
+    def least_limit(self, day: int, recorded: int) -> int:
+        """The least limit from the day of shipment to the day on which it was recorded."""
+        return min(self.limit_on(day), self.limit_on(max(day, recorded)))
 
 
 class PolicyBind(Operation):

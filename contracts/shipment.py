@@ -83,6 +83,8 @@ class Shipment(NamedTuple):
     """Day on which the carrier delivered it, or 0."""
     units: tuple[str, ...]
     """SSCC and EPCIS event ids."""
+    recorded: int = 0
+    """Business day on which the dispatch came to the ledger, or 0: `day` is what the sender says."""
 
 
 class ShippedLine(Part):
@@ -316,7 +318,7 @@ def _leave(
         _ship(context, supplier, shipment, order, (name, quantity), tolerance_ppm)
     if moved != order:
         context.put(orders.order_key(supplier, shipment.buyer, shipment.order), tuple(moved))
-    left = shipment._replace(status=status, day=operation.date)
+    left = shipment._replace(status=status, day=operation.date, recorded=context.day)
     context.put(shipment_key(supplier, number), tuple(left))
     quantity = sum(quantity for _, quantity, *_ in shipment.lines)
     record = (

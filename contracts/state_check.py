@@ -295,7 +295,7 @@ def deals_are_over(kinds: Kinds) -> None:
 
 
 def exposures_follow_claims(kinds: Kinds) -> None:
-    """13, as far as a state shows it: exposures are the sum of the claims, and none is negative."""
+    """13, as far as a state shows it: exposures are the sum of claims and of leaves, and none is negative."""
     sums: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
     for value in kinds["lien"].values():
         lien = Lien._make(value)
@@ -305,9 +305,11 @@ def exposures_follow_claims(kinds: Kinds) -> None:
                 reserved_or_funded[0] += share.part
             elif not lien.written_off:
                 reserved_or_funded[1] += share.left
+    for lender, obligor, currency, amount in leaf_check.at_stake(kinds):
+        sums[lender, obligor, currency][1] += amount
     found = {key: tuple(value) for key, value in kinds["exposure"].items()}
     if found != {key: tuple(parts) for key, parts in sums.items() if any(parts)}:
-        raise InvariantBroken(13, "exposures are not the sum of the claims")
+        raise InvariantBroken(13, "exposures are not the sum of claims and leaves")
 
 
 def demands_follow_claims(kinds: Kinds) -> None:

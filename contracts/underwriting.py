@@ -137,6 +137,7 @@ def quote(context: Context, operation: PolicyQuote) -> None:
         operation.loss_payee or "",
         context.stored_approver,
         "",
+        buyers=tuple([asked.buyer for asked in operation.buyers]),
     )
     context.put(policy_key(insurer, number), tuple(policy))
 

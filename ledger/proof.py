@@ -8,6 +8,7 @@
 | history | the records of a relationship, and the way to a certified block | `ledger.history` |
 | state | state entries, present or absent, and the way to a certified block | `ledger.statement` |
 | quote | a price with all that went into it | `contracts.quote` |
+| answer | a question about the state, with every entry that its answer needs | `contracts.answer` |
 | evidence | what a node signed and no honest node signs | `ledger.evidence` |
 | memberships | the membership changes since the genesis block, each with its proof | `ledger.handover` |
 | carried | a proof file, and the membership changes that it needs | `ledger.carried` |
@@ -27,10 +28,11 @@ RECEIPT = "receipt"
 HISTORY = "history"
 STATE = "state"
 QUOTE = "quote"
+ANSWER = "answer"
 MEMBERSHIPS = "memberships"
 CARRIED = "carried"
 EVIDENCE = "evidence"
-KINDS = (RECEIPT, HISTORY, STATE, QUOTE, MEMBERSHIPS, CARRIED, EVIDENCE)
+KINDS = (RECEIPT, HISTORY, STATE, QUOTE, ANSWER, MEMBERSHIPS, CARRIED, EVIDENCE)
 
 
 def read(data: bytes) -> tuple[codec.Value, ...]:

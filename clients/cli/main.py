@@ -11,7 +11,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
 
 import typer
 from typer.exceptions import TyperException
@@ -20,6 +22,7 @@ from clients.cli import (
     auctions,
     calendar,
     cash,
+    certificates,
     claims,
     credit_notes,
     demands,
@@ -78,6 +81,7 @@ for group in (
     demands,
     auctions,
     early_payments,
+    certificates,
     payments,
     cash,
     calendar,
@@ -89,11 +93,17 @@ for area in (importing, histories, quotes, proofs, exporting):
     area.register(app)
 
 
+@cache
+def _command() -> Callable[..., Any]:
+    """All commands, put together once in a process."""
+    return typer.main.get_command(app)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code (see `exits`)."""
     screen = Screen(asks_for_json(arguments))
     try:
-        code = app(
+        code = _command()(
             args=None if arguments is None else list(arguments), prog_name="tally", standalone_mode=False
         )
     except TallyError as error:

@@ -2,14 +2,22 @@
 
 Read `session` first: it is what users see. `conversation` says what is asked and what is
 believed, `questions` how rules are run here on proved state, `transport` how a call survives a node's death,
-`recorded` what the caller gets, `histories`, `statements` and `books` how a history is checked, `exports`
-how the whole ledger is fetched. The SDK works against any node of the channel through its HTTP API and trusts
-none of them: only the genesis block of the profile.
+`recorded` what the caller gets, `histories`, `statements`, `books` and `certificates` how a history is
+checked, `exports` how the whole ledger is fetched. The SDK works against any node of the channel through its
+HTTP API and trusts none of them: only the genesis block of the profile.
 """
 
 from clients.sdk.books import VerifiedBook, read_book
+from clients.sdk.certificates import VerifiedCertificate, read_certificate
 from clients.sdk.histories import read_history
-from clients.sdk.recorded import BlockEvent, Recorded, RefusedOperation, VerifiedHistory, VerifiedQuote
+from clients.sdk.recorded import (
+    BlockEvent,
+    Recorded,
+    RefusedOperation,
+    VerifiedAnswer,
+    VerifiedHistory,
+    VerifiedQuote,
+)
 from clients.sdk.session import AsyncSession, Session
 from clients.sdk.statements import VerifiedStatement, read_statement
 
@@ -19,11 +27,14 @@ __all__ = [
     "Recorded",
     "RefusedOperation",
     "Session",
+    "VerifiedAnswer",
     "VerifiedBook",
+    "VerifiedCertificate",
     "VerifiedHistory",
     "VerifiedQuote",
     "VerifiedStatement",
     "read_book",
+    "read_certificate",
     "read_history",
     "read_statement",
 ]

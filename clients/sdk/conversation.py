@@ -23,8 +23,15 @@ from pydantic import BaseModel
 
 from clients.errors import NodeProblem, NotAdmitted, OutcomeUnknown, Unavailable
 from clients.sdk.books import VerifiedBook, read_book
+from clients.sdk.certificates import VerifiedCertificate, read_certificate
 from clients.sdk.histories import read_history, read_party_history
-from clients.sdk.recorded import Recorded, RefusedOperation, VerifiedHistory, VerifiedQuote
+from clients.sdk.recorded import (
+    Recorded,
+    RefusedOperation,
+    VerifiedAnswer,
+    VerifiedHistory,
+    VerifiedQuote,
+)
 from clients.sdk.recording import MSGPACK, Recording, in_bundles
 from clients.sdk.statements import VerifiedStatement, read_statement
 from clients.sdk.transport import (
@@ -40,6 +47,7 @@ from clients.sdk.transport import (
     problem_of,
 )
 from contracts import registry
+from contracts.answer import Answer, Argument, verify_answer
 from contracts.quote import verify_quote
 from ledger import codec
 from ledger.carried import carry, opened
@@ -289,6 +297,28 @@ class Conversation:
 
         return (yield from self._proof(call, read))
 
+    def certificate(self, obligor: str, number: str) -> Steps[VerifiedCertificate]:
+        """A certificate with its whole tree, proved by its complete history.
+
+        Raises:
+            NodeProblem: `unknown_certificate`.
+            VerificationError: the file does not prove it, or not what was asked for.
+        """
+        path = f"{self.prefix}/certificate-histories/{segment(obligor)}/{segment(number)}"
+        call = Call("GET", path, accept=MSGPACK_FILE)
+
+        def read(data: bytes) -> tuple[VerifiedCertificate, int]:
+            found = replace(read_certificate(data, self.genesis), data=self._kept(data))
+            if (found.obligor, found.number) != (obligor, number):
+                raise VerificationError(
+                    "another certificate",
+                    found=f"{found.number} of {found.obligor}",
+                    expected=f"{number} of {obligor}",
+                )
+            return found, found.height
+
+        return (yield from self._proof(call, read))
+
     def partners(self, party: str) -> Steps[tuple[tuple[str, str], ...]]:
         """(supplier, buyer) of every relationship that an organisation has, proved complete.
 
@@ -305,21 +335,40 @@ class Conversation:
 
         return (yield from self._proof(call, read))
 
+    def answer(
+        self, question: str, arguments: Sequence[Argument], keys: Sequence[bytes]
+    ) -> Steps[VerifiedAnswer]:
+        """The answer to a question of `contracts.answer`, computed from these entries, with its file.
+
+        `questions.ask` finds out which entries these are.
+
+        Raises:
+            VerificationError: the entries are not proved, or not those that the answer needs.
+        """
+        _, data = yield from self._statement(keys)
+        proved = Statement.decode(data)
+        file = Answer(question, tuple(arguments), proved.state, proved.certified).encode()
+        return VerifiedAnswer(verify_answer(file, self.genesis), self._kept(file))
+
     def state(self, keys: Sequence[bytes]) -> Steps[ProvedState]:
         """What stands under some state keys, or that nothing does, proved; at most `MAX_PROVED_KEYS`.
 
         Raises:
             VerificationError: the file does not prove it, or not what was asked for.
         """
+        return (yield from self._statement(keys))[0]
+
+    def _statement(self, keys: Sequence[bytes]) -> Steps[tuple[ProvedState, bytes]]:
+        """The proved entries of some state keys, with the statement file as the node made it."""
         path = f"{self.prefix}/state-proofs?" + "&".join(f"key={key.hex()}" for key in keys)
         call = Call("GET", path, accept=MSGPACK_FILE)
 
-        def read(data: bytes) -> tuple[ProvedState, int]:
+        def read(data: bytes) -> tuple[tuple[ProvedState, bytes], int]:
             inner, trust = opened(data, self.genesis)
             found = Statement.decode(inner).verify(trust)
             if set(found.entries) != set(keys):
                 raise VerificationError("the proof is of other entries", field="key")
-            return found, found.height
+            return (found, inner), found.height
 
         return (yield from self._proof(call, read))
 

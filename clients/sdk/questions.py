@@ -1,6 +1,7 @@
 """Questions to the ledger: pure functions of its state, answered here from entries that are each proved.
 
     answers(session, [lambda state: requote(state, "acme", "INV-7", "prime"), …])
+    ask(session, "leaf", "anchor", "C-1", 2)      one of `contracts.answer`, with the file that proves it
 
 What a function reads only it knows. So it is run on what is known so far; where it reads an entry that is
 not, the entry is fetched with its proof and the function runs again. Then everything that it read is fetched
@@ -12,12 +13,15 @@ proof.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from clients.errors import Unavailable
 from clients.sdk.conversation import MAX_PROVED_KEYS
+from clients.sdk.recorded import VerifiedAnswer
 from clients.sdk.session import Session
+from contracts.answer import Argument, NotProved, ProvedEntries, SurplusEntries, answered
 from ledger import codec
 from ledger.state import Reader
 
@@ -36,29 +40,6 @@ class Answer(Generic[T]):
     value: T
     height: int
     """Height of that state."""
-
-
-class _Unread(Exception):
-    """A question reads an entry that is not known yet."""
-
-    def __init__(self, key: bytes) -> None:
-        super().__init__(key.hex())
-        self.key = key
-
-
-class _Known:
-    """Proved entries as a state; remembers what was read."""
-
-    def __init__(self, entries: dict[bytes, codec.Value | None], read: dict[bytes, None]) -> None:
-        self._entries = entries
-        self._read = read
-
-    def get(self, key: bytes, /) -> codec.Value | None:
-        """The proved value, or that there is none."""
-        self._read[key] = None
-        if key not in self._entries:
-            raise _Unread(key)
-        return self._entries[key]
 
 
 def answers(
@@ -83,11 +64,11 @@ def answers(
         for group in _groups(waiting, reads):
             proved = session.state(sorted({key for place in group for key in reads[place]}))
             for place in group:
-                read: dict[bytes, None] = {}
+                known = ProvedEntries(proved.entries)
                 try:
-                    value = questions[place](_Known(proved.entries, read))
-                except _Unread as unread:
-                    reads[place] = {**read, unread.key: None}
+                    value = questions[place](known)
+                except NotProved:
+                    reads[place] = known.asked
                 else:
                     found[place] = Answer(value, proved.height)
                     advance(1)
@@ -100,19 +81,35 @@ def answers(
     return [found[place] for place in range(len(questions))]
 
 
-def _discovered(session: Session, questions: Sequence[Question[T]]) -> list[dict[bytes, None]]:
+def ask(session: Session, question: str, *arguments: Argument) -> VerifiedAnswer:
+    """The answer to a question of `contracts.answer`, computed here from proved entries, with its file.
+
+    Raises:
+        Refusal: there is nothing to answer about, as the proved state shows.
+        VerificationError: a proof that does not prove.
+        Unavailable: what the question reads changes faster than it can be fetched.
+    """
+    for _ in range(MAX_ROUNDS):
+        (keys,) = _discovered(session, [lambda state: answered(state, question, arguments)])
+        with suppress(NotProved, SurplusEntries):
+            return session.answer(question, arguments, sorted(keys))
+    raise Unavailable("the state changes faster than it can be proved", found=question)
+
+
+def _discovered(session: Session, questions: Sequence[Question[T]]) -> list[set[bytes]]:
     """The keys that each question reads."""
     seen: dict[bytes, codec.Value | None] = {}
-    reads: list[dict[bytes, None]] = [{} for _ in questions]
+    reads: list[set[bytes]] = [set() for _ in questions]
     waiting = list(range(len(questions)))
     while waiting:
         missing: dict[bytes, None] = {}
         still = []
         for place in waiting:
-            reads[place] = {}
+            known = ProvedEntries(seen)
+            reads[place] = known.asked
             try:
-                questions[place](_Known(seen, reads[place]))
-            except _Unread as unread:
+                questions[place](known)
+            except NotProved as unread:
                 if len(reads[place]) > MAX_PROVED_KEYS:
                     raise Unavailable(
                         "a question that reads too much for one proof", expected=f"{MAX_PROVED_KEYS} entries"
@@ -126,12 +123,12 @@ def _discovered(session: Session, questions: Sequence[Question[T]]) -> list[dict
     return reads
 
 
-def _groups(places: Sequence[int], reads: Sequence[dict[bytes, None]]) -> Iterator[list[int]]:
+def _groups(places: Sequence[int], reads: Sequence[set[bytes]]) -> Iterator[list[int]]:
     """The places in groups whose keys together fit one proof."""
     group: list[int] = []
     keys: set[bytes] = set()
     for place in places:
-        together = keys | reads[place].keys()
+        together = keys | reads[place]
         if group and len(together) > MAX_PROVED_KEYS:
             yield group
             group, together = [], set(reads[place])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clients.errors import Refused
+from contracts.answer import ProvedAnswer
 from contracts.pricing import QuoteTerms
 from contracts.quote import ProvedQuote
 from ledger import codec
@@ -142,6 +143,29 @@ class VerifiedQuote:
 
     def save(self, path: Path) -> None:
         """Write the quote file."""
+        path.write_bytes(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedAnswer:
+    """What was answered here, from proved state alone."""
+
+    proved: ProvedAnswer
+    data: bytes
+    """The answer file."""
+
+    @property
+    def view(self) -> dict[str, Any]:
+        """The answer by name, amounts in minor units."""
+        return self.proved.view
+
+    @property
+    def height(self) -> int:
+        """Height at which this is proved."""
+        return self.proved.height
+
+    def save(self, path: Path) -> None:
+        """Write the answer file."""
         path.write_bytes(self.data)
 
 

@@ -23,13 +23,15 @@ import httpx
 from clients.errors import NodeProblem, Unavailable
 from clients.profile import Profile
 from clients.sdk.books import VerifiedBook
+from clients.sdk.certificates import VerifiedCertificate
 from clients.sdk.conversation import DEADLINE_S, Conversation, OperationLike, segment
 from clients.sdk.events import SILENCE_S, EventReader
 from clients.sdk.exports import Took, fetch
-from clients.sdk.recorded import BlockEvent, Recorded, VerifiedHistory, VerifiedQuote
+from clients.sdk.recorded import BlockEvent, Recorded, VerifiedAnswer, VerifiedHistory, VerifiedQuote
 from clients.sdk.statements import VerifiedStatement
 from clients.sdk.transport import CONNECT_TIMEOUT_S, MOST_PAUSE_S, AsyncTransport, Call, SyncTransport
 from clients.trust import keep_changes, load_trust
+from contracts.answer import Argument
 from ledger import codec
 from ledger.export import ProvedExport
 from ledger.handover import Followed
@@ -149,9 +151,17 @@ class Session(_Base):
         """Every claim that a lender has paid for, proved: complete, or its newest `last` records."""
         return self._transport.run(self.conversation.book(lender, last))
 
+    def certificate(self, obligor: str, number: str) -> VerifiedCertificate:
+        """A certificate with its whole tree, proved by its complete history."""
+        return self._transport.run(self.conversation.certificate(obligor, number))
+
     def partners(self, party: str) -> tuple[tuple[str, str], ...]:
         """(supplier, buyer) of every relationship that an organisation has, proved complete."""
         return self._transport.run(self.conversation.partners(party))
+
+    def answer(self, question: str, arguments: Sequence[Argument], keys: Sequence[bytes]) -> VerifiedAnswer:
+        """The answer to a question from these entries, with its file: see `clients.sdk.questions.ask`."""
+        return self._transport.run(self.conversation.answer(question, arguments, keys))
 
     def state(self, keys: Sequence[bytes]) -> ProvedState:
         """What stands under state keys, or that nothing does, proved."""
@@ -376,6 +386,10 @@ class AsyncSession(_Base):
     async def book(self, lender: str, last: int | None = None) -> VerifiedBook:
         """Every claim that a lender has paid for, proved: complete, or its newest `last` records."""
         return await self._transport.run(self.conversation.book(lender, last))
+
+    async def certificate(self, obligor: str, number: str) -> VerifiedCertificate:
+        """A certificate with its whole tree, proved by its complete history."""
+        return await self._transport.run(self.conversation.certificate(obligor, number))
 
     async def partners(self, party: str) -> tuple[tuple[str, str], ...]:
         """(supplier, buyer) of every relationship that an organisation has, proved complete."""

@@ -51,8 +51,8 @@ def key_of(name: str) -> SigningKey:
     return SigningKey.from_seed(name.encode().ljust(32, b"."))
 
 
-def document(time_ms: int) -> dict[str, Any]:
-    """A genesis document: five organisations, three nodes, two acknowledgements commit."""
+def document(time_ms: int, roles: dict[str, list[str]]) -> dict[str, Any]:
+    """A genesis document: these organisations, three nodes, two acknowledgements commit."""
     return {
         "version": 1,
         "name": "Local channel",
@@ -68,11 +68,11 @@ def document(time_ms: int) -> dict[str, Any]:
                 "id": name,
                 "name": name.title(),
                 "lei": "",
-                "roles": roles,
+                "roles": owned,
                 "identifiers": [],
                 "keys": [{"key": key_of(name).public, "name": "first", "enrolled_by": name}],
             }
-            for name, roles in ROLES.items()
+            for name, owned in roles.items()
         ],
         "parameters": {
             "business_date": "2024-03-05",
@@ -86,9 +86,14 @@ def document(time_ms: int) -> dict[str, Any]:
 class LocalNetwork:
     """The members of one channel, all in this process."""
 
-    def __init__(self, folder: Path, members: Sequence[str] = MEMBERS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        members: Sequence[str] = MEMBERS,
+        roles: dict[str, list[str]] = ROLES,
+    ) -> None:
         self.genesis_block = make_genesis_block(
-            Contracts(), Genesis.from_document(document(time_ns() // 1_000_000 - 1_000))
+            Contracts(), Genesis.from_document(document(time_ns() // 1_000_000 - 1_000, roles))
         )
         self.genesis_path = folder / "genesis.block"
         self.genesis_path.write_bytes(self.genesis_block.data)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from local_node import LocalNetwork, key_of
+from local_node import ROLES, LocalNetwork, key_of
 
 from clients.profile import Profile
 from clients.sdk import AsyncSession, Session
@@ -56,9 +56,14 @@ class SyncBridge(httpx.BaseTransport):
 class Channel:
     """A local channel with a transport and an URL for each node."""
 
-    def __init__(self, folder: Path, members: tuple[str, ...] = ("n1", "n2", "n3")) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        members: tuple[str, ...] = ("n1", "n2", "n3"),
+        roles: dict[str, list[str]] = ROLES,
+    ) -> None:
         self.folder = folder
-        self.network = LocalNetwork(folder, members)
+        self.network = LocalNetwork(folder, members, roles)
         self.nodes = {
             name: NodeTransport(create_app(service)) for name, service in self.network.nodes.items()
         }

@@ -33,7 +33,7 @@ from contracts.settlement import Settlement
 from contracts.shipment import Shipment
 from contracts.usage import Use
 
-LAYOUTS = {1: "c1b50be48a949927e171f607cc7c32fd45c06002b4b109c31d0e12e2db2dccc4"}
+LAYOUTS = {1: "561f363033f30879af1f9845ecca947ca170bcd5017c7c3c456001048b694f73"}
 
 
 def test_stored_values_keep_their_form_within_a_contract_version() -> None:

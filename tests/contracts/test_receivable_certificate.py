@@ -24,6 +24,7 @@ from contracts.invoice import CERTIFICATED, Invoice
 from contracts.leaf import NO_LEAVES, STATUS, certificate_key, fold, read_totals
 from contracts.relationship import of_currency, relationship_key
 from ledger import codec, history
+from ledger.errors import Refusal
 
 
 @pytest.fixture
@@ -263,6 +264,62 @@ def test_invariant_21_what_is_paid_beyond_the_face_has_an_account(trade: TradeLe
     trade.done("bank", attested("collect", 101_00, "E1"))
     assert trade.entry("journal", "mega", "overpaid", "USD") == 1_00
     assert trade.entry("journal", "acme", "maturities", "USD") == 100_00
+    trade.check()
+
+
+def exposure(trade: TradeLedger) -> tuple[int, ...]:
+    return tuple(trade.entry("exposure", "loan", "mega", "USD") or ())
+
+
+def test_invariant_13_bought_and_pledged_leaves_count_against_the_lenders_limit(trade: TradeLedger) -> None:
+    held(trade, amount=500_00)
+    with_deposits(trade, 1_000_00, "loan", "acme", "mega")
+    trade.done("acme", on_leaf("split", amounts=[300_00, 200_00]))
+    trade.done("acme", reserve(1, price=290_00), reserve(2, price=100_00, repay=110_00))
+    limits = [{"obligor": "mega", "limit": 409_99}]
+    trade.done("loan", publish(limits=limits))
+    buy = on_leaf("settle", 1, price=290_00, repay=0, bank="bank", programme="prime")
+    trade.done("loan", buy)
+    assert exposure(trade) == (0, 300_00), "a sold leaf counts with what is left of it"
+    lend = on_leaf("settle", 2, price=100_00, repay=110_00, bank="bank", programme="prime")
+    assert trade.refused("loan", lend) == "limit_exceeded"
+    trade.done("loan", publish(limits=[{"obligor": "mega", "limit": 410_00}]))
+    trade.done("loan", lend)
+    assert exposure(trade) == (0, 410_00), "a pledge counts with what frees it"
+    trade.check()
+    trade.done("acme", on_leaf("repay", 2, bank="bank"))
+    assert exposure(trade) == (0, 300_00)
+    advance(trade, MATURITY)
+    redeem = {"op": "certificate.redeem", "certificate": "C1", "bank": "bank", "amount": 250_00}
+    trade.done("mega", redeem)
+    assert exposure(trade) == (0, 150_00)
+    advance(trade, "2012-04-27")
+    trade.done("loan", on_leaf("dishonour", 1), on_leaf("write_off", 1))
+    assert exposure(trade) == ()
+    trade.check()
+
+
+def test_invariant_13_an_invoice_gets_no_offer_beyond_what_leaves_have_used(trade: TradeLedger) -> None:
+    trade.confirmed_invoice()
+    held(trade, amount=500_00)
+    trade.done("acme", reserve(price=490_00))
+    attest = attested("fund", 490_00, "E1", leaf=0, lender="loan", programme="prime")
+    assert trade.refused("bank", attest) == "unknown_programme"
+    trade.done("fund", publish())
+    assert trade.refused("bank", attest) == "programme_of_other_lender"
+    own = {**publish(currency="EUR"), "programme": "own"}
+    trade.done("loan", own)
+    named = {**attest, "programme": "own"}
+    assert trade.refused("bank", named) == "currency_mismatch"
+    trade.done("loan", {**publish(limits=[{"obligor": "nova", "limit": 1}]), "programme": "own"})
+    assert trade.refused("bank", named) == "obligor_not_eligible"
+    advance_of = 850_000_00
+    limit = [{"obligor": "mega", "limit": advance_of + 499_99}]
+    trade.done("loan", {**publish(limits=limit), "programme": "own"})
+    trade.done("bank", named)
+    with pytest.raises(Refusal) as refused:
+        trade.quote_terms(programme="own")
+    assert refused.value.code == "limit_exceeded"
     trade.check()
 
 

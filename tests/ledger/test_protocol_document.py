@@ -73,6 +73,7 @@ def test_faults_are_those_of_the_code():
         ("Verifying a receipt", "ledger.receipt.Receipt.verify"),
         ("Verifying a history", "ledger.history.History.verify"),
         ("Verifying a statement", "ledger.statement.Statement.verify"),
+        ("Verifying an answer", "contracts.answer.Answer.verify"),
         ("Verifying a chain", "ledger.audit.ChainAudit.take"),
         ("Snapshots", "ledger.snapshot.Manifest.verify"),
     ],

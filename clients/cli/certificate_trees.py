@@ -1,0 +1,263 @@
+"""`tally certificate show`, `tree`, `holdings`: one leaf, a whole promise, all that somebody holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from clients.cli.amounts import money
+from clients.cli.leaves import LeafNumber, Number, Obligor, leaf_of
+from clients.cli.options import Json, OutFile, ProfileFile, load_profile, open_session, save
+from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
+from clients.errors import Unavailable
+from clients.sdk import Session
+from contracts.certificate_tree import held_by
+from contracts.certificate_views import holdings_of, leaf_sentence
+from contracts.leaf import Place
+
+TRIES = 3
+"""Times that holdings are read again where something moved between two answers."""
+
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog=examples(
+        "tally certificate show C-1 --obligor anchor --leaf 2",
+        "tally certificate show C-1 --obligor anchor --leaf 2 --out leaf.proof",
+        "tally verify leaf.proof --genesis net/genesis.block",
+    )
+)
+def show(
+    number: Number,
+    obligor: Obligor,
+    leaf: LeafNumber = 0,
+    out: OutFile = None,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """Show a leaf from proved state: who holds it, what is left, and the terms at which it is offered."""
+    screen = Screen(json)
+    with open_session(profile) as session:
+        found = leaf_of(session, Place(obligor, number, leaf))
+    if out is not None:
+        save(found.data, out, "proof of the leaf")
+    view = found.view
+    document = {**view, "proved": True, "height": found.height, "file": None if out is None else str(out)}
+    if screen.answer(document):
+        return
+    screen.line(f"{number} of {obligor}, leaf {leaf}: {leaf_sentence(view)}", BAD if view["frozen"] else GOOD)
+    currency = view["currency"]
+    facts: list[tuple[str, object]] = [
+        ("promise", f"{money(view['face'], currency)} to {view['payee']}"),
+        ("replaces", view["invoice"] or "no invoice"),
+        ("amount", money(view["amount"], currency)),
+        ("paid on it", money(view["redeemed"], currency)),
+        ("tier", f"{view['tier']} of {view['highest_tier']}"),
+        ("smallest piece", money(view["smallest"], currency)),
+        ("moves until", f"the day before {view['cut_off']}" if view["movable"] else "it does not move"),
+    ]
+    if view["price"]:
+        facts.append(("price", money(view["price"], currency)))
+    if view["repay"]:
+        facts.append(("frees the pledge", money(view["repay"], currency)))
+    screen.facts([*facts, ("proved at height", found.height)])
+
+
+@app.command(
+    epilog=examples(
+        "tally certificate tree C-1 --obligor anchor",
+        "tally certificate tree C-1 --obligor anchor --out C-1.certificate",
+        "tally verify C-1.certificate --genesis net/genesis.block",
+    )
+)
+def tree(
+    number: Number,
+    obligor: Obligor,
+    out: OutFile = None,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """Draw the whole tree of a certificate, proved complete by its history: no leaf is missing.
+
+    The file can be checked by anyone, without a node: `tally verify`.
+    """
+    screen = Screen(json)
+    with open_session(profile) as session:
+        found = session.certificate(obligor, number)
+    if out is not None:
+        save(found.data, out, "certificate")
+    view = found.view
+    document = {**view, "proved": True, "height": found.height, "file": None if out is None else str(out)}
+    if screen.answer(document):
+        return
+    currency, totals = view["currency"], view["totals"]
+    screen.line(
+        f"{number} of {obligor}: {money(view['face'], currency)} to {view['payee']}, due {view['maturity']}; "
+        f"whole tree, proved at height {found.height}",
+        GOOD,
+    )
+    screen.table(
+        ("leaf", "state", "holder", "tier", "amount", "left", "remarks"),
+        [
+            (
+                branch,
+                entry["status"],
+                entry["holder"],
+                entry["tier"],
+                money(entry["amount"], currency),
+                money(entry["live"], currency),
+                _remarks(entry),
+            )
+            for branch, entry in branches(view["leaves"])
+        ],
+        right=("tier", "amount", "left"),
+    )
+    screen.line(
+        ", ".join(f"{money(totals[name], currency)} {says}" for name, says in _SUMS if totals[name])
+        or "void",
+        FAINT,
+    )
+    if out is not None:
+        screen.note(f"saved in {out}; check it anywhere: tally verify {out} --genesis genesis.block")
+
+
+_SUMS = (("live", "live"), ("redeemed", "redeemed"), ("written_off", "written off"))
+
+
+def branches(found: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(label, leaf) of a tree from its root down, each label with the lines that lead to it."""
+    children: dict[int | None, list[dict[str, Any]]] = {}
+    for entry in found:
+        children.setdefault(entry["parent"], []).append(entry)
+
+    def below(parent: int | None, lines: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        pieces = children.get(parent, [])
+        for entry in pieces:
+            is_last = entry is pieces[-1]
+            mark, more = ("", "") if parent is None else ("└─ ", "   ") if is_last else ("├─ ", "│  ")
+            yield f"{lines}{mark}{entry['leaf']}", entry
+            yield from below(entry["leaf"], lines + more)
+
+    yield from below(None, "")
+
+
+def _remarks(entry: dict[str, Any]) -> str:
+    said = [
+        f"offered to {entry['offered_to']}" if entry["offered_to"] else "",
+        f"pledged to {entry['lender']}" if entry["lender"] else "",
+        "stopped" if entry["frozen"] else "",
+    ]
+    return ", ".join(part for part in said if part)
+
+
+@app.command(
+    epilog=examples(
+        "tally certificate holdings",
+        "tally certificate holdings --of bolt --obligor anchor --json",
+    )
+)
+def holdings(
+    of: Annotated[str, typer.Option("--of", help="Whose leaves; yours if not given.")] = "",
+    obligor: Annotated[str, typer.Option("--obligor", "-O", help="Only promises of this obligor.")] = "",
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """List all leaves that somebody holds, proved complete: its histories say how much, the trees which.
+
+    Without --obligor the list of obligors is proved complete too.
+    """
+    screen = Screen(json)
+    party = of or load_profile(profile).organisation
+    with open_session(profile) as session:
+        obligors = [obligor] if obligor else _obligors(session, party)
+        held = [entry for name in obligors for entry in _held(session, party, name)]
+    sums: dict[str, int] = {}
+    for entry in held:
+        sums[entry["currency"]] = sums.get(entry["currency"], 0) + entry["live"]
+    if screen.answer({"party": party, "obligors": obligors, "proved": True, "leaves": held, "totals": sums}):
+        return
+    screen.line(f"{party}: {len(held)} leaves, proved complete", GOOD)
+    screen.table(
+        ("obligor", "certificate", "leaf", "state", "left", "maturity", "remarks"),
+        [
+            (
+                entry["obligor"],
+                entry["certificate"],
+                entry["leaf"],
+                entry["status"],
+                money(entry["live"], entry["currency"]),
+                entry["maturity"],
+                _remarks(entry),
+            )
+            for entry in held
+        ],
+        right=("leaf", "left"),
+    )
+    for currency, total in sorted(sums.items()):
+        screen.line(f"{money(total, currency)} in all", FAINT)
+
+
+def _obligors(session: Session, party: str) -> list[str]:
+    return [buyer for supplier, buyer in session.partners(party) if supplier == party]
+
+
+def _held(session: Session, party: str, obligor: str) -> list[dict[str, Any]]:
+    """The leaves that a party holds of an obligor's promises; history and trees must agree.
+
+    Raises:
+        Unavailable: something moved while they were read, each time.
+    """
+    for _ in range(TRIES):
+        expected = holdings_of(session.history(party, obligor).records)
+        leaves: list[dict[str, Any]] = []
+        for number in dict.fromkeys(number for number, _ in expected):
+            found = session.certificate(obligor, number)
+            view = found.view
+            about = {name: view[name] for name in ("obligor", "certificate", "currency", "maturity")}
+            leaves += [{**about, **view["leaves"][number]} for number, _ in held_by(found.tree, party)]
+        sums: dict[tuple[str, str], int] = {}
+        for leaf in leaves:
+            key = (leaf["certificate"], leaf["currency"])
+            sums[key] = sums.get(key, 0) + leaf["live"]
+        if sums == expected:
+            return leaves
+    raise Unavailable(f"what {party} holds of {obligor} changed each time while it was read")
+
+
+@app.command(
+    name="list",
+    epilog=examples("tally certificate list anchor", "tally certificate list anchor --payee acme"),
+)
+def list_certificates(
+    obligor: Annotated[str, typer.Argument(metavar="OBLIGOR", help="Organisation id of the obligor.")],
+    payee: Annotated[str | None, typer.Option(help="Only promises to this supplier.")] = None,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """List the certificates of an obligor, as a node tells them (not proved)."""
+    screen = Screen(json)
+    with open_session(profile) as session:
+        found = list(session.pages("/certificates", "certificates", obligor=obligor, payee=payee))
+    if screen.answer({"certificates": found}):
+        return
+    screen.table(
+        ("certificate", "payee", "face", "live", "redeemed", "leaves", "maturity"),
+        [
+            (
+                entry["certificate"],
+                entry["payee"],
+                *(
+                    money(amount, entry["currency"])
+                    for amount in (entry["face"], entry["totals"]["live"], entry["totals"]["redeemed"])
+                ),
+                entry["totals"]["leaves"],
+                entry["maturity"],
+            )
+            for entry in found
+        ],
+        right=("face", "live", "redeemed", "leaves"),
+    )

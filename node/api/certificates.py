@@ -1,0 +1,74 @@
+"""Receivable certificates: what an obligor has promised, the leaves, and the provable history of the tree."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from contracts import certificate_views as made
+from contracts.leaf import certificate_key
+from ledger.chain import Chain
+from ledger.identifiers import NAME_PATTERN
+from ledger.limits import MAX_NAME_BYTES
+from node.api import answers, bodies, certificate_views, problems
+from node.api.parameters import DEFAULT_PAGE, After, Limit, NamePath, NameQuery, NumberPath
+from node.api.relationships import proved_history
+
+Obligor = Annotated[str, Query(pattern=NAME_PATTERN, max_length=MAX_NAME_BYTES)]
+
+router = APIRouter(tags=["certificates"])
+
+_ONE = problems.documented(404, 422)
+_FILE = {200: {"content": {bodies.MSGPACK_FILE: {}}}, **problems.documented(404, 422, 503)}
+
+
+def _chain(request: Request) -> Chain:
+    chain: Chain = request.app.state.service.chain
+    return chain
+
+
+@router.get(
+    "/certificates",
+    summary="Certificates of an obligor",
+    responses={200: {"model": certificate_views.CertificatesView}, **_ONE},
+)
+async def list_certificates(
+    request: Request,
+    obligor: Obligor,
+    payee: NameQuery = None,
+    limit: Limit = DEFAULT_PAGE,
+    after: After = None,
+) -> Response:
+    """Promises with their sums, to one payee if asked for."""
+    chain = _chain(request)
+    found = made.certificates(chain, obligor, payee, limit=limit, after=answers.key_after(after))
+    return answers.page(chain, "certificates", found)
+
+
+@router.get(
+    "/certificates/{obligor}/{number:path}",
+    summary="A certificate with its leaves",
+    responses={200: {"model": certificate_views.CertificateView}, **_ONE},
+)
+async def get_certificate(request: Request, obligor: NamePath, number: NumberPath) -> Response:
+    """One certificate with all leaves, without proof: its history proves them."""
+    chain = _chain(request)
+    found = made.certificate_view(chain, obligor, number)
+    return answers.view(chain, found, "unknown_certificate", obligor=obligor, number=number)
+
+
+@router.get(
+    "/certificate-histories/{obligor}/{number:path}",
+    summary="The complete, provable history of a certificate, as a file",
+    responses=_FILE,
+    response_class=Response,
+)
+async def get_certificate_history(request: Request, obligor: NamePath, number: NumberPath) -> Response:
+    """Every change of every leaf with the proof that none is missing: the whole tree follows from it."""
+    chain = _chain(request)
+    if chain.get(certificate_key(obligor, number)) is None:
+        return answers.view(chain, None, "unknown_certificate", obligor=obligor, number=number)
+    history = proved_history(chain, certificate_key(obligor, number), None)
+    return answers.file(chain, history.encode(), f"{obligor}.certificate")
