@@ -109,8 +109,8 @@ def _found(state: Reader, supplier: str, number: str) -> Invoice:
     return invoice
 
 
-def _rank(way: Way) -> tuple[bool, int, int, str, str]:
-    return not way.suits, -way.cash, way.cost, way.kind, way.name
+def _rank(way: Way) -> tuple[bool, int, int, Way]:
+    return not way.suits, -way.cash, way.cost, way
 
 
 def programme_way(state: Reader, supplier: str, number: str, programme: str) -> Way:

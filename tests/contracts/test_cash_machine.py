@@ -21,6 +21,7 @@ from cash_ledger import (
     redemption_paid,
     transfer,
 )
+from derived_laws import check_derived
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -253,6 +254,7 @@ class CashMachine(RuleBasedStateMachine):
             again.time_ms = time_ms
             again.execute(Transaction.decode(transaction.envelope))
         assert again.state.data == self.trade.state.data
+        check_derived(again)
         assert again.records == self.trade.records
         for key, lines in again.records.items():
             if codec.decode(key)[0] != "deposit":

@@ -10,6 +10,7 @@ from typing import Any
 
 from auction_ledger import accept, market, open_auction, pay, rank, reveal, seal, withdraw
 from cash_ledger import balance
+from derived_laws import check_derived
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -198,6 +199,7 @@ class MarketMachine(RuleBasedStateMachine):
         for transaction in self.trade.transactions:
             again.execute(Transaction.decode(transaction.envelope))
         assert again.state.data == self.trade.state.data
+        check_derived(again)
 
 
 TestMarketMachine = MarketMachine.TestCase

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from derived_laws import check_derived
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -454,6 +455,7 @@ class TradeMachine(RuleBasedStateMachine):
         for transaction in self.trade.transactions:
             again.execute(Transaction.decode(transaction.envelope))
         assert again.state.data == self.trade.state.data
+        check_derived(again)
         assert again.results == self.trade.results
         assert again.records == self.trade.records
         for key, records in again.records.items():

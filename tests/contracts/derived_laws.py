@@ -1,0 +1,70 @@
+"""What follows from histories must agree with what is in the state: for machines, at the end of a run."""
+
+from __future__ import annotations
+
+from trade_ledger import TradeLedger
+
+from contracts import book, matching, portfolio, relationship
+from contracts.book import Totals
+from contracts.context import BUSINESS_DATE
+from contracts.invoice import CONFIRMED, Invoice
+from ledger import codec
+from ledger.state import state_key
+
+
+def check_derived(trade: TradeLedger) -> None:
+    """Open receivables of every relationship, and positions and earnings of every book."""
+    day = trade.get(BUSINESS_DATE)
+    for key, data in trade.records.items():
+        kind, *parties = codec.decode(key)
+        records = [codec.decode(record) for record in data]
+        entry = trade.get(key)
+        assert entry is not None
+        if kind == "relationship":
+            _open_receivables(trade, parties[0], parties[1], records, entry[2])
+        elif kind == "book":
+            _positions(records, entry[2], int(day))
+
+
+def _open_receivables(
+    trade: TradeLedger, supplier: str, buyer: str, records: list[codec.Value], aggregates: codec.Value
+) -> None:
+    """They are the open basis of the aggregates, and each is what its invoice says."""
+    found = matching.open_receivables(supplier, buyer, records)
+    known = {}
+    for currency in aggregates:
+        sums = relationship.of_currency(aggregates, currency)
+        if sums.open_invoices or sums.open_amount:
+            known[currency] = (sums.open_invoices, sums.open_amount)
+    assert matching.totals(found) == known
+    for one in found:
+        invoice = Invoice._make(trade.get(state_key("invoice", supplier, one.invoice)) or ())
+        assert (invoice.validity, invoice.outstanding, invoice.due_day) == (
+            CONFIRMED,
+            one.outstanding,
+            one.due_day,
+        )
+
+
+def _positions(records: list[codec.Value], totals: codec.Value, day: int) -> None:
+    """They add up to the totals, and what they earned is within what they cost."""
+    folded: codec.Value = book.EMPTY
+    for record in records:
+        folded = book.fold(folded, record)
+    assert folded == totals
+    held = portfolio.positions(records)
+    for currency, sums in totals.items():
+        mine = [one.sums for one in held if one.currency == currency]
+        assert Totals(*(sum(places) for places in zip(*mine, strict=True))) == Totals._make(sums)
+        whole = portfolio.performance(records, held, currency, records[0][0], day)
+        assert whole.interest == Totals._make(sums).interest
+        assert whole.earned <= sum(one.charges for one in held if one.currency == currency)
+        parts = [
+            portfolio.performance(records, held, currency, first, last)
+            for first, last in portfolio.months(day, (day - records[0][0]) // 28 + 2)
+        ]
+        assert sum(month.principal_days for month in parts) == whole.principal_days
+        assert sum(month.net_income for month in parts) == whole.net_income
+    for by in portfolio.BY:
+        found = portfolio.groups(held, by, day)
+        assert sum(group.principal for group in found) == sum(one.principal for one in held)
