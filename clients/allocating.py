@@ -11,9 +11,10 @@ from typing import Any
 
 from clients.optimum import Optimum, optimum
 from clients.prospects import Prospects
-from contracts import allocation
-from contracts.allocation import Constraint, Held, Mandate, Opportunity, Room
+from contracts import allocation, prospect
+from contracts.allocation import Constraint, Held, Mandate, Opportunity
 from contracts.portfolio import Position
+from contracts.prospect import Suited
 from ledger.dates import iso_from_day
 from ledger.money import PPM, divide_down
 
@@ -26,12 +27,17 @@ class Allocation:
     day: int
     height: int
     mandate: Mandate
-    opportunities: tuple[Opportunity, ...]
+    suited: tuple[Suited, ...]
+    """What could be chosen."""
     rules: tuple[Constraint, ...]
-    rooms: dict[tuple[str, str], Room]
     best: Optimum
     left_out: tuple[tuple[str, str, str, str, str], ...]
     """(programme, supplier, invoice, code, reason) of what could not be chosen at all."""
+
+    @property
+    def opportunities(self) -> tuple[Opportunity, ...]:
+        """What could be chosen, as the plan sees it."""
+        return tuple(one.opportunity for one in self.suited)
 
     @property
     def chosen(self) -> list[tuple[Opportunity, int]]:
@@ -118,24 +124,27 @@ def allocate_budget(
 ) -> Allocation:
     """The best plan for a mandate; `counts_held` if its caps are shares of what is held too."""
     left_out = [(one.programme, one.supplier, one.invoice, one.code, one.reason) for one in found.unsuited]
-    opportunities = []
-    for one in (suited.opportunity for suited in found.suited):
-        code = allocation.unsuitable(one, mandate)
+    chosen: list[Suited] = []
+    for suited in found.suited:
+        code = allocation.unsuitable(suited.opportunity, mandate)
         if code is None:
-            opportunities.append(one)
+            chosen.append(suited)
         else:
-            left_out.append((*one[:3], code, _UNSUITABLE[code]))
+            left_out.append((*suited.opportunity[:3], code, _UNSUITABLE[code]))
+    opportunities = tuple(suited.opportunity for suited in chosen)
     holdings = Held(_sums(held, "buyer"), _sums(held, "supplier")) if counts_held else Held()
-    rules = allocation.constraints(opportunities, mandate, holdings, found.rooms)
+    rules = (
+        *allocation.constraints(opportunities, mandate, holdings, prospect.rooms(chosen)),
+        *prospect.programme_rules(chosen),
+    )
     best = optimum(opportunities, rules, seconds=seconds)
     return Allocation(
         currency,
         found.day,
         found.height,
         mandate,
-        tuple(opportunities),
+        tuple(chosen),
         rules,
-        found.rooms,
         best,
         tuple(left_out),
     )

@@ -2,7 +2,7 @@
 
 | step | what is shown | from |
 |---|---|---|
-| 1 | the lender's programmes, their obligors and limits, and its exposures | proved state entries |
+| 1 | the lender's programmes and their obligors | proved state entries |
 | 2 | every relationship of each obligor | its complete, proved party history |
 | 3 | every confirmed, unpaid invoice of each relationship | its complete, proved history |
 | 4 | what each programme pays for each, or why it does not buy it | the rules, run here on proved entries |
@@ -20,13 +20,13 @@ from functools import partial
 
 from clients.sdk import Session
 from clients.sdk.questions import answers
-from contracts import matching, relationship
-from contracts.allocation import Room
-from contracts.claim import exposure_key
+from contracts import prospect, relationship
+from contracts import receivables as receivables_of
 from contracts.context import business_day
-from contracts.matching import Open, Suited, Unsuited
 from contracts.pricing import ProgrammeTerms
 from contracts.programme import read_programme
+from contracts.prospect import Suited, Unsuited
+from contracts.receivables import Open
 from ledger.errors import VerificationError
 from ledger.state import Reader
 
@@ -46,8 +46,6 @@ class Prospects:
     """Height of the oldest state that this rests on."""
     programmes: tuple[tuple[str, str], ...]
     """(name, currency)."""
-    rooms: dict[tuple[str, str], Room]
-    """Limits and exposures by (programme, obligor)."""
     relationships: int
     """Complete histories that were read."""
     suited: tuple[Suited, ...]
@@ -77,10 +75,7 @@ def prospects(
         for name, answer in zip(names, terms, strict=True)
         if answer.value is not None and currency in (None, answer.value.currency)
     }
-    places = [(name, limit.obligor) for name, found in programmes.items() for limit in found.limits]
-    rooms = answers(session, [partial(_room, name=name, obligor=obligor) for name, obligor in places])
-    heights += [answer.height for answer in rooms]
-    obligors = sorted({obligor for _, obligor in places})
+    obligors = sorted({limit.obligor for found in programmes.values() for limit in found.limits})
     pairs = sorted({pair for obligor in obligors for pair in session.partners(obligor) if pair[1] == obligor})
     receivables: list[Open] = []
     with progress("histories", len(pairs)) as advance:
@@ -90,7 +85,7 @@ def prospects(
             heights.append(height)
             advance(1)
     questions = [
-        partial(matching.suited, programme=name, supplier=one.supplier, number=one.invoice)
+        partial(prospect.suited, programme=name, supplier=one.supplier, number=one.invoice)
         for name, found in programmes.items()
         for one in receivables
         if one.currency == found.currency and found.limit_of(one.buyer) is not None
@@ -103,9 +98,8 @@ def prospects(
         today.value,
         min(heights),
         tuple((name, found.currency) for name, found in programmes.items()),
-        {place: answer.value for place, answer in zip(places, rooms, strict=True)},
         len(pairs),
-        matching.ranked(answer.value for answer in priced if isinstance(answer.value, Suited)),
+        prospect.ranked(answer.value for answer in priced if isinstance(answer.value, Suited)),
         tuple(answer.value for answer in priced if isinstance(answer.value, Unsuited)),
     )
 
@@ -118,16 +112,6 @@ def _terms(state: Reader, name: str, lender: str) -> ProgrammeTerms | None:
     return ProgrammeTerms.from_value(published.terms)
 
 
-def _room(state: Reader, name: str, obligor: str) -> Room:
-    """A programme's limit for an obligor, and its lender's exposure to it."""
-    published = read_programme(state, name)
-    terms = None if published is None else ProgrammeTerms.from_value(published.terms)
-    if published is None or terms is None:
-        return Room(0, 0)
-    exposure = state.get(exposure_key(published.lender, obligor, terms.currency)) or (0, 0)
-    return Room(terms.limit_of(obligor) or 0, sum(exposure))
-
-
 def _open_receivables(session: Session, supplier: str, obligor: str) -> tuple[tuple[Open, ...], int]:
     """The open receivables of a relationship, checked against its proved sums, and their height.
 
@@ -135,17 +119,17 @@ def _open_receivables(session: Session, supplier: str, obligor: str) -> tuple[tu
         VerificationError: they are not what the aggregates say is open.
     """
     history = session.history(supplier, obligor)
-    found = matching.open_receivables(supplier, obligor, history.records)
+    found = receivables_of.open_receivables(supplier, obligor, history.records)
     known = {}
     for currency in history.aggregates:
         sums = relationship.of_currency(history.aggregates, currency)
         if sums.open_invoices or sums.open_amount:
             known[currency] = (sums.open_invoices, sums.open_amount)
-    if matching.totals(found) != known:
+    if receivables_of.totals(found) != known:
         raise VerificationError(
             "the open receivables are not what the history's sums say",
             field=f"{supplier}, {obligor}",
-            found=matching.totals(found),
+            found=receivables_of.totals(found),
             expected=known,
         )
     return found, history.height

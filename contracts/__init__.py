@@ -10,8 +10,8 @@ refuses with `errors`.
 `auction`, `bid`, `allotment` and `share` are the sealed-bid auction of an invoice, up to its payment;
 `early_payment` is a buyer that pays before it must.
 `book` is the complete history of what each lender has paid for, `portfolio` and `rebalancing` what follows
-from it, with `portfolio_views` for people and `book_check` its laws; `allocation` and `matching` say what a
-lender should buy and what suits an invoice.
+from it, with `portfolio_views` for people and `book_check` its laws; `receivables` are the open ones
+of a relationship, `prospect` and `allocation` say what a lender should buy, `matching` what suits an invoice.
 `payee` and `redirection` say to which account somebody is paid, and `pledge` keeps blinded fingerprints of
 receivables that lenders of several ledgers share.
 `claim`, `leaf`, `repayment`, `bank` and `expiry` are what several of them share: who holds an invoice or a

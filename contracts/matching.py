@@ -1,7 +1,8 @@
-"""Matching: which ways suit an invoice, and which receivables suit a lender; every answer with its reason.
+"""Matching: which ways suit a supplier's invoice, best first, and why the others do not.
 
-Pure functions of a state: whoever has the entries proved gets the same list in the same order. A way or a
-receivable that does not suit is listed too, with the code with which the ledger would refuse it.
+Pure functions of a state: whoever has the entries proved gets the same list in the same order. A way that
+does not suit is listed too, with the code with which the ledger would refuse it. The lender's side is
+`contracts.prospect`.
 
 | way of an invoice | cash | costs |
 |---|---|---|
@@ -10,25 +11,22 @@ receivable that does not suit is listed too, with the code with which the ledger
 | early_payment | what is outstanding less the discount of the day, if the buyer offers it | the discount |
 | certificate | none: a promise of the buyer, to be split and passed on or sold | nothing |
 
-Ways of an invoice are ranked by the cash in hand, then by the cost, receivables by their net yield: a year's
-discount and fee less the expected loss, on what is paid out.
+Ways are ranked by the cash in hand, then by the cost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from contracts import allotment, auction, early_payment
-from contracts.allocation import Opportunity
 from contracts.context import business_day
 from contracts.errors import refuse
 from contracts.invoice import Invoice, read_invoice
 from contracts.leaf import drawn_key
-from contracts.pricing import QuoteTerms, formulae
+from contracts.pricing import formulae
 from contracts.programme import read_programme
 from contracts.quote import requote
-from ledger import codec
 from ledger.dates import iso_from_day
 from ledger.errors import Refusal
 from ledger.money import PPM, divide_down
@@ -60,15 +58,6 @@ class Way(NamedTuple):
     def suits(self) -> bool:
         """Whether it can be had today."""
         return not self.code
-
-
-def net_yield(terms: QuoteTerms) -> int:
-    """A quote's yield after its expected loss, ppm a year on what is paid out; may be below zero."""
-    income = terms.discount + terms.fee - terms.expected_loss
-    return formulae.simple_yield(income, terms.paid_out, terms.tenor_days)
-
-
-# ways of an invoice
 
 
 def ways_of(state: Reader, supplier: str, number: str, programmes: Iterable[str]) -> tuple[Way, ...]:
@@ -126,7 +115,7 @@ def programme_way(state: Reader, supplier: str, number: str, programme: str) -> 
         programme,
         lender,
         "",
-        f"pays {_share(terms.paid_out, terms.net)} of the net now; payment expected in "
+        f"pays {percent(divide_down(terms.paid_out * PPM, terms.net))} of the net now; payment expected in "
         f"{terms.tenor_days} days",
         cash=terms.paid_out,
         later=terms.reserve,
@@ -180,7 +169,7 @@ def _auction(state: Reader, supplier: str, number: str, invoice: Invoice, best: 
     cost_rate = _bank_rate(best.cost, invoice.outstanding, days)
     return way._replace(
         reason=f"{state_of_it}; pays out more now than {best.name} if the rate ends up to "
-        f"{_percent(cash_rate)} a year, and costs less if it ends below {_percent(cost_rate)}"
+        f"{percent(cash_rate)} a year, and costs less if it ends below {percent(cost_rate)}"
     )
 
 
@@ -203,126 +192,6 @@ def _certificate(state: Reader, supplier: str, number: str, invoice: Invoice) ->
     )
 
 
-def _share(part: int, whole: int) -> str:
-    return _percent(divide_down(part * PPM, whole))
-
-
-def _percent(ppm: int) -> str:
+def percent(ppm: int) -> str:
     """ "83.69 %" of parts per million, down to hundredths of a percent."""
     return f"{ppm // 10_000}.{ppm // 100 % 100:02d} %"
-
-
-# receivables for a lender
-
-
-class Suited(NamedTuple):
-    """A receivable as one programme of a lender sees it."""
-
-    opportunity: Opportunity
-    terms: QuoteTerms
-
-    @property
-    def reason(self) -> str:
-        """Why it ranks where it does."""
-        loss = _share(self.terms.expected_loss, self.terms.paid_out)
-        return (
-            f"yields {_percent(self.terms.yield_ppm)} for {self.terms.tenor_days} days; "
-            f"expected loss {loss} of what is paid out"
-        )
-
-
-class Unsuited(NamedTuple):
-    """A receivable that a programme does not buy, and why."""
-
-    programme: str
-    supplier: str
-    invoice: str
-    code: str
-    reason: str
-
-
-def suited(state: Reader, programme: str, supplier: str, number: str) -> Suited | Unsuited:
-    """What one programme says to one receivable."""
-    try:
-        terms = requote(state, supplier, number, programme)
-    except Refusal as refusal:
-        return Unsuited(programme, supplier, number, refusal.code, str(refusal))
-    invoice = read_invoice(state, supplier, number)
-    assert invoice is not None, "what is quoted is there"
-    opportunity = Opportunity(
-        programme=programme,
-        supplier=supplier,
-        invoice=number,
-        obligor=invoice.buyer,
-        most=terms.advance,
-        least=terms.advance,
-        cash=terms.paid_out,
-        net_yield_ppm=net_yield(terms),
-        expected_loss=terms.expected_loss,
-        tenor_days=terms.tenor_days,
-    )
-    return Suited(opportunity, terms)
-
-
-def ranked(found: Iterable[Suited]) -> tuple[Suited, ...]:
-    """By net yield, the highest first; then by name, so that the order of arrival decides nothing."""
-    return tuple(sorted(found, key=lambda one: (-one.opportunity.net_yield_ppm, one.opportunity[:3])))
-
-
-# open receivables
-
-
-class Open(NamedTuple):
-    """A confirmed invoice that is not paid, as the history of its relationship has it."""
-
-    supplier: str
-    buyer: str
-    invoice: str
-    currency: str
-    outstanding: int
-    due_day: int
-
-
-def open_receivables(supplier: str, buyer: str, records: Sequence[codec.Value]) -> tuple[Open, ...]:
-    """Every confirmed, unpaid invoice of a relationship, from its complete records, by due date.
-
-    Some of them may be financed, certificated or in dispute: their price says so. What they add up to is the
-    open basis of the relationship's aggregates.
-    """
-    found: dict[str, Open] = {}
-    for record in records:
-        _, kind, number, currency, *places = record
-        if kind == "confirm":
-            found.pop(number, None)
-            if places[3]:
-                found[number] = Open(supplier, buyer, number, currency, places[3], places[1])
-        elif kind in _CLOSING:
-            invoice, closed, settled = _CLOSING[kind](number, places)
-            known = found.get(invoice)
-            if known is None or not closed:
-                continue
-            left = known.outstanding - closed
-            if settled or not left:
-                del found[invoice]
-            else:
-                found[invoice] = known._replace(outstanding=left)
-    return tuple(sorted(found.values(), key=lambda one: (one.due_day, one.invoice)))
-
-
-_CLOSING: dict[str, Callable[[str, Sequence[codec.Value]], tuple[str, int, int]]] = {
-    "payment": lambda number, places: (number, places[3], places[4]),
-    "credit": lambda _, places: (places[3], places[2], places[4]),
-    "cancel": lambda number, places: (number, places[2], 1),
-    "certificate": lambda number, places: (number, places[0], places[2]),
-    "write_off": lambda number, places: (number, places[0], 1),
-}
-"""(invoice, amount that leaves the open basis, whether it is closed) of a record by its kind."""
-
-
-def totals(found: Iterable[Open]) -> Mapping[str, tuple[int, int]]:
-    """(invoices, amount outstanding) by currency: what the aggregates call the open basis."""
-    sums: dict[str, tuple[int, int]] = {}
-    for one in found:
-        count, amount = sums.get(one.currency, (0, 0))
-        sums[one.currency] = (count + 1, amount + one.outstanding)
-    return sums

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from contracts.matching import percent
 from contracts.portfolio import BY, Position, expected_yield
 from ledger.dates import iso_from_day
 from ledger.money import PPM, divide_down, divide_half_away
@@ -89,7 +90,7 @@ def advice(held: Sequence[Position], caps: Sequence[Cap], fund: int, day: int) -
             position for position in held if position.principal and BY[excess.by](position) == excess.name
         ]
         share = divide_half_away(excess.principal * PPM, fund) if fund else PPM
-        over = f"{_percent(share)} of the fund, {excess.amount} above the cap of {excess.most}"
+        over = f"{percent(share)} of the fund, {excess.amount} above the cap of {excess.most}"
         found.append(_run_off(excess, members, over, day))
         found.append(_sale(excess, members, over))
         late = [position for position in members if position.days_past_due(day)]
@@ -128,7 +129,7 @@ def _sale(excess: Excess, members: Sequence[Position], over: str) -> Advice:
         amount += position.principal
         claims.append(position)
     places = tuple((position.supplier, position.invoice) for position in claims)
-    rate = _percent(expected_yield(claims))
+    rate = percent(expected_yield(claims))
     return Advice(
         SELL, excess.by, excess.name, amount, 0, places, f"{over}; these yield least, {rate} a year"
     )
@@ -157,7 +158,3 @@ def rooms(held: Iterable[Position], cap: Cap, fund: int, names: Iterable[str]) -
         if name in sums:
             sums[name] += position.principal
     return {name: max(0, most - total) for name, total in sums.items()}
-
-
-def _percent(ppm: int) -> str:
-    return f"{ppm // 10_000}.{ppm // 100 % 100:02d} %"

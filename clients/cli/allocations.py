@@ -17,7 +17,8 @@ from clients.errors import NodeProblem, Refused
 from clients.optimum import INSTALL, SOLVER_SECONDS, has_solver
 from clients.prospects import prospects
 from clients.sdk import Session
-from contracts.allocation import Mandate, Opportunity
+from contracts import prospect
+from contracts.allocation import Mandate
 from contracts.portfolio import Position
 from ledger.money import PPM, Money
 
@@ -186,13 +187,11 @@ def commit_plan(
 
     A refusal of one does not end the others: its code stands in the answer.
     """
-
-    def limit_of(one: Opportunity) -> int:
-        room = plan.rooms.get((one.programme, one.obligor))
-        return 0 if room is None else room.limit
-
+    rooms = prospect.rooms(plan.suited)
     done = []
-    for one, _ in sorted(plan.chosen, key=lambda entry: (limit_of(entry[0]), entry[0][:3])):
+    for one, _ in sorted(
+        plan.chosen, key=lambda entry: (rooms[entry[0].programme, entry[0].obligor].limit, entry[0][:3])
+    ):
         outcome: dict[str, Any] = {
             "programme": one.programme,
             "supplier": one.supplier,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trade_ledger import TradeLedger
 
-from contracts import book, matching, portfolio, relationship
+from contracts import book, portfolio, receivables, relationship
 from contracts.book import Totals
 from contracts.context import BUSINESS_DATE
 from contracts.invoice import CONFIRMED, Invoice
@@ -30,13 +30,13 @@ def _open_receivables(
     trade: TradeLedger, supplier: str, buyer: str, records: list[codec.Value], aggregates: codec.Value
 ) -> None:
     """They are the open basis of the aggregates, and each is what its invoice says."""
-    found = matching.open_receivables(supplier, buyer, records)
+    found = receivables.open_receivables(supplier, buyer, records)
     known = {}
     for currency in aggregates:
         sums = relationship.of_currency(aggregates, currency)
         if sums.open_invoices or sums.open_amount:
             known[currency] = (sums.open_invoices, sums.open_amount)
-    assert matching.totals(found) == known
+    assert receivables.totals(found) == known
     for one in found:
         invoice = Invoice._make(trade.get(state_key("invoice", supplier, one.invoice)) or ())
         assert (invoice.validity, invoice.outstanding, invoice.due_day) == (

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trade_ledger import TERMS, TradeLedger, publish
 
-from contracts import matching
-from contracts.matching import Suited, Unsuited, Way
+from contracts import matching, prospect
+from contracts.matching import Way
+from contracts.prospect import Suited, Unsuited
 from contracts.quote import requote
 
 
@@ -74,19 +75,19 @@ def test_receivables_are_ranked_by_their_yield_after_expected_loss() -> None:
     for place, day in enumerate(due, 1):
         trade.confirmed_invoice(f"INV{place}", 1_000_00 + place, day)
     answers = [
-        matching.suited(trade.state, programme, "acme", number)
+        prospect.suited(trade.state, programme, "acme", number)
         for programme in ("prime", "risky")
         for number in ("INV1", "INV2", "INV3")
     ]
     fitting = [answer for answer in answers if isinstance(answer, Suited)]
     others = [answer for answer in answers if isinstance(answer, Unsuited)]
     assert {(one.invoice, one.code) for one in others} == {("INV3", "tenor_too_short")}
-    ranked = matching.ranked(fitting)
+    ranked = prospect.ranked(fitting)
     for seed in range(5):
         shuffled = list(fitting)
         Random(seed).shuffle(shuffled)
-        assert matching.ranked(shuffled) == ranked
-    yields = [matching.net_yield(one.terms) for one in ranked]
+        assert prospect.ranked(shuffled) == ranked
+    yields = [prospect.net_yield(one.terms) for one in ranked]
     assert yields == sorted(yields, reverse=True)
     for one in ranked:
         assert one.opportunity.net_yield_ppm < one.terms.yield_ppm
