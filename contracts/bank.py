@@ -36,6 +36,9 @@ HELD, RETURN = "held", "return"
 PREMIUM, INDEMNITY, CESSION = "premium", "indemnity", "cession"
 """An assured's money for cover; an insurer's for a loss; the insurer's part of what came in after it."""
 
+EXTENSION = "extension"
+"""What a buyer pays a funder for more time: see `contracts.payables`."""
+
 CUSTODY_KINDS = (MINT, REDEMPTION)
 """What a bank may attest on a custody account."""
 

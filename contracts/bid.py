@@ -25,7 +25,7 @@ from contracts.errors import refuse
 from contracts.fields import Number, Operation, OrganisationId, PositiveAmount, ProgrammeId
 from contracts.invoice import read_invoice
 from contracts.pricing.terms import ProgrammeTerms
-from contracts.programme import read_programme
+from contracts.programme import own_programme, read_programme
 from ledger import codec
 from ledger.dates import iso_from_day
 from ledger.hashing import BID, digest
@@ -156,16 +156,7 @@ def _check_bid(context: Context, operation: AuctionReveal, auction: Auction) -> 
             found=operation.amount,
             expected=least,
         )
-    programme = read_programme(context.state, operation.programme)
-    if programme is None:
-        raise refuse("unknown_programme", "no such programme", field="programme", found=operation.programme)
-    if programme.lender != context.actor:
-        raise refuse(
-            "programme_of_other_lender",
-            "another lender's programme",
-            field="programme",
-            found=programme.lender,
-        )
+    own_programme(context, operation.programme)
     if limit_for(context.state, operation.programme, auction.buyer, auction.currency) == 0:
         raise refuse(
             "obligor_not_eligible",

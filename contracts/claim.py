@@ -98,6 +98,8 @@ class Lien(NamedTuple):
     """Invoice on which the payout was made, where this one has taken its place; empty for this one."""
     replaced_by: str = ""
     """Invoice that took this one's place, empty for none."""
+    arrangement: int = 0
+    """1 if it arose under a supplier finance arrangement of the buyer (IAS 7 §44F to 44H), 0 if not."""
 
     @property
     def costs_due(self) -> int:

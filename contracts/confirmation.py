@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contracts import collection
+from contracts import approval, collection
 from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import Date, Number, Operation, OrganisationId, Part, PositiveAmount, Reason
@@ -88,7 +88,7 @@ class InvoiceReject(Operation):
     reason: Reason
 
 
-def _buyers_invoice(context: Context, supplier: str, number: str) -> Invoice:
+def buyers_invoice(context: Context, supplier: str, number: str) -> Invoice:
     """The live invoice that the signer is the buyer of, under an approver of its own (invariant 17)."""
     invoice = live_invoice(context, supplier, number)
     if invoice.buyer != context.actor:
@@ -99,27 +99,33 @@ def _buyers_invoice(context: Context, supplier: str, number: str) -> Invoice:
 
 def confirm(context: Context, operation: InvoiceConfirm) -> None:
     """Confirmed by the buyer; after a dispute this resolves it, possibly lower."""
-    _confirm(context, operation.supplier, operation)
+    confirm_one(context, operation.supplier, operation)
 
 
 def confirm_many(context: Context, operation: InvoiceConfirmMany) -> None:
     """Confirmed by the buyer one after the other; a refusal of one names it, and refuses all."""
     for place, confirmed in enumerate(operation.invoices):
         try:
-            _confirm(context, operation.supplier, confirmed)
+            confirm_one(context, operation.supplier, confirmed)
         except Refusal as refusal:
-            raise refuse(
-                refusal.code,
-                f"invoice {confirmed.invoice}: {refusal.message}",
-                field=f"invoices[{place}].{refusal.field}",
-                found=refusal.found,
-                expected=refusal.expected,
-            ) from None
+            raise refusal_of(place, confirmed, refusal) from None
 
 
-def _confirm(context: Context, supplier: str, said: InvoiceConfirm | ConfirmedInvoice) -> None:
+def refusal_of(place: int, said: ConfirmedInvoice, refusal: Refusal) -> Refusal:
+    """The refusal of one of many invoices, with its number and place."""
+    return refuse(
+        refusal.code,
+        f"invoice {said.invoice}: {refusal.message}",
+        field=f"invoices[{place}].{refusal.field}",
+        found=refusal.found,
+        expected=refusal.expected,
+    )
+
+
+def confirm_one(context: Context, supplier: str, said: InvoiceConfirm | ConfirmedInvoice) -> None:
+    """Confirm one invoice of the signer's, for a net and a due date."""
     number = said.invoice
-    invoice = _buyers_invoice(context, supplier, number)
+    invoice = buyers_invoice(context, supplier, number)
     was_confirmed = invoice.validity == CONFIRMED
     if was_confirmed and not invoice.contested:
         raise wrong_state(invoice, "Submitted, Disputed or contested")
@@ -184,7 +190,8 @@ def _check_due(invoice: Invoice, due: int) -> None:
 def dispute(context: Context, operation: InvoiceDispute) -> None:
     """Disputed by the buyer; after a confirmation this freezes new finance and voids an open offer."""
     supplier, number = operation.supplier, operation.invoice
-    invoice = _buyers_invoice(context, supplier, number)
+    invoice = buyers_invoice(context, supplier, number)
+    approval.check_not_approved(context.state, supplier, number)
     if invoice.contested:
         raise refuse("already_disputed", "a dispute is open", field="invoice", found=invoice.contested)
     validity = VALIDITY.after(invoice.validity, operation.op)
@@ -205,7 +212,7 @@ def dispute(context: Context, operation: InvoiceDispute) -> None:
 def withdraw_dispute(context: Context, operation: DisputeWithdraw) -> None:
     """Taken back by the buyer; what credit notes and payments have done since stays."""
     supplier, number = operation.supplier, operation.invoice
-    invoice = _buyers_invoice(context, supplier, number)
+    invoice = buyers_invoice(context, supplier, number)
     validity = VALIDITY.after(invoice.validity, operation.op)
     if validity == CONFIRMED and not invoice.contested:
         raise wrong_state(invoice, "Disputed or contested")
@@ -217,7 +224,7 @@ def withdraw_dispute(context: Context, operation: DisputeWithdraw) -> None:
 def reject(context: Context, operation: InvoiceReject) -> None:
     """Rejected by the buyer, before it confirmed or paid anything."""
     supplier, number = operation.supplier, operation.invoice
-    invoice = _buyers_invoice(context, supplier, number)
+    invoice = buyers_invoice(context, supplier, number)
     validity = VALIDITY.after(invoice.validity, operation.op)
     require_unpaid(invoice)
     rejected = invoice._replace(buyer_approver=context.stored_approver)

@@ -3,8 +3,9 @@
     ("credit", supplier, credit) -> CreditNote
 
 Accepting applies a note to its own invoice as far as something is outstanding there, and takes the units that
-it names off what is billed. What is left over (the invoice was paid before the goods went back) stays the
-buyer's credit, which it applies to other invoices of the same supplier.
+it names off what is billed. What is left over (the invoice was paid before the goods went back, or the buyer
+has undertaken to pay it in full) stays the buyer's credit, which it applies to other invoices of the same
+supplier.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field
 
 from contracts import collection
+from contracts.approval import check_not_approved, is_approved
 from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import (
@@ -153,13 +155,18 @@ def issue(context: Context, operation: CreditIssue) -> None:
 
 
 def accept(context: Context, operation: CreditAccept) -> None:
-    """Accepted by the buyer and applied as far as its invoice owes; finance is told first."""
+    """Accepted by the buyer and applied as far as its invoice owes; finance is told first.
+
+    Nothing is taken off an approved invoice: all of it is left to be applied to others.
+    """
     supplier, number = operation.supplier, operation.credit
     credit = _buyers_credit(context, supplier, number)
     status = LIFE.after(credit.status, operation.op, APPLIED)
     invoice = live_invoice(context, supplier, credit.invoice)
     _check_fits(invoice, credit.amount, credit.lines)
     applied = min(credit.amount, invoice.outstanding)
+    if is_approved(context.state, supplier, credit.invoice):
+        applied = 0
     if applied < credit.amount:
         status = LIFE.after(credit.status, operation.op, ACCEPTED)
     if credit.lines and invoice.order:
@@ -210,6 +217,7 @@ def apply(context: Context, operation: CreditApply) -> None:
         raise CurrencyMismatch(credit.currency, invoice.currency, "invoice")
     if invoice.title in HELD:
         raise refuse("title_not_free", "a lender holds it", field="invoice", found=operation.invoice)
+    check_not_approved(context.state, supplier, operation.invoice)
     left = min(credit.amount - credit.applied, invoice.outstanding)
     if operation.amount > left:
         raise refuse(

@@ -284,15 +284,14 @@ def pay_held(
     purpose: Purpose,
     paid_for: Purpose | None = None,
 ) -> Evidence:
-    """Pay out what the owner has set aside for this purpose, all of it; otherwise like `pay`.
+    """Pay out of what the owner has set aside for this purpose; otherwise like `pay`.
 
     `paid_for`: what the payment is kept as evidence of, if not of what it was set aside for.
 
     Raises:
         Refusal: `no_deposit`, `custody_not_open`.
     """
-    held = _take_hold(context, purpose)
-    assert held.amount == _total(payees), "a hold is used up as a whole"
+    held = _take_hold(context, purpose, _total(payees))
     account = account_of(context, held.bank, held.owner, held.currency, "bank")
     check_open(account, held.owner, leaves=True)
     paid = paid_for or purpose
@@ -339,21 +338,22 @@ def _keep_evidence(
 
 
 def hold(context: Context, *, bank_id: str, owner: str, currency: str, amount: int, purpose: Purpose) -> None:
-    """Set aside money of the signer for one purpose, which has nothing set aside yet.
+    """Set aside money of the signer for one purpose, beside what is set aside for it on this account.
 
     Raises:
         Refusal: `not_party`, `no_deposit`, `custody_not_open`, `insufficient_funds`.
     """
     _check_owner(context, owner)
     check_open(account_of(context, bank_id, owner, currency, "bank"), owner, leaves=True)
-    assert read_hold(context.state, purpose) is None, "a purpose has one hold"
-    context.put(hold_key(purpose), tuple(Hold(bank_id, owner, currency, amount)))
+    held = read_hold(context.state, purpose) or Hold(bank_id, owner, currency, 0)
+    assert held[:3] == (bank_id, owner, currency), "a purpose has one hold"
+    context.put(hold_key(purpose), tuple(held._replace(amount=held.amount + amount)))
     _shift(context, bank_id, owner, currency, amount, purpose._replace(kind="hold"))
 
 
-def release(context: Context, purpose: Purpose) -> None:
-    """Give back what was set aside for a purpose; also on a blocked account, which it does not leave."""
-    held = _take_hold(context, purpose)
+def release(context: Context, purpose: Purpose, amount: int | None = None) -> None:
+    """Give back what was set aside for a purpose, or an amount of it; also on a blocked account."""
+    held = _take_hold(context, purpose, amount)
     _shift(context, *held[:3], -held.amount, purpose._replace(kind="release"))
 
 
@@ -363,11 +363,17 @@ def _shift(context: Context, bank_id: str, owner: str, currency: str, amount: in
     context.post(((owner, _available(bank_id), currency, -amount), (owner, _held(bank_id), currency, amount)))
 
 
-def _take_hold(context: Context, purpose: Purpose) -> Hold:
+def _take_hold(context: Context, purpose: Purpose, amount: int | None = None) -> Hold:
+    """What is taken of a hold: an amount of it, or all; what is left stays set aside."""
     held = read_hold(context.state, purpose)
     assert held is not None, "a hold that is used or released was made"
-    context.state.delete(hold_key(purpose))
-    return held
+    taken = held.amount if amount is None else amount
+    assert 0 < taken <= held.amount, "no more is taken than was set aside"
+    if taken < held.amount:
+        context.put(hold_key(purpose), tuple(held._replace(amount=held.amount - taken)))
+    else:
+        context.state.delete(hold_key(purpose))
+    return held._replace(amount=taken)
 
 
 def burn(context: Context, purpose: Purpose) -> None:

@@ -9,10 +9,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 from contracts import invariants
+from contracts.approval import Approval
 from contracts.claim import Lien, Share, shares_of
 from contracts.eligibility import Rules
 from contracts.errors import InvariantBroken
-from contracts.invoice import RESERVED, Invoice
+from contracts.invoice import CONFIRMED, HELD, RESERVED, Invoice
+from contracts.pool import POOL
 from contracts.programme import Programme
 from contracts.trade_check import Kinds
 from contracts.usage import ALL, NOTHING, SUPPLIER, Use, scopes
@@ -77,8 +79,50 @@ def unapplied_is_kept(kinds: Kinds) -> None:
         raise InvariantBroken(21, "what is unapplied is not on the suppliers' accounts")
 
 
+def undertakings_stand(kinds: Kinds) -> None:
+    """1, 18: an approved invoice is undisputed; while a funder holds it, it owes all that was undertaken."""
+    for (supplier, number), value in kinds["approved"].items():
+        approved = Approval._make(value)
+        invoice = Invoice._make(kinds["invoice"][supplier, number])
+        if not invoice.is_live:
+            continue
+        if invoice.validity != CONFIRMED or invoice.contested:
+            raise InvariantBroken(1, f"{supplier} {number} is approved and disputed")
+        if invoice.title not in HELD:
+            continue
+        if invoice.gross - invoice.credited != approved.net or invoice.offset:
+            raise InvariantBroken(1, f"{supplier} {number}: less than was undertaken is owed to its holder")
+        if not approved.due_day <= invoice.due_day <= approved.extend_until:
+            raise InvariantBroken(1, f"{supplier} {number} is put off further than its approval lets it")
+
+
+def arrangements_are_approved(kinds: Kinds) -> None:
+    """6: a claim of a supplier finance arrangement is the whole of an approved invoice, without a reserve."""
+    for (supplier, number), value in kinds["lien"].items():
+        lien = Lien._make(value)
+        if not lien.arrangement:
+            continue
+        if (supplier, number) not in kinds["approved"] or lien.shares or lien.pledges:
+            raise InvariantBroken(6, f"{supplier} {number}: an arrangement without the buyer's approval")
+        if lien.reserve or lien.advance != lien.net or lien.shortfall:
+            raise InvariantBroken(6, f"{supplier} {number}: an arrangement buys the whole")
+
+
+def money_set_aside_has_its_programme(kinds: Kinds) -> None:
+    """14: what a funder has set aside for automatic payments is for a programme of its own."""
+    for kind, lender, programme in kinds["hold"]:
+        if kind != POOL:
+            continue
+        published = kinds["programme"].get((programme,))
+        if published is None or Programme._make(published).lender != lender:
+            raise InvariantBroken(14, f"money of {lender} set aside for no programme of its own")
+
+
 CHECKS: tuple[Callable[[Kinds], None], ...] = (
     uses_follow_claims,
     programmes_keep_their_limits,
     unapplied_is_kept,
+    undertakings_stand,
+    arrangements_are_approved,
+    money_set_aside_has_its_programme,
 )

@@ -109,7 +109,7 @@ def deliver(
     `shares` of a claim that several lenders share: each with a bank entry of its own, together the leg.
     """
     invoice = live_invoice(context, supplier, number)
-    if invoice.order:
+    if invoice.order and not lien.arrangement:
         require_no_credit_due(context.state, supplier, invoice.buyer, invoice.order)
     invariants.title_moved_with_cash(lien, leg.amount)
     expiry.cancel(context, (OFFER, supplier, number))

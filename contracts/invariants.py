@@ -20,6 +20,7 @@ fails is our own bug: it raises `InvariantBroken` and the node stops rather than
 | 12 | title moves with its cash leg | `title_moved_with_cash` |
 | 13 | exposure and reserved fit the limit; a programme's and a supplier's limits too | `within_limit` |
 | 13 | what counts against limits is the sum of the claims | `finance_check.uses_follow_claims` |
+| 6 | an arrangement buys the whole of an approved invoice | `finance_check.arrangements_are_approved` |
 | 14 | no reservation survives its expiry | `state_check.reservations_are_current` |
 | 15 | terminal states absorb | `stays_if_terminal`, `state_check.check_step` |
 | 16 | a declared date is not after the business date; a late one is flagged | `declared_in_time` |

@@ -93,6 +93,8 @@ TITLE = LifeCycle(
     (
         Transition("finance.offer", "Free", "Reserved"),
         Transition("auction.accept", "Free", "Reserved"),
+        Transition("payables.approve", "Free", "Reserved", "the supplier has a standing request"),
+        Transition("payables.finance", "Free", "Reserved", "the buyer has approved it"),
         Transition("finance.withdraw", "Reserved", "Free"),
         Transition("date.advance", "Reserved", "Free", "its last day has passed"),
         Transition(CHANGED, "Reserved", "Free", "its price was that of another receivable"),

@@ -31,7 +31,7 @@ from contracts.fields import (
 from contracts.identity import BANK
 from contracts.invoice import FREE, RESERVED, TITLE, Invoice, live_invoice, write_invoice
 from contracts.pricing import QuoteTerms
-from contracts.programme import read_programme
+from contracts.programme import own_programme
 from contracts.quote import priced, read_basis
 from contracts.settlement import Settlement, SettlementCreate
 from ledger.money import PPM, divide_down
@@ -81,17 +81,7 @@ class FinanceWithdraw(Operation):
 def offer(context: Context, operation: FinanceOffer) -> None:
     """Offered by the lender: title and limit are reserved in the same operation."""
     supplier, number = operation.supplier, operation.invoice
-    programme = read_programme(context.state, operation.programme)
-    if programme is None:
-        raise refuse("unknown_programme", "no such programme", field="programme", found=operation.programme)
-    lender = context.actor
-    if programme.lender != lender:
-        raise refuse(
-            "programme_of_other_lender",
-            "another lender's programme",
-            field="programme",
-            found=programme.lender,
-        )
+    programme, lender = own_programme(context, operation.programme), context.actor
     expiry.check_last_day(context, operation.expires)
     basis = read_basis(context.state, supplier, number, operation.programme)
     terms, quote = basis.terms, priced(basis)

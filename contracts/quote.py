@@ -113,13 +113,15 @@ def read_basis(state: Reader, supplier: str, invoice: str, programme: str) -> Ba
     """Read every input of a price.
 
     Raises:
-        Refusal: `unknown_programme`, `unknown_invoice`, `credit_due`.
+        Refusal: `unknown_programme`, `payables_programme`, `unknown_invoice`, `credit_due`.
         Malformed: a ledger without a business date.
     """
     published = state.get(programme_key(programme))
     if published is None:
         raise refuse("unknown_programme", "no such programme", field="programme", found=programme)
-    lender, _, terms, rules_value = Programme._make(published)
+    lender, _, terms, rules_value, payables = Programme._make(published)
+    if payables:
+        raise refuse("payables_programme", "a buyer's payables programme", field="programme", found=programme)
     submitted = state.get(invoice_key(supplier, invoice))
     if submitted is None:
         raise refuse("unknown_invoice", "no such invoice", field="invoice", found=invoice)

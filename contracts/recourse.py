@@ -21,6 +21,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field
 
 from contracts import book, invariants, repayment
+from contracts.approval import is_approved
 from contracts.claim import (
     Lien,
     accrued,
@@ -385,6 +386,7 @@ def _replacement(context: Context, found: Recourse, number: str) -> tuple[Lien, 
         and (other.buyer, other.currency) == (claim.lien.buyer, claim.lien.currency)
         and other.due_day > context.day
         and other.outstanding >= claim.lien.principal
+        and (not claim.lien.arrangement or is_approved(context.state, found.supplier, number))
     )
     if not can_replace:
         raise refuse("not_substitutable", "it cannot take the place", field="invoice", found=number)

@@ -27,6 +27,8 @@ of the record's currency. The first four are always business date, kind, number,
 | cancel | gross, due date, closed | the supplier cancels |
 | credit | amount, due date, closed, invoice, settled | a credit note reduces an invoice |
 | payment | amount, date, due date, closed, settled, issue date, gross | the buyer's payment is attested |
+| approve | net, due date, programme | the buyer undertakes to pay it in full, whatever comes |
+| extend | was open, due date, was open due date | the buyer puts off its payment |
 | finance | net, due date | a lender's purchase is funded |
 | default | amount, due date | the holder declares the buyer in default |
 | write_off | amount, date, due date | the holder writes off what is outstanding |
@@ -429,6 +431,11 @@ def _paid(sums: Aggregates, week: int, amount: int, late: int, settled: int) -> 
     )
 
 
+def _extend(sums: Aggregates, record: codec.Value) -> Aggregates:
+    amount, due, was_due = record[4:7]
+    return _opened(_opened(sums, was_due, -1, -amount), due, 1, amount)
+
+
 def _finance(sums: Aggregates, record: codec.Value) -> Aggregates:
     return _with(sums, financed_invoices=sums.financed_invoices + 1, financed=sums.financed + record[4])
 
@@ -503,6 +510,8 @@ _FOLDS = {
     "cancel": _cancel,
     "credit": _credit,
     "payment": _payment,
+    "approve": _nothing,
+    "extend": _extend,
     "finance": _finance,
     "default": _default,
     "write_off": _write_off,
@@ -563,6 +572,8 @@ RECORD_FIELDS: dict[str, tuple[str, ...]] = {
         "issue_date",
         "gross",
     ),
+    "approve": ("number", "currency", "net", "due_date", "programme"),
+    "extend": ("number", "currency", "amount", "due_date", "was_open_due_date"),
     "finance": ("number", "currency", "net", "due_date"),
     "default": ("number", "currency", "amount", "due_date"),
     "write_off": ("number", "currency", "amount", "write_off_date", "due_date"),

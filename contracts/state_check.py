@@ -24,7 +24,18 @@ from contracts import (
     trade_check,
 )
 from contracts.auction import Auction
-from contracts.bank import HELD, MINT, PAYMENT, PAYOUT, REDEMPTION, REFUND, REPAYMENT, RETURN, BankEntry
+from contracts.bank import (
+    EXTENSION,
+    HELD,
+    MINT,
+    PAYMENT,
+    PAYOUT,
+    REDEMPTION,
+    REFUND,
+    REPAYMENT,
+    RETURN,
+    BankEntry,
+)
 from contracts.claim import Lien, agent, shares_of
 from contracts.custody import Custody
 from contracts.deposit import DEBT, Hold
@@ -134,7 +145,7 @@ def currencies_never_meet(kinds: Kinds) -> None:
         )
     for value in kinds["bank_entry"].values():
         entry = BankEntry._make(value)
-        if entry.kind in (PAYMENT, PAYOUT, REPAYMENT, REFUND):
+        if entry.kind in (PAYMENT, PAYOUT, REPAYMENT, REFUND, EXTENSION):
             invariants.same_currency(
                 entry.currency, Invoice._make(kinds["invoice"][entry.party, entry.document]).currency
             )
@@ -150,7 +161,7 @@ def entries_are_consumed_once(kinds: Kinds) -> None:
     attested: dict[tuple[str, str], int] = defaultdict(int)
     for value in kinds["bank_entry"].values():
         entry = BankEntry._make(value)
-        if entry.kind in (PAYMENT, PAYOUT, REPAYMENT, REFUND, MINT, REDEMPTION):
+        if entry.kind in (PAYMENT, PAYOUT, REPAYMENT, REFUND, EXTENSION, MINT, REDEMPTION):
             attested[entry.currency, entry.kind] += entry.amount
     journal: dict[tuple[str, str], int] = defaultdict(int)
     for (_, account, currency), balance in kinds["journal"].items():
@@ -158,6 +169,8 @@ def entries_are_consumed_once(kinds: Kinds) -> None:
             journal[currency, PAYMENT] -= balance
         elif account == "repayments":
             journal[currency, REPAYMENT] -= balance
+        elif account == "extensions":
+            journal[currency, EXTENSION] += balance
         elif account == "refunds":
             journal[currency, REFUND] += balance
         elif account == "proceeds":

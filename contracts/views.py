@@ -11,10 +11,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from contracts import amendment, claim, credit, invoice, order, programme, refund, relationship, shipment
+from contracts import (
+    amendment,
+    claim,
+    credit,
+    deposit,
+    invoice,
+    order,
+    programme,
+    refund,
+    relationship,
+    shipment,
+)
 from contracts.context import business_day, organisation_key
 from contracts.eligibility import Rules
 from contracts.identity import ACTIVE
+from contracts.pool import purpose_of
 from contracts.pricing import Features, ProgrammeTerms, formulae
 from contracts.usage import ALL, OBLIGOR, SUPPLIER, read_use
 from ledger import codec
@@ -166,6 +178,7 @@ def _finance(state: Reader, supplier: str, number: str) -> View | None:
         "expires": iso_from_day(lien.expires),
         "funded": _day(lien.funded),
         "security": "pledge" if lien.pledges else "assignment",
+        "arrangement": bool(lien.arrangement),
         "recourse": lien.recourse or None,
         **{
             name: getattr(lien, name)
@@ -455,12 +468,22 @@ def _programme(state: Reader, name: str, value: codec.Value) -> View:
         "revision": found.revision,
         "terms": terms.model_dump(mode="json"),
         "rules": rules.model_dump(mode="json"),
+        "payables": _payables(state, name, found),
         "drawn": drawn,
         "eligible": sum(on_obligors) - over,
         "over_concentration": over,
         "exposures": exposures,
         "suppliers": suppliers,
     }
+
+
+def _payables(state: Reader, name: str, found: programme.Programme) -> View | None:
+    """What makes it the payables programme of a buyer, with what the funder has set aside for it."""
+    if not found.payables:
+        return None
+    held = deposit.read_hold(state, purpose_of(found.lender, name))
+    set_aside = None if held is None else {"bank": held.bank, "amount": held.amount}
+    return {**found.require_payables().model_dump(mode="json"), "set_aside": set_aside}
 
 
 def journal(scanner: Scanner, organisation: str, *, limit: int = 100, after: bytes | None = None) -> Page:

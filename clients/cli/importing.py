@@ -144,7 +144,7 @@ def import_files(
         "receipts": str(receipts) if sent.recorded else None,
     }
     if not screen.answer(document):
-        _show_files(screen, imports)
+        show_files(screen, imports)
         _show_sent(screen, sent, receipts, is_dry=dry_run, withheld=len(entries) if has_problems else 0)
     if any(problem.code == "file_unreadable" for imported in imports for problem in imported.errors):
         return USAGE
@@ -244,12 +244,13 @@ def _index_row(entry: Entry, recorded: Recorded, receipt: str) -> tuple[object, 
 
 def document_number(operation: dict[str, Any]) -> str:
     """The number of the document that an operation is about; the supplier's many where there are many."""
-    if operation["op"] == "invoice.confirm_many":
+    if operation["op"] in ("invoice.confirm_many", "payables.approve"):
         return f"{len(operation['invoices'])} invoices of {operation['supplier']}"
     return next((str(operation[name]) for name in DOCUMENT_FIELDS if operation.get(name)), "")
 
 
-def _show_files(screen: Screen, imports: Sequence[Imported]) -> None:
+def show_files(screen: Screen, imports: Sequence[Imported]) -> None:
+    """What was read of each file, and what is wrong in it."""
     screen.table(
         ("file", "kind", "rows", "documents", "to send", "others sign", "with problems"),
         [

@@ -10,7 +10,7 @@ import typer
 
 from clients.cli.amounts import money, percent, read_amount
 from clients.cli.exits import UsageProblem
-from clients.cli.options import Json, ProfileFile, ReceiptFile, open_session, read_bytes
+from clients.cli.options import CommonBank, Json, ProfileFile, ReceiptFile, open_session, read_bytes
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
 from contracts.eligibility import Rules
@@ -37,7 +37,10 @@ app = typer.Typer(name="programme", help="Publish and list lenders' programmes."
     '   "discount_rate_ppm": 72000, "fee_ppm": 2000},\n'
     '   "rules": {"suppliers": ["acme", "bolt"], "supplier_limit": "1,000,000.00 EUR",\n'
     '    "programme_limit": "8,000,000.00 EUR", "smallest": "500.00 EUR", "goods_receipt": true,\n'
-    '    "obligor_share_ppm": 250000, "share_base": "4,000,000.00 EUR"}}'
+    '    "obligor_share_ppm": 250000, "share_base": "4,000,000.00 EUR"}}\n'
+    "\na buyer's payables programme has a full purchase for terms, and names the buyer:\n"
+    '  {"programme": "of-anchor", "terms": {…, "discount_basis": "bank"},\n'
+    '   "payables": {"buyer": "anchor", "extension_days": 60, "extension_rate_ppm": 40000}}'
 )
 def publish(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="JSON: programme, terms and rules.")],
@@ -62,11 +65,11 @@ def read_programme(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise UsageProblem(f"{path} is not JSON", code="programme_file", found=str(error)[:120]) from None
     required = {"programme", "terms"}
-    if not isinstance(content, dict) or not required <= content.keys() <= {*required, "rules"}:
+    if not isinstance(content, dict) or not required <= content.keys() <= {*required, "rules", "payables"}:
         raise UsageProblem(
             f"{path} is not a programme",
             code="programme_file",
-            expected='{"programme": …, "terms": {…}, "rules": {…}}',
+            expected='{"programme": …, "terms": {…}, "rules": {…}, "payables": {…}}',
         )
     terms = content["terms"]
     limits = terms.get("limits") if isinstance(terms, dict) else None
@@ -86,12 +89,15 @@ def read_programme(path: Path) -> dict[str, Any]:
         raise UsageProblem(
             f"{path} is not a programme", code=error.code, field=error.field, expected=error.expected
         ) from None
-    return {
+    operation = {
         "op": "programme.publish",
         "programme": content["programme"],
         "terms": checked.to_value(),
         "rules": rules.to_value(),
     }
+    if content.get("payables") is not None:
+        operation["payables"] = content["payables"]
+    return operation
 
 
 def _read_rules(written: Any, currency: str) -> Value:
@@ -165,6 +171,7 @@ def show(name: Name, profile: ProfileFile = None, json: Json = False) -> None:
                 f"{money(found['over_concentration'], currency)} over it",
             ),
             *_rule_facts(found["rules"], currency),
+            *_payables_facts(found["payables"], currency),
         ],
         title=f"Programme {name}",
     )
@@ -210,3 +217,66 @@ def _rule_facts(rules: dict[str, Any], currency: str) -> list[tuple[str, object]
             ("needs", f"cover by policy {rules['policy']['policy']} of {rules['policy']['insurer']}")
         )
     return facts
+
+
+def _payables_facts(payables: dict[str, Any] | None, currency: str) -> list[tuple[str, object]]:
+    """What makes it a buyer's payables programme, for people."""
+    if payables is None:
+        return []
+    aside = payables["set_aside"]
+    facts: list[tuple[str, object]] = [
+        ("payables of", payables["buyer"]),
+        (
+            "set aside",
+            "nothing" if aside is None else f"{money(aside['amount'], currency)} at {aside['bank']}",
+        ),
+    ]
+    if payables["extension_days"]:
+        rate = percent(payables["extension_rate_ppm"])
+        facts.append(("extension", f"up to {payables['extension_days']} days at {rate}"))
+    return facts
+
+
+@app.command(
+    epilog=examples(
+        "tally programme enrol of-anchor --bank bank --standing --profile net/profiles/acme.json",
+        "tally programme enrol of-anchor --bank bank --profile net/profiles/acme.json",
+    )
+)
+def enrol(
+    name: Name,
+    bank: CommonBank,
+    standing: Annotated[
+        bool, typer.Option("--standing", help="Every invoice that the buyer approves is financed at once.")
+    ] = False,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Take part in a buyer's payables programme, or change how (supplier)."""
+    operation = {"op": "programme.enrol", "programme": name, "bank": bank, "standing": standing}
+    record(profile, lambda _: operation, f"Enrolled in {name}", receipt=receipt, as_json=json)
+
+
+@app.command(epilog=examples("tally programme leave of-anchor --profile net/profiles/acme.json"))
+def leave(name: Name, profile: ProfileFile = None, receipt: ReceiptFile = None, json: Json = False) -> None:
+    """Take part in a payables programme no more (supplier); what is financed stays financed."""
+    operation = {"op": "programme.leave", "programme": name}
+    record(profile, lambda _: operation, f"Left {name}", receipt=receipt, as_json=json)
+
+
+@app.command(epilog=examples("tally programme suppliers of-anchor"))
+def suppliers(name: Name, profile: ProfileFile = None, json: Json = False) -> None:
+    """Who takes part in a payables programme, as a node tells it (not proved)."""
+    screen = Screen(json)
+    with open_session(profile) as session:
+        found = list(session.enrolments(name))
+    if screen.answer({"enrolments": found}):
+        return
+    screen.table(
+        ("supplier", "bank", "standing request", "since"),
+        [
+            (entry["supplier"], entry["bank"], "yes" if entry["standing"] else "no", entry["since"])
+            for entry in found
+        ],
+    )

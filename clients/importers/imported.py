@@ -146,12 +146,13 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
-def together(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+def together(entries: Iterable[Entry], programme: str = "") -> tuple[Entry, ...]:
     """The entries with the confirmations of one buyer, day and supplier joined: fewer signatures to check.
 
     Each of them is one `invoice.confirm_many` of at most `MAX_CONFIRMED_AT_ONCE`, in the place of its first;
-    the ledger takes all of its invoices or none.
+    the ledger takes all of its invoices or none. Under a payables programme it is the buyer's approval.
     """
+    head = {"op": "payables.approve", "programme": programme} if programme else {"op": "invoice.confirm_many"}
     joined: list[Entry] = []
     places: dict[tuple[str, str, Value], int] = {}
     for entry in entries:
@@ -164,7 +165,7 @@ def together(entries: Iterable[Entry]) -> tuple[Entry, ...]:
         place = places.get(key)
         if place is None or len(joined[place].operation["invoices"]) == MAX_CONFIRMED_AT_ONCE:
             places[key] = len(joined)
-            many = {"op": "invoice.confirm_many", "supplier": operation["supplier"], "invoices": (said,)}
+            many = {**head, "supplier": operation["supplier"], "invoices": (said,)}
             joined.append(replace(entry, operation=many))
         else:
             many = joined[place].operation

@@ -256,6 +256,23 @@ class Session(_Base):
         """
         return dict(self.view(f"/programmes/{segment(name)}"))
 
+    def enrolments(self, programme: str) -> Iterator[dict[str, Any]]:
+        """The suppliers that take part in a payables programme (not proved)."""
+        return self.pages(f"/programmes/{segment(programme)}/enrolments", "enrolments")
+
+    def approvals(self, programme: str, supplier: str | None = None) -> Iterator[dict[str, Any]]:
+        """What a buyer has approved under a payables programme, of one supplier if asked for (not proved)."""
+        path = f"/programmes/{segment(programme)}/approvals"
+        return self.pages(path, "approvals", supplier=supplier)
+
+    def approval(self, supplier: str, number: str) -> dict[str, Any]:
+        """An approved invoice with the price of today (not proved).
+
+        Raises:
+            NodeProblem: `not_approved`.
+        """
+        return dict(self.view(f"/approvals/{segment(supplier)}/{segment(number)}"))
+
     def programmes(self) -> Iterator[dict[str, Any]]:
         """Lenders' programmes with terms and exposures (not proved)."""
         return self.pages("/programmes", "programmes")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from contracts import payables_views as of_payables
 from contracts import views as made
 from ledger.chain import Chain
 from node.api import answers, problems, views
-from node.api.parameters import DEFAULT_PAGE, After, Limit, NamePath, NameQuery
+from node.api.parameters import DEFAULT_PAGE, After, Limit, NamePath, NameQuery, NumberPath
 
 router = APIRouter(tags=["organisations"])
 
@@ -65,6 +66,52 @@ async def get_programme(request: Request, programme: NamePath) -> Response:
     chain: Chain = request.app.state.service.chain
     found = made.programme_view(chain, programme)
     return answers.view(chain, found, "unknown_programme", programme=programme)
+
+
+@router.get(
+    "/programmes/{programme}/enrolments",
+    summary="Who takes part in a payables programme",
+    responses={200: {"model": views.EnrolmentsView}, **_ANY},
+)
+async def list_enrolments(
+    request: Request, programme: NamePath, limit: Limit = DEFAULT_PAGE, after: After = None
+) -> Response:
+    """Suppliers that have enrolled, with their bank and whether they have a standing request."""
+    chain: Chain = request.app.state.service.chain
+    found = of_payables.enrolments(chain, programme, limit=limit, after=answers.key_after(after))
+    return answers.page(chain, "enrolments", found)
+
+
+@router.get(
+    "/programmes/{programme}/approvals",
+    summary="What a buyer has approved under its payables programme",
+    responses={200: {"model": views.ApprovalsView}, **_ANY},
+)
+async def list_approvals(
+    request: Request,
+    programme: NamePath,
+    supplier: NameQuery = None,
+    limit: Limit = DEFAULT_PAGE,
+    after: After = None,
+) -> Response:
+    """Approved invoices with the price of today, of one supplier if asked for."""
+    chain: Chain = request.app.state.service.chain
+    found = of_payables.approvals(
+        chain, programme, supplier=supplier, limit=limit, after=answers.key_after(after)
+    )
+    return answers.page(chain, "approvals", found)
+
+
+@router.get(
+    "/approvals/{supplier}/{number:path}",
+    summary="An approved invoice",
+    responses={200: {"model": views.ApprovalView}, **_ANY},
+)
+async def get_approval(request: Request, supplier: NamePath, number: NumberPath) -> Response:
+    """One invoice that its buyer has undertaken to pay, with the price of today."""
+    chain: Chain = request.app.state.service.chain
+    found = of_payables.approval_view(chain, supplier, number)
+    return answers.view(chain, found, "not_approved", supplier=supplier, number=number)
 
 
 @router.get(

@@ -71,6 +71,7 @@ STATUS_BY_CODE: dict[str, int] = {
     "unknown_claim": 404,
     "unknown_relationship": 404,
     "unknown_programme": 404,
+    "not_approved": 404,
     "unknown_proposal": 404,
     "unknown_organisation": 404,
     "unknown_evidence": 404,

@@ -54,6 +54,7 @@ class FinanceView(View):
     expires: str
     funded: str | None
     security: str = Field(description="assignment or pledge")
+    arrangement: bool = Field(description="under a supplier finance arrangement of the buyer (IAS 7 §44H)")
     recourse: str | None = Field(description="number of the lender's demand that stands open")
     net: int
     tenor_days: int
@@ -373,12 +374,69 @@ class ProgrammeView(View):
     lender: str
     revision: int
     terms: dict[str, Any]
+    payables: dict[str, Any] | None = Field(description="whose payables it finances, and the money set aside")
     rules: dict[str, Any] = Field(description="what the programme takes besides what the price asks")
     drawn: DrawnView
     eligible: int = Field(description="out on the obligors that it takes, less what lies over their cap")
     over_concentration: int = Field(description="what of it lies over the cap on one obligor's share")
     exposures: dict[str, ExposureView] = Field(description="by obligor, over all programmes of the lender")
     suppliers: dict[str, DrawnView] = Field(description="of the suppliers that the rules name")
+
+
+class EnrolmentView(View):
+    """A supplier that takes part in a payables programme."""
+
+    programme: str
+    supplier: str
+    bank: str
+    standing: bool = Field(description="every approved invoice is financed at once")
+    since: str
+
+
+class EnrolmentsView(View):
+    """A page of enrolments."""
+
+    enrolments: list[EnrolmentView]
+    next: str | None
+
+
+class PayablesPriceView(View):
+    """What an approved invoice is financed at today."""
+
+    tenor_days: int
+    discount: int
+    fee: int
+    paid_out: int
+
+
+class ApprovalView(View):
+    """An invoice that its buyer has undertaken to pay in full."""
+
+    programme: str
+    supplier: str
+    invoice: str
+    buyer: str
+    currency: str
+    net: int
+    outstanding: int
+    approved: str
+    due_date: str
+    approved_due_date: str
+    extend_until: str = Field(description="last day to which the buyer may put the payment off")
+    extension_rate_ppm: int
+    principal: int = Field(description="what the funder has paid and the buyer owes it; 0 before")
+    day_count: int = Field(description="days of a year for the cost of an extension")
+    title: str
+    financed: bool = Field(description="the supplier has its money")
+    price: PayablesPriceView | None
+    refused: str | None = Field(description="the code for which it is not financed today")
+
+
+class ApprovalsView(View):
+    """A page of approvals; it may hold fewer than its limit, or none, and still have a next one."""
+
+    approvals: list[ApprovalView]
+    next: str | None
 
 
 class ProgrammesView(View):

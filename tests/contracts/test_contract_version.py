@@ -7,6 +7,7 @@ from hashlib import sha256
 from contracts import CONTRACT_VERSION
 from contracts.affiliation import Affiliation
 from contracts.amendment import Amendment
+from contracts.approval import Approval
 from contracts.auction import Auction
 from contracts.bank import BankEntry
 from contracts.bid import Bid
@@ -17,6 +18,7 @@ from contracts.credit import CreditNote
 from contracts.custody import Custody
 from contracts.deposit import LINE_FIELDS, Balance, Hold
 from contracts.early_payment import EarlyPayment
+from contracts.enrolment import Enrolment
 from contracts.exchange import Exchange
 from contracts.invoice import Invoice
 from contracts.leaf import Leaf, Promise, Totals
@@ -33,7 +35,7 @@ from contracts.settlement import Settlement
 from contracts.shipment import Shipment
 from contracts.usage import Use
 
-LAYOUTS = {1: "561f363033f30879af1f9845ecca947ca170bcd5017c7c3c456001048b694f73"}
+LAYOUTS = {1: "b937b6b9a102e93d0e8faecf539e1dc28c9808519943bdf0028f115dc08fd1d7"}
 
 
 def test_stored_values_keep_their_form_within_a_contract_version() -> None:
@@ -42,6 +44,7 @@ def test_stored_values_keep_their_form_within_a_contract_version() -> None:
         Affiliation,
         Aggregates,
         Amendment,
+        Approval,
         Auction,
         Balance,
         BankEntry,
@@ -50,6 +53,7 @@ def test_stored_values_keep_their_form_within_a_contract_version() -> None:
         CreditNote,
         Custody,
         EarlyPayment,
+        Enrolment,
         Exchange,
         Hold,
         Invoice,

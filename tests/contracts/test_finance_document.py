@@ -1,4 +1,4 @@
-"""docs/finance.md names every state and every operation that it explains."""
+"""docs/finance.md and docs/payables.md name every state and every operation that they explain."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from contracts import invoice, recourse
 from contracts.lifecycle import LifeCycle
 from contracts.registry import OPERATIONS
 
-TEXT = (Path(__file__).parents[2] / "docs" / "finance.md").read_text()
-EXPLAINED = {"programme", "finance", "refund", "release", "default", "recourse"}
+DOCS = Path(__file__).parents[2] / "docs"
+TEXT = "".join((DOCS / name).read_text() for name in ("finance.md", "payables.md"))
+EXPLAINED = {"payables", "programme", "finance", "refund", "release", "default", "recourse"}
 
 
 @pytest.mark.parametrize("cycle", [invoice.TITLE, recourse.STATUS], ids=lambda cycle: cycle.subject)

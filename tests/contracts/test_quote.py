@@ -108,7 +108,7 @@ class WrittenState:
     def genesis(self, state: Overlay, genesis: Genesis) -> None:
         day = day_from_iso(str(genesis.parameters["business_date"]))
         state.put(BUSINESS_DATE, day)
-        state.put(programme_key("invoices"), ("bank", 1, TERMS.to_value(), Rules().to_value()))
+        state.put(programme_key("invoices"), ("bank", 1, TERMS.to_value(), Rules().to_value(), ()))
         state.put(invoice_key("supplier", NUMBER), tuple(OPEN_INVOICE))
         for number, (amount, late) in enumerate([(40_000_00, 3), (10_000_00, -2), (50_000_00, 18)]):
             for record in (
