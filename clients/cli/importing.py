@@ -14,7 +14,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,7 +25,7 @@ from clients.cli.exits import DONE, REFUSED, USAGE, UsageProblem
 from clients.cli.options import Json, ProfileFile, load_profile, open_session
 from clients.cli.recording import recorded_document
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
-from clients.errors import OutcomeUnknown
+from clients.errors import NodeProblem, OutcomeUnknown
 from clients.importers import (
     KINDS,
     BankBook,
@@ -39,6 +39,7 @@ from clients.importers import (
 )
 from clients.importers.camt_reading import MARK
 from clients.sdk import Recorded, Session
+from clients.sdk.conversation import segment
 from clients.trust import load_genesis
 from ledger.genesis import GenesisBlock
 
@@ -56,6 +57,7 @@ def register(app: typer.Typer) -> None:
         name="import",
         epilog=examples(
             "tally import orders.csv shipments.csv invoices.csv --profile net/profiles/acme.json",
+            "tally import events.jsonld --buyer anchor --profile net/profiles/acme.json",
             "tally import camt054.xml --profile net/profiles/bank.json",
             "tally import invoice.xml --profile net/profiles/acme.json --term-days 30",
             "tally import orders.csv --issue-drafts --profile net/profiles/anchor.json",
@@ -66,7 +68,7 @@ def register(app: typer.Typer) -> None:
 
 
 def import_files(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="CSV, UBL 2.1 or camt files.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="CSV, UBL 2.1, camt or EPCIS files.")],
     kind: Annotated[str, typer.Option(help="auto, " + ", ".join(KINDS) + ".")] = "auto",
     supplier: Annotated[str, typer.Option(help="For files without a supplier column.")] = "",
     buyer: Annotated[str, typer.Option(help="For files without a buyer column.")] = "",
@@ -92,7 +94,7 @@ def import_files(
     profile: ProfileFile = None,
     json: Json = False,
 ) -> int:
-    """Import orders, shipments, receipts of goods, invoices, confirmations, payments and bank files.
+    """Import orders, shipments, receipts, invoices, confirmations, payments, bank files and EPCIS events.
 
     What your organisation signs is sent, in the order of the days; what others sign is skipped.
     With anything wrong in a file nothing is sent and the exit code is 1.
@@ -124,7 +126,8 @@ def import_files(
         term_days=term_days,
         directory=directory_of(load_genesis(known.genesis, known.channel)),
     )
-    with screen.progress("reading", len(files)) as advance:
+    with open_session(profile) as reading, screen.progress("reading", len(files)) as advance:
+        context = replace(context, trade=LedgerTrade(reading))
         imports = []
         for file in files:
             imports.append(import_file(file, kind, context))
@@ -149,6 +152,36 @@ def import_files(
     if any(problem.code == "file_unreadable" for imported in imports for problem in imported.errors):
         return USAGE
     return REFUSED if has_problems or document["refused"] else DONE
+
+
+class LedgerTrade:
+    """What a node tells of orders and shipments (not proved: the ledger checks what is made of it)."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def items(self, supplier: str, buyer: str, order: str) -> dict[str, str]:
+        """Line of an order → its item; empty if there is no such order."""
+        found = self._found("orders", supplier, buyer, order) if order else None
+        return {} if found is None else {line["line"]: line["item"] for line in found["lines"]}
+
+    def shipped(self, supplier: str, shipment: str) -> dict[str, int]:
+        """Line of a shipment → pieces; empty if there is no such shipment."""
+        found = self._found("shipments", supplier, shipment)
+        return {} if found is None else {line["line"]: line["shipped"] for line in found["lines"]}
+
+    def order_of(self, supplier: str, shipment: str) -> str:
+        """The order that a shipment fulfils; empty if there is no such shipment."""
+        found = self._found("shipments", supplier, shipment)
+        return "" if found is None else str(found["order"])
+
+    def _found(self, *path: str) -> dict[str, Any] | None:
+        try:
+            return dict(self._session.view("/" + "/".join(segment(part) for part in path)))
+        except NodeProblem as problem:
+            if problem.status == 404:
+                return None
+            raise
 
 
 def _is_bank_file(file: Path) -> bool:

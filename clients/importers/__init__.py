@@ -4,7 +4,8 @@ Read `files.py` first: `import_file` is the only way in. `imported.py` says what
 what the importing party tells; `table.py` reads CSV cells, `documents.py` gathers rows to
 documents, and each `csv_*.py` is one kind of file. `ubl.py` with `xml_document.py`,
 `ubl_reading.py` and `en16931.py` is the European invoice. `camt.py` with `camt_reading.py` is the bank's
-statement and notification. `limits.py` has the bounds.
+statement and notification; `epcis.py` with `epcis_reading.py` and `gs1.py` what was shipped and received.
+`limits.py` has the bounds.
 
 Imports ledger and contracts (their models have the last word); no network, no clock.
 """
@@ -18,6 +19,7 @@ from clients.importers.imported import (
     ImportContext,
     Imported,
     Summary,
+    TradeBook,
     timeline,
     together,
 )
@@ -33,6 +35,7 @@ __all__ = [
     "ImportProblem",
     "Imported",
     "Summary",
+    "TradeBook",
     "import_bytes",
     "import_file",
     "timeline",

@@ -2,9 +2,9 @@
 
     import_file(path, "auto", ImportContext(organisation="cipla")) -> Imported
 
-The kind "auto" looks at the content: XML is UBL or camt, and a CSV header belongs to the one kind
-whose required columns it has. Whatever is in the file, the answer is an `Imported`; problems
-are listed in it and not raised.
+The kind "auto" looks at the content: XML is UBL or camt, JSON is EPCIS, and a CSV header belongs
+to the one kind whose required columns it has. Whatever is in the file, the answer is an
+`Imported`; problems are listed in it and not raised.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from clients.importers import (
     csv_payments,
     csv_receipts,
     csv_shipments,
+    epcis,
     ubl,
 )
 from clients.importers.camt_reading import MARK
@@ -59,7 +60,7 @@ LAYOUTS = {
     )
 }
 
-assert (*LAYOUTS, "ubl", "camt") == KINDS, "every kind has its reader"
+assert (*LAYOUTS, "ubl", "camt", "epcis") == KINDS, "every kind has its reader"
 
 _LOOKED_AT_BYTES = 2_000
 """Of the beginning of a file, for its namespace."""
@@ -103,9 +104,12 @@ def import_bytes(
     if kind == "camt" or (kind == "auto" and MARK in data[:_LOOKED_AT_BYTES]):
         outcome = camt.read_bank_file(data, context, problems)
         return _imported(file, "camt", outcome, problems, rows=outcome.documents, ignored=())
-    if kind == "ubl" or (kind == "auto" and _looks_like_xml(data)):
+    if kind == "ubl" or (kind == "auto" and _begins_with(data, _XML_STARTS)):
         outcome = ubl.read_ubl(data, context, problems)
         return _imported(file, "ubl", outcome, problems, rows=1, ignored=())
+    if kind == "epcis" or (kind == "auto" and _begins_with(data, (b"{",))):
+        outcome = epcis.read_epcis(data, context, problems)
+        return _imported(file, "epcis", outcome, problems, rows=outcome.documents, ignored=())
     table = read_table(data, file, decimal_comma=context.decimal_comma, problems=problems)
     if table is None:
         return _nothing(file, *problems.listed(), kind=kind)
@@ -119,8 +123,8 @@ def import_bytes(
     return _imported(file, layout.kind, outcome, problems, rows=len(table.lines), ignored=ignored)
 
 
-def _looks_like_xml(data: bytes) -> bool:
-    return data[:256].removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_XML_STARTS)
+def _begins_with(data: bytes, starts: tuple[bytes, ...]) -> bool:
+    return data[:256].removeprefix(b"\xef\xbb\xbf").lstrip().startswith(starts)
 
 
 def _layout(table: Table, kind: str) -> Layout:

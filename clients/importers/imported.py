@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from clients.importers.errors import ImportProblem
 from clients.importers.parties import Directory
@@ -21,7 +21,7 @@ from contracts.confirmation import MAX_CONFIRMED_AT_ONCE
 from ledger.codec import Value
 from ledger.transaction import Operation
 
-KINDS = ("orders", "shipments", "receipts", "invoices", "confirmations", "payments", "ubl", "camt")
+KINDS = ("orders", "shipments", "receipts", "invoices", "confirmations", "payments", "ubl", "camt", "epcis")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,38 @@ class BankBook:
     """Custody account number → (client, currency)."""
     redemptions: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(client, end-to-end reference) → number of the redemption that waits for its payment."""
+
+
+class TradeBook(Protocol):
+    """What the ledger knows of orders and shipments, for files that name trade items and no lines."""
+
+    def items(self, supplier: str, buyer: str, order: str) -> Mapping[str, str]:
+        """Line of an order → its item; empty if there is no such order."""
+        ...
+
+    def shipped(self, supplier: str, shipment: str) -> Mapping[str, int]:
+        """Line of a shipment → pieces; empty if there is no such shipment."""
+        ...
+
+    def order_of(self, supplier: str, shipment: str) -> str:
+        """The order that a shipment fulfils; empty if there is no such shipment."""
+        ...
+
+
+class NoTrade:
+    """A ledger without orders and shipments."""
+
+    def items(self, _supplier: str, _buyer: str, _order: str) -> Mapping[str, str]:
+        """None."""
+        return {}
+
+    def shipped(self, _supplier: str, _shipment: str) -> Mapping[str, int]:
+        """None."""
+        return {}
+
+    def order_of(self, _supplier: str, _shipment: str) -> str:
+        """None."""
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +90,8 @@ class ImportContext:
     """Agreed days from issue to due, for invoices that have no due date; 0: none."""
     book: BankBook = field(default_factory=BankBook)
     """For bank files: accounts that hold clients' money."""
+    trade: TradeBook = field(default_factory=NoTrade)
+    """For EPCIS files: orders and shipments on the ledger."""
     directory: Directory = field(default_factory=Directory)
     """The channel's organisations, by id, identifiers and name."""
 

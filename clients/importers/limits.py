@@ -19,6 +19,13 @@ MAX_XML_CHILDREN = 4_000
 MAX_XML_TEXT_CHARACTERS = 1_024
 """Of one element whose text is read (an attachment's is not)."""
 
+MAX_JSON_BYTES = 8 * 1_048_576
+MAX_EPCIS_EVENTS = 20_000
+MAX_EPCIS_EPCS = 20_000
+"""Identifiers in one list of an event."""
+MAX_TEXT_CHARACTERS = 1_024
+"""Of one text of a JSON file."""
+
 MAX_PROBLEMS = 1_000
 """Problems listed for one file; after these one more says that there are others."""
 

@@ -81,6 +81,45 @@ def tally(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Itera
     channel.close()
 
 
+def test_events_of_a_file_are_dispatch_and_receipt_on_the_ledger(tally: Tally, tmp_path: Path) -> None:
+    """EPCIS 2.0: the supplier's file ships a pallet, the buyer's says that it arrived unopened."""
+    with tally.channel.blocking_session("anchor") as session:
+        session.submit(story.order("PO-9"))
+    sscc = "340123450000000017"
+    moved = {
+        "type": "ObjectEvent",
+        "action": "OBSERVE",
+        "bizStep": "shipping",
+        "eventTime": "2024-03-04T08:00:00Z",
+        "eventTimeZoneOffset": "+00:00",
+        "epcList": [f"https://id.gs1.org/00/{sscc}"],
+        "bizTransactionList": [
+            {"type": "po", "bizTransaction": "PO-9"},
+            {"type": "desadv", "bizTransaction": "DA-9"},
+        ],
+    }
+    held = {
+        "type": "AggregationEvent",
+        "action": "ADD",
+        "eventTime": "2024-03-03T08:00:00Z",
+        "eventTimeZoneOffset": "+00:00",
+        "parentID": f"https://id.gs1.org/00/{sscc}",
+        "childQuantityList": [{"epcClass": "https://id.gs1.org/01/09520123456788", "quantity": 7}],
+    }
+    shipped, received = tmp_path / "shipped.jsonld", tmp_path / "received.jsonld"
+    shipped.write_text(json.dumps({"epcisBody": {"eventList": [held, moved]}}))
+    received.write_text(json.dumps({"epcisBody": {"eventList": [{**moved, "bizStep": "receiving"}]}}))
+    kept = ("--receipts", str(tmp_path / "receipts"))
+    sent = tally.run("acme", "import", str(shipped), "--buyer", "anchor", *kept)
+    assert (sent["files"][0]["kind"], sent["applied"]) == ("epcis", 1)
+    assert tally.run("anchor", "import", str(received), "--supplier", "acme", *kept)["applied"] == 1
+    shown = tally.run("acme", "shipment", "show", "acme", "DA-9")
+    assert (shown["status"], shown["units"]) == ("Received", [sscc])
+    assert [(line["shipped"], line["accepted"]) for line in shown["lines"]] == [(7, 7)]
+    again = tally.run("acme", "import", str(shipped), "--buyer", "anchor", *kept, code=REFUSED)
+    assert [refused["refusals"][0]["code"] for refused in again["refused"]] == ["duplicate_number"]
+
+
 def test_a_bank_file_mints_a_payment_file_pays_and_the_next_bank_file_burns(
     tally: Tally, tmp_path: Path
 ) -> None:
