@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import _bench_consensus
+import _bench_core
 import uvloop
 from _bench_load import (
     Invoices,
@@ -201,6 +202,13 @@ def main() -> None:
         help=f"only measures of consensus: all, or some of {', '.join(_bench_consensus.MEASURES)}",
     )
     parser.add_argument(
+        "--core", action="store_true", help="only what an operation costs by stage, in one process"
+    )
+    parser.add_argument("--core-blocks", type=int, default=40, help="blocks of each shape for --core")
+    parser.add_argument(
+        "--instructions", action="store_true", help="with --core: count instructions too, under valgrind"
+    )
+    parser.add_argument(
         "--kills", type=int, default=_bench_consensus.KILLS, help="of the leader, for failover"
     )
     parser.add_argument(
@@ -214,8 +222,11 @@ def main() -> None:
     console = Console(stderr=True)
     folder = Path(tempfile.mkdtemp(prefix="tallystick-bench-", dir=arguments.dir))
     try:
-        result = {} if arguments.consensus is not None else measure(arguments, folder, console)
-        if not arguments.no_consensus:
+        if arguments.core:
+            result = {"core": _measure_core(arguments, folder)}
+        else:
+            result = {} if arguments.consensus is not None else measure(arguments, folder, console)
+        if not (arguments.core or arguments.no_consensus):
             result["consensus"] = _bench_consensus.measure(
                 folder,
                 kills=arguments.kills,
@@ -226,12 +237,25 @@ def main() -> None:
             )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    if "core" in result:
+        Console().print(_bench_core.table(result["core"]))
     if "cells" in result:
         report(result, Console())
     for line in _bench_consensus.lines(result.get("consensus", {})):
         Console().print(line, highlight=False)
     if arguments.json:
         arguments.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def _measure_core(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    result = _bench_core.measure(folder, arguments.shapes, arguments.core_blocks)
+    if arguments.instructions:
+        for shape in arguments.shapes:
+            counted = folder / f"instructions-{shape}"
+            counted.mkdir()
+            blocks = max(1, 1_000 // result[shape]["operations_per_block"])
+            result[shape]["instructions"] = _bench_core.count_instructions(counted, shape, blocks)
+    return result
 
 
 def measure(arguments: argparse.Namespace, folder: Path, console: Console) -> dict[str, Any]:
