@@ -44,7 +44,19 @@ def journal_key(organisation: str, account: str, currency: str) -> bytes:
 class Context:
     """One transaction's view of the ledger."""
 
-    __slots__ = ("_parameters", "actor", "approver", "channel", "day", "roles", "signer", "state", "time_ms")
+    __slots__ = (
+        "_parameters",
+        "actor",
+        "approver",
+        "channel",
+        "day",
+        "get",
+        "put",
+        "roles",
+        "signer",
+        "state",
+        "time_ms",
+    )
 
     def __init__(
         self,
@@ -57,6 +69,10 @@ class Context:
         time_ms: int,
     ) -> None:
         self.state = state
+        self.get = state.get
+        """The value of a state key, or None."""
+        self.put = state.put
+        """Write a state value."""
         self.channel = channel
         """Channel of the transaction, which is that of the ledger."""
         self.signer = signer
@@ -71,14 +87,6 @@ class Context:
         self.time_ms = time_ms
         """Block time, milliseconds since 1970: never decreasing, and the same on every node."""
         self._parameters: dict[str, int] = {}
-
-    def get(self, key: bytes) -> Value | None:
-        """The value of a state key, or None."""
-        return self.state.get(key)
-
-    def put(self, key: bytes, value: Value) -> None:
-        """Write a state value."""
-        self.state.put(key, value)
 
     def parameter(self, name: str, default: int = 0) -> int:
         """A numeric parameter of the ledger, which no operation changes."""

@@ -63,10 +63,13 @@ if TYPE_CHECKING:
 
 def amounts_add_up(invoice: Invoice) -> None:
     """Invariant 1."""
-    parts = (invoice.credited, invoice.paid, invoice.offset, invoice.written_off, invoice.outstanding)
-    if min(parts) < 0 or sum(parts) != invoice.gross:
-        raise InvariantBroken(1, f"gross {invoice.gross} is not the sum of {parts}")
-    if not 0 <= invoice.contested <= invoice.outstanding:
+    credited, paid, offset, written_off = invoice.credited, invoice.paid, invoice.offset, invoice.written_off
+    outstanding = invoice.outstanding
+    if credited < 0 or paid < 0 or offset < 0 or written_off < 0 or outstanding < 0:
+        raise InvariantBroken(1, f"a part of the gross is below zero: {invoice}")
+    if credited + paid + offset + written_off + outstanding != invoice.gross:
+        raise InvariantBroken(1, f"the gross is not the sum of its parts: {invoice}")
+    if not 0 <= invoice.contested <= outstanding:
         raise InvariantBroken(1, f"{invoice.contested} in dispute of {invoice.outstanding} outstanding")
 
 
@@ -106,10 +109,10 @@ def line_in_order(line: OrderLine, tolerance_ppm: int) -> None:
 
     Only a return may leave more billed than accepted, and at most what was returned.
     """
-    most = line.quantity * (PPM + tolerance_ppm) // PPM
-    if not 0 <= line.accepted <= line.shipped <= most or line.invoiced < 0:
+    _, quantity, _, shipped, accepted, rejected, invoiced, returned, lost = line
+    if not 0 <= accepted <= shipped <= quantity * (PPM + tolerance_ppm) // PPM or invoiced < 0:
         raise InvariantBroken(7, f"quantities out of order: {line}")
-    if line.invoiced > line.accepted + line.returned or min(line.rejected, line.returned, line.lost) < 0:
+    if invoiced > accepted + returned or rejected < 0 or returned < 0 or lost < 0:
         raise InvariantBroken(7, f"billed and never accepted: {line}")
 
 

@@ -38,6 +38,7 @@ from contracts.identity import BUYER
 from contracts.lifecycle import LifeCycle, Transition
 from contracts.order import (
     OrderLine,
+    as_line,
     issued_order,
     line_amount,
     line_key,
@@ -48,6 +49,7 @@ from contracts.order import (
 from contracts.totals import MAX_TAX_PARTS, TaxCategory, TaxPart, TaxRate, TaxTotal, tax_totals
 from ledger import codec
 from ledger.hashing import FINGERPRINT, LINES
+from ledger.limits import DIGEST_BYTES
 from ledger.money import CurrencyMismatch
 from ledger.state import Reader, state_key
 
@@ -275,7 +277,11 @@ def invoice_key(supplier: str, invoice: str) -> bytes:
 
 def fingerprint_key(fingerprint: bytes) -> bytes:
     """State key of a fingerprint."""
-    return state_key("fingerprint", fingerprint)
+    return _FINGERPRINT_KEY + fingerprint
+
+
+_FINGERPRINT_KEY = state_key("fingerprint", bytes(DIGEST_BYTES))[:-DIGEST_BYTES]
+"""What the key of every fingerprint begins with: all are equally long."""
 
 
 def lines_digest(lines: tuple[tuple[str, int, int], ...]) -> bytes:
@@ -444,9 +450,9 @@ def _match(context: Context, supplier: str, operation: InvoiceSubmit) -> None:
         _match_line(line, billed, price_tolerance_ppm)
         item, ordered, price_micros, shipped, accepted, rejected, invoiced, returned, lost = line
         invoiced += billed.quantity
-        line = OrderLine(item, ordered, price_micros, shipped, accepted, rejected, invoiced, returned, lost)
-        invariants.line_in_order(line, quantity_tolerance_ppm)
-        context.put(key, tuple(line))
+        value = (item, ordered, price_micros, shipped, accepted, rejected, invoiced, returned, lost)
+        invariants.line_in_order(as_line(value), quantity_tolerance_ppm)
+        context.put(key, value)
 
 
 def _match_line(line: OrderLine, billed: BilledLine, price_tolerance_ppm: int) -> None:

@@ -37,7 +37,7 @@ from contracts.fields import (
 from contracts.identity import BUYER, SUPPLIER
 from contracts.lifecycle import LifeCycle, Transition
 from ledger.money import MAX_AMOUNT, PPM, AmountOverflow, divide_half_away
-from ledger.state import Reader, state_key
+from ledger.state import Reader, reading, state_key
 
 DRAFT, ISSUED, ACKNOWLEDGED, PART_RECEIVED, RECEIVED, CLOSED, CANCELLED = range(7)
 SHIPPED, TAKEN_IN, SENT_BACK, AMENDED = "goods shipped", "goods received", "goods returned", "order amended"
@@ -185,6 +185,9 @@ class OrderCancel(Operation):
     reason: Reason
 
 
+_as_order, as_line = reading(Order), reading(OrderLine)
+
+
 @lru_cache(maxsize=4_096)
 def order_key(supplier: str, buyer: str, order: str) -> bytes:
     """State key of an order."""
@@ -200,7 +203,7 @@ def line_key(supplier: str, buyer: str, order: str, line: str) -> bytes:
 def read_order(state: Reader, supplier: str, buyer: str, order: str) -> Order | None:
     """The order, if there is one."""
     value = state.get(order_key(supplier, buyer, order))
-    return None if value is None else Order._make(value)
+    return None if value is None else _as_order(value)
 
 
 def known_order(context: Context, supplier: str, buyer: str, order: str) -> Order:
@@ -233,7 +236,7 @@ def read_line(context: Context, key: bytes, line: str) -> OrderLine:
     value = context.get(key)
     if value is None:
         raise refuse("unknown_line", "no such line in the order", field="lines.line", found=line)
-    return OrderLine._make(value)
+    return as_line(value)
 
 
 def check_lines_once(lines: tuple[str, ...]) -> None:

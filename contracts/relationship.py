@@ -224,7 +224,8 @@ AGGREGATES_FIELDS = Aggregates._fields
 _PLACES = {name: place for place, name in enumerate(Aggregates._fields)}
 
 
-_INVOICES, _INVOICED = _PLACES["invoices"], _PLACES["invoiced"]
+_INVOICES, _INVOICED, _PERIOD = _PLACES["invoices"], _PLACES["invoiced"], _PLACES["period"]
+assert _INVOICED == _INVOICES + 1, "an invoice changes two places beside each other"
 
 
 def _aggregates(places: Iterable[Any]) -> Aggregates:
@@ -253,6 +254,8 @@ def fold(aggregates: codec.Value, record: codec.Value) -> codec.Value:
     """
     currency = record[3]
     before = aggregates.get(currency)
+    if before is not None and record[1] == "invoice" and record[0] // PERIOD_DAYS <= before[_PERIOD]:
+        return {**aggregates, currency: _billed(before, record[4])}
     if before is None and len(aggregates) >= MAX_CURRENCIES:
         raise refuse(
             "too_many_currencies",
@@ -265,13 +268,20 @@ def fold(aggregates: codec.Value, record: codec.Value) -> codec.Value:
     period = record[0] // PERIOD_DAYS
     if period > sums.period:
         sums = _in_period(sums, period)
-    kind = record[1]
-    after = _FOLDS[kind](sums, record)
-    largest = after.invoiced if kind == "invoice" else _largest(after)  # no other sum grows with an invoice
+    after = _FOLDS[record[1]](sums, record)
+    largest = _largest(after)
     if largest > MAX_TOTAL:
         raise AmountOverflow(largest, "aggregates", MAX_TOTAL)
     folded = {**aggregates, currency: tuple(after)}
     return folded if before is not None else {code: folded[code] for code in sorted(folded)}
+
+
+def _billed(sums: tuple[Any, ...], gross: int) -> tuple[Any, ...]:
+    """The sums after one more invoice in their period: what happens most, and touches two places only."""
+    invoiced = sums[_INVOICED] + gross
+    if invoiced > MAX_TOTAL:
+        raise AmountOverflow(invoiced, "aggregates", MAX_TOTAL)
+    return (*sums[:_INVOICES], sums[_INVOICES] + 1, invoiced, *sums[_INVOICED + 1 :])
 
 
 def _largest(sums: Aggregates) -> int:
@@ -360,10 +370,7 @@ def _receive(sums: Aggregates, record: codec.Value) -> Aggregates:
 
 
 def _invoice(sums: Aggregates, record: codec.Value) -> Aggregates:
-    places: list[Any] = list(sums)
-    places[_INVOICES] += 1
-    places[_INVOICED] += record[4]
-    return _aggregates(places)
+    return _aggregates(_billed(sums, record[4]))
 
 
 def _confirm(sums: Aggregates, record: codec.Value) -> Aggregates:
@@ -620,9 +627,10 @@ def append(state: Overlay, supplier: str, buyer: str, record: tuple[codec.Value,
         _register(state, record[0], supplier, buyer)
     aggregates = EMPTY if entry is None else entry[2]
     history.append_to(state, key, entry, record, fold(aggregates, record))
-    settled = settlement(record)
-    if settled is not None:
-        habit.observe(state, supplier, buyer, settled)
+    if record[1] == "payment":
+        settled = settlement(record)
+        if settled is not None:
+            habit.observe(state, supplier, buyer, settled)
 
 
 def settlement(record: codec.Value) -> habit.Settled | None:

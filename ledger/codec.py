@@ -17,8 +17,9 @@ heads are counted wherever there may be more of them than the caller allows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import msgpack
 
@@ -42,9 +43,7 @@ def encode(value: Value) -> bytes:
     Raises:
         NonCanonical: a type, an integer range or a depth that has no canonical form.
     """
-    if _form((value,), MAX_DEPTH + 1) & _UNORDERED:
-        value = _ordered(value)
-    return _packed(value)
+    return _packed(_ordered(value) if _form_of(value) & _UNORDERED else value)
 
 
 def encode_key(parts: tuple[str | int | bytes, ...]) -> bytes:
@@ -53,12 +52,12 @@ def encode_key(parts: tuple[str | int | bytes, ...]) -> bytes:
     Raises:
         NonCanonical: another type, an integer beyond 64 bits, or text that UTF-8 cannot express.
     """
-    for part in parts:
-        kind = type(part)
-        if kind is str or kind is bytes:
-            continue
-        if kind is not int or part > 0x7FFF_FFFF_FFFF_FFFF:  # type: ignore[operator]
-            raise NonCanonical("not a part of a state key", found=str(part)[:40])
+    kinds = tuple(map(type, parts))
+    _, _, integers, is_key = _known_rows.get(kinds) or _row_of(kinds)
+    if not is_key:
+        raise NonCanonical("not a part of a state key", found=str(parts)[:80])
+    if integers is not None and max(integers(parts)) > 0x7FFF_FFFF_FFFF_FFFF:
+        raise _beyond_64_bits(parts)
     return _packed(parts)
 
 
@@ -68,9 +67,9 @@ def settle(value: Value) -> tuple[bytes, Value]:
     A list has become a tuple and maps are in order, so it makes no difference to whoever
     computes with it whether it was kept in memory or read from a disk.
     """
-    form = _form((value,), MAX_DEPTH + 1)
+    form = _form_of(value)
     data = _packed(_ordered(value) if form & _UNORDERED else value)
-    if form == _SETTLED:
+    if not form:
         return data, value
     return data, _unpackb(data, use_list=False, strict_map_key=True)
 
@@ -116,7 +115,7 @@ def decode(
         raise Malformed(
             "not one whole MessagePack value", found=found, expected="the bytes of exactly one value"
         ) from None
-    if _form((value,), MAX_DEPTH + 1) & _UNORDERED:
+    if _form_of(value) & _UNORDERED:
         raise NonCanonical(
             "map keys out of order",
             found="a smaller key after a larger one",
@@ -181,42 +180,82 @@ _SETTLED, _LISTED, _UNORDERED = 0, 1, 2
 """What is in a value: nothing but what readers have too; lists, which they have as tuples; unordered maps."""
 
 
-def _form(items: Iterable[Value], depth: int) -> int:
+def _form_of(value: Value) -> int:
+    """What is in a value, as bits; checks types, ranges and depth on the way."""
+    return _form(value, MAX_DEPTH) if type(value) is tuple else _form((value,), MAX_DEPTH + 1)
+
+
+def _form(items: tuple[Value, ...] | list[Value], depth: int) -> int:
     """What is in these values, as bits; checks types, ranges and depth on the way.
 
-    Runs over every element of everything that is hashed or received, hence its plain shape. What lies
-    below 64 bits is left to the packer, which refuses it.
+    Runs over every container of everything that is hashed or received. The types of its elements are taken
+    at once, and what follows from them is found out once for each row of types. What lies below 64 bits is
+    left to the packer, which refuses it.
     """
     if not depth:
         raise NonCanonical(
             "nested too deeply", found=f"more than {MAX_DEPTH} levels", expected=f"at most {MAX_DEPTH} levels"
         )
-    form = _SETTLED
-    for item in items:
-        kind = type(item)
-        if kind is str or kind is bytes:
-            continue
-        if kind is int:
-            if item <= 0x7FFF_FFFF_FFFF_FFFF:
-                continue
-            raise _beyond_64_bits(item)
-        if kind is tuple or kind is list:
-            if kind is list:
-                form |= _LISTED
-            if item or depth == 1:
-                form |= _form(item, depth - 1)
-        elif kind is dict:
+    kinds = tuple(map(type, items))
+    form, containers, integers, _ = _known_rows.get(kinds) or _row_of(kinds)
+    if integers is not None and max(integers(items)) > 0x7FFF_FFFF_FFFF_FFFF:
+        raise _beyond_64_bits(items)
+    for place in containers:
+        item = items[place]
+        if type(item) is dict:
             keys = tuple(item)
             if keys not in _known_orders and not _is_ascending(keys):
                 form |= _UNORDERED
-            form |= _form(item.values(), depth - 1)
-        elif item is not None and kind is not bool:
+            form |= _form(tuple(item.values()), depth - 1)
+        elif item or depth == 1:
+            form |= _form(item, depth - 1)
+    return form
+
+
+class _Row(NamedTuple):
+    """What follows from the types of a container's elements."""
+
+    form: int
+    containers: tuple[int, ...]
+    """Places of inner containers."""
+    integers: Callable[[Any], tuple[int, ...]] | None
+    """Takes the integers out, if there are any."""
+    is_key: bool
+    """Whether all are texts, integers or byte strings."""
+
+
+def _row_of(kinds: tuple[type, ...]) -> _Row:
+    """What follows from the types of a container's elements; remembers it."""
+    for kind in dict.fromkeys(kinds):
+        if kind not in _KINDS:
             raise NonCanonical(
                 "type without canonical form",
                 found=kind.__name__,
                 expected="integer, text, bytes, array, map, true, false or nil",
             )
-    return form
+    containers = tuple([place for place, kind in enumerate(kinds) if kind in _CONTAINERS])
+    numbered = [place for place, kind in enumerate(kinds) if kind is int]
+    row = _Row(
+        _LISTED if list in kinds else _SETTLED,
+        containers,
+        itemgetter(*numbered, numbered[0]) if numbered else None,  # of two places or more it gives a tuple
+        _KEY_KINDS.issuperset(kinds),
+    )
+    if len(kinds) <= _LONGEST_ROW_KNOWN:
+        if len(_known_rows) >= _MOST_ROWS_KNOWN:
+            _known_rows.clear()
+        _known_rows[kinds] = row
+    return row
+
+
+_known_rows: dict[tuple[type, ...], _Row] = {}
+"""The same few rows of types come again and again."""
+_MOST_ROWS_KNOWN = 1_024
+_LONGEST_ROW_KNOWN = 256
+"""Elements, as many as a transaction has operations. So strangers can fill the map, but not the memory."""
+_KEY_KINDS = frozenset((str, int, bytes))
+_CONTAINERS = frozenset((dict, tuple, list))
+_KINDS = frozenset((type(None), bool)) | _KEY_KINDS | _CONTAINERS
 
 
 _known_orders: set[tuple[str, ...]] = set()
@@ -251,8 +290,9 @@ def _packed(value: Value) -> bytes:
     return packed
 
 
-def _beyond_64_bits(item: int) -> NonCanonical:
-    return NonCanonical("integer beyond 64 bits", found=item, expected=f"{INT_MIN} to {INT_MAX}")
+def _beyond_64_bits(items: tuple[Value, ...] | list[Value]) -> NonCanonical:
+    found = max(item for item in items if type(item) is int)
+    return NonCanonical("integer beyond 64 bits", found=found, expected=f"{INT_MIN} to {INT_MAX}")
 
 
 def _kinds(keys: tuple[Any, ...]) -> str:
@@ -266,6 +306,3 @@ def _ordered(value: Value) -> Value:
             key: _ordered(item) if type(item) in _CONTAINERS else item for key, item in sorted(value.items())
         }
     return [_ordered(item) if type(item) in _CONTAINERS else item for item in value]
-
-
-_CONTAINERS = frozenset((dict, tuple, list))

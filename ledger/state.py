@@ -11,7 +11,9 @@ Values are shared, not copied: what `get` returns must never be changed in place
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from ledger import codec
 from ledger.limits import MAX_RECORD_BYTES, MAX_STATE_KEY_BYTES
@@ -31,6 +33,23 @@ class Reader(Protocol):
 def state_key(kind: str, *parts: str | int | bytes) -> bytes:
     """The key of a state entry; no two lists of parts give the same key, none begins another."""
     return codec.encode_key((kind, *parts))
+
+
+Entry = TypeVar("Entry", bound=tuple[Any, ...])
+
+
+def reading(kind: type[Entry]) -> Callable[[codec.Value], Entry]:
+    """What reads a state value as a named tuple of this kind: its `_make`, in half the time.
+
+    The number of its parts is not checked: it was right when the value was written.
+    """
+    return partial(tuple.__new__, kind)
+
+
+def _unfit(key: bytes, value: codec.Value) -> ValueError:
+    if value is None:
+        return ValueError("None is not a state value; use delete")
+    return ValueError(f"state key of {len(key)} bytes, at most {MAX_STATE_KEY_BYTES}")
 
 
 _NEVER_WRITTEN = object()
@@ -69,12 +88,11 @@ class Overlay:
         Raises:
             ValueError: nil, or a key beyond its bound: the contract should have refused it.
         """
-        if value is None:
-            raise ValueError("None is not a state value; use delete")
-        if not 0 < len(key) <= MAX_STATE_KEY_BYTES:
-            raise ValueError(f"state key of {len(key)} bytes, at most {MAX_STATE_KEY_BYTES}")
-        self._undo.append((key, self.writes.get(key, _NEVER_WRITTEN)))
-        self.writes[key] = value
+        if value is None or not key or len(key) > MAX_STATE_KEY_BYTES:
+            raise _unfit(key, value)
+        writes = self.writes
+        self._undo.append((key, writes.get(key, _NEVER_WRITTEN)))
+        writes[key] = value
 
     def delete(self, key: bytes) -> None:
         """Remove the entry of a key, if there is one."""

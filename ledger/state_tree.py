@@ -89,7 +89,8 @@ class StateTree:
     def __init__(self, read: Callable[[int], bytes]) -> None:
         self._read = read
         self._cache: dict[int, bytes] = {}
-        self._asked: dict[bytes, tuple[bytes, int]] = {}
+        self._asked: dict[bytes, tuple[bytes, int, bytes]] = {}
+        """Key hash, bucket and its newest contents, of keys that were asked for since the newest change."""
         # Anonymous mappings: the kernel gives zero pages on first touch, so a small ledger stays small.
         self._levels = tuple(
             mmap.mmap(-1, DIGEST_BYTES << (BUCKET_BITS - level * NODE_FANOUT_BITS), flags=mmap.MAP_PRIVATE)
@@ -131,17 +132,18 @@ class StateTree:
         """
         before: dict[int, bytes] = {}
         after: dict[int, bytes] = {}
-        asked, cache = self._asked, self._cache
+        asked = self._asked
         for key, value in changes.items():
             known = asked.get(key)
             if known is None:
                 key_hash = sha256(key).digest()
                 bucket = _first_bits(key_hash)[0] >> _BUCKET_SHIFT
+                content = None
             else:
-                key_hash, bucket = known
-            content = after.get(bucket)
-            if content is None:
-                content = cache.get(bucket)
+                key_hash, bucket, content = known
+            if bucket in after:
+                content = after[bucket]
+            else:
                 if content is None:
                     content = self._content(bucket)
                 before[bucket] = content
@@ -173,13 +175,11 @@ class StateTree:
         """
         key_hash = sha256(key).digest()
         bucket = _first_bits(key_hash)[0] >> _BUCKET_SHIFT
-        self._asked[key] = key_hash, bucket  # what is asked for is often written next
-        content = self._cache.get(bucket)
-        if content is None:
-            content = self._content(bucket)
-            if not content:
-                return True
-            self._cache[bucket] = content
+        content = self._content(bucket)
+        self._asked[key] = key_hash, bucket, content  # what is asked for is often written next
+        if not content:
+            return True
+        self._cache[bucket] = content
         if key_hash not in content:
             return True
         place = _place(content, key_hash)
@@ -188,6 +188,7 @@ class StateTree:
     def undo(self) -> None:
         """Take back the newest pending change."""
         change = self.pending.pop()
+        self._asked.clear()
         for level, replaced in zip(self._levels, change.nodes, strict=True):
             for index, node in replaced.items():
                 offset = index * DIGEST_BYTES
@@ -241,21 +242,22 @@ class StateTree:
             for index in touched:
                 start = index * _SPAN
                 children = below[start : start + _SPAN]
-                offset = index * DIGEST_BYTES
-                end = offset + DIGEST_BYTES
-                replaced[index] = level[offset:end]
-                level[offset:end] = sha256(STATE_NODE + children).digest() if children != _ZEROS else ZERO
+                node = sha256(STATE_NODE + children).digest() if children != _ZEROS else ZERO
+                start = index * DIGEST_BYTES
+                end = start + DIGEST_BYTES
+                replaced[index] = level[start:end]
+                level[start:end] = node
             replaced_levels.append(replaced)
         return replaced_levels
 
     def _content(self, bucket: int) -> bytes:
         """Newest contents of a bucket."""
+        offset = bucket * DIGEST_BYTES
+        leaf = self._levels[0][offset : offset + DIGEST_BYTES]
+        if leaf == ZERO:
+            return b""
         content = self._cache.get(bucket)
         if content is None:
-            offset = bucket * DIGEST_BYTES
-            leaf = self._levels[0][offset : offset + DIGEST_BYTES]
-            if leaf == ZERO:
-                return b""
             for change in reversed(self.pending):
                 content = change.after.get(bucket)
                 if content is not None:

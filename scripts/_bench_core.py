@@ -8,7 +8,7 @@ caches that miss in it. LevelDB merges its files in a thread of its own: that is
 process's time and the thread's.
 
 With `--instructions`, each way is run under valgrind for two numbers of blocks; the difference of the two
-is exact, and the same in a slow hour. (Its processor lacks the instructions for SHA-256, so hashing weighs more.)
+is exact, and the same in a slow hour. (Its processor lacks the instructions for SHA-256: hashing weighs more.)
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ BLOCK_REQUESTS = {"a": 64, "b": 5, "c": 12}
 """Requests in one block, about as many as a network under load puts into one."""
 OPERATIONS = {"a": 1, "b": BUNDLE, "c": BUNDLE}
 """Operations of one request."""
+
+_SUPPLIERS = [f"supplier{number}" for number in range(SUPPLIERS)]
 
 LEADER, FOLLOWER = "leader", "follower"
 STAGES = (
@@ -137,11 +139,13 @@ def _key(name: str) -> SigningKey:
     return SigningKey.from_seed(name.encode().ljust(32, b"."))
 
 
+def _first_key(organisation: str) -> dict[str, Any]:
+    return {"key": _key(organisation).public, "name": "main", "enrolled_by": organisation}
+
+
 def _genesis(time_ms: int) -> bytes:
     """A genesis block of one voter, with the organisations of the load."""
-    suppliers = [
-        {"id": f"supplier{n}", "name": f"Supplier {n}", "roles": ["supplier"]} for n in range(SUPPLIERS)
-    ]
+    suppliers = [{"id": name, "name": name, "roles": ["supplier"]} for name in _SUPPLIERS]
     document = {
         "version": 1,
         "name": "core",
@@ -154,13 +158,7 @@ def _genesis(time_ms: int) -> bytes:
                 **organisation,
                 "lei": "",
                 "identifiers": [],
-                "keys": [
-                    {
-                        "key": _key(organisation["id"]).public,
-                        "name": "main",
-                        "enrolled_by": organisation["id"],
-                    }
-                ],
+                "keys": [_first_key(organisation["id"])],
             }
             for organisation in (*ORGANISATIONS, *suppliers)
         ],
@@ -171,8 +169,7 @@ def _genesis(time_ms: int) -> bytes:
 
 def _trade() -> Iterator[tuple[str, dict[str, Any]]]:
     """Who signs which operation, so that there is something to bill."""
-    for number in range(SUPPLIERS):
-        name = f"supplier{number}"
+    for name in _SUPPLIERS:
         line = {"line": "1", "item": "unit", "quantity": QUANTITY, "price_micros": 10**14}
         yield (
             BUYER,
@@ -237,7 +234,7 @@ class Leader(Side):
         with stage("decode"):
             transactions = [transaction for body in requests for transaction in _transactions(body)]
         with stage("signatures"):
-            assert all([transaction.signature_ok() for transaction in transactions])
+            assert all(transaction.signature_ok() for transaction in transactions)
         with stage("typed parse"):
             prepared = [self.contracts.prepare(transaction) for transaction in transactions]
         election = self._elect() if self.chain.head.term == 0 else None
@@ -264,7 +261,7 @@ class Follower(Side):
         with stage("decode"):
             block = Block.decode(data)
         with stage("signatures"):
-            assert all([transaction.signature_ok() for transaction in block.transactions])
+            assert all(transaction.signature_ok() for transaction in block.transactions)
         with stage("typed parse"):
             checked = {each.id: self.contracts.prepare(each) for each in block.transactions}
         with stage("link and roots"):
@@ -287,7 +284,7 @@ class Load:
         self.genesis = _genesis(now_ms)
         self._channel = read_genesis(self.genesis).channel
         self._valid_until_ms = now_ms + 3_000_000
-        suppliers = [(f"supplier{number}", _key(f"supplier{number}")) for number in range(SUPPLIERS)]
+        suppliers = [(name, _key(name)) for name in _SUPPLIERS]
         self._invoices = Invoices(self._channel, suppliers, BUYER, "B")
 
     def trade(self) -> Iterator[list[bytes]]:
