@@ -8,7 +8,7 @@ caches that miss in it. LevelDB merges its files in a thread of its own: that is
 process's time and the thread's.
 
 With `--instructions`, each way is run under valgrind for two numbers of blocks; the difference of the two
-is exact, and the same in a slow hour. (Its processor lacks the instructions for SHA-256: hashing weighs more.)
+is exact, and the same in a slow hour. (It has no instructions for SHA-256, so hashing weighs more.)
 """
 
 from __future__ import annotations
