@@ -31,7 +31,8 @@ from contracts.answer import Answer, verify_answer
 from contracts.cash_views import line_view
 from contracts.certificate_views import record_view as certificate_record_view
 from contracts.portfolio_views import record_view as book_record_view
-from contracts.quote import Quote, verify_quote
+from contracts.quote import ProvedQuote, Quote, verify_quote
+from contracts.quote_book import verify_book
 from contracts.relationship import AGGREGATES_FIELDS
 from contracts.views import record_view, relationships_of
 from ledger import codec, proof
@@ -145,6 +146,8 @@ def verify_data(data: bytes, genesis: GenesisBlock) -> Report:
         return _quote(data, genesis)
     if kind == proof.ANSWER:
         return _answer(data, genesis)
+    if kind == proof.QUOTES:
+        return _book(data, genesis)
     if kind == proof.EVIDENCE:
         return _evidence(data, genesis)
     return _receipt(data, genesis)
@@ -391,7 +394,12 @@ def _quote(data: bytes, genesis: GenesisBlock) -> Report:
         *_commit_steps(quote.certified, genesis),
         f"the rules in force were those of contract version {quote.certified.header.contract_version}",
         f"the state root of that block holds, or provably lacks, the {count} inputs of the price",
-        "they are all its inputs, and nothing else is in the proof",
+        "they are all its inputs, nothing else is in the proof, and "
+        + (
+            f"the model is the one in force ({_short(proved.terms.model)})"
+            if quote.model
+            else "no model is in force"
+        ),
         "under these inputs the rules give a price",
         "it is this one, to the unit",
         f"it expires at height {quote.expires_height}, as the rules say",
@@ -405,6 +413,8 @@ def _quote(data: bytes, genesis: GenesisBlock) -> Report:
         "invoice": proved.inputs.invoice,
         "currency": proved.inputs.currency,
         "expires_height": quote.expires_height,
+        "quote": proved.terms.quote.hex(),
+        "model": proved.terms.model.hex() or None,
         "terms": shown(quote.terms),
     }
     summary = (
@@ -412,6 +422,43 @@ def _quote(data: bytes, genesis: GenesisBlock) -> Report:
         f"{proved.programme} at height {proved.height}"
     )
     return Report(proof.QUOTE, summary, _numbered(steps), facts)
+
+
+def _book(data: bytes, genesis: GenesisBlock) -> Report:
+    book, results = verify_book(data, genesis)
+    priced = [result for result in results if isinstance(result, ProvedQuote)]
+    heights = sorted({page.certified.header.height for page in book.pages})
+    steps = (
+        f"each of {len(book.pages)} pages rests on a committed block, heights {heights[0]} to {heights[-1]}",
+        "the state root of that block holds, or provably lacks, the inputs of all its prices",
+        "they are all their inputs, nothing else is in the proofs, and the models are those in force",
+        f"under these inputs the rules give {len(priced)} prices, each to the unit, and refuse "
+        f"{len(results) - len(priced)}, each with its code",
+    )
+    facts = {
+        "channel": genesis.channel.hex(),
+        "programme": book.programme,
+        "heights": heights,
+        "prices": [
+            {
+                "supplier": result.inputs.supplier,
+                "invoice": result.inputs.invoice,
+                "quote": result.terms.quote.hex(),
+                "paid_out": result.terms.paid_out,
+                "currency": result.terms.currency,
+            }
+            for result in priced
+        ],
+        "refused": [
+            {"supplier": result.supplier, "invoice": result.invoice, "code": result.refusal.code}
+            for result in results
+            if not isinstance(result, ProvedQuote)
+        ],
+    }
+    summary = (
+        f"{len(priced)} prices and {len(results) - len(priced)} refusals under programme {book.programme}"
+    )
+    return Report(proof.QUOTES, summary, _numbered(steps), facts)
 
 
 def _evidence(data: bytes, genesis: GenesisBlock) -> Report:

@@ -100,6 +100,8 @@ class Lien(NamedTuple):
     """Invoice that took this one's place, empty for none."""
     arrangement: int = 0
     """1 if it arose under a supplier finance arrangement of the buyer (IAS 7 §44F to 44H), 0 if not."""
+    quote: bytes = b""
+    """Digest of the quote that was offered; empty for an auction's price."""
 
     @property
     def costs_due(self) -> int:

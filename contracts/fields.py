@@ -209,6 +209,14 @@ def _digest_or_nothing(value: bytes) -> bytes:
     return value
 
 
+QuoteDigest = Annotated[
+    bytes,
+    Field(
+        max_length=DIGEST_BYTES,
+        description="digest of the quote's terms, 32 bytes; empty: whichever has these figures",
+    ),
+    AfterValidator(_digest_or_nothing),
+]
 DocumentHash = Annotated[
     bytes,
     Field(max_length=DIGEST_BYTES, description="SHA-256 of the document as sent, 32 bytes; empty for none"),

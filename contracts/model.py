@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import sha256
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, StringConstraints
 
@@ -31,13 +31,13 @@ from contracts.fields import Date, Operation, Part
 from contracts.pricing.lateness import FEATURES
 from contracts.pricing.model import MAX_MODEL_BYTES, Model
 from ledger.codec import Value
-from ledger.errors import Malformed
+from ledger.errors import Malformed, VerificationError
 from ledger.limits import DIGEST_BYTES, MAX_BYTES_LENGTH
 from ledger.money import PPM
 from ledger.state import Reader, state_key
 
 OPEN, ADOPTED = 1, 2
-ROLES = ("champion", "challenger")
+CHAMPION, CHALLENGER = ROLES = ("champion", "challenger")
 PART_BYTES = MAX_BYTES_LENGTH
 MAX_PARTS = MAX_MODEL_BYTES // PART_BYTES
 MAX_ROWS = 10**9
@@ -184,18 +184,49 @@ def _read(context: Context, model: bytes, parts: int) -> Model:
         ) from None
 
 
-def in_role(state: Reader, role: str) -> Model | None:
+class Adopted(NamedTuple):
+    """State value of a role: which model has it."""
+
+    publisher: str
+    model: bytes
+    """SHA-256 of its bytes."""
+    parts: int
+
+
+def adopted(state: Reader, role: str) -> Adopted | None:
     """The model in a role; None before the first is adopted: then `pricing.model.shrinkage` holds."""
-    adopted: Value = state.get(role_key(role))
-    if adopted is None:
-        return None
-    publisher, model, parts = adopted
-    data = [state.get(part_key(publisher, model, number)) or b"" for number in range(parts)]
-    return _adopted(model, b"".join(data))
+    value: Value = state.get(role_key(role))
+    return None if value is None else Adopted._make(value)
 
 
-@lru_cache(maxsize=4)
-def _adopted(model: bytes, data: bytes) -> Model:
-    """Decoded once; the bytes were checked when the model was published."""
-    assert sha256(data).digest() == model, "a part was never replaced"
-    return Model.decode(data)
+def parts_of(state: Reader, known: Adopted) -> tuple[bytes, ...]:
+    """The bytes of an adopted model as they were uploaded."""
+    return tuple(
+        [state.get(part_key(known.publisher, known.model, part)) or b"" for part in range(known.parts)]
+    )
+
+
+def decoded(known: Adopted, parts: tuple[bytes, ...]) -> Model:
+    """The adopted model of these bytes.
+
+    Raises:
+        VerificationError: they are not its bytes.
+    """
+    return _decoded(known.model, parts)
+
+
+@lru_cache(maxsize=8)
+def _decoded(model: bytes, parts: tuple[bytes, ...]) -> Model:
+    """Decoded once: what was adopted was checked when it was published, and other bytes have another hash."""
+    joined = b"".join(parts)
+    if sha256(joined).digest() != model:
+        raise VerificationError(
+            "the bytes are not those of the model in force", field="model", expected=model.hex()
+        )
+    return Model.decode(joined)
+
+
+def in_role(state: Reader, role: str) -> Model | None:
+    """The model in a role, read from the state."""
+    known = adopted(state, role)
+    return None if known is None else decoded(known, parts_of(state, known))

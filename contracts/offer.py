@@ -6,6 +6,12 @@ The claim itself is in `contracts.claim`; it is paid for in `contracts.funding`.
 |---|---|---|
 | Reserved | Free | the lender's offer, at the price that the ledger computes |
 | Free | Reserved | withdrawal, expiry, or any change of the invoice before funding |
+
+Offer and acceptance name the quote by the digest of what it binds (`pricing.price.BOUND`): parties, business
+date, revision of the programme, model in force and every figure. The ledger prices the invoice again from its
+newest state, so an offer that names a quote of another day, revision or model, or of an invoice on which
+somebody has a claim by now, is refused; and a lender cannot withdraw an offer and put a worse one in the way
+of an acceptance.
 """
 
 from __future__ import annotations
@@ -27,6 +33,7 @@ from contracts.fields import (
     Part,
     PositiveAmount,
     ProgrammeId,
+    QuoteDigest,
 )
 from contracts.identity import BANK
 from contracts.invoice import FREE, RESERVED, TITLE, Invoice, live_invoice, write_invoice
@@ -61,6 +68,7 @@ class FinanceOffer(Operation):
     invoice: Number = Field(description="invoice number, as the supplier writes it")
     expires: Date = Field(description="last business date on which the offer stands; ISO text YYYY-MM-DD")
     terms: OfferTerms
+    quote: QuoteDigest = b""
 
 
 class FinanceAccept(Operation):
@@ -68,6 +76,7 @@ class FinanceAccept(Operation):
 
     op: Literal["finance.accept"]
     invoice: Number = Field(description="invoice number, as the supplier writes it")
+    quote: QuoteDigest = b""
 
 
 class FinanceWithdraw(Operation):
@@ -86,6 +95,7 @@ def offer(context: Context, operation: FinanceOffer) -> None:
     basis = read_basis(context.state, supplier, number, operation.programme)
     terms, quote = basis.terms, priced(basis)
     _check_quote(operation.terms, quote)
+    _check_digest(operation.quote, quote.quote)
     invoice = live_invoice(context, supplier, number)
     check_rounds(context.state, supplier, number)
     lien = Lien(
@@ -113,6 +123,7 @@ def offer(context: Context, operation: FinanceOffer) -> None:
         recourse_days=terms.recourse_days,
         default_days=terms.default_days,
         costs_limit=divide_down(quote.net * terms.costs_ppm, PPM),
+        quote=quote.quote,
     )
     invariants.purchase_adds_up(lien.net, lien.advance, lien.reserve)
     invariants.one_claim(invoice.title == FREE, read_lien(context.state, supplier, number))
@@ -136,6 +147,17 @@ def _check_quote(offered: OfferTerms, quote: QuoteTerms) -> None:
                 found=getattr(offered, name),
                 expected=getattr(quote, name),
             )
+
+
+def _check_digest(named: bytes, standing: bytes) -> None:
+    if named and named != standing:
+        raise refuse(
+            "quote_stale",
+            "another quote than the one that stands",
+            field="quote",
+            found=named.hex(),
+            expected=standing.hex(),
+        )
 
 
 def expire(context: Context, supplier: str, number: str) -> None:
@@ -170,6 +192,7 @@ def accept(context: Context, operation: FinanceAccept) -> None:
     lien = reservation(context, context.actor, operation.invoice)
     if lien.accepted:
         raise refuse("already_accepted", "the offer was accepted", field="invoice", found=operation.invoice)
+    _check_digest(operation.quote, lien.quote)
     settlement.step(context, lien.lender, lien.settlement, operation.op)
     context.put(lien_key(context.actor, operation.invoice), tuple(lien._replace(accepted=1)))
 

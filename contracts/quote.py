@@ -1,12 +1,13 @@
 """The quote: a price that carries the proof of everything that it was made from.
 
-    file = ["quote", 1, programme, supplier, invoice, expires height, terms, state proof, certified]
+    file = ["quote", 1, programme, supplier, invoice, expires height, terms, model, state proof, certified]
 
 | part | meaning |
 |---|---|
 | programme, supplier, invoice | what was asked: the offer of which programme for which invoice |
 | expires height | last height at which the ledger's price should be expected to be this one |
 | terms | `QuoteTerms` as a map |
+| model | bytes of the model in force, whose hash the state has; empty where none is |
 | state proof | every input of the price: see `INPUTS`; what is absent is proved absent |
 | certified | the header of the block after which this was the state, proved to be committed |
 
@@ -15,7 +16,8 @@ from the proof, computes the price with the same function and compares it with t
 the unit (invariant 22). An offer is priced again from the newest state by the same
 `read_basis` and `priced`, so a quote that has been overtaken is refused there, not paid.
 
-`INPUTS`, by state key:
+The proof holds exactly the keys that `read_basis` reads, no more and no fewer: `Reads` notes them. The
+inputs, by state key:
 
 | key | gives | absent means |
 |---|---|---|
@@ -28,6 +30,10 @@ the unit (invariant 22). An offer is priced again from the newest state by the s
 | use, programme, currency, scope, name | what counts against the programme's own limits | nothing does |
 | policy, insurer, number | the insurance, if the programme's rules ask for one | no cover |
 | cover, insurer, number, buyer | its limit for the buyer | no cover |
+| habit, supplier, buyer | how the buyer pays this supplier | no payment yet |
+| habit, "", buyer | how it pays anybody | no payment yet |
+| habit, "", "" | how everybody pays | no payment yet |
+| model_role, champion | the hash of the model in force | shrinkage holds |
 | order, supplier, buyer, number | whether a credit note is due; only if the invoice has an order | - |
 """
 
@@ -38,12 +44,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from contracts import eligibility, relationship
+from contracts import model as models
 from contracts.claim import exposure_key, lien_key
 from contracts.context import BUSINESS_DATE
 from contracts.errors import refuse
 from contracts.invoice import CERTIFICATED, CONFIRMED, DISPUTED, Invoice, invoice_key
 from contracts.order import require_no_credit_due
-from contracts.pricing import Features, ProgrammeTerms, QuoteInputs, QuoteTerms, price
+from contracts.pricing import Features, Prediction, ProgrammeTerms, QuoteInputs, QuoteTerms, price
+from contracts.pricing.lateness import Asked, read_known
+from contracts.pricing.model import MAX_MODEL_BYTES, Model
+from contracts.pricing.prediction import predict
 from contracts.programme import Programme, programme_key
 from ledger import codec, proof, shape
 from ledger.block import Header
@@ -58,8 +68,8 @@ from ledger.state_tree import StateProof
 QUOTE_LIFE_BLOCKS = 10_000
 """Blocks after which a quote should be asked for again, even if nothing that it rests on has changed."""
 
-MAX_QUOTE_BYTES = 1_048_576
-"""Bytes of a quote file; a usual one has about 8,000."""
+MAX_QUOTE_BYTES = 1_048_576 + MAX_MODEL_BYTES
+"""Bytes of a quote file; a usual one has about 10,000 and the model's."""
 
 PRICED_BY: Mapping[int, Callable[[QuoteInputs, ProgrammeTerms], QuoteTerms]] = {1: price}
 """Contract version to the price function in force under it: old quotes keep their rules."""
@@ -77,8 +87,8 @@ class Chain(Protocol):
         """A committed state value."""
         ...
 
-    def state_proof(self, keys: Sequence[bytes], /) -> StateProof:
-        """Presence or absence of these keys after the applied block."""
+    def state_proof(self, keys: Sequence[bytes], most: int = ..., /) -> StateProof:
+        """Presence or absence of these keys, at most so many, after the applied block."""
         ...
 
     def certified(self) -> CertifiedHeader:
@@ -88,14 +98,12 @@ class Chain(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What a price is made from, with the state keys that it was read at."""
+    """What a price is made from."""
 
-    lender: str
     inputs: QuoteInputs
     terms: ProgrammeTerms
     rules: eligibility.Rules
     facts: eligibility.Facts
-    keys: tuple[bytes, ...]
 
 
 def priced(basis: Basis, version: int = max(PRICED_BY)) -> QuoteTerms:
@@ -109,19 +117,45 @@ def priced(basis: Basis, version: int = max(PRICED_BY)) -> QuoteTerms:
     return terms
 
 
-def read_basis(state: Reader, supplier: str, invoice: str, programme: str) -> Basis:
-    """Read every input of a price.
+class Reads:
+    """A state that notes which keys are read: those are what a proof must show."""
+
+    def __init__(self, state: Reader) -> None:
+        self._state = state
+        self.keys: set[bytes] = set()
+
+    def get(self, key: bytes, /) -> codec.Value | None:
+        """The value below."""
+        self.keys.add(key)
+        return self._state.get(key)
+
+
+ModelOf = Callable[[models.Adopted], Model]
+"""Where the model of a hash that stands in the state comes from: the state's own parts, or a file."""
+
+
+def model_in(state: Reader) -> ModelOf:
+    """Models out of the state, where their parts stand."""
+    return lambda adopted: models.decoded(adopted, models.parts_of(state, adopted))
+
+
+def read_basis(
+    state: Reader, supplier: str, invoice: str, programme: str, model_of: ModelOf | None = None
+) -> Basis:
+    """Read every input of a price; the model by `model_of`, or out of the state.
 
     Raises:
         Refusal: `unknown_programme`, `payables_programme`, `unknown_invoice`, `credit_due`.
         Malformed: a ledger without a business date.
+        VerificationError: `model_of` has not the model in force.
     """
     published = state.get(programme_key(programme))
     if published is None:
         raise refuse("unknown_programme", "no such programme", field="programme", found=programme)
-    lender, _, terms, rules_value, payables = Programme._make(published)
-    if payables:
+    known = Programme._make(published)
+    if known.payables:
         raise refuse("payables_programme", "a buyer's payables programme", field="programme", found=programme)
+    lender, terms = known.lender, ProgrammeTerms.from_value(known.terms)
     submitted = state.get(invoice_key(supplier, invoice))
     if submitted is None:
         raise refuse("unknown_invoice", "no such invoice", field="invoice", found=invoice)
@@ -129,14 +163,16 @@ def read_basis(state: Reader, supplier: str, invoice: str, programme: str) -> Ba
     day = state.get(BUSINESS_DATE)
     if type(day) is not int:
         raise Malformed("the ledger has no business date", field="business_date", found=day)
-    claim_key = lien_key(supplier, invoice)
-    exposed_key = exposure_key(lender, billed.buyer, billed.currency)
-    history_key = relationship.relationship_key(supplier, billed.buyer)
-    history = state.get(history_key)
+    rules = eligibility.Rules.from_value(known.rules)
+    facts, _ = eligibility.read_facts(state, (lender, programme), rules, supplier, billed)
+    history = state.get(relationship.relationship_key(supplier, billed.buyer))
     aggregates = relationship.of_currency(
         relationship.EMPTY if history is None else history[2], billed.currency
     )
     inputs = QuoteInputs(
+        programme=programme,
+        revision=known.revision,
+        lender=lender,
         supplier=supplier,
         buyer=billed.buyer,
         invoice=invoice,
@@ -147,24 +183,28 @@ def read_basis(state: Reader, supplier: str, invoice: str, programme: str) -> Ba
         confirmed=billed.validity == CONFIRMED,
         disputed=billed.validity == DISPUTED or billed.contested > 0,
         backdated=bool(billed.backdated),
-        claimed=state.get(claim_key) is not None or billed.title == CERTIFICATED,
-        exposure=sum(state.get(exposed_key) or ()),
+        claimed=state.get(lien_key(supplier, invoice)) is not None or billed.title == CERTIFICATED,
+        exposure=sum(state.get(exposure_key(lender, billed.buyer, billed.currency)) or ()),
+        drawn=facts.drawn.total,
+        drawn_on_obligor=facts.drawn_on_obligor.total,
+        share_base=rules.share_base or 0,
         features=Features.of(aggregates, day),
-    )
-    rules = eligibility.Rules.from_value(rules_value)
-    facts, keys_of_facts = eligibility.read_facts(state, (lender, programme), rules, supplier, billed)
-    keys: tuple[bytes, ...] = (
-        programme_key(programme),
-        invoice_key(supplier, invoice),
-        BUSINESS_DATE,
-        claim_key,
-        exposed_key,
-        history_key,
-        *keys_of_facts,
+        prediction=_predict(state, supplier, billed, day, terms, model_of or model_in(state)),
     )
     if billed.order:
-        keys += (require_no_credit_due(state, supplier, billed.buyer, billed.order),)
-    return Basis(lender, inputs, ProgrammeTerms.from_value(terms), rules, facts, keys)
+        require_no_credit_due(state, supplier, billed.buyer, billed.order)
+    return Basis(inputs, terms, rules, facts)
+
+
+def _predict(
+    state: Reader, supplier: str, billed: Invoice, day: int, terms: ProgrammeTerms, model_of: ModelOf
+) -> Prediction:
+    """What the model in force says of an invoice, from what the ledger knew without it."""
+    adopted = models.adopted(state, models.CHAMPION)
+    asked = Asked(day, billed.issue_day, billed.due_day, billed.gross, billed.currency)
+    own_due_day = billed.due_day if billed.validity == CONFIRMED else None
+    known = read_known(state, supplier, billed.buyer, asked, own_due_day)
+    return predict(None if adopted is None else (adopted.model, model_of(adopted)), asked, known, terms)
 
 
 def requote(state: Reader, supplier: str, invoice: str, programme: str) -> QuoteTerms:
@@ -180,14 +220,22 @@ def requote(state: Reader, supplier: str, invoice: str, programme: str) -> Quote
 class ProvedQuote:
     """A price that follows from a committed state."""
 
-    programme: str
-    lender: str
     inputs: QuoteInputs
     programme_terms: ProgrammeTerms
     terms: QuoteTerms
     height: int
     time_ms: int
     block_hash: bytes
+
+    @property
+    def programme(self) -> str:
+        """The lender's programme."""
+        return self.inputs.programme
+
+    @property
+    def lender(self) -> str:
+        """Whose programme it is."""
+        return self.inputs.lender
 
     @property
     def expires_height(self) -> int:
@@ -204,6 +252,7 @@ class Quote:
     invoice: str
     expires_height: int
     terms: dict[str, codec.Value]
+    model: bytes
     state: StateProof
     certified: CertifiedHeader
 
@@ -217,6 +266,7 @@ class Quote:
             self.invoice,
             self.expires_height,
             self.terms,
+            self.model,
             self.state.to_value(),
             self.certified.to_value(),
         )
@@ -241,8 +291,8 @@ class Quote:
         Raises:
             Malformed, NonCanonical, TooLarge: with the field that is wrong.
         """
-        programme, supplier, invoice, expires_height, terms, state, certified = proof.parts(
-            value, proof.QUOTE, 7
+        programme, supplier, invoice, expires_height, terms, model, state, certified = proof.parts(
+            value, proof.QUOTE, 8
         )
         if type(invoice) is not str:
             raise Malformed("wrong form", field="quote.invoice", expected="text")
@@ -254,6 +304,7 @@ class Quote:
             checked_identifier(invoice, "quote.invoice"),
             shape.integer(expires_height, "quote.expires_height"),
             terms,
+            shape.octets_within(model, MAX_MODEL_BYTES, "quote.model"),
             StateProof.from_value(state),
             CertifiedHeader.from_value(certified),
         )
@@ -269,22 +320,13 @@ class Quote:
         # 1. The block is committed.
         header = self.certified.verify(genesis)
         # 2. We know the rules that were in force.
-        if header.contract_version not in PRICED_BY:
-            raise VerificationError(
-                "the quote was made under rules that this verifier does not know",
-                field="header.contract_version",
-                found=header.contract_version,
-                expected=f"one of {sorted(PRICED_BY)}",
-                remedy="Update the verifier.",
-            )
+        check_rules_known(header)
         # 3. The state after it holds these inputs, or provably lacks them.
-        state = _ProvedState(self.state.verify(header.state_root))
-        # 4. They are all the inputs of this price, and nothing else is in the proof.
+        state = Reads(ProvedState(self.state.verify(header.state_root)))
+        # 4. They are all the inputs of this price, the model among them, and nothing else is in the proof.
         try:
-            basis = read_basis(state, self.supplier, self.invoice, self.programme)
-            surplus = set(state.proved) - set(basis.keys)
-            if surplus:
-                raise VerificationError("the proof holds entries that no input needs", found=len(surplus))
+            basis = read_basis(state, self.supplier, self.invoice, self.programme, carried_model(self.model))
+            check_no_surplus(self.state, state.keys, self.model, basis.inputs.prediction.model)
             # 5. Under them the rules give a price at all.
             terms = priced(basis, header.contract_version)
         except (Refusal, Malformed) as error:
@@ -292,7 +334,7 @@ class Quote:
                 "under the proved state there is no such quote", field=error.field, found=str(error)
             ) from None
         # 6. It is this one, to the unit.
-        _compare(self.terms, terms.to_value())
+        compare_terms(self.terms, terms.to_value())
         # 7. It claims no longer life than the rules give it.
         if self.expires_height != header.height + QUOTE_LIFE_BLOCKS:
             raise VerificationError(
@@ -302,8 +344,6 @@ class Quote:
                 expected=header.height + QUOTE_LIFE_BLOCKS,
             )
         return ProvedQuote(
-            self.programme,
-            basis.lender,
             basis.inputs,
             basis.terms,
             terms,
@@ -321,7 +361,8 @@ def make_quote(chain: Chain, supplier: str, invoice: str, programme: str) -> Quo
         NotCertified: nothing is certified yet.
     """
     header = chain.applied
-    basis = read_basis(chain, supplier, invoice, programme)
+    state = Reads(chain)
+    basis = read_basis(state, supplier, invoice, programme, model_in(chain))
     terms = priced(basis, header.contract_version)
     quote = Quote(
         programme,
@@ -329,7 +370,8 @@ def make_quote(chain: Chain, supplier: str, invoice: str, programme: str) -> Quo
         invoice,
         header.height + QUOTE_LIFE_BLOCKS,
         terms.to_value(),
-        chain.state_proof(basis.keys),
+        model_bytes(chain),
+        chain.state_proof(sorted(state.keys)),
         chain.certified(),
     )
     assert quote.certified.header.hash == header.hash, "proof and certificate are of one height"
@@ -347,7 +389,39 @@ def verify_quote(data: bytes, genesis: GenesisBlock) -> ProvedQuote:
     return Quote.decode(data).verify(genesis)
 
 
-class _ProvedState:
+def model_bytes(state: Reader) -> bytes:
+    """The bytes of the model in force; empty where shrinkage holds."""
+    adopted = models.adopted(state, models.CHAMPION)
+    return b"" if adopted is None else b"".join(models.parts_of(state, adopted))
+
+
+def carried_model(data: bytes) -> ModelOf:
+    """The model that came along in a file, checked against the hash that the state has."""
+    return lambda adopted: models.decoded(adopted, (data,))
+
+
+def check_rules_known(header: Header) -> None:
+    """Refuse a header under whose contract version this verifier cannot price."""
+    if header.contract_version not in PRICED_BY:
+        raise VerificationError(
+            "the quote was made under rules that this verifier does not know",
+            field="header.contract_version",
+            found=header.contract_version,
+            expected=f"one of {sorted(PRICED_BY)}",
+            remedy="Update the verifier.",
+        )
+
+
+def check_no_surplus(state: StateProof, read: set[bytes], model: bytes, in_force: bytes) -> None:
+    """Refuse a file that holds more than its price was made from."""
+    surplus = {key for key, _ in state.entries} - read
+    if surplus:
+        raise VerificationError("the proof holds entries that no input needs", found=len(surplus))
+    if model and not in_force:
+        raise VerificationError("the file holds a model, and none was in force", field="model")
+
+
+class ProvedState:
     """Reads only what a proof covers: what is proved absent is None, anything else is an error."""
 
     def __init__(self, proved: dict[bytes, codec.Value | None]) -> None:
@@ -361,7 +435,7 @@ class _ProvedState:
         return self.proved[key]
 
 
-def _compare(claimed: dict[str, codec.Value], computed: dict[str, codec.Value]) -> None:
+def compare_terms(claimed: dict[str, codec.Value], computed: dict[str, codec.Value]) -> None:
     """Refuse terms that are not exactly the computed ones; names the first that differs."""
     if claimed.keys() != computed.keys():
         odd = sorted(claimed.keys() ^ computed.keys())[0]

@@ -179,6 +179,7 @@ def _finance(state: Reader, supplier: str, number: str) -> View | None:
         "funded": _day(lien.funded),
         "security": "pledge" if lien.pledges else "assignment",
         "arrangement": bool(lien.arrangement),
+        "quote": lien.quote.hex() or None,
         "recourse": lien.recourse or None,
         **{
             name: getattr(lien, name)

@@ -119,14 +119,14 @@ class Committed:
                 break
         return found
 
-    def state_proof(self, keys: Sequence[bytes]) -> StateProof:
-        """Proof of the presence or absence of these keys, under `applied.state_root`.
+    def state_proof(self, keys: Sequence[bytes], most: int = MAX_PROOF_ENTRIES) -> StateProof:
+        """Proof of the presence or absence of these keys, at most so many, under `applied.state_root`.
 
         Raises:
             TooLarge: more keys than one proof may have.
         """
-        if not 1 <= len(keys) <= MAX_PROOF_ENTRIES:
-            raise TooLarge("keys in one state proof", found=len(keys), expected=f"1 to {MAX_PROOF_ENTRIES}")
+        if not 1 <= len(keys) <= most:
+            raise TooLarge("keys in one state proof", found=len(keys), expected=f"1 to {most}")
         return self._tree.prove([(key, self._store.state(key)) for key in keys])
 
     def block(self, height: int) -> Block | None:

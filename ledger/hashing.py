@@ -25,6 +25,7 @@ STATE_VALUE = b"\x0a"
 FINGERPRINT = b"\x0b"
 LINES = b"\x0c"
 BID = b"\x0d"
+QUOTE_TERMS = b"\x0e"
 
 ZERO = bytes(32)
 """Stands for: nothing before this, nothing in this subtree."""

@@ -9,6 +9,7 @@
 | state | state entries, present or absent, and the way to a certified block | `ledger.statement` |
 | quote | a price with all that went into it | `contracts.quote` |
 | answer | a question about the state, with every entry that its answer needs | `contracts.answer` |
+| quotes | many prices, page by page with a shared proof | `contracts.quote_book` |
 | evidence | what a node signed and no honest node signs | `ledger.evidence` |
 | memberships | the membership changes since the genesis block, each with its proof | `ledger.handover` |
 | carried | a proof file, and the membership changes that it needs | `ledger.carried` |
@@ -28,11 +29,12 @@ RECEIPT = "receipt"
 HISTORY = "history"
 STATE = "state"
 QUOTE = "quote"
+QUOTES = "quotes"
 ANSWER = "answer"
 MEMBERSHIPS = "memberships"
 CARRIED = "carried"
 EVIDENCE = "evidence"
-KINDS = (RECEIPT, HISTORY, STATE, QUOTE, ANSWER, MEMBERSHIPS, CARRIED, EVIDENCE)
+KINDS = (RECEIPT, HISTORY, STATE, QUOTE, QUOTES, ANSWER, MEMBERSHIPS, CARRIED, EVIDENCE)
 
 
 def read(data: bytes) -> tuple[codec.Value, ...]:

@@ -3,7 +3,7 @@
 Read `main.py` first: it assembles the commands and turns every error into a sentence and an
 exit code (`exits.py`). `screen.py` is all that prints, `options.py` what commands have in
 common, `amounts.py` how people write money, `recording.py` how one operation gets onto the
-ledger. The other files are the commands.
+ledger, `quote_story.py` a price in words. The other files are the commands.
 
 Imports clients, contracts and ledger; never node: nodes are processes, started by
 `clients.network` and spoken to over HTTP.

@@ -54,6 +54,7 @@ def offer_of(quote: ProvedQuote, expires: str) -> dict[str, Any]:
         "invoice": quote.inputs.invoice,
         "expires": expires,
         "terms": offer_terms(quote.terms),
+        "quote": quote.terms.quote,
     }
 
 
@@ -62,13 +63,32 @@ def offer_terms(terms: QuoteTerms) -> dict[str, int]:
     return {name: getattr(terms, name) for name in OfferTerms.model_fields}
 
 
-@app.command(epilog=examples("tally finance accept INV-7 --profile net/profiles/acme.json"))
+@app.command(
+    epilog=examples(
+        "tally finance accept INV-7 --profile net/profiles/acme.json",
+        "tally finance accept INV-7 --quote INV-7.quote --profile net/profiles/acme.json",
+    )
+)
 def accept(
-    number: Number, profile: ProfileFile = None, receipt: ReceiptFile = None, json: Json = False
+    number: Number,
+    quote: Annotated[
+        Path | None, typer.Option("--quote", help="Accept exactly this quote's price, and no other offer.")
+    ] = None,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
 ) -> None:
-    """Accept the offer that stands on an invoice (supplier)."""
-    operation = {"op": "finance.accept", "invoice": number}
-    record(profile, lambda _: operation, f"Offer on {number} accepted", receipt=receipt, as_json=json)
+    """Accept the offer that stands on an invoice (supplier).
+
+    With a quote file nothing else can be accepted, whatever stands on the invoice by then.
+    """
+    data = None if quote is None else read_bytes(quote, "quote", MAX_QUOTE_BYTES)
+
+    def make(session: Session) -> dict[str, Any]:
+        named = b"" if data is None else verify_quote(data, session.genesis).terms.quote
+        return {"op": "finance.accept", "invoice": number, "quote": named}
+
+    record(profile, make, f"Offer on {number} accepted", receipt=receipt, as_json=json)
 
 
 @app.command(

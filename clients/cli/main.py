@@ -89,9 +89,10 @@ for group in (
     calendar,
     evidence,
     disclosures,
+    quotes,
 ):
     app.add_typer(group.app)
-for area in (importing, histories, quotes, proofs, exporting):
+for area in (importing, histories, proofs, exporting):
     area.register(app)
 
 

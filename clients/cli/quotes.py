@@ -1,41 +1,61 @@
-"""`tally quote`: a provable price."""
+"""`tally quote`: provable prices, checked and explained offline."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from clients import chart
+from clients.cli import quote_book, quote_story
 from clients.cli.amounts import days, money, percent
-from clients.cli.options import Json, OutFile, ProfileFile, open_session, save
-from clients.cli.screen import GOOD, Screen, examples
+from clients.cli.exits import UsageProblem
+from clients.cli.options import (
+    GenesisFile,
+    Json,
+    OutFile,
+    ProfileFile,
+    open_session,
+    read_bytes,
+    save,
+    trusted_genesis,
+)
+from clients.cli.screen import FAINT, GOOD, Screen, examples
 from clients.sdk import VerifiedQuote
-from clients.verifier import shown
+from clients.verifier import shown, verify_data
+from contracts.quote import MAX_QUOTE_BYTES, verify_quote
+from ledger import proof
 from ledger.dates import iso_from_day
 
-_REASONS = {
-    "advance_cap": "held back: advance rate at most",
-    "dilution_reserve": "held back for dilution",
-    "loss_reserve": "held back for credit losses",
-    "yield_reserve": "held back for yield",
-    "discount_to_due": "discount to the due date",
-    "discount_for_lateness": "discount for expected lateness",
-    "discount_floor": "discount up to the lender's floor",
-    "fee": "fee",
-}
+QuoteFile = Annotated[Path, typer.Argument(metavar="QUOTEFILE", help="What `tally quote ask --out` saved.")]
+
+_HELP = ("--help", "-h")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        epilog=examples(
-            "tally quote early-pay acme INV-7 --profile net/profiles/lender.json --out INV-7.quote",
-            "tally finance offer INV-7.quote --expires 2026-02-01",
-        )
-    )(quote)
+class _Asking(TyperGroup):
+    """`tally quote PROGRAMME SUPPLIER INVOICE` is short for `tally quote ask …`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in _HELP:
+            args = ["ask", *args]
+        return super().parse_args(ctx, args)
 
 
-def quote(
+app = typer.Typer(
+    name="quote", cls=_Asking, help="Ask for prices, check and explain them.", no_args_is_help=True
+)
+
+
+@app.command(
+    epilog=examples(
+        "tally quote ask early-pay acme INV-7 --profile net/profiles/lender.json --out INV-7.quote",
+        "tally quote early-pay acme INV-7 --json",
+        "tally finance offer INV-7.quote --expires 2026-02-01",
+    )
+)
+def ask(
     programme: Annotated[str, typer.Argument(metavar="PROGRAMME", help="The lender's programme.")],
     supplier: Annotated[str, typer.Argument(metavar="SUPPLIER", help="Organisation id of the supplier.")],
     invoice: Annotated[str, typer.Argument(metavar="INVOICE", help="Invoice number.")],
@@ -45,8 +65,8 @@ def quote(
 ) -> None:
     """Ask for the price of an invoice and compute it again, here, from proved inputs.
 
-    The file carries the proof of every input, that nobody has a claim on the invoice included;
-    anyone can check it without a node: `tally verify`.
+    The file carries the proof of every input, that nobody has a claim on the invoice included, and
+    the model in force; anyone can check it without a node: `tally quote verify`.
     """
     screen = Screen(json)
     with open_session(profile) as session:
@@ -60,6 +80,89 @@ def quote(
         screen.note(f"saved in {out}; offer exactly this: tally finance offer {out} --expires YYYY-MM-DD")
 
 
+app.command(
+    epilog=examples(
+        "tally quote book early-pay --profile net/profiles/lender.json --out book",
+        "tally quote book early-pay --supplier acme --json",
+        "tally verify book/0001.quotes --genesis net/genesis.block",
+    )
+)(quote_book.book)
+
+
+@app.command(epilog=examples("tally quote verify INV-7.quote --genesis net/genesis.block"))
+def verify(
+    file: QuoteFile, genesis: GenesisFile = None, profile: ProfileFile = None, json: Json = False
+) -> None:
+    """Compute a quote again offline, from the inputs that its file proves; says step by step what holds.
+
+    Needs no node and no network. Exit code 0 only if the price is right to the unit.
+    """
+    screen = Screen(json)
+    report = verify_data(read_bytes(file, "quote", MAX_QUOTE_BYTES), trusted_genesis(genesis, profile))
+    if report.kind != proof.QUOTE:
+        raise UsageProblem(
+            f"{file} is no quote",
+            code="other_kind",
+            field="QUOTEFILE",
+            found=report.kind,
+            remedy="tally verify checks proof files of every kind.",
+        )
+    if screen.answer({"file": str(file), **report.as_dict()}):
+        return
+    screen.line(f"{file}: proved: {report.summary}", GOOD)
+    for step in report.steps:
+        screen.line(f"  {step}", FAINT)
+
+
+@app.command(
+    epilog=examples(
+        "tally quote explain INV-7.quote --genesis net/genesis.block",
+        "tally quote explain INV-7.quote --genesis net/genesis.block --svg INV-7.svg",
+    )
+)
+def explain(
+    file: QuoteFile,
+    genesis: GenesisFile = None,
+    svg: Annotated[Path | None, typer.Option("--svg", help="Draw the charts into this SVG file.")] = None,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """Say in words and bars how a quote's price comes about; it is proved offline first.
+
+    Three lists, each of which adds up exactly: from the net to what is paid out, why the payment is
+    expected so late, and what the least discount pays for.
+    """
+    screen = Screen(json)
+    data = read_bytes(file, "quote", MAX_QUOTE_BYTES)
+    proved = verify_quote(data, trusted_genesis(genesis, profile))
+    story = quote_story.tell(proved)
+    if svg is not None:
+        save(chart.svg(story.title, story.sections).encode(), svg, "chart")
+    document = {
+        "file": str(file),
+        "proved": True,
+        "title": story.title,
+        "sentences": list(story.sentences),
+        "sections": [
+            {"title": section.title, "bars": [bar._asdict() for bar in section.bars]}
+            for section in story.sections
+        ],
+        "svg": None if svg is None else str(svg),
+    }
+    if screen.answer(document):
+        return
+    screen.line(f"{story.title}: proved", GOOD)
+    for sentence in story.sentences:
+        screen.line(f"  {sentence}")
+    for section in story.sections:
+        screen.line()
+        screen.line(section.title)
+        for line in chart.text_bars(section):
+            screen.line(line)
+    if svg is not None:
+        screen.note(f"chart in {svg}")
+
+
 def quote_document(found: VerifiedQuote) -> dict[str, Any]:
     """The quote for JSON; amounts in minor units, rates in ppm."""
     return {
@@ -71,6 +174,7 @@ def quote_document(found: VerifiedQuote) -> dict[str, Any]:
         "invoice": found.invoice,
         "height": found.height,
         "expires_height": found.proved.expires_height,
+        "quote": found.terms.quote.hex(),
         "terms": shown(found.terms.to_value()),
     }
 
@@ -85,7 +189,9 @@ def show_quote(screen: Screen, found: VerifiedQuote) -> None:
     terms, currency = found.terms, found.terms.currency
     rows: list[tuple[object, object]] = [("net of the invoice", money(terms.net, currency))]
     rows += [
-        (_REASONS.get(name, name), f"-{money(amount, currency)}") for name, amount in terms.reasons if amount
+        (quote_story.REASON_WORDS.get(name, name), f"-{money(amount, currency)}")
+        for name, amount in terms.reasons
+        if amount
     ]
     rows.append(("paid out now", money(terms.paid_out, currency)))
     rows.append(("reserve, paid when the buyer has paid", money(terms.reserve, currency)))
@@ -102,6 +208,8 @@ def quote_facts(found: VerifiedQuote) -> list[tuple[str, object]]:
             "days beyond terms",
             f"{days(terms.dbt_centidays)} paid, {days(terms.expected_late_centidays)} expected",
         ),
+        ("paid late", f"with probability {percent(terms.late_ppm)}"),
+        ("model", terms.model.hex() or "none in force: shrinkage"),
         ("advance rate", percent(terms.advance_rate_ppm)),
         ("yield a year", percent(terms.yield_ppm)),
         ("expected loss", f"{money(terms.expected_loss, currency)}, default {percent(terms.pd_ppm)}"),

@@ -16,6 +16,7 @@ from clients.sdk.recorded import (
     RefusedOperation,
     VerifiedAnswer,
     VerifiedHistory,
+    VerifiedPrices,
     VerifiedQuote,
 )
 from clients.sdk.session import AsyncSession, Session
@@ -31,6 +32,7 @@ __all__ = [
     "VerifiedBook",
     "VerifiedCertificate",
     "VerifiedHistory",
+    "VerifiedPrices",
     "VerifiedQuote",
     "VerifiedStatement",
     "read_book",

@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from typing import Any, TypeVar
 from urllib.parse import quote as percent_encoded
 
@@ -30,6 +31,7 @@ from clients.sdk.recorded import (
     RefusedOperation,
     VerifiedAnswer,
     VerifiedHistory,
+    VerifiedPrices,
     VerifiedQuote,
 )
 from clients.sdk.recording import MSGPACK, Recording, in_bundles
@@ -49,6 +51,7 @@ from clients.sdk.transport import (
 from contracts import registry
 from contracts.answer import Answer, Argument, verify_answer
 from contracts.quote import verify_quote
+from contracts.quote_book import QuoteBook
 from ledger import codec
 from ledger.carried import carry, opened
 from ledger.errors import Malformed, TallyError, VerificationError
@@ -399,6 +402,37 @@ class Conversation:
                         expected=wanted,
                     )
             return quote, quote.height
+
+        return (yield from self._proof(call, read))
+
+    def quote_page(
+        self, programme: str, invoices: Sequence[tuple[str, str]], models: Sequence[bytes] = ()
+    ) -> Steps[VerifiedPrices]:
+        """A programme's prices for at most `MAX_PAGE_INVOICES` invoices, (supplier, number), recomputed here.
+
+        `models` are those that the caller has already, the newest last: it need not come again.
+
+        Raises:
+            VerificationError: the file does not prove its prices, or prices something else.
+        """
+        newest = sha256(models[-1]).hexdigest() if models else ""
+        asked = {"programme": programme, "invoices": list(invoices), "model": newest}
+        call = Call(
+            "POST",
+            f"{self.prefix}/quotes/book",
+            body=json.dumps(asked).encode(),
+            content_type="application/json",
+            accept=MSGPACK_FILE,
+        )
+
+        def read(data: bytes) -> tuple[VerifiedPrices, int]:
+            inner, trust = opened(data, self.genesis)
+            book = QuoteBook.decode(inner)
+            results = book.verify(trust, models)
+            found = [(supplier, number) for page in book.pages for supplier, number, _ in page.rows]
+            if book.programme != programme or found != list(invoices):
+                raise VerificationError("the quotes are for something else", field="invoices")
+            return VerifiedPrices(book, results), results[0].height
 
         return (yield from self._proof(call, read))
 

@@ -11,6 +11,7 @@ from clients.errors import Refused
 from contracts.answer import ProvedAnswer
 from contracts.pricing import QuoteTerms
 from contracts.quote import ProvedQuote
+from contracts.quote_book import QuoteBook, Result
 from ledger import codec
 from ledger.history import ProvedHistory
 from ledger.transaction import Transaction
@@ -167,6 +168,12 @@ class VerifiedAnswer:
     def save(self, path: Path) -> None:
         """Write the answer file."""
         path.write_bytes(self.data)
+class VerifiedPrices:
+    """Prices of many invoices, each recomputed here from proved inputs, or proved to be refused."""
+
+    book: QuoteBook
+    results: tuple[Result, ...]
+    """In the order in which they were asked for."""
 
 
 @dataclass(frozen=True, slots=True)

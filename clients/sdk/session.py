@@ -27,7 +27,14 @@ from clients.sdk.certificates import VerifiedCertificate
 from clients.sdk.conversation import DEADLINE_S, Conversation, OperationLike, segment
 from clients.sdk.events import SILENCE_S, EventReader
 from clients.sdk.exports import Took, fetch
-from clients.sdk.recorded import BlockEvent, Recorded, VerifiedAnswer, VerifiedHistory, VerifiedQuote
+from clients.sdk.recorded import (
+    BlockEvent,
+    Recorded,
+    VerifiedAnswer,
+    VerifiedHistory,
+    VerifiedPrices,
+    VerifiedQuote,
+)
 from clients.sdk.statements import VerifiedStatement
 from clients.sdk.transport import CONNECT_TIMEOUT_S, MOST_PAUSE_S, AsyncTransport, Call, SyncTransport
 from clients.trust import keep_changes, load_trust
@@ -183,6 +190,11 @@ class Session(_Base):
         least = conversation.seen_height
         client, nodes = self._transport.client, conversation.nodes
         return fetch(client, nodes, path, conversation.genesis, to, took, least)
+    def quote_page(
+        self, programme: str, invoices: Sequence[tuple[str, str]], models: Sequence[bytes] = ()
+    ) -> VerifiedPrices:
+        """A programme's prices for a page of invoices, (supplier, number), recomputed here."""
+        return self._transport.run(self.conversation.quote_page(programme, invoices, models))
 
     def view(self, path: str, **query: str | int | None) -> Any:
         """A JSON view below the channel, as the node tells it (not proved)."""
@@ -419,6 +431,12 @@ class AsyncSession(_Base):
     async def quote(self, programme: str, supplier: str, invoice: str) -> VerifiedQuote:
         """A programme's price for an invoice, recomputed here from proved inputs."""
         return await self._transport.run(self.conversation.quote(programme, supplier, invoice))
+
+    async def quote_page(
+        self, programme: str, invoices: Sequence[tuple[str, str]], models: Sequence[bytes] = ()
+    ) -> VerifiedPrices:
+        """A programme's prices for a page of invoices, (supplier, number), recomputed here."""
+        return await self._transport.run(self.conversation.quote_page(programme, invoices, models))
 
     async def view(self, path: str, **query: str | int | None) -> Any:
         """A JSON view below the channel, as the node tells it (not proved)."""

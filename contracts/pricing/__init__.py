@@ -3,13 +3,24 @@
 Read in this order: `terms` (what a lender publishes), `formulae` (each formula with its
 rounding), `features` (what a relationship's history says), `price` (eligibility, then the
 price). `lateness` describes an invoice to a model, in integers; `model` says from that how late it
-will be paid. Nothing here reads a clock or a file; only `lateness` reads the state.
+will be paid, `prediction` with which reasons. Nothing here reads a clock or a file; only `lateness` reads the
+state.
 
 Imports: `ledger`, and what a history leaves in the state: `contracts.relationship`, `contracts.habit`.
 """
 
 from contracts.pricing.features import Features
+from contracts.pricing.prediction import Prediction
 from contracts.pricing.price import REASONS, QuoteInputs, QuoteTerms, price
 from contracts.pricing.terms import ObligorLimit, ProgrammeTerms
 
-__all__ = ["REASONS", "Features", "ObligorLimit", "ProgrammeTerms", "QuoteInputs", "QuoteTerms", "price"]
+__all__ = [
+    "REASONS",
+    "Features",
+    "ObligorLimit",
+    "Prediction",
+    "ProgrammeTerms",
+    "QuoteInputs",
+    "QuoteTerms",
+    "price",
+]

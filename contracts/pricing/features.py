@@ -80,6 +80,16 @@ class Features:
             for count, observed in evidence
         )
 
+    def settled_lateness(self, terms: ProgrammeTerms) -> int:
+        """Shrunk days beyond terms in centidays, of what was paid alone."""
+        return formulae.shrunk_dbt(
+            self.dbt_centidays, self.settled_invoices, terms.prior_dbt_centidays, terms.shrink_count
+        )
+
+    def overdue_adds(self, terms: ProgrammeTerms) -> int:
+        """Centidays by which what is overdue now raises the expected lateness; never below zero."""
+        return self.expected_lateness(terms) - self.settled_lateness(terms)
+
     def dilution_reserve(self, terms: ProgrammeTerms) -> int:
         """The dynamic dilution reserve in ppm, and at least that of the programme's own assumptions.
 

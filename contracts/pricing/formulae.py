@@ -22,8 +22,9 @@ carried whole and divided once.
 | probability of default for the tenor | `pd_for_tenor` | half away |
 | expected loss | `expected_loss` | up |
 | floor rate | `floor_rate` | each part up |
-| least discount | `least_discount` | up |
+| least discount, in parts | `charges` | running totals up |
 | concentration | `concentration_excess` | cap down |
+| its part of one advance | `excess_of_advance` | cap down |
 | late credit note | `shortfall_absorbed`, `shortfall_restored` | restored advance down |
 | indemnity | `indemnity` | down |
 | premium | `premium` | up |
@@ -37,6 +38,7 @@ dilution and yield reserve); Beta-binomial shrinkage; ISO 20022 day counts ACT/3
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import gcd
 
 from ledger.money import PPM, divide_down, divide_half_away, divide_up, split_by_weights
@@ -175,10 +177,27 @@ def floor_rate(
     return funding + divide_up(pd_annual * lgd, PPM) + operating + divide_up(capital * capital_return, PPM)
 
 
-def least_discount(advance: int, cost_rate: int, days: int, day_count: int, pd: int, lgd: int) -> int:
-    """Least discount in minor units: cost of carry for the tenor plus expected loss, up once."""
-    numerator = advance * (cost_rate * days * PPM + pd * lgd * day_count)
-    return divide_up(numerator, PPM * PPM * day_count)
+def charges(parts: Sequence[tuple[int, int]]) -> tuple[int, ...]:
+    """Minor units of exact amounts, (numerator, denominator > 0) each, in order.
+
+    Each running total is rounded up, and a part is what it adds to the one before: so the parts add up to the
+    whole rounded up once, and none is below zero if its amount is not.
+    """
+    rounded, numerator, denominator = [0], 0, 1
+    for upper, lower in parts:
+        numerator, denominator = numerator * lower + upper * denominator, denominator * lower
+        rounded.append(divide_up(numerator, denominator))
+    return tuple([after - before for before, after in pairwise(rounded)])
+
+
+def excess_of_advance(exposure: int, advance: int, book: int, cap: int) -> int:
+    """The part of a new advance that lies beyond an obligor's share of a book, minor units.
+
+    `exposure` is what the obligor owes already, `book` all balances with the new advance in them, `cap` the
+    share in ppm: `concentration_excess` of that obligor, as far as this advance makes it.
+    """
+    most = divide_down(book * cap, PPM)
+    return min(advance, max(0, exposure + advance - most))
 
 
 def concentration_excess(balances: Sequence[int], cap: int) -> tuple[int, ...]:

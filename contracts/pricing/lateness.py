@@ -157,6 +157,14 @@ def _median(ordered: list[int]) -> int:
     return CENTIDAYS * (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) // 2
 
 
+class Known(NamedTuple):
+    """What the ledger knows that bears on an invoice, but for the invoice itself."""
+
+    habit: Habit
+    levels: Levels
+    opened: Open
+
+
 def describe(asked: Asked, habit: Habit, levels: Levels, opened: Open) -> tuple[int, ...]:
     """The description of an invoice: one integer for each name of `FEATURES`."""
     due = due_class(asked.due_day, asked.currency)
@@ -221,9 +229,27 @@ def describe(asked: Asked, habit: Habit, levels: Levels, opened: Open) -> tuple[
 
 
 def _beyond(total: Cell, others: Cell, network: Cell) -> int:
-    prior = network.beyond * CENTIDAYS // (network.weight + NETWORK_WEIGHT * UNIT)
-    prior = (others.beyond * CENTIDAYS + SHRINK * UNIT * prior) // (others.weight + SHRINK * UNIT)
-    return (total.beyond * CENTIDAYS + SHRINK * UNIT * prior) // (total.weight + SHRINK * UNIT)
+    return _beyond_levels(total, others, network, 0, NETWORK_WEIGHT)[2]
+
+
+def _beyond_levels(total: Cell, others: Cell, network: Cell, prior: int, weight: int) -> tuple[int, int, int]:
+    everybody = _shrunk_beyond(network, prior, weight)
+    of_buyer = _shrunk_beyond(others, everybody, SHRINK)
+    return everybody, of_buyer, _shrunk_beyond(total, of_buyer, SHRINK)
+
+
+def _shrunk_beyond(cell: Cell, prior: int, weight: int) -> int:
+    whole = cell.weight + weight * UNIT
+    return (cell.beyond * CENTIDAYS + weight * UNIT * prior) // whole if whole else prior
+
+
+def beyond_levels(known: Known, prior: int, weight: int) -> tuple[int, int, int]:
+    """Days beyond terms in centidays: the network's, the buyer's at its other suppliers, the relationship's.
+
+    Each is shrunk towards the one before it, the network towards a prior (centidays) weighing so many invoices.
+    """
+    total = known.habit.total(2)
+    return _beyond_levels(total, _rest(known.levels.buyer, total), known.levels.network, prior, weight)
 
 
 _NOTHING = (MISSING,) * 12
@@ -259,10 +285,10 @@ def _of_payments(asked: Asked, payments: list[Payment], due: int) -> tuple[int, 
     )
 
 
-def describe_in(
+def read_known(
     state: Reader, supplier: str, buyer: str, asked: Asked, open_due_day: int | None = None
-) -> tuple[int, ...]:
-    """The description of an invoice from the state.
+) -> Known:
+    """What a description is made from, out of the state.
 
     `open_due_day` is the due day of the invoice itself if the open basis holds it: it says nothing of itself.
     """
@@ -275,4 +301,11 @@ def describe_in(
         octave(asked.amount),
     )
     habit = Habit(state.get(habit_key(supplier, buyer)))
-    return describe(asked, habit, levels, open_besides(sums.open, asked.day, open_due_day))
+    return Known(habit, levels, open_besides(sums.open, asked.day, open_due_day))
+
+
+def describe_in(
+    state: Reader, supplier: str, buyer: str, asked: Asked, open_due_day: int | None = None
+) -> tuple[int, ...]:
+    """The description of an invoice from the state; `open_due_day` as in `read_known`."""
+    return describe(asked, *read_known(state, supplier, buyer, asked, open_due_day))

@@ -19,8 +19,18 @@ the same bytes on every node, in every simulator and offline (invariant 22).
 | discount and fee leave nothing to pay out | `nothing_paid_out` |
 | the lender's limit for the buyer would be passed | `limit_exceeded` |
 
-The first that applies, in this order, is the one given. `reasons` takes the amount between
-the net and what is paid out apart into parts that add up to it exactly (invariant 21).
+The first that applies, in this order, is the one given. Three lists say why, each adding up exactly
+(invariant 21):
+
+| list | takes apart | into |
+|---|---|---|
+| `reasons` | net - paid out | what is held back, discount, fee: `REASONS` |
+| `charges` | the least discount | cost of funds, operations and capital, expected loss, premium: `CHARGES` |
+| `lateness_reasons` | the expected lateness | what the model reads, and what is overdue now |
+
+From lateness to price: expected days late make the tenor, the tenor the discount and the yield reserve;
+default is priced by probability · loss given default · advance, insured losses by the insurer's premium, and
+what the advance adds to an obligor beyond its share of what the programme has out by an add-on.
 """
 
 from __future__ import annotations
@@ -30,10 +40,12 @@ from dataclasses import dataclass
 from contracts.errors import refuse
 from contracts.pricing import formulae
 from contracts.pricing.features import Features
+from contracts.pricing.prediction import BASE, RELATIONSHIP, Prediction, Reasons
 from contracts.pricing.terms import ProgrammeTerms
 from ledger import codec
 from ledger.dates import iso_from_day
-from ledger.money import CurrencyMismatch
+from ledger.hashing import QUOTE_TERMS, digest
+from ledger.money import PPM, CurrencyMismatch
 
 REASONS = (
     "advance_cap",
@@ -47,11 +59,47 @@ REASONS = (
 )
 """What lies between the net and the amount paid out, in the order in which it is taken."""
 
+CHARGES = ("funding", "operations", "capital", "expected_loss", "premium", "concentration")
+"""What the least discount pays for, in the order in which it is rounded."""
+
+OVERDUE = "overdue"
+"""Reason of lateness: what is unpaid past its due date now."""
+
+BOUND = (
+    "programme",
+    "revision",
+    "lender",
+    "supplier",
+    "buyer",
+    "invoice",
+    "day",
+    "model",
+    "currency",
+    "net",
+    "advance",
+    "reserve",
+    "discount",
+    "fee",
+    "paid_out",
+    "due_day",
+    "tenor_days",
+    "advance_rate_ppm",
+)
+"""Terms that an offer and its acceptance bind: who, what, under which rules, on which day, for how much.
+
+Not the statistics behind them: other people's payments move those every minute, and what moves no figure of
+the price makes no quote stale.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class QuoteInputs:
     """Everything that a price depends on besides the programme's terms."""
 
+    programme: str
+    revision: int
+    """Of the programme's terms, from 1."""
+    lender: str
     supplier: str
     buyer: str
     invoice: str
@@ -69,13 +117,30 @@ class QuoteInputs:
     """Whether an exclusive claim on the invoice exists."""
     exposure: int
     """Advances of this lender to this buyer's invoices, outstanding and reserved; minor units."""
+    drawn: int
+    """Advances under the programme, outstanding and reserved; minor units."""
+    drawn_on_obligor: int
+    """Those of them to this buyer's invoices."""
+    share_base: int
+    """What the programme has out counts at least as so much where shares are taken of it."""
     features: Features
+    prediction: Prediction
 
 
 @dataclass(frozen=True, slots=True)
 class QuoteTerms:
     """A price: amounts in minor units, rates and shares in ppm, lateness in centidays."""
 
+    programme: str
+    revision: int
+    lender: str
+    supplier: str
+    buyer: str
+    invoice: str
+    day: int
+    """Business date of the price, days since 1970."""
+    model: bytes
+    """SHA-256 of the model in force; empty where shrinkage holds."""
     currency: str
     net: int
     """Face that is bought: advance + reserve (invariant 6)."""
@@ -88,8 +153,14 @@ class QuoteTerms:
     """advance - discount - fee: what the supplier gets now."""
     due_day: int
     tenor_days: int
+    late_ppm: int
+    """Probability that it is paid after its due date."""
+    median_late_centidays: int
+    """Days late that are passed as often as not."""
     dbt_centidays: int
     expected_late_centidays: int
+    lateness_reasons: Reasons
+    """(what, centidays); they add up to the expected lateness."""
     dilution_reserve_ppm: int
     advance_rate_ppm: int
     pd_ppm: int
@@ -97,6 +168,10 @@ class QuoteTerms:
     floor_rate_ppm: int
     yield_ppm: int
     """Simple, ACT/365, on what is paid out."""
+    concentration_excess: int
+    """Part of the advance beyond the obligor's share of what the programme has out."""
+    charges: tuple[tuple[str, int], ...]
+    """(charge, minor units), in the order of `CHARGES`; they add up to the least discount."""
     reasons: tuple[tuple[str, int], ...]
     """(reason, minor units), in the order of `REASONS`; they add up to net - paid_out."""
 
@@ -108,6 +183,11 @@ class QuoteTerms:
     def data(self) -> bytes:
         """The canonical bytes of the map."""
         return codec.encode(self.to_value())
+
+    @property
+    def quote(self) -> bytes:
+        """The digest that names this price: over `BOUND`, in that order."""
+        return digest(QUOTE_TERMS, codec.encode(tuple([getattr(self, name) for name in BOUND])))
 
     @property
     def compounded_yield_ppm(self) -> int:
@@ -124,7 +204,8 @@ def price(inputs: QuoteInputs, terms: ProgrammeTerms) -> QuoteTerms:
     limit = _check_eligible(inputs, terms)
     net, features = inputs.outstanding, inputs.features
     days_to_due = inputs.due_day - inputs.day
-    late = features.expected_lateness(terms)
+    lateness_reasons = _lateness(inputs, terms)
+    late = sum([part for _, part in lateness_reasons])
     tenor_days = formulae.tenor(days_to_due, late)
     if tenor_days > terms.max_tenor_days:
         raise refuse(
@@ -141,10 +222,14 @@ def price(inputs: QuoteInputs, terms: ProgrammeTerms) -> QuoteTerms:
     pd_ppm = features.probability_of_default(terms, tenor_days)
     to_due = _discount(terms, net, advance, days_to_due)
     to_payment = _discount(terms, net, advance, tenor_days)
-    least = formulae.least_discount(
-        advance, _cost_rate(terms), tenor_days, terms.day_count, pd_ppm, terms.lgd_ppm
+    excess = formulae.excess_of_advance(
+        inputs.drawn_on_obligor,
+        advance,
+        max(inputs.drawn + advance, inputs.share_base),
+        terms.concentration_cap_ppm,
     )
-    discount = max(to_payment, least)
+    charges = _charges(terms, (advance, excess), tenor_days, pd_ppm)
+    discount = max(to_payment, sum(charges))
     fee = formulae.fee(net, terms.fee_ppm)
     paid_out = advance - discount - fee
     if paid_out <= 0:
@@ -176,6 +261,14 @@ def price(inputs: QuoteInputs, terms: ProgrammeTerms) -> QuoteTerms:
     assert sum(amounts) == net - paid_out, "the reasons add up"
     assert advance + reserve == net, "invariant 6"
     return QuoteTerms(
+        programme=inputs.programme,
+        revision=inputs.revision,
+        lender=inputs.lender,
+        supplier=inputs.supplier,
+        buyer=inputs.buyer,
+        invoice=inputs.invoice,
+        day=inputs.day,
+        model=inputs.prediction.model,
         currency=inputs.currency,
         net=net,
         advance=advance,
@@ -185,15 +278,63 @@ def price(inputs: QuoteInputs, terms: ProgrammeTerms) -> QuoteTerms:
         paid_out=paid_out,
         due_day=inputs.due_day,
         tenor_days=tenor_days,
+        late_ppm=inputs.prediction.lateness.late_ppm,
+        median_late_centidays=inputs.prediction.lateness.days_centidays,
         dbt_centidays=features.dbt_centidays,
         expected_late_centidays=late,
+        lateness_reasons=lateness_reasons,
         dilution_reserve_ppm=dilution,
         advance_rate_ppm=advance_rate_ppm,
         pd_ppm=pd_ppm,
         expected_loss=formulae.expected_loss(advance, pd_ppm, terms.lgd_ppm),
         floor_rate_ppm=_floor_rate(terms),
         yield_ppm=formulae.simple_yield(discount + fee, paid_out, tenor_days),
+        concentration_excess=excess,
+        charges=tuple(zip(CHARGES, charges, strict=True)),
         reasons=tuple(zip(REASONS, amounts, strict=True)),
+    )
+
+
+def _lateness(inputs: QuoteInputs, terms: ProgrammeTerms) -> Reasons:
+    """Why the payment is expected so late, in centidays of days beyond terms; the base always stands."""
+    features = inputs.features
+    if terms.lateness_basis == "model":
+        base, *found = inputs.prediction.reasons
+    else:
+        base = (BASE, terms.prior_dbt_centidays)
+        found = [(RELATIONSHIP, features.settled_lateness(terms) - terms.prior_dbt_centidays)]
+    found.append((OVERDUE, features.overdue_adds(terms)))
+    return (base, *[reason for reason in found if reason[1]])
+
+
+def _charges(
+    terms: ProgrammeTerms, amounts: tuple[int, int], tenor_days: int, pd_ppm: int
+) -> tuple[int, ...]:
+    """What the least discount pays for, in the order of `CHARGES`; `amounts`: (advance, excess), minor units.
+
+    Cost of carry and add-on run by the discount's day count, an annual probability by 365 days; what is
+    insured costs its premium and no expected loss.
+    """
+    advance, excess = amounts
+    year = PPM * terms.day_count
+    capital = formulae.floor_rate(0, 0, 0, 0, terms.capital_ratio_ppm, terms.capital_return_ppm)
+    if terms.pd_basis == "annual":
+        pd, pd_scale = terms.pd_annual_ppm * tenor_days, PPM * formulae.YEAR_DAYS
+    else:
+        pd, pd_scale = pd_ppm, PPM
+    own_share = PPM - terms.insured_ppm
+    return formulae.charges(
+        (
+            (advance * terms.funding_rate_ppm * tenor_days, year),
+            (advance * terms.operating_rate_ppm * tenor_days, year),
+            (advance * capital * tenor_days, year),
+            (advance * pd_ppm * terms.lgd_ppm * own_share, PPM**3),
+            (
+                advance * pd * terms.insured_ppm * terms.insurance_lgd_ppm,
+                pd_scale * PPM * (PPM - terms.insurance_loading_ppm),
+            ),
+            (excess * terms.concentration_rate_ppm * tenor_days, year),
+        )
     )
 
 
@@ -262,18 +403,6 @@ def _discount(terms: ProgrammeTerms, net: int, advance: int, days: int) -> int:
     if terms.discount_basis == "true":
         return formulae.true_discount(net, rate, days, day_count)
     return formulae.simple_discount(advance, rate, days, day_count)
-
-
-def _cost_rate(terms: ProgrammeTerms) -> int:
-    """Cost of carry a year in ppm: the floor rate without its expected loss."""
-    return formulae.floor_rate(
-        terms.funding_rate_ppm,
-        0,
-        terms.lgd_ppm,
-        terms.operating_rate_ppm,
-        terms.capital_ratio_ppm,
-        terms.capital_return_ppm,
-    )
 
 
 def _floor_rate(terms: ProgrammeTerms) -> int:

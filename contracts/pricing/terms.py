@@ -87,6 +87,12 @@ class ProgrammeTerms(BaseModel):
     )
     costs_ppm: Ppm = Field(0, description="costs of collection, share of the net bought, at most; ppm")
 
+    lateness_basis: Literal["model", "history"] = Field(
+        "model",
+        description="model: days beyond terms by the model in force, or by shrinkage from the prior over "
+        "network and buyer to the relationship; history: the relationship's amount-weighted ones, shrunk "
+        "towards the prior",
+    )
     shrink_count: Count = Field(20, description="weight k of the prior lateness, in paid invoices")
     prior_dbt_centidays: int = Field(
         400, ge=0, le=36_500, description="prior days beyond terms; hundredths of a day"
@@ -117,6 +123,23 @@ class ProgrammeTerms(BaseModel):
     operating_rate_ppm: Ppm = Field(4_000, description="lender's operating cost a year; ppm")
     capital_ratio_ppm: Ppm = Field(80_000, description="capital held against the advance; ppm")
     capital_return_ppm: Ppm = Field(120_000, description="return asked on that capital a year; ppm")
+
+    insured_ppm: Ppm = Field(
+        0, description="share of a loss that credit insurance bears: its premium is charged; 0: none; ppm"
+    )
+    insurance_lgd_ppm: Ppm = Field(
+        600_000, description="loss given default that the insurer reckons with; ppm"
+    )
+    insurance_loading_ppm: Ppm = Field(
+        350_000, lt=PPM, description="insurer's costs and margin in the premium; ppm"
+    )
+
+    concentration_cap_ppm: Ppm = Field(
+        PPM, description="share of what the programme has out that one obligor may have without an add-on; ppm"
+    )
+    concentration_rate_ppm: Ppm = Field(
+        0, description="add-on a year on the part of an advance beyond that share; ppm"
+    )
 
     @field_validator("currency")
     @classmethod

@@ -44,6 +44,7 @@ def completed(document: dict[str, Any], prefix: str) -> dict[str, Any]:
         transactions.EnvelopeForm,
         transactions.EnvelopesForm,
         quotes.QuoteForm,
+        quotes.BookForm,
     ):
         _add(schemas, model.__name__, model)
     operations = []

@@ -7,20 +7,29 @@ it, a limit that is reached) is a problem with the code that an offer would be r
 
 from __future__ import annotations
 
+from typing import Annotated, TypeVar
+
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
 from starlette.responses import Response
 
 from contracts.fields import Number, OrganisationId, ProgrammeId
 from contracts.quote import Quote, make_quote
+from contracts.quote_book import MAX_PAGE_INVOICES, make_page
 from ledger import codec
 from ledger.errors import Malformed
 from node.api import answers, bodies, problems
 from node.api.values import shown
 
 MAX_BODY_BYTES = 4_096
+MAX_BOOK_BODY_BYTES = 65_536
+"""A page's question: `MAX_PAGE_INVOICES` pairs of names."""
 
 router = APIRouter(tags=["quotes"])
+
+Form = TypeVar("Form", bound=BaseModel)
+Pair = Annotated[tuple[OrganisationId, Number], Strict(False)]
+"""(supplier, invoice number): an array, which JSON and MessagePack read as different types."""
 
 
 class QuoteForm(BaseModel):
@@ -31,6 +40,22 @@ class QuoteForm(BaseModel):
     programme: ProgrammeId
     supplier: OrganisationId
     invoice: Number
+
+
+class BookForm(BaseModel):
+    """A page of a book: which invoices shall be priced, each (supplier, number), under one programme."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    programme: ProgrammeId
+    invoices: Annotated[list[Pair], Strict(False)] = Field(
+        min_length=1, max_length=MAX_PAGE_INVOICES, description="(supplier, invoice number) of each"
+    )
+    model: str = Field(
+        default="",
+        pattern="^([0-9a-f]{64})?$",
+        description="hash of the model that the reader has: it is left out of the file if it is in force",
+    )
 
 
 class QuoteView(BaseModel):
@@ -64,11 +89,46 @@ class QuoteView(BaseModel):
 )
 async def post_quote(request: Request) -> Response:
     """The quote file, or its terms as JSON, by the Accept header."""
+    asked = await _asked(request, QuoteForm, MAX_BODY_BYTES)
+    chain = request.app.state.service.chain
+    quote = make_quote(chain, asked.supplier, asked.invoice, asked.programme)
+    if bodies.wants_msgpack(request.scope):
+        return answers.file(chain, quote.encode(), "invoice.quote")
+    return answers.view(chain, _view(quote), "unknown_invoice")
+
+
+@router.post(
+    "/quotes/book",
+    summary="The prices of many invoices under one programme, as a file",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {bodies.JSON: {"schema": {"$ref": "#/components/schemas/BookForm"}}},
+        }
+    },
+    responses={
+        200: {"content": {bodies.MSGPACK_FILE: {}}},
+        **problems.documented(400, 413, 415, 422, 503),
+    },
+    response_class=Response,
+)
+async def post_book(request: Request) -> Response:
+    """One page of a book of quotes: every price, or why there is none, with one shared proof.
+
+    What gets no price is no problem here: its code stands in its row, and is proved like a price.
+    """
+    asked = await _asked(request, BookForm, MAX_BOOK_BODY_BYTES)
+    chain = request.app.state.service.chain
+    book = make_page(chain, asked.programme, asked.invoices, bytes.fromhex(asked.model))
+    return answers.file(chain, book.encode(), "book.quotes")
+
+
+async def _asked(request: Request, form: type[Form], most_bytes: int) -> Form:
     packed = bodies.is_msgpack(request.scope)
-    body = await bodies.read(request.receive, request.scope, MAX_BODY_BYTES)
-    found = codec.decode(body, MAX_BODY_BYTES) if packed else bodies.json_object(body)
+    body = await bodies.read(request.receive, request.scope, most_bytes)
+    found = codec.decode(body, most_bytes) if packed else bodies.json_object(body)
     try:
-        asked = QuoteForm.model_validate(found)
+        return form.model_validate(found)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise Malformed(
@@ -78,11 +138,6 @@ async def post_quote(request: Request) -> Response:
             found=ascii(first["input"])[:80],
             expected=first["msg"],
         ) from None
-    chain = request.app.state.service.chain
-    quote = make_quote(chain, asked.supplier, asked.invoice, asked.programme)
-    if bodies.wants_msgpack(request.scope):
-        return answers.file(chain, quote.encode(), "invoice.quote")
-    return answers.view(chain, _view(quote), "unknown_invoice")
 
 
 def _view(quote: Quote) -> dict[str, object]:

@@ -55,6 +55,7 @@ class FinanceView(View):
     funded: str | None
     security: str = Field(description="assignment or pledge")
     arrangement: bool = Field(description="under a supplier finance arrangement of the buyer (IAS 7 §44H)")
+    quote: str | None = Field(description="digest of the quote that was offered; none for an auction's price")
     recourse: str | None = Field(description="number of the lender's demand that stands open")
     net: int
     tenor_days: int

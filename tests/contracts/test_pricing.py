@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,12 +17,15 @@ from contracts.pricing import (
     REASONS,
     Features,
     ObligorLimit,
+    Prediction,
     ProgrammeTerms,
     QuoteInputs,
     QuoteTerms,
     formulae,
     price,
 )
+from contracts.pricing.model import Lateness
+from contracts.pricing.price import CHARGES
 from contracts.relationship import Aggregates
 from ledger import codec
 from ledger.dates import day_from_iso
@@ -36,6 +41,7 @@ def programme(**changes: Any) -> ProgrammeTerms:
         "limits": (ObligorLimit(obligor="buyer", limit=MAX_AMOUNT),),
         "discount_rate_ppm": 72_000,
         "fee_ppm": 2_500,
+        "lateness_basis": "history",
     }
     return ProgrammeTerms(**{**fields, **changes})
 
@@ -54,8 +60,16 @@ def history_features(**changes: Any) -> Features:
     return Features(**{**fields, **changes})
 
 
+PREDICTION = Prediction(
+    b"", Lateness(300_000, 150, 700), (("base", 400), ("buyer", 250), ("relationship", 50))
+)
+
+
 def invoice(**changes: Any) -> QuoteInputs:
     fields: dict[str, Any] = {
+        "programme": "prime",
+        "revision": 1,
+        "lender": "bank",
         "supplier": "supplier",
         "buyer": "buyer",
         "invoice": "RE/2024 17",
@@ -68,7 +82,11 @@ def invoice(**changes: Any) -> QuoteInputs:
         "backdated": False,
         "claimed": False,
         "exposure": 0,
+        "drawn": 0,
+        "drawn_on_obligor": 0,
+        "share_base": 0,
         "features": history_features(),
+        "prediction": PREDICTION,
     }
     return QuoteInputs(**{**fields, **changes})
 
@@ -171,6 +189,13 @@ PROGRAMMES = st.builds(
     pd_basis=st.sampled_from(("annual", "history")),
     pd_annual_ppm=st.integers(0, 200_000),
     lgd_ppm=PPM_SHARES,
+    concentration_cap_ppm=PPM_SHARES,
+    concentration_rate_ppm=PPM_SHARES,
+)
+ON_ANY_BASIS = st.builds(
+    lambda terms, basis: terms.model_copy(update={"lateness_basis": basis}),
+    PROGRAMMES,
+    st.sampled_from(("model", "history")),
 )
 EVENTS = st.lists(
     st.tuples(
@@ -217,7 +242,7 @@ def priced(inputs: QuoteInputs, terms: ProgrammeTerms) -> QuoteTerms | None:
         raise
 
 
-@given(PROGRAMMES, EVENTS, OPEN, st.integers(1, MAX_AMOUNT), st.integers(1, 300))
+@given(ON_ANY_BASIS, EVENTS, OPEN, st.integers(1, MAX_AMOUNT), st.integers(1, 300))
 def test_invariants_6_and_21_hold_for_every_price(
     terms: ProgrammeTerms,
     payments: list[tuple[int, int, int]],
@@ -235,6 +260,10 @@ def test_invariants_6_and_21_hold_for_every_price(
     assert sum(amount for _, amount in quote.reasons) == net - quote.paid_out
     assert tuple(name for name, _ in quote.reasons) == REASONS
     assert all(amount >= 0 for _, amount in quote.reasons)
+    assert tuple(name for name, _ in quote.charges) == CHARGES
+    assert all(amount >= 0 for _, amount in quote.charges)
+    assert sum(amount for _, amount in quote.charges) <= quote.discount
+    assert sum(part for _, part in quote.lateness_reasons) == quote.expected_late_centidays
     assert quote.discount >= quote.expected_loss
     assert codec.decode(quote.data) == quote.to_value(), "no float, nothing beyond 64 bits"
 
@@ -375,6 +404,72 @@ def test_an_overdue_invoice_counts_at_its_current_age() -> None:
     assert features_of([(100_00, 0, 30)], [(100_00, 95)]).defaults == 1
 
 
+def test_lateness_by_the_model_is_its_prediction_and_what_is_overdue_adds_to_it() -> None:
+    terms = programme(lateness_basis="model")
+    calm = price(invoice(), terms)
+    assert (calm.expected_late_centidays, calm.lateness_reasons) == (700, PREDICTION.reasons)
+    assert calm.tenor_days == 56 + 7
+    assert (calm.late_ppm, calm.median_late_centidays) == (300_000, 150)
+    worried = price(invoice(features=history_features(overdue=((13, 2_100),))), terms)
+    # (20 · 4.00 + 13 · 21.00) / 33 = 10.70 instead of 5.88 days
+    assert worried.lateness_reasons == (*PREDICTION.reasons, ("overdue", 1_070 - 588))
+    assert price(invoice(), programme()).lateness_reasons == (("base", 400), ("relationship", 188))
+
+
+def test_the_least_discount_is_the_sum_of_its_charges() -> None:
+    cheap = price(invoice(), programme(discount_rate_ppm=10_000))
+    assert sum(amount for _, amount in cheap.charges) == cheap.discount == 8_890_03
+    charges = dict(cheap.charges)
+    # 807,500.00 · 62/360 · 4.50 %, 0.40 %, 8 % · 12 %; 807,500.00 · 2,038 ppm · 45 %: running totals up
+    assert charges == {
+        "funding": 6_258_13,
+        "operations": 556_28,
+        "capital": 1_335_06,
+        "expected_loss": 740_56,
+        "premium": 0,
+        "concentration": 0,
+    }
+
+
+def test_what_is_insured_costs_its_premium_instead_of_the_loss() -> None:
+    bare = price(invoice(), programme())
+    insured = price(invoice(), programme(insured_ppm=900_000))
+    charges = dict(insured.charges)
+    premium = formulae.premium(807_500_00, 12_000, 62, 900_000, 600_000, 350_000)
+    assert abs(charges["premium"] - premium) <= 1, "the rounding of running totals"
+    assert abs(charges["expected_loss"] - 74_06) <= 1
+    assert insured.expected_loss == bare.expected_loss == 740_56, "the loss itself does not change"
+    by_history = price(invoice(), programme(insured_ppm=900_000, pd_basis="history"))
+    unscaled = formulae.premium(807_500_00, by_history.pd_ppm, 365, 900_000, 600_000, 350_000)
+    assert abs(dict(by_history.charges)["premium"] - unscaled) <= 1
+
+
+def test_an_obligor_beyond_its_share_of_the_book_pays_an_add_on() -> None:
+    """The domain's book of 400, 250, 200 and 150 thousand at 25 %: 150 thousand of the first are too much."""
+    assert formulae.concentration_excess((400, 250, 200, 150), 250_000) == (150, 0, 0, 0)
+    assert formulae.excess_of_advance(0, 400, 1_000, 250_000) == 150
+    assert formulae.excess_of_advance(300, 100, 1_000, 250_000) == 100, "no more than the advance itself"
+    assert formulae.excess_of_advance(0, 250, 1_000, 250_000) == 0
+    terms = programme(concentration_cap_ppm=250_000, concentration_rate_ppm=10_000, discount_rate_ppm=0)
+    lonely = price(invoice(), terms)
+    assert lonely.concentration_excess == 807_500_00 - 201_875_00, "the book is this advance alone"
+    part = formulae.simple_discount(lonely.concentration_excess, 10_000, 62, 360)
+    assert abs(dict(lonely.charges)["concentration"] - part) <= 1
+    spread = price(invoice(drawn=10_000_000_00), terms)
+    assert (spread.concentration_excess, dict(spread.charges)["concentration"]) == (0, 0)
+    assert price(invoice(share_base=10_000_000_00), terms).concentration_excess == 0
+    crowded = price(invoice(drawn=10_000_000_00, drawn_on_obligor=5_000_000_00), terms)
+    assert crowded.concentration_excess == crowded.advance
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**30), st.integers(1, 10**12)), max_size=6))
+def test_charges_add_up_to_the_whole_rounded_up_once(parts: list[tuple[int, int]]) -> None:
+    found = formulae.charges(parts)
+    whole = sum((Fraction(upper, lower) for upper, lower in parts), Fraction(0))
+    assert sum(found) == ceil(whole)
+    assert all(charge >= 0 for charge in found)
+
+
 def test_an_invoice_overdue_since_yesterday_does_not_flatter_an_older_one() -> None:
     old = features_of([], [(100_00, 100)]).expected_lateness(programme())
     assert features_of([], [(100_00, 100), (100_00, 8)]).expected_lateness(programme()) == old
@@ -442,7 +537,9 @@ def test_each_refusal_of_a_price_is_documented(code: str) -> None:
     assert f"`{code}`" in DOCUMENT
 
 
-@pytest.mark.parametrize("name", ["discount_basis", "day_count", "credit_note_rule", "pd_basis"])
+@pytest.mark.parametrize(
+    "name", ["discount_basis", "day_count", "credit_note_rule", "lateness_basis", "pd_basis"]
+)
 def test_each_convention_of_a_programme_is_documented_with_its_choices(name: str) -> None:
     row = next(line for line in DOCUMENT.splitlines() if line.startswith(f"| `{name}`"))
     for choice in get_args(ProgrammeTerms.model_fields[name].annotation):

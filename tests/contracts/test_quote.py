@@ -56,6 +56,7 @@ TERMS = ProgrammeTerms(
     limits=(ObligorLimit(obligor="buyer", limit=1_000_000_00),),
     discount_rate_ppm=72_000,
     fee_ppm=2_500,
+    lateness_basis="history",
 )
 OPEN_INVOICE = Invoice(
     buyer="buyer",

@@ -43,6 +43,7 @@ def test_tags_are_those_of_the_code():
         "invoice fingerprint": "FINGERPRINT",
         "lines of an invoice": "LINES",
         "sealed bid": "BID",
+        "quote": "QUOTE_TERMS",
     }
     listed = {kind: bytes.fromhex(tag.strip("`")) for tag, kind, _ in rows("Hashes")}
     assert listed == {kind: getattr(hashing, name) for kind, name in names.items()}

@@ -1,0 +1,86 @@
+"""What the model in force says of one invoice, with its reasons: an input of the price.
+
+    predict(model, asked, known, terms) -> Prediction
+
+| in force | days beyond terms | reasons, in centidays |
+|---|---|---|
+| a published model | its output `beyond` | `base`, the output at the score of no feature; each feature |
+| none | shrunk: prior of the programme, network, buyer, relationship | `base`, `buyer`, `relationship` |
+
+The reasons add up to the figure exactly. A model's reasons are exact in units of its score
+(`model.Ensemble.reasons`); they are carried over to days in proportion, since the curve that calibrates the
+score is not a straight line: each feature gets the same part of the difference of the outputs as it has of
+the difference of the scores, by largest remainder, equal remainders in the order of the reasons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from contracts.pricing.lateness import Asked, Known, beyond_levels, describe
+from contracts.pricing.model import Lateness, Model, on_curve, shrinkage
+from contracts.pricing.terms import ProgrammeTerms
+
+Reasons = tuple[tuple[str, int], ...]
+"""(what, centidays of days beyond terms); the first is `base`."""
+
+BASE, BUYER, RELATIONSHIP = "base", "buyer", "relationship"
+
+
+class Prediction(NamedTuple):
+    """What is expected of an invoice before the programme has its say."""
+
+    model: bytes
+    """SHA-256 of the model's bytes; empty where shrinkage holds."""
+    lateness: Lateness
+    reasons: Reasons
+    """They add up to `lateness.beyond_centidays`."""
+
+
+def predict(
+    model: tuple[bytes, Model] | None, asked: Asked, known: Known, terms: ProgrammeTerms
+) -> Prediction:
+    """The prediction for an invoice by the model in force, (hash, model), or by shrinkage without one."""
+    description = describe(asked, *known)
+    if model is None:
+        return _shrunk(description, known, terms)
+    name, rules = model
+    return Prediction(name, rules.predict(description), _reasons(rules, description))
+
+
+def _shrunk(description: Sequence[int], known: Known, terms: ProgrammeTerms) -> Prediction:
+    network, buyer, relationship = beyond_levels(known, terms.prior_dbt_centidays, terms.shrink_count)
+    found = shrinkage(description)._replace(beyond_centidays=relationship)
+    reasons = ((BASE, network), (BUYER, buyer - network), (RELATIONSHIP, relationship - buyer))
+    return Prediction(b"", found, reasons)
+
+
+def _reasons(model: Model, description: Sequence[int]) -> Reasons:
+    values = model.values(description)
+    start, found = model.beyond.reasons(values, model.features)
+    base = max(0, on_curve(model.beyond.curve, start))
+    whole = max(0, model.beyond.output(values)) - base
+    parts = in_proportion(whole, [reason.points for reason in found])
+    named = [(reason.feature, part) for reason, part in zip(found, parts, strict=True) if part]
+    return ((BASE, base), *named)
+
+
+def in_proportion(total: int, points: Sequence[int]) -> tuple[int, ...]:
+    """Parts of a total in proportion to points of either sign, which add up to it exactly (invariant 21).
+
+    Largest remainder, the earlier part first among equals. Without a sum of points there is no difference to
+    part, since then the score is that of no feature: the total must be zero, and so are the parts.
+    """
+    whole = sum(points)
+    if not whole:
+        assert not total, "the same score has the same output"
+        return (0,) * len(points)
+    sign = -1 if whole < 0 else 1
+    divided = [divmod(total * sign * point, whole * sign) for point in points]
+    parts = [part for part, _ in divided]
+    left = total - sum(parts)
+    for place in sorted(range(len(points)), key=lambda place: -divided[place][1])[:left]:
+        parts[place] += 1
+    assert sum(parts) == total, "every centiday has its reason"
+    return tuple(parts)

@@ -1,0 +1,150 @@
+"""A book of quotes: prices and refusals that share a proof, and files refused when anything is off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from test_lateness_model import MODEL
+from test_model_governance import DATA
+from test_quote import NUMBER, OPEN_INVOICE, Ledger
+from test_quote_prediction import BY_MODEL, adopt
+
+from contracts.claim import lien_key
+from contracts.invoice import invoice_key
+from contracts.pricing.model import Ensemble, Model
+from contracts.programme import programme_key
+from contracts.quote import ProvedQuote, verify_quote
+from contracts.quote_book import MAX_PAGE_INVOICES, ProvedRefusal, QuoteBook, make_page, verify_book
+from ledger.errors import Malformed, VerificationError
+from ledger.state import state_key
+
+ASKED = [("supplier", NUMBER), ("supplier", "B"), ("supplier", "C"), ("supplier", "none"), ("nobody", "X")]
+OTHER = Model(MODEL.features, MODEL.late, MODEL.days, Ensemble(1, (), ())).encode()
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
+    """An invoice as in the tests of a quote, a small one, and one on which somebody has a claim."""
+    opened = Ledger(tmp_path_factory.mktemp("book") / "data")
+    small = OPEN_INVOICE._replace(gross=1_000_00, net=1_000_00, credited=0, outstanding=1_000_00)
+    opened.write(
+        {
+            programme_key("invoices"): ("bank", 2, BY_MODEL.to_value()),
+            invoice_key("supplier", "B"): tuple(small),
+            invoice_key("supplier", "C"): tuple(small),
+            lien_key("supplier", "C"): ("bank",),
+        }
+    )
+    adopt(opened, DATA)
+    yield opened
+    opened.store.close()
+
+
+def page(ledger: Ledger) -> QuoteBook:
+    return make_page(ledger.chain, "invoices", ASKED)
+
+
+def test_every_row_is_a_proved_price_or_a_proved_refusal(ledger: Ledger) -> None:
+    book, results = verify_book(page(ledger).encode(), ledger.genesis)
+    assert book == page(ledger)
+    assert [
+        result.refusal.code if isinstance(result, ProvedRefusal) else result.terms.net for result in results
+    ] == [950_000_00, 1_000_00, "already_financed", "unknown_invoice", "unknown_invoice"]
+
+
+def test_a_price_in_a_book_is_the_price_of_its_quote(ledger: Ledger) -> None:
+    _, results = verify_book(page(ledger).encode(), ledger.genesis)
+    alone = verify_quote(ledger.quote().encode(), ledger.genesis)
+    assert isinstance(results[0], ProvedQuote)
+    assert results[0] == alone
+
+
+def test_one_proof_serves_all_rows_of_a_page(ledger: Ledger) -> None:
+    book = page(ledger)
+    assert len(book.models) == 1
+    alone = len(ledger.quote().encode())
+    assert len(book.encode()) - len(DATA) < 2 * (alone - len(DATA)), (
+        "five rows, and most of the proof is shared"
+    )
+
+
+def forgeries(ledger: Ledger) -> dict[str, QuoteBook]:
+    book = page(ledger)
+    (only,) = book.pages
+    rows = list(only.rows)
+    keys = [key for key, _ in only.state.entries]
+
+    def with_page(**changes: object) -> QuoteBook:
+        return replace(book, pages=(replace(only, **changes),))  # type: ignore[arg-type]
+
+    return {
+        "another price": with_page(rows=((*rows[0][:2], bytes(32)), *rows[1:])),
+        "a refusal hidden": with_page(rows=(*rows[:2], (*rows[2][:2], bytes(32)), *rows[3:])),
+        "a price withheld": with_page(rows=((*rows[0][:2], "already_financed"), *rows[1:])),
+        "another refusal": with_page(rows=(*rows[:2], (*rows[2][:2], "disputed"), *rows[3:])),
+        "a row left out": with_page(rows=tuple(rows[1:])),
+        "a claim left out": with_page(
+            state=ledger.chain.state_proof([key for key in keys if key != lien_key("supplier", "C")])
+        ),
+        "surplus": with_page(state=ledger.chain.state_proof([*keys, state_key("unrelated")])),
+        "longer life": with_page(expires_height=only.expires_height + 1),
+        "no model": replace(book, models=()),
+        "another model": replace(book, models=(OTHER,)),
+        "a model too many": replace(book, models=(DATA, OTHER)),
+        "another programme": replace(book, programme="none"),
+    }
+
+
+KINDS = [
+    "another price",
+    "a refusal hidden",
+    "a price withheld",
+    "another refusal",
+    "a row left out",
+    "a claim left out",
+    "surplus",
+    "longer life",
+    "no model",
+    "another model",
+    "a model too many",
+    "another programme",
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_book_that_is_not_right_is_refused(ledger: Ledger, kind: str) -> None:
+    forged = forgeries(ledger)
+    assert list(forged) == KINDS
+    with pytest.raises(VerificationError):
+        verify_book(forged[kind].encode(), ledger.genesis)
+
+
+def test_a_reader_that_has_the_model_need_not_get_it_again(ledger: Ledger) -> None:
+    name = ledger.quote().terms["model"]
+    book = make_page(ledger.chain, "invoices", ASKED, name)
+    assert book.models == ()
+    assert len(book.verify(ledger.genesis, (DATA,))) == len(ASKED)
+    with pytest.raises(VerificationError, match="not in the file"):
+        book.verify(ledger.genesis)
+
+
+def test_pages_of_different_heights_and_models_join_into_one_file(ledger: Ledger) -> None:
+    first = page(ledger)
+    adopt(ledger, OTHER)
+    joined = first.joined(page(ledger))
+    adopt(ledger, DATA)
+    book, results = verify_book(joined.encode(), ledger.genesis)
+    assert (len(book.models), len(book.pages), len(results)) == (2, 2, 2 * len(ASKED))
+    assert len({result.height for result in results}) == 2
+
+
+def test_a_page_has_a_bound(ledger: Ledger) -> None:
+    asked = [("supplier", f"N{place}") for place in range(MAX_PAGE_INVOICES)]
+    most = make_page(ledger.chain, "invoices", asked)
+    assert len(verify_book(most.encode(), ledger.genesis)[1]) == MAX_PAGE_INVOICES
+    (only,) = most.pages
+    more = replace(most, pages=(replace(only, rows=(*only.rows, ("supplier", "M", "unknown_invoice"))),))
+    with pytest.raises(Malformed):
+        QuoteBook.decode(more.encode())

@@ -1,0 +1,233 @@
+"""Quotes priced by the model in force: inputs are proved, reasons add up, an offer binds what was quoted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_lateness_model import MODEL
+from test_model_governance import DATA, HASH, upload
+from test_model_governance import publish as publish_model
+from test_quote import NUMBER, TERMS, TODAY, Ledger
+from trade_ledger import TradeLedger, confirm, payment, publish
+from trade_ledger import invoice as bill
+
+from contracts import habit, model, relationship
+from contracts.pricing.lateness import Asked, describe_in, read_known
+from contracts.pricing.model import Ensemble, Model
+from contracts.pricing.prediction import in_proportion, predict
+from contracts.programme import programme_key
+from contracts.quote import Quote, make_quote, read_basis, requote, verify_quote
+from ledger.dates import day_from_iso, iso_from_day
+from ledger.errors import VerificationError
+
+BY_MODEL = TERMS.model_copy(update={"lateness_basis": "model"})
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
+    """A chain with a champion; the programme takes lateness from the model."""
+    opened = Ledger(tmp_path_factory.mktemp("quotes") / "data")
+    opened.write({programme_key("invoices"): ("bank", 2, BY_MODEL.to_value())})
+    yield opened
+    opened.store.close()
+
+
+def adopt(ledger: Ledger, data: bytes) -> None:
+    name = sha256(data).digest()
+    ledger.write({model.part_key("bank", name, 0): data, model.role_key("champion"): ("bank", name, 1)})
+
+
+@given(st.integers(-(10**12), 10**12), st.lists(st.integers(-(10**9), 10**9), max_size=12))
+def test_parts_in_proportion_add_up_whatever_the_signs(total: int, points: list[int]) -> None:
+    if not sum(points):
+        total = 0
+    parts = in_proportion(total, points)
+    assert sum(parts) == total
+    for part, point in zip(parts, points, strict=True):
+        if sum(points):
+            assert abs(part - total * point / sum(points)) <= 1 + abs(part) * 1e-9
+
+
+def test_without_a_model_the_quote_rests_on_shrinkage_from_the_programmes_prior(ledger: Ledger) -> None:
+    proved = verify_quote(ledger.quote().encode(), ledger.genesis)
+    terms = proved.terms
+    assert (terms.model, Quote.decode(ledger.quote().encode()).model) == (b"", b"")
+    names = [name for name, _ in terms.lateness_reasons]
+    assert names[0] == "base"
+    assert set(names) <= {"base", "buyer", "relationship", "overdue"}
+    assert sum(part for _, part in terms.lateness_reasons) == terms.expected_late_centidays
+    assert terms.tenor_days == 56 + -(-terms.expected_late_centidays // 100)
+
+
+def test_the_model_in_force_makes_the_price_and_comes_along(ledger: Ledger) -> None:
+    adopt(ledger, DATA)
+    quote = ledger.quote()
+    proved = verify_quote(quote.encode(), ledger.genesis)
+    assert (quote.model, proved.terms.model) == (DATA, HASH)
+    asked = Asked(TODAY, TODAY - 4, TODAY + 56, 1_000_000_00, "EUR")
+    described = describe_in(ledger.chain, "supplier", "buyer", asked, TODAY + 56)
+    said = MODEL.predict(described)
+    assert (proved.terms.late_ppm, proved.terms.median_late_centidays) == said[:2]
+    assert proved.terms.expected_late_centidays == said.beyond_centidays
+    reasons = dict(proved.terms.lateness_reasons)
+    assert sum(reasons.values()) == said.beyond_centidays
+    assert set(reasons) <= {"base", *MODEL.features}
+
+
+def test_another_model_than_the_one_in_force_is_refused(ledger: Ledger) -> None:
+    adopt(ledger, DATA)
+    quote = ledger.quote()
+    other = Model(MODEL.features, MODEL.late, MODEL.days, Ensemble(1, (), ())).encode()
+    for forged in (replace(quote, model=other), replace(quote, model=b""), replace(quote, model=DATA[:-1])):
+        with pytest.raises(VerificationError, match="not those of the model in force"):
+            verify_quote(forged.encode(), ledger.genesis)
+
+
+def test_a_model_that_nobody_adopted_is_refused(tmp_path: Path) -> None:
+    opened = Ledger(tmp_path / "data")
+    forged = replace(opened.quote(), model=DATA)
+    with pytest.raises(VerificationError, match="none was in force"):
+        verify_quote(forged.encode(), opened.genesis)
+    opened.store.close()
+
+
+@pytest.mark.parametrize(
+    "left_out",
+    [
+        habit.habit_key("supplier", "buyer"),
+        habit.habit_key("", "buyer"),
+        habit.NETWORK_KEY,
+        model.role_key("champion"),
+        relationship.relationship_key("supplier", "buyer"),
+    ],
+    ids=["relationship's habit", "buyer's habit", "network's habit", "champion", "history"],
+)
+def test_every_input_of_a_prediction_must_be_proved(ledger: Ledger, left_out: bytes) -> None:
+    quote = ledger.quote()
+    keys = [key for key, _ in quote.state.entries]
+    assert left_out in keys
+    forged = replace(quote, state=ledger.chain.state_proof([key for key in keys if key != left_out]))
+    with pytest.raises(VerificationError, match="leaves out an input of the price"):
+        verify_quote(forged.encode(), ledger.genesis)
+
+
+def traded(payments: list[tuple[int, int]], lateness_basis: str = "model") -> TradeLedger:
+    """acme's invoices to mega, (amount, days late), all due and paid before the business date."""
+    trade = TradeLedger()
+    trade.done("loan", publish(lateness_basis=lateness_basis))
+    for number, (amount, late) in enumerate(payments):
+        due = day_from_iso("2012-01-10") + number % 20
+        trade.done(
+            "acme", bill(f"P{number}", amount, due=iso_from_day(due), issue_date=f"2011-12-{number + 1:02}")
+        )
+        trade.done("mega", confirm(f"P{number}", amount, iso_from_day(due)))
+        trade.done("bank", payment(f"P{number}", amount, f"IN {number}", date=iso_from_day(due + late)))
+    return trade
+
+
+def test_a_new_customer_gets_the_prior() -> None:
+    trade = traded([])
+    trade.confirmed_invoice()
+    terms = requote(trade.state, "acme", "INV1", "prime")
+    assert (terms.expected_late_centidays, terms.lateness_reasons) == (400, (("base", 400),))
+    assert terms.tenor_days == 56 + 4
+    trade.done("root", upload(DATA), publish_model())
+    described = requote(trade.state, "acme", "INV1", "prime")
+    assert described.model == HASH
+    assert described.tenor_days >= 56
+
+
+PAYMENTS = st.lists(st.tuples(st.integers(1, 10**7), st.integers(-5, 30)), max_size=6)
+
+
+@settings(max_examples=15, deadline=None)
+@given(PAYMENTS, st.integers(1, 10**7))
+def test_an_invoice_is_described_as_it_would_have_been_before_it_came(
+    payments: list[tuple[int, int]], amount: int
+) -> None:
+    trade = traded(payments)
+    day, due = day_from_iso("2012-03-01"), day_from_iso("2012-04-26")
+    asked = Asked(day, day_from_iso("2012-02-20"), due, amount, "USD")
+    before = read_known(trade.state, "acme", "mega", asked)
+    trade.confirmed_invoice("NEW", amount)
+    basis = read_basis(trade.state, "acme", "NEW", "prime")
+    assert basis.inputs.prediction == predict(None, asked, before, basis.terms)
+
+
+# what an offer and its acceptance bind
+
+
+def offered(trade: TradeLedger) -> dict[str, Any]:
+    return {**trade.offer(), "quote": requote(trade.state, "acme", "INV1", "prime").quote}
+
+
+def test_an_offer_names_the_quote_that_it_makes_good() -> None:
+    trade = traded([(100_00, 3)])
+    trade.confirmed_invoice()
+    offer = offered(trade)
+    assert trade.refused("loan", {**offer, "quote": bytes(32)}) == "quote_stale"
+    trade.done("loan", offer)
+    accept = {"op": "finance.accept", "invoice": "INV1", "quote": offer["quote"]}
+    assert trade.refused("acme", {**accept, "quote": bytes(32)}) == "quote_stale"
+    trade.done("acme", accept)
+    trade.check()
+
+
+def test_a_quote_of_another_revision_model_or_day_is_stale() -> None:
+    trade = traded([(100_00, 3)], lateness_basis="history")
+    trade.confirmed_invoice()
+    offer = offered(trade)
+    trade.done("loan", publish(lateness_basis="history"))
+    assert trade.refused("loan", offer) == "quote_stale", "the same terms, published again"
+    offer = offered(trade)
+    trade.done("root", upload(DATA), publish_model())
+    assert trade.refused("loan", offer) == "quote_stale", "another model, though it moves no figure here"
+    offer = offered(trade)
+    trade.done("loan", offer)
+    trade.done("acme", {"op": "finance.withdraw", "supplier": "acme", "invoice": "INV1"})
+    trade.done("loan", offer)
+    trade.done("loan", {"op": "finance.withdraw", "supplier": "acme", "invoice": "INV1"})
+    trade.done("root", {"op": "date.advance", "date": "2012-03-02"})
+    assert trade.refused("loan", {**offer, "expires": "2012-03-12"}) == "quote_stale"
+
+
+def test_a_worse_offer_cannot_be_slipped_under_an_acceptance() -> None:
+    trade = traded([(100_00, 3)])
+    trade.confirmed_invoice()
+    first = offered(trade)
+    trade.done("loan", first)
+    trade.done("loan", {"op": "finance.withdraw", "supplier": "acme", "invoice": "INV1"})
+    trade.done("loan", publish(discount_rate_ppm=500_000))
+    trade.done("loan", offered(trade))
+    accept = {"op": "finance.accept", "invoice": "INV1", "quote": first["quote"]}
+    assert trade.refused("acme", accept) == "quote_stale"
+
+
+def test_other_peoples_payments_do_not_make_a_quote_stale() -> None:
+    trade = traded([(100_00, 0)])
+    trade.confirmed_invoice()
+    offer = offered(trade)
+    trade.done("bolt", {**bill("B1", 50_00, due="2012-02-25", issue_date="2011-12-01"), "buyer": "nova"})
+    trade.done("nova", {**confirm("B1", 50_00, "2012-02-25"), "supplier": "bolt"})
+    trade.done("bank", payment("B1", 50_00, "IN B1", date="2012-02-26", payer="nova", supplier="bolt"))
+    trade.done("loan", offer)
+
+
+def test_what_the_programme_has_out_is_what_concentration_is_taken_of() -> None:
+    trade = traded([])
+    advance = trade.financed_invoice("INV1")["advance"]
+    trade.confirmed_invoice("INV2", 500_00)
+    inputs = read_basis(trade.state, "acme", "INV2", "prime").inputs
+    assert (inputs.drawn, inputs.drawn_on_obligor) == (advance, advance)
+
+
+def test_a_quote_can_be_made_by_every_node_and_read_back(ledger: Ledger) -> None:
+    quote = make_quote(ledger.chain, "supplier", NUMBER, "invoices")
+    assert Quote.decode(quote.encode()) == quote
