@@ -246,7 +246,7 @@ def _shrunk_beyond(cell: Cell, prior: int, weight: int) -> int:
 def beyond_levels(known: Known, prior: int, weight: int) -> tuple[int, int, int]:
     """Days beyond terms in centidays: the network's, the buyer's at its other suppliers, the relationship's.
 
-    Each is shrunk towards the one before it, the network towards a prior (centidays) weighing so many invoices.
+    Each is shrunk towards the one before it; the network towards a prior of so many invoices' weight.
     """
     total = known.habit.total(2)
     return _beyond_levels(total, _rest(known.levels.buyer, total), known.levels.network, prior, weight)
