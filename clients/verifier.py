@@ -147,7 +147,7 @@ def verify_data(data: bytes, genesis: GenesisBlock) -> Report:
     if kind == proof.ANSWER:
         return _answer(data, genesis)
     if kind == proof.QUOTES:
-        return _book(data, genesis)
+        return _prices(data, genesis)
     if kind == proof.EVIDENCE:
         return _evidence(data, genesis)
     return _receipt(data, genesis)
@@ -424,7 +424,7 @@ def _quote(data: bytes, genesis: GenesisBlock) -> Report:
     return Report(proof.QUOTE, summary, _numbered(steps), facts)
 
 
-def _book(data: bytes, genesis: GenesisBlock) -> Report:
+def _prices(data: bytes, genesis: GenesisBlock) -> Report:
     book, results = verify_book(data, genesis)
     priced = [result for result in results if isinstance(result, ProvedQuote)]
     heights = sorted({page.certified.header.height for page in book.pages})

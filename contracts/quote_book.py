@@ -29,11 +29,11 @@ from contracts.quote import (
     ProvedQuote,
     ProvedState,
     Reads,
+    check_rules_known,
     model_bytes,
     model_in,
-    read_basis,
-    check_rules_known,
     priced,
+    read_basis,
 )
 from ledger import codec, proof, shape
 from ledger.block import Header

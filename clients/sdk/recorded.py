@@ -168,6 +168,9 @@ class VerifiedAnswer:
     def save(self, path: Path) -> None:
         """Write the answer file."""
         path.write_bytes(self.data)
+
+
+@dataclass(frozen=True, slots=True)
 class VerifiedPrices:
     """Prices of many invoices, each recomputed here from proved inputs, or proved to be refused."""
 

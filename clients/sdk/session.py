@@ -190,6 +190,7 @@ class Session(_Base):
         least = conversation.seen_height
         client, nodes = self._transport.client, conversation.nodes
         return fetch(client, nodes, path, conversation.genesis, to, took, least)
+
     def quote_page(
         self, programme: str, invoices: Sequence[tuple[str, str]], models: Sequence[bytes] = ()
     ) -> VerifiedPrices:

@@ -135,7 +135,8 @@ class ProgrammeTerms(BaseModel):
     )
 
     concentration_cap_ppm: Ppm = Field(
-        PPM, description="share of what the programme has out that one obligor may have without an add-on; ppm"
+        PPM,
+        description="share of what the programme has out that an obligor may have without add-on; ppm",
     )
     concentration_rate_ppm: Ppm = Field(
         0, description="add-on a year on the part of an advance beyond that share; ppm"
