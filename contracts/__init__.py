@@ -24,8 +24,8 @@ time; `payables_views` shows it.
 `relationship` keeps the histories and their aggregates, `habit` how a buyer pays (by the `holidays` of its
 banks), `invariants` the laws that hold after every operation, `state_check`, `trade_check`, `leaf_check`,
 `finance_check` and `market_check` the same laws over a whole state, `pricing` the formulae, `quote` the price
-with its proof, `quote_book` many prices with a shared one, `answer` what follows from proved entries alone, as
-a file, `views`, `cash_views` and `membership_views` what people are shown, `executor` runs transactions.
+with its proof, `quote_book` many prices with a shared one, `answer` what follows from proved entries alone,
+as a file, `views`, `cash_views` and `membership_views` what people are shown, `executor` runs transactions.
 `certificate`, `certificate_sale` and `maturity` are promises to pay that are split, sold, pledged and
 redeemed as leaves of a tree; `certificate_tree` makes it from its history, `certificate_views` shows it.
 `underwriting`, `policy`, `indemnity` and `subrogation` are credit insurance, with `premium` its price,

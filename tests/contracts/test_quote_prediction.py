@@ -35,7 +35,7 @@ BY_MODEL = TERMS.model_copy(update={"lateness_basis": "model"})
 def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
     """A chain with a champion; the programme takes lateness from the model."""
     opened = Ledger(tmp_path_factory.mktemp("quotes") / "data")
-    opened.write({programme_key("invoices"): ("bank", 2, BY_MODEL.to_value(), Rules().to_value())})
+    opened.write({programme_key("invoices"): ("bank", 2, BY_MODEL.to_value(), Rules().to_value(), ())})
     yield opened
     opened.store.close()
 
