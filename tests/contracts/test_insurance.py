@@ -26,7 +26,7 @@ from insurance_ledger import (
     quote,
     the_claim,
 )
-from trade_ledger import TradeLedger, dispatch, invoice, payment, receive
+from trade_ledger import DAY, TradeLedger, dispatch, invoice, payment, receive
 
 from contracts.insurance_views import claim_view, policy_view
 from contracts.policy import ACTIVE, EXHAUSTED, EXPIRED, SUSPENDED
@@ -205,6 +205,59 @@ def test_what_was_insured_when_the_goods_left_stays_insured() -> None:
     assert trade.refused("cover", {"op": "policy.resume", "policy": "POL"}) == "wrong_state"
     assert not policy(trade).covers_shipment_on(policy(trade).starts + 4)
     assert policy(trade).covers_shipment_on(policy(trade).starts + 5)
+    trade.check()
+
+
+LOWER = {"op": "policy.limit", "policy": "POL", "buyer": "mega", "limit": 300_00}
+SUSPEND = {"op": "policy.suspend", "policy": "POL", "reason": "premium review"}
+
+
+def shipped_and_billed(trade: TradeLedger, number: str, recorded: str) -> None:
+    """100 units that acme says left on the first day, told to the ledger on another; and their invoice."""
+    trade.done("acme", {**dispatch(number, quantity=100), "date": DAY, "scheduled": DAY})
+    trade.done("mega", {**receive(number, accepted=100), "date": recorded})
+    billed = invoice(f"I {number}", 1_000_000, order="PO1", quantity=100)
+    trade.done("acme", {**billed, "issue_date": recorded})
+    confirmed = {"op": "invoice.confirm", "invoice": f"I {number}", "supplier": "acme", "net": 1_000_000}
+    trade.done("mega", {**confirmed, "due_date": "2012-04-26"})
+
+
+@pytest.mark.parametrize(("recorded", "limit"), [(DAY, 800_000_00), ("2012-03-02", 300_00)])
+def test_a_dispatch_told_after_a_limit_was_lowered_falls_under_it_whatever_its_date(
+    recorded: str, limit: int
+) -> None:
+    trade = with_deposits(TradeLedger(), 10_000_000_00, "cover", "acme")
+    active(trade)
+    trade.order()
+    if recorded == DAY:
+        shipped_and_billed(trade, "S1", DAY)
+    trade.done("cover", LOWER)
+    if recorded != DAY:
+        advance(trade, recorded)
+        shipped_and_billed(trade, "S1", recorded)
+    advance(trade, "2012-03-10")
+    asked = ask(trade, "I S1", "acme", "S1")
+    assert (asked["shipped"], asked["limit_when_shipped"]) == ([DAY], limit)
+    advance(trade, "2012-05-01")
+    trade.done("acme", notify(invoice="I S1", shipments=["S1"]))
+    assert the_claim(trade).limit == limit
+    trade.check()
+
+
+@pytest.mark.parametrize("change", [LOWER, SUSPEND])
+def test_an_invoice_without_an_order_told_after_a_change_falls_under_it(change: dict[str, Any]) -> None:
+    trade = with_deposits(TradeLedger(), 10_000_000_00, "cover", "acme")
+    active(trade)
+    trade.done("cover", change)
+    bill(trade, "EARLY", 1_000_00)
+    advance(trade, "2012-03-02")
+    bill(trade, "LATE", 2_000_00, issue=DAY)
+    early, late = ask(trade, "EARLY"), ask(trade, "LATE")
+    assert (early["covered"], early["limit_when_shipped"]) == (True, 800_000_00), "told in time"
+    if change is LOWER:
+        assert late["limit_when_shipped"] == 300_00
+    else:
+        assert [each["code"] for each in late["conditions"] if not each["holds"]] == ["shipped_uncovered"]
     trade.check()
 
 
