@@ -11,14 +11,15 @@ What a liability is part of:
 
 | basis | liabilities |
 |---|---|
-| purchased | a confirmed invoice that a lender has bought: the buyer owes the lender |
+| arrangement | an invoice that the buyer has approved for good under its payables programme |
+| purchased | another confirmed invoice that a lender has bought: the buyer owes the lender |
 | pledged | a confirmed invoice on which a lender has advanced money: the supplier got a loan, not a payment |
 | certificate | what the buyer has promised by a certificate that its payee accepted |
 | outside | confirmed trade payables that nobody finances: the comparable ones |
 
 Whether a basis is an arrangement in the sense of 44G is the buyer's judgement, so each stands in rows of its
-own: a certificate is one by its making, a purchase if buyer and lender have agreed on it. `basis_of` is the
-one place where an invoice's basis is decided.
+own: an approved invoice and a certificate are one by their making, a purchase if buyer and lender have agreed
+on it. `basis_of` is the one place where an invoice's basis is decided.
 
 Terms are days from the invoice's issue date, or the certificate's day of issue where it has no invoice, to
 the due day. A part that the lender keeps back until maturity (the reserve) is not paid to the supplier.
@@ -37,7 +38,8 @@ from contracts.disclosure.source import Source
 from contracts.invoice import CONFIRMED, Invoice
 from ledger.dates import iso_from_day
 
-PURCHASED, PLEDGED, CERTIFICATE, OUTSIDE = "purchased", "pledged", "certificate", "outside"
+ARRANGEMENT, CERTIFICATE = "arrangement", "certificate"
+PURCHASED, PLEDGED, OUTSIDE = "purchased", "pledged", "outside"
 
 TRANSFERRED, CREDITED = "transferred from trade payables", "credit notes"
 
@@ -137,8 +139,10 @@ def liabilities(source: Source) -> list[Liability]:
     return [*_of_invoices(source), *_of_certificates(source)]
 
 
-def basis_of(found: Invoice) -> str:
-    """On which basis a confirmed invoice is financed, if it is."""
+def basis_of(source: Source, place: tuple[str, str], found: Invoice) -> str:
+    """What a confirmed invoice of (supplier, number) is part of."""
+    if place in source.kinds["approved"]:
+        return ARRANGEMENT
     if found.title == invoice.ASSIGNED:
         return PURCHASED
     return PLEDGED if found.title == invoice.PLEDGED else OUTSIDE
@@ -149,9 +153,9 @@ def _of_invoices(source: Source) -> Iterator[Liability]:
         found = Invoice._make(value)
         if found.validity != CONFIRMED or not found.outstanding:
             continue
-        basis = basis_of(found)
+        basis = basis_of(source, (place[0], place[1]), found)
         paid = 0
-        if basis == PURCHASED:
+        if found.title == invoice.ASSIGNED:
             paid = min(found.outstanding, Lien._make(source.kinds["lien"][place]).principal)
         yield Liability(
             found.buyer, basis, found.currency, found.outstanding, paid, found.due_day - found.issue_day
@@ -197,7 +201,9 @@ def _changes(source: Source, since: int, until: int) -> dict[_Change, tuple[int,
         financed: set[str] = set()
         for day, kind, number, currency, *rest in records:
             counts = since <= day <= until
-            if kind == "finance":
+            if kind == "approve" and counts:
+                add((buyer, ARRANGEMENT, currency, TRANSFERRED), rest[0])
+            elif kind == "finance" and (supplier, number) not in source.kinds["approved"]:
                 financed.add(number)
                 basis = lasting.get((supplier, number), PURCHASED)
                 if counts:

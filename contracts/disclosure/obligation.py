@@ -5,7 +5,7 @@ One obligation is one confirmed invoice with one due day, or one accepted certif
 
 | record | the obligation |
 |---|---|
-| confirm | falls due on its day; a later confirmation moves what was open to the new day |
+| confirm, extend | falls due on its day; a later one moves what was open to the new day |
 | credit, cancel, certificate | owes less: nothing was paid, nothing was lost |
 | payment, redeem | paid, so many days late |
 | default, dishonour | declared in default |
@@ -124,6 +124,12 @@ def _confirm(at: _At, number: str, rest: list[codec.Value]) -> None:
     at(due_day, number).due += opened
 
 
+def _extend(at: _At, number: str, rest: list[codec.Value]) -> None:
+    amount, due_day, was_due = rest
+    at(was_due, number).due -= amount
+    at(due_day, number).due += amount
+
+
 def _credit(at: _At, _: str, rest: list[codec.Value]) -> None:
     _, due_day, closed, invoice, _ = rest
     if closed:
@@ -160,6 +166,7 @@ def _recovery(at: _At, number: str, rest: list[codec.Value]) -> None:
 
 _CHANGES: dict[str, Callable[[_At, str, list[codec.Value]], None]] = {
     "confirm": _confirm,
+    "extend": _extend,
     "credit": _credit,
     "cancel": _cancel,
     "certificate": _certificate,

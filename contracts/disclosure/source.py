@@ -15,6 +15,7 @@ from ledger import codec
 
 KINDS = frozenset(
     {
+        "approved",
         "bank_entry",
         "certificate",
         "custody",

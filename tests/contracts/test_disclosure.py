@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import test_payables as payables
 from cash_ledger import account_number, mint, open_account
 from certificate_ledger import advance, held, on_leaf, reserve
 from disclosed_ledger import book_of, owed, row, rows, source_of
@@ -162,6 +163,33 @@ def test_ias7_tells_bought_liabilities_from_comparable_ones_outside() -> None:
     assert (bought["term_from"], bought["term_to"]) == (66, 66)
     outside = row(found, "liabilities", basis="outside")
     assert (outside["liabilities"], outside["carrying"], outside["term_to"]) == (1, 5_000_00, 30)
+
+
+def test_ias7_counts_approved_invoices_as_the_buyers_arrangement_financed_or_not() -> None:
+    """44H(b): carrying amount of all that is approved, and of it what suppliers were paid for."""
+    trade = payables.programme()
+    trade.done("mega", payables.approve("INV1"))
+    trade.done("acme", {"op": "programme.leave", "programme": "of-mega"})
+    payables.bill(trade, "INV2", 1_000_00)
+    trade.done("acme", payables.enrol(standing=False))
+    trade.done("mega", payables.approve("INV2", net=1_000_00))
+    found = ias7(source_of(trade), "mega")
+    arranged = row(found, "liabilities", basis="arrangement")
+    assert (arranged["liabilities"], arranged["carrying"]) == (2, payables.NET + 1_000_00)
+    assert arranged["paid_to_suppliers"] == payables.NET
+    assert row(found, "changes", basis="arrangement", change=TRANSFERRED)["amount"] == payables.NET + 1_000_00
+    assert rows(found, "liabilities", basis="purchased") == []
+
+
+def test_payment_that_a_buyer_puts_off_falls_due_on_the_later_day() -> None:
+    trade = payables.programme()
+    trade.done("mega", payables.approve("INV1"))
+    trade.done("mega", payables.extend("2012-05-26", 2_850_00))
+    advance(trade, "2012-05-20")
+    assert rows(rates(source_of(trade), MONTH), "obligors", period="2012-05")[0]["not_due"] == payables.NET
+    advance(trade, "2012-06-10")
+    late = row(rates(source_of(trade), MONTH), "obligors", period="2012-05")
+    assert (late["fallen_due"], late["overdue"]) == (payables.NET, payables.NET)
 
 
 def test_ias7_names_non_cash_changes_of_the_period() -> None:
