@@ -1,9 +1,10 @@
 """pain.001.001.09 out: credit transfers that a bank is to make, as its own file (ISO 20022).
 
-Written for redemptions: the end-to-end reference of each transfer comes back in the bank's camt.054, by which
-the importer (`clients.importers.camt`) finds what it belongs to.
+Written for redemptions and settlements: the end-to-end reference of each transfer comes back in the bank's
+camt.054, by which the importer (`clients.importers.camt`) finds what it belongs to.
 
-    reference(client, number)    the number as it stands, if it may be one; else a digest of 35 characters
+    reference(client, number)               the number as it stands, if it may be one; else a digest
+    settlement_reference(lender, number)    always a digest: nothing else in a bank's books says whose it is
 """
 
 from __future__ import annotations
@@ -55,6 +56,11 @@ def reference(client: str, number: str) -> str:
     if _ALLOWED.fullmatch(number) and "//" not in number and not number.endswith((" ", "/")):
         return number
     return "T-" + sha256(f"{client}\n{number}".encode()).hexdigest()[: MAX_REFERENCE - 2]
+
+
+def settlement_reference(lender: str, number: str) -> str:
+    """The end-to-end reference of a settlement: of the lender's money in, of the payout, of its return."""
+    return "S-" + sha256(f"settlement\n{lender}\n{number}".encode()).hexdigest()[: MAX_REFERENCE - 2]
 
 
 def render(

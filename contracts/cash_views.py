@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from contracts import custody, deposit, exchange, redemption, settlement
+from contracts import custody, deposit, exchange, payee, redemption, settlement
 from contracts.context import business_day
 from contracts.views import Page, Scanner, View, page
 from ledger import codec
@@ -123,8 +123,28 @@ def _redemption(client: str, number: str, found: redemption.Redemption) -> View:
 def settlement_view(state: Reader, lender: str, number: str) -> View | None:
     """One conditional delivery."""
     found = settlement.read_settlement(state, lender, number)
-    if found is None:
-        return None
+    return None if found is None else _settlement(state, lender, number, found)
+
+
+def settlements(
+    scanner: Scanner,
+    bank: str,
+    *,
+    status: str | None = None,
+    limit: int = 100,
+    after: bytes | None = None,
+) -> Page:
+    """Conditional deliveries whose cash a bank holds, in one state if asked for."""
+
+    def view(parts: tuple[Any, ...], value: codec.Value) -> View | None:
+        shown = _settlement(scanner, parts[0], parts[1], settlement.Settlement._make(value))
+        return shown if shown["bank"] == bank and status in (None, shown["status"]) else None
+
+    return page(scanner, "settlement", (), limit, after, view)
+
+
+def _settlement(state: Reader, lender: str, number: str, found: settlement.Settlement) -> View:
+    day = business_day(state)
     names = ("bank", "supplier", "invoice", "currency", "amount")
     evidence = ("account", "entry", "return_account", "return_entry")
     return {
@@ -133,6 +153,8 @@ def settlement_view(state: Reader, lender: str, number: str) -> View | None:
         "status": settlement.STATUS.states[found.status],
         **{name: getattr(found, name) for name in names},
         **{name: getattr(found, name) or None for name in evidence},
+        "payee": payee.account_of(state, found.supplier, found.currency, day) or None,
+        "lender_payee": payee.account_of(state, lender, found.currency, day) or None,
     }
 
 

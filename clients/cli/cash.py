@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 
 from clients.cli import exchanges, settlements
 from clients.cli.amounts import money, read_amount, read_currency, read_day
-from clients.cli.exits import DONE, REFUSED, UsageProblem
+from clients.cli.exits import DONE, REFUSED
 from clients.cli.options import (
     Json,
     OutFile,
@@ -21,14 +20,15 @@ from clients.cli.options import (
     read_bytes,
     save,
 )
+from clients.cli.payouts import write_payments
 from clients.cli.recording import record
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
-from clients.importers import BankBook
+from clients.importers import BankBook, Conditional
 from clients.importers.camt_reading import ClosingBalance, read_camt
 from clients.importers.errors import Problems
 from clients.importers.limits import MAX_XML_BYTES
 from clients.importers.xml_document import parse_xml
-from clients.pain001 import CreditTransfer, reference, render
+from clients.pain001 import CreditTransfer, reference, settlement_reference
 from clients.sdk import Session
 from clients.sdk.conversation import segment
 from contracts.cash_views import line_view
@@ -425,14 +425,8 @@ def payout_file(
         )
         for entry in waiting
     ]
-    if not transfers:
-        raise UsageProblem("no redemption waits", code="nothing_to_pay", remedy="Nothing needs to be done.")
-    made = datetime.now(UTC).replace(tzinfo=None)
-    message = f"TALLY-{made:%Y%m%d%H%M%S}"
-    save(
-        render(transfers, message_id=message, initiator=names[bank], made=made, execution=execution),
-        file,
-        "payment file",
+    message = write_payments(
+        transfers, file, initiator=names[bank], execution=execution, nothing="no redemption waits"
     )
     document = {"file": str(file), "message": message, "redemptions": waiting}
     if screen.answer(document):
@@ -507,5 +501,18 @@ def bank_book(session: Session, bank: str) -> BankBook:
         {
             (entry["client"], reference(entry["client"], entry["redemption"])): entry["redemption"]
             for entry in waiting
+        },
+        {
+            settlement_reference(entry["lender"], entry["settlement"]): Conditional(
+                entry["lender"],
+                entry["settlement"],
+                entry["status"],
+                entry["supplier"],
+                entry["invoice"],
+                entry["currency"],
+                entry["payee"] or "",
+            )
+            for entry in session.pages("/settlements", "settlements", bank=bank)
+            if entry["status"] in settlements.WAITING
         },
     )

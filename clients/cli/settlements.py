@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from clients.cli.amounts import money, read_day
-from clients.cli.options import Json, ProfileFile, ReceiptFile, SupplierOption, open_session
+from clients.cli.exits import UsageProblem
+from clients.cli.options import Json, ProfileFile, ReceiptFile, SupplierOption, load_profile, open_session
+from clients.cli.payouts import write_payments
 from clients.cli.recording import record
-from clients.cli.screen import Screen, examples
+from clients.cli.screen import FAINT, GOOD, Screen, examples
+from clients.pain001 import CreditTransfer, settlement_reference
 from clients.sdk import Session
 from clients.sdk.conversation import segment
+from ledger.money import Money
 
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="Number of the settlement.")]
 Lender = Annotated[str, typer.Option(help="Organisation id of the lender.")]
 Account = Annotated[str, typer.Option(help="Account on which it was booked.")]
 BankEntry = Annotated[str, typer.Option(help="The bank's reference of the booking; consumed once.")]
 BookingDay = Annotated[str, typer.Option(help="Booking day, YYYY-MM-DD.")]
+
+WAITING = ("AssetHeld", "CashHeld", "Expired")
+"""States in which a settlement may wait for an entry of the bank."""
 
 app = typer.Typer(name="settlement", help="Have a bank hold the cash for a title.", no_args_is_help=True)
 
@@ -102,12 +110,106 @@ def returned(
     record(profile, make, f"Cash of settlement {number} returned", receipt=receipt, as_json=json)
 
 
+@app.command(
+    name="payout-file",
+    epilog=examples(
+        "tally cash settlement payout-file pay.xml --date 2026-01-06 --profile net/profiles/bank.json",
+        "tally cash settlement payout-file pay.xml --date 2026-01-06 --to acme=DE75512108001245126162",
+    ),
+)
+def payout_file(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the pain.001 goes.")],
+    date: Annotated[str, typer.Option(help="Day of execution, YYYY-MM-DD.")],
+    to: Annotated[
+        list[str] | None,
+        typer.Option(help="ORGANISATION=ACCOUNT of a payee that has none on the ledger; may be repeated."),
+    ] = None,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """Write what conditional deliveries pay out, or back, as a pain.001.001.09 file (settlement bank).
+
+    Whoever's cash is held for a title is paid: the supplier, or the lender if the reservation has ended. The
+    bank's camt.054 then moves the title, or ends the settlement: tally import.
+    """
+    screen = Screen(json)
+    bank = load_profile(profile).organisation
+    execution = read_day(date, "--date")
+    given = dict(read_payee(text) for text in to or ())
+    with open_session(profile) as session:
+        found = list(session.pages("/settlements", "settlements", bank=bank))
+        names = {entry["id"]: entry["name"] for entry in session.organisations()}
+    waiting = [entry for entry in found if is_to_be_paid(entry)]
+    transfers = [transfer_of(entry, names, given) for entry in waiting]
+    message = write_payments(
+        transfers, file, initiator=names[bank], execution=execution, nothing="no settlement holds cash"
+    )
+    if screen.answer({"file": str(file), "message": message, "settlements": waiting}):
+        return
+    screen.line(f"{len(transfers)} payments in {file}", GOOD)
+    screen.line("Import the bank's camt.054 when they are booked: tally import FILE", FAINT)
+
+
+def read_payee(text: str) -> tuple[str, str]:
+    """An organisation and its account, as a person writes them.
+
+    Raises:
+        UsageProblem: not of that form.
+    """
+    organisation, separator, account = text.partition("=")
+    account = account.replace(" ", "")
+    if not organisation or not separator or not account:
+        raise UsageProblem(
+            "not a payee",
+            code="payee",
+            field="--to",
+            found=text[:60],
+            expected="ORGANISATION=ACCOUNT, such as acme=DE75512108001245126162",
+        )
+    return organisation, account
+
+
+def is_to_be_paid(entry: dict[str, Any]) -> bool:
+    """Whether the bank holds cash of a settlement that is to leave now."""
+    return bool(entry["status"] == "CashHeld" or (entry["status"] == "Expired" and entry["entry"]))
+
+
+def transfer_of(entry: dict[str, Any], names: dict[str, str], given: dict[str, str]) -> CreditTransfer:
+    """The payment that a settlement waits for.
+
+    Raises:
+        UsageProblem: `no_payee_account`.
+    """
+    is_return = entry["status"] == "Expired"
+    payee = entry["lender"] if is_return else entry["supplier"]
+    account = entry["lender_payee" if is_return else "payee"] or given.get(payee)
+    if not account:
+        raise UsageProblem(
+            f"nobody has said to which account {payee} is paid",
+            code="no_payee_account",
+            field="--to",
+            found=f"settlement {entry['settlement']} of {entry['lender']}",
+            expected=f"a payee account of {payee} on the ledger, or --to {payee}=ACCOUNT",
+            remedy="Let it nominate one, or ask it by a way that you trust.",
+        )
+    return CreditTransfer(
+        settlement_reference(entry["lender"], entry["settlement"]),
+        Money(entry["amount"], entry["currency"]),
+        names[entry["lender"]],
+        entry["account"],
+        names[payee],
+        account,
+        f"return {entry['settlement']}" if is_return else f"invoice {entry['invoice']}",
+    )
+
+
 @app.command(epilog=examples("tally cash settlement show S-1 --lender loan"))
 def show(number: Number, lender: Lender, profile: ProfileFile = None, json: Json = False) -> None:
     """Show where a settlement stands."""
     screen = Screen(json)
     with open_session(profile) as session:
         found = session.view(f"/settlements/{segment(lender)}/{segment(number)}")
+    found["reference"] = settlement_reference(lender, number)
     if screen.answer(found):
         return
     screen.facts(
@@ -116,6 +218,7 @@ def show(number: Number, lender: Lender, profile: ProfileFile = None, json: Json
             ("bank", found["bank"]),
             ("invoice", f"{found['invoice']} of {found['supplier']}"),
             ("amount", money(found["amount"], found["currency"])),
+            ("end-to-end reference", found["reference"]),
             ("held as", f"{found['entry']} on {found['account']}" if found["entry"] else "not held"),
         ]
     )

@@ -15,6 +15,7 @@ from clients.importers.files import LAYOUTS, import_bytes, import_file
 from clients.importers.imported import (
     KINDS,
     BankBook,
+    Conditional,
     Entry,
     ImportContext,
     Imported,
@@ -29,6 +30,7 @@ __all__ = [
     "KINDS",
     "LAYOUTS",
     "BankBook",
+    "Conditional",
     "Directory",
     "Entry",
     "ImportContext",

@@ -4,20 +4,23 @@
 |---|---|
 | credit of a custody account | `deposit.mint`: the whole entry is its client's |
 | debit of a custody account | `redemption.pay`, found by the end-to-end reference of the payout file |
+| with the reference of a settlement | `settlement.attest`, `finance.fund` or `settlement.return` |
 | credit of another account | `payment.attest`, one for each payment behind it, by the invoice that it names |
 | debit of another account | nothing: skipped, and counted |
 | not booked (pending, information) | nothing: skipped, and counted |
 | reversal | a problem: what it takes back is on the ledger and needs a person |
 
-The bank signs all of them. Which accounts are custody, and which redemptions wait, is the importing bank's
-`BankBook`.
+The bank signs all of them. Which accounts are custody, which redemptions and settlements wait, is the
+importing bank's `BankBook`. A settlement moves on within a file: its cash may come and go by one statement.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from clients.importers.camt_reading import Part, StatementEntry, read_camt
 from clients.importers.errors import ImportProblem, Problems
-from clients.importers.imported import Entry, ImportContext, Outcome
+from clients.importers.imported import Conditional, Entry, ImportContext, Outcome
 from clients.importers.xml_document import parse_xml
 from ledger.errors import TallyError
 from ledger.identifiers import checked_identifier, is_identifier
@@ -36,6 +39,7 @@ def read_bank_file(data: bytes, context: ImportContext, problems: Problems) -> O
     operations: list[Entry] = []
     skipped = pending = 0
     seen: dict[tuple[str, str], int] = {}
+    waiting = dict(context.book.settlements)
     withheld = file.total - len(file.entries)
     for entry in file.entries:
         if not entry.is_booked:
@@ -43,7 +47,7 @@ def read_bank_file(data: bytes, context: ImportContext, problems: Problems) -> O
             continue
         try:
             _check_new(entry, seen)
-            made = _operations(entry, context)
+            made = _operations(entry, context, waiting)
         except ImportProblem as problem:
             problems.add(problem)
             withheld += 1
@@ -84,7 +88,9 @@ def _check_new(entry: StatementEntry, seen: dict[tuple[str, str], int]) -> None:
         )
 
 
-def _operations(entry: StatementEntry, context: ImportContext) -> list[Operation]:
+def _operations(
+    entry: StatementEntry, context: ImportContext, waiting: dict[str, Conditional]
+) -> list[Operation]:
     if entry.is_reversal:
         raise entry.problem(
             "reversal",
@@ -97,7 +103,7 @@ def _operations(entry: StatementEntry, context: ImportContext) -> list[Operation
         raise entry.problem("amount", "an entry of nothing", found="0", expected="above zero")
     owner = context.book.custody.get(entry.account)
     if owner is None:
-        return [_payment(entry, part, context) for part in _paid(entry)] if entry.is_credit else []
+        return _uncustodied(entry, context, waiting)
     client, currency = owner
     if entry.amount.currency != currency:
         raise entry.problem(
@@ -119,6 +125,69 @@ def _operations(entry: StatementEntry, context: ImportContext) -> list[Operation
     return [_redemption(entry, part, booked, context) for part in _paid(entry)]
 
 
+def _uncustodied(
+    entry: StatementEntry, context: ImportContext, waiting: dict[str, Conditional]
+) -> list[Operation]:
+    """What an entry on an account that is nobody's custody says; the settlements in it move on."""
+    if not any(part.end_to_end in waiting for part in entry.parts):
+        return [_payment(entry, part, context) for part in _paid(entry)] if entry.is_credit else []
+    made = []
+    moved: dict[str, Conditional] = {}
+    for part in _paid(entry):
+        found = moved.get(part.end_to_end) or waiting.get(part.end_to_end)
+        if found is not None:
+            operation, status = _conditional(entry, part, found)
+            moved[part.end_to_end] = replace(found, status=status)
+            made.append(operation)
+        elif entry.is_credit:
+            made.append(_payment(entry, part, context))
+    waiting.update(moved)
+    return made
+
+
+_MOVES = {
+    (True, "AssetHeld"): ("settlement.attest", "CashHeld"),
+    (False, "CashHeld"): ("finance.fund", "Settled"),
+    (False, "Expired"): ("settlement.return", "Returned"),
+}
+"""(credit, where a settlement stands) → what the bank attests by an entry, and where it stands then."""
+
+
+def _conditional(entry: StatementEntry, part: Part, found: Conditional) -> tuple[Operation, str]:
+    """What an entry with a settlement's reference attests."""
+    move = _MOVES.get((entry.is_credit, found.status))
+    if move is None:
+        raise entry.problem(
+            "settlement_state",
+            "the settlement does not wait for this entry",
+            found=f"{'credit' if entry.is_credit else 'debit'} for {found.settlement}, {found.status}",
+            expected="a credit while AssetHeld; a debit while CashHeld, or Expired with cash held",
+            remedy="Look at it with tally cash settlement show; attest by hand what is right.",
+        )
+    if entry.amount.currency != found.currency:
+        raise entry.problem(
+            "currency_mismatch",
+            "another currency than the settlement's",
+            found=entry.amount.currency,
+            expected=found.currency,
+        )
+    op, status = move
+    assert part.amount is not None
+    booked: Operation = {
+        "op": op,
+        "account": entry.account,
+        "entry": _number(entry, part.reference),
+        "date": entry.date,
+        "lender": found.lender,
+        "amount": part.amount.amount,
+    }
+    if op != "finance.fund":
+        return {**booked, "settlement": found.settlement}, status
+    paid = {**booked, "invoice": found.invoice, "supplier": found.supplier}
+    payee = part.account or found.payee
+    return ({**paid, "payee": payee} if payee else paid), status
+
+
 def _paid(entry: StatementEntry) -> tuple[Part, ...]:
     """The payments behind an entry, which add up to it; the entry itself where the bank gives one or none.
 
@@ -129,7 +198,7 @@ def _paid(entry: StatementEntry) -> tuple[Part, ...]:
         return (Part(entry.reference, "", entry.amount, "", ""),)
     if len(entry.parts) == 1:
         only = entry.parts[0]
-        return (Part(entry.reference, only.end_to_end, entry.amount, only.counterparty, only.document),)
+        return (replace(only, reference=entry.reference, amount=entry.amount),)
     amounts = [part.amount for part in entry.parts]
     total = sum(amount.amount for amount in amounts if amount is not None)
     if None in amounts or total != entry.amount.amount:

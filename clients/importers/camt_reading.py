@@ -46,6 +46,8 @@ class Part:
     """Name of the debtor of a credit, of the creditor of a debit; empty if unknown."""
     document: str
     """The invoice number or creditor reference that it names; empty for none."""
+    account: str = ""
+    """Account of the debtor of a credit, of the creditor of a debit; empty if the bank does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +226,9 @@ class _Reader:
                         "RmtInf/Strd/CdtrRefInf/Ref",
                         "RmtInf/Ustrd",
                     ),
+                    self.text(
+                        detail, f"RltdPties/{side}Acct/Id/IBAN", f"RltdPties/{side}Acct/Id/Othr/Id"
+                    ).replace(" ", ""),
                 )
             )
         return tuple(parts)

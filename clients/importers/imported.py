@@ -25,6 +25,20 @@ KINDS = ("orders", "shipments", "receipts", "invoices", "confirmations", "paymen
 
 
 @dataclass(frozen=True, slots=True)
+class Conditional:
+    """A conditional delivery whose cash a bank holds or is to hold."""
+
+    lender: str
+    settlement: str
+    status: str
+    supplier: str
+    invoice: str
+    currency: str
+    payee: str
+    """Account to which the supplier is paid; empty if it has not said one."""
+
+
+@dataclass(frozen=True, slots=True)
 class BankBook:
     """What a settlement bank knows of its accounts on the ledger."""
 
@@ -32,6 +46,8 @@ class BankBook:
     """Custody account number → (client, currency)."""
     redemptions: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(client, end-to-end reference) → number of the redemption that waits for its payment."""
+    settlements: Mapping[str, Conditional] = field(default_factory=dict)
+    """End-to-end reference → conditional delivery that waits for its cash."""
 
 
 class TradeBook(Protocol):
@@ -221,6 +237,9 @@ _STAGES = (
     "deposit.mint",
     "payment.attest",
     "redemption.pay",
+    "settlement.attest",
+    "finance.fund",
+    "settlement.return",
 )
 _STAGE = {name: place for place, name in enumerate(_STAGES)}
 

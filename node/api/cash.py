@@ -117,6 +117,24 @@ async def get_redemption(request: Request, client: NamePath, number: NumberPath)
 
 
 @router.get(
+    "/settlements",
+    summary="Settlements whose cash a bank holds",
+    responses={200: {"model": cash_views.SettlementsView}, **_ONE},
+)
+async def list_settlements(
+    request: Request,
+    bank: Bank,
+    status: Status = None,
+    limit: Limit = DEFAULT_PAGE,
+    after: After = None,
+) -> Response:
+    """Those of one bank, in one state if asked for."""
+    chain = _chain(request)
+    found = made.settlements(chain, bank, status=status, limit=limit, after=answers.key_after(after))
+    return answers.page(chain, "settlements", found)
+
+
+@router.get(
     "/settlements/{lender}/{number:path}",
     summary="A settlement whose cash a bank holds",
     responses={200: {"model": cash_views.SettlementView}, **_ONE},

@@ -87,6 +87,15 @@ class SettlementView(View):
     entry: str | None
     return_account: str | None
     return_entry: str | None
+    payee: str | None = Field(description="account to which the supplier is paid, if it has said one")
+    lender_payee: str | None = Field(description="the same of the lender, for a return")
+
+
+class SettlementsView(View):
+    """A page of conditional deliveries; it may hold fewer than its limit, or none, and still have a next."""
+
+    settlements: list[SettlementView]
+    next: str | None
 
 
 class FractionView(View):

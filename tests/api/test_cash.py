@@ -106,6 +106,7 @@ def test_cash_view_has_exactly_the_documented_fields(
         ("/redemptions?bank=bank&status=Requested", cash_views.RedemptionsView, "redemptions", 1),
         ("/redemptions?bank=bank&status=Paid", cash_views.RedemptionsView, "redemptions", 0),
         ("/redemptions?client=fund", cash_views.RedemptionsView, "redemptions", 0),
+        ("/settlements?bank=bank", cash_views.SettlementsView, "settlements", 0),
         ("/exchanges?taker=acme", cash_views.ExchangesView, "exchanges", 1),
         ("/exchanges?taker=fund", cash_views.ExchangesView, "exchanges", 0),
     ],

@@ -22,8 +22,10 @@ from clients.sdk import Session, read_statement
 from contracts.exchange import QUOTED, SETTLED, Exchange
 from ledger import codec
 from ledger.errors import VerificationError
+from ledger.money import Money
 
 DAY = "2024-03-05"
+SCHEMA = etree.XMLSchema(etree.parse(Path(__file__).parent.parent / "data/iso20022/pain.001.001.09.xsd"))
 
 CAMT = """<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.054.001.08"><BkToCstmrDbtCdtNtfctn><Ntfctn>
 <Acct><Id><Othr><Id>C-acme</Id></Othr></Id></Acct>
@@ -262,6 +264,81 @@ def test_a_settlement_whose_cash_a_bank_holds_by_commands(tally: Tally, tmp_path
     shown = tally.run("fund", "cash", "settlement", "show", *of)
     assert (shown["status"], shown["amount"], shown["entry"]) == ("Settled", paid_out, "IN")
     assert "Settled" in tally.text("fund", "cash", "settlement", "show", *of)
+
+
+def booked(side: str, entry: str, amount: int, reference: str) -> str:
+    """A camt.054 with one entry on the bank's own account."""
+    return f"""<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.054.001.08">
+<BkToCstmrDbtCdtNtfctn><Ntfctn>
+<Acct><Id><Othr><Id>bank own</Id></Othr></Id></Acct>
+<Ntry><Amt Ccy="EUR">{Money(amount, "EUR").decimal}</Amt><CdtDbtInd>{side}</CdtDbtInd><Sts>BOOK</Sts>
+<BookgDt><Dt>{DAY}</Dt></BookgDt><AcctSvcrRef>{entry}</AcctSvcrRef>
+<NtryDtls><TxDtls><Refs><EndToEndId>{reference}</EndToEndId></Refs></TxDtls></NtryDtls>
+</Ntry></Ntfctn></BkToCstmrDbtCdtNtfctn></Document>"""
+
+
+def test_conditional_delivery_by_files_pain_001_out_and_camt_054_in(tally: Tally, tmp_path: Path) -> None:
+    """The title moves when the bank's own file says that the payout was booked, and not before."""
+    paid_out = offered(tally, tmp_path)
+    parties = ["--supplier", "acme", "--bank", "bank"]
+    tally.run("fund", "cash", "settlement", "create", "S-1", story.INVOICE, *parties)
+    tally.run("acme", "finance", "accept", story.INVOICE)
+    out, file = tmp_path / "pay.xml", tmp_path / "camt.xml"
+    pay = ["cash", "settlement", "payout-file", str(out), "--date", DAY]
+    assert tally.run("bank", *pay, code=USAGE)["error"]["code"] == "nothing_to_pay"
+    reference = tally.run("fund", "cash", "settlement", "show", "S-1", "--lender", "fund")["reference"]
+    kept = ["--receipts", str(tmp_path / "receipts")]
+    file.write_text(booked("CRDT", "IN", paid_out, reference))
+    assert tally.run("bank", "import", str(file), *kept)["applied"] == 1
+    assert tally.run("bank", *pay, code=USAGE)["error"]["code"] == "no_payee_account"
+    written = tally.run("bank", *pay, "--to", "acme=DE75512108001245126162")
+    assert [entry["status"] for entry in written["settlements"]] == ["CashHeld"]
+    tree = etree.parse(out)
+    SCHEMA.assertValid(tree)
+    said = {
+        name: [e.text for e in tree.iter(f"{{{NAMESPACE}}}{name}")] for name in ("EndToEndId", "InstdAmt")
+    }
+    assert said == {"EndToEndId": [reference], "InstdAmt": [Money(paid_out, "EUR").decimal]}
+    assert tally.run("acme", "invoice", "show", "acme", story.INVOICE)["title"] == "Reserved"
+    file.write_text(booked("DBIT", "OUT", paid_out, reference))
+    assert tally.run("bank", "import", str(file), *kept)["applied"] == 1
+    assert tally.run("acme", "invoice", "show", "acme", story.INVOICE)["title"] == "Assigned"
+    shown = tally.run("fund", "cash", "settlement", "show", "S-1", "--lender", "fund")
+    assert (shown["status"], shown["entry"]) == ("Settled", "IN")
+    again = tally.run("bank", "import", str(file), *kept)
+    assert again["sent"] == 0, "a debit that no settlement waits for any more is left out"
+
+
+def test_cash_of_an_expired_settlement_goes_back_by_files(tally: Tally, tmp_path: Path) -> None:
+    paid_out = offered(tally, tmp_path)
+    tally.run(
+        "fund", "cash", "settlement", "create", "S-1", story.INVOICE, "--supplier", "acme", "--bank", "bank"
+    )
+    tally.run("acme", "finance", "accept", story.INVOICE)
+    reference = tally.run("fund", "cash", "settlement", "show", "S-1", "--lender", "fund")["reference"]
+    file, out = tmp_path / "camt.xml", tmp_path / "pay.xml"
+    kept = ["--receipts", str(tmp_path / "receipts")]
+    file.write_text(booked("CRDT", "IN", paid_out, reference))
+    tally.run("bank", "import", str(file), *kept)
+    tally.run("registrar", "date", "advance", "2024-03-21")
+    pay = [
+        "cash",
+        "settlement",
+        "payout-file",
+        str(out),
+        "--date",
+        DAY,
+        "--to",
+        "fund=DE75512108001245126162",
+    ]
+    (back,) = tally.run("bank", *pay)["settlements"]
+    assert back["status"] == "Expired"
+    SCHEMA.assertValid(etree.parse(out))
+    file.write_text(booked("DBIT", "BACK", paid_out, reference))
+    assert tally.run("bank", "import", str(file), *kept)["applied"] == 1
+    shown = tally.run("fund", "cash", "settlement", "show", "S-1", "--lender", "fund")
+    assert (shown["status"], shown["return_entry"]) == ("Returned", "BACK")
+    tally.run("bank", *pay, code=USAGE)
 
 
 def test_a_title_is_bought_and_an_invoice_paid_out_of_deposits_by_commands(

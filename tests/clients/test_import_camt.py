@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clients.importers import BankBook, Directory, ImportContext, Imported, import_bytes, import_file
+from clients.importers import (
+    BankBook,
+    Conditional,
+    Directory,
+    ImportContext,
+    Imported,
+    import_bytes,
+    import_file,
+)
+from clients.pain001 import settlement_reference
 
 SAMPLES = Path(__file__).parent.parent / "data" / "iso20022"
 GIVEN = ImportContext(organisation="bank", supplier="acme", buyer="mega")
@@ -104,6 +114,59 @@ def test_an_entry_that_cannot_be_used_is_one_problem_and_the_others_go_on(
     assert found.errors[0].line > 0
     assert found.errors[0].column.startswith("/Document/BkToCstmrDbtCdtNtfctn/Ntfctn/Ntry[1]")
     assert (found.summary.documents, found.summary.withheld) == (2, 1)
+
+
+CONDITIONAL = Conditional("fund", "S-1", "AssetHeld", "acme", "INV-7", "EUR", "")
+REFERENCE = settlement_reference("fund", "S-1")
+
+
+def own(*entries: str, **changes: Any) -> Imported:
+    """Entries of an account that is nobody's custody, while one settlement waits."""
+    book = replace(BOOK, custody={}, settlements={REFERENCE: replace(CONDITIONAL, **changes)})
+    return notified(
+        *entries, context=ImportContext(organisation="bank", supplier="acme", buyer="mega", book=book)
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "side", "op"),
+    [
+        ("AssetHeld", "CRDT", "settlement.attest"),
+        ("CashHeld", "DBIT", "finance.fund"),
+        ("Expired", "DBIT", "settlement.return"),
+    ],
+)
+def test_an_entry_with_a_settlements_reference_moves_it_on(status: str, side: str, op: str) -> None:
+    (operation,) = own(entry(side=side, end_to_end=REFERENCE), status=status).operations
+    assert (operation["op"], operation["lender"], operation["amount"]) == (op, "fund", 1250)
+
+
+def test_cash_of_a_settlement_may_come_and_go_by_one_file() -> None:
+    came, went = entry(end_to_end=REFERENCE), entry(side="DBIT", end_to_end=REFERENCE, reference="B2")
+    found = own(came, went)
+    assert [operation["op"] for operation in found.operations] == ["settlement.attest", "finance.fund"]
+    third = own(came, went, entry(side="DBIT", end_to_end=REFERENCE, reference="B3"))
+    assert codes(third) == ["settlement_state"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [({"side": "DBIT"}, "settlement_state"), ({"currency": "USD"}, "currency_mismatch")],
+)
+def test_an_entry_that_a_settlement_does_not_wait_for_is_a_problem(
+    changes: dict[str, str], code: str
+) -> None:
+    found = own(entry(end_to_end=REFERENCE, **changes))
+    assert (codes(found), found.operations) == ([code], ())
+
+
+def test_payout_names_the_account_that_the_bank_paid_or_else_the_one_on_the_ledger() -> None:
+    sent = entry(side="DBIT", end_to_end=REFERENCE)
+    (told,) = own(sent, status="CashHeld", payee="DE75").operations
+    assert told["payee"] == "DE75"
+    paid = sent.replace("<RltdPties>", "<RltdPties><CdtrAcct><Id><IBAN>NL08</IBAN></Id></CdtrAcct>")
+    (seen,) = own(paid, status="CashHeld", payee="DE75").operations
+    assert seen["payee"] == "NL08", "the ledger refuses it if that is not the supplier's account"
 
 
 def test_what_is_not_booked_is_no_money() -> None:
