@@ -238,6 +238,22 @@ REMEDIES: dict[str, str] = {
     "cannot_split": "There must be something to split by.",
 }
 
+FORM_REMEDIES: dict[str, str] = {
+    "unknown_operation": "Use a name of the operation table, or update the client.",
+    "malformed_operation": "Send the type that the operation table gives for the field; nothing is converted.",
+    "unknown_field": "Leave out what the operation table does not have.",
+    "missing_field": "Give every field that has no default, and at least one entry where one is needed.",
+    "out_of_range": "Use a number within the bounds of the field.",
+    "negative_amount": "Use an amount of at least zero.",
+    "unknown_currency": "Use an ISO 4217 code in capitals, such as EUR.",
+    "identifier": "Use visible characters in the form that the operation table gives for the field.",
+    "too_long": "Send at most what the bounds of the field allow.",
+    "date": "Write a day after 1970-01-01 as text YYYY-MM-DD.",
+    "digest": "Send 32 bytes, or none.",
+    "shipment_unit": "Send an SSCC whose check digit fits, or an EPCIS event id.",
+}
+"""Codes of operations without form, which never reach the ledger, each with what to do about it."""
+
 
 def refuse(
     code: str,

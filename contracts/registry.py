@@ -60,6 +60,7 @@ from contracts import (
     underwriting,
 )
 from contracts.context import Context
+from contracts.errors import FORM_REMEDIES
 from contracts.fields import Operation
 from contracts.identity import BANK, BUYER, CARRIER, INSURER, LENDER, OPERATOR, REGULATOR, SUPPLIER
 from ledger.codec import Value
@@ -264,7 +265,7 @@ def parse(fields: dict[str, Value], index: int = 0) -> Operation:
             field=f"operations[{index}].op",
             found=str(fields["op"])[:64],
             expected="a name of the operation table",
-            remedy="See the operation table of contracts/registry.py, or update the client.",
+            remedy=FORM_REMEDIES["unknown_operation"],
         )
     try:
         operation: Operation = read(fields)
@@ -273,7 +274,7 @@ def parse(fields: dict[str, Value], index: int = 0) -> Operation:
     return operation
 
 
-_OWN_CODES = {
+_FORM_CODES = {
     "extra_forbidden": "unknown_field",
     "missing": "missing_field",
     "greater_than_equal": "out_of_range",
@@ -297,7 +298,7 @@ def _malformed(error: ValidationError, name: str, index: int) -> Malformed:
     first = error.errors(include_url=False, include_context=False)[0]
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
     kind, found = first["type"], first["input"]
-    code = _OWN_CODES.get(kind, "malformed_operation")
+    code = _FORM_CODES.get(kind, "malformed_operation")
     if kind == "greater_than_equal" and isinstance(found, int) and found < 0:
         code = "negative_amount"
     expected = first["msg"]
@@ -309,4 +310,5 @@ def _malformed(error: ValidationError, name: str, index: int) -> Malformed:
         field=f"operations[{index}]{place}",
         found="nothing" if kind == "missing" else ascii(found)[:64],
         expected=expected,
+        remedy=FORM_REMEDIES[code],
     )

@@ -17,6 +17,9 @@ SIGNER = "_signer"
 Facts = dict[str, Any]
 EVERYBODY: dict[str, tuple[str, ...]] = {**ROLES, **MORE_ROLES}
 DAYS = (1, 1, 1, 1, 1, 1, 2, 2, 3, 7, 30)
+SLOW_OPERATIONS = 200
+LATER_DAYS = (1, 1, 2, 5, 10, 20, 45)
+"""How far the business date moves: slowly at first, then faster, so that much falls due and is not paid."""
 AMOUNTS = (1, 99, 10_000, 25_000, 60_000, 100_000)
 
 

@@ -9,7 +9,7 @@ plays again without any chance.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
@@ -43,6 +43,8 @@ class Coverage:
     applied: Counter[str] = field(default_factory=Counter)
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
     malformed: Counter[str] = field(default_factory=Counter)
+    written: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Operation → kinds of state entries that it has changed."""
 
     @property
     def operations(self) -> int:
@@ -67,6 +69,8 @@ class Coverage:
         self.applied += other.applied
         self.refused += other.refused
         self.malformed += other.malformed
+        for op, kinds in other.written.items():
+            self.written[op] |= kinds
 
 
 class Failed(Exception):
@@ -123,6 +127,8 @@ class Episode:
             assert why is None, f"{operation['op']} of {step.signer} was taken: {why}"
             self.coverage.applied[operation["op"]] += 1
             self.books.take(step.signer, operation)
+            if len(step.operations) == 1:
+                self.coverage.written[operation["op"]] |= self.ledger.written
 
     def replay(self) -> None:
         """Invariant 23: the same bytes give the same state, results and records."""

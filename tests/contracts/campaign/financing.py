@@ -83,7 +83,7 @@ def holder(draw: Draw, facts: Facts) -> Facts:
 
 
 def demand(draw: Draw, facts: Facts) -> Facts:
-    cause = draw.rng.choice(["dilution", "dilution", "warranty", "overdue"])
+    cause = "dilution" if facts.get("shortfall") else draw.rng.choice(["warranty", "overdue"])
     return {"recourse": f"D{draw.number()}", "cause": cause, SIGNER: facts.get("holder", "loan")}
 
 

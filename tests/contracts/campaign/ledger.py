@@ -95,6 +95,8 @@ class CampaignLedger(TradeLedger):
         self.genesis = genesis(parameters)
         self.state.data.clear()
         self.kinds: Kinds = defaultdict(dict)
+        self.written: set[str] = set()
+        """Kinds of the state entries that the newest block has changed."""
         self.log: list[Transaction | None] = []
         """What was executed, in order; None for a step of the membership."""
         self._apply(genesis_overlay(self.contracts, self.genesis))
@@ -124,6 +126,7 @@ class CampaignLedger(TradeLedger):
         result = self.contracts.execute(overlay, prepared, self.time_ms)
         refused: Any = result
         changed = self._apply(overlay)
+        self.written = {codec.decode(key)[0] for key in changed}
         self.transactions.append(transaction)
         self.results.append(result)
         if (transaction.atomic and refused) or len(refused) == len(prepared.operations):

@@ -317,7 +317,7 @@ def _invoice(kinds: Kinds, found: Found) -> dict[str, Any]:
         return facts | {"holder": supplier}
     facts |= {"lender": agent(lien), "holder": agent(lien) if lien.title in invoice.HELD else supplier}
     if lien.title in invoice.HELD:
-        facts["due"] = payoff(lien, day)
+        facts |= {"due": payoff(lien, day), "shortfall": lien.shortfall}
     else:
         facts["paid_out"] = lien.paid_out
     return facts

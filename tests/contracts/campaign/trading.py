@@ -201,7 +201,7 @@ def dispute(draw: Draw, facts: Facts) -> Facts:
 
 def credit_issue(draw: Draw, facts: Facts) -> Facts:
     most = facts.get("net", 1)
-    fields: Facts = {"amount": max(1, draw.rng.choice([most, most // 10, most // 3, 1]))}
+    fields: Facts = {"amount": max(1, draw.rng.choice([most, most // 10, most // 10, most // 3, 1]))}
     if draw.rng.random() < 0.3:
         fields["lines"] = [{"line": "1", "quantity": draw.rng.choice([1, 2, 5])}]
     return fields | {"credit": f"N{draw.number()}", "date": draw.date()}
