@@ -240,7 +240,7 @@ REMEDIES: dict[str, str] = {
 
 FORM_REMEDIES: dict[str, str] = {
     "unknown_operation": "Use a name of the operation table, or update the client.",
-    "malformed_operation": "Send the type that the operation table gives for the field; nothing is converted.",
+    "malformed_operation": "Send the type that the operation table gives for it; nothing is converted.",
     "unknown_field": "Leave out what the operation table does not have.",
     "missing_field": "Give every field that has no default, and at least one entry where one is needed.",
     "out_of_range": "Use a number within the bounds of the field.",
