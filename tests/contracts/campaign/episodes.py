@@ -87,9 +87,9 @@ class Failed(Exception):
 class Episode:
     """A ledger with its books, on which steps are played and checked."""
 
-    def __init__(self, parameters: Parameters) -> None:
+    def __init__(self, parameters: Parameters, ledger: CampaignLedger | None = None) -> None:
         self.parameters = parameters
-        self.ledger = CampaignLedger(parameters)
+        self.ledger = ledger or CampaignLedger(parameters)
         self.books = Books(DAY)
         self.coverage = Coverage()
         self.script: list[Step | None] = []
@@ -168,8 +168,25 @@ def run_episode(seed: int, operations: int) -> Episode:
     Raises:
         Failed: a law does not hold.
     """
+    episode = play_episode(seed, operations)
+    try:
+        episode.replay()
+    except Exception as cause:
+        raise Failed(seed, episode.parameters, tuple(episode.script), cause) from cause
+    return episode
+
+
+def play_episode(
+    seed: int, operations: int, make: Callable[[Parameters], CampaignLedger] = CampaignLedger
+) -> Episode:
+    """Play an episode on a ledger of one's own, and leave the replay to others.
+
+    Raises:
+        Failed: a law does not hold.
+    """
     rng = Random(seed)
-    episode = Episode(_parameters(rng))
+    parameters = _parameters(rng)
+    episode = Episode(parameters, make(parameters))
     draw = Draw(rng, episode.ledger, episode.coverage.applied)
     try:
         for first in opening(draw):
@@ -181,9 +198,8 @@ def run_episode(seed: int, operations: int) -> Episode:
             episode.play(step)
             if step is not None:
                 remember(draw, step)
-        episode.replay()
     except Exception as cause:
-        raise Failed(seed, episode.parameters, tuple(episode.script), cause) from cause
+        raise Failed(seed, parameters, tuple(episode.script), cause) from cause
     return episode
 
 

@@ -1,0 +1,92 @@
+"""The measures of `scripts/bench` that are about the contracts, with their progress and their tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from _bench_mixed import ROUNDS, mixed
+from _bench_operations import operations
+from _bench_sizes import MEASURED, state_sizes
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+SIZES = (10_000, 100_000, 1_000_000)
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    )
+
+
+def measure(
+    folder: Path,
+    console: Console,
+    *,
+    each_operation: bool,
+    mixture: bool,
+    sizes: Sequence[int],
+    seconds: float,
+) -> dict[str, Any]:
+    """What was asked for, one after the other."""
+    result: dict[str, Any] = {}
+    with _progress(console) as progress:
+        if each_operation:
+            task = progress.add_task("operations with enough samples", total=None)
+            result["operations"] = operations(
+                folder, seen=lambda done, of: progress.update(task, completed=done, total=of)
+            )
+        if mixture:
+            turns = progress.add_task("plain and mixed, in turn", total=2 * ROUNDS)
+            result["mixed"] = mixed(folder, seconds=seconds, seen=lambda: progress.advance(turns))
+        if sizes:
+            grown = progress.add_task("invoices", total=max(sizes) + MEASURED)
+            result["state_sizes"] = state_sizes(
+                folder, sizes, seen=lambda count: progress.update(grown, completed=count)
+            )
+    return result
+
+
+def report(result: dict[str, Any], console: Console) -> None:
+    """The result as tables."""
+    if "operations" in result:
+        _report_operations(result["operations"], console)
+    if "mixed" in result:
+        found = result["mixed"]
+        rates = found["transactions_per_second"]
+        console.print(
+            f"Mixed business {rates['mixed']:,} transactions/s, plain invoices {rates['plain']:,}: "
+            f"{found['ratio']:.0%} (bar {found['bar']:.0%}); "
+            f"for one invoice: {', '.join(f'{value} {name}' for name, value in found['proportions'].items())}",
+            highlight=False,
+        )
+    if "state_sizes" in result:
+        _report_sizes(result["state_sizes"], console)
+
+
+def _report_operations(found: dict[str, Any], console: Console) -> None:
+    table = Table(title="Execution of one operation")
+    for column in ("operation", "samples", "µs", "p90", "read", "written", "bytes", "tx bytes"):
+        table.add_column(column, justify="left" if column == "operation" else "right")
+    for name, figures in found["operations"].items():
+        table.add_row(name, *[f"{value:,}" for value in figures.values()])
+    console.print(table)
+    if found["never_taken"]:
+        console.print(f"Not set up: {', '.join(found['never_taken'])}", highlight=False)
+
+
+def _report_sizes(found: dict[str, Any], console: Console) -> None:
+    table = Table(title=f"{found['measured']:,} invoices at each size, blocks of {found['invoices_a_block']}")
+    for column in ("live invoices", "invoices/s", "µs", "CPU µs", "disk bytes each", "MiB"):
+        table.add_column(column, justify="right")
+    for row in found["sizes"]:
+        table.add_row(*[f"{value:,}" for value in row.values()])
+    console.print(table)
