@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import _bench_consensus
+import _bench_contracts
 import _bench_core
 import uvloop
 from _bench_load import (
@@ -217,6 +218,7 @@ def main() -> None:
         default=1_000_000,
         help="on the ledger that a node joins by snapshot; below some 150,000 the log is shorter",
     )
+    _bench_contracts.add_arguments(parser)
     parser.add_argument("--memory-minutes", type=float, default=12.0, help="of load while memory is watched")
     arguments = parser.parse_args()
     console = Console(stderr=True)
@@ -224,9 +226,12 @@ def main() -> None:
     try:
         if arguments.core:
             result = {"core": _measure_core(arguments, folder)}
+        elif _bench_contracts.is_wanted(arguments):
+            result = _bench_contracts.measure(folder, console, arguments)
         else:
             result = {} if arguments.consensus is not None else measure(arguments, folder, console)
-        if not (arguments.core or arguments.no_consensus):
+        is_partial = arguments.core or _bench_contracts.is_wanted(arguments)
+        if not (is_partial or arguments.no_consensus):
             result["consensus"] = _bench_consensus.measure(
                 folder,
                 kills=arguments.kills,
@@ -237,6 +242,7 @@ def main() -> None:
             )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    _bench_contracts.report(result, Console())
     if "core" in result:
         Console().print(_bench_core.table(result["core"]))
     if "cells" in result:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -27,27 +27,43 @@ def _progress(console: Console) -> Progress:
     )
 
 
-def measure(
-    folder: Path,
-    console: Console,
-    *,
-    each_operation: bool,
-    mixture: bool,
-    sizes: Sequence[int],
-    seconds: float,
-) -> dict[str, Any]:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that ask for these measures."""
+    parser.add_argument(
+        "--operations", action="store_true", help="only what executing each operation costs, in one process"
+    )
+    parser.add_argument(
+        "--mixed", action="store_true", help="only a mixed business beside plain invoices, on three nodes"
+    )
+    parser.add_argument(
+        "--state-sizes",
+        type=int,
+        nargs="*",
+        metavar="INVOICES",
+        help="only the cost of an invoice on ledgers of these sizes, in one process "
+        f"(default {' '.join(map(str, SIZES))})",
+    )
+
+
+def is_wanted(arguments: argparse.Namespace) -> bool:
+    """Whether one of them is asked for."""
+    return arguments.operations or arguments.mixed or arguments.state_sizes is not None
+
+
+def measure(folder: Path, console: Console, arguments: argparse.Namespace) -> dict[str, Any]:
     """What was asked for, one after the other."""
     result: dict[str, Any] = {}
     with _progress(console) as progress:
-        if each_operation:
+        if arguments.operations:
             task = progress.add_task("operations with enough samples", total=None)
             result["operations"] = operations(
                 folder, seen=lambda done, of: progress.update(task, completed=done, total=of)
             )
-        if mixture:
+        if arguments.mixed:
             turns = progress.add_task("plain and mixed, in turn", total=2 * ROUNDS)
-            result["mixed"] = mixed(folder, seconds=seconds, seen=lambda: progress.advance(turns))
-        if sizes:
+            result["mixed"] = mixed(folder, seconds=arguments.seconds, seen=lambda: progress.advance(turns))
+        if arguments.state_sizes is not None:
+            sizes = arguments.state_sizes or SIZES
             grown = progress.add_task("invoices", total=max(sizes) + MEASURED)
             result["state_sizes"] = state_sizes(
                 folder, sizes, seen=lambda count: progress.update(grown, completed=count)
@@ -62,10 +78,10 @@ def report(result: dict[str, Any], console: Console) -> None:
     if "mixed" in result:
         found = result["mixed"]
         rates = found["transactions_per_second"]
+        each = ", ".join(f"{value} {name}" for name, value in found["proportions"].items())
         console.print(
             f"Mixed business {rates['mixed']:,} transactions/s, plain invoices {rates['plain']:,}: "
-            f"{found['ratio']:.0%} (bar {found['bar']:.0%}); "
-            f"for one invoice: {', '.join(f'{value} {name}' for name, value in found['proportions'].items())}",
+            f"{found['ratio']:.0%} (bar {found['bar']:.0%}); for one invoice: {each}",
             highlight=False,
         )
     if "state_sizes" in result:

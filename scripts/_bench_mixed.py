@@ -1,4 +1,4 @@
-"""Measurement of `scripts/bench --mixed`: a day of business beside plain invoices, on the same three nodes in one run.
+"""Measurement of `scripts/bench --mixed`: a mixed business beside plain invoices, on the same three nodes.
 
 What happens how often is counted in the SCMS trade data of the demonstration (`clients/data/scms`): orders,
 shipments, receipts, confirmations and payments for each invoice. Finance is not in that data: every second
@@ -88,7 +88,11 @@ class Business:
     """Makes bundles: for each client a row of batches, one stage further in each bundle."""
 
     def __init__(
-        self, net: Network, suppliers: list[tuple[str, SigningKey]], terms: dict[str, int], batch: tuple[int, int]
+        self,
+        net: Network,
+        suppliers: list[tuple[str, SigningKey]],
+        terms: dict[str, int],
+        batch: tuple[int, int],
     ) -> None:
         self._channel = net.channel
         self._suppliers = suppliers
@@ -126,7 +130,12 @@ class Business:
 
     def issue(self, batch: Batch) -> Iterator[tuple[str, dict[str, Any]]]:
         """The buyer's orders: of twice the quantity, for a second delivery."""
-        line = {"line": "1", "item": "unit", "quantity": 2 * QUANTITY, "price_micros": AMOUNT // QUANTITY * 10**6}
+        line = {
+            "line": "1",
+            "item": "unit",
+            "quantity": 2 * QUANTITY,
+            "price_micros": AMOUNT // QUANTITY * 10**6,
+        }
         for number in range(batch.orders):
             order = {"order": batch.order(number), "currency": "USD", "date": "2024-01-01", "lines": [line]}
             yield "anchor", {"op": "order.issue", "supplier": batch.supplier, **order}

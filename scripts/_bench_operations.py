@@ -176,5 +176,3 @@ def _figures(found: list[Sample]) -> dict[str, float]:
         "bytes_p50": statistics.median_high(sample.size_bytes for sample in found),
         "transaction_bytes_p50": statistics.median_high(sample.transaction_bytes for sample in found),
     }
-
-

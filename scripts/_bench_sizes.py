@@ -1,8 +1,8 @@
-"""Measurement of `scripts/bench --state-sizes`: whether an invoice costs the same on a large ledger as on a small one.
+"""Measurement of `scripts/bench --state-sizes`: whether an invoice costs the same on a large ledger.
 
 One process, one voter, the real chain on the real store: each invoice is checked against its order and its
-goods, sealed into a block, synced, certified and committed, as a leader does it. The ledger grows from size to
-size; at each, some thousand invoices are measured, without signing them. Nothing is ever settled, so all
+goods, sealed into a block, synced, certified and committed, as a leader does it. The ledger grows from size
+to size; at each, some thousand invoices are measured, without signing them. Nothing is ever settled, so all
 of them stay live.
 """
 

@@ -61,6 +61,8 @@ class Debt:
     """Paid or set off."""
     given_up: int = 0
     """Written off, and not come in since."""
+    is_undertaken: bool = False
+    """The buyer has undertaken to pay it in full: a credit note on it is another matter."""
 
 
 @dataclass
@@ -195,6 +197,11 @@ class Books:
         for said in operation["invoices"]:
             self._invoice_confirm(signer, {**said, "supplier": operation["supplier"]})
 
+    def _payables_approve(self, signer: str, operation: Operation) -> None:
+        self._invoice_confirm_many(signer, operation)
+        for said in operation["invoices"]:
+            self.debts[operation["supplier"], said["invoice"]].is_undertaken = True
+
     def _invoice_reject(self, signer: str, operation: Operation) -> None:
         self.debts[operation["supplier"], operation["invoice"]].owed = 0
 
@@ -229,7 +236,7 @@ class Books:
         place = (operation["supplier"], operation["credit"])
         invoice, left = self.credits[place]
         debt = self.debts[operation["supplier"], invoice]
-        taken = min(left, debt.owed)
+        taken = 0 if debt.is_undertaken else min(left, debt.owed)
         debt.owed -= taken
         self.credits[place] = (invoice, left - taken)
 

@@ -17,10 +17,11 @@ from typing import Any
 
 from trade_ledger import DAY
 
+from campaign.arranging import payables_programme
 from campaign.books import Books
 from campaign.draw import Draw
 from campaign.financing import programme_terms
-from campaign.ledger import CampaignLedger
+from campaign.ledger import CampaignLedger, signing_key
 from campaign.player import Step, first_steps, next_step, remember
 from contracts.errors import REMEDIES
 from contracts.registry import OPERATIONS
@@ -159,6 +160,10 @@ def opening(draw: Draw) -> list[Step]:
     for lender in ("loan", "fund"):
         programme = {"programme": f"of-{lender}-0", "terms": {**programme_terms(draw), "currency": "USD"}}
         steps.append(Step(lender, ({"op": "programme.publish", **programme},), True))
+    steps.append(Step("loan", (payables_programme(),), True))
+    for owner in ("acme", "bolt"):
+        more = {"op": "key.add", "key": signing_key(f"{owner}+1").public, "name": "another machine"}
+        steps.append(Step(owner, (more,), True))
     return steps
 
 
@@ -191,6 +196,7 @@ def play_episode(
     try:
         for first in opening(draw):
             episode.play(first)
+            remember(draw, first)
         for first in first_steps(draw):
             episode.play(first)
         while episode.coverage.operations < operations:

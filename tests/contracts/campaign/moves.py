@@ -2,14 +2,14 @@
 
 A move gets the draw and what is known of the operation's object, and gives fields; `SIGNER` among them
 names who signs. What a move leaves out, `player` fills by the field's name and form. The moves are in
-`governing`, `trading`, `paying`, `financing` and `promising`.
+`governing`, `trading`, `paying`, `financing`, `promising` and `arranging`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from campaign import financing, governing, paying, promising, trading
+from campaign import arranging, financing, governing, paying, promising, trading
 from campaign.draw import Draw, Facts
 
 MOVES: dict[str, Callable[[Draw, Facts], Facts]] = {
@@ -96,5 +96,18 @@ MOVES: dict[str, Callable[[Draw, Facts], Facts]] = {
     "claim.dispute": promising.assured,
     "claim.withdraw": promising.assured,
     "claim.subrogate": promising.assured,
+    "payee.nominate": arranging.payee_nominate,
+    "payee.approve": arranging.payee_approve,
+    "affiliation.declare": arranging.affiliation,
+    "affiliation.record": arranging.affiliation,
+    "redirection.propose": arranging.redirection_propose,
+    "pledge.register": arranging.pledge_register,
+    "programme.enrol": arranging.enrol,
+    "programme.leave": arranging.leave,
+    "payables.reserve": arranging.reserve,
+    "payables.release": arranging.release,
+    "payables.approve": arranging.approve,
+    "payables.finance": arranging.finance,
+    "payables.extend": arranging.extend,
     "recovery.cede": promising.cede,
 }

@@ -23,9 +23,11 @@ from contracts import (
     invoice,
     leaf,
     order,
+    pledge,
     policy,
     recourse,
     redemption,
+    redirection,
     settlement,
     shipment,
 )
@@ -60,6 +62,9 @@ PREFIXES = {
     "claim": "claim",
     "indemnity": "claim",
     "recovery": "claim",
+    "redirection": "redirection",
+    "pledge": "pledge",
+    "refund": "unapplied",
 }
 ABOUT: dict[str, str | None] = {
     "order.submit": None,
@@ -80,6 +85,9 @@ ABOUT: dict[str, str | None] = {
     "certificate.collect": "promise",
     "policy.quote": None,
     "claim.notify": "policy",
+    "redirection.propose": None,
+    "pledge.register": None,
+    "payee.approve": "payee",
 }
 """Operations that are about another kind of object than their name says, or about none that exists."""
 
@@ -114,6 +122,8 @@ VALUES: dict[str, Callable[[Any], Any]] = {
     "promise": leaf.Promise._make,
     "policy": policy.Policy._make,
     "claim": indemnity.Claim._make,
+    "redirection": redirection.Redirection._make,
+    "pledge": pledge.Pledge._make,
 }
 
 
@@ -140,6 +150,8 @@ CYCLES: dict[str, LifeCycle] = {
     "leaf": leaf.STATUS,
     "policy": policy.LIFE,
     "claim": indemnity.CLAIM,
+    "redirection": redirection.STATUS,
+    "pledge": pledge.STATUS,
 }
 
 
@@ -477,6 +489,27 @@ def _claim(kinds: Kinds, found: Found) -> dict[str, Any]:
     }
 
 
+def _redirection(kinds: Kinds, found: Found) -> dict[str, Any]:
+    supplier, buyer, currency = found.parts
+    place = {"supplier": supplier, "buyer": buyer, "currency": currency}
+    return {**place, "lender": found.value.lender, "account": found.value.account}
+
+
+def _pledge(kinds: Kinds, found: Found) -> dict[str, Any]:
+    lender, number = found.parts
+    return {"lender": lender, "pledge": number}
+
+
+def _unapplied(kinds: Kinds, found: Found) -> dict[str, Any]:
+    supplier, invoice = found.parts
+    return {"supplier": supplier, "invoice": invoice, "amount": found.value}
+
+
+def _payee(kinds: Kinds, found: Found) -> dict[str, Any]:
+    organisation, currency = found.parts
+    return {"organisation": organisation, "currency": currency, "account": found.value[1]}
+
+
 _FACTS: dict[str, Callable[[Kinds, Found], dict[str, Any]]] = {
     "order": _order,
     "amendment": _order,
@@ -494,4 +527,8 @@ _FACTS: dict[str, Callable[[Kinds, Found], dict[str, Any]]] = {
     "promise": _promise,
     "policy": _policy,
     "claim": _claim,
+    "redirection": _redirection,
+    "pledge": _pledge,
+    "unapplied": _unapplied,
+    "payee": _payee,
 }
