@@ -91,10 +91,11 @@ def show_history(screen: Screen, found: VerifiedHistory, shown: int = SHOWN_RECO
     newest = document["records"][-shown:] if screen.is_terminal else document["records"]
     if len(newest) < len(document["records"]):
         screen.note(f"The newest {len(newest)} records (all with --json or in a pipe):")
+    first = found.count - len(newest)
     screen.table(
-        ("date", "kind", "number", "amount", "details"),
-        [record_row(record) for record in newest],
-        right=("amount",),
+        ("record", "date", "kind", "number", "amount", "details"),
+        [(place, *record_row(record)) for place, record in enumerate(newest, first)],
+        right=("record", "amount"),
     )
 
 

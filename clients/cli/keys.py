@@ -7,14 +7,19 @@ from typing import Annotated
 
 import typer
 
-from clients.cli.options import Json, read_passphrase
+from clients.cli.exits import UsageProblem
+from clients.cli.options import Json, ProfileFile, ReceiptFile, read_passphrase
+from clients.cli.recording import record
 from clients.cli.screen import FAINT, Screen, examples
 from ledger.keys import SigningKey
+from ledger.limits import PUBLIC_KEY_BYTES
 
 KeyFile = Annotated[Path, typer.Argument(metavar="FILE", help="The key's file, PKCS#8 PEM.")]
 PassphraseFile = Annotated[
     Path | None, typer.Option(help="File whose first line is the passphrase; else TALLY_PASSPHRASE_FILE.")
 ]
+
+PublicKey = Annotated[str, typer.Argument(metavar="KEY", help="Public key, 64 hexadecimal digits.")]
 
 app = typer.Typer(name="keys", help="Make and look at signing keys.", no_args_is_help=True)
 
@@ -35,6 +40,44 @@ def show(file: KeyFile, passphrase_file: PassphraseFile = None, json: Json = Fal
     """The public key of a key file: what others need to know of it."""
     key = SigningKey.load(file, read_passphrase(passphrase_file))
     _show(Screen(json), key, file, "")
+
+
+@app.command(epilog=examples("tally keys add 9f86d081… --name treasurer --profile net/profiles/acme.json"))
+def add(
+    key: PublicKey,
+    name: Annotated[str, typer.Option(help="What people call it, such as who keeps it.")],
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Enrol one more key of your organisation: of a second person, or for another machine."""
+    operation = {"op": "key.add", "key": _read_public(key), "name": name}
+    record(profile, lambda _: operation, f"Key {name} enrolled", receipt=receipt, as_json=json)
+
+
+@app.command(epilog=examples("tally keys revoke 9f86d081… --profile net/profiles/acme.json"))
+def revoke(
+    key: PublicKey, profile: ProfileFile = None, receipt: ReceiptFile = None, json: Json = False
+) -> None:
+    """Revoke a key for good: one of your own, or any (operator)."""
+    operation = {"op": "key.revoke", "key": _read_public(key)}
+    record(profile, lambda _: operation, "Key revoked", receipt=receipt, as_json=json)
+
+
+def _read_public(text: str) -> bytes:
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != PUBLIC_KEY_BYTES:
+        raise UsageProblem(
+            "not a public key",
+            code="public_key",
+            field="KEY",
+            found=text[:80],
+            expected=f"{2 * PUBLIC_KEY_BYTES} hexadecimal digits, as `tally keys show` prints them",
+        )
+    return key
 
 
 def _show(screen: Screen, key: SigningKey, file: Path, how: str) -> None:

@@ -19,6 +19,7 @@ import typer
 from typer.exceptions import TyperException
 
 from clients.cli import (
+    affiliations,
     auctions,
     calendar,
     cash,
@@ -41,11 +42,14 @@ from clients.cli import (
     node,
     orders,
     payables,
+    payees,
     payments,
+    pledges,
     portfolio,
     programmes,
     proofs,
     quotes,
+    screening,
     shipments,
 )
 from clients.cli.exits import DONE, INTERRUPTED, SUMMARY, USAGE, UsageProblem, exit_code_of
@@ -87,6 +91,9 @@ for group in (
     certificates,
     insurance,
     payments,
+    payees,
+    pledges,
+    affiliations,
     cash,
     calendar,
     evidence,
@@ -94,7 +101,8 @@ for group in (
     quotes,
 ):
     app.add_typer(group.app)
-for area in (importing, histories, proofs, exporting):
+app.add_typer(payees.redirection)
+for area in (importing, histories, proofs, exporting, screening):
     area.register(app)
 
 
