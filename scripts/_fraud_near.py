@@ -102,7 +102,7 @@ def two_halves(world: World, chance: Random, case: Case) -> Process:
 def weekly_fee(world: World, chance: Random, case: Case) -> Process:
     """The same fee each week, without an order."""
     amount = chance.randrange(300_000, 9_000_000)
-    for _ in range(2):
+    for _ in range(10):
         fields = case.about(world.invoice(case.buyer, ((1, amount),), term=30))
         case.tries(world.attempt(case.supplier, "invoice.submit", **fields))
         yield 7

@@ -3,7 +3,10 @@
 Two invoices to one buyer on the same order, or both without one, amounts within 1 % and days of issue
 within 7, the first still owed or paid when the second came.
 
-An order explains what looks alike: deliveries of equal size are billed alike, and the three-way match has
+What comes in a steady rhythm explains itself after a while: a fee each week is an alarm until it has come
+`RHYTHM` times at equal intervals, and what falls out of the rhythm is one again.
+
+An order explains what looks alike too: deliveries of equal size are billed alike, and the three-way match has
 counted each accepted unit once. So two invoices on one order are an alarm only while that order has seen
 fewer receipts of goods than invoices.
 """
@@ -12,6 +15,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 
 from clients.screening.finding import ALARM, Finding
 from clients.screening.trade import Bill, Trade
@@ -25,6 +29,9 @@ AMOUNT_PPM = 10_000
 
 ISSUE_DAYS = 7
 """How far the days of issue may lie apart."""
+
+RHYTHM = 3
+"""Equal intervals, to a day, that make a series."""
 
 
 def find(trade: Trade) -> Iterator[Finding]:
@@ -44,20 +51,30 @@ def _earlier(bills: list[Bill], bill: Bill) -> Bill | None:
     for earlier in reversed(bills):
         if earlier.gone and earlier.gone <= bill.came:
             continue
-        is_near = abs(earlier.issued - bill.issued) <= ISSUE_DAYS
-        apart = abs(earlier.gross - bill.gross)
-        if is_near and apart * PPM <= AMOUNT_PPM * max(earlier.gross, bill.gross):
+        if abs(earlier.issued - bill.issued) <= ISSUE_DAYS and _is_near(earlier, bill):
             return earlier
     return None
 
 
 def _is_explained(trade: Trade, bills: list[Bill], bill: Bill) -> bool:
-    """Whether each invoice on the order so far has a receipt of goods of its own."""
+    """Whether each invoice on the order so far has a receipt of goods of its own, or a series goes on."""
     if not bill.order:
-        return False
+        return _is_regular(bills)
     receipts = trade.receipts.get((bill.supplier, bill.buyer, bill.order), ())
     invoices = sum(not each.gone for each in bills)
     return sum(day <= bill.came for day in receipts) >= invoices
+
+
+def _is_regular(bills: list[Bill]) -> bool:
+    """Whether the newest invoice goes on with a series of about its amount at equal intervals."""
+    newest = bills[-1]
+    series = [bill.issued for bill in bills if _is_near(bill, newest) and not bill.gone][-RHYTHM - 1 :]
+    gaps = [later - earlier for earlier, later in pairwise(series)]
+    return len(gaps) == RHYTHM and min(gaps) > 1 and max(gaps) - min(gaps) <= 1
+
+
+def _is_near(first: Bill, second: Bill) -> bool:
+    return abs(first.gross - second.gross) * PPM <= AMOUNT_PPM * max(first.gross, second.gross)
 
 
 def _finding(earlier: Bill, bill: Bill) -> Finding:

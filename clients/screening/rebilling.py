@@ -1,7 +1,8 @@
 """Ageing by re-invoicing: what has grown old is credited or cancelled and billed anew with a later due date.
 
 The same lines are billed again on the same order soon after nothing was left of the first invoice, and the
-due date has moved by more than a correction takes.
+due date has moved by more than a correction takes. Goods of the order that arrived in between explain it:
+then the second invoice is of another delivery.
 """
 
 from __future__ import annotations
@@ -32,8 +33,15 @@ def find(trade: Trade) -> Iterator[Finding]:
         for bill in bills:
             for earlier in by_lines.get((bill.digest, bill.order, bill.currency), ()):
                 is_soon = earlier.gone <= bill.came <= earlier.gone + AGAIN_DAYS
-                if earlier is not bill and is_soon and bill.due - earlier.due > MOVED_DAYS:
+                is_later = earlier is not bill and bill.due - earlier.due > MOVED_DAYS
+                if is_soon and is_later and not _has_arrived(trade, earlier, bill):
                     yield _finding(earlier, bill)
+
+
+def _has_arrived(trade: Trade, earlier: Bill, bill: Bill) -> bool:
+    """Whether goods of the order were received between the two invoices."""
+    receipts = trade.receipts.get((bill.supplier, bill.buyer, bill.order), ()) if bill.order else ()
+    return any(earlier.came < day <= bill.came for day in receipts)
 
 
 def _finding(earlier: Bill, bill: Bill) -> Finding:

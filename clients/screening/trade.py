@@ -64,7 +64,7 @@ class Bill:
     gross: int
     issued: int
     due: int
-    """The supplier's; the buyer's once confirmed."""
+    """The supplier's; the buyer's once confirmed, and as it was put off."""
     order: str
     digest: bytes
     """Of its lines: equal if the same is billed."""
@@ -205,6 +205,8 @@ def _change(bill: Bill, place: Place, record: codec.Value) -> None:
         bill.reductions.append(Change(place, day, rest[0]))
     elif kind in ("cancel", "reject"):
         bill.ended, bill.disputed = Change(place, day, bill.gross), False
+    elif kind == "extend":
+        bill.due = rest[1]
     elif kind == "finance":
         bill.financed = Change(place, day, rest[0])
     elif kind in ("dispute", "undispute"):

@@ -100,6 +100,13 @@ def test_deliveries_explain_invoices_that_are_alike_on_one_order() -> None:
     assert checks(told(received("PO", DAY), first, second)) == ["near_match"]
 
 
+def test_a_steady_rhythm_explains_itself_and_a_copy_between_two_of_it_does_not() -> None:
+    weekly = [billed(f"W{week}", 100_000, DAY + 7 * week) for week in range(8)]
+    assert numbers(found(told(*weekly))) == [("W0", "W1"), ("W1", "W2")]
+    copied = [*weekly, billed("COPY", 100_300, DAY + 45)]
+    assert "COPY" in {number for pair in numbers(found(told(*copied))) for number in pair}
+
+
 # ageing
 
 
@@ -113,6 +120,14 @@ def test_lines_that_are_credited_and_billed_anew_are_found_and_a_quick_correctio
     assert checks(told(*old, soon, billed("B", 100_000, DAY + 4, lines=b"x"))) == []
     assert checks(told(*old, late, billed("B", 100_000, DAY + 75, lines=b"y"))) == []
     assert checks(told(*old, late, billed("B", 100_000, DAY + 130, lines=b"x"))) == []
+
+
+def test_another_delivery_on_the_order_is_not_the_old_one_billed_anew() -> None:
+    cancelled = (DAY + 2, "cancel", "A", "EUR", 100_000, DAY + 60, 0)
+    first = billed("A", 100_000, order="PO", lines=b"x")
+    again = billed("B", 100_000, DAY + 16, order="PO", lines=b"x")
+    assert checks(told(received("PO", DAY), first, cancelled, received("PO", DAY + 15), again)) == []
+    assert checks(told(received("PO", DAY), first, cancelled, again)) == ["rebilled"]
 
 
 # prices
@@ -161,11 +176,13 @@ def test_money_that_arrives_elsewhere_is_the_sellers() -> None:
     assert "DE89" in finding.says
 
 
-def invoices_due(*, dispute: bool = False, later: int = 2, finance: bool = True) -> Trade:
+def invoices_due(*, dispute: bool = False, later: int = 2, finance: bool = True, extended: int = 0) -> Trade:
     """A never paid, and some due later that were."""
     records = [billed("A", 100_000), confirmed("A", 100_000)]
     if finance:
         records.append(financed("A", 100_000))
+    if extended:
+        records.append((DAY + 40, "extend", "A", "EUR", 100_000, DAY + 60 + extended, DAY + 60))
     if dispute:
         records.append((DAY + 30, "dispute", "A", "EUR", 100))
     for place in range(later):
@@ -180,6 +197,7 @@ def test_a_financed_invoice_is_missed_once_the_buyer_has_paid_what_fell_due_late
     (finding,) = found(invoices_due())
     assert (finding.check, finding.documents) == ("payment_missing", ("A",))
     assert found(invoices_due(dispute=True)) == []
+    assert found(invoices_due(extended=30)) == [], "the buyer was given more time"
     assert found(invoices_due(later=1)) == [], "a buyer that is late with all"
     assert found(invoices_due(finance=False)) == []
 
