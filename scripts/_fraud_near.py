@@ -195,12 +195,17 @@ def contested(world: World, chance: Random, case: Case) -> Process:
     case.tries("")
 
 
-def both_ways(world: World, chance: Random, case: Case) -> Process:
+def both_ways_alike(world: World, chance: Random, case: Case) -> Process:
+    """Each buys from the other what it makes itself, at values in one range."""
+    return both_ways(world, chance, case, 1_000_000)
+
+
+def both_ways(world: World, chance: Random, case: Case, other: int = 2_000_000) -> Process:
     """Each buys from the other what it makes itself, at values of their own."""
-    for _ in range(3):
+    for _ in range(6):
         for seller, buyer, low in (
-            (case.supplier, case.third, 400_000),
-            (case.third, case.supplier, 2_000_000),
+            (case.supplier, case.third, 1_000_000),
+            (case.third, case.supplier, other),
         ):
             amount = round(low * chance.uniform(1, 2))
             fields = case.about(world.invoice(buyer, ((1, amount),), term=30))
@@ -401,6 +406,7 @@ NEAR_MISSES: tuple[Scheme, ...] = (
     near("seller keeps collections", "a buyer late with everything", late_with_all, trades=False),
     near("seller keeps collections", "contested, paid later", contested),
     near("round-tripping", "trade in both directions", both_ways),
+    near("round-tripping", "both directions at like values", both_ways_alike),
     near("related party", "sisters that say so", open_sisters),
     near("related party", "floors of one tower", other_floors),
     near("related party", "one business centre", one_business_centre),

@@ -195,12 +195,16 @@ def _document(source: _Source, trade: Trade, findings: Sequence[Finding]) -> dic
 
 
 def _show(out: Screen, source: _Source, trade: Trade, findings: Sequence[Finding]) -> None:
+    if not source.told:
+        out.line("Nothing to screen: it is proved that these organisations have no trade.", GOOD)
+        return
     extent = f"{source.partial} of them in part" if source.partial else "complete"
     low, high = source.heights
     up_to = f" up to {iso_from_day(trade.day)}" if trade.day else ""
     at = f"height {low}" if low == high else f"heights {low} to {high}"
     out.line(
-        f"{len(source.told)} histories, {extent}, proved at {at}: {len(trade.bills)} invoices{up_to}",
+        f"{_counted(len(source.told), 'history', 'histories')}, {extent}, proved at {at}: "
+        f"{_counted(len(trade.bills), 'invoice', 'invoices')}{up_to}",
         GOOD,
     )
     if not source.facts.entries:
@@ -215,4 +219,10 @@ def _show(out: Screen, source: _Source, trade: Trade, findings: Sequence[Finding
         out.line(f"   seen in {'; '.join(map(str, finding.evidence))}", FAINT)
     out.line()
     alarms = sum(finding.grade == ALARM for finding in findings)
-    out.line(f"{alarms} alarms, {len(findings) - alarms} notes" if findings else "Nothing found.", STRONG)
+    notes = len(findings) - alarms
+    summary = f"{_counted(alarms, 'alarm', 'alarms')}, {_counted(notes, 'note', 'notes')}"
+    out.line(summary if findings else "Nothing found.", STRONG)
+
+
+def _counted(count: int, one: str, several: str) -> str:
+    return f"{count:,} {one if count == 1 else several}"

@@ -4,6 +4,10 @@ Two to five parties each bill the next one, amounts within 5 % of each other and
 goods or services that nobody needs, billed so that there is something to finance. The same circle is looked
 for in the cash that was paid.
 
+Parties that trade in both directions meet the same value by chance now and then. So a circle is an alarm
+where it is a habit: half or more of all that one of them bills the next runs in such circles. Else it is a
+note.
+
 The circles of the graph of who bills whom are those of Johnson (Finding all the elementary circuits of a
 directed graph, 1975), by networkx. On each, every invoice is tried as its largest; one that is part of a
 finding is not part of another.
@@ -17,10 +21,10 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from clients.screening.finding import ALARM, Finding, Place
+from clients.screening.finding import ALARM, NOTE, Finding, Place
 from clients.screening.trade import Trade
 from ledger.dates import iso_from_day
-from ledger.money import PPM, Money
+from ledger.money import PPM, Money, Rate
 
 CHECK = "round_trip"
 
@@ -32,6 +36,9 @@ WINDOW_DAYS = 30
 
 MAX_PARTIES = 5
 """Parties of one circle: longer ones are found too often by chance."""
+
+HABIT_PPM = 500_000
+"""Share of what a party bills the next one that runs in circles, from which they are an alarm."""
 
 MAX_CIRCLES = 20_000
 """Circles of parties that are looked at: of denser trade the shortest."""
@@ -61,9 +68,9 @@ def find(trade: Trade) -> Iterator[Finding]:
             if bill.currency == currency and not bill.gone
         ]
         known: set[tuple[str, str]] = set()
-        for circle in _circles(billed):
+        for circle, share_ppm in _circles(billed):
             known |= {(edge.source, edge.document) for edge in circle}
-            yield _finding(circle, currency, "bill each other")
+            yield _finding(circle, share_ppm, currency, "bill each other")
         paid = [
             Edge(
                 payment.day,
@@ -76,12 +83,12 @@ def find(trade: Trade) -> Iterator[Finding]:
             for payment in trade.payments
             if payment.currency == currency and (payment.place.supplier, payment.invoice) not in known
         ]
-        for circle in _circles(paid):
-            yield _finding(circle, currency, "pay each other")
+        for circle, share_ppm in _circles(paid):
+            yield _finding(circle, share_ppm, currency, "pay each other")
 
 
-def _circles(edges: list[Edge]) -> Iterator[tuple[Edge, ...]]:
-    """Disjoint circles of edges."""
+def _circles(edges: list[Edge]) -> Iterator[tuple[tuple[Edge, ...], int]]:
+    """Disjoint circles of edges, each with the largest share of a side that circles take; ppm."""
     import networkx  # noqa: PLC0415 (half a second that no other command should wait for)
 
     between: dict[tuple[str, str], list[Edge]] = defaultdict(list)
@@ -101,7 +108,17 @@ def _circles(edges: list[Edge]) -> Iterator[tuple[Edge, ...]]:
     used: set[Place] = set()
     for parties in sorted((_turned(parties) for parties in found), key=lambda ring: (len(ring), ring)):
         sides = [between[pair] for pair in zip(parties, (*parties[1:], parties[0]), strict=True)]
-        yield from _matches(sides, used)
+        circles = list(_matches(sides, used))
+        share_ppm = max((_share_ppm(side, circles) for side in sides), default=0)
+        for circle in circles:
+            yield circle, share_ppm
+
+
+def _share_ppm(side: list[Edge], circles: list[tuple[Edge, ...]]) -> int:
+    """How much of all that one party bills the next runs in these circles."""
+    places = {edge.place for circle in circles for edge in circle}
+    circling = sum(edge.amount for edge in side if edge.place in places)
+    return circling * PPM // max(1, sum(edge.amount for edge in side))
 
 
 def _turned(parties: list[str]) -> tuple[str, ...]:
@@ -151,16 +168,16 @@ def _completed(
     return extend(0, (), largest.day, largest.day)
 
 
-def _finding(circle: tuple[Edge, ...], currency: str, says: str) -> Finding:
+def _finding(circle: tuple[Edge, ...], share_ppm: int, currency: str, says: str) -> Finding:
     parties = tuple(edge.source for edge in circle)
     amounts = [edge.amount for edge in circle]
     days = [edge.day for edge in circle]
     return Finding(
         CHECK,
-        ALARM,
+        ALARM if share_ppm >= HABIT_PPM else NOTE,
         f"{' → '.join((*parties, parties[0]))} {says} {Money(min(amounts), currency)} to "
         f"{Money(max(amounts), currency)} between {iso_from_day(min(days))} and {iso_from_day(max(days))}: "
-        f"{', '.join(edge.document for edge in circle)}",
+        f"{', '.join(edge.document for edge in circle)}; {Rate(share_ppm)} of one side is in circles",
         parties,
         tuple(edge.document for edge in circle),
         Money(max(amounts), currency),

@@ -229,6 +229,21 @@ def test_a_circle_of_other_values_or_over_months_or_that_does_not_close_is_none(
     assert checks(open_chain) == []
 
 
+def test_what_meets_by_chance_in_trade_both_ways_is_a_note() -> None:
+    sides = {("a", "b"): (100_000, 150_000, 190_000), ("b", "a"): (102_000, 230_000, 270_000)}
+    trade = Trade.of(
+        (
+            *pair,
+            0,
+            [billed(f"{pair}{place}", amount, DAY + 9 * place) for place, amount in enumerate(amounts)],
+        )
+        for pair, amounts in sides.items()
+    )
+    assert found(trade) == []
+    (note,) = found(trade, grade=NOTE)
+    assert note.check == "round_trip"
+
+
 def test_money_that_runs_in_a_circle_is_found_where_the_invoices_do_not_show_it() -> None:
     trade = Trade.of(
         (source, target, 0, [billed(f"I{source}", gross, DAY), paid(f"I{source}", 50_000, DAY + 60)])
