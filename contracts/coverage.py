@@ -169,6 +169,7 @@ def names_buyer(facts: Facts) -> None:
 
 def shipped_in_cover(facts: Facts) -> None:
     """The goods left while the policy was in force."""
+    first, last = facts.policy.since or facts.policy.starts, facts.policy.ends
     for day, recorded in facts.departures:
         if not facts.policy.covers_shipment_on(day, recorded):
             raise refuse(
@@ -176,8 +177,7 @@ def shipped_in_cover(facts: Facts) -> None:
                 "the goods left while nothing was covered",
                 field="shipments",
                 found=f"{iso_from_day(day)}, recorded {iso_from_day(recorded)}",
-                expected=f"{iso_from_day(facts.policy.since)} to {iso_from_day(facts.policy.ends)}, "
-                "and no suspension",
+                expected=f"{iso_from_day(first)} to {iso_from_day(last)}, and no suspension",
             )
 
 

@@ -37,6 +37,9 @@ from ledger.errors import Refusal
 from ledger.money import Money
 from ledger.state import Reader
 
+SHOWN_BUYERS = 3
+"""Buyers that a sentence names."""
+
 
 def policy_view(state: Reader, insurer: str, number: str) -> View | None:
     """A policy on the business date, with the limit of each buyer."""
@@ -200,7 +203,9 @@ def cover_sentence(view: View) -> str:
 def policy_sentence(view: View) -> str:
     """Where a policy stands."""
     left = Money(view["maximum"] - view["promised"], view["currency"])
-    return f"{view['status']}, insures {view['assured']} for {len(view['buyers'])} buyers, {left} left"
+    buyers = ", ".join(entry["buyer"] for entry in view["buyers"][:SHOWN_BUYERS])
+    more = "" if len(view["buyers"]) <= SHOWN_BUYERS else ", …"
+    return f"{view['status']}, insures {view['assured']} against {buyers}{more}, {left} left"
 
 
 def claim_sentence(view: View) -> str:

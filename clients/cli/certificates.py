@@ -118,7 +118,9 @@ def split(
         pieces = tuple([read_amount(amount, "AMOUNT", currency).amount for amount in amounts])
         return on_leaf("certificate.split", place, amounts=pieces)
 
-    record(profile, make, f"Leaf {leaf} of {number} split", receipt=receipt, as_json=json)
+    record(
+        profile, make, f"Leaf {leaf} of {number} split; `tree` has its pieces", receipt=receipt, as_json=json
+    )
 
 
 @app.command(
