@@ -7,7 +7,7 @@ that it reads has a proof of the answer. Amounts are minor units beside their cu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from contracts import coverage
@@ -25,12 +25,13 @@ from contracts.indemnity import (
     Claim,
     claims_on,
     decide,
+    open_amount,
     read_claim,
 )
 from contracts.invoice import Invoice, read_invoice
 from contracts.policy import LIFE, Cover, Policy, read_cover, read_policy
 from contracts.pricing import formulae
-from contracts.views import Page, Scanner, View, page
+from contracts.views import Page, Scanner, View, page, record_view
 from ledger.codec import Value
 from ledger.dates import iso_from_day
 from ledger.errors import Refusal
@@ -188,6 +189,55 @@ def answer(state: Reader, question: Question) -> View:
         "invoice": question.invoice,
         "claim": None if claim is None else {"claim": claim[0], "status": CLAIM.states[claim[1].status]},
         "next": _next(facts, None if claim is None else claim[1], is_covered=is_covered),
+    }
+
+
+def invoices_of(records: Iterable[Value]) -> tuple[str, ...]:
+    """Numbers of the invoices that a complete history leaves open, as far as it says; oldest first."""
+    found: dict[str, None] = {}
+    for record in records:
+        shown = record_view(record)
+        kind, number = shown["kind"], shown["number"]
+        if kind == "invoice":
+            found[number] = None
+        elif kind in ("reject", "cancel") or (kind in ("payment", "certificate") and shown["settled"]):
+            found.pop(number, None)
+    return tuple(found)
+
+
+def deadline(state: Reader, question: Question) -> View | None:
+    """What the policy's clock says of an invoice that the buyer still owes; None where it does not run.
+
+    The clock alone: whether the other conditions of cover hold is for `answer`.
+    """
+    policy = read_policy(state, question.insurer, question.policy)
+    invoice = read_invoice(state, question.supplier, question.invoice)
+    if policy is None or invoice is None or not invoice.is_live or invoice.currency != policy.currency:
+        return None
+    owed, day = open_amount(invoice), business_day(state)
+    claim = _claim_on(state, question)
+    if not owed:
+        return None
+    notify_by = invoice.due_day + policy.notify_days
+    if claim is not None:
+        status = CLAIM.states[claim[1].status]
+    elif day <= invoice.due_day:
+        status = "NotDue"
+    else:
+        status = "Void" if day > notify_by else "Notify"
+    return {
+        "supplier": question.supplier,
+        "invoice": question.invoice,
+        "buyer": invoice.buyer,
+        "currency": invoice.currency,
+        "open": owed,
+        "due": iso_from_day(invoice.due_day),
+        "days_overdue": max(0, day - invoice.due_day),
+        "notify_by": iso_from_day(notify_by),
+        "days_left": notify_by - day,
+        "file_from": iso_from_day(invoice.due_day + policy.waiting_days),
+        "claim": None if claim is None else claim[0],
+        "status": status,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,8 +24,9 @@ from clients.cli.options import (
 from clients.cli.recording import record
 from clients.cli.screen import BAD, GOOD, Screen, examples
 from clients.sdk import Session
-from clients.sdk.questions import ask
-from contracts.insurance_views import claim_sentence, cover_sentence
+from clients.sdk.questions import answers, ask
+from contracts.coverage import Question
+from contracts.insurance_views import claim_sentence, cover_sentence, deadline, invoices_of
 
 PolicyNumber = Annotated[
     str, typer.Argument(metavar="POLICY", help="Policy number, as the insurer writes it.")
@@ -104,6 +106,70 @@ def cover(
             for each in view["conditions"]
         ],
         styles=["" if each["holds"] else BAD for each in view["conditions"]],
+    )
+
+
+@app.command(
+    epilog=examples(
+        "tally insurance deadlines POL-1 --insurer cover",
+        "tally insurance deadlines POL-1 --insurer cover --due-within 60 --json",
+    )
+)
+def deadlines(
+    number: PolicyNumber,
+    insurer: InsurerOption,
+    due_within: Annotated[int, typer.Option(min=0, help="Also what falls due in so many days.")] = 30,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """List every open invoice under a policy with its last day to notify, proved complete.
+
+    The histories of all suppliers and buyers that the policy names are proved, and so is each invoice's
+    state. It is the clock alone: `cover` says of one invoice whether everything else holds.
+    """
+    screen = Screen(json)
+    with open_session(profile) as session:
+        policy = ask(session, "policy", insurer, number).view
+        questions = [
+            Question(policy["assured"], insurer, number, supplier, invoice, ())
+            for entry in policy["buyers"]
+            for supplier in entry["suppliers"]
+            for invoice in invoices_of(session.history(supplier, entry["buyer"]).records)
+        ]
+        with screen.progress("invoices", len(questions)) as advance:
+            found = answers(
+                session, [partial(deadline, question=question) for question in questions], advance=advance
+            )
+    horizon = policy["notify_days"] + due_within
+    shown = [answer.value for answer in found if answer.value and answer.value["days_left"] <= horizon]
+    shown.sort(key=lambda entry: (entry["notify_by"], entry["supplier"], entry["invoice"]))
+    document = {"policy": number, "insurer": insurer, "status": policy["status"], "proved": True}
+    if screen.answer({**document, "business_date": policy["business_date"], "invoices": shown}):
+        return
+    late = [entry for entry in shown if entry["status"] == "Notify"]
+    screen.line(
+        f"{number} of {insurer} on {policy['business_date']}: {policy['status']}, "
+        + (f"to notify: {len(late)}, the first by {late[0]['notify_by']}" if late else "nothing to notify"),
+        BAD if late else GOOD,
+    )
+    screen.table(
+        ("invoice", "buyer", "open", "due", "overdue", "notify by", "file from", "status", "claim"),
+        [
+            (
+                f"{entry['invoice']} of {entry['supplier']}",
+                entry["buyer"],
+                money(entry["open"], entry["currency"]),
+                entry["due"],
+                entry["days_overdue"] or "",
+                entry["notify_by"],
+                entry["file_from"],
+                entry["status"],
+                entry["claim"],
+            )
+            for entry in shown
+        ],
+        right=("open", "overdue"),
+        styles=[BAD if entry["status"] in ("Notify", "Void") else "" for entry in shown],
     )
 
 

@@ -152,6 +152,35 @@ def test_cover_says_what_holds_what_does_not_and_what_to_do_and_its_file_is_chec
     assert "by 2024-05-26" in told
 
 
+def test_the_clock_of_every_open_invoice_is_proved_complete(tally: Tally) -> None:
+    active(tally)
+    others = (("PAID", "2024-04-26", "9.00"), ("VOID", "2024-04-10", "7.00"), ("SOON", "2024-06-01", "6.00"))
+    for number, due, amount in others:
+        line = ["--line", f"1:1:{amount} EUR"]
+        tally.run(
+            "acme", "invoice", "submit", number, "--buyer", "anchor", "--issued", DAY, "--due", due, *line
+        )
+        tally.run("anchor", "invoice", "confirm", number, "--supplier", "acme")
+    bill = ["WRONG", "--buyer", "anchor", "--issued", DAY, "--due", DAY, "--line", "1:1:8.00 EUR"]
+    tally.run("acme", "invoice", "submit", *bill)
+    tally.run("acme", "invoice", "cancel", "WRONG")
+    booked = ["--amount", "9.00", "--account", "DE75", "--entry", "E", "--date", DAY]
+    tally.run("bank", "payment", "attest", "PAID", "--supplier", "acme", *booked)
+    tally.run("registrar", "date", "advance", "2024-05-12")
+    asked = ["insurance", "deadlines", "POL/1", "--insurer", "cover"]
+    found = tally.run("acme", *asked)["invoices"]
+    assert [(entry["invoice"], entry["status"], entry["days_left"]) for entry in found] == [
+        ("VOID", "Void", -2),
+        ("INV/1", "Notify", 14),
+        ("SOON", "NotDue", 50),
+    ]
+    assert len(tally.run("acme", *asked, "--due-within", "0")["invoices"]) == 2
+    assert "to notify: 1, the first by 2024-05-26" in tally.text("acme", *asked)
+    tally.run("acme", "insurance", "notify", "L/1", *INVOICE)
+    told = tally.run("acme", *asked)["invoices"]
+    assert [(entry["status"], entry["claim"]) for entry in told][1] == ("Notified", "L/1")
+
+
 def test_a_claim_is_withdrawn_and_nothing_is_promised_any_more(tally: Tally) -> None:
     active(tally)
     filed(tally)
