@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from clients.cash_report import Assumptions, report
-from clients.cli.amounts import money, percent, read_amount, read_currency
+from clients.cli.amounts import money, percent, read_amount, read_currency, read_percent
 from clients.cli.exits import UsageProblem
 from clients.cli.options import Json, ProfileFile, ReceiptFile, load_profile, open_session
 from clients.cli.recording import record
@@ -157,28 +157,50 @@ def decline(
 
 def show_report(
     correspondent_days: Annotated[
-        int, typer.Option(min=1, help="Days that correspondent banks would have taken.")
+        int, typer.Option(min=1, help="Assumed: least days that correspondent banks would have taken.")
     ] = 2,
+    correspondent_most_days: Annotated[
+        int, typer.Option(min=1, help="Assumed: most days that they would have taken.")
+    ] = 3,
     correspondent_cost_ppm: Annotated[
-        int | None, typer.Option(min=1, help="What they would have cost, parts per million of the amount.")
+        int | None,
+        typer.Option(min=1, help="Assumed: what they would have cost, parts per million of the amount."),
     ] = None,
+    aim_minutes: Annotated[int, typer.Option(min=1, help="Minutes within which one should clear.")] = 10,
+    aim_cheaper: Annotated[str, typer.Option(help="Percent of their cost that one should save.")] = "60",
     profile: ProfileFile = None,
     json: Json = False,
 ) -> None:
     """Report clearing time and cost of your exchanges, from proved state, beside correspondent banking.
 
     Times are block times, from the request to the settlement. The cost is the fee and the distance from the
-    middle of the market as the maker stated it. What it is compared with is your assumption.
+    middle of the market as the maker stated it. What it is compared with is your assumption; the sources
+    behind it are named in the answer.
     """
     screen = Screen(json)
+    if correspondent_most_days < correspondent_days:
+        raise UsageProblem(
+            "fewer days at most than at least",
+            code="days",
+            field="--correspondent-most-days",
+            found=correspondent_most_days,
+            expected=f"at least {correspondent_days}",
+        )
+    assumed = Assumptions(
+        correspondent_days,
+        correspondent_most_days,
+        correspondent_cost_ppm,
+        aim_minutes,
+        read_percent(aim_cheaper, "--aim-cheaper"),
+    )
     taker = load_profile(profile).organisation
     with open_session(profile) as session:
         found = proved_exchanges(session, taker)
-    document = report(found, Assumptions(correspondent_days, correspondent_cost_ppm))
+    document = report(found, assumed)
     if screen.answer({"taker": taker, "proved": True, **document}):
         return
     screen.table(
-        ("exchange", "got", "paid", "fee", "clearing", "cost"),
+        ("exchange", "got", "paid", "fee", "clearing", "cost", "saved"),
         [
             (
                 row["exchange"],
@@ -187,24 +209,32 @@ def show_report(
                 money(row["fee"], row["bought_currency"]),
                 _seconds(row["clearing_ms"]),
                 f"{money(row['cost'], row['bought_currency'])} ({percent(row['cost_ppm'])})",
+                "" if row["cheaper_ppm"] is None else percent(row["cheaper_ppm"]),
             )
             for row in document["exchanges"]
         ],
-        right=("got", "paid", "fee", "clearing", "cost"),
+        right=("got", "paid", "fee", "clearing", "cost", "saved"),
     )
     if not document["exchanges"]:
         screen.line("No exchange has been settled.")
         return
     screen.line(
         f"median clearing time {_seconds(document['median_clearing_ms'])}; "
-        f"assumed for correspondent banks: {correspondent_days} days"
+        f"assumed for correspondent banks: {correspondent_days} to {correspondent_most_days} days"
     )
+    count = len(document["exchanges"])
+    screen.line(f"within {aim_minutes} minutes: {document['meet_time']} of {count}")
     if document["cheaper_ppm"] is not None and correspondent_cost_ppm is not None:
         screen.line(
             f"median cost {percent(document['median_cost_ppm'])}, assumed {percent(correspondent_cost_ppm)}: "
             f"{percent(document['cheaper_ppm'])} less"
         )
+        screen.line(
+            f"at least {percent(assumed.aim_cheaper_ppm)} cheaper: {document['meet_cost']} of {count}"
+        )
     screen.line("The middle of the market is as each maker stated it and signed.", FAINT)
+    for source in document["sources"]:
+        screen.line(source, FAINT)
 
 
 def _seconds(ms: int) -> str:

@@ -29,6 +29,7 @@ from clients.errors import NodeProblem, OutcomeUnknown
 from clients.importers import (
     KINDS,
     BankBook,
+    Billed,
     Directory,
     Entry,
     ImportContext,
@@ -57,6 +58,7 @@ def register(app: typer.Typer) -> None:
         name="import",
         epilog=examples(
             "tally import orders.csv shipments.csv invoices.csv --profile net/profiles/acme.json",
+            "tally import response.xml --profile net/profiles/anchor.json   (a Peppol Invoice Response)",
             "tally import events.jsonld --buyer anchor --profile net/profiles/acme.json",
             "tally import camt054.xml --profile net/profiles/bank.json",
             "tally import invoice.xml --profile net/profiles/acme.json --term-days 30",
@@ -68,7 +70,10 @@ def register(app: typer.Typer) -> None:
 
 
 def import_files(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="CSV, UBL 2.1, camt or EPCIS files.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE…", help="CSV, UBL 2.1, Peppol response, camt or EPCIS files."),
+    ],
     kind: Annotated[str, typer.Option(help="auto, " + ", ".join(KINDS) + ".")] = "auto",
     supplier: Annotated[str, typer.Option(help="For files without a supplier column.")] = "",
     buyer: Annotated[str, typer.Option(help="For files without a buyer column.")] = "",
@@ -155,7 +160,7 @@ def import_files(
 
 
 class LedgerTrade:
-    """What a node tells of orders and shipments (not proved: the ledger checks what is made of it)."""
+    """What a node tells of the trade (not proved: the ledger checks what is made of it)."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -174,6 +179,13 @@ class LedgerTrade:
         """The order that a shipment fulfils; empty if there is no such shipment."""
         found = self._found("shipments", supplier, shipment)
         return "" if found is None else str(found["order"])
+
+    def invoice(self, supplier: str, number: str) -> Billed | None:
+        """An invoice, if there is one."""
+        found = self._found("invoices", supplier, number)
+        if found is None:
+            return None
+        return Billed(found["gross"] - found["credited"], found["outstanding"], found["due_date"])
 
     def _found(self, *path: str) -> dict[str, Any] | None:
         try:

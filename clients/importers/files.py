@@ -2,9 +2,9 @@
 
     import_file(path, "auto", ImportContext(organisation="cipla")) -> Imported
 
-The kind "auto" looks at the content: XML is UBL or camt, JSON is EPCIS, and a CSV header belongs
-to the one kind whose required columns it has. Whatever is in the file, the answer is an
-`Imported`; problems are listed in it and not raised.
+The kind "auto" looks at the content: XML is UBL, an Invoice Response or camt, JSON is EPCIS, and a
+CSV header belongs to the one kind whose required columns it has. Whatever is in the file, the answer
+is an `Imported`; problems are listed in it and not raised.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from clients.importers import (
     csv_receipts,
     csv_shipments,
     epcis,
+    invoice_response,
     ubl,
 )
 from clients.importers.camt_reading import MARK
@@ -60,7 +61,7 @@ LAYOUTS = {
     )
 }
 
-assert (*LAYOUTS, "ubl", "camt", "epcis") == KINDS, "every kind has its reader"
+assert (*LAYOUTS, "ubl", "camt", "epcis", "response") == KINDS, "every kind has its reader"
 
 _LOOKED_AT_BYTES = 2_000
 """Of the beginning of a file, for its namespace."""
@@ -104,6 +105,9 @@ def import_bytes(
     if kind == "camt" or (kind == "auto" and MARK in data[:_LOOKED_AT_BYTES]):
         outcome = camt.read_bank_file(data, context, problems)
         return _imported(file, "camt", outcome, problems, rows=outcome.documents, ignored=())
+    if kind == "response" or (kind == "auto" and invoice_response.MARK in data[:_LOOKED_AT_BYTES]):
+        outcome = invoice_response.read_response(data, context, problems)
+        return _imported(file, "response", outcome, problems, rows=1, ignored=())
     if kind == "ubl" or (kind == "auto" and _begins_with(data, _XML_STARTS)):
         outcome = ubl.read_ubl(data, context, problems)
         return _imported(file, "ubl", outcome, problems, rows=1, ignored=())

@@ -21,7 +21,18 @@ from contracts.confirmation import MAX_CONFIRMED_AT_ONCE
 from ledger.codec import Value
 from ledger.transaction import Operation
 
-KINDS = ("orders", "shipments", "receipts", "invoices", "confirmations", "payments", "ubl", "camt", "epcis")
+KINDS = (
+    "orders",
+    "shipments",
+    "receipts",
+    "invoices",
+    "confirmations",
+    "payments",
+    "ubl",
+    "camt",
+    "epcis",
+    "response",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +61,18 @@ class BankBook:
     """End-to-end reference → conditional delivery that waits for its cash."""
 
 
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """An invoice as it stands on the ledger; amounts in minor units."""
+
+    net: int
+    """Gross less what was credited."""
+    outstanding: int
+    due_date: str
+
+
 class TradeBook(Protocol):
-    """What the ledger knows of orders and shipments, for files that name trade items and no lines."""
+    """What the ledger knows of the trade, for files that name trade items and no lines, or no amount."""
 
     def items(self, supplier: str, buyer: str, order: str) -> Mapping[str, str]:
         """Line of an order → its item; empty if there is no such order."""
@@ -65,9 +86,13 @@ class TradeBook(Protocol):
         """The order that a shipment fulfils; empty if there is no such shipment."""
         ...
 
+    def invoice(self, supplier: str, number: str) -> Billed | None:
+        """An invoice, if there is one."""
+        ...
+
 
 class NoTrade:
-    """A ledger without orders and shipments."""
+    """A ledger on which nothing was recorded."""
 
     def items(self, _supplier: str, _buyer: str, _order: str) -> Mapping[str, str]:
         """None."""
@@ -80,6 +105,10 @@ class NoTrade:
     def order_of(self, _supplier: str, _shipment: str) -> str:
         """None."""
         return ""
+
+    def invoice(self, _supplier: str, _number: str) -> Billed | None:
+        """None."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +136,7 @@ class ImportContext:
     book: BankBook = field(default_factory=BankBook)
     """For bank files: accounts that hold clients' money."""
     trade: TradeBook = field(default_factory=NoTrade)
-    """For EPCIS files: orders and shipments on the ledger."""
+    """For EPCIS files and Invoice Responses: orders, shipments and invoices on the ledger."""
     directory: Directory = field(default_factory=Directory)
     """The channel's organisations, by id, identifiers and name."""
 

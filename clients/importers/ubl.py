@@ -59,8 +59,8 @@ def read_ubl(data: bytes, context: ImportContext, problems: Problems) -> Outcome
     if invoice.seller is None or invoice.buyer is None:
         return _NOTHING
     try:
-        supplier = _organisation(invoice.seller, "supplier", context.supplier, context)
-        buyer = _organisation(invoice.buyer, "buyer", context.buyer, context)
+        supplier = organisation_of(invoice.seller, "supplier", context.supplier, context)
+        buyer = organisation_of(invoice.buyer, "buyer", context.buyer, context)
     except ImportProblem as problem:
         problems.add(problem)
         return _NOTHING
@@ -86,7 +86,7 @@ def read_ubl(data: bytes, context: ImportContext, problems: Problems) -> Outcome
     return Outcome((Entry(supplier, invoice.issue_date, operation, 1),), 1, 0, 0, notes)
 
 
-def _organisation(party: Party, role: str, given: str, context: ImportContext) -> str:
+def organisation_of(party: Party, role: str, given: str, context: ImportContext) -> str:
     """The id that the directory finds; the given one where it finds none, never against it."""
     try:
         found = context.directory.find(party.identifiers, party.names, role)

@@ -235,8 +235,21 @@ def test_two_currencies_change_hands_and_the_report_measures_it_from_proofs(tall
     assert row["clearing_ms"] >= 0
     assert shown["counts"]["Declined"] == 1
     assert shown["cheaper_ppm"] == 895_467
-    assert shown["assumed"] == {"correspondent_days": 2, "correspondent_cost_ppm": 15_000}
-    assert "as each maker stated it" in tally.text("acme", "cash", "report")
+    assert shown["assumed"] == {
+        "correspondent_days": 2,
+        "correspondent_most_days": 3,
+        "correspondent_cost_ppm": 15_000,
+    }
+    assert (shown["meet_time"], shown["meet_cost"]) == (1, 1), "within minutes, and 60 % cheaper"
+    assert row["meets_cost"]
+    assert row["cheaper_ppm"] == 895_467
+    text = tally.text("acme", "cash", "report")
+    assert "as each maker stated it" in text
+    assert "FSB" in text, "the sources of what is assumed are named"
+    dear = tally.run("acme", "cash", "report", "--correspondent-cost-ppm", "15000", "--aim-cheaper", "90")
+    assert (dear["meet_cost"], dear["exchanges"][0]["meets_cost"]) == (0, False)
+    wrong = tally.run("acme", "cash", "report", "--correspondent-most-days", "1", code=USAGE)
+    assert wrong["error"]["code"] == "days"
 
 
 def offered(tally: Tally, folder: Path) -> int:
@@ -407,14 +420,17 @@ def test_the_report_takes_the_median_and_compares_only_with_what_it_is_told() ->
         ("a", "3", settled(0, 9_000, 1_099_00)),
         ("a", "4", settled(0, 0, 1, status=QUOTED)),
     ]
-    shown = report(exchanges, Assumptions(2, 1_000))
+    shown = report(exchanges, Assumptions(2, 3, 1_000, 10, 600_000))
     assert [row["cost"] for row in shown["exchanges"]] == [0, 1_65, -1_00]
     assert [row["cost_ppm"] for row in shown["exchanges"]] == [0, 1_500, -909]
     assert (shown["median_clearing_ms"], shown["longest_clearing_ms"]) == (6_000, 9_000)
     assert shown["faster_times"] == 2 * 86_400_000 // 6_000
+    assert shown["faster_times_most"] == 3 * 86_400_000 // 6_000
+    assert (shown["meet_time"], shown["meet_cost"]) == (3, 2), "the dear one saves nothing"
     assert shown["cheaper_ppm"] == 1_000_000
-    assert report(exchanges, Assumptions(2, None))["cheaper_ppm"] is None
-    nothing = report(exchanges[3:], Assumptions(2, 1_000))
+    alone = report(exchanges, Assumptions(2, 3, None, 10, 600_000))
+    assert (alone["cheaper_ppm"], alone["meet_cost"], alone["exchanges"][0]["meets_cost"]) == (None,) * 3
+    nothing = report(exchanges[3:], Assumptions(2, 3, 1_000, 10, 600_000))
     assert (nothing["median_clearing_ms"], nothing["faster_times"], nothing["cheaper_ppm"]) == (None,) * 3
 
 
