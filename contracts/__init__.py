@@ -17,6 +17,7 @@ receivables that lenders of several ledgers share.
 `claim`, `leaf`, `repayment`, `bank` and `expiry` are what several of them share: who holds an invoice or a
 leaf, how a supplier pays a lender back, money that a bank attests, and what ends when the business date
 moves on. Cash legs of any kind are paid by `deposit.pay`.
+`request` is a supplier's question to several lenders, `request_views` shows it with its answers.
 `enrolment`, `approval`, `payables`, `pool` and `extension` are a buyer's payables finance: who takes part,
 what the buyer undertakes to pay, how and out of which money it is financed at once, how the buyer takes more
 time; `payables_views` shows it.

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from contracts import expiry, invariants
+from contracts import expiry, invariants, request
 from contracts.auction import (
     AUCTION,
     LIFE,
@@ -145,6 +145,7 @@ def accept(context: Context, operation: AuctionAccept) -> None:
     expiry.schedule(context, (AUCTION, supplier, number), found.fund_until)
     check_rounds(context.state, supplier, found.invoice)
     context.put(lien_key(supplier, found.invoice), tuple(lien))
+    request.close(context, supplier, found.invoice, operation.op)
     title = TITLE.after(invoice.title, operation.op)
     write_invoice(context, supplier, found.invoice, invoice._replace(title=title))
     put_auction(context, supplier, number, found._replace(status=status))

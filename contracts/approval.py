@@ -24,6 +24,8 @@ class Approval(NamedTuple):
     currency: str
     net: int
     """What the buyer has undertaken to pay in all."""
+    offset: int
+    """What was set off against it before; nothing is any more."""
     due_day: int
     """Day on which it is due by the approval; the invoice has the day after an extension."""
     extend_until: int

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from contracts import auction, certificate, early_payment, exchange, expiry, offer, share
+from contracts import auction, certificate, early_payment, exchange, expiry, offer, request, share
 from contracts.context import BUSINESS_DATE, Context
 from contracts.errors import refuse
 from contracts.fields import Date, Operation
@@ -60,5 +60,6 @@ _EXPIRE: tuple[tuple[str, Callable[[Context, str, str], None]], ...] = (
     (auction.AUCTION, share.expire),
     (early_payment.EARLY, early_payment.expire),
     (certificate.CERTIFICATE, certificate.expire),
+    (request.REQUEST, request.expire),
 )
 """How each kind of document that expires by itself ends, in this order."""

@@ -16,6 +16,7 @@ from contracts.errors import InvariantBroken
 from contracts.invoice import CONFIRMED, HELD, RESERVED, Invoice
 from contracts.pool import POOL
 from contracts.programme import Programme
+from contracts.request import ANSWER, DECLINED, LIFE, OPEN, REFUSED, Request
 from contracts.trade_check import Kinds
 from contracts.usage import ALL, NOTHING, SUPPLIER, Use, scopes
 
@@ -90,7 +91,7 @@ def undertakings_stand(kinds: Kinds) -> None:
             raise InvariantBroken(1, f"{supplier} {number} is approved and disputed")
         if invoice.title not in HELD:
             continue
-        if invoice.gross - invoice.credited != approved.net or invoice.offset:
+        if invoice.gross - invoice.credited != approved.net or invoice.offset != approved.offset:
             raise InvariantBroken(1, f"{supplier} {number}: less than was undertaken is owed to its holder")
         if not approved.due_day <= invoice.due_day <= approved.extend_until:
             raise InvariantBroken(1, f"{supplier} {number} is put off further than its approval lets it")
@@ -118,6 +119,38 @@ def money_set_aside_has_its_programme(kinds: Kinds) -> None:
             raise InvariantBroken(14, f"money of {lender} set aside for no programme of its own")
 
 
+def requests_are_answered(kinds: Kinds) -> None:
+    """15: one request is open on an invoice; each programme that was asked has one answer, no other has."""
+    asked, running = set(), {}
+    for (supplier, number), value in kinds["request"].items():
+        found = Request._make(value)
+        answers = [kinds["answer"].get((supplier, number, programme)) for programme in found.programmes]
+        asked |= {(supplier, number, programme) for programme in found.programmes}
+        declined = sum(answer is not None and answer[0] == DECLINED for answer in answers)
+        if None in answers or declined != found.declined:
+            raise InvariantBroken(
+                15, f"request {supplier} {number}: answers are not {found.declined} times no"
+            )
+        if (found.declined == len(found.programmes)) != (found.status == REFUSED):
+            raise InvariantBroken(15, f"request {supplier} {number} is over by no without everybody's no")
+        if found.status == OPEN:
+            running[supplier, found.invoice] = number
+    open_requests = sum(Request._make(value).status == OPEN for value in kinds["request"].values())
+    if running != kinds["requested"] or len(running) != open_requests:
+        raise InvariantBroken(15, "an invoice has two open requests, or an unknown one")
+    if kinds["answer"].keys() != asked:
+        raise InvariantBroken(15, "an answer to nothing")
+
+
+def requests_follow_their_tables(was: Kinds, now: Kinds) -> None:
+    """15: requests and answers stay, or move along their tables."""
+    for kind, cycle in (("request", LIFE), ("answer", ANSWER)):
+        for key, value in was[kind].items():
+            if key not in now[kind]:
+                raise InvariantBroken(15, f"{kind} {key} is gone")
+            invariants.stays_if_terminal(cycle, value[0], now[kind][key][0])
+
+
 CHECKS: tuple[Callable[[Kinds], None], ...] = (
     uses_follow_claims,
     programmes_keep_their_limits,
@@ -125,4 +158,5 @@ CHECKS: tuple[Callable[[Kinds], None], ...] = (
     undertakings_stand,
     arrangements_are_approved,
     money_set_aside_has_its_programme,
+    requests_are_answered,
 )

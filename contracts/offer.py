@@ -20,7 +20,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from contracts import eligibility, expiry, invariants, settlement
+from contracts import eligibility, expiry, invariants, request, settlement
 from contracts.claim import Lien, check_rounds, expose, expose_lender, lien_key, read_lien
 from contracts.context import Context
 from contracts.errors import refuse
@@ -194,6 +194,7 @@ def accept(context: Context, operation: FinanceAccept) -> None:
         raise refuse("already_accepted", "the offer was accepted", field="invoice", found=operation.invoice)
     _check_digest(operation.quote, lien.quote)
     settlement.step(context, lien.lender, lien.settlement, operation.op)
+    request.close(context, context.actor, operation.invoice, operation.op)
     context.put(lien_key(context.actor, operation.invoice), tuple(lien._replace(accepted=1)))
 
 

@@ -26,7 +26,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from contracts import confirmation, eligibility, expiry, invariants, pool
+from contracts import confirmation, eligibility, expiry, invariants, pool, request
 from contracts.approval import Approval, approval_key, read_approval
 from contracts.claim import Lien, check_rounds, expose_lender, exposure_key, lien_key
 from contracts.confirmation import MAX_CONFIRMED_AT_ONCE, ConfirmedInvoice, buyers_invoice, confirm_one
@@ -167,6 +167,7 @@ def _approve(
         context.actor,
         invoice.currency,
         said.net,
+        invoice.offset,
         said.due_date,
         said.due_date + payables.extension_days,
         payables.extension_rate_ppm,
@@ -238,6 +239,7 @@ def _reserve(context: Context, programme: str, receivable: tuple[str, str], by: 
     after = expose_lender(context, (lien.lender, programme), owed, (lien.advance, 0))
     invariants.within_limit(*after, limit)
     eligibility.within_limits(context.state, programme, rules, (supplier, lien.currency))
+    request.close(context, supplier, number, by)
     expiry.schedule(context, (OFFER, supplier, number), lien.expires)
     context.put(lien_key(supplier, number), tuple(lien))
     write_invoice(context, supplier, number, invoice._replace(title=title))

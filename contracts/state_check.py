@@ -47,6 +47,7 @@ from contracts.invoice import CERTIFICATED, CONFIRMED, FREE, RESERVED, Invoice, 
 from contracts.invoice import HELD as HELD_TITLES
 from contracts.recourse import CONTESTED, DEMANDED, Recourse
 from contracts.relationship import Aggregates, of_currency
+from contracts.request import OPEN, REQUEST, Request
 from contracts.settlement import Settlement
 from contracts.trade_check import Kinds
 from ledger import codec
@@ -84,6 +85,7 @@ def check_step(
     trade_check.follows_life_cycles(was, now)
     insurance_check.follows_life_cycles(was, now)
     leaf_check.leaves_follow_their_table(was, now)
+    finance_check.requests_follow_their_tables(was, now)
 
 
 def _invoices(kinds: Kinds) -> Iterable[tuple[str, str, Invoice]]:
@@ -364,6 +366,9 @@ def reservations_are_current(kinds: Kinds) -> None:
         offered = EarlyPayment._make(value)
         if offered.status in early_payment.RUNNING:
             expected[early_payment.EARLY, *key] = offered.until
+    for key, value in kinds["request"].items():
+        if Request._make(value).status == OPEN:
+            expected[REQUEST, *key] = Request._make(value).expires
     for key, value in kinds["auction"].items():
         running = Auction._make(value)
         if running.status not in auction.ENDED:

@@ -49,6 +49,7 @@ from clients.cli import (
     programmes,
     proofs,
     quotes,
+    requests,
     screening,
     shipments,
 )
@@ -81,6 +82,7 @@ for group in (
     credit_notes,
     programmes,
     payables,
+    requests,
     finance,
     matching,
     portfolio,

@@ -265,6 +265,8 @@ def _today(entry: dict[str, Any]) -> str:
     """What a supplier would get for it today, or why nothing."""
     if entry["financed"]:
         return "paid to the supplier"
+    if entry["title"] == "Reserved":
+        return "waits for a lender's payment"
     if entry["price"] is None:
         return str(entry["refused"])
     return f"{money(entry['price']['paid_out'], entry['currency'])} paid out"

@@ -286,6 +286,20 @@ class Session(_Base):
         """
         return dict(self.view(f"/approvals/{segment(supplier)}/{segment(number)}"))
 
+    def request(self, supplier: str, number: str) -> dict[str, Any]:
+        """A request for finance with its answers (not proved).
+
+        Raises:
+            NodeProblem: `unknown_request`.
+        """
+        return dict(self.view(f"/requests/{segment(supplier)}/{segment(number)}"))
+
+    def requests(
+        self, *, supplier: str | None = None, lender: str | None = None, status: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Requests for finance of a supplier, to a lender or in one state if asked for (not proved)."""
+        return self.pages("/requests", "requests", supplier=supplier, lender=lender, status=status)
+
     def programmes(self) -> Iterator[dict[str, Any]]:
         """Lenders' programmes with terms and exposures (not proved)."""
         return self.pages("/programmes", "programmes")

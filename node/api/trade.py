@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from contracts import request_views as of_requests
 from contracts import views as made
 from ledger.chain import Chain
 from ledger.identifiers import NAME_PATTERN
@@ -65,6 +66,37 @@ async def get_invoice(request: Request, supplier: NamePath, number: NumberPath) 
     chain = _chain(request)
     found = made.invoice_view(chain, supplier, number)
     return answers.view(chain, found, "unknown_invoice", supplier=supplier, number=number)
+
+
+@router.get(
+    "/requests", summary="Requests for finance", responses={200: {"model": views.RequestsView}, **_ONE}
+)
+async def list_requests(
+    request: Request,
+    supplier: NameQuery = None,
+    lender: NameQuery = None,
+    status: StatusWord = None,
+    limit: Limit = DEFAULT_PAGE,
+    after: After = None,
+) -> Response:
+    """Requests with their answers, of one supplier, to one lender or in one state if asked for."""
+    chain = _chain(request)
+    found = of_requests.requests(
+        chain, supplier=supplier, lender=lender, status=status, limit=limit, after=answers.key_after(after)
+    )
+    return answers.page(chain, "requests", found)
+
+
+@router.get(
+    "/requests/{supplier}/{number:path}",
+    summary="A request for finance",
+    responses={200: {"model": views.RequestView}, **_ONE},
+)
+async def get_request(request: Request, supplier: NamePath, number: NumberPath) -> Response:
+    """One request, with what each programme has answered."""
+    chain = _chain(request)
+    found = of_requests.request_view(chain, supplier, number)
+    return answers.view(chain, found, "unknown_request", supplier=supplier, number=number)
 
 
 @router.get("/orders", summary="A supplier's orders", responses={200: {"model": views.OrdersView}, **_ONE})

@@ -31,11 +31,12 @@ from contracts.redemption import Redemption
 from contracts.redirection import Redirection
 from contracts.registry import OPERATIONS
 from contracts.relationship import RECORD_FIELDS, Aggregates, OpenWeek
+from contracts.request import Answer, Request
 from contracts.settlement import Settlement
 from contracts.shipment import Shipment
 from contracts.usage import Use
 
-LAYOUTS = {1: "0fbd6170bdfdbf4d1c2fae18db2e48c99a3dc81f34c915841e87f5fab9e83b7c"}
+LAYOUTS = {1: "9105b609db467ceffdf1742c52e9f43866e29007f1d798882a426dbe528e07e8"}
 
 
 def test_stored_values_keep_their_form_within_a_contract_version() -> None:
@@ -44,6 +45,7 @@ def test_stored_values_keep_their_form_within_a_contract_version() -> None:
         Affiliation,
         Aggregates,
         Amendment,
+        Answer,
         Approval,
         Auction,
         Balance,
@@ -69,6 +71,7 @@ def test_stored_values_keep_their_form_within_a_contract_version() -> None:
         Recourse,
         Redemption,
         Redirection,
+        Request,
         Settlement,
         Share,
         Shipment,

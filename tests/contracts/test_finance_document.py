@@ -6,16 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from contracts import invoice, recourse
+from contracts import invoice, recourse, request
 from contracts.lifecycle import LifeCycle
 from contracts.registry import OPERATIONS
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = "".join((DOCS / name).read_text() for name in ("finance.md", "payables.md"))
-EXPLAINED = {"payables", "programme", "finance", "refund", "release", "default", "recourse"}
+EXPLAINED = {"payables", "programme", "request", "finance", "refund", "release", "default", "recourse"}
 
 
-@pytest.mark.parametrize("cycle", [invoice.TITLE, recourse.STATUS], ids=lambda cycle: cycle.subject)
+@pytest.mark.parametrize(
+    "cycle", [invoice.TITLE, recourse.STATUS, request.LIFE, request.ANSWER], ids=lambda cycle: cycle.subject
+)
 def test_every_state_is_named(cycle: LifeCycle) -> None:
     assert [state for state in cycle.states if state not in TEXT] == []
 

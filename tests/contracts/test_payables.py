@@ -246,6 +246,21 @@ def test_a_credit_is_not_applied_to_an_approved_invoice_that_nobody_has_financed
     assert trade.refused("mega", apply) == "approved"
 
 
+def test_what_was_set_off_before_the_approval_stays_set_off() -> None:
+    trade = programme()
+    trade.confirmed_invoice("PAID", 100_00)
+    trade.done("bank", payment("PAID", 100_00, "IN 1"))
+    note = {"op": "credit.issue", "credit": "C", "invoice": "PAID", "amount": 50_00, "date": "2012-03-01"}
+    trade.done("acme", note)
+    trade.done("mega", {"op": "credit.accept", "credit": "C", "supplier": "acme"})
+    trade.done("mega", confirm("INV1", NET))
+    apply = {"op": "credit.apply", "credit": "C", "supplier": "acme", "amount": 50_00, "invoice": "INV1"}
+    trade.done("mega", apply)
+    trade.done("mega", approve("INV1"))
+    assert (lien(trade).net, stored(trade).offset) == (NET - 50_00, 50_00)
+    trade.check()
+
+
 def test_what_was_confirmed_before_is_approved_as_it_was_confirmed() -> None:
     trade = programme(standing=False)
     trade.done("mega", confirm("INV1", NET - 100))
@@ -355,7 +370,7 @@ def broken(trade: TradeLedger, key: bytes, change: Any) -> None:
     ("kind", "change"),
     [
         ("approved", lambda value: changed(value, 3, NET - 1)),
-        ("approved", lambda value: changed(value, 5, value[4] - 1)),
+        ("approved", lambda value: changed(value, 6, value[5] - 1)),
         ("lien", lambda value: tuple(Lien._make(value)._replace(reserve=1, advance=NET - 1))),
         ("lien", lambda value: tuple(Lien._make(value)._replace(pledges=1))),
         ("invoice", lambda value: tuple(Invoice._make(value)._replace(contested=1))),
