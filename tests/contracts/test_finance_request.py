@@ -16,6 +16,7 @@ from contracts.errors import InvariantBroken
 from contracts.request import ANSWER, LIFE, answer_key, read_answer, read_request, request_key, requested_key
 from contracts.state_check import check_state
 from ledger import codec
+from node.api import views as forms
 
 NET = 1_000_000_00
 
@@ -92,6 +93,17 @@ def test_lenders_quote_decline_or_offer_and_an_acceptance_ends_the_request() -> 
     assert trade.refused("loan", quoted()) == "wrong_state"
     assert trade.refused("acme", {"op": "request.withdraw", "request": "R1"}) == "wrong_state"
     trade.check()
+
+
+def test_what_people_are_shown_has_the_documented_form() -> None:
+    trade = requested()
+    trade.done("loan", quoted())
+    ((shown,), _) = request_views.requests(trade.state, lender="loan", status="open")
+    forms.RequestView.model_validate(shown)
+    assert [entry["status"] for entry in shown["answers"]] == ["Quoted", "Asked"]
+    assert request_views.requests(trade.state, lender="giro") == ([], None)
+    assert request_views.requests(trade.state, supplier="bolt") == ([], None)
+    assert request_views.request_view(trade.state, "acme", "R9") is None
 
 
 def test_a_quote_binds_nobody_and_an_offer_at_the_ledgers_price_does() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trade_ledger import TERMS, TradeLedger, confirm, fund, invoice, payment
 
-from contracts import relationship
+from contracts import payables_views, relationship, views
 from contracts.approval import approval_key, read_approval
 from contracts.claim import Lien, last_deal, lien_key, read_lien
 from contracts.credit import APPLIED, read_credit
@@ -24,6 +24,7 @@ from contracts.relationship import of_currency
 from contracts.state_check import check_state
 from ledger import codec
 from ledger.dates import iso_from_day
+from node.api import views as forms
 
 NET = 950_000_00
 PAYABLES = {**TERMS, "discount_basis": "bank", "fee_ppm": 0, "default_days": 30}
@@ -355,6 +356,33 @@ def test_a_buyer_takes_more_time_at_the_programmes_rate() -> None:
     for data in trade.records[relationship.relationship_key("acme", "mega")]:
         folded = relationship.fold(folded, codec.decode(data))
     assert folded == trade.entry("relationship", "acme", "mega")[2]  # type: ignore[index]
+
+
+def test_what_people_are_shown_has_the_documented_form() -> None:
+    trade = programme()
+    bill(trade, "INV2", NET - 1)
+    trade.done("mega", approve("INV1"))
+    trade.done("acme", enrol(standing=False))
+    trade.done("mega", approve("INV2", net=NET - 1))
+    shown, rest = payables_views.approvals(trade.state, "of-mega")
+    assert rest is None
+    for entry in shown:
+        forms.ApprovalView.model_validate(entry)
+    assert [(entry["invoice"], entry["financed"]) for entry in shown] == [("INV1", True), ("INV2", False)]
+    assert [entry["refused"] for entry in shown] == ["already_financed", None]
+    assert shown[1]["price"]["paid_out"] == NET - 1 - shown[1]["price"]["discount"]
+    assert payables_views.approvals(trade.state, "other") == ([], None)
+    ((enrolled,), _) = payables_views.enrolments(trade.state, "of-mega")
+    forms.EnrolmentView.model_validate(enrolled)
+    assert enrolled["standing"] is False
+    published = views.programme_view(trade.state, "of-mega")
+    assert published is not None
+    forms.ProgrammeView.model_validate(published)
+    assert published["payables"]["set_aside"] == {"bank": "bank", "amount": 2 * NET - PAID_OUT}
+    billed = views.invoice_view(trade.state, "acme", "INV1")
+    assert billed is not None
+    forms.InvoiceView.model_validate(billed)
+    assert billed["finance"]["arrangement"] is True
 
 
 # laws
