@@ -47,10 +47,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 from struct import Struct
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from contracts.holidays import WEEKDAYS, due_class, month_part, weekday
-from ledger.state import Overlay, state_key
+from ledger.codec import Value
+from ledger.state import Reader, state_key
 
 UNIT = 1 << 14
 """Weight of one invoice: fixed point with 14 binary places."""
@@ -97,6 +98,14 @@ assert max(MOST_DAYS, -LEAST_DAYS) * UNIT << NETWORK_SHIFT < 1 << 31, "and so do
 
 NO_HABIT, NO_BUYER, NO_NETWORK = bytes(HABIT_BYTES), bytes(BUYER_BYTES), bytes(NETWORK_BYTES)
 NETWORK_KEY = state_key("habit", "", "")
+
+
+class Writer(Reader, Protocol):
+    """A state that can be written: an overlay, or what somebody folds for himself."""
+
+    def put(self, key: bytes, value: Value) -> None:
+        """Set the value of a key."""
+        ...
 
 
 class Settled(NamedTuple):
@@ -154,7 +163,7 @@ def _slot(amount: int) -> tuple[int, int]:
     return mixed >> 58, mixed >> 42 & 0xFFFF
 
 
-def observe(state: Overlay, supplier: str, buyer: str, settled: Settled) -> None:
+def observe(state: Writer, supplier: str, buyer: str, settled: Settled) -> None:
     """Take one paid invoice into the habits of the relationship, the buyer and the network."""
     late, days, beyond = _lateness(settled)
     due = due_class(settled.due_day, settled.currency)

@@ -46,12 +46,12 @@ from typing import Protocol
 from contracts import eligibility, relationship
 from contracts import model as models
 from contracts.claim import exposure_key, lien_key
-from contracts.context import BUSINESS_DATE
+from contracts.context import BUSINESS_DATE, business_day
 from contracts.errors import refuse
 from contracts.invoice import CERTIFICATED, CONFIRMED, DISPUTED, Invoice, invoice_key
 from contracts.order import require_no_credit_due
 from contracts.pricing import Features, Prediction, ProgrammeTerms, QuoteInputs, QuoteTerms, price
-from contracts.pricing.lateness import Asked, read_known
+from contracts.pricing.lateness import Asked, Known, read_known
 from contracts.pricing.model import MAX_MODEL_BYTES, Model
 from contracts.pricing.prediction import predict
 from contracts.programme import Programme, programme_key
@@ -201,10 +201,33 @@ def _predict(
 ) -> Prediction:
     """What the model in force says of an invoice, from what the ledger knew without it."""
     adopted = models.adopted(state, models.CHAMPION)
+    asked, known = _asked(state, supplier, billed, day)
+    return predict(None if adopted is None else (adopted.model, model_of(adopted)), asked, known, terms)
+
+
+def _asked(state: Reader, supplier: str, billed: Invoice, day: int) -> tuple[Asked, Known]:
+    """An invoice as a model is asked about it, and what the ledger knows but for the invoice itself."""
     asked = Asked(day, billed.issue_day, billed.due_day, billed.gross, billed.currency)
     own_due_day = billed.due_day if billed.validity == CONFIRMED else None
-    known = read_known(state, supplier, billed.buyer, asked, own_due_day)
-    return predict(None if adopted is None else (adopted.model, model_of(adopted)), asked, known, terms)
+    return asked, read_known(state, supplier, billed.buyer, asked, own_due_day)
+
+
+def challenge(state: Reader, supplier: str, invoice: str, programme: str) -> Prediction | None:
+    """What the challenger says of an invoice beside the quote; None if there is none. It moves no price.
+
+    Raises:
+        AssertionError: there is no such quote.
+    """
+    known = models.adopted(state, models.CHALLENGER)
+    if known is None:
+        return None
+    published = state.get(programme_key(programme))
+    submitted = state.get(invoice_key(supplier, invoice))
+    assert published is not None, "what has a quote has a programme"
+    assert submitted is not None, "and an invoice"
+    terms = ProgrammeTerms.from_value(Programme._make(published).terms)
+    asked, context = _asked(state, supplier, Invoice._make(submitted), business_day(state))
+    return predict((known.model, model_in(state)(known)), asked, context, terms)
 
 
 def requote(state: Reader, supplier: str, invoice: str, programme: str) -> QuoteTerms:

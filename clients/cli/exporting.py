@@ -1,4 +1,4 @@
-"""`tally export`: the whole ledger as one file that proves itself."""
+"""`tally export`: the whole ledger as one file that proves itself, and rows for training out of it."""
 
 from __future__ import annotations
 
@@ -9,30 +9,35 @@ from typing import Annotated
 import typer
 
 from clients.auditor import LEDGER_FOLDER, no_ledger
-from clients.cli.options import GenesisFile, Json, ProfileFile, open_session, trusted_genesis
+from clients.cli.groups import falling_back_to
+from clients.cli.options import GenesisFile, Json, ProfileFile, open_session, save, trusted_genesis
 from clients.cli.screen import FAINT, GOOD, Screen, examples
 from clients.disclosed import proof_facts
 from clients.sdk.exports import PART_SUFFIX, checked
+from clients.training_export import read_training, rows_document
 from contracts import Contracts
 from ledger.chain import Chain
 from ledger.export import ProvedExport, frames
 from ledger.genesis import GenesisBlock
 from ledger.store import Store
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(
-        epilog=examples(
-            "tally export --out ledger.export --profile net/profiles/lender.json",
-            "tally export --out ledger.export --data net/nodes/n1/data --genesis net/genesis.block",
-            "tally verify ledger.export --genesis net/genesis.block",
-            "tally disclose ifrs9 --from ledger.export --genesis net/genesis.block",
-        )
-    )(export)
+app = typer.Typer(
+    name="export",
+    cls=falling_back_to("ledger"),
+    help="Everything on the ledger, or training rows, as files that anyone checks.",
+    no_args_is_help=True,
+)
 
 
-def export(
+@app.command(
+    epilog=examples(
+        "tally export ledger --out ledger.export --profile net/profiles/lender.json",
+        "tally export --out ledger.export --data net/nodes/n1/data --genesis net/genesis.block",
+        "tally verify ledger.export --genesis net/genesis.block",
+        "tally disclose ifrs9 --from ledger.export --genesis net/genesis.block",
+    )
+)
+def ledger(
     out: Annotated[Path, typer.Option("--out", "-o", help="File that the export goes to.")],
     data: Annotated[
         Path | None, typer.Option(help="A stopped node's data folder, instead of a running node.")
@@ -61,6 +66,58 @@ def export(
         GOOD,
     )
     screen.line(f"Check it anywhere: tally verify {out} --genesis genesis.block", FAINT)
+
+
+@app.command(
+    epilog=examples(
+        "tally export training --out training.jsonl --profile net/profiles/lender.json",
+        "tally export training --from ledger.export --out training.jsonl --genesis net/genesis.block",
+    )
+)
+def training(
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="File that the rows go to, a JSON document a line.")
+    ],
+    from_: Annotated[
+        Path | None, typer.Option("--from", help="A ledger's export; fetched from a node if not given.")
+    ] = None,
+    genesis: GenesisFile = None,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """Write what lateness models learn from: each confirmed invoice as it looked then, and what became of it.
+
+    The rows follow from the verified export of the whole ledger; the first line names its height and state
+    root, which a published model's record states, so `tally model check` can hold one against the other.
+    """
+    screen = Screen(json)
+    fetched = out.with_name(out.name + PART_SUFFIX)
+    try:
+        if from_ is None:
+            with open_session(profile) as session, screen.progress("bytes", None) as advance:
+                session.export(fetched, advance)
+        found = read_training(from_ or fetched, trusted_genesis(genesis, profile))
+        with screen.progress("records", sum(map(len, found.histories.values()))) as advance:
+            rows = found.examples(advance)
+        save(b"".join(rows_document(found, rows)), out, "training set")
+    finally:
+        fetched.unlink(missing_ok=True)
+    ended = sum(row.is_known for row in rows)
+    header = found.proved.header
+    document = {
+        "file": str(out),
+        "rows": len(rows),
+        "ended": ended,
+        "height": header.height,
+        "state_root": header.state_root.hex(),
+    }
+    if not screen.answer(document):
+        screen.line(
+            f"{out}: {len(rows):,} invoices, {ended:,} of them ended, from the proved ledger at height "
+            f"{header.height}",
+            GOOD,
+        )
+        screen.line(f"state root {header.state_root.hex()}", FAINT)
 
 
 def _from_disk(data: Path, genesis: GenesisBlock, out: Path) -> ProvedExport:

@@ -38,6 +38,7 @@ from clients.cli import (
     invoices,
     keys,
     matching,
+    models,
     network,
     node,
     orders,
@@ -101,10 +102,12 @@ for group in (
     evidence,
     disclosures,
     quotes,
+    models,
+    exporting,
 ):
     app.add_typer(group.app)
 app.add_typer(payees.redirection)
-for area in (importing, histories, proofs, exporting, screening):
+for area in (importing, histories, proofs, screening):
     area.register(app)
 
 

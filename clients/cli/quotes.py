@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from clients import chart
 from clients.cli import quote_book, quote_story
 from clients.cli.amounts import days, money, percent
 from clients.cli.exits import UsageProblem
+from clients.cli.groups import falling_back_to
 from clients.cli.options import (
     GenesisFile,
     Json,
@@ -31,20 +31,11 @@ from ledger.dates import iso_from_day
 
 QuoteFile = Annotated[Path, typer.Argument(metavar="QUOTEFILE", help="What `tally quote ask --out` saved.")]
 
-_HELP = ("--help", "-h")
-
-
-class _Asking(TyperGroup):
-    """`tally quote PROGRAMME SUPPLIER INVOICE` is short for `tally quote ask …`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and args[0] not in _HELP:
-            args = ["ask", *args]
-        return super().parse_args(ctx, args)
-
-
 app = typer.Typer(
-    name="quote", cls=_Asking, help="Ask for prices, check and explain them.", no_args_is_help=True
+    name="quote",
+    cls=falling_back_to("ask"),
+    help="Ask for prices, check and explain them.",
+    no_args_is_help=True,
 )
 
 

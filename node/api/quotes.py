@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
 from starlette.responses import Response
 
 from contracts.fields import Number, OrganisationId, ProgrammeId
-from contracts.quote import Quote, make_quote
+from contracts.pricing import Prediction
+from contracts.quote import Quote, challenge, make_quote
 from contracts.quote_book import MAX_PAGE_INVOICES, make_page
 from ledger import codec
 from ledger.errors import Malformed
@@ -58,6 +59,15 @@ class BookForm(BaseModel):
     )
 
 
+class ChallengerView(BaseModel):
+    """What the challenger says of the invoice; it moves no price."""
+
+    model: str = Field(description="SHA-256 of the model's bytes")
+    late_ppm: int
+    median_late_centidays: int
+    beyond_centidays: int = Field(description="expected days beyond terms; hundredths of a day")
+
+
 class QuoteView(BaseModel):
     """A quote as JSON; the file has the proofs of what it was computed from."""
 
@@ -68,6 +78,7 @@ class QuoteView(BaseModel):
     time_ms: int
     expires_height: int
     terms: dict[str, object] = Field(description="amounts in minor units, rates in parts per million")
+    challenger: ChallengerView | None = Field(description="beside the price; none if no model challenges")
 
 
 @router.post(
@@ -94,7 +105,8 @@ async def post_quote(request: Request) -> Response:
     quote = make_quote(chain, asked.supplier, asked.invoice, asked.programme)
     if bodies.wants_msgpack(request.scope):
         return answers.file(chain, quote.encode(), "invoice.quote")
-    return answers.view(chain, _view(quote), "unknown_invoice")
+    beside = challenge(chain, asked.supplier, asked.invoice, asked.programme)
+    return answers.view(chain, _view(quote, beside), "unknown_invoice")
 
 
 @router.post(
@@ -140,8 +152,14 @@ async def _asked(request: Request, form: type[Form], most_bytes: int) -> Form:
         ) from None
 
 
-def _view(quote: Quote) -> dict[str, object]:
+def _view(quote: Quote, beside: Prediction | None) -> dict[str, object]:
     header = quote.certified.header
+    challenger = beside and {
+        "model": beside.model.hex(),
+        "late_ppm": beside.lateness.late_ppm,
+        "median_late_centidays": beside.lateness.days_centidays,
+        "beyond_centidays": beside.lateness.beyond_centidays,
+    }
     return {
         "programme": quote.programme,
         "supplier": quote.supplier,
@@ -150,4 +168,5 @@ def _view(quote: Quote) -> dict[str, object]:
         "time_ms": header.time_ms,
         "expires_height": quote.expires_height,
         "terms": shown(quote.terms),
+        "challenger": challenger,
     }

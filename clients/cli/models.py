@@ -1,0 +1,314 @@
+"""`tally model`: lateness models are published, approved, checked against what they learnt, reported on."""
+
+from __future__ import annotations
+
+import json as json_text
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from clients.cli.amounts import days, percent, read_day
+from clients.cli.exits import DONE, REFUSED, UsageProblem
+from clients.cli.options import (
+    GenesisFile,
+    Json,
+    ProfileFile,
+    ReceiptFile,
+    open_session,
+    read_bytes,
+    save,
+    trusted_genesis,
+)
+from clients.cli.recording import record, show_recorded
+from clients.cli.screen import BAD, GOOD, Screen, examples
+from clients.model_report import Figures, drift, fared
+from clients.training_export import Training, read_training
+from contracts.model import CHALLENGER, CHAMPION, PART_BYTES, ROLES, part_key
+from contracts.model import Record as ModelRecord
+from contracts.pricing.model import MAX_MODEL_BYTES, Model, shrinkage
+from contracts.pricing.training import Example, usable
+from ledger.dates import day_from_iso, iso_from_day
+
+MAX_RECORD_BYTES = 65_536
+MAX_SHOWN_FEATURES = 10
+
+ExportFile = Annotated[
+    Path, typer.Option("--from", help="Export of the ledger, as `tally export` writes it.")
+]
+ModelFile = Annotated[
+    Path, typer.Argument(metavar="MODELFILE", help="Bytes of a model, as `scripts/train-model` writes them.")
+]
+Role = Annotated[str, typer.Option(help="champion: in force; challenger: scored beside it.")]
+
+app = typer.Typer(name="model", help="Publish, approve and check lateness models.", no_args_is_help=True)
+
+
+@app.command(
+    epilog=examples(
+        "tally model publish lateness.model --record record.json --profile net/profiles/lender.json"
+    )
+)
+def publish(
+    model: ModelFile,
+    record: Annotated[Path, typer.Option("--record", help="JSON: training root, rows, days and figures.")],
+    role: Role = CHALLENGER,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Put a model on the ledger and propose it for a role (operator or lender).
+
+    What is there already is not sent again: a challenger becomes champion by a second proposal.
+    """
+    data = read_bytes(model, "model", MAX_MODEL_BYTES)
+    Model.decode(data)
+    known = _read_record(record)
+    _check_role(role)
+    name = sha256(data).digest()
+    parts = [data[start : start + PART_BYTES] for start in range(0, len(data), PART_BYTES)]
+    screen = Screen(json)
+    with open_session(profile) as session, screen.progress("uploading", len(parts)) as advance:
+        keys = [part_key(session.profile.organisation, name, number) for number in range(len(parts))]
+        there = session.state(keys).entries
+        for number, part in enumerate(parts):
+            if there[keys[number]] != part:
+                session.submit({"op": "model.upload", "model": name, "part": number, "data": part})
+            advance(1)
+        recorded = session.submit(
+            {"op": "model.publish", "model": name, "parts": len(parts), "role": role, "record": known}
+        )
+    if receipt is not None:
+        save(recorded.receipt, receipt, "receipt")
+    show_recorded(screen, recorded, f"Model {name.hex()} proposed as {role}", receipt)
+
+
+@app.command(epilog=examples("tally model approve 9f86d081… --profile net/profiles/operator.json"))
+def approve(
+    model: Annotated[str, typer.Argument(metavar="HASH", help="SHA-256 of the model's bytes, in hex.")],
+    role: Role = CHALLENGER,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Approve a proposed model (an organisation that runs a voter)."""
+    _check_role(role)
+    operation = {"op": "model.approve", "model": _read_hash(model), "role": role}
+    record(profile, lambda _: operation, f"Model approved as {role}", receipt=receipt, as_json=json)
+
+
+@app.command(epilog=examples("tally model check 9f86d081… --from ledger.export --genesis net/genesis.block"))
+def check(
+    model: Annotated[str, typer.Argument(metavar="HASH", help="SHA-256 of the model's bytes, in hex.")],
+    from_: ExportFile,
+    record: Annotated[
+        Path | None,
+        typer.Option("--record", help="The model's record; the ledger's if not given."),
+    ] = None,
+    genesis: GenesisFile = None,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> int:
+    """Check a model's record against the export that it says it was trained on, offline.
+
+    The export proves itself; then its state root, the rows that it gives and their last day must be those
+    of the record. Exit code 1 if one is not.
+    """
+    screen = Screen(json)
+    training = read_training(from_, trusted_genesis(genesis, profile))
+    known = training.record(_read_hash(model)) if record is None else _read_record(record)
+    if known is None:
+        raise UsageProblem(
+            "the export knows no such model: it is older than the publication",
+            code="unknown_model",
+            field="HASH",
+            remedy="Name the record with --record, as it was published.",
+        )
+    rows, last = usable(training.examples())
+    checks = [
+        ("state root", _hex(known["training_root"]), training.proved.header.state_root.hex()),
+        ("rows", known["rows"], len(rows)),
+        ("trained until", iso_from_day(_as_day(known["trained_until"])), iso_from_day(last)),
+    ]
+    is_right = all(said == found for _, said, found in checks)
+    document = {
+        "right": is_right,
+        "checks": [{"what": what, "record": said, "export": found} for what, said, found in checks],
+    }
+    if not screen.answer(document):
+        screen.line(
+            "the record is true to its training set" if is_right else "the record is NOT that of this export",
+            GOOD if is_right else BAD,
+        )
+        screen.table(("", "record", "export"), [(what, said, found) for what, said, found in checks])
+    return DONE if is_right else REFUSED
+
+
+@app.command(
+    epilog=examples(
+        "tally model report --from ledger.export --genesis net/genesis.block",
+        "tally model report --from ledger.export --since 2026-01-01 --json",
+    )
+)
+def report(
+    from_: ExportFile,
+    since: Annotated[
+        str | None,
+        typer.Option(help="First day that counts, YYYY-MM-DD; else the day after the champion's training."),
+    ] = None,
+    genesis: GenesisFile = None,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """How champion, challenger and the untrained default fare on a ledger: calibration, figures, drift.
+
+    Everything is computed from a verified export: each invoice as the ledger knew it when it was confirmed,
+    and what became of it. Drift compares the features since that day with those before it.
+    """
+    screen = Screen(json)
+    training = read_training(from_, trusted_genesis(genesis, profile))
+    with screen.progress("records", sum(len(found) for found in training.histories.values())) as advance:
+        rows = training.examples(advance)
+    first = _first_day(training, since)
+    before, later = [row for row in rows if row.day < first], [row for row in rows if row.day >= first]
+    known = _with_outcome(later)
+    if not known:
+        raise UsageProblem(
+            "no invoice since then has ended",
+            code="no_rows",
+            field="--since",
+            found=iso_from_day(first),
+            expected="an earlier day",
+        )
+    figures = {"default": fared(known, shrinkage)}
+    hashes = {}
+    for role in ROLES:
+        found = training.model(role)
+        if found is not None:
+            hashes[role] = found[0].hex()
+            figures[role] = fared(known, found[1].predict)
+    drifts = drift(before, later) if before else ()
+    document = {
+        "proved": True,
+        "height": training.proved.header.height,
+        "state_root": training.proved.header.state_root.hex(),
+        "since": iso_from_day(first),
+        "before": len(before),
+        "later": len(later),
+        "open": sum(row.outcome == "open" for row in later),
+        "models": hashes,
+        "figures": {name: _figures(found) for name, found in figures.items()},
+        "drift": [{**entry._asdict(), "verdict": entry.verdict} for entry in drifts],
+    }
+    if not screen.answer(document):
+        _show(screen, document, figures)
+
+
+def _first_day(training: Training, since: str | None) -> int:
+    if since is not None:
+        return day_from_iso(read_day(since, "--since"))
+    champion = training.model(CHAMPION)
+    known = None if champion is None else training.record(champion[0])
+    if known is None:
+        raise UsageProblem(
+            "no champion says until when it was trained",
+            code="no_champion",
+            field="--since",
+            expected="a day, YYYY-MM-DD",
+            remedy="Name the first day that shall count with --since.",
+        )
+    return _as_day(known["trained_until"]) + 1
+
+
+def _with_outcome(rows: Sequence[Example]) -> list[Example]:
+    return [row for row in rows if row.is_known]
+
+
+def _figures(found: Figures) -> dict[str, Any]:
+    return {**found._asdict(), "bands": [band._asdict() for band in found.bands]}
+
+
+def _show(screen: Screen, document: dict[str, Any], figures: dict[str, Figures]) -> None:
+    screen.line(
+        f"{document['later']} invoices confirmed since {document['since']}, {document['open']} of them open, "
+        f"at height {document['height']}",
+        GOOD,
+    )
+    rows = [
+        (
+            name,
+            found.invoices,
+            "-" if found.auc_ppm is None else f"{found.auc_ppm / 1e6:.3f}",
+            f"{found.brier_ppm / 1e6:.3f}",
+            days(found.mae_centidays),
+            "-" if found.dbt_ratio_ppm is None else f"{found.dbt_ratio_ppm / 1e6:.2f}",
+        )
+        for name, found in figures.items()
+    ]
+    columns = (
+        "model",
+        "invoices",
+        "AUC",
+        "Brier",
+        "days off",
+        "days beyond terms: predicted to realised",
+    )
+    screen.table(columns, rows, right=columns[1:])
+    for name, found in figures.items():
+        screen.table(
+            (f"{name}: tenth", "invoices", "predicted late", "late"),
+            [
+                (place, band.invoices, percent(band.predicted_ppm), percent(band.late_ppm))
+                for place, band in enumerate(found.bands, 1)
+            ],
+            right=("invoices", "predicted late", "late"),
+        )
+    moved = document["drift"][:MAX_SHOWN_FEATURES]
+    if moved:
+        screen.table(
+            ("feature", "PSI", ""),
+            [(entry["feature"], f"{entry['psi_ppm'] / 1e6:.3f}", entry["verdict"]) for entry in moved],
+            right=("PSI",),
+        )
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    """A record as `model.publish` takes it; hashes in hex in the file.
+
+    Raises:
+        UsageProblem: unreadable, or no record.
+    """
+    try:
+        found = json_text.loads(read_bytes(path, "record", MAX_RECORD_BYTES))
+        found["training_root"] = bytes.fromhex(found["training_root"])
+        found["rising"] = tuple(found["rising"])
+        return ModelRecord.model_validate(found).model_dump()
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UsageProblem(
+            f"{path} is no model's record", code="record_file", field="--record", found=str(error)[:160]
+        ) from None
+
+
+def _check_role(role: str) -> None:
+    if role not in ROLES:
+        raise UsageProblem("no such role", field="--role", found=role, expected=" or ".join(ROLES))
+
+
+def _read_hash(text: str) -> bytes:
+    try:
+        found = bytes.fromhex(text)
+    except ValueError:
+        found = b""
+    if len(found) != sha256().digest_size:
+        raise UsageProblem("not a hash", field="HASH", found=text[:80], expected="64 hexadecimal digits")
+    return found
+
+
+def _hex(value: Any) -> Any:
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _as_day(value: Any) -> int:
+    return value if isinstance(value, int) else day_from_iso(str(value))

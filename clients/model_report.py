@@ -1,0 +1,156 @@
+"""How models fare on a ledger: calibration, figures and drift, computed from the rows of a verified export.
+
+Pure functions of examples (`contracts.pricing.training`) and models. The champion made the prices; the
+challenger and the default that needs no training are scored on the same descriptions beside it and decide
+nothing.
+
+| figure | of | unit |
+|---|---|---|
+| AUC | probability that a late invoice got the higher probability than a punctual one; ties half | ppm |
+| Brier | mean squared error of the probability of late payment | ppm |
+| MAE | mean absolute error of the median of the days late | centidays |
+| DBT ratio | days beyond terms, predicted to realised | ppm |
+| PSI | population stability index: Σ (q - p)·ln(q / p) over bands of a feature, p before, q since | ppm |
+
+Only paid and written-off invoices have an outcome; those still open are left out and counted, so a report
+on a short history after its start flatters late payers. As is usual, a PSI below 0.1 is called stable, from
+0.25 on drifted.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from math import log
+from typing import NamedTuple
+
+from contracts.pricing.lateness import FEATURES
+from contracts.pricing.model import Lateness
+from contracts.pricing.training import Example
+from ledger.money import PPM, divide_half_away
+
+BANDS = 10
+STABLE_PPM, DRIFTED_PPM = 100_000, 250_000
+MOST_BEYOND_DAYS = 90
+"""Days beyond terms of one invoice count at most as so many, as models are trained."""
+
+Says = Callable[[Sequence[int]], Lateness]
+
+
+class Band(NamedTuple):
+    """Invoices whose predictions are neighbours."""
+
+    invoices: int
+    predicted_ppm: int
+    """Mean of the predicted probabilities."""
+    late_ppm: int
+    """Share that was late."""
+
+
+class Figures(NamedTuple):
+    """How good one model's predictions were."""
+
+    invoices: int
+    late: int
+    auc_ppm: int | None
+    """None if all were late, or none."""
+    brier_ppm: int
+    mae_centidays: int
+    dbt_ratio_ppm: int | None
+    """None if nothing was late."""
+    bands: tuple[Band, ...]
+    """By predicted probability, ascending, of as equal sizes as there are."""
+
+
+class Drift(NamedTuple):
+    """How one feature's distribution moved."""
+
+    feature: str
+    psi_ppm: int
+
+    @property
+    def verdict(self) -> str:
+        """stable, moved or drifted."""
+        if self.psi_ppm < STABLE_PPM:
+            return "stable"
+        return "moved" if self.psi_ppm < DRIFTED_PPM else "drifted"
+
+
+def fared(examples: Sequence[Example], says: Says) -> Figures:
+    """The figures of a model on examples with an outcome; at least one."""
+    scored = sorted(
+        [(says(example.description), example.days_late) for example in examples],
+        key=lambda pair: pair[0].late_ppm,
+    )
+    count = len(scored)
+    late = sum(days > 0 for _, days in scored)
+    squared = sum((found.late_ppm - PPM * (days > 0)) ** 2 for found, days in scored)
+    missed = sum(abs(found.days_centidays - 100 * days) for found, days in scored)
+    realised = sum(100 * max(0, min(MOST_BEYOND_DAYS, days)) for _, days in scored)
+    predicted = sum(found.beyond_centidays for found, _ in scored)
+    return Figures(
+        count,
+        late,
+        _auc([(found.late_ppm, days > 0) for found, days in scored]),
+        divide_half_away(squared, count * PPM),
+        divide_half_away(missed, count),
+        divide_half_away(predicted * PPM, realised) if realised else None,
+        _bands(scored),
+    )
+
+
+def _auc(ordered: Sequence[tuple[int, bool]]) -> int | None:
+    """Of (probability, was late), ascending: the rank statistic, exact but for the last rounding."""
+    late = sum(was for _, was in ordered)
+    punctual = len(ordered) - late
+    if not late or not punctual:
+        return None
+    twice, below, start = 0, 0, 0
+    while start < len(ordered):
+        end = start
+        while end < len(ordered) and ordered[end][0] == ordered[start][0]:
+            end += 1
+        late_here = sum(was for _, was in ordered[start:end])
+        punctual_here = end - start - late_here
+        twice += late_here * (2 * below + punctual_here)
+        below += punctual_here
+        start = end
+    return divide_half_away(twice * PPM, 2 * late * punctual)
+
+
+def _bands(scored: Sequence[tuple[Lateness, int]]) -> tuple[Band, ...]:
+    edges = [len(scored) * place // BANDS for place in range(BANDS + 1)]
+    found = []
+    for start, end in pairwise(edges):
+        part = scored[start:end]
+        if part:
+            late = sum(days > 0 for _, days in part)
+            mean = divide_half_away(sum(found.late_ppm for found, _ in part), len(part))
+            found.append(Band(len(part), mean, divide_half_away(late * PPM, len(part))))
+    return tuple(found)
+
+
+def drift(before: Sequence[Example], since: Sequence[Example]) -> tuple[Drift, ...]:
+    """The drift of every feature, greatest first; both sides hold at least one example.
+
+    Bands are the tenths of `before`, fewer where values repeat. A band counts half an invoice more on each
+    side, so that an empty one has a logarithm.
+    """
+    found = [
+        Drift(name, _psi([row.description[at] for row in before], [row.description[at] for row in since]))
+        for at, name in enumerate(FEATURES)
+    ]
+    return tuple(sorted(found, key=lambda entry: (-entry.psi_ppm, entry.feature)))
+
+
+def _psi(before: Sequence[int], since: Sequence[int]) -> int:
+    ordered = sorted(before)
+    edges = sorted({ordered[len(ordered) * place // BANDS] for place in range(1, BANDS)})
+    counts = [[0.5] * (len(edges) + 1) for _ in range(2)]
+    for side, values in enumerate((before, since)):
+        for value in values:
+            counts[side][bisect_left(edges, value)] += 1
+    shares = [[count / sum(side) for count in side] for side in counts]
+    index: float = sum((q - p) * log(q / p) for p, q in zip(*shares, strict=True))
+    return round(PPM * index)

@@ -1,0 +1,200 @@
+"""`tally quote`, `tally model` and `tally export training` against the real API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import httpx
+import pytest
+import story
+from local_sessions import Channel, SyncBridge
+from test_cli_cash import Tally
+
+from clients.cli import main
+from clients.cli.exits import REFUSED, USAGE
+from clients.model_report import drift, fared
+from clients.sdk import Session
+from contracts.pricing.lateness import FEATURES
+from contracts.pricing.model import LEAF, Ensemble, Lateness, Model
+from contracts.pricing.training import PAID, Example
+
+STUMP = ((0, 45, 1, 2, 0), (LEAF, 0, 0, 0, -100), (LEAF, 0, 0, 0, 300))
+MODEL = Model(
+    ("term",),
+    Ensemble(0, (), ((-1_000_000, 0), (1_000_000, 1_000_000))),
+    Ensemble(100, (), ()),
+    Ensemble(500, (STUMP,), ()),
+).encode()
+"""Nine days beyond terms for terms above 45 days, four for shorter ones."""
+HASH = sha256(MODEL).hexdigest()
+HOSTS = ("anchor", "fund", "registrar")
+"""They run the voters; an approval beyond those that are needed is refused."""
+
+
+@pytest.fixture(scope="module")
+def channel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
+    found = Channel(tmp_path_factory.mktemp("quotes"), ("n1",))
+    story.play(found.network)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def tally(channel: Channel, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Tally:
+    mounts = {f"http://{name}": SyncBridge(node) for name, node in channel.nodes.items()}
+
+    def session(*given: Any, **named: Any) -> Session:
+        return Session(*given, client=httpx.Client(mounts=mounts), **named)
+
+    monkeypatch.setattr("clients.cli.options.Session", session)
+    return Tally(channel, channel.folder, capsys)
+
+
+def record_file(path: Path, root: str) -> Path:
+    record = {
+        "training_root": root,
+        "rows": 0,
+        "trained_until": "1970-01-01",
+        "tested_rows": 0,
+        "auc_ppm": 0,
+        "brier_ppm": 0,
+        "mae_centidays": 0,
+        "dbt_ratio_ppm": 0,
+        "rising": [],
+    }
+    path.write_text(json.dumps({**record, "rows": 1, "trained_until": "2024-03-01"}))
+    return path
+
+
+def test_a_quote_is_asked_for_verified_and_explained(tally: Tally, tmp_path: Path) -> None:
+    file, chart = tmp_path / "a.quote", tmp_path / "a.svg"
+    asked = tally.run("fund", "quote", story.PROGRAMME, "acme", story.INVOICE, "--out", str(file))
+    assert asked == tally.run("fund", "quote", "ask", story.PROGRAMME, "acme", story.INVOICE) | {
+        "file": str(file)
+    }
+    verified = tally.run("fund", "quote", "verify", str(file))
+    assert (verified["proved"], verified["quote"]) == (True, asked["quote"])
+    told = tally.run("fund", "quote", "explain", str(file), "--svg", str(chart))
+    from_net, lateness, charges = told["sections"]
+    taken = sum(bar["value"] for bar in from_net["bars"][:-1])
+    assert taken == from_net["bars"][-1]["value"] == asked["terms"]["paid_out"]
+    for section in (lateness, charges):
+        *parts, whole = [bar["value"] for bar in section["bars"]]
+        assert sum(parts) == whole
+    drawn = ElementTree.parse(chart).getroot()
+    assert len(drawn.findall("{http://www.w3.org/2000/svg}rect")) == 1 + sum(
+        len(section["bars"]) for section in told["sections"]
+    )
+    shown = tally.text("fund", "quote", "explain", str(file))
+    assert "█" in shown
+    assert "what the least discount pays for" in shown.lower()
+    assert tally.run("fund", "quote", "verify", str(chart), code=USAGE)["error"]["code"]
+    file.write_bytes(file.read_bytes()[:-9] + b"\0" + file.read_bytes()[-8:])
+    assert main(["quote", "explain", str(file), "--profile", str(tally.folder / "fund.json")]) in (
+        REFUSED,
+        USAGE,
+    )
+
+
+def test_a_book_names_prices_and_refusals_and_its_files_verify(tally: Tally, tmp_path: Path) -> None:
+    folder = tmp_path / "book"
+    found = tally.run("fund", "quote", "book", story.PROGRAMME, "--out", str(folder))
+    alone = tally.run("fund", "quote", story.PROGRAMME, "acme", story.INVOICE)
+    assert (found["invoices"], found["priced"], found["refused"]) == (1, 1, {})
+    assert found["rows"][0]["quote"] == alone["quote"]
+    (file,) = found["files"]
+    verified = tally.run("fund", "verify", file)
+    assert [price["quote"] for price in verified["prices"]] == [alone["quote"]]
+    assert tally.run("fund", "quote", "book", "none", code=USAGE)["error"]["code"] == "unknown_programme"
+    assert tally.run("fund", "quote", "book", story.PROGRAMME, "--supplier", "nobody")["invoices"] == 0
+
+
+def test_a_champion_makes_the_price_and_a_challenger_none(
+    tally: Tally, tmp_path: Path, channel: Channel
+) -> None:
+    export, rows = tmp_path / "ledger.export", tmp_path / "training.jsonl"
+    tally.run("fund", "export", "--out", str(export))
+    made = tally.run("fund", "export", "training", "--from", str(export), "--out", str(rows))
+    head, *lines = [json.loads(line) for line in rows.read_text().splitlines()]
+    assert (head["rows"], head["state_root"]) == (made["rows"], made["state_root"]) == (1, head["state_root"])
+    assert head["sha256"] == sha256(rows.read_bytes().split(b"\n", 1)[1]).hexdigest()
+    assert (lines[0][2], lines[0][8], len(lines[0][11])) == (story.INVOICE, "open", len(FEATURES))
+    again = tmp_path / "fetched.jsonl"
+    tally.run("fund", "export", "training", "--out", str(again))
+    assert again.read_bytes() == rows.read_bytes()
+    assert list(tmp_path.glob("*.part")) == []
+
+    before = tally.run("fund", "quote", story.PROGRAMME, "acme", story.INVOICE)
+    model, record = tmp_path / "a.model", record_file(tmp_path / "record.json", made["state_root"])
+    model.write_bytes(MODEL)
+    for role in ("challenger", "champion"):
+        tally.run("fund", "model", "publish", str(model), "--record", str(record), "--role", role)
+        if role == "challenger":
+            adopt(tally, role)
+            beside = tally.run("fund", "quote", story.PROGRAMME, "acme", story.INVOICE)
+            assert beside["terms"] == before["terms"], "a challenger touches no price"
+        else:
+            adopt(tally, role)
+    after = tally.run("fund", "quote", story.PROGRAMME, "acme", story.INVOICE)
+    assert after["terms"]["model"] == HASH
+    assert after["terms"]["lateness_reasons"] == [["base", 500], ["term", 300]]
+    checked = tally.run(
+        "fund", "model", "check", HASH, "--from", str(export), "--record", str(record), code=REFUSED
+    )
+    assert [entry["record"] == entry["export"] for entry in checked["checks"]] == [True, False, False]
+    unknown = tally.run("fund", "model", "check", HASH, "--from", str(export), code=USAGE)
+    assert unknown["error"]["code"] == "unknown_model"
+    none = tally.run("fund", "model", "report", "--from", str(export), "--since", "2024-01-01", code=USAGE)
+    assert none["error"]["code"] == "no_rows"
+    assert tally.run("fund", "model", "approve", "abc", code=USAGE)["error"]["field"] == "HASH"
+
+
+def adopt(tally: Tally, role: str) -> None:
+    """Whoever runs a voter approves, until the model has the role."""
+    for organisation in HOSTS:
+        arguments = ["model", "approve", HASH, "--role", role, "--profile"]
+        profile = tally.folder / f"{organisation}.json"
+        tally.channel.profile(organisation).save(profile)
+        main([*arguments, str(profile), "--json"])
+    tally.text("fund", "programme", "list")
+
+
+def example(day: int, description: int, days_late: int) -> Example:
+    places = (description,) * len(FEATURES)
+    return Example(
+        "s", "b", f"I{day}", "EUR", day, day, day + 30, 100, places, PAID, days_late, day + 30 + days_late
+    )
+
+
+def says(description: Any) -> Lateness:
+    return Lateness(1_000 * description[0], 100, 50)
+
+
+def test_figures_are_those_of_the_definition() -> None:
+    rows = [
+        example(day, place, late)
+        for day, (place, late) in enumerate([(100, -1), (300, 2), (300, 0), (900, 4)])
+    ]
+    found = fared(rows, says)
+    # pairs of a late and a punctual one: 300>100, 300=300, 900>100, 900>300
+    assert found.auc_ppm == 1_000_000 * 7 // 8
+    assert found.brier_ppm == (100**2 + 700**2 + 300**2 + 100**2) * 10**6 // (4 * 10**6)
+    assert found.mae_centidays == 100 * (2 + 1 + 1 + 3) // 4
+    assert found.dbt_ratio_ppm == 200 * 10**6 // 600
+    assert (found.invoices, found.late) == (4, 2)
+    assert sum(band.invoices for band in found.bands) == 4
+    assert fared(rows[:1], says).auc_ppm is None
+
+
+def test_drift_is_nothing_for_the_same_rows_and_large_for_others() -> None:
+    rows = [example(day, day, 0) for day in range(100)]
+    same = drift(rows, rows)
+    assert {entry.psi_ppm for entry in same} == {0}
+    assert {entry.verdict for entry in same} == {"stable"}
+    moved = drift(rows, [example(day, day + 80, 0) for day in range(100)])
+    assert all(entry.verdict == "drifted" for entry in moved)
