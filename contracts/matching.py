@@ -109,7 +109,7 @@ def programme_way(state: Reader, supplier: str, number: str, programme: str) -> 
     try:
         terms = requote(state, supplier, number, programme)
     except Refusal as refusal:
-        return Way(PROGRAMME, programme, lender, refusal.code, str(refusal))
+        return Way(PROGRAMME, programme, lender, refusal.code, why(refusal))
     return Way(
         PROGRAMME,
         programme,
@@ -131,7 +131,7 @@ def _early_payment(state: Reader, supplier: str, number: str, invoice: Invoice) 
     try:
         auction.check_sellable(number, invoice)
     except Refusal as refusal:
-        return way._replace(code=refusal.code, reason=str(refusal))
+        return way._replace(code=refusal.code, reason=why(refusal))
     if offered is None or offered.status not in early_payment.RUNNING:
         return way._replace(code="no_offer", reason="the buyer has not offered it")
     if offered.net != invoice.outstanding:
@@ -158,7 +158,7 @@ def _auction(state: Reader, supplier: str, number: str, invoice: Invoice, best: 
     try:
         auction.check_sellable(number, invoice)
     except Refusal as refusal:
-        return way._replace(code=refusal.code, reason=str(refusal))
+        return way._replace(code=refusal.code, reason=why(refusal))
     days = invoice.due_day - business_day(state)
     if days <= 0:
         return way._replace(code="past_due", reason="the due date has come")
@@ -183,13 +183,20 @@ def _certificate(state: Reader, supplier: str, number: str, invoice: Invoice) ->
     try:
         auction.check_sellable(number, invoice)
     except Refusal as refusal:
-        return way._replace(code=refusal.code, reason=str(refusal))
+        return way._replace(code=refusal.code, reason=why(refusal))
     if state.get(drawn_key(supplier, number)) is not None:
         return way._replace(code="already_financed", reason="a certificate is drawn on it")
     return way._replace(
         reason=f"a promise of {invoice.buyer} in place of the invoice: it can be split, passed on to "
         "suppliers of your own, and sold"
     )
+
+
+def why(refusal: Refusal) -> str:
+    """A refusal as a sentence: what was found and expected, where both are known."""
+    if refusal.found is None or refusal.expected is None:
+        return refusal.message
+    return f"{refusal.message}: {refusal.found}, expected {refusal.expected}"
 
 
 def percent(ppm: int) -> str:

@@ -19,7 +19,7 @@ from contracts.allocation import Constraint, Opportunity, Room
 from contracts.claim import exposure_key
 from contracts.eligibility import Facts, Rules
 from contracts.invoice import read_invoice
-from contracts.matching import percent
+from contracts.matching import percent, why
 from contracts.pricing import ProgrammeTerms, QuoteTerms, formulae
 from contracts.programme import read_programme
 from contracts.quote import requote
@@ -69,7 +69,7 @@ def suited(state: Reader, programme: str, supplier: str, number: str) -> Suited 
     try:
         terms = requote(state, supplier, number, programme)
     except Refusal as refusal:
-        return Unsuited(programme, supplier, number, refusal.code, str(refusal))
+        return Unsuited(programme, supplier, number, refusal.code, why(refusal))
     published, invoice = read_programme(state, programme), read_invoice(state, supplier, number)
     assert published is not None, "what is quoted has a programme"
     assert invoice is not None, "what is quoted is there"

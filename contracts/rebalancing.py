@@ -16,7 +16,7 @@ from typing import NamedTuple
 from contracts.matching import percent
 from contracts.portfolio import BY, Position, expected_yield
 from ledger.dates import iso_from_day
-from ledger.money import PPM, divide_down, divide_half_away
+from ledger.money import PPM, Money, divide_down, divide_half_away
 
 RUN_OFF, SELL, CURE = "run_off", "sell", "cure"
 
@@ -90,7 +90,8 @@ def advice(held: Sequence[Position], caps: Sequence[Cap], fund: int, day: int) -
             position for position in held if position.principal and BY[excess.by](position) == excess.name
         ]
         share = divide_half_away(excess.principal * PPM, fund) if fund else PPM
-        over = f"{percent(share)} of the fund, {excess.amount} above the cap of {excess.most}"
+        above, cap = (Money(amount, members[0].currency) for amount in (excess.amount, excess.most))
+        over = f"{percent(share)} of the fund, {above} above the cap of {cap}"
         found.append(_run_off(excess, members, over, day))
         found.append(_sale(excess, members, over))
         late = [position for position in members if position.days_past_due(day)]
@@ -113,7 +114,8 @@ def _run_off(excess: Excess, members: Sequence[Position], over: str, day: int) -
         if paid >= excess.amount:
             until = f"with nothing more bought it is back under it on {iso_from_day(expected)}"
             return Advice(RUN_OFF, excess.by, excess.name, paid, expected, tuple(claims), f"{over}; {until}")
-    short = f"what is expected to be paid brings {paid}, the rest is overdue or in default"
+    expected_in_all = Money(paid, members[0].currency)
+    short = f"what is expected to be paid brings {expected_in_all}, the rest is overdue or in default"
     return Advice(RUN_OFF, excess.by, excess.name, paid, 0, tuple(claims), f"{over}; {short}")
 
 

@@ -146,7 +146,14 @@ def _show_plan(screen: Screen, plan: Allocation) -> None:
             ("expected loss", money(document["expected_loss"], currency)),
         ]
     )
+    left_out = document["left_out"]
+    if left_out:
+        screen.note(f"{len(left_out)} left out; --json names each with its reason.")
+    if not document["considered"]:
+        screen.note("No open receivable of your obligors is priced: see tally match lender.")
     columns = ("programme", "supplier", "invoice", "obligor", "advance", "paid out", "net yield", "days")
+    if not plan.chosen:
+        return
     screen.table(
         columns,
         [
@@ -164,9 +171,6 @@ def _show_plan(screen: Screen, plan: Allocation) -> None:
         ],
         right=columns[4:],
     )
-    left_out = document["left_out"]
-    if left_out:
-        screen.note(f"{len(left_out)} left out; --json names each with its reason.")
 
 
 def _show_offers(screen: Screen, recorded: list[dict[str, Any]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -18,6 +19,9 @@ from contracts import matching
 from contracts.invoice import read_invoice
 from contracts.matching import Way
 from ledger.dates import iso_from_day
+
+SHOWN = 15
+"""Rows on a terminal."""
 
 app = typer.Typer(
     name="match",
@@ -68,7 +72,8 @@ def invoice(
         GOOD,
     )
     columns = ("way", "name", "with", "cash now", "later", "costs", "a year", "why")
-    screen.table(
+    _table(
+        screen,
         columns,
         [
             (
@@ -85,14 +90,25 @@ def invoice(
         ],
         right=columns[3:7],
     )
-    others = [way for way in ways if not way.suits]
-    if others:
-        screen.table(
-            ("way", "name", "with", "does not suit", "why"),
-            [(way.kind, way.name, way.party, way.code, way.reason) for way in others],
-            title="Does not suit",
-            styles=[FAINT] * len(others),
-        )
+    _table(
+        screen,
+        ("way", "name", "with", "does not suit", "why"),
+        [(way.kind, way.name, way.party, way.code, way.reason) for way in ways if not way.suits],
+        title="Does not suit",
+    )
+
+
+def _table(
+    screen: Screen,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    title: str = "",
+    right: Sequence[str] = (),
+) -> None:
+    """A table with something in it, faint if it is about what does not suit."""
+    if rows:
+        screen.table(columns, rows, title=title, right=right, styles=[FAINT if title else ""] * len(rows))
 
 
 def ways_of_invoice(
@@ -162,8 +178,14 @@ def lender(
         f"priced here from proved state since height {found.height}; as of {iso_from_day(found.day)}",
         GOOD,
     )
+    if not found.programmes:
+        screen.note("You have no programme in force: tally programme publish FILE.")
     columns = ("programme", "supplier", "invoice", "obligor", "advance", "paid out", "net yield", "why")
-    screen.table(
+    shown = found.suited[:SHOWN] if screen.is_terminal else found.suited
+    if len(shown) < len(found.suited):
+        screen.note(f"The best {len(shown)} (all with --json or in a pipe):")
+    _table(
+        screen,
         columns,
         [
             (
@@ -176,17 +198,19 @@ def lender(
                 percent(one.opportunity.net_yield_ppm),
                 one.reason,
             )
-            for one in found.suited
+            for one in shown
         ],
         right=columns[4:7],
     )
-    if found.unsuited:
-        screen.table(
-            ("programme", "supplier", "invoice", "does not suit", "why"),
-            [tuple(one) for one in found.unsuited],
-            title="Does not suit",
-            styles=[FAINT] * len(found.unsuited),
-        )
+    others = found.unsuited[:SHOWN] if screen.is_terminal else found.unsuited
+    if len(others) < len(found.unsuited):
+        screen.note(f"{len(found.unsuited)} do not suit; the first {len(others)}:")
+    _table(
+        screen,
+        ("programme", "supplier", "invoice", "does not suit", "why"),
+        [tuple(one) for one in others],
+        title="Does not suit",
+    )
 
 
 def prospects_document(found: Prospects) -> dict[str, Any]:

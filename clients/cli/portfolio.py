@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from clients.cli import allocations
-from clients.cli.allocations import ObligorCap, SupplierCap
-from clients.cli.amounts import money, percent, read_amount, read_currency, read_day, read_percent
+from clients.cli import allocations, rebalances
+from clients.cli.amounts import money, percent
+from clients.cli.books import AsOf, BookFile, Lender, open_book
 from clients.cli.exits import UsageProblem
 from clients.cli.options import (
     GenesisFile,
     Json,
     OutFile,
     ProfileFile,
-    open_session,
-    read_bytes,
     save,
-    trusted_genesis,
 )
 from clients.cli.screen import GOOD, Screen, examples
-from clients.sdk import Session, VerifiedBook, read_book
-from clients.sdk.questions import answers
-from contracts import portfolio, portfolio_views, rebalancing
-from contracts.context import business_day
+from clients.sdk import VerifiedBook
+from contracts import portfolio, portfolio_views
 from contracts.portfolio import BY, Performance
-from contracts.rebalancing import Cap
-from ledger.dates import day_from_iso, iso_from_day
-from ledger.limits import MAX_PROOF_BYTES
+from ledger.dates import iso_from_day
 
 SHOWN_CLAIMS = 15
 
 app = typer.Typer(name="portfolio", help="A lender's holdings, allocation and caps.", no_args_is_help=True)
 allocations.register(app)
-
-Lender = Annotated[str | None, typer.Option("--lender", "-l", help="Whose; your own if not given.")]
-BookFile = Annotated[Path | None, typer.Option("--book", help="A book that `--out` saved: no node is asked.")]
-AsOf = Annotated[
-    str | None, typer.Option("--date", help="Business date, YYYY-MM-DD; the ledger's if not given.")
-]
+rebalances.register(app)
 
 
 @app.command(
@@ -70,7 +57,7 @@ def show(
             "no such grouping", code="grouping", field="--by", found=by, expected=", ".join(BY)
         )
     screen = Screen(json)
-    found, day = _book(lender, book, date, genesis, profile)
+    found, day = open_book(lender, book, date, genesis, profile)
     if out is not None:
         save(found.data, out, "book")
     document = book_document(found, day)
@@ -79,32 +66,6 @@ def show(
     _show_book(screen, found, document, by)
     if out is not None:
         screen.note(f"saved in {out}; check it anywhere: tally verify {out} --genesis genesis.block")
-
-
-def _book(
-    lender: str | None, book: Path | None, date: str | None, genesis: Path | None, profile: Path | None
-) -> tuple[VerifiedBook, int]:
-    """The verified book, of a file or of the nodes, and the business day that it is read on."""
-    day = None if date is None else day_from_iso(read_day(date, "--date"))
-    if book is not None:
-        if day is None:
-            raise UsageProblem(
-                "a book by itself does not say what day it is",
-                code="no_date",
-                field="--date",
-                expected="the business date to compute it for",
-            )
-        data = read_bytes(book, "book", MAX_PROOF_BYTES)
-        return read_book(data, trusted_genesis(genesis, profile)), day
-    with open_session(profile) as session:
-        found = session.book(lender or session.profile.organisation)
-        return found, today(session) if day is None else day
-
-
-def today(session: Session) -> int:
-    """The ledger's business day, proved."""
-    (answer,) = answers(session, [business_day])
-    return answer.value
 
 
 def book_document(found: VerifiedBook, day: int) -> dict[str, Any]:
@@ -247,99 +208,3 @@ def _show_claims(screen: Screen, claims: list[dict[str, Any]]) -> None:
 
 def _rate(ppm: int | None) -> str:
     return "-" if ppm is None else percent(ppm)
-
-
-@app.command(
-    epilog=examples(
-        "tally portfolio rebalance --currency EUR --obligor-cap 25 --profile net/profiles/lender.json",
-        "tally portfolio rebalance --currency EUR --obligor-cap 25 --supplier-cap 10 "
-        "--fund '10,000,000.00 EUR'",
-    )
-)
-def rebalance(
-    currency: Annotated[str, typer.Option("--currency", "-c", help="ISO 4217 code.")],
-    obligor_cap: ObligorCap = None,
-    supplier_cap: SupplierCap = None,
-    fund: Annotated[
-        str | None, typer.Option(help="What caps are shares of; all principal held if not given.")
-    ] = None,
-    lender: Lender = None,
-    book: BookFile = None,
-    date: AsOf = None,
-    genesis: GenesisFile = None,
-    profile: ProfileFile = None,
-    json: Json = False,
-) -> None:
-    """What exceeds its cap, when it runs off, what to sell instead, and where there is room to buy."""
-    code = read_currency(currency, "--currency")
-    caps = [
-        Cap(by, read_percent(text, f"--{by}-cap"))
-        for by, text in (("obligor", obligor_cap), ("supplier", supplier_cap))
-        if text is not None
-    ]
-    if not caps:
-        raise UsageProblem(
-            "no cap to compare with",
-            code="no_cap",
-            field="--obligor-cap",
-            expected="--obligor-cap or --supplier-cap in percent",
-        )
-    screen = Screen(json)
-    found, day = _book(lender, book, date, genesis, profile)
-    held = [position for position in found.positions if position.currency == code]
-    whole = sum(position.principal for position in held)
-    base = whole if fund is None else read_amount(fund, "--fund", code).amount
-    advice = rebalancing.advice(held, caps, base, day)
-    rooms = {
-        cap.by: rebalancing.rooms(held, cap, base, (BY[cap.by](position) for position in held))
-        for cap in caps
-    }
-    document = {
-        "lender": found.lender,
-        "proved": True,
-        "height": found.height,
-        "business_date": iso_from_day(day),
-        "currency": code,
-        "fund": base,
-        "principal": whole,
-        "excess": [
-            excess._asdict() | {"excess": excess.amount} for excess in rebalancing.excesses(held, caps, base)
-        ],
-        "eligible": {cap.by: rebalancing.eligible(held, cap, base) for cap in caps},
-        "advice": [one._asdict() | {"day": iso_from_day(one.day) if one.day else None} for one in advice],
-        "room": rooms,
-    }
-    if screen.answer(document):
-        return
-    screen.line(
-        f"Book of {found.lender} proved at height {found.height}: {money(whole, code)} principal, "
-        f"caps of {money(base, code)}",
-        GOOD,
-    )
-    for cap in caps:
-        screen.line(f"eligible by {cap.by}: {money(document['eligible'][cap.by], code)}")  # type: ignore[index]
-    screen.table(
-        ("action", "name", "principal", "by", "claims", "reason"),
-        [
-            (
-                one.action,
-                one.name,
-                money(one.amount, code),
-                iso_from_day(one.day) if one.day else "",
-                len(one.claims),
-                one.reason,
-            )
-            for one in advice
-        ],
-        right=("principal", "claims"),
-    )
-    screen.table(
-        ("room under the cap for", "amount"),
-        [
-            (f"{by} {name}", money(room, code))
-            for by, names in rooms.items()
-            for name, room in names.items()
-            if room
-        ],
-        right=("amount",),
-    )

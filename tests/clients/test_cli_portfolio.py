@@ -132,6 +132,13 @@ def test_a_budget_is_placed_committed_and_then_held(tally: Tally, tmp_path: Path
     assert excess["excess"] == plan["amount"] - plan["amount"] // 4
     assert capped["eligible"]["obligor"] == plan["amount"] // 4
     assert [one["action"] for one in capped["advice"]] == ["run_off", "sell"]
+    more = ["--obligor-cap", "100", "--budget", "9,000.00 EUR"]
+    buying = tally.run("fund", "portfolio", "rebalance", "--currency", "EUR", *more)
+    assert (buying["excess"], buying["advice"]) == ([], [])
+    bought = {one["invoice"] for one in buying["buy"]["chosen"]}
+    assert bought
+    assert not bought & offered
+    assert "buy" in tally.text("fund", "portfolio", "rebalance", "--currency", "EUR", *more)
     assert "run_off" in tally.text("fund", "portfolio", "rebalance", "-c", "EUR", "--obligor-cap", "25")
 
 
