@@ -13,19 +13,23 @@ is confirmed while this goes on is in the next list.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 
 from clients.sdk import Session
 from clients.sdk.questions import answers
 from contracts import prospect, relationship
 from contracts import receivables as receivables_of
 from contracts.context import business_day
+from contracts.matching import why
 from contracts.pricing import ProgrammeTerms
 from contracts.programme import read_programme
 from contracts.prospect import Suited, Unsuited
+from contracts.quote import ProvedQuote
+from contracts.quote_book import MAX_PAGE_INVOICES, ProvedRefusal, Result
 from contracts.receivables import Open
 from ledger.errors import VerificationError
 from ledger.state import Reader
@@ -84,30 +88,67 @@ def prospects(
             receivables += found
             heights.append(height)
             advance(1)
-    questions = [
-        partial(prospect.suited, programme=name, supplier=one.supplier, number=one.invoice)
+    asked = [
+        (name, one.supplier, one.invoice)
         for name, found in programmes.items()
         for one in receivables
         if one.currency == found.currency and found.limit_of(one.buyer) is not None
     ]
-    with progress("prices", len(questions)) as advance:
-        priced = answers(session, questions, advance=advance)
-    heights += [answer.height for answer in priced]
+    with progress("prices", len(asked)) as advance:
+        priced = prices(session, asked, advance)
+    bought = [result for result in priced if isinstance(result, ProvedQuote)]
+    limits = answers(
+        session,
+        [
+            partial(
+                prospect.limits_on,
+                programme=quote.programme,
+                supplier=quote.inputs.supplier,
+                number=quote.inputs.invoice,
+            )
+            for quote in bought
+        ],
+    )
+    heights += [*(result.height for result in priced), *(answer.height for answer in limits)]
     return Prospects(
         lender,
         today.value,
         min(heights),
         tuple((name, found.currency) for name, found in programmes.items()),
         len(pairs),
-        prospect.ranked(answer.value for answer in priced if isinstance(answer.value, Suited)),
-        tuple(answer.value for answer in priced if isinstance(answer.value, Unsuited)),
+        prospect.ranked(
+            prospect.bought_as(quote.inputs, quote.programme_terms, quote.terms, answer.value)
+            for quote, answer in zip(bought, limits, strict=True)
+        ),
+        tuple(
+            Unsuited(name, result.supplier, result.invoice, result.refusal.code, why(result.refusal))
+            for (name, _, _), result in zip(asked, priced, strict=True)
+            if isinstance(result, ProvedRefusal)
+        ),
     )
 
 
+def prices(session: Session, asked: Sequence[tuple[str, str, str]], advance: Advance) -> list[Result]:
+    """What each (programme, supplier, invoice) is priced at, or why not, recomputed here, in that order.
+
+    A model that is in force comes once.
+    """
+    models: list[bytes] = []
+    found: list[Result] = []
+    for programme, group in groupby(asked, key=lambda one: one[0]):
+        invoices = [(supplier, number) for _, supplier, number in group]
+        for first in range(0, len(invoices), MAX_PAGE_INVOICES):
+            page = session.quote_page(programme, invoices[first : first + MAX_PAGE_INVOICES], models)
+            models += page.book.models
+            found += page.results
+            advance(len(page.results))
+    return found
+
+
 def _terms(state: Reader, name: str, lender: str) -> ProgrammeTerms | None:
-    """The terms of a programme of this lender."""
+    """The terms of a programme of this lender, if it buys what a lender chooses: not a buyer's programme."""
     published = read_programme(state, name)
-    if published is None or published.lender != lender:
+    if published is None or published.lender != lender or published.payables:
         return None
     return ProgrammeTerms.from_value(published.terms)
 

@@ -8,7 +8,7 @@ lender's own part of a claim that several share; days are days since 1970:
 | kind | then | written when |
 |---|---|---|
 | buy | buyer, programme, net, advance, reserve, discount, fee, tenor, due date, is pledge | it is paid for |
-| collect | costs, interest, principal, reserve | the buyer pays |
+| collect | costs, interest, principal, reserve | the buyer pays, or pays for more time |
 | repay | costs, interest, principal | the supplier pays |
 | bear | reserve, shortfall | a credit note or a lower confirmation is borne; a shortfall is set off |
 | due | due date | the buyer has confirmed an earlier due date |
@@ -69,7 +69,7 @@ class Totals(NamedTuple):
     discount: int = 0
     fee: int = 0
     interest: int = 0
-    """Overdue interest received."""
+    """Overdue interest and charges for more time received."""
     costs: int = 0
     """Costs of collection received."""
     collected: int = 0

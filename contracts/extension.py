@@ -60,6 +60,7 @@ def extend(context: Context, operation: PayablesExtend) -> None:
         )
     if due:
         _pay_charge(context, operation, lien, due)
+        book.received(context, supplier, number, lien, (0, due, 0), by_buyer=True)
     put_claim(context, supplier, number, lien._replace(interest_from=operation.due_date))
     book.rescheduled(context, supplier, number, lien, operation.due_date)
     write_invoice(context, supplier, number, invoice._replace(due_day=operation.due_date))

@@ -7,6 +7,7 @@ does not suit is listed too, with the code with which the ledger would refuse it
 | way of an invoice | cash | costs |
 |---|---|---|
 | programme | what its quote pays out; the reserve when the buyer has paid | discount and fee |
+| payables | what a buyer's programme pays for what the buyer has approved | discount and fee |
 | auction | unknown before the bids; compared with the best programme by its rate | bank discount |
 | early_payment | what is outstanding less the discount of the day, if the buyer offers it | the discount |
 | certificate | none: a promise of the buyer, to be split and passed on or sold | nothing |
@@ -19,12 +20,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from contracts import allotment, auction, early_payment
+from contracts import allotment, auction, early_payment, payables
 from contracts.context import business_day
+from contracts.enrolment import read_enrolment
 from contracts.errors import refuse
 from contracts.invoice import Invoice, read_invoice
 from contracts.leaf import drawn_key
-from contracts.pricing import formulae
+from contracts.pricing import QuoteTerms, formulae
 from contracts.programme import read_programme
 from contracts.quote import requote
 from ledger.dates import iso_from_day
@@ -32,7 +34,8 @@ from ledger.errors import Refusal
 from ledger.money import PPM, divide_down
 from ledger.state import Reader, state_key
 
-PROGRAMME, AUCTION, EARLY, CERTIFICATE = "programme", "auction", "early_payment", "certificate"
+PROGRAMME, PAYABLES, AUCTION = "programme", "payables", "auction"
+EARLY, CERTIFICATE = "early_payment", "certificate"
 
 
 class Way(NamedTuple):
@@ -103,13 +106,19 @@ def _rank(way: Way) -> tuple[bool, int, int, Way]:
 
 
 def programme_way(state: Reader, supplier: str, number: str, programme: str) -> Way:
-    """What one programme pays for an invoice, or why it does not buy it."""
+    """What one programme pays for an invoice, or why it does not buy it; all of it from a state."""
     published = read_programme(state, programme)
     lender = "" if published is None else published.lender
+    if published is not None and published.payables:
+        return payables_way(state, supplier, number, programme)
     try:
-        terms = requote(state, supplier, number, programme)
+        return priced_way(programme, lender, requote(state, supplier, number, programme))
     except Refusal as refusal:
-        return Way(PROGRAMME, programme, lender, refusal.code, why(refusal))
+        return refused_way(programme, lender, refusal)
+
+
+def priced_way(programme: str, lender: str, terms: QuoteTerms) -> Way:
+    """What a programme pays at its price."""
     return Way(
         PROGRAMME,
         programme,
@@ -121,6 +130,31 @@ def programme_way(state: Reader, supplier: str, number: str, programme: str) -> 
         later=terms.reserve,
         cost=terms.discount + terms.fee,
         cost_ppm=terms.yield_ppm,
+    )
+
+
+def refused_way(programme: str, lender: str, refusal: Refusal) -> Way:
+    """A programme that does not buy the invoice."""
+    return Way(PROGRAMME, programme, lender, refusal.code, why(refusal))
+
+
+def payables_way(state: Reader, supplier: str, number: str, programme: str) -> Way:
+    """What a buyer's programme pays for an invoice that the buyer has approved."""
+    published = read_programme(state, programme)
+    lender = "" if published is None else published.lender
+    way = Way(PAYABLES, programme, lender, "", "")
+    try:
+        claim = payables.claim_of(state, programme, (supplier, number))
+    except Refusal as refusal:
+        return way._replace(code=refusal.code, reason=why(refusal))
+    if read_enrolment(state, programme, supplier) is None:
+        return way._replace(code="not_enrolled", reason=f"{supplier} does not take part in the programme")
+    cost = claim.discount + claim.fee
+    return way._replace(
+        reason=f"{claim.buyer} has approved it: bought whole, {claim.tenor_days} days to the due date",
+        cash=claim.paid_out,
+        cost=cost,
+        cost_ppm=formulae.simple_yield(cost, claim.paid_out, claim.tenor_days),
     )
 
 

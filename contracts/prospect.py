@@ -16,13 +16,13 @@ from typing import NamedTuple, TypeVar
 
 from contracts import eligibility
 from contracts.allocation import Constraint, Opportunity, Room
-from contracts.claim import exposure_key
 from contracts.eligibility import Facts, Rules
+from contracts.errors import refuse
 from contracts.invoice import read_invoice
 from contracts.matching import percent, why
-from contracts.pricing import ProgrammeTerms, QuoteTerms, formulae
+from contracts.pricing import ProgrammeTerms, QuoteInputs, QuoteTerms, formulae
 from contracts.programme import read_programme
-from contracts.quote import requote
+from contracts.quote import priced, read_basis
 from ledger.errors import Refusal
 from ledger.money import MAX_AMOUNT, PPM, divide_down
 from ledger.state import Reader
@@ -65,24 +65,24 @@ class Unsuited(NamedTuple):
 
 
 def suited(state: Reader, programme: str, supplier: str, number: str) -> Suited | Unsuited:
-    """What one programme says to one receivable."""
+    """What one programme says to one receivable, all of it from a state."""
     try:
-        terms = requote(state, supplier, number, programme)
+        basis = read_basis(state, supplier, number, programme)
+        terms = priced(basis)
     except Refusal as refusal:
         return Unsuited(programme, supplier, number, refusal.code, why(refusal))
-    published, invoice = read_programme(state, programme), read_invoice(state, supplier, number)
-    assert published is not None, "what is quoted has a programme"
-    assert invoice is not None, "what is quoted is there"
-    rules = Rules.from_value(published.rules)
-    place = (published.lender, programme)
-    facts, _ = eligibility.read_facts(state, place, rules, supplier, invoice)
-    exposure = state.get(exposure_key(published.lender, invoice.buyer, invoice.currency)) or (0, 0)
-    limit = ProgrammeTerms.from_value(published.terms).limit_of(invoice.buyer)
+    return bought_as(basis.inputs, basis.terms, terms, (basis.rules, basis.facts))
+
+
+def bought_as(
+    inputs: QuoteInputs, lenders: ProgrammeTerms, terms: QuoteTerms, limits: tuple[Rules, Facts]
+) -> Suited:
+    """A receivable at its price, with the programme's terms and what its rules leave room for."""
     opportunity = Opportunity(
-        programme=programme,
-        supplier=supplier,
-        invoice=number,
-        obligor=invoice.buyer,
+        programme=inputs.programme,
+        supplier=inputs.supplier,
+        invoice=inputs.invoice,
+        obligor=inputs.buyer,
         most=terms.advance,
         least=terms.advance,
         cash=terms.paid_out,
@@ -90,7 +90,19 @@ def suited(state: Reader, programme: str, supplier: str, number: str) -> Suited 
         expected_loss=terms.expected_loss,
         tenor_days=terms.tenor_days,
     )
-    return Suited(opportunity, terms, Room(limit or 0, sum(exposure)), rules, facts)
+    room = Room(lenders.limit_of(inputs.buyer) or 0, inputs.exposure)
+    return Suited(opportunity, terms, room, *limits)
+
+
+def limits_on(state: Reader, programme: str, supplier: str, number: str) -> tuple[Rules, Facts]:
+    """A programme's own rules, and what it has out that counts against them for a receivable."""
+    published, invoice = read_programme(state, programme), read_invoice(state, supplier, number)
+    if published is None or invoice is None:
+        raise refuse("unknown_invoice", "no such programme or invoice", field="invoice", found=number)
+    rules = Rules.from_value(published.rules)
+    place = (published.lender, programme)
+    facts, _ = eligibility.read_facts(state, place, rules, supplier, invoice)
+    return rules, facts
 
 
 def ranked(found: Iterable[Suited]) -> tuple[Suited, ...]:

@@ -12,12 +12,14 @@ from clients.cli.amounts import money, percent
 from clients.cli.exits import UsageProblem
 from clients.cli.options import Json, ProfileFile, open_session
 from clients.cli.screen import FAINT, GOOD, Screen, examples
-from clients.prospects import Prospects, prospects
+from clients.prospects import Prospects, prices, prospects
 from clients.sdk import Session
-from clients.sdk.questions import Answer, answers
+from clients.sdk.questions import answers
 from contracts import matching
 from contracts.invoice import read_invoice
 from contracts.matching import Way
+from contracts.quote import ProvedQuote
+from contracts.quote_book import Result
 from ledger.dates import iso_from_day
 
 SHOWN = 15
@@ -52,15 +54,18 @@ def invoice(
     screen = Screen(json)
     with open_session(profile) as session:
         owner = supplier or session.profile.organisation
-        names = sorted(entry["programme"] for entry in session.programmes())
-        ways, height, currency = ways_of_invoice(session, owner, number, names)
+        listed = [
+            (entry["programme"], entry["lender"], entry["payables"] is not None)
+            for entry in session.programmes()
+        ]
+        ways, height, currency = ways_of_invoice(session, owner, number, sorted(listed))
     document = {
         "supplier": owner,
         "invoice": number,
         "currency": currency,
         "proved": True,
         "height": height,
-        "programmes": len(names),
+        "programmes": len(listed),
         "ways": [way._asdict() | {"suits": way.suits} for way in ways],
     }
     if screen.answer(document):
@@ -112,14 +117,14 @@ def _table(
 
 
 def ways_of_invoice(
-    session: Session, supplier: str, number: str, programmes: list[str]
+    session: Session, supplier: str, number: str, programmes: Sequence[tuple[str, str, bool]]
 ) -> tuple[tuple[Way, ...], int, str]:
     """The ways of an invoice, the height of the oldest state that they rest on, and the currency.
 
-    Each programme is a question of its own, so that any number of them fits.
+    `programmes` are (name, lender, whether it is a buyer's).
 
     Raises:
-        Refusal: `unknown_invoice`.
+        UsageProblem: `unknown_invoice`.
     """
     (billed,) = answers(session, [lambda state: read_invoice(state, supplier, number)])
     if billed.value is None:
@@ -131,19 +136,32 @@ def ways_of_invoice(
             expected=f"a number of {supplier}",
             remedy="`tally invoice list` shows them.",
         )
-    priced: list[Answer[Way]] = answers(
+    plain = [(name, supplier, number) for name, _, is_payables in programmes if not is_payables]
+    priced = prices(session, plain, lambda _: None)
+    bought = answers(
         session,
         [
-            partial(matching.programme_way, supplier=supplier, number=number, programme=name)
-            for name in programmes
+            partial(matching.payables_way, supplier=supplier, number=number, programme=name)
+            for name, _, is_payables in programmes
+            if is_payables
         ],
     )
-    ways = tuple(answer.value for answer in priced)
+    lenders = {name: lender for name, lender, _ in programmes}
+    ways = (
+        *(_way(name, lenders[name], result) for (name, _, _), result in zip(plain, priced, strict=True)),
+        *(answer.value for answer in bought),
+    )
     (others,) = answers(
         session, [partial(matching.other_ways, supplier=supplier, number=number, programmes=ways)]
     )
-    height = min(billed.height, others.height, *(answer.height for answer in priced))
+    height = min(billed.height, others.height, *(one.height for one in (*priced, *bought)))
     return matching.ranked_ways((*ways, *others.value)), height, billed.value.currency
+
+
+def _way(programme: str, lender: str, result: Result) -> Way:
+    if isinstance(result, ProvedQuote):
+        return matching.priced_way(programme, result.lender, result.terms)
+    return matching.refused_way(programme, lender, result.refusal)
 
 
 @app.command(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 from auction_ledger import market, sold
 from test_finance_story import HOLDER, advance_to, attested, credit, demand, financed, lien
+from test_payables import approve, extend, programme
 from trade_ledger import TradeLedger, fund, payment
 
 from contracts import book, portfolio
+from contracts.approval import read_approval
 from contracts.book import Totals, book_key
 from contracts.errors import InvariantBroken
+from contracts.extension import charge
 from contracts.portfolio import Position
 from contracts.state_check import check_state
 from ledger import codec
@@ -134,6 +137,19 @@ def test_an_earlier_due_date_that_the_buyer_confirms_reaches_the_book() -> None:
     trade.done("mega", {**again, "due_date": "2012-04-20"})
     trade.check()
     assert positions(trade)[0].due_day == day_from_iso("2012-04-20")
+
+
+def test_more_time_that_a_buyer_pays_for_is_income_and_another_due_date() -> None:
+    trade = programme()
+    trade.done("mega", approve("INV1"))
+    approved = read_approval(trade.state, "acme", "INV1")
+    assert approved is not None
+    cost = charge(approved, lien(trade), 30)
+    trade.done("mega", extend("2012-05-26", cost))
+    trade.check()
+    assert kinds(trade) == ["buy", "collect", "due"]
+    (position,) = positions(trade)
+    assert (position.sums.interest, position.due_day) == (cost, day_from_iso("2012-05-26"))
 
 
 def test_each_lender_of_a_shared_claim_has_its_part_in_its_own_book() -> None:

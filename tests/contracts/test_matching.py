@@ -7,6 +7,7 @@ from random import Random
 from auction_ledger import market, open_auction
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_payables import DISCOUNT, PAID_OUT, approve, programme
 from trade_ledger import TERMS, TradeLedger, publish
 
 from contracts import matching, prospect
@@ -50,6 +51,18 @@ def test_an_early_payment_that_the_buyer_offers_competes_with_the_programmes() -
     trade.done("mega", {"op": "early.offer", "supplier": "acme", "invoice": "INV1", "steps": steps})
     best = matching.ways_of(trade.state, "acme", "INV1", ["of-loan", "of-fund"])[0]
     assert (best.kind, best.party, best.cash, best.cost) == ("early_payment", "mega", 99_900_00, 100_00)
+
+
+def test_what_the_buyer_has_approved_is_bought_under_its_payables_programme_by_who_takes_part() -> None:
+    trade = programme(standing=False)
+    (way,) = [way for way in matching.ways_of(trade.state, "acme", "INV1", ["of-mega"]) if way.name]
+    assert (way.kind, way.code) == ("payables", "not_approved")
+    trade.done("mega", approve("INV1"))
+    best = matching.ways_of(trade.state, "acme", "INV1", ["of-mega"])[0]
+    assert (best.kind, best.code, best.cash, best.cost) == ("payables", "", PAID_OUT, DISCOUNT)
+    trade.done("acme", {"op": "programme.leave", "programme": "of-mega"})
+    (way,) = [way for way in matching.ways_of(trade.state, "acme", "INV1", ["of-mega"]) if way.name]
+    assert way.code == "not_enrolled"
 
 
 def test_what_is_sold_or_disputed_suits_nobody() -> None:
