@@ -262,24 +262,45 @@ def _rate(amount: int, principal_days: int) -> int | None:
     return divide_half_away(amount * YEAR_DAYS * PPM, principal_days) if principal_days else None
 
 
+class Flow(NamedTuple):
+    """What the records of one business day add up to in one currency; minor units."""
+
+    day: int
+    principal: int
+    """Change of the principal at risk."""
+    interest: int
+    written_off: int
+    recovered: int
+
+
+def flows(records: Iterable[codec.Value], currency: str) -> tuple[Flow, ...]:
+    """What happened on each day of a book on which anything did, oldest first."""
+    days: dict[int, Totals] = {}
+    for record in records:
+        if record[2] == currency:
+            days[record[0]] = book.after_record(days.get(record[0], Totals()), record)
+    return tuple(
+        Flow(day, sums.principal, sums.interest, sums.written_off, sums.recovered)
+        for day, sums in days.items()
+    )
+
+
 def performance(
-    records: Sequence[codec.Value], held: Sequence[Position], currency: str, first: int, last: int
+    moved: Sequence[Flow], held: Iterable[Position], currency: str, first: int, last: int
 ) -> Performance:
-    """What the whole book of these records and positions earned and lost in one currency from day to day."""
+    """What a book earned and lost in one currency from day to day: from its flows and all its positions."""
     interest = written_off = recovered = principal = principal_days = 0
     since = first
-    for record in records:
-        day = record[0]
-        if record[2] != currency or day > last:
-            continue
-        sums = book.after_record(Totals(), record)
-        if day >= first:
-            principal_days += principal * (day - since)
-            since = day
-            interest += sums.interest
-            written_off += sums.written_off
-            recovered += sums.recovered
-        principal += sums.principal
+    for flow in moved:
+        if flow.day > last:
+            break
+        if flow.day >= first:
+            principal_days += principal * (flow.day - since)
+            since = flow.day
+            interest += flow.interest
+            written_off += flow.written_off
+            recovered += flow.recovered
+        principal += flow.principal
     principal_days += principal * (last + 1 - since)
     earned = sum(
         position.earned(last) - position.earned(first - 1)

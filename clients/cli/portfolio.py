@@ -20,7 +20,7 @@ from clients.cli.options import (
 from clients.cli.screen import GOOD, Screen, examples
 from clients.sdk import VerifiedBook
 from contracts import portfolio, portfolio_views
-from contracts.portfolio import BY, Performance
+from contracts.portfolio import BY
 from ledger.dates import iso_from_day
 
 SHOWN_CLAIMS = 15
@@ -82,31 +82,24 @@ def book_document(found: VerifiedBook, day: int) -> dict[str, Any]:
         "groups": {
             by: [portfolio_views.group_view(group) for group in portfolio.groups(held, by, day)] for by in BY
         },
-        "performance": {
-            currency: {
-                "months": [
-                    portfolio_views.performance_view(month) for month in monthly(found, currency, day)
-                ],
-                "rolling": portfolio_views.performance_view(rolling(found, currency, day)),
-            }
-            for currency in found.totals
-        },
+        "performance": {currency: _performance(found, currency, day) for currency in found.totals},
         "claims": [portfolio_views.position_view(position, day) for position in held],
     }
 
 
-def monthly(found: VerifiedBook, currency: str, day: int) -> list[Performance]:
-    """What each of the last months earned and lost, oldest first."""
-    return [
-        portfolio.performance(found.records, found.positions, currency, first, last)
-        for first, last in portfolio.months(day)
-    ]
+def _performance(found: VerifiedBook, currency: str, day: int) -> dict[str, Any]:
+    """What each of the last twelve months earned and lost, oldest first, and all of them together."""
+    moved = portfolio.flows(found.records, currency)
+    spans = portfolio.months(day)
 
+    def shown(first: int, last: int) -> dict[str, Any]:
+        found_in = portfolio.performance(moved, found.positions, currency, first, last)
+        return portfolio_views.performance_view(found_in)
 
-def rolling(found: VerifiedBook, currency: str, day: int) -> Performance:
-    """What the last twelve months earned and lost together."""
-    first, last = portfolio.months(day)[0][0], day
-    return portfolio.performance(found.records, found.positions, currency, first, last)
+    return {
+        "months": [shown(first, last) for first, last in spans],
+        "rolling": shown(spans[0][0], spans[-1][1]),
+    }
 
 
 def _show_book(screen: Screen, found: VerifiedBook, document: dict[str, Any], by: str) -> None:

@@ -56,11 +56,12 @@ def _positions(records: list[codec.Value], totals: codec.Value, day: int) -> Non
     for currency, sums in totals.items():
         mine = [one.sums for one in held if one.currency == currency]
         assert Totals(*(sum(places) for places in zip(*mine, strict=True))) == Totals._make(sums)
-        whole = portfolio.performance(records, held, currency, records[0][0], day)
+        moved = portfolio.flows(records, currency)
+        whole = portfolio.performance(moved, held, currency, records[0][0], day)
         assert whole.interest == Totals._make(sums).interest
         assert whole.earned <= sum(one.charges for one in held if one.currency == currency)
         parts = [
-            portfolio.performance(records, held, currency, first, last)
+            portfolio.performance(moved, held, currency, first, last)
             for first, last in portfolio.months(day, (day - records[0][0]) // 28 + 2)
         ]
         assert sum(month.principal_days for month in parts) == whole.principal_days

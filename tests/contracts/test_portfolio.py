@@ -45,14 +45,14 @@ def test_a_month_s_rates_are_income_and_loss_on_the_average_principal() -> None:
     ]
     held = portfolio.positions(records)
     last = MARCH + 30
-    found = portfolio.performance(records, held, "EUR", MARCH, last)
+    found = portfolio.performance(portfolio.flows(records, "EUR"), held, "EUR", MARCH, last)
     assert found.principal_days == 31 * 10_000 + 14 * 5_000 + 2_500
     assert found.average_principal == 12_339
     assert (found.earned, found.interest, found.written_off, found.recovered) == (341, 70, 2_500, 1_000)
     assert found.net_income == 341 + 70 - 1_500
     assert found.loss_ppm == round(1_500 * 365 * 1_000_000 / found.principal_days)
     assert found.yield_ppm == round(found.net_income * 365 * 1_000_000 / found.principal_days)
-    assert portfolio.performance(records, held, "USD", MARCH, last).yield_ppm is None
+    assert portfolio.performance((), held, "USD", MARCH, last).yield_ppm is None
 
 
 def test_months_are_calendar_months_up_to_the_day() -> None:
@@ -82,7 +82,7 @@ def test_the_expected_yield_of_the_running_example_is_its_quote_s() -> None:
     records = [codec.decode(data) for data in trade.records[book_key("loan")]]
     (position,) = portfolio.positions(records)
     assert portfolio_views.position_view(position, day)["status"] == "WrittenOff"
-    found = portfolio.performance(records, (position,), "USD", MARCH, day)
+    found = portfolio.performance(portfolio.flows(records, "USD"), (position,), "USD", MARCH, day)
     assert found.written_off == position.sums.advanced
     assert found.earned == charges, "a loss realises the rest of the discount"
 
