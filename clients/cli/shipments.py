@@ -229,6 +229,7 @@ def show(supplier: Supplier, number: Number, profile: ProfileFile = None, json: 
                 "dispatched, scheduled",
                 f"{found['dispatched'] or 'no'}, {found['scheduled'] or 'no day agreed'}",
             ),
+            ("dispatch recorded", found["recorded"] or "no"),
             ("delivered, received", f"{found['delivered'] or 'no'}, {found['received'] or 'no'}"),
             ("units", ", ".join(found["units"]) or "none named"),
         ],

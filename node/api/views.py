@@ -109,6 +109,7 @@ class InvoiceView(View):
     days_past_due: int
     matched: bool
     credit_due: bool = Field(description="goods of its order went back and are still billed: no new finance")
+    recorded: str | None = Field(description="day on which it came to the ledger")
     backdated: bool
     document: str | None = Field(description="SHA-256 of the document, hex")
     finance: FinanceView | None
@@ -201,6 +202,7 @@ class ShipmentView(View):
     status: str = Field(description="Created, Dispatched, Delivered, Received, Refused, Lost or Returned")
     carrier: str | None
     dispatched: str | None
+    recorded: str | None = Field(description="day on which the dispatch came to the ledger")
     scheduled: str | None
     delivered: str | None
     received: str | None = Field(description="day of receipt, refusal or loss")
