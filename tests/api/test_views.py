@@ -71,6 +71,9 @@ def test_view_has_exactly_the_documented_fields(
         ("/keys", views.KeysView, "keys", 5),
         ("/keys?organisation=acme", views.KeysView, "keys", 1),
         ("/programmes", views.ProgrammesView, "programmes", 1),
+        ("/programmes/early/enrolments", views.EnrolmentsView, "enrolments", 0),
+        ("/programmes/early/approvals?supplier=acme", views.ApprovalsView, "approvals", 0),
+        ("/requests?lender=fund&status=Open", views.RequestsView, "requests", 0),
         ("/organisations/acme/accounts", views.AccountsView, "accounts", 0),
     ],
 )
