@@ -12,9 +12,9 @@ from html import escape
 from io import StringIO
 from typing import Any
 
+from clients.export_file import Proved
 from contracts.disclosure import Column, Disclosure, Sheet
 from ledger.dates import iso_from_day
-from ledger.export import ProvedExport
 from ledger.money import Money, Rate
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -29,10 +29,11 @@ th{background:#f3f5f7}
 th{background:#22262c}td,th{border-color:#333a42}}"""
 
 
-def proof_facts(proved: ProvedExport) -> dict[str, Any]:
+def proof_facts(proved: Proved) -> dict[str, Any]:
     """From which ledger, at which height the figures are."""
-    header = proved.header
+    header = proved.certified.header
     return {
+        "scope": proved.scope or None,
         "channel": proved.trust.channel.hex(),
         "height": header.height,
         "block": header.hash.hex(),
@@ -44,7 +45,7 @@ def proof_facts(proved: ProvedExport) -> dict[str, Any]:
     }
 
 
-def document(disclosure: Disclosure, proved: ProvedExport) -> dict[str, Any]:
+def document(disclosure: Disclosure, proved: Proved) -> dict[str, Any]:
     """The disclosure for JSON; amounts in minor units, days as ISO text."""
     return {
         "disclosure": disclosure.name,
@@ -110,7 +111,7 @@ def as_csv(sheet: Sheet) -> str:
     return text.getvalue()
 
 
-def as_page(disclosure: Disclosure, proved: ProvedExport) -> str:
+def as_page(disclosure: Disclosure, proved: Proved) -> str:
     """The disclosure as one HTML page."""
     facts = proof_facts(proved)
     parts = [
@@ -119,7 +120,7 @@ def as_page(disclosure: Disclosure, proved: ProvedExport) -> str:
         '<meta name="viewport" content="width=device-width"><style>' + _STYLE + "</style></head><body>",
         f"<h1>{escape(disclosure.title)}</h1>",
         f"<p>As of {iso_from_day(disclosure.day)}, height {facts['height']}: every figure follows from the "
-        f"whole ledger at that height ({facts['entries']:,} entries, {facts['records']:,} records), whose "
+        f"{_extent(proved)} then ({facts['entries']:,} entries, {facts['records']:,} records), whose "
         f"state root is <code>{facts['state_root']}</code> in block <code>{facts['block']}</code> of channel "
         f"<code>{facts['channel']}</code>.</p>",
         "<ul>" + "".join(f"<li>{escape(note)}</li>" for note in disclosure.notes) + "</ul>",
@@ -129,6 +130,10 @@ def as_page(disclosure: Disclosure, proved: ProvedExport) -> str:
         parts.append(f"<p>Assumed: {escape(listed)}</p>")
     parts += [_table(sheet) for sheet in disclosure.sheets]
     return "\n".join([*parts, "</body></html>\n"])
+
+
+def _extent(proved: Proved) -> str:
+    return f"whole trade of {escape(proved.scope)}" if proved.scope else "whole ledger"
 
 
 def _table(sheet: Sheet) -> str:

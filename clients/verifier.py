@@ -19,7 +19,7 @@ from typing import Any
 
 from clients.errors import ProfileError
 from clients.evidence import statements
-from clients.export_file import is_export
+from clients.export_file import kind_of, read_source
 from clients.sdk.books import book_subject, read_book
 from clients.sdk.certificates import certificate_subject, read_certificate
 from clients.sdk.exports import checked
@@ -88,8 +88,9 @@ def verify_file(path: Path, genesis_path: Path) -> Report:
 def verify_path(path: Path, genesis: GenesisBlock) -> Report:
     """`verify_file`, for whoever has loaded what is trusted."""
     try:
-        if is_export(path):
-            return verify_export(path, genesis)
+        kind = kind_of(path)
+        if kind:
+            return verify_export(path, genesis) if kind == "export" else verify_extract(path, genesis)
         with path.open("rb") as file:
             data = file.read(MAX_PROOF_BYTES + 1)
     except OSError as error:
@@ -122,6 +123,32 @@ def verify_export(path: Path, genesis: GenesisBlock) -> Report:
     }
     summary = f"the whole ledger at height {proved.header.height}: {proved.entries:,} entries"
     return Report("export", summary, _numbered(steps), facts)
+
+
+def verify_extract(path: Path, genesis: GenesisBlock) -> Report:
+    """Check an extract: the trade of one organisation.
+
+    Raises:
+        ProfileError, Malformed, VerificationError: like `verify_file`.
+    """
+    proved, _ = read_source(path, genesis)
+    steps = (
+        *_commit_steps(proved.certified, proved.trust),
+        f"the state root of that block holds, or provably lacks, the {proved.entries:,} entries",
+        f"each of the {proved.histories:,} histories has all its records: {proved.records:,}",
+        f"they are exactly what belongs to the trade of {proved.scope}: its relationships, and all invoices "
+        "and certificates that their records name",
+        "nothing else is in the file",
+    )
+    facts = {
+        **_header_facts(proved.certified, proved.trust),
+        "scope": proved.scope,
+        "entries": proved.entries,
+        "histories": proved.histories,
+        "records": proved.records,
+    }
+    height = proved.certified.header.height
+    return Report("extract", f"the whole trade of {proved.scope} at height {height}", _numbered(steps), facts)
 
 
 def verify_data(data: bytes, genesis: GenesisBlock) -> Report:

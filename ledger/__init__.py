@@ -26,7 +26,7 @@ transaction from its signer to the file that proves what became of it.
 | `state_tree` | a root over all state; proofs of presence and of absence |
 | `history` | count, hash-chain head and aggregates: proof that nothing is left out |
 | `proof`, `receipt`, `statement`, `verify` | files that prove, and the offline verifier |
-| `export` | the whole state with all histories as one file |
+| `export`, `extract` | the whole state with all histories as one file; a part of it |
 | `handover`, `carried` | the membership changes since the genesis block, followed offline |
 | `evidence`, `fault`, `witness` | proofs that a node lied; the kinds of lies; re-execution without a ledger |
 | `detector` | is shown every signed statement, and finds the lies |

@@ -51,7 +51,7 @@ from ledger.state_tree import RECORD_BYTES, bucket_of, root_above, subtree_root,
 MAGIC = b"tally export 1\n"
 """What every export begins with, and no proof file does."""
 
-_HEAD, _STATE, _RECORDS, _END = "export", "state", "records", "end"
+HEAD, STATE, RECORDS, END = "export", "state", "records", "end"
 _VERSION = 1
 _LENGTH_BYTES = 4
 _SUBTREE_SHIFT = SNAPSHOT_TREE_LEVEL * NODE_FANOUT_BITS
@@ -101,36 +101,38 @@ def frames(
         StoreError: the disk refuses.
     """
     assert certified.header == state.header, "the proof is for this height"
-    yield MAGIC + _framed((_HEAD, _VERSION, changes.encode(), certified.to_value()))
+    yield MAGIC + framed((HEAD, _VERSION, changes.encode(), certified.to_value()))
     parts: list[bytes] = []
     size = 0
     for key, value in state.entries():
         parts += (key, value)
         size += len(key) + len(value)
         if size >= SNAPSHOT_CHUNK_BYTES:
-            yield _framed((_STATE, tuple(parts)))
+            yield framed((STATE, tuple(parts)))
             parts, size = [], 0
     if parts:
-        yield _framed((_STATE, tuple(parts)))
-    yield from _record_frames(state.records_in_order())
-    yield _framed((_END,))
+        yield framed((STATE, tuple(parts)))
+    yield from record_frames(state.records_in_order())
+    yield framed((END,))
 
 
-def _record_frames(rows: Iterator[tuple[bytes, bytes]]) -> Iterator[bytes]:
+def record_frames(rows: Iterator[tuple[bytes, bytes]]) -> Iterator[bytes]:
+    """Frames of (state key of its history, record bytes), in the order of the keys."""
     current, size = b"", 0
     records: list[bytes] = []
     for key, record in rows:
         if records and (key != current or size >= SNAPSHOT_CHUNK_BYTES):
-            yield _framed((_RECORDS, current, tuple(records)))
+            yield framed((RECORDS, current, tuple(records)))
             records, size = [], 0
         current = key
         records.append(record)
         size += len(record)
     if records:
-        yield _framed((_RECORDS, current, tuple(records)))
+        yield framed((RECORDS, current, tuple(records)))
 
 
-def _framed(value: codec.Value) -> bytes:
+def framed(value: codec.Value) -> bytes:
+    """A value as a frame."""
     data = codec.encode(value)
     return len(data).to_bytes(_LENGTH_BYTES, "big") + data
 
@@ -146,15 +148,20 @@ def verify(file: BinaryIO, genesis: GenesisBlock, sink: Sink) -> ProvedExport:
     """
     # 1. The block is committed.
     if file.read(len(MAGIC)) != MAGIC:
-        raise Malformed("not an export", field="magic", expected=MAGIC.decode().strip())
+        raise Malformed(
+            "not an export",
+            field="magic",
+            expected=MAGIC.decode().strip(),
+            remedy="`tally export --out FILE` writes one.",
+        )
     certified, trust = _head(file, genesis)
     header = certified.verify(trust)
     # 2. The entries are all that stand under its state root.
     entries = _Entries(sink)
-    kind, parts = _frame(file)
-    while kind == _STATE:
+    kind, parts = next_frame(file)
+    while kind == STATE:
         entries.take(parts)
-        kind, parts = _frame(file)
+        kind, parts = next_frame(file)
     root = entries.root()
     if root != header.state_root:
         raise VerificationError(
@@ -164,37 +171,47 @@ def verify(file: BinaryIO, genesis: GenesisBlock, sink: Sink) -> ProvedExport:
             expected=header.state_root.hex(),
         )
     # 3. Each history among them has all its records, and there are no others.
-    records = _Records(entries.histories, sink)
-    while kind == _RECORDS:
+    records = Records(entries.histories, sink)
+    while kind == RECORDS:
         records.take(parts)
-        kind, parts = _frame(file)
+        kind, parts = next_frame(file)
     records.end()
     # 4. Nothing follows.
-    if kind != _END or parts or file.read(1):
+    if kind != END or parts or file.read(1):
         raise Malformed("something else than the end of an export", field="end", found=kind)
     return ProvedExport(header, certified, trust, entries.count, len(entries.histories), records.count)
 
 
 def _head(file: BinaryIO, genesis: GenesisBlock) -> tuple[CertifiedHeader, GenesisBlock]:
-    fields = shape.array(codec.decode(_read_frame(file, MAX_PROOF_BYTES), MAX_PROOF_BYTES), 4, "export")
+    fields = shape.array(codec.decode(read_frame(file, MAX_PROOF_BYTES), MAX_PROOF_BYTES), 4, "export")
     kind, version, changes, certified = fields
-    if kind != _HEAD:
-        raise Malformed("not an export", field="export", found=str(kind)[:40], expected=_HEAD)
+    if kind != HEAD:
+        raise Malformed("not an export", field="export", found=str(kind)[:40], expected=HEAD)
     shape.integer(version, "export.version", least=_VERSION, most=_VERSION)
     chain = MembershipChain.decode(shape.octets_within(changes, MAX_PROOF_BYTES, "export.memberships"))
     trust = Followed.of(genesis).extended(chain.handovers) if chain.handovers else genesis
     return CertifiedHeader.from_value(certified), trust
 
 
-def _frame(file: BinaryIO) -> tuple[str, tuple[codec.Value, ...]]:
-    value = codec.decode(_read_frame(file, MAX_EXPORT_FRAME_BYTES), MAX_EXPORT_FRAME_BYTES)
+def next_frame(file: BinaryIO) -> tuple[str, tuple[codec.Value, ...]]:
+    """Kind and parts of the next frame after the first.
+
+    Raises:
+        Malformed, NonCanonical, TooLarge: it is none.
+    """
+    value = codec.decode(read_frame(file, MAX_EXPORT_FRAME_BYTES), MAX_EXPORT_FRAME_BYTES)
     kind, *parts = shape.sequence(value, 3, "frame", least=1)
     if type(kind) is not str:
         raise Malformed("a frame of no kind", field="frame")
     return kind, tuple(parts)
 
 
-def _read_frame(file: BinaryIO, most_bytes: int) -> bytes:
+def read_frame(file: BinaryIO, most_bytes: int) -> bytes:
+    """The bytes of the next frame.
+
+    Raises:
+        Malformed: too long, or cut off.
+    """
     length = file.read(_LENGTH_BYTES)
     size = int.from_bytes(length, "big")
     if len(length) == _LENGTH_BYTES and size > most_bytes:
@@ -256,8 +273,8 @@ def _buckets(held: bytearray) -> dict[int, bytes]:
     return {bucket: b"".join(records) for bucket, records in contents.items()}
 
 
-class _Records:
-    """The records of an export, history by history, against count and head of each."""
+class Records:
+    """Records as they come, history by history, against count and head of each."""
 
     def __init__(self, histories: dict[bytes, tuple[int, bytes]], sink: Sink) -> None:
         self.count = 0
@@ -267,12 +284,13 @@ class _Records:
         self._key, self._taken, self._head = b"", 0, NO_RECORDS
 
     def take(self, parts: tuple[codec.Value, ...]) -> None:
+        """The next frame of records."""
         key, records = shape.array(parts, 2, "records")
         shape.octets_within(key, MAX_STATE_KEY_BYTES, "records.key", least=1)
         if key != self._key:
             if key < self._key:
                 raise Malformed("histories that do not ascend", field="records.key", found=key.hex())
-            self._close()
+            self.close()
             self._key, self._taken, self._head = key, 0, NO_RECORDS
         for record in shape.sequence(records, MAX_EXPORT_FRAME_BYTES, "records.records", least=1):
             shape.octets_within(record, MAX_RECORD_BYTES, "records.record", least=1)
@@ -280,8 +298,12 @@ class _Records:
             self._taken += 1
             self._sink.record(key, record)
 
-    def _close(self) -> None:
-        """The history that has just ended has all its records."""
+    def close(self) -> None:
+        """The history that has just ended has all its records.
+
+        Raises:
+            VerificationError: it has not.
+        """
         if not self._key:
             return
         if self._histories.get(self._key) != (self._taken, self._head):
@@ -294,8 +316,12 @@ class _Records:
         self.count += self._taken
 
     def end(self) -> None:
-        """No history is left without its records."""
-        self._close()
+        """No history is left without its records.
+
+        Raises:
+            VerificationError: one is.
+        """
+        self.close()
         if self._complete != len(self._histories):
             raise VerificationError(
                 "a history without its records",

@@ -116,6 +116,8 @@ SNAPSHOT_CHUNK_BYTES = 524_288
 MAX_SNAPSHOT_CHUNK_BYTES = MAX_BLOCK_BYTES
 """The largest chunk: one subtree, one block, or a run of records. Bounds a state to about 16 GB."""
 MAX_SNAPSHOT_MANIFEST_BYTES = 1_048_576
+MAX_EXTRACT_ENTRIES = 1_000_000
+"""State entries of one extract; its proof fits `MAX_PROOF_BYTES`, or it is refused."""
 MAX_EXPORT_FRAME_BYTES = MAX_SNAPSHOT_CHUNK_BYTES
 MAX_EXPORT_BYTES = 32 * 1_073_741_824
 """A whole state and its histories as a client takes them in; more is a node that does not end."""

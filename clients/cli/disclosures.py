@@ -12,7 +12,7 @@ from clients.cli.exits import DONE, REFUSED, UsageProblem
 from clients.cli.options import GenesisFile, Json, ProfileFile, read_bytes, save, trusted_genesis
 from clients.cli.screen import BAD, FAINT, GOOD, STRONG, Screen, examples
 from clients.disclosed import as_csv, as_page, cells, document, heading, shown_columns
-from clients.export_file import read_export
+from clients.export_file import Proved, read_source
 from clients.importers.camt_reading import read_camt
 from clients.importers.errors import Problems
 from clients.importers.limits import MAX_XML_BYTES
@@ -25,11 +25,8 @@ from contracts.disclosure.rates import PERIODS, QUARTER, rates
 from contracts.disclosure.segregation import Closing, custody
 from contracts.disclosure.stages import MATRIX_PPM, ifrs9
 from ledger.dates import day_from_iso, iso_from_day
-from ledger.export import ProvedExport
 
-ExportFile = Annotated[
-    Path, typer.Option("--from", help="Export of the ledger, as `tally export` writes it.")
-]
+ExportFile = Annotated[Path, typer.Option("--from", help="Export or extract, as `tally export` writes it.")]
 Holder = Annotated[str, typer.Option(help="Only what this organisation holds.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="One sheet as CSV; --sheet says which.")]
 AsPage = Annotated[bool, typer.Option("--html", help="One HTML page.")]
@@ -72,7 +69,15 @@ def show_ifrs9(
     """
     rates_ppm = read_rates(loss)
     proved, source = _read(from_, genesis, profile)
-    _show(ifrs9(source, holder, rates_ppm), proved, sheet, csv=csv, html=html, out=out, json=json)
+    _show(
+        ifrs9(source, within(source, holder, "--holder"), rates_ppm),
+        proved,
+        sheet,
+        csv=csv,
+        html=html,
+        out=out,
+        json=json,
+    )
 
 
 def read_rates(text: str) -> tuple[int, ...]:
@@ -112,7 +117,15 @@ def show_ageing(
 ) -> None:
     """Ageing of everything that is held: by holder, obligor and programme."""
     proved, source = _read(from_, genesis, profile)
-    _show(ageing(source, holder), proved, sheet, csv=csv, html=html, out=out, json=json)
+    _show(
+        ageing(source, within(source, holder, "--holder")),
+        proved,
+        sheet,
+        csv=csv,
+        html=html,
+        out=out,
+        json=json,
+    )
 
 
 @app.command(
@@ -167,7 +180,15 @@ def show_ias7(
     first = day_from_iso(read_day(since, "--since")) if since else 0
     last = day_from_iso(read_day(until, "--until")) if until else None
     proved, source = _read(from_, genesis, profile)
-    _show(ias7(source, buyer, first, last), proved, sheet, csv=csv, html=html, out=out, json=json)
+    _show(
+        ias7(source, within(source, buyer, "--buyer"), first, last),
+        proved,
+        sheet,
+        csv=csv,
+        html=html,
+        out=out,
+        json=json,
+    )
 
 
 @app.command(
@@ -191,7 +212,15 @@ def show_concentration(
     """How much hangs on one obligor or supplier, and what passes a cap."""
     cap_ppm = read_percent(cap, "--cap")
     proved, source = _read(from_, genesis, profile)
-    _show(concentration(source, holder, cap_ppm), proved, sheet, csv=csv, html=html, out=out, json=json)
+    _show(
+        concentration(source, within(source, holder, "--holder"), cap_ppm),
+        proved,
+        sheet,
+        csv=csv,
+        html=html,
+        out=out,
+        json=json,
+    )
 
 
 @app.command(
@@ -221,6 +250,8 @@ def show_custody(
     """
     closings = [closing for path in statement or () for closing in read_closings(path)]
     proved, source = _read(from_, genesis, profile)
+    if source.scope:
+        raise _outside(source, "custody", "--from")
     found = custody(source, bank, closings)
     _show(found, proved, sheet, csv=csv, html=html, out=out, json=json)
     return REFUSED if found.sheet("findings").rows else DONE
@@ -248,13 +279,35 @@ def read_closings(path: Path) -> list[Closing]:
     ]
 
 
-def _read(path: Path, genesis: Path | None, profile: Path | None) -> tuple[ProvedExport, Source]:
-    return read_export(path, trusted_genesis(genesis, profile))
+def within(source: Source, asked: str, option: str) -> str:
+    """Whose figures are computed: those asked for, or of the organisation whose trade the file is.
+
+    Raises:
+        UsageProblem: `out_of_scope`.
+    """
+    if source.scope and asked not in ("", source.scope):
+        raise _outside(source, asked, option)
+    return source.scope or asked
+
+
+def _outside(source: Source, asked: str, option: str) -> UsageProblem:
+    return UsageProblem(
+        "the file holds one organisation's trade only",
+        code="out_of_scope",
+        field=option,
+        found=asked,
+        expected=source.scope,
+        remedy="Compute it from a whole export.",
+    )
+
+
+def _read(path: Path, genesis: Path | None, profile: Path | None) -> tuple[Proved, Source]:
+    return read_source(path, trusted_genesis(genesis, profile))
 
 
 def _show(
     found: Disclosure,
-    proved: ProvedExport,
+    proved: Proved,
     name: str,
     *,
     csv: bool,
@@ -278,7 +331,9 @@ def _show(
             screen.note(f"written to {out}")
         return
     screen.line(f"{found.title}, as of {iso_from_day(found.day)}", STRONG)
-    screen.line(f"computed from the whole ledger at height {proved.header.height}, proved complete", GOOD)
+    extent = f"the trade of {proved.scope}" if proved.scope else "the whole ledger"
+    height = proved.certified.header.height
+    screen.line(f"computed from {extent} at height {height}, proved complete", GOOD)
     for sheet in sheets:
         _table(screen, sheet)
     for label, value in found.assumptions.items():

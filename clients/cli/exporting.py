@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 
 from clients.auditor import LEDGER_FOLDER, no_ledger
+from clients.cli.exits import UsageProblem
 from clients.cli.groups import falling_back_to
 from clients.cli.options import GenesisFile, Json, ProfileFile, open_session, save, trusted_genesis
 from clients.cli.screen import FAINT, GOOD, Screen, examples
 from clients.disclosed import proof_facts
+from clients.export_file import Proved, cut
 from clients.sdk.exports import PART_SUFFIX, checked
 from clients.training_export import read_training, rows_document
 from contracts import Contracts
@@ -33,14 +36,22 @@ app = typer.Typer(
     epilog=examples(
         "tally export ledger --out ledger.export --profile net/profiles/lender.json",
         "tally export --out ledger.export --data net/nodes/n1/data --genesis net/genesis.block",
+        "tally export --scope acme --out acme.extract --profile net/profiles/acme.json",
+        "tally export --scope acme --from ledger.export --out acme.extract --genesis net/genesis.block",
         "tally verify ledger.export --genesis net/genesis.block",
         "tally disclose ifrs9 --from ledger.export --genesis net/genesis.block",
     )
 )
 def ledger(
     out: Annotated[Path, typer.Option("--out", "-o", help="File that the export goes to.")],
+    scope: Annotated[
+        str, typer.Option(help="Only the trade of this organisation; the whole ledger if not given.")
+    ] = "",
     data: Annotated[
         Path | None, typer.Option(help="A stopped node's data folder, instead of a running node.")
+    ] = None,
+    from_: Annotated[
+        Path | None, typer.Option("--from", help="An export to cut the scope out of, instead of a node.")
     ] = None,
     genesis: GenesisFile = None,
     profile: ProfileFile = None,
@@ -49,23 +60,46 @@ def ledger(
     """Fetch everything on the ledger at the newest height, and prove here that nothing is missing.
 
     The state root in the certified header depends on every entry, and every history's entry on all of its
-    records: a hidden or altered one ends with exit code 1. Anyone checks the file without a node:
-    `tally verify`; `tally disclose` computes from it.
+    records: a hidden or altered one ends with exit code 1. With --scope the file holds the trade of one
+    supplier or buyer, and proves that this is all of it. Anyone checks either without a node: `tally verify`;
+    `tally disclose` computes from it.
     """
     screen = Screen(json)
-    if data is not None:
-        proved = _from_disk(data, trusted_genesis(genesis, profile), out)
+    if from_ is not None and (data is not None or not scope):
+        raise UsageProblem(
+            "nothing to cut out",
+            code="no_scope",
+            field="--from",
+            expected="--scope ORGANISATION with it, and no --data",
+        )
+    if from_ is not None:
+        proved = cut(from_, trusted_genesis(genesis, profile), scope, out)
+    elif scope:
+        with TemporaryDirectory(dir=out.parent) as folder:
+            whole = Path(folder) / "ledger.export"
+            known = _whole(screen, data, genesis, profile, whole)
+            proved = cut(whole, known.trust, scope, out)
     else:
-        with open_session(profile) as session, screen.progress("bytes", None) as advance:
-            proved = session.export(out, advance)
+        proved = _whole(screen, data, genesis, profile, out)
     if screen.answer({"proved": True, "file": str(out), **proof_facts(proved)}):
         return
     screen.line(
-        f"{out}: height {proved.header.height}, {proved.entries:,} entries, {proved.records:,} records in "
-        f"{proved.histories:,} histories, proved complete",
+        f"{out}: height {proved.certified.header.height}, {proved.entries:,} entries, {proved.records:,} "
+        f"records in {proved.histories:,} histories, proved complete"
+        + (f" for the trade of {scope}" if scope else ""),
         GOOD,
     )
     screen.line(f"Check it anywhere: tally verify {out} --genesis genesis.block", FAINT)
+
+
+def _whole(
+    screen: Screen, data: Path | None, genesis: Path | None, profile: Path | None, out: Path
+) -> Proved:
+    """The whole export, of a disk or of a node."""
+    if data is not None:
+        return Proved.of(_from_disk(data, trusted_genesis(genesis, profile), out))
+    with open_session(profile) as session, screen.progress("bytes", None) as advance:
+        return Proved.of(session.export(out, advance))
 
 
 @app.command(

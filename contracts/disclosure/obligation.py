@@ -184,6 +184,8 @@ def _take_certificates(book: _Book, source: Source) -> None:
         if found.status in (leaf.ISSUED, leaf.VOID, leaf.SPLIT):
             continue
         promise = leaf.Promise._make(source.kinds["promise"][obligor, certificate])
+        if source.scope and (promise.payee, obligor) not in source.histories:
+            continue  # of a certificate that was passed on, the payments are in its payee's history
         owed = book.at((obligor, promise.payee, certificate, promise.currency, promise.maturity, True))
         owed.due += found.amount
         owed.written_off += found.written_off
@@ -211,5 +213,6 @@ def reconciled(source: Source, found: list[Obligation]) -> None:
 def _outstanding(source: Source) -> Iterator[tuple[tuple[str, str], int]]:
     for place, value in source.kinds["invoice"].items():
         found = Invoice._make(value)
-        if found.validity == CONFIRMED:
+        is_known = not source.scope or (place[0], found.buyer) in source.histories
+        if found.validity == CONFIRMED and is_known:
             yield (place[0], place[1]), found.outstanding

@@ -47,6 +47,8 @@ class Source:
     """State values by kind and by the parts of their key."""
     histories: Mapping[tuple[str, str], tuple[codec.Value, ...]]
     """The complete records of each trade relationship, by (supplier, buyer)."""
+    scope: str = ""
+    """Organisation whose trade this is all of (`contracts.disclosure.scope`); empty for a whole ledger."""
 
     @property
     def day(self) -> int:
@@ -85,7 +87,7 @@ class Collector:
         if kept is not None:
             kept.append(codec.decode(record))
 
-    def source(self, height: int, time_ms: int) -> Source:
-        """What was taken, once it is proved to be everything at that height."""
+    def source(self, height: int, time_ms: int, scope: str = "") -> Source:
+        """What was taken, once it is proved to be everything at that height, or everything of a scope."""
         histories = {pair: tuple(records) for pair, records in sorted(self._records.items())}
-        return Source(height, time_ms, self._kinds, histories)
+        return Source(height, time_ms, self._kinds, histories, scope)

@@ -15,6 +15,7 @@ from local_sessions import Channel, answer_with, die_after_recording, rewriting
 from clients.cli import main
 from clients.cli.exits import REFUSED, USAGE
 from clients.errors import Unavailable
+from clients.export_file import read_source
 from contracts import relationship
 from contracts.invoice import invoice_key
 from ledger import codec
@@ -299,6 +300,60 @@ def test_disclosed_figures_are_those_of_the_trade(
     assert row["expected_loss"] == 10_00
     csv = run(capsys, "disclose", "ageing", *source, "--csv", "--sheet", "obligors").splitlines()
     assert csv[1].startswith("acme,receivable,anchor,,EUR,1,1000.00,0.00")
+
+
+@pytest.fixture
+def extract(kept: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """The trade of acme, cut out of the export."""
+    file = tmp_path / "acme.extract"
+    run(capsys, "export", "--scope", "acme", "--from", kept[0], "--out", file, "--genesis", kept[1])
+    return file
+
+
+def test_extract_proves_the_whole_trade_of_one_organisation_and_nothing_else(
+    kept: tuple[Path, Path], extract: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    genesis = ("--genesis", kept[1])
+    shown = json.loads(run(capsys, "verify", extract, *genesis, "--json"))
+    assert (shown["proved"], shown["kind"], shown["scope"], shown["histories"]) == (
+        True,
+        "extract",
+        "acme",
+        2,
+    )
+    whole = json.loads(
+        run(capsys, "disclose", "ifrs9", "--from", kept[0], *genesis, "--holder", "acme", "--json")
+    )
+    part = json.loads(run(capsys, "disclose", "ifrs9", "--from", extract, *genesis, "--json"))
+    assert (part["sheets"], part["scope"]) == (whole["sheets"], "acme")
+    run(capsys, "disclose", "ageing", "--from", extract, *genesis, "--holder", "anchor", code=USAGE)
+    run(capsys, "disclose", "custody", "--from", extract, *genesis, code=USAGE)
+    assert b"registrar" not in extract.read_bytes(), "others are not in it"
+
+
+def test_every_changed_byte_of_an_extract_is_found(
+    channel: Channel, kept: tuple[Path, Path], extract: Path
+) -> None:
+    data = extract.read_bytes()
+    genesis = read_genesis(channel.network.genesis_path.read_bytes())
+    for place in range(0, len(data), max(1, len(data) // 150)):
+        extract.write_bytes(data[:place] + bytes((data[place] ^ 1,)) + data[place + 1 :])
+        with pytest.raises(TallyError):
+            read_source(extract, genesis)
+        extract.write_bytes(data[:place])
+        with pytest.raises(TallyError):
+            read_source(extract, genesis)
+
+
+def test_scope_of_a_lender_or_of_nothing_is_refused(
+    kept: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ("--from", kept[0], "--out", tmp_path / "x", "--genesis", kept[1], "--json")
+    for scope, code in (("fund", "scope_of_lender"), ("nobody", "unknown_organisation")):
+        out = run(capsys, "export", "--scope", scope, *given, code=REFUSED)
+        assert json.loads(out)["error"]["code"] == code
+    assert json.loads(run(capsys, "export", *given, code=USAGE))["error"]["code"] == "no_scope"
+    assert not (tmp_path / "x").exists()
 
 
 @pytest.mark.parametrize(

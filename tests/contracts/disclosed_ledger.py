@@ -6,7 +6,7 @@ from typing import Any
 
 from trade_ledger import TradeLedger
 
-from contracts.disclosure import Disclosure, Source
+from contracts.disclosure import Disclosure, Source, scope
 from contracts.disclosure.source import Collector
 from contracts.invoice import CONFIRMED, FREE, Invoice
 from ledger.dates import day_from_iso
@@ -21,6 +21,28 @@ def source_of(trade: TradeLedger) -> Source:
         for record in records:
             collector.record(key, record)
     return collector.source(1, trade.time_ms)
+
+
+def scoped(trade: TradeLedger, party: str) -> tuple[dict[bytes, bytes | None], dict[bytes, list[bytes]]]:
+    """Entries and histories of the trade of one organisation."""
+    walked = scope.Walked(trade.state.data, trade.records)
+    scope.walk(party, walked)
+    entries = {key: trade.state.data.get(key) for key in walked.keys}
+    return entries, {key: trade.records[key] for key in walked.whole}
+
+
+def scoped_source(trade: TradeLedger, party: str) -> Source:
+    """What an extract of the trade of one organisation gives."""
+    entries, histories = scoped(trade, party)
+    scope.check(party, entries, histories)
+    collector = Collector()
+    for key, data in sorted(entries.items()):
+        if data is not None:
+            collector.entry(key, data)
+    for key, records in sorted(histories.items()):
+        for record in records:
+            collector.record(key, record)
+    return collector.source(1, trade.time_ms, party)
 
 
 def row(found: Disclosure, sheet: str, **where: Any) -> dict[str, Any]:

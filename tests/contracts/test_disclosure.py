@@ -6,9 +6,10 @@ import pytest
 import test_payables as payables
 from cash_ledger import account_number, mint, open_account
 from certificate_ledger import advance, held, on_leaf, reserve
-from disclosed_ledger import book_of, owed, row, rows, source_of
+from disclosed_ledger import book_of, owed, row, rows, scoped, source_of
 from trade_ledger import TradeLedger, confirm, fund, invoice, payment, publish
 
+from contracts.disclosure import scope
 from contracts.disclosure.ageing import ageing
 from contracts.disclosure.arrangement import CREDITED, TRANSFERRED, ias7
 from contracts.disclosure.concentration import concentration
@@ -17,6 +18,7 @@ from contracts.disclosure.segregation import Closing, custody
 from contracts.disclosure.stages import ifrs9
 from contracts.invoice import SUBMITTED
 from ledger.dates import day_from_iso
+from ledger.errors import Refusal, VerificationError
 
 DAY = "2012-06-15"
 BOOK = {
@@ -267,6 +269,34 @@ def test_due_date_that_a_lower_confirmation_moves_takes_what_is_open_along() -> 
 )
 def test_quarters_are_those_of_the_calendar(day: str, label: str) -> None:
     assert period_of(day_from_iso(day), "quarter") == label
+
+
+def test_scope_that_lacks_or_adds_anything_is_refused() -> None:
+    trade = TradeLedger()
+    trade.financed_invoice("INV1")
+    trade.done("acme", {**invoice("INV2", 7_00), "buyer": "nova"})
+    held(trade)
+    entries, histories = scoped(trade, "acme")
+    scope.check("acme", entries, histories)
+    for key in entries:
+        with pytest.raises((VerificationError, Refusal)):
+            scope.check("acme", {other: entries[other] for other in entries if other != key}, histories)
+    for key in histories:
+        with pytest.raises((VerificationError, Refusal)):
+            scope.check("acme", entries, {other: histories[other] for other in histories if other != key})
+    with pytest.raises((VerificationError, Refusal)):
+        scope.check("acme", {**entries, b"\x91\xa1x": b"\x01"}, histories)
+    foreign, more = scoped(trade, "mega")
+    with pytest.raises((VerificationError, Refusal)):
+        scope.check("acme", {**entries, **foreign}, {**histories, **more})
+
+
+def test_there_is_no_scope_of_a_lender_or_of_nobody() -> None:
+    trade = TradeLedger()
+    for party, code in (("loan", "scope_of_lender"), ("stranger", "unknown_organisation")):
+        with pytest.raises(Refusal) as refused:
+            scoped(trade, party)
+        assert refused.value.code == code
 
 
 def test_custody_reconciles_with_the_banks_own_statement() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from disclosed_ledger import source_of
+from disclosed_ledger import scoped_source, source_of
 from hypothesis import HealthCheck, settings
 from test_certificate_machine import CertificateMachine
 from test_trade_machine import TradeMachine
@@ -13,7 +13,8 @@ from trade_ledger import TradeLedger
 from contracts.claim import Lien, shares_of
 from contracts.disclosure import Source
 from contracts.disclosure.ageing import UNITS, ageing
-from contracts.disclosure.arrangement import liabilities
+from contracts.disclosure.arrangement import ias7, liabilities
+from contracts.disclosure.concentration import concentration
 from contracts.disclosure.obligation import obligations, reconciled
 from contracts.disclosure.position import ADVANCE, PURCHASE, positions
 from contracts.disclosure.rates import rates
@@ -54,6 +55,19 @@ def add_up(trade: TradeLedger) -> None:
         assert row["fallen_due"] == sum(row[name] for name in parts), "all that fell due became of something"
 
 
+def same_figures(trade: TradeLedger) -> None:
+    """The trade of one organisation gives the same figures of it as the whole ledger."""
+    whole = source_of(trade)
+    for party in ("acme", "bolt", "mega", "nova"):
+        part = scoped_source(trade, party)
+        for disclose in (ageing, ifrs9, ias7, concentration):
+            assert disclose(part, party).sheets == disclose(whole, party).sheets
+        mine = obligations(part)
+        reconciled(part, mine)
+        expected = [owed for owed in obligations(whole) if party in (owed.obligor, owed.supplier)]
+        assert mine == expected
+
+
 def _owed(source: Source) -> Counter[str]:
     owed = Counter[str]()
     for value in source.kinds["invoice"].values():
@@ -79,11 +93,13 @@ def _lent(source: Source) -> Counter[str]:
 class DisclosedTrade(TradeMachine):
     def teardown(self) -> None:
         add_up(self.trade)
+        same_figures(self.trade)
 
 
 class DisclosedCertificates(CertificateMachine):
     def teardown(self) -> None:
         add_up(self.trade)
+        same_figures(self.trade)
 
 
 _FEW = settings(
