@@ -184,3 +184,12 @@ def holdings_of(records: Iterable[Value]) -> dict[tuple[str, str], int]:
         if kind in ("hold", "let_go", "proceeds"):
             sums[number, currency] += amount if kind == "hold" else -amount
     return {key: amount for key, amount in sums.items() if amount}
+
+
+def pledges_of(records: Iterable[Value]) -> dict[tuple[str, int], int]:
+    """(certificate, leaf) -> minor units that a pledge secures, from a lender's complete history."""
+    newest: dict[tuple[str, int], int] = {}
+    for _, kind, number, _, amount, *rest in records:
+        if kind == "pledge":
+            newest[number, rest[1]] = amount
+    return {place: amount for place, amount in newest.items() if amount}

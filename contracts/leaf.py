@@ -304,15 +304,24 @@ def record(
 
 
 def _expose(context: Context, place: Place, leaf: Leaf) -> None:
-    """Count what lenders have at stake on a leaf in their exposure to its obligor (invariant 13)."""
+    """Count what lenders have at stake on a leaf in their exposure to its obligor (invariant 13).
+
+    What a pledge secures is told to the history between lender and obligor: nothing else shows it there.
+    """
     before = read_leaf(context.state, place)
     was, now = ("", 0) if before is None else before.at_stake, leaf.at_stake
-    if was == now:
+    if was == now or not (was[1] or now[1]):
         return
-    owed = (place.obligor, found_promise(context, place.obligor, place.certificate).currency)
+    promise = found_promise(context, place.obligor, place.certificate)
+    owed = (place.obligor, promise.currency)
     for (lender, amount), sign in ((was, -1), (now, 1)):
         if amount:
             expose_to(context, lender, owed, (0, sign * amount))
+    pledgee = leaf.lender or ("" if before is None else before.lender)
+    if pledgee:
+        secured = now[1] if leaf.lender else 0
+        told = ("pledge", place.certificate, promise.currency, secured, promise.maturity, place.leaf)
+        context.record(pledgee, place.obligor, told)
 
 
 def found_promise(context: Context, obligor: str, certificate: str) -> Promise:

@@ -38,6 +38,7 @@ of the record's currency. The first four are always business date, kind, number,
 | hold | amount, maturity, leaf | a leaf of the buyer's certificate comes to this holder |
 | let_go | amount, maturity, leaf | it has passed it on, sold it or written it off |
 | proceeds | amount, date, maturity, leaf | it was paid on a leaf at maturity |
+| pledge | amount, maturity, leaf | what a lender's pledge on a leaf secures from now on, 0 for none |
 | redeem | amount, date, maturity, settled | the buyer pays a certificate whose payee the supplier was |
 | dishonour | amount, maturity, leaf | such a certificate was not paid at maturity |
 | redirect | lender, status | the buyer is to pay to this account, or no longer; the number is the account |
@@ -50,7 +51,8 @@ confirmed and not yet paid; `settled` is 1 if the invoice is paid in full by it,
 
 A certificate closes what it replaces of the open basis; how its obligor then pays it counts as a payment,
 in the relationship with its payee. `hold`, `let_go` and `proceeds` stand in the relationship of each holder
-with the obligor, whose complete history so shows what it holds: Σ hold - Σ let_go - Σ proceeds.
+with the obligor, whose complete history so shows what it holds: Σ hold - Σ let_go - Σ proceeds. `pledge`
+stands in that of a lender with the obligor: the newest one of a leaf says what the pledge secures.
 
 Aggregates are a map: currency -> tuple in the order of `Aggregates` below.
 """
@@ -528,6 +530,7 @@ _FOLDS = {
     "hold": _nothing,
     "let_go": _nothing,
     "proceeds": _nothing,
+    "pledge": _nothing,
     "redeem": _redeem,
     "dishonour": _nothing,
     "redirect": _nothing,
@@ -590,6 +593,7 @@ RECORD_FIELDS: dict[str, tuple[str, ...]] = {
     "hold": ("number", "currency", "amount", "maturity_date", "leaf"),
     "let_go": ("number", "currency", "amount", "maturity_date", "leaf"),
     "proceeds": ("number", "currency", "amount", "payment_date", "maturity_date", "leaf"),
+    "pledge": ("number", "currency", "amount", "maturity_date", "leaf"),
     "redeem": ("number", "currency", "amount", "payment_date", "maturity_date", "settled"),
     "dishonour": ("number", "currency", "amount", "maturity_date", "leaf"),
     "redirect": ("number", "currency", "lender", "status"),

@@ -14,7 +14,7 @@ from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
 from clients.errors import Unavailable
 from clients.sdk import Session
 from contracts.certificate_tree import held_by
-from contracts.certificate_views import holdings_of, leaf_sentence
+from contracts.certificate_views import holdings_of, leaf_sentence, pledges_of
 from contracts.leaf import Place
 
 TRIES = 3
@@ -166,7 +166,7 @@ def holdings(
     profile: ProfileFile = None,
     json: Json = False,
 ) -> None:
-    """List all leaves that somebody holds, proved complete: its histories say how much, the trees which.
+    """List all leaves that somebody holds, and its pledges, proved complete: its histories say how much.
 
     Without --obligor the list of obligors is proved complete too.
     """
@@ -174,11 +174,22 @@ def holdings(
     party = of or load_profile(profile).organisation
     with open_session(profile) as session:
         obligors = [obligor] if obligor else _obligors(session, party)
-        held = [entry for name in obligors for entry in _held(session, party, name)]
+        found = [_held(session, party, name) for name in obligors]
+    held = [entry for leaves, _ in found for entry in leaves]
+    pledges = [entry for _, pledged in found for entry in pledged]
     sums: dict[str, int] = {}
     for entry in held:
         sums[entry["currency"]] = sums.get(entry["currency"], 0) + entry["live"]
-    if screen.answer({"party": party, "obligors": obligors, "proved": True, "leaves": held, "totals": sums}):
+    if screen.answer(
+        {
+            "party": party,
+            "obligors": obligors,
+            "proved": True,
+            "leaves": held,
+            "pledges": pledges,
+            "totals": sums,
+        }
+    ):
         return
     screen.line(f"{party}: {len(held)} leaves, proved complete", GOOD)
     screen.table(
@@ -199,32 +210,61 @@ def holdings(
     )
     for currency, total in sorted(sums.items()):
         screen.line(f"{money(total, currency)} in all", FAINT)
+    if pledges:
+        _show_pledges(screen, pledges)
+
+
+def _show_pledges(screen: Screen, pledges: list[dict[str, Any]]) -> None:
+    screen.table(
+        ("obligor", "certificate", "leaf", "state", "holder", "secured", "maturity"),
+        [
+            (
+                entry["obligor"],
+                entry["certificate"],
+                entry["leaf"],
+                entry["status"],
+                entry["holder"],
+                money(entry["secured"], entry["currency"]),
+                entry["maturity"],
+            )
+            for entry in pledges
+        ],
+        title="Pledges on leaves of others",
+        right=("leaf", "secured"),
+    )
 
 
 def _obligors(session: Session, party: str) -> list[str]:
     return [buyer for supplier, buyer in session.partners(party) if supplier == party]
 
 
-def _held(session: Session, party: str, obligor: str) -> list[dict[str, Any]]:
-    """The leaves that a party holds of an obligor's promises; history and trees must agree.
+def _held(session: Session, party: str, obligor: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """A party's leaves of an obligor's promises, and its pledges on others; history and trees must agree.
 
     Raises:
         Unavailable: something moved while they were read, each time.
     """
     for _ in range(TRIES):
-        expected = holdings_of(session.history(party, obligor).records)
+        records = session.history(party, obligor).records
+        expected, secured = holdings_of(records), pledges_of(records)
         leaves: list[dict[str, Any]] = []
-        for number in dict.fromkeys(number for number, _ in expected):
+        pledges: list[dict[str, Any]] = []
+        for number in dict.fromkeys(number for number, _ in (*expected, *secured)):
             found = session.certificate(obligor, number)
             view = found.view
             about = {name: view[name] for name in ("obligor", "certificate", "currency", "maturity")}
             leaves += [{**about, **view["leaves"][number]} for number, _ in held_by(found.tree, party)]
+            pledges += [
+                {**about, **view["leaves"][leaf], "secured": amount}
+                for (certificate, leaf), amount in secured.items()
+                if certificate == number and found.tree.leaves[leaf].lender == party
+            ]
         sums: dict[tuple[str, str], int] = {}
         for leaf in leaves:
             key = (leaf["certificate"], leaf["currency"])
             sums[key] = sums.get(key, 0) + leaf["live"]
-        if sums == expected:
-            return leaves
+        if sums == expected and len(pledges) == len(secured):
+            return leaves, pledges
     raise Unavailable(f"what {party} holds of {obligor} changed each time while it was read")
 
 

@@ -94,6 +94,9 @@ def test_a_pledge_is_taken_let_go_repaid_or_attested_by_a_bank(tally: Tally) -> 
     agreed = ["--advance", "300.00", "--repay", "310.00", "--bank", "bank"]
     tally.run("fund", "certificate", "lend", *leaf(2), *agreed)
     assert tally.run("fund", "certificate", "show", *leaf(2))["lender"] == "fund"
+    (pledged,) = tally.run("fund", "certificate", "holdings")["pledges"]
+    assert (pledged["leaf"], pledged["holder"], pledged["secured"]) == (2, "acme", 310_00)
+    assert "310.00 EUR" in tally.text("fund", "certificate", "holdings")
     tally.run("acme", "certificate", "repay", *leaf(2), "--bank", "bank")
     tally.run("acme", "certificate", "pledge", *leaf(2), *offer)
     booked = ["--account", "DE75", "--entry", "4711", "--date", DAY]
@@ -102,6 +105,7 @@ def test_a_pledge_is_taken_let_go_repaid_or_attested_by_a_bank(tally: Tally) -> 
     unoffered = tally.run("bank", "certificate", "fund", *leaf(2), *booked, code=USAGE)
     assert unoffered["error"]["code"] == "no_offer"
     assert tally.run("acme", "certificate", "show", *leaf(2))["status"] == "Held"
+    assert tally.run("fund", "certificate", "holdings")["pledges"] == []
 
 
 def test_what_is_not_paid_is_dishonoured_paid_late_or_given_up(tally: Tally) -> None:

