@@ -177,7 +177,7 @@ def _asked(
     assert published is not None, "a bid that was opened names a programme"
     assert invoice is not None, "an auction has an invoice"
     rules = eligibility.Rules.from_value(published.rules)
-    return rules, eligibility.read_facts(state, holder, rules, supplier, invoice)[0]
+    return rules, eligibility.read_facts(state, holder, rules, supplier, invoice)
 
 
 def room_of(state: Reader, holder: tuple[str, str], supplier: str, auction: Auction) -> int:

@@ -32,16 +32,22 @@ from contracts.context import business_day
 from contracts.errors import refuse
 from contracts.fields import Number, OrganisationId, Part, PositiveAmount
 from contracts.invoice import Invoice
-from contracts.policy import Cover, Policy, cover_key, policy_key
-from contracts.pricing.terms import Name, Ppm
-from contracts.usage import ALL, OBLIGOR, SUPPLIER, Use, read_use, scopes, use_key
+from contracts.policy import Cover, Policy, read_cover, read_policy
+from contracts.pricing.terms import MAX_OBLIGOR_LIMITS, Name, Ppm
+from contracts.usage import ALL, OBLIGOR, SUPPLIER, Use, read_use
 from ledger import codec
 from ledger.errors import Malformed, Refusal
+from ledger.limits import MAX_NAME_BYTES, MAX_STATE_VALUE_BYTES
 from ledger.money import PPM, divide_down
 from ledger.state import Reader
 
-MAX_SUPPLIERS = 1_024
+MAX_SUPPLIERS = 256
 """Suppliers that one programme may name."""
+
+_MOST_LIMIT_BYTES = MAX_NAME_BYTES + 30
+assert MAX_SUPPLIERS * (MAX_NAME_BYTES + 2) + MAX_OBLIGOR_LIMITS * _MOST_LIMIT_BYTES + 4_096 < (
+    MAX_STATE_VALUE_BYTES
+), "a programme with all its limits and suppliers is one state value"
 
 
 class InsurancePolicy(Part):
@@ -132,14 +138,11 @@ class Facts(NamedTuple):
     """Limit of the programme's policy for this obligor and supplier; 0 if there is no cover, or no policy."""
 
 
-def read_facts(
-    state: Reader, place: tuple[str, str], rules: Rules, supplier: str, invoice: Invoice
-) -> tuple[Facts, tuple[bytes, ...]]:
-    """The facts of an invoice under the programme at `place` (lender, programme), and the keys read."""
+def read_facts(state: Reader, place: tuple[str, str], rules: Rules, supplier: str, invoice: Invoice) -> Facts:
+    """The facts of an invoice under the programme at `place` (lender, programme)."""
     lender, programme = place
     currency, obligor = invoice.currency, invoice.buyer
-    insured, insurance_keys = _insured(state, rules, (lender, supplier), invoice)
-    facts = Facts(
+    return Facts(
         supplier=supplier,
         obligor=obligor,
         outstanding=invoice.outstanding,
@@ -147,28 +150,23 @@ def read_facts(
         drawn=read_use(state, programme, currency, ALL),
         drawn_on_obligor=read_use(state, programme, currency, OBLIGOR, obligor),
         drawn_for_supplier=read_use(state, programme, currency, SUPPLIER, supplier),
-        insured=insured,
+        insured=_insured(state, rules, (lender, supplier), invoice),
     )
-    uses = [use_key(programme, currency, *scope) for scope in scopes(supplier, obligor)]
-    return facts, (*uses, *insurance_keys)
 
 
-def _insured(
-    state: Reader, rules: Rules, assured: tuple[str, str], invoice: Invoice
-) -> tuple[int, tuple[bytes, ...]]:
-    """The policy's limit for an invoice, and the keys read; `assured` is (lender, supplier).
+def _insured(state: Reader, rules: Rules, assured: tuple[str, str], invoice: Invoice) -> int:
+    """The policy's limit for an invoice, minor units; `assured` is (lender, supplier).
 
     The least limit of today and of the day of issue, both days under cover. Which goods were shipped when is
     asked at a claim (`contracts.coverage`).
     """
     if rules.policy is None:
-        return 0, ()
+        return 0
     place = (rules.policy.insurer, rules.policy.policy)
-    keys = (policy_key(*place), cover_key(*place, invoice.buyer))
-    policy, cover = [state.get(key) for key in keys]
+    policy, cover = read_policy(state, *place), read_cover(state, *place, invoice.buyer)
     if policy is None or cover is None:
-        return 0, keys
-    return _limit(Policy._make(policy), Cover._make(cover), assured, invoice, business_day(state)), keys
+        return 0
+    return _limit(policy, cover, assured, invoice, business_day(state))
 
 
 def _limit(policy: Policy, cover: Cover, assured: tuple[str, str], invoice: Invoice, day: int) -> int:

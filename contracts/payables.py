@@ -271,7 +271,7 @@ def claim_of(state: Reader, programme: str, receivable: tuple[str, str]) -> Lien
     cost = price(terms, net, invoice.due_day - day)
     rules = eligibility.Rules.from_value(published.rules)
     place = (published.lender, programme)
-    facts, _ = eligibility.read_facts(state, place, rules, supplier, invoice)
+    facts = eligibility.read_facts(state, place, rules, supplier, invoice)
     eligibility.check(rules, facts, net)
     _check_limit(state, published.lender, invoice, terms.limit_of(invoice.buyer) or 0)
     return Lien(

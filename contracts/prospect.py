@@ -101,7 +101,7 @@ def limits_on(state: Reader, programme: str, supplier: str, number: str) -> tupl
         raise refuse("unknown_invoice", "no such programme or invoice", field="invoice", found=number)
     rules = Rules.from_value(published.rules)
     place = (published.lender, programme)
-    facts, _ = eligibility.read_facts(state, place, rules, supplier, invoice)
+    facts = eligibility.read_facts(state, place, rules, supplier, invoice)
     return rules, facts
 
 

@@ -164,7 +164,7 @@ def read_basis(
     if type(day) is not int:
         raise Malformed("the ledger has no business date", field="business_date", found=day)
     rules = eligibility.Rules.from_value(known.rules)
-    facts, _ = eligibility.read_facts(state, (lender, programme), rules, supplier, billed)
+    facts = eligibility.read_facts(state, (lender, programme), rules, supplier, billed)
     history = state.get(relationship.relationship_key(supplier, billed.buyer))
     aggregates = relationship.of_currency(
         relationship.EMPTY if history is None else history[2], billed.currency

@@ -13,14 +13,15 @@ from insurance_ledger import active, advance
 from trade_ledger import DAY, TERMS, TradeLedger, confirm, fund, invoice, payment
 
 from contracts import eligibility, views
-from contracts.eligibility import Facts, Rules
+from contracts.eligibility import MAX_SUPPLIERS, Facts, Rules
 from contracts.errors import InvariantBroken
 from contracts.programme import programme_key
 from contracts.state_check import check_state
 from contracts.usage import ALL, OBLIGOR, SUPPLIER, Use, read_use, use_key
 from ledger import codec
 from ledger.errors import Malformed, Refusal
-from ledger.money import PPM
+from ledger.limits import MAX_NAME_BYTES, MAX_STATE_VALUE_BYTES
+from ledger.money import MAX_AMOUNT, PPM
 
 ROW = (400_000_00, 250_000_00, 200_000_00, 150_000_00)
 """The row "concentration 25 %" of the table of formulae: excess 150,000.00, eligible 850,000.00."""
@@ -126,6 +127,19 @@ def test_rules_that_make_no_sense_are_not_published(rules: dict[str, Any], field
         trade.submit("loan", publish(**rules))
     assert caught.value.field is not None
     assert field in caught.value.field
+
+
+def test_the_largest_programme_is_one_state_value() -> None:
+    """A programme that is admitted must fit the state, or it would stop every node."""
+    names = [f"{place:03}".ljust(MAX_NAME_BYTES, "x") for place in range(MAX_SUPPLIERS)]
+    trade = TradeLedger()
+    limits = [{"obligor": name, "limit": MAX_AMOUNT} for name in names]
+    rules = {"suppliers": names, "programme_limit": MAX_AMOUNT, "supplier_limit": MAX_AMOUNT}
+    programme = {"op": "programme.publish", "programme": "prime", "terms": {**TERMS, "limits": limits}}
+    trade.done("loan", {**programme, "rules": rules})
+    assert len(trade.state.data[programme_key("prime")]) < MAX_STATE_VALUE_BYTES
+    with pytest.raises(Malformed):
+        trade.submit("loan", {**programme, "rules": {"suppliers": [*names, "y" * MAX_NAME_BYTES]}})
 
 
 def test_a_policy_must_exist_and_cover_the_buyer_from_issue_to_today() -> None:
