@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from certificate_ledger import attested, held, reserve
 from trade_ledger import KEYS, TradeLedger, fund, payment, publish
 
 from contracts import redirection
@@ -95,6 +96,17 @@ def test_a_payout_names_the_account_in_force() -> None:
     trade.done("acme", approve(THIEF))
     assert trade.refused("bank", {**paid, "payee": THIEF}) == "wrong_payee", "not in force yet"
     trade.done("bank", {**paid, "payee": "DE02 1203 0000 0000 2020 51"})
+    trade.check()
+
+
+def test_a_payout_for_a_leaf_names_the_account_of_its_holder() -> None:
+    trade = with_account()
+    held(trade, maturity="2012-04-26")
+    trade.done("acme", reserve(price=500_000_00))
+    paid = attested("fund", 500_000_00, "E1", leaf=0, lender="loan", date="2012-03-05")
+    assert trade.refused("bank", paid) == "wrong_payee"
+    assert trade.refused("bank", {**paid, "payee": THIEF}) == "wrong_payee"
+    trade.done("bank", {**paid, "payee": OLD})
     trade.check()
 
 
