@@ -13,7 +13,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -163,22 +163,19 @@ class Drill:
         return screen(Trade.of(histories, self.world.day), Facts(entries))
 
 
-def run(seed: int, years: int = 2, cases: int = 4, pairs: int = 4, progress: Any = None) -> Result:
-    """One drill; `progress` is called with a day's number after each quarter."""
-    drill = Drill(seed, years, cases, pairs)
+def play(drill: Drill, progress: Callable[[int], None] = lambda _: None) -> Result:
+    """Play a drill to its end; `progress` is called with a day's number after each quarter."""
     found: dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], Finding] = {}
     for day in drill.days():
         for finding in drill.screened():
             documents = () if finding.check == "related_party" else finding.documents
             found.setdefault((finding.check, finding.grade, finding.parties, documents), finding)
-        if progress is not None:
-            progress(day)
+        progress(day)
     return _scored(drill, list(found.values()))
 
 
 def _scored(drill: Drill, findings: list[Finding]) -> Result:
     scores: dict[int, Score] = {}
-    told: dict[int, Case] = {}
     by_document = {number: case for case in drill.cases for number in case.documents}
     by_parties = {case.parties: case for case in drill.cases}
     hits: dict[int, set[str]] = {}
@@ -193,7 +190,6 @@ def _scored(drill: Drill, findings: list[Finding]) -> Result:
         if not cases and finding.check == "related_party":
             case = by_parties.get(frozenset(finding.parties))
             cases = {} if case is None else {id(case): case}
-        told |= cases
         for identity, case in cases.items():
             if finding.grade == ALARM:
                 hits.setdefault(identity, set()).add(finding.check)
@@ -276,7 +272,7 @@ def main() -> int:
         def progress(day: int) -> None:
             bar.update(task, advance=1, day=f"day {day - FIRST_DAY}")
 
-        result = run(chosen.seed, chosen.years, chosen.cases, chosen.pairs, progress)
+        result = play(Drill(chosen.seed, chosen.years, chosen.cases, chosen.pairs), progress)
     if chosen.json:
         print(json.dumps(result.as_dict()))
     else:

@@ -7,20 +7,22 @@ from typing import Any
 
 from _fraud_cases import Case, Play, Scheme
 from _fraud_honest import basket, billed, deal, delivered, until_due
-from _fraud_schemes import (
+from _fraud_invoices import (
+    another_number,
+    confirmed,
+    receivable,
+    register,
+    service,
+)
+from _fraud_money import (
     LENDERS_ACCOUNT,
     SELLERS_ACCOUNT,
-    another_number,
     auction,
     bid,
-    confirmed,
     insure,
     issue_certificate,
     notify,
-    receivable,
     redirect,
-    register,
-    service,
     settle_account,
 )
 from _fraud_world import CURRENCY, LENDER, OTHER_LENDER, REGULATOR, Process, World, lei_of
