@@ -5,7 +5,6 @@ The plan is found by `clients.optimum` and checked by `contracts.allocation`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,6 @@ from clients.optimum import Optimum, optimum
 from clients.prospects import Prospects
 from contracts import allocation, prospect
 from contracts.allocation import Constraint, Held, Mandate, Opportunity
-from contracts.portfolio import Position
 from contracts.prospect import Suited
 from ledger.dates import iso_from_day
 from ledger.money import PPM, divide_down
@@ -114,15 +112,9 @@ _UNSUITABLE = {
 
 
 def allocate_budget(
-    found: Prospects,
-    held: Sequence[Position],
-    currency: str,
-    mandate: Mandate,
-    *,
-    seconds: float,
-    counts_held: bool,
+    found: Prospects, currency: str, mandate: Mandate, held: Held, *, seconds: float
 ) -> Allocation:
-    """The best plan for a mandate; `counts_held` if its caps are shares of what is held too."""
+    """The best plan for a mandate; `held` is what counts under its caps already."""
     left_out = [(one.programme, one.supplier, one.invoice, one.code, one.reason) for one in found.unsuited]
     chosen: list[Suited] = []
     for suited in found.suited:
@@ -132,9 +124,8 @@ def allocate_budget(
         else:
             left_out.append((*suited.opportunity[:3], code, _UNSUITABLE[code]))
     opportunities = tuple(suited.opportunity for suited in chosen)
-    holdings = Held(_sums(held, "buyer"), _sums(held, "supplier")) if counts_held else Held()
     rules = (
-        *allocation.constraints(opportunities, mandate, holdings, prospect.rooms(chosen)),
+        *allocation.constraints(opportunities, mandate, held, prospect.rooms(chosen)),
         *prospect.programme_rules(chosen),
     )
     best = optimum(opportunities, rules, seconds=seconds)
@@ -148,11 +139,3 @@ def allocate_budget(
         best,
         tuple(left_out),
     )
-
-
-def _sums(held: Sequence[Position], name: str) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for position in held:
-        key = str(getattr(position, name))
-        found[key] = found.get(key, 0) + position.principal
-    return found

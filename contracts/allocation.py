@@ -28,9 +28,10 @@ Lagrangian bound of a knapsack). Any prices give a true bound; a solver's give a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from contracts.portfolio import Position
 from ledger.money import PPM, divide_down, divide_half_away, divide_up
 
 BUDGET, LOSS, OBLIGOR_CAP, SUPPLIER_CAP = "budget", "expected_loss", "obligor_cap", "supplier_cap"
@@ -104,8 +105,17 @@ class Held(NamedTuple):
     """What a lender holds already, minor units."""
 
     obligors: Mapping[str, int] = {}
-    """Principal by obligor."""
+    """Principal by obligor, certificates among it."""
     suppliers: Mapping[str, int] = {}
+
+    @classmethod
+    def of(cls, held: Iterable[Position], leaves: Mapping[str, int]) -> Held:
+        """What positions in one currency and certificates, by obligor, add up to."""
+        obligors, suppliers = dict(leaves), dict[str, int]()
+        for position in held:
+            obligors[position.buyer] = obligors.get(position.buyer, 0) + position.principal
+            suppliers[position.supplier] = suppliers.get(position.supplier, 0) + position.principal
+        return cls(obligors, suppliers)
 
 
 class Room(NamedTuple):

@@ -18,7 +18,9 @@ from contracts.portfolio import BY, Position, expected_yield
 from ledger.dates import iso_from_day
 from ledger.money import PPM, Money, divide_down, divide_half_away
 
-RUN_OFF, SELL, CURE = "run_off", "sell", "cure"
+RUN_OFF, SELL, SELL_LEAVES, CURE = "run_off", "sell", "sell_leaves", "cure"
+
+NO_LEAVES: Mapping[str, int] = {}
 
 
 class Cap(NamedTuple):
@@ -58,46 +60,79 @@ class Advice(NamedTuple):
     reason: str
 
 
-def excesses(held: Iterable[Position], caps: Sequence[Cap], fund: int) -> tuple[Excess, ...]:
-    """Every name whose principal passes its cap, the greatest excess first."""
+def excesses(
+    held: Iterable[Position], caps: Sequence[Cap], fund: int, leaves: Mapping[str, int] = NO_LEAVES
+) -> tuple[Excess, ...]:
+    """Every name whose principal passes its cap, the greatest excess first.
+
+    `leaves` is what is held of certificates, by obligor: it counts under the obligor's cap.
+    """
     found = []
-    positions = [position for position in held if position.principal]
+    positions = list(held)
     for cap in caps:
         most = divide_down(fund * cap.cap_ppm, PPM)
-        sums: dict[str, int] = {}
-        for position in positions:
-            name = BY[cap.by](position)
-            sums[name] = sums.get(name, 0) + position.principal
+        sums = _sums(positions, cap.by, leaves)
         found += [Excess(cap.by, name, total, most) for name, total in sums.items() if total > most]
     return tuple(sorted(found, key=lambda excess: (-excess.amount, excess.by, excess.name)))
 
 
-def eligible(held: Iterable[Position], cap: Cap, fund: int) -> int:
+def _sums(held: Iterable[Position], by: str, leaves: Mapping[str, int]) -> dict[str, int]:
+    """Principal by name."""
+    sums = dict(leaves) if by == "obligor" else {}
+    for position in held:
+        name = BY[by](position)
+        sums[name] = sums.get(name, 0) + position.principal
+    return sums
+
+
+def eligible(held: Iterable[Position], cap: Cap, fund: int, leaves: Mapping[str, int] = NO_LEAVES) -> int:
     """Principal that counts under a cap: of each name at most its share of the fund."""
     most = divide_down(fund * cap.cap_ppm, PPM)
-    sums: dict[str, int] = {}
-    for position in held:
-        name = BY[cap.by](position)
-        sums[name] = sums.get(name, 0) + position.principal
-    return sum(min(total, most) for total in sums.values())
+    return sum(min(total, most) for total in _sums(held, cap.by, leaves).values())
 
 
-def advice(held: Sequence[Position], caps: Sequence[Cap], fund: int, day: int) -> tuple[Advice, ...]:
+def rooms(
+    held: Iterable[Position], cap: Cap, fund: int, leaves: Mapping[str, int] = NO_LEAVES
+) -> dict[str, int]:
+    """What may still be bought of each name that is held, minor units."""
+    most = divide_down(fund * cap.cap_ppm, PPM)
+    return {name: max(0, most - total) for name, total in sorted(_sums(held, cap.by, leaves).items())}
+
+
+def advice(
+    held: Sequence[Position],
+    caps: Sequence[Cap],
+    fund: int,
+    day: int,
+    leaves: Mapping[str, int] = NO_LEAVES,
+) -> tuple[Advice, ...]:
     """What to do about every excess: let it run off, sell what yields least, look after what is overdue."""
     found: list[Advice] = []
-    for excess in excesses(held, caps, fund):
+    currencies = {position.currency for position in held}
+    for excess in excesses(held, caps, fund, leaves):
         members = [
             position for position in held if position.principal and BY[excess.by](position) == excess.name
         ]
         share = divide_half_away(excess.principal * PPM, fund) if fund else PPM
-        above, cap = (Money(amount, members[0].currency) for amount in (excess.amount, excess.most))
-        over = f"{percent(share)} of the fund, {above} above the cap of {cap}"
+        over = f"{percent(share)} of the fund, above the cap of {_money(excess.most, currencies)}"
         found.append(_run_off(excess, members, over, day))
-        found.append(_sale(excess, members, over))
+        kept = leaves.get(excess.name, 0) if excess.by == "obligor" else 0
+        if kept:
+            sold = min(kept, excess.amount)
+            places: tuple[tuple[str, str], ...] = ()
+            reason = f"{over}; {_money(kept, currencies)} of certificates can be sold on the ledger"
+            found.append(Advice(SELL_LEAVES, excess.by, excess.name, sold, 0, places, reason))
+        if members:
+            found.append(_sale(excess, members, over))
         late = [position for position in members if position.days_past_due(day)]
         if late:
             found.append(_cure(excess, late, day))
     return tuple(found)
+
+
+def _money(amount: int, currencies: set[str]) -> str:
+    """An amount in the one currency of all positions; bare minor units if there is none."""
+    return str(Money(amount, min(currencies))) if currencies else str(amount)
 
 
 def _run_off(excess: Excess, members: Sequence[Position], over: str, day: int) -> Advice:
@@ -114,8 +149,8 @@ def _run_off(excess: Excess, members: Sequence[Position], over: str, day: int) -
         if paid >= excess.amount:
             until = f"with nothing more bought it is back under it on {iso_from_day(expected)}"
             return Advice(RUN_OFF, excess.by, excess.name, paid, expected, tuple(claims), f"{over}; {until}")
-    expected_in_all = Money(paid, members[0].currency)
-    short = f"what is expected to be paid brings {expected_in_all}, the rest is overdue or in default"
+    brings = _money(paid, {position.currency for position in members})
+    short = f"claims that are not overdue bring {brings} when they are paid"
     return Advice(RUN_OFF, excess.by, excess.name, paid, 0, tuple(claims), f"{over}; {short}")
 
 
@@ -149,14 +184,3 @@ def _cure(excess: Excess, late: Sequence[Position], day: int) -> Advice:
         tuple((position.supplier, position.invoice) for position in late),
         f"{len(late)} overdue, the oldest for {oldest} days: demand, declare a default or write off",
     )
-
-
-def rooms(held: Iterable[Position], cap: Cap, fund: int, names: Iterable[str]) -> Mapping[str, int]:
-    """What may still be bought of each of these names under a cap, minor units."""
-    most = divide_down(fund * cap.cap_ppm, PPM)
-    sums = dict.fromkeys(sorted(set(names)), 0)
-    for position in held:
-        name = BY[cap.by](position)
-        if name in sums:
-            sums[name] += position.principal
-    return {name: max(0, most - total) for name, total in sums.items()}

@@ -9,6 +9,7 @@ import typer
 
 from clients.allocating import Allocation, allocate_budget
 from clients.cli.amounts import money, percent, read_amount, read_day, read_percent
+from clients.cli.books import holdings
 from clients.cli.exits import REFUSED, UsageProblem
 from clients.cli.finance import offer_of
 from clients.cli.options import Json, ProfileFile, open_session
@@ -18,8 +19,8 @@ from clients.optimum import INSTALL, SOLVER_SECONDS, has_solver
 from clients.prospects import prospects
 from clients.sdk import Session
 from contracts import prospect
-from contracts.allocation import Mandate
-from contracts.portfolio import Position
+from contracts.allocation import Held, Mandate, Opportunity
+from contracts.pricing import QuoteTerms
 from ledger.money import PPM, Money
 
 ObligorCap = Annotated[str | None, typer.Option(help="Share of the fund of one obligor, at most; percent.")]
@@ -80,8 +81,8 @@ def allocate(
         screen.note(f"No solver is installed: the plan is greedy, and may not be the best. {INSTALL}")
     with open_session(profile) as session:
         lender = session.profile.organisation
-        book = session.book(lender)
-        held = [position for position in book.positions if position.currency == cash.currency]
+        holds = holdings(session, lender)
+        held = Held.of(holds.claims_in(cash.currency), holds.leaves_in(cash.currency))
         mandate = Mandate(
             budget=cash.amount,
             fund=_fund(fund, cash, held),
@@ -93,9 +94,8 @@ def allocate(
             least_yield_ppm=read_percent(least_yield, "--least-yield"),
         )
         found = prospects(session, lender, cash.currency, progress=screen.progress)
-        plan = allocate_budget(
-            found, held, cash.currency, mandate, seconds=seconds, counts_held=fund != "budget"
-        )
+        counted = Held() if fund == "budget" else held
+        plan = allocate_budget(found, cash.currency, mandate, counted, seconds=seconds)
         recorded = []
         if commit:
             with screen.progress("offers", len(plan.chosen)) as advance:
@@ -108,12 +108,12 @@ def allocate(
         raise typer.Exit(REFUSED)
 
 
-def _fund(text: str, budget: Money, held: list[Position]) -> int:
+def _fund(text: str, budget: Money, held: Held) -> int:
     """What caps are shares of, minor units."""
     if text == "budget":
         return budget.amount
     if text == "held":
-        return budget.amount + sum(position.principal for position in held)
+        return budget.amount + sum(held.obligors.values())
     return read_amount(text, "--fund", budget.currency).amount
 
 
@@ -206,11 +206,30 @@ def commit_plan(
         }
         try:
             quote = session.quote(one.programme, one.supplier, one.invoice).proved
+            _check_as_planned(one, quote.terms, plan.mandate)
             recorded = session.submit(offer_of(quote, expires))
-        except (NodeProblem, Refused) as refusal:
+        except (NodeProblem, Refused, UsageProblem) as refusal:
             outcome["code"] = refusal.code
         else:
             outcome |= {"height": recorded.height, "id": recorded.id.hex()}
         done.append(outcome)
         advance(1)
     return done
+
+
+def _check_as_planned(one: Opportunity, terms: QuoteTerms, mandate: Mandate) -> None:
+    """Refuse a fresh price that takes more than was planned, or brings less than the mandate asks.
+
+    Raises:
+        UsageProblem: `price_moved`.
+    """
+    rate_ppm = prospect.net_yield(terms)
+    if terms.advance > one.most or terms.paid_out > one.cash or rate_ppm < mandate.least_yield_ppm:
+        raise UsageProblem(
+            "the price has moved since it was planned",
+            code="price_moved",
+            field=one.invoice,
+            found=f"advance {terms.advance}, paid out {terms.paid_out}, net {percent(rate_ppm)}",
+            expected=f"at most {one.most} and {one.cash}, at least {percent(mandate.least_yield_ppm)}",
+            remedy="Allocate again.",
+        )

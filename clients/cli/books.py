@@ -1,7 +1,8 @@
-"""How commands come by a lender's book: from a saved file or from the nodes, verified in both cases."""
+"""How commands come by what a lender holds: from a saved book or from the nodes, verified in both cases."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,9 @@ from clients.cli.exits import UsageProblem
 from clients.cli.options import open_session, read_bytes, trusted_genesis
 from clients.sdk import Session, VerifiedBook, read_book
 from clients.sdk.questions import answers
+from contracts.certificate_views import holdings_of
 from contracts.context import business_day
+from contracts.portfolio import Position
 from ledger.dates import day_from_iso
 from ledger.limits import MAX_PROOF_BYTES
 
@@ -23,10 +26,33 @@ AsOf = Annotated[
 ]
 
 
-def open_book(
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What a lender holds, proved."""
+
+    book: VerifiedBook
+    day: int
+    """Business day that it is read on, days since 1970."""
+    leaves: dict[tuple[str, str, str], int]
+    """(obligor, certificate, currency) -> minor units of certificates; none of them stands in the book."""
+
+    def claims_in(self, currency: str) -> list[Position]:
+        """Claims in one currency, oldest first."""
+        return [position for position in self.book.positions if position.currency == currency]
+
+    def leaves_in(self, currency: str) -> dict[str, int]:
+        """What is held of each obligor's certificates in one currency, minor units."""
+        sums: dict[str, int] = {}
+        for (obligor, _, code), amount in self.leaves.items():
+            if code == currency:
+                sums[obligor] = sums.get(obligor, 0) + amount
+        return sums
+
+
+def open_holdings(
     lender: str | None, book: Path | None, date: str | None, genesis: Path | None, profile: Path | None
-) -> tuple[VerifiedBook, int]:
-    """The verified book, of a file or of the nodes, and the business day that it is read on."""
+) -> Holdings:
+    """What a lender holds, of a file or of the nodes; a file by itself has no certificates in it."""
     day = None if date is None else day_from_iso(read_day(date, "--date"))
     if book is not None:
         if day is None:
@@ -37,13 +63,21 @@ def open_book(
                 expected="the business date to compute it for",
             )
         data = read_bytes(book, "book", MAX_PROOF_BYTES)
-        return read_book(data, trusted_genesis(genesis, profile)), day
+        return Holdings(read_book(data, trusted_genesis(genesis, profile)), day, {})
     with open_session(profile) as session:
-        found = session.book(lender or session.profile.organisation)
-        return found, today(session) if day is None else day
+        return holdings(session, lender or session.profile.organisation, day)
 
 
-def today(session: Session) -> int:
-    """The ledger's business day, proved."""
-    (answer,) = answers(session, [business_day])
-    return answer.value
+def holdings(session: Session, lender: str, day: int | None = None) -> Holdings:
+    """What a lender holds: its book, and its certificates by its complete history with each obligor."""
+    book = session.book(lender)
+    leaves = {
+        (obligor, certificate, currency): amount
+        for holder, obligor in session.partners(lender)
+        if holder == lender
+        for (certificate, currency), amount in holdings_of(session.history(lender, obligor).records).items()
+    }
+    if day is None:
+        (answer,) = answers(session, [business_day])
+        day = answer.value
+    return Holdings(book, day, leaves)

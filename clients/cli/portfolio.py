@@ -8,7 +8,7 @@ import typer
 
 from clients.cli import allocations, rebalances
 from clients.cli.amounts import money, percent
-from clients.cli.books import AsOf, BookFile, Lender, open_book
+from clients.cli.books import AsOf, BookFile, Holdings, Lender, open_holdings
 from clients.cli.exits import UsageProblem
 from clients.cli.options import (
     GenesisFile,
@@ -57,10 +57,11 @@ def show(
             "no such grouping", code="grouping", field="--by", found=by, expected=", ".join(BY)
         )
     screen = Screen(json)
-    found, day = open_book(lender, book, date, genesis, profile)
+    held = open_holdings(lender, book, date, genesis, profile)
+    found = held.book
     if out is not None:
         save(found.data, out, "book")
-    document = book_document(found, day)
+    document = holdings_document(held)
     if screen.answer(document | {"file": None if out is None else str(out)}):
         return
     _show_book(screen, found, document, by)
@@ -68,8 +69,9 @@ def show(
         screen.note(f"saved in {out}; check it anywhere: tally verify {out} --genesis genesis.block")
 
 
-def book_document(found: VerifiedBook, day: int) -> dict[str, Any]:
+def holdings_document(holdings: Holdings) -> dict[str, Any]:
     """A portfolio for JSON: amounts in minor units, rates in ppm a year."""
+    found, day = holdings.book, holdings.day
     held = found.positions
     return {
         "lender": found.lender,
@@ -83,6 +85,10 @@ def book_document(found: VerifiedBook, day: int) -> dict[str, Any]:
             by: [portfolio_views.group_view(group) for group in portfolio.groups(held, by, day)] for by in BY
         },
         "performance": {currency: _performance(found, currency, day) for currency in found.totals},
+        "certificates": [
+            {"obligor": obligor, "certificate": certificate, "currency": currency, "amount": amount}
+            for (obligor, certificate, currency), amount in sorted(holdings.leaves.items())
+        ],
         "claims": [portfolio_views.position_view(position, day) for position in held],
     }
 
@@ -103,8 +109,9 @@ def _performance(found: VerifiedBook, currency: str, day: int) -> dict[str, Any]
 
 
 def _show_book(screen: Screen, found: VerifiedBook, document: dict[str, Any], by: str) -> None:
+    _show_certificates(screen, document["certificates"])
     if not found.proved.count:
-        screen.line(f"{found.lender} has paid for nothing, proved at height {found.height}", GOOD)
+        screen.line(f"{found.lender} has paid for no claim, proved at height {found.height}", GOOD)
         return
     screen.line(
         f"Book of {found.lender}: {found.proved.count} records, complete, proved at height {found.height}; "
@@ -131,6 +138,19 @@ def _show_book(screen: Screen, found: VerifiedBook, document: dict[str, Any], by
         _show_months(screen, document["performance"][currency]["months"], currency)
     _show_groups(screen, document["groups"][by], by)
     _show_claims(screen, document["claims"])
+
+
+def _show_certificates(screen: Screen, certificates: list[dict[str, Any]]) -> None:
+    if certificates:
+        screen.table(
+            ("obligor", "certificate", "amount"),
+            [
+                (one["obligor"], one["certificate"], money(one["amount"], one["currency"]))
+                for one in certificates
+            ],
+            title="Certificates, by complete histories",
+            right=("amount",),
+        )
 
 
 def _show_months(screen: Screen, months: list[dict[str, Any]], currency: str) -> None:

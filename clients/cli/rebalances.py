@@ -10,16 +10,14 @@ import typer
 from clients.allocating import Allocation, allocate_budget
 from clients.cli.allocations import ObligorCap, SupplierCap
 from clients.cli.amounts import money, percent, read_amount, read_currency, read_percent
-from clients.cli.books import AsOf, BookFile, Lender, open_book
+from clients.cli.books import AsOf, BookFile, Holdings, Lender, open_holdings
 from clients.cli.exits import UsageProblem
 from clients.cli.options import GenesisFile, Json, ProfileFile, open_session
 from clients.cli.screen import GOOD, Screen, examples
 from clients.optimum import SOLVER_SECONDS
 from clients.prospects import prospects
-from clients.sdk import VerifiedBook
 from contracts import rebalancing
-from contracts.allocation import Mandate
-from contracts.portfolio import BY, Position
+from contracts.allocation import Held, Mandate
 from contracts.rebalancing import Advice, Cap
 from ledger.dates import iso_from_day
 
@@ -68,17 +66,17 @@ def rebalance(
         )
     cash = 0 if budget is None else read_amount(budget, "--budget", code).amount
     screen = Screen(json)
-    found, day = open_book(lender, book, date, genesis, profile)
-    held = [position for position in found.positions if position.currency == code]
-    whole = sum(position.principal for position in held)
+    holds = open_holdings(lender, book, date, genesis, profile)
+    found, held, leaves = holds.book, holds.claims_in(code), holds.leaves_in(code)
+    whole = sum(position.principal for position in held) + sum(leaves.values())
     base = whole + cash if fund is None else read_amount(fund, "--fund", code).amount
     plan = None
     if budget is not None:
         mandate = Mandate(cash, base)._replace(**{f"{cap.by}_cap_ppm": cap.cap_ppm for cap in caps})
         with open_session(profile) as session:
             could = prospects(session, found.lender, code, progress=screen.progress)
-        plan = allocate_budget(could, held, code, mandate, seconds=SOLVER_SECONDS, counts_held=True)
-    if screen.answer(_document(found, held, caps, base, day, code, plan)):
+        plan = allocate_budget(could, code, mandate, Held.of(held, leaves), seconds=SOLVER_SECONDS)
+    if screen.answer(_document(holds, code, caps, base, plan)):
         return
     screen.line(
         f"Book of {found.lender} proved at height {found.height}: {money(whole, code)} principal, "
@@ -86,12 +84,12 @@ def rebalance(
         GOOD,
     )
     for cap in caps:
-        screen.line(f"eligible by {cap.by}: {money(rebalancing.eligible(held, cap, base), code)}")
-    advice = rebalancing.advice(held, caps, base, day)
+        screen.line(f"eligible by {cap.by}: {money(rebalancing.eligible(held, cap, base, leaves), code)}")
+    advice = rebalancing.advice(held, caps, base, holds.day, leaves)
     if not advice:
         screen.line("Nothing is above its cap.", GOOD)
     _show_advice(screen, advice, plan, code)
-    _show_rooms(screen, _rooms(held, caps, base), code)
+    _show_rooms(screen, {cap.by: rebalancing.rooms(held, cap, base, leaves) for cap in caps}, code)
 
 
 def _caps(obligor_cap: str | None, supplier_cap: str | None) -> list[Cap]:
@@ -110,40 +108,30 @@ def _caps(obligor_cap: str | None, supplier_cap: str | None) -> list[Cap]:
     return caps
 
 
-def _rooms(held: Sequence[Position], caps: Sequence[Cap], base: int) -> dict[str, Mapping[str, int]]:
-    return {
-        cap.by: rebalancing.rooms(held, cap, base, (BY[cap.by](position) for position in held))
-        for cap in caps
-    }
-
-
 def _document(
-    found: VerifiedBook,
-    held: Sequence[Position],
-    caps: Sequence[Cap],
-    base: int,
-    day: int,
-    code: str,
-    plan: Allocation | None,
+    holds: Holdings, code: str, caps: Sequence[Cap], base: int, plan: Allocation | None
 ) -> dict[str, Any]:
     """The advice for JSON: amounts in minor units."""
+    found, held, leaves = holds.book, holds.claims_in(code), holds.leaves_in(code)
     return {
         "lender": found.lender,
         "proved": True,
         "height": found.height,
-        "business_date": iso_from_day(day),
+        "business_date": iso_from_day(holds.day),
         "currency": code,
         "fund": base,
         "principal": sum(position.principal for position in held),
+        "certificates": leaves,
         "excess": [
-            excess._asdict() | {"excess": excess.amount} for excess in rebalancing.excesses(held, caps, base)
+            excess._asdict() | {"excess": excess.amount}
+            for excess in rebalancing.excesses(held, caps, base, leaves)
         ],
-        "eligible": {cap.by: rebalancing.eligible(held, cap, base) for cap in caps},
+        "eligible": {cap.by: rebalancing.eligible(held, cap, base, leaves) for cap in caps},
         "advice": [
             one._asdict() | {"day": iso_from_day(one.day) if one.day else None}
-            for one in rebalancing.advice(held, caps, base, day)
+            for one in rebalancing.advice(held, caps, base, holds.day, leaves)
         ],
-        "room": _rooms(held, caps, base),
+        "room": {cap.by: rebalancing.rooms(held, cap, base, leaves) for cap in caps},
         "buy": None if plan is None else plan.as_dict(),
     }
 
@@ -179,7 +167,7 @@ def _show_advice(screen: Screen, advice: Sequence[Advice], plan: Allocation | No
         )
 
 
-def _show_rooms(screen: Screen, rooms: dict[str, Mapping[str, int]], code: str) -> None:
+def _show_rooms(screen: Screen, rooms: Mapping[str, Mapping[str, int]], code: str) -> None:
     left = [
         (f"{by} {name}", money(room, code))
         for by, names in rooms.items()

@@ -6,6 +6,7 @@ from test_finance_story import HOLDER, advance_to, financed
 from trade_ledger import payment
 
 from contracts import book, portfolio, portfolio_views, rebalancing
+from contracts.allocation import Held
 from contracts.book import Totals, book_key
 from contracts.portfolio import Position
 from contracts.rebalancing import Cap
@@ -101,12 +102,11 @@ def test_the_domain_s_concentration_has_an_excess_of_150k_and_850k_eligible() ->
     (excess,) = rebalancing.excesses(claims, [cap], 1_000_000_00)
     assert (excess.name, excess.amount) == ("a", 150_000_00)
     assert rebalancing.eligible(claims, cap, 1_000_000_00) == 850_000_00
-    assert rebalancing.rooms(claims, cap, 1_000_000_00, "abcde") == {
+    assert rebalancing.rooms(claims, cap, 1_000_000_00) == {
         "a": 0,
         "b": 0,
         "c": 50_000_00,
         "d": 100_000_00,
-        "e": 250_000_00,
     }
 
 
@@ -125,3 +125,15 @@ def test_an_excess_runs_off_with_what_is_paid_first_or_is_sold_by_what_yields_le
     assert (run_off.day, run_off.amount) == (0, 0)
     assert (cure.action, cure.amount) == ("cure", 300)
     assert rebalancing.advice(claims, [Cap("obligor", 750_000)], 400, MARCH) == ()
+
+
+def test_certificates_count_under_their_obligor_s_cap_and_can_be_sold_on_the_ledger() -> None:
+    claims, cap = [held("A", 100, buyer="mega"), held("B", 100, buyer="nova")], Cap("obligor", 500_000)
+    leaves = {"nova": 150, "titan": 20}
+    (excess,) = rebalancing.excesses(claims, [cap], 400, leaves)
+    assert (excess.name, excess.principal, excess.amount) == ("nova", 250, 50)
+    assert rebalancing.eligible(claims, cap, 400, leaves) == 100 + 200 + 20
+    assert rebalancing.rooms(claims, cap, 400, leaves) == {"mega": 100, "nova": 0, "titan": 180}
+    found = {one.action: one.amount for one in rebalancing.advice(claims, [cap], 400, MARCH, leaves)}
+    assert found == {"run_off": 100, "sell_leaves": 50, "sell": 100}
+    assert Held.of(claims, leaves) == Held({"nova": 250, "titan": 20, "mega": 100}, {"acme": 200})
