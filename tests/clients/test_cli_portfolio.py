@@ -54,14 +54,50 @@ def bill(number: str, gross: int, due: str) -> list[tuple[str, dict[str, Any]]]:
 def channel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
     found = Channel(tmp_path_factory.mktemp("portfolio"))
     story.play(found.network)
-    node = next(iter(found.network.nodes.values()))
     for number, (gross, due) in OPEN.items():
-        for who, operation in bill(number, gross, due):
-            transaction = signed(found.network.channel, operation, by=who)
-            (outcome,) = asyncio.run(node.submit([transaction.envelope]))
-            assert outcome.result == (), (operation["op"], outcome.result)
+        play(found, bill(number, gross, due))
     yield found
     found.close()
+
+
+def play(channel: Channel, steps: list[tuple[str, dict[str, Any]]]) -> None:
+    """Record what each signs."""
+    node = next(iter(channel.network.nodes.values()))
+    for who, operation in steps:
+        transaction = signed(channel.network.channel, operation, by=who)
+        (outcome,) = asyncio.run(node.submit([transaction.envelope]))
+        assert outcome.result == (), (operation["op"], outcome.result)
+
+
+def sold_certificate(amount: int, price: int) -> list[tuple[str, dict[str, Any]]]:
+    """anchor promises acme an amount, and acme sells the promise to fund."""
+    promise = {
+        "op": "certificate.issue",
+        "certificate": "C-9",
+        "payee": "acme",
+        "currency": "EUR",
+        "amount": amount,
+        "maturity": "2024-06-01",
+        "cut_off_days": 3,
+        "smallest": 1_00,
+        "highest_tier": 3,
+        "invoice": "",
+    }
+    leaf = {"obligor": "anchor", "certificate": "C-9", "leaf": 0}
+    sale = {"lender": "fund", "price": price, "repay": 0, "expires": "2024-03-20"}
+    booked = {
+        "account": "C-fund",
+        "entry": "OUT C-9",
+        "date": "2024-03-05",
+        "amount": price,
+        "lender": "fund",
+    }
+    return [
+        ("anchor", promise),
+        ("acme", {"op": "certificate.accept", **leaf}),
+        ("acme", {"op": "certificate.reserve", **leaf, **sale}),
+        ("bank", {"op": "certificate.fund", **leaf, **booked}),
+    ]
 
 
 @pytest.fixture
@@ -140,6 +176,25 @@ def test_a_budget_is_placed_committed_and_then_held(tally: Tally, tmp_path: Path
     assert not bought & offered
     assert "buy" in tally.text("fund", "portfolio", "rebalance", "--currency", "EUR", *more)
     assert "run_off" in tally.text("fund", "portfolio", "rebalance", "-c", "EUR", "--obligor-cap", "25")
+
+
+def test_certificates_stand_beside_the_claims_and_count_under_the_obligor_s_cap(
+    tally: Tally, channel: Channel
+) -> None:
+    play(channel, sold_certificate(500_00, 480_00))
+    held = tally.run("fund", "portfolio", "show")
+    (certificate,) = held["certificates"]
+    assert (certificate["obligor"], certificate["certificate"], certificate["amount"]) == (
+        "anchor",
+        "C-9",
+        500_00,
+    )
+    fund = ["--fund", "400.00 EUR", "--obligor-cap", "50"]
+    capped = tally.run("fund", "portfolio", "rebalance", "--currency", "EUR", *fund)
+    assert capped["principal"] == held["totals"].get("EUR", {"principal": 0})["principal"]
+    assert capped["excess"][0]["principal"] == capped["principal"] + 500_00
+    assert "sell_leaves" in {one["action"] for one in capped["advice"]}
+    assert "C-9" in tally.text("fund", "portfolio", "show")
 
 
 def test_a_forged_book_and_a_wrong_option_are_refused(tally: Tally, tmp_path: Path) -> None:
