@@ -13,7 +13,7 @@ from local_sessions import Channel, SyncBridge
 from test_cli_cash import DAY, Tally
 
 from clients.cli.exits import REFUSED, USAGE, UsageProblem
-from clients.cli.insurance import read_buyers, read_prior
+from clients.cli.policy_quotes import read_buyers, read_prior
 from clients.sdk import Session
 from clients.verifier import verify_data
 from ledger.errors import VerificationError
