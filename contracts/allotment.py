@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from contracts import expiry, invariants, request
+from contracts import eligibility, expiry, invariants, request
 from contracts.auction import (
     AUCTION,
     LIFE,
@@ -34,6 +34,7 @@ from contracts.invoice import RESERVED, TITLE, live_invoice, write_invoice
 from contracts.offer import OFFER
 from contracts.order import require_no_credit_due
 from contracts.pricing import formulae
+from contracts.programme import read_programme
 from ledger.dates import iso_from_day
 from ledger.money import PPM, split_by_weights
 
@@ -205,3 +206,7 @@ def _reserve_limit(
     after = expose_lender(context, (lender, sealed.programme), owed, (part, 0))
     limit = limit_for(context.state, sealed.programme, auction.buyer, auction.currency)
     invariants.within_limit(*after, limit)
+    published = read_programme(context.state, sealed.programme)
+    assert published is not None, "a bid that was opened names a programme"
+    rules = eligibility.Rules.from_value(published.rules)
+    eligibility.within_limits(context.state, sealed.programme, rules, (supplier, auction.currency))

@@ -21,12 +21,18 @@ def salt(lender: str, auction: str = "A1") -> bytes:
     return f"{lender}/{auction}".encode().ljust(32, b".")
 
 
-def market(trade: TradeLedger | None = None, money: int = RICH, limit: int = 10 * NET) -> TradeLedger:
+def market(
+    trade: TradeLedger | None = None,
+    money: int = RICH,
+    limit: int = 10 * NET,
+    rules: dict[str, Any] | None = None,
+) -> TradeLedger:
     """Lenders loan and fund with programmes, everybody with a deposit, and acme's confirmed invoice INV1."""
     trade = with_deposits(trade or TradeLedger(), money, "loan", "fund", "acme", "mega")
     for lender in ("loan", "fund"):
         terms = {**TERMS, "limits": [{"obligor": "mega", "limit": limit}]}
-        trade.done(lender, {"op": "programme.publish", "programme": f"of-{lender}", "terms": terms})
+        published = {"op": "programme.publish", "programme": f"of-{lender}", "terms": terms}
+        trade.done(lender, {**published, "rules": rules or {}})
     trade.confirmed_invoice("INV1", NET)
     return trade
 

@@ -21,6 +21,7 @@ from contracts.context import BUSINESS_DATE
 from contracts.early_payment import discount_of, read_early, step_on
 from contracts.errors import REMEDIES
 from contracts.invoice import Invoice
+from contracts.usage import SUPPLIER, read_use
 from ledger.dates import iso_from_day
 from ledger.transaction import Transaction
 
@@ -39,7 +40,8 @@ class MarketMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.trade = market(TradeLedger(), MONEY, limit=4 * NET)
+        rules = {"programme_limit": 3 * NET, "supplier_limit": 2 * NET}
+        self.trade = market(TradeLedger(), MONEY, limit=4 * NET, rules=rules)
         self.invoices: list[str] = ["INV1"]
         self.auctions: list[str] = []
         self.bids: dict[tuple[str, str], tuple[int, int]] = {}
@@ -192,6 +194,9 @@ class MarketMachine(RuleBasedStateMachine):
             ]
             assert len(running) <= 1
             assert Invoice._make(entry).outstanding >= 0
+        for lender in LENDERS:
+            drawn = read_use(self.trade.state, f"of-{lender}", "USD", SUPPLIER, "acme").total
+            assert drawn <= 2 * NET, "invariant 13"
 
     def teardown(self) -> None:
         """Invariant 23."""

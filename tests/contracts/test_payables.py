@@ -325,6 +325,35 @@ def test_a_funder_takes_back_what_it_has_not_used() -> None:
     trade.check()
 
 
+def test_a_supplier_may_give_up_what_nobody_has_financed() -> None:
+    trade = programme(standing=False)
+    trade.done("mega", approve("INV1"))
+    trade.done("acme", {"op": "invoice.cancel", "invoice": "INV1"})
+    assert trade.refused("acme", finance()) == "nothing_outstanding"
+    trade.check()
+
+
+def test_only_an_approved_invoice_takes_the_place_of_one_in_an_arrangement() -> None:
+    """A breach of warranty stands in every programme; what replaces the claim is an undertaking too."""
+    trade = programme()
+    trade.done("mega", approve("INV1"))
+    trade.confirmed_invoice("PLAIN", NET + 1)
+    bill(trade, "INV2", NET + 2)
+    place = {"supplier": "acme", "invoice": "INV1", "cause": "warranty", "reason": "see the letter"}
+    trade.done("loan", {"op": "recourse.demand", "recourse": "R1", **place})
+    propose = {"op": "recourse.propose", "lender": "loan", "recourse": "R1"}
+    assert trade.refused("acme", {**propose, "invoice": "PLAIN"}) == "not_substitutable"
+    trade.done("acme", enrol(standing=False))
+    trade.done("mega", approve("INV2", net=NET + 2))
+    trade.done("acme", {**propose, "invoice": "INV2"})
+    trade.done("loan", {"op": "recourse.substitute", "recourse": "R1", "invoice": "INV2"})
+    assert lien(trade, "INV2").arrangement == 1
+    assert stored(trade, "INV1").title == 0
+    trade.check()
+    trade.done("bank", payment("INV2", NET + 2, "IN 1"))
+    trade.check()
+
+
 # more time
 
 
