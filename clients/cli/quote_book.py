@@ -19,7 +19,7 @@ from contracts.pricing.formulae import average_rate
 from contracts.quote import ProvedQuote
 from contracts.quote_book import MAX_PAGE_INVOICES, MAX_PAGES, QuoteBook, Result
 
-FILE_PAGES = 50
+FILE_PAGES = 100
 """Pages of one file of a saved book: a reader checks a file as a whole."""
 
 assert FILE_PAGES <= MAX_PAGES

@@ -46,7 +46,8 @@ def predict(
     if model is None:
         return _shrunk(description, known, terms)
     name, rules = model
-    return Prediction(name, rules.predict(description), _reasons(rules, description))
+    found = rules.predict(description)
+    return Prediction(name, found, _reasons(rules, description, found.beyond_centidays))
 
 
 def _shrunk(description: Sequence[int], known: Known, terms: ProgrammeTerms) -> Prediction:
@@ -56,12 +57,11 @@ def _shrunk(description: Sequence[int], known: Known, terms: ProgrammeTerms) -> 
     return Prediction(b"", found, reasons)
 
 
-def _reasons(model: Model, description: Sequence[int]) -> Reasons:
+def _reasons(model: Model, description: Sequence[int], beyond: int) -> Reasons:
     values = model.values(description)
     start, found = model.beyond.reasons(values, model.features)
     base = max(0, on_curve(model.beyond.curve, start))
-    whole = max(0, model.beyond.output(values)) - base
-    parts = in_proportion(whole, [reason.points for reason in found])
+    parts = in_proportion(beyond - base, [reason.points for reason in found])
     named = [(reason.feature, part) for reason, part in zip(found, parts, strict=True) if part]
     return ((BASE, base), *named)
 
