@@ -99,7 +99,7 @@ def ias7(source: Source, buyer: str = "", since: int = 0, until: int | None = No
         "ias7",
         "Supplier finance arrangements (IAS 7 44H)",
         source.day,
-        {"since": iso_from_day(since) if since else "", "until": iso_from_day(last)},
+        {"since": iso_from_day(since) if since else "the beginning", "until": iso_from_day(last)},
         (
             "Whether a basis is an arrangement in the sense of 44G is the buyer's judgement: each basis "
             "stands in rows of its own; `outside` are the comparable trade payables.",

@@ -7,8 +7,9 @@
 | covered | per bank and currency: deposits = minted - redeemed, what the bank owes |
 | set aside | what is held on each deposit is the sum of its holds |
 | stated | the closing balance of each account in the bank's statement is that of the ledger |
+| unstated | of each account with money on it there is a closing balance |
 
-The first four follow from the state; the fifth from a bank's camt.053, if the reader has one. What a bank
+The first four follow from the state; the others from the banks' camt.053, if the reader has any. What a bank
 keeps for itself stands apart in the same way. A breach is a row of the sheet `findings`.
 """
 
@@ -108,6 +109,7 @@ def custody(source: Source, bank: str = "", closings: Sequence[Closing] = ()) ->
                 for row in stated
                 if row.difference
             ),
+            *_unstated(accounts, stated, closings),
         ]
     )
     return Disclosure(
@@ -202,6 +204,18 @@ def _holds(source: Source) -> list[FindingRow]:
         FindingRow("set aside", bank, client, "", currency, difference)
         for (bank, client, currency), difference in held.items()
         if difference
+    ]
+
+
+def _unstated(
+    accounts: list[AccountRow], stated: list[StatementRow], closings: Sequence[Closing]
+) -> list[FindingRow]:
+    """Accounts with money on them of which no statement says anything, if there are statements."""
+    known = {(row.account, row.currency) for row in stated}
+    return [
+        FindingRow("unstated", row.bank, row.client, row.account, row.currency, row.total)
+        for row in accounts
+        if closings and row.total and (row.account, row.currency) not in known
     ]
 
 

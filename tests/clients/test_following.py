@@ -15,10 +15,11 @@ from local_sessions import Channel, rewriting
 
 from clients import membership, network
 from clients.cli import main
+from clients.export_file import cut
 from clients.membership import new_home, next_id, replacement
 from clients.sdk import Session
 from clients.trust import changes_file, load_trust
-from clients.verifier import verify_data, verify_file
+from clients.verifier import verify_data, verify_file, verify_path
 from contracts.quote import verify_quote
 from ledger import codec, node_certificate
 from ledger.carried import carry, opened
@@ -104,6 +105,19 @@ def test_a_saved_proof_needs_the_genesis_block_and_nothing_else(
         report = verify_file(tmp_path / name, alone / "genesis.block")
         assert any("by 3 proved changes" in step for step in report.steps)
     assert not changes_file(alone / "genesis.block").exists()
+
+
+def test_export_and_extract_bring_the_changes_along(
+    channel: Channel, session: Session, tmp_path: Path
+) -> None:
+    replace(channel)
+    session.submit(order("PO-1"))
+    whole, part = tmp_path / "ledger.export", tmp_path / "acme.extract"
+    session.export(whole)
+    genesis = read_genesis(channel.network.genesis_path.read_bytes())
+    assert cut(whole, genesis, "acme", part).scope == "acme"
+    for file in (whole, part):
+        assert any("by 3 proved changes" in step for step in verify_path(file, genesis).steps)
 
 
 def test_a_saved_proof_without_its_changes_says_what_is_missing(channel: Channel, session: Session) -> None:

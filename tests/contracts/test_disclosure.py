@@ -320,6 +320,8 @@ def test_custody_reconciles_with_the_banks_own_statement() -> None:
     assert found.sheet("findings").rows == ()
     wrong = custody(source, closings=[stated[0]._replace(amount=699_99), stated[1]])
     assert row(wrong, "findings", check="stated")["amount"] == -1
+    partial = custody(source, closings=stated[:1])
+    assert row(partial, "findings")["check"] == "unstated", "the bank's own money is in no statement"
 
 
 def test_pooled_money_and_uncovered_deposits_are_found() -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 from disclosed_ledger import scoped_source, source_of
 from hypothesis import HealthCheck, settings
 from test_certificate_machine import CertificateMachine
+from test_finance_machine import FinanceMachine
 from test_trade_machine import TradeMachine
 from trade_ledger import TradeLedger
 
@@ -102,6 +103,12 @@ class DisclosedCertificates(CertificateMachine):
         same_figures(self.trade)
 
 
+class DisclosedFinance(FinanceMachine):
+    def teardown(self) -> None:
+        add_up(self.trade)
+        same_figures(self.trade)
+
+
 _FEW = settings(
     max_examples=8,
     stateful_step_count=50,
@@ -110,5 +117,7 @@ _FEW = settings(
 )
 DisclosedTrade.TestCase.settings = _FEW
 DisclosedCertificates.TestCase.settings = _FEW
+DisclosedFinance.TestCase.settings = _FEW
 TestDisclosedTrade = DisclosedTrade.TestCase
 TestDisclosedCertificates = DisclosedCertificates.TestCase
+TestDisclosedFinance = DisclosedFinance.TestCase
