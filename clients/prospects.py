@@ -15,22 +15,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 
-from clients.sdk import Session
+from clients.sdk import Session, VerifiedHistory
 from clients.sdk.questions import answers
 from contracts import prospect, relationship
 from contracts import receivables as receivables_of
 from contracts.context import business_day
 from contracts.matching import why
+from contracts.model import CHAMPION, role_key
 from contracts.pricing import ProgrammeTerms
 from contracts.programme import read_programme
 from contracts.prospect import Suited, Unsuited
 from contracts.quote import ProvedQuote
-from contracts.quote_book import MAX_PAGE_INVOICES, ProvedRefusal, Result
+from contracts.quote_book import MAX_PAGE_INVOICES, ProvedRefusal, QuoteBook, Result
 from contracts.receivables import Open
+from ledger.carried import carry
 from ledger.errors import VerificationError
 from ledger.state import Reader
 
@@ -55,6 +57,8 @@ class Prospects:
     suited: tuple[Suited, ...]
     """Best net yield first."""
     unsuited: tuple[Unsuited, ...]
+    files: dict[str, bytes]
+    """Proof files of the histories and the prices, by name; `tally verify` checks each."""
 
 
 def _silent(_label: str, _total: int) -> AbstractContextManager[Advance]:
@@ -82,11 +86,13 @@ def prospects(
     obligors = sorted({limit.obligor for found in programmes.values() for limit in found.limits})
     pairs = sorted({pair for obligor in obligors for pair in session.partners(obligor) if pair[1] == obligor})
     receivables: list[Open] = []
+    files: dict[str, bytes] = {}
     with progress("histories", len(pairs)) as advance:
         for supplier, obligor in pairs:
-            found, height = _open_receivables(session, supplier, obligor)
-            receivables += found
-            heights.append(height)
+            history = session.history(supplier, obligor)
+            receivables += open_receivables(history)
+            heights.append(history.height)
+            files[f"{supplier}-{obligor}.history"] = history.data
             advance(1)
     asked = [
         (name, one.supplier, one.invoice)
@@ -95,7 +101,9 @@ def prospects(
         if one.currency == found.currency and found.limit_of(one.buyer) is not None
     ]
     with progress("prices", len(asked)) as advance:
-        priced = prices(session, asked, advance)
+        priced, books = prices(session, asked, advance)
+    for place, book in enumerate(books, 1):
+        files[f"{book.programme}-{place:04}.quotes"] = carry(book.encode(), session.genesis.chain)
     bought = [result for result in priced if isinstance(result, ProvedQuote)]
     limits = answers(
         session,
@@ -125,24 +133,29 @@ def prospects(
             for (name, _, _), result in zip(asked, priced, strict=True)
             if isinstance(result, ProvedRefusal)
         ),
+        files,
     )
 
 
-def prices(session: Session, asked: Sequence[tuple[str, str, str]], advance: Advance) -> list[Result]:
-    """What each (programme, supplier, invoice) is priced at, or why not, recomputed here, in that order.
+def prices(
+    session: Session, asked: Sequence[tuple[str, str, str]], advance: Advance
+) -> tuple[list[Result], list[QuoteBook]]:
+    """What each (programme, supplier, invoice) is priced at, or why not, recomputed here; and the proofs.
 
-    A model that is in force comes once.
+    Results are in the order asked for. A model that is in force comes over once, and stands in each book.
     """
     models: list[bytes] = []
     found: list[Result] = []
+    books: list[QuoteBook] = []
     for programme, group in groupby(asked, key=lambda one: one[0]):
         invoices = [(supplier, number) for _, supplier, number in group]
         for first in range(0, len(invoices), MAX_PAGE_INVOICES):
             page = session.quote_page(programme, invoices[first : first + MAX_PAGE_INVOICES], models)
             models += page.book.models
             found += page.results
+            books.append(_with_model(page.book, models))
             advance(len(page.results))
-    return found
+    return found, books
 
 
 def _terms(state: Reader, name: str, lender: str) -> ProgrammeTerms | None:
@@ -153,14 +166,22 @@ def _terms(state: Reader, name: str, lender: str) -> ProgrammeTerms | None:
     return ProgrammeTerms.from_value(published.terms)
 
 
-def _open_receivables(session: Session, supplier: str, obligor: str) -> tuple[tuple[Open, ...], int]:
-    """The open receivables of a relationship, checked against its proved sums, and their height.
+def _with_model(book: QuoteBook, models: Sequence[bytes]) -> QuoteBook:
+    """A page that stands alone: with the model in force, if its prices need one."""
+    champion = role_key(CHAMPION)
+    needs = any(
+        key == champion and value is not None for page in book.pages for key, value in page.state.entries
+    )
+    return replace(book, models=tuple(models[-1:]) if needs else ())
+
+
+def open_receivables(history: VerifiedHistory) -> tuple[Open, ...]:
+    """The open receivables of a complete history, checked against its proved sums.
 
     Raises:
         VerificationError: they are not what the aggregates say is open.
     """
-    history = session.history(supplier, obligor)
-    found = receivables_of.open_receivables(supplier, obligor, history.records)
+    found = receivables_of.open_receivables(history.supplier, history.buyer, history.records)
     known = {}
     for currency in history.aggregates:
         sums = relationship.of_currency(history.aggregates, currency)
@@ -169,8 +190,8 @@ def _open_receivables(session: Session, supplier: str, obligor: str) -> tuple[tu
     if receivables_of.totals(found) != known:
         raise VerificationError(
             "the open receivables are not what the history's sums say",
-            field=f"{supplier}, {obligor}",
+            field=f"{history.supplier}, {history.buyer}",
             found=receivables_of.totals(found),
             expected=known,
         )
-    return found, history.height
+    return found

@@ -12,7 +12,7 @@ from clients.cli.amounts import money, percent, read_amount, read_day, read_perc
 from clients.cli.books import holdings
 from clients.cli.exits import REFUSED, UsageProblem
 from clients.cli.finance import offer_of
-from clients.cli.options import Json, ProfileFile, open_session
+from clients.cli.options import Json, ProfileFile, ProofFolder, open_session, save_proofs
 from clients.cli.screen import BAD, GOOD, Screen, examples
 from clients.errors import NodeProblem, Refused
 from clients.optimum import INSTALL, SOLVER_SECONDS, has_solver
@@ -62,6 +62,7 @@ def allocate(
     expires: Annotated[
         str | None, typer.Option(help="Last business date of the offers, YYYY-MM-DD; with --commit.")
     ] = None,
+    out: ProofFolder = None,
     profile: ProfileFile = None,
     json: Json = False,
 ) -> None:
@@ -94,6 +95,7 @@ def allocate(
             least_yield_ppm=read_percent(least_yield, "--least-yield"),
         )
         found = prospects(session, lender, cash.currency, progress=screen.progress)
+        save_proofs({f"{lender}.book": holds.book.data, **found.files}, out)
         counted = Held() if fund == "budget" else held
         plan = allocate_budget(found, cash.currency, mandate, counted, seconds=seconds)
         recorded = []

@@ -16,7 +16,7 @@ from clients.sdk.questions import answers
 from contracts.certificate_views import holdings_of
 from contracts.context import business_day
 from contracts.portfolio import Position
-from ledger.dates import day_from_iso
+from ledger.dates import day_from_iso, iso_from_day
 from ledger.limits import MAX_PROOF_BYTES
 
 Lender = Annotated[str | None, typer.Option("--lender", "-l", help="Whose; your own if not given.")]
@@ -63,9 +63,27 @@ def open_holdings(
                 expected="the business date to compute it for",
             )
         data = read_bytes(book, "book", MAX_PROOF_BYTES)
-        return Holdings(read_book(data, trusted_genesis(genesis, profile)), day, {})
+        return _checked(Holdings(read_book(data, trusted_genesis(genesis, profile)), day, {}))
     with open_session(profile) as session:
         return holdings(session, lender or session.profile.organisation, day)
+
+
+def _checked(found: Holdings) -> Holdings:
+    """Refuse a day before the newest record: what was held then is not what is held now.
+
+    Raises:
+        UsageProblem: `date_order`.
+    """
+    newest = found.book.records[-1][0] if found.book.records else found.day
+    if found.day < newest:
+        raise UsageProblem(
+            "before the newest record of the book",
+            code="date_order",
+            field="--date",
+            found=iso_from_day(found.day),
+            expected=f"{iso_from_day(newest)} or later",
+        )
+    return found
 
 
 def holdings(session: Session, lender: str, day: int | None = None) -> Holdings:
@@ -80,4 +98,4 @@ def holdings(session: Session, lender: str, day: int | None = None) -> Holdings:
     if day is None:
         (answer,) = answers(session, [business_day])
         day = answer.value
-    return Holdings(book, day, leaves)
+    return _checked(Holdings(book, day, leaves))

@@ -10,7 +10,7 @@ import typer
 
 from clients.cli.amounts import money, percent
 from clients.cli.exits import UsageProblem
-from clients.cli.options import Json, ProfileFile, open_session
+from clients.cli.options import Json, ProfileFile, ProofFolder, open_session, save_proofs
 from clients.cli.screen import FAINT, GOOD, Screen, examples
 from clients.prospects import Prospects, prices, prospects
 from clients.sdk import Session
@@ -137,7 +137,7 @@ def ways_of_invoice(
             remedy="`tally invoice list` shows them.",
         )
     plain = [(name, supplier, number) for name, _, is_payables in programmes if not is_payables]
-    priced = prices(session, plain, lambda _: None)
+    priced, _ = prices(session, plain, lambda _: None)
     bought = answers(
         session,
         [
@@ -167,11 +167,12 @@ def _way(programme: str, lender: str, result: Result) -> Way:
 @app.command(
     epilog=examples(
         "tally match lender --profile net/profiles/lender.json",
-        "tally match lender --currency EUR --json",
+        "tally match lender --currency EUR --out proofs --json",
     )
 )
 def lender(
     currency: Annotated[str | None, typer.Option("--currency", "-c", help="Only in this currency.")] = None,
+    out: ProofFolder = None,
     profile: ProfileFile = None,
     json: Json = False,
 ) -> None:
@@ -189,7 +190,8 @@ def lender(
             None if currency is None else currency.upper(),
             progress=screen.progress,
         )
-    if screen.answer(prospects_document(found)):
+    save_proofs(found.files, out)
+    if screen.answer(prospects_document(found) | {"proofs": None if out is None else str(out)}):
         return
     screen.line(
         f"{len(found.suited)} receivables suit {found.lender}, of {found.relationships} complete histories, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -37,6 +38,9 @@ ReceiptFile = Annotated[
     Path | None, typer.Option("--receipt", "-r", help="Save the receipt, or the proof of a refusal, here.")
 ]
 OutFile = Annotated[Path | None, typer.Option("--out", "-o", help="Save the proof file here.")]
+ProofFolder = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Keep the proofs in this folder; tally verify checks each.")
+]
 SupplierOption = Annotated[str, typer.Option("--supplier", "-s", help="Organisation id of the supplier.")]
 DepositBank = Annotated[str, typer.Option("--bank", "-b", help="Bank at which you have the deposit.")]
 CommonBank = Annotated[str, typer.Option("--bank", "-b", help="Bank at which both of you have deposits.")]
@@ -153,6 +157,24 @@ def save(data: bytes, path: Path, what: str) -> None:
             found=error.strerror,
             remedy="Check the folder and its permissions.",
         ) from None
+
+
+def save_proofs(files: Mapping[str, bytes], folder: Path | None) -> None:
+    """Write proof files by name into a folder, which is made; nothing if none is named.
+
+    Raises:
+        UsageProblem: it cannot be written.
+    """
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageProblem(
+            f"cannot make the folder {folder}", code="file_unwritable", field="--out", found=error.strerror
+        ) from None
+    for name, data in files.items():
+        save(data, folder / name, "proof")
 
 
 def read_bytes(path: Path, what: str, most_bytes: int) -> bytes:

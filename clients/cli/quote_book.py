@@ -18,6 +18,7 @@ from clients.sdk import Session
 from contracts.pricing.formulae import average_rate
 from contracts.quote import ProvedQuote
 from contracts.quote_book import MAX_PAGE_INVOICES, MAX_PAGES, QuoteBook, Result
+from ledger.carried import carry
 
 FILE_PAGES = 100
 """Pages of one file of a saved book: a reader checks a file as a whole."""
@@ -88,10 +89,10 @@ def _priced(
         own = page.book if pending or not models else _with_models(page.book, models)
         pending = own if pending is None else pending.joined(own)
         if len(pending.pages) == FILE_PAGES:
-            files.append(_saved(pending, out, len(files)))
+            files.append(_saved(session, pending, out, len(files)))
             pending = None
     if pending is not None and out is not None:
-        files.append(_saved(pending, out, len(files)))
+        files.append(_saved(session, pending, out, len(files)))
     return results, files
 
 
@@ -100,9 +101,9 @@ def _with_models(page: QuoteBook, models: list[bytes]) -> QuoteBook:
     return QuoteBook(page.programme, tuple(dict.fromkeys((*page.models, models[-1]))), page.pages)
 
 
-def _saved(book: QuoteBook, folder: Path, place: int) -> str:
+def _saved(session: Session, book: QuoteBook, folder: Path, place: int) -> str:
     path = folder / f"{place + 1:04}.quotes"
-    save(book.encode(), path, "book of quotes")
+    save(carry(book.encode(), session.genesis.chain), path, "book of quotes")
     return str(path)
 
 

@@ -123,8 +123,15 @@ def test_a_supplier_sees_what_suits_its_invoice_and_why_the_rest_does_not(tally:
     assert none["error"]["code"] == "unknown_invoice"
 
 
-def test_a_lender_sees_every_open_receivable_of_its_obligors_by_net_yield(tally: Tally) -> None:
-    found = tally.run("fund", "match", "lender")
+def test_a_lender_sees_every_open_receivable_of_its_obligors_by_net_yield(
+    tally: Tally, tmp_path: Path
+) -> None:
+    proofs = tmp_path / "proofs"
+    found = tally.run("fund", "match", "lender", "--out", str(proofs))
+    kept = sorted(path.name for path in proofs.iterdir())
+    assert kept == ["acme-anchor.history", f"{story.PROGRAMME}-0001.quotes"]
+    for name in kept:
+        assert tally.run("fund", "verify", str(proofs / name))["proved"]
     assert {entry["invoice"] for entry in found["suited"]} == {*OPEN, story.INVOICE}
     yields = [entry["net_yield_ppm"] for entry in found["suited"]]
     assert yields == sorted(yields, reverse=True)
@@ -160,6 +167,8 @@ def test_a_budget_is_placed_committed_and_then_held(tally: Tally, tmp_path: Path
     offline = ["--book", str(saved), "--date", held["business_date"], *genesis]
     same = tally.run("fund", "portfolio", "show", *offline)
     assert {**same, "file": None} == {**held, "file": None}
+    early = ["--book", str(saved), "--date", "2024-03-01", *genesis]
+    assert tally.run("fund", "portfolio", "show", *early, code=USAGE)["error"]["code"] == "date_order"
     verified = tally.run("fund", "verify", str(saved))
     assert verified["totals"] == held["totals"]
 
@@ -207,9 +216,15 @@ def test_a_forged_book_and_a_wrong_option_are_refused(tally: Tally, tmp_path: Pa
         forged[place] ^= 1
         with pytest.raises(TallyError):
             read_book(bytes(forged), genesis)
+    offline = ["--budget", "1 EUR", "--book", str(saved)]
     for arguments, code in (
         (["show", "--by", "colour"], "grouping"),
         (["rebalance", "--currency", "EUR"], "no_cap"),
         (["show", "--book", str(saved)], "no_date"),
+        (["rebalance", "-c", "EUR", "--obligor-cap", "9", *offline], "budget_offline"),
+        (
+            ["rebalance", "-c", "EUR", "--obligor-cap", "9", "--budget", "1 EUR", "--book", "x"],
+            "budget_offline",
+        ),
     ):
         assert tally.run("fund", "portfolio", *arguments, code=USAGE)["error"]["code"] == code

@@ -142,6 +142,11 @@ def test_a_champion_makes_the_price_and_a_challenger_none(
             adopt(tally, role)
     after = tally.run("fund", "quote", story.PROGRAMME, "acme", story.INVOICE)
     assert after["terms"]["model"] == HASH
+    tally.run("fund", "match", "lender", "--out", str(tmp_path / "kept"))
+    (prices,) = (tmp_path / "kept").glob("*.quotes")
+    assert tally.run("fund", "verify", str(prices))["proved"], "the model is kept with them"
+    best = tally.run("acme", "match", "invoice", story.INVOICE)["ways"][0]
+    assert best["cash"] == after["terms"]["paid_out"]
     assert after["terms"]["lateness_reasons"] == [["base", 500], ["term", 300]]
     checked = tally.run(
         "fund", "model", "check", HASH, "--from", str(export), "--record", str(record), code=REFUSED
