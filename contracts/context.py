@@ -86,7 +86,7 @@ class Context:
         """Business date, days since 1970."""
         self.time_ms = time_ms
         """Block time, milliseconds since 1970: never decreasing, and the same on every node."""
-        self._parameters: dict[str, int] = {}
+        self._parameters = state.fixed
 
     def parameter(self, name: str, default: int = 0) -> int:
         """A numeric parameter of the ledger, which no operation changes."""

@@ -37,7 +37,6 @@ from contracts.fields import (
 from contracts.identity import BUYER
 from contracts.lifecycle import LifeCycle, Transition
 from contracts.order import (
-    OrderLine,
     as_line,
     issued_order,
     line_amount,
@@ -348,24 +347,30 @@ def write_invoice(context: Context, supplier: str, number: str, invoice: Invoice
 def submit(context: Context, operation: InvoiceSubmit) -> None:
     """Submitted by the supplier: matched with order and receipt, registered by its fingerprint."""
     supplier, number, buyer = context.actor, operation.invoice, operation.buyer
+    currency, issued, due, gross = (
+        operation.currency,
+        operation.issue_date,
+        operation.due_date,
+        operation.gross,
+    )
     context.require_organisation(buyer, BUYER, "buyer")
     taxes = tax_totals(operation)
-    _check_dates(context, operation)
+    _check_dates(context, issued, due)
     key = invoice_key(supplier, number)
     if context.get(key) is not None:
         raise refuse("duplicate_number", "invoice number used", field="invoice", found=number)
     backdating_days = context.parameter("backdating_days", DEFAULT_BACKDATING_DAYS)
-    backdated = int(context.day - operation.issue_date > backdating_days)
-    invariants.declared_in_time(operation.issue_date, context.day, backdated, backdating_days)
+    backdated = int(context.day - issued > backdating_days)
+    invariants.declared_in_time(issued, context.day, backdated, backdating_days)
     lines = tuple([(line.line, line.quantity, line.amount) for line in operation.lines])
     invoice = Invoice(
         buyer,
-        operation.currency,
-        operation.issue_date,
-        operation.due_date,
+        currency,
+        issued,
+        due,
         operation.order,
         lines,
-        operation.gross,
+        gross,
         SUBMITTED,
         FREE,
         0,
@@ -374,7 +379,7 @@ def submit(context: Context, operation: InvoiceSubmit) -> None:
         0,
         0,
         0,
-        operation.gross,
+        gross,
         operation.document,
         backdated,
         context.stored_approver,
@@ -386,28 +391,18 @@ def submit(context: Context, operation: InvoiceSubmit) -> None:
     )
     digest = lines_digest(lines)
     _register(context, supplier, number, fingerprint(supplier, invoice, digest))
-    if operation.order:
-        _match(context, supplier, operation)
+    if invoice.order:
+        _match(context, supplier, invoice)
     invariants.amounts_add_up(invoice)
     context.put(key, tuple(invoice))
     context.record(
         supplier,
         buyer,
-        (
-            "invoice",
-            number,
-            operation.currency,
-            operation.gross,
-            operation.issue_date,
-            operation.due_date,
-            operation.order,
-            digest[:DIGEST_PART_BYTES],
-        ),
+        ("invoice", number, currency, gross, issued, due, invoice.order, digest[:DIGEST_PART_BYTES]),
     )
 
 
-def _check_dates(context: Context, operation: InvoiceSubmit) -> None:
-    issue, due = operation.issue_date, operation.due_date
+def _check_dates(context: Context, issue: int, due: int) -> None:
     context.require_past(issue, "issue_date")
     if due < issue:
         raise refuse("date_order", "due before it was issued", field="due_date")
@@ -436,41 +431,41 @@ def _register(context: Context, supplier: str, number: str, content: bytes) -> N
     context.put(key, (supplier, number))
 
 
-def _match(context: Context, supplier: str, operation: InvoiceSubmit) -> None:
+def _match(context: Context, supplier: str, invoice: Invoice) -> None:
     """The three-way match (invariant 7): every line was ordered, accepted, and not billed before."""
-    buyer, number = operation.buyer, operation.order
+    buyer, number = invoice.buyer, invoice.order
     order = issued_order(context, supplier, buyer, number)
-    if order.currency != operation.currency:
-        raise CurrencyMismatch(operation.currency, order.currency, "currency")
+    if order.currency != invoice.currency:
+        raise CurrencyMismatch(invoice.currency, order.currency, "currency")
     quantity_tolerance_ppm = context.parameter("quantity_tolerance_ppm")
     price_tolerance_ppm = context.parameter("price_tolerance_ppm")
-    for billed in operation.lines:
-        key = line_key(supplier, buyer, number, billed.line)
-        line = read_line(context, key, billed.line)
-        _match_line(line, billed, price_tolerance_ppm)
-        item, ordered, price_micros, shipped, accepted, rejected, invoiced, returned, lost = line
-        invoiced += billed.quantity
+    for name, quantity, amount in invoice.lines:
+        key = line_key(supplier, buyer, number, name)
+        item, ordered, price_micros, shipped, accepted, rejected, invoiced, returned, lost = read_line(
+            context, key, name
+        )
+        if invoiced + quantity > accepted:
+            raise refuse(
+                "exceeds_accepted",
+                "more billed than accepted",
+                field="lines.quantity",
+                found=f"line {name}: {invoiced} + {quantity}",
+                expected=f"at most {accepted}",
+            )
+        _check_price(name, amount, line_amount(quantity, price_micros, price_tolerance_ppm))
+        invoiced += quantity
         value = (item, ordered, price_micros, shipped, accepted, rejected, invoiced, returned, lost)
         invariants.line_in_order(as_line(value), quantity_tolerance_ppm)
         context.put(key, value)
 
 
-def _match_line(line: OrderLine, billed: BilledLine, price_tolerance_ppm: int) -> None:
-    if line.invoiced + billed.quantity > line.accepted:
-        raise refuse(
-            "exceeds_accepted",
-            "more billed than accepted",
-            field="lines.quantity",
-            found=f"line {billed.line}: {line.invoiced} + {billed.quantity}",
-            expected=f"at most {line.accepted}",
-        )
-    most = line_amount(billed.quantity, line.price_micros, price_tolerance_ppm)
-    if billed.amount > most:
+def _check_price(line: str, amount: int, most: int) -> None:
+    if amount > most:
         raise refuse(
             "price_above_order",
             "billed above the price of the order",
             field="lines.amount",
-            found=f"line {billed.line}: {billed.amount}",
+            found=f"line {line}: {amount}",
             expected=f"at most {most}",
         )
 

@@ -17,7 +17,7 @@ heads are counted wherever there may be more of them than the caller allows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -33,7 +33,7 @@ _WIDE_ARRAYS = 64
 """Array heads of 3 or 5 bytes that are unpacked without counting first: each may reserve some kB."""
 
 _unpackb = msgpack.unpackb
-_pack = msgpack.Packer().pack
+_pack: Callable[[Value], bytes] = msgpack.Packer().pack
 """One packer for the process: it keeps its buffer, and holds the interpreter lock while it works."""
 
 
@@ -43,7 +43,12 @@ def encode(value: Value) -> bytes:
     Raises:
         NonCanonical: a type, an integer range or a depth that has no canonical form.
     """
-    return _packed(_ordered(value) if _form_of(value) & _UNORDERED else value)
+    if _form_of(value) & _UNORDERED:
+        value = _ordered(value)
+    try:
+        return _pack(value)
+    except (UnicodeEncodeError, OverflowError) as error:
+        raise _unwritable(error) from None
 
 
 def encode_key(parts: tuple[str | int | bytes, ...]) -> bytes:
@@ -58,7 +63,10 @@ def encode_key(parts: tuple[str | int | bytes, ...]) -> bytes:
         raise NonCanonical("not a part of a state key", found=str(parts)[:80])
     if integers is not None and max(integers(parts)) > 0x7FFF_FFFF_FFFF_FFFF:
         raise _beyond_64_bits(parts)
-    return _packed(parts)
+    try:
+        return _pack(parts)
+    except (UnicodeEncodeError, OverflowError) as error:
+        raise _unwritable(error) from None
 
 
 def settle(value: Value) -> tuple[bytes, Value]:
@@ -68,7 +76,10 @@ def settle(value: Value) -> tuple[bytes, Value]:
     computes with it whether it was kept in memory or read from a disk.
     """
     form = _form_of(value)
-    data = _packed(_ordered(value) if form & _UNORDERED else value)
+    try:
+        data = _pack(_ordered(value) if form & _UNORDERED else value)
+    except (UnicodeEncodeError, OverflowError) as error:
+        raise _unwritable(error) from None
     if not form:
         return data, value
     return data, _unpackb(data, use_list=False, strict_map_key=True)
@@ -216,7 +227,7 @@ class _Row(NamedTuple):
     """What follows from the types of a container's elements."""
 
     form: int
-    containers: tuple[int, ...]
+    containers: Sequence[int]
     """Places of inner containers."""
     integers: Callable[[Any], tuple[int, ...]] | None
     """Takes the integers out, if there are any."""
@@ -226,20 +237,23 @@ class _Row(NamedTuple):
 
 def _row_of(kinds: tuple[type, ...]) -> _Row:
     """What follows from the types of a container's elements; remembers it."""
-    for kind in dict.fromkeys(kinds):
+    different = dict.fromkeys(kinds).keys()
+    for kind in different:
         if kind not in _KINDS:
             raise NonCanonical(
                 "type without canonical form",
                 found=kind.__name__,
                 expected="integer, text, bytes, array, map, true, false or nil",
             )
-    containers = tuple([place for place, kind in enumerate(kinds) if kind in _CONTAINERS])
-    numbered = [place for place, kind in enumerate(kinds) if kind is int]
+    containers: Sequence[int] = range(len(kinds))
+    if not different <= _CONTAINERS:
+        containers = [place for place in containers if kinds[place] in _CONTAINERS]
+    numbered = [place for place, kind in enumerate(kinds) if kind is int] if int in different else None
     row = _Row(
-        _LISTED if list in kinds else _SETTLED,
+        _LISTED if list in different else _SETTLED,
         containers,
         itemgetter(*numbered, numbered[0]) if numbered else None,  # of two places or more it gives a tuple
-        _KEY_KINDS.issuperset(kinds),
+        different <= _KEY_KINDS,
     )
     if len(kinds) <= _LONGEST_ROW_KNOWN:
         if len(_known_rows) >= _MOST_ROWS_KNOWN:
@@ -280,14 +294,11 @@ def _is_ascending(keys: tuple[Any, ...]) -> bool:
     return True
 
 
-def _packed(value: Value) -> bytes:
-    try:
-        packed: bytes = _pack(value)
-    except UnicodeEncodeError as error:
-        raise NonCanonical("text that UTF-8 cannot express", found=error.reason) from None
-    except OverflowError:
-        raise NonCanonical("integer beyond 64 bits", expected=f"{INT_MIN} to {INT_MAX}") from None
-    return packed
+def _unwritable(error: UnicodeEncodeError | OverflowError) -> NonCanonical:
+    """What the packer could not write."""
+    if isinstance(error, OverflowError):
+        return NonCanonical("integer beyond 64 bits", expected=f"{INT_MIN} to {INT_MAX}")
+    return NonCanonical("text that UTF-8 cannot express", found=error.reason)
 
 
 def _beyond_64_bits(items: tuple[Value, ...] | list[Value]) -> NonCanonical:

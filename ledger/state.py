@@ -52,7 +52,7 @@ def _unfit(key: bytes, value: codec.Value) -> ValueError:
     return ValueError(f"state key of {len(key)} bytes, at most {MAX_STATE_KEY_BYTES}")
 
 
-_NEVER_WRITTEN = object()
+_NEVER_SEEN = object()
 
 
 class Overlay:
@@ -63,23 +63,25 @@ class Overlay:
     once for each key: it does not change while a block is executed.
     """
 
-    __slots__ = ("_below", "_read", "_undo", "chained", "records", "writes")
+    __slots__ = ("_below", "_newest", "_undo", "chained", "fixed", "records", "writes")
 
     def __init__(self, below: Reader) -> None:
         self._below = below
-        self._read: dict[bytes, codec.Value | None] = {}
-        self._undo: list[tuple[bytes, codec.Value]] = []
+        self._newest: dict[bytes, codec.Value | None] = {}
+        """What was written, and what was read of what lies below."""
+        self._undo: list[tuple[bytes, bool, codec.Value]] = []
+        """(key, whether it had been written, what was known of it before) of each write."""
         self.writes: dict[bytes, codec.Value | None] = {}
         self.records: list[Record] = []
         self.chained: list[tuple[bytes, bytes]] = []
+        self.fixed: dict[str, int] = {}
+        """What the rules have read and no operation can change, by names of theirs."""
 
     def get(self, key: bytes) -> codec.Value | None:
         """The newest value of a key, or None when there is no entry."""
-        value = self.writes.get(key, _NEVER_WRITTEN)
-        if value is _NEVER_WRITTEN:
-            value = self._read.get(key, _NEVER_WRITTEN)
-            if value is _NEVER_WRITTEN:
-                value = self._read[key] = self._below.get(key)
+        value = self._newest.get(key, _NEVER_SEEN)
+        if value is _NEVER_SEEN:
+            value = self._newest[key] = self._below.get(key)
         return value
 
     def put(self, key: bytes, value: codec.Value) -> None:
@@ -90,14 +92,14 @@ class Overlay:
         """
         if value is None or not key or len(key) > MAX_STATE_KEY_BYTES:
             raise _unfit(key, value)
-        writes = self.writes
-        self._undo.append((key, writes.get(key, _NEVER_WRITTEN)))
-        writes[key] = value
+        writes, newest = self.writes, self._newest
+        self._undo.append((key, key in writes, newest.get(key, _NEVER_SEEN)))
+        writes[key] = newest[key] = value
 
     def delete(self, key: bytes) -> None:
         """Remove the entry of a key, if there is one."""
-        self._undo.append((key, self.writes.get(key, _NEVER_WRITTEN)))
-        self.writes[key] = None
+        self._undo.append((key, key in self.writes, self._newest.get(key, _NEVER_SEEN)))
+        self.writes[key] = self._newest[key] = None
 
     def record(self, key: bytes, sequence: int, record: bytes, before: bytes, after: bytes) -> None:
         """Add a record to the history whose entry stands at `key`, with its chain's head before and after.
@@ -118,9 +120,13 @@ class Overlay:
         """Take back everything written since `savepoint`; savepoints taken later are void."""
         undo, kept = self._undo, savepoint & 0xFFFFFFFF
         while len(undo) > kept:
-            key, before = undo.pop()
-            if before is _NEVER_WRITTEN:
-                del self.writes[key]
-            else:
+            key, was_written, before = undo.pop()
+            if was_written:
                 self.writes[key] = before
+            else:
+                del self.writes[key]
+            if before is _NEVER_SEEN:
+                del self._newest[key]
+            else:
+                self._newest[key] = before
         del self.records[savepoint >> 32 :], self.chained[savepoint >> 32 :]

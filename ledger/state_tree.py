@@ -175,7 +175,9 @@ class StateTree:
         """
         key_hash = sha256(key).digest()
         bucket = _first_bits(key_hash)[0] >> _BUCKET_SHIFT
-        content = self._content(bucket)
+        offset = bucket * DIGEST_BYTES
+        is_empty = self._levels[0][offset : offset + DIGEST_BYTES] == ZERO
+        content = b"" if is_empty else self._content(bucket)
         self._asked[key] = key_hash, bucket, content  # what is asked for is often written next
         if not content:
             return True

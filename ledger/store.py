@@ -306,12 +306,12 @@ class Store(Rows):
             )
         batch = self._db.write_batch()
         put = batch.put
-        for key, value in changed.state.items():
+        for key, value in sorted(changed.state.items()):  # neighbours find their place sooner
             if value is None:
                 batch.delete(b"s" + key)
             else:
                 put(b"s" + key, value)
-        for bucket, content in sorted(changed.buckets.items()):  # neighbours find their place sooner
+        for bucket, content in sorted(changed.buckets.items()):
             if content:
                 put(b"t" + bucket.to_bytes(3, "big"), content)
             else:
@@ -539,7 +539,7 @@ def _leveldb(folder: Path, *, create: bool, strict: bool) -> Any:
         lru_cache_size=LEVELDB_CACHE_BYTES,
         block_size=LEVELDB_BLOCK_BYTES,
         bloom_filter_bits=LEVELDB_BLOOM_BITS,
-        compression="snappy",
+        compression=None,  # much of a row is hashes, and compressing costs more processor than writing
     )
 
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from ledger import codec, keys
 from ledger.errors import Malformed, TooLarge
@@ -43,6 +43,9 @@ from ledger.limits import (
 VERSION = 1
 MAX_BODY_BYTES = MAX_TRANSACTION_BYTES - SIGNATURE_BYTES - 8
 """The envelope adds its array, the lengths of both parts and the signature."""
+
+_KINDS = (int, bytes, bytes, int, bytes, bool, tuple, tuple)
+"""Types of the fields of a body."""
 
 Operation = dict[str, codec.Value]
 
@@ -132,50 +135,18 @@ class Transaction(NamedTuple):
                 expected="an array of 8 elements",
             )
         version, channel, signer, valid_until_ms, nonce, atomic, private, operations = fields
-        if version != VERSION or type(version) is not int:
-            raise Malformed("unknown transaction version", field="version", found=version, expected=VERSION)
-        if type(channel) is not bytes or len(channel) != DIGEST_BYTES:
-            raise Malformed(
-                "the channel is not a hash",
-                field="channel",
-                found=_described(channel),
-                expected=f"{DIGEST_BYTES} bytes",
-            )
-        if type(signer) is not bytes or len(signer) != PUBLIC_KEY_BYTES:
-            raise Malformed(
-                "the signer is not a public key",
-                field="signer",
-                found=_described(signer),
-                expected=f"{PUBLIC_KEY_BYTES} bytes",
-            )
-        if type(valid_until_ms) is not int or valid_until_ms <= 0:
-            raise Malformed(
-                "not a time",
-                field="valid_until_ms",
-                found=_described(valid_until_ms),
-                expected="milliseconds since 1970",
-            )
-        if type(nonce) is not bytes or not MIN_NONCE_BYTES <= len(nonce) <= MAX_NONCE_BYTES:
-            raise Malformed(
-                "the nonce has a wrong form",
-                field="nonce",
-                found=_described(nonce),
-                expected=f"{MIN_NONCE_BYTES} to {MAX_NONCE_BYTES} bytes",
-            )
-        if type(atomic) is not bool:
-            raise Malformed(
-                "not a truth value", field="atomic", found=_described(atomic), expected="true or false"
-            )
+        if (
+            tuple(map(type, fields)) != _KINDS
+            or version != VERSION
+            or len(channel) != DIGEST_BYTES
+            or len(signer) != PUBLIC_KEY_BYTES
+            or valid_until_ms <= 0
+            or not MIN_NONCE_BYTES <= len(nonce) <= MAX_NONCE_BYTES
+        ):
+            _refuse_body(fields)
         _check_operations(operations)
         if private:
             _check_private(private, len(operations))
-        elif private != ():
-            raise Malformed(
-                "not a list of private fields",
-                field="private",
-                found=_described(private),
-                expected="an array",
-            )
         return cls(
             sha256(b"\x02" + body).digest(),
             body,
@@ -216,6 +187,53 @@ class Transaction(NamedTuple):
         except ValueError:
             fields = _decoded(body)  # says which element is too long
         return cls._from_fields(body, key.sign(keys.TRANSACTION_DOMAIN, body), fields)
+
+
+def _refuse_body(fields: tuple[codec.Value, ...]) -> NoReturn:
+    """Say what is wrong with the fields of a body.
+
+    Raises:
+        Malformed, TooLarge: with the field that is wrong.
+    """
+    version, channel, signer, valid_until_ms, nonce, atomic, private, operations = fields
+    if version != VERSION or type(version) is not int:
+        raise Malformed("unknown transaction version", field="version", found=version, expected=VERSION)
+    if type(channel) is not bytes or len(channel) != DIGEST_BYTES:
+        raise Malformed(
+            "the channel is not a hash",
+            field="channel",
+            found=_described(channel),
+            expected=f"{DIGEST_BYTES} bytes",
+        )
+    if type(signer) is not bytes or len(signer) != PUBLIC_KEY_BYTES:
+        raise Malformed(
+            "the signer is not a public key",
+            field="signer",
+            found=_described(signer),
+            expected=f"{PUBLIC_KEY_BYTES} bytes",
+        )
+    if type(valid_until_ms) is not int or valid_until_ms <= 0:
+        raise Malformed(
+            "not a time",
+            field="valid_until_ms",
+            found=_described(valid_until_ms),
+            expected="milliseconds since 1970",
+        )
+    if type(nonce) is not bytes or not MIN_NONCE_BYTES <= len(nonce) <= MAX_NONCE_BYTES:
+        raise Malformed(
+            "the nonce has a wrong form",
+            field="nonce",
+            found=_described(nonce),
+            expected=f"{MIN_NONCE_BYTES} to {MAX_NONCE_BYTES} bytes",
+        )
+    if type(atomic) is not bool:
+        raise Malformed(
+            "not a truth value", field="atomic", found=_described(atomic), expected="true or false"
+        )
+    _check_operations(operations)
+    raise Malformed(
+        "not a list of private fields", field="private", found=_described(private), expected="an array"
+    )
 
 
 def _decoded(body: bytes) -> codec.Value:
