@@ -7,6 +7,7 @@ Read `registry` first: the table of operations. Each business object has one fil
 `units` and `totals` and its handlers, every handler in the same order: authority -> state -> compute ->
 write -> emit; `context` is what a handler is given, `lifecycle` the tables of states that it follows, and it
 refuses with `errors`.
+`billing` is the submission of invoices, with the three-way match.
 `auction`, `bid`, `allotment` and `share` are the sealed-bid auction of an invoice, up to its payment;
 `early_payment` is a buyer that pays before it must.
 `book` is the complete history of what each lender has paid for, `portfolio` and `rebalancing` what follows

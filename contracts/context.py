@@ -7,6 +7,7 @@ A handler sees nothing else. It reads with `get`, writes with `put` and `delete`
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any, Protocol
 
 from contracts import invariants, relationship
 from contracts.errors import refuse
@@ -151,6 +152,26 @@ class Context:
                 key = journal_key(organisation, account, currency)
                 balance = relationship.checked(amount + (self.state.get(key) or 0))
                 self.state.put(key, balance)
+
+
+class Run(Protocol):
+    """Operations of one kind that follow one another in an atomic transaction.
+
+    They have the results that they would have one by one. What they share may be read once and written
+    once: nobody else reads or writes in between, and if one is refused, the whole transaction is taken back.
+    """
+
+    def take(self, operation: Any) -> None:
+        """Handle one more.
+
+        Raises:
+            Refusal: as its handler would.
+        """
+        ...
+
+    def close(self) -> None:
+        """Write what is still to be written."""
+        ...
 
 
 def business_day(state: Reader) -> int:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from contracts import identity, membership
-from contracts.context import BUSINESS_DATE, Context, parameter_key
+from contracts.context import BUSINESS_DATE, Context, Run, parameter_key
 from contracts.errors import refuse
 from contracts.fields import Operation
 from contracts.registry import OPERATIONS, OperationSpec, parse
@@ -72,15 +72,24 @@ class Contracts:
         start = state.savepoint()
         refusals: list[tuple[int, str, str]] = []
         context: Context | None = None
+        spec: OperationSpec | None = None
+        run: Run | None = None
         for index, operation in enumerate(prepared.operations):
             savepoint = state.savepoint()
             try:
                 if context is None:
                     transaction = prepared.transaction
                     context = identity.signed_by(state, transaction.signer, transaction.channel, time_ms)
-                spec = OPERATIONS[operation.op]
-                _check_role(context, spec)
-                spec.handle(context, operation)
+                if run is None or spec is None or operation.op != spec.name:
+                    if run is not None:
+                        run.close()
+                    spec = OPERATIONS[operation.op]
+                    _check_role(context, spec)
+                    run = spec.run(context) if is_atomic and spec.run is not None else None
+                if run is None:
+                    spec.handle(context, operation)
+                else:
+                    run.take(operation)
             except Refusal as refusal:
                 refusals.append((index, refusal.code, str(refusal)[:MAX_DETAIL_LENGTH]))
                 if is_atomic:
@@ -91,6 +100,8 @@ class Contracts:
             else:
                 if operation.op in _CHANGES_SIGNERS:
                     context = None
+        if run is not None and not refusals:
+            run.close()
         return tuple(refusals)
 
     def genesis(self, state: Overlay, genesis: Genesis) -> None:

@@ -1,4 +1,4 @@
-"""Invoices: submission with the three-way match, and cancellation.
+"""Invoices: what they are, and their cancellation; `contracts.billing` is their submission.
 
     ("invoice", supplier, invoice) -> Invoice
     ("fingerprint", 32 bytes)      -> (supplier, invoice), while the invoice is neither Cancelled nor Rejected
@@ -19,7 +19,6 @@ from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import (
     MAX_LINES,
-    MAX_TERM_DAYS,
     Amount,
     Currency,
     Date,
@@ -34,22 +33,18 @@ from contracts.fields import (
     PositiveQuantity,
     SignedAmount,
 )
-from contracts.identity import BUYER
 from contracts.lifecycle import LifeCycle, Transition
 from contracts.order import (
-    as_line,
     issued_order,
-    line_amount,
     line_key,
     order_key,
     put_line,
     read_line,
 )
-from contracts.totals import MAX_TAX_PARTS, TaxCategory, TaxPart, TaxRate, TaxTotal, tax_totals
+from contracts.totals import MAX_TAX_PARTS, TaxCategory, TaxPart, TaxRate, TaxTotal
 from ledger import codec
 from ledger.hashing import FINGERPRINT, LINES
 from ledger.limits import DIGEST_BYTES
-from ledger.money import CurrencyMismatch
 from ledger.state import Reader, state_key
 
 DEFAULT_BACKDATING_DAYS = 30
@@ -342,132 +337,6 @@ def write_invoice(context: Context, supplier: str, number: str, invoice: Invoice
     """Write an invoice whose amounts add up (invariant 1)."""
     invariants.amounts_add_up(invoice)
     context.put(invoice_key(supplier, number), tuple(invoice))
-
-
-def submit(context: Context, operation: InvoiceSubmit) -> None:
-    """Submitted by the supplier: matched with order and receipt, registered by its fingerprint."""
-    supplier, number, buyer = context.actor, operation.invoice, operation.buyer
-    currency, issued, due, gross = (
-        operation.currency,
-        operation.issue_date,
-        operation.due_date,
-        operation.gross,
-    )
-    context.require_organisation(buyer, BUYER, "buyer")
-    taxes = tax_totals(operation)
-    _check_dates(context, issued, due)
-    key = invoice_key(supplier, number)
-    if context.get(key) is not None:
-        raise refuse("duplicate_number", "invoice number used", field="invoice", found=number)
-    backdating_days = context.parameter("backdating_days", DEFAULT_BACKDATING_DAYS)
-    backdated = int(context.day - issued > backdating_days)
-    invariants.declared_in_time(issued, context.day, backdated, backdating_days)
-    lines = tuple([(line.line, line.quantity, line.amount) for line in operation.lines])
-    invoice = Invoice(
-        buyer,
-        currency,
-        issued,
-        due,
-        operation.order,
-        lines,
-        gross,
-        SUBMITTED,
-        FREE,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        gross,
-        operation.document,
-        backdated,
-        context.stored_approver,
-        "",
-        operation.tax,
-        operation.prepaid,
-        taxes,
-        recorded=context.day,
-    )
-    digest = lines_digest(lines)
-    _register(context, supplier, number, fingerprint(supplier, invoice, digest))
-    if invoice.order:
-        _match(context, supplier, invoice)
-    invariants.amounts_add_up(invoice)
-    context.put(key, tuple(invoice))
-    context.record(
-        supplier,
-        buyer,
-        ("invoice", number, currency, gross, issued, due, invoice.order, digest[:DIGEST_PART_BYTES]),
-    )
-
-
-def _check_dates(context: Context, issue: int, due: int) -> None:
-    context.require_past(issue, "issue_date")
-    if due < issue:
-        raise refuse("date_order", "due before it was issued", field="due_date")
-    if due - issue > MAX_TERM_DAYS:
-        raise refuse(
-            "date_too_far",
-            "due too late",
-            field="due_date",
-            found=f"{due - issue} days",
-            expected=f"at most {MAX_TERM_DAYS}",
-        )
-
-
-def _register(context: Context, supplier: str, number: str, content: bytes) -> None:
-    """Take the fingerprint of a new invoice (invariant 8)."""
-    key = fingerprint_key(content)
-    taken = context.get(key)
-    if taken is not None:
-        raise refuse(
-            "duplicate_invoice",
-            "the same invoice under another number",
-            field="invoice",
-            found=number,
-            expected=f"the number {taken[1]} that it has",
-        )
-    context.put(key, (supplier, number))
-
-
-def _match(context: Context, supplier: str, invoice: Invoice) -> None:
-    """The three-way match (invariant 7): every line was ordered, accepted, and not billed before."""
-    buyer, number = invoice.buyer, invoice.order
-    order = issued_order(context, supplier, buyer, number)
-    if order.currency != invoice.currency:
-        raise CurrencyMismatch(invoice.currency, order.currency, "currency")
-    quantity_tolerance_ppm = context.parameter("quantity_tolerance_ppm")
-    price_tolerance_ppm = context.parameter("price_tolerance_ppm")
-    for name, quantity, amount in invoice.lines:
-        key = line_key(supplier, buyer, number, name)
-        item, ordered, price_micros, shipped, accepted, rejected, invoiced, returned, lost = read_line(
-            context, key, name
-        )
-        if invoiced + quantity > accepted:
-            raise refuse(
-                "exceeds_accepted",
-                "more billed than accepted",
-                field="lines.quantity",
-                found=f"line {name}: {invoiced} + {quantity}",
-                expected=f"at most {accepted}",
-            )
-        _check_price(name, amount, line_amount(quantity, price_micros, price_tolerance_ppm))
-        invoiced += quantity
-        value = (item, ordered, price_micros, shipped, accepted, rejected, invoiced, returned, lost)
-        invariants.line_in_order(as_line(value), quantity_tolerance_ppm)
-        context.put(key, value)
-
-
-def _check_price(line: str, amount: int, most: int) -> None:
-    if amount > most:
-        raise refuse(
-            "price_above_order",
-            "billed above the price of the order",
-            field="lines.amount",
-            found=f"line {line}: {amount}",
-            expected=f"at most {most}",
-        )
 
 
 def cancel(context: Context, operation: InvoiceCancel) -> None:

@@ -226,8 +226,8 @@ AGGREGATES_FIELDS = Aggregates._fields
 _PLACES = {name: place for place, name in enumerate(Aggregates._fields)}
 
 
-_INVOICES, _INVOICED, _PERIOD = _PLACES["invoices"], _PLACES["invoiced"], _PLACES["period"]
-assert _INVOICED == _INVOICES + 1, "an invoice changes two places beside each other"
+_INVOICES, INVOICED, _PERIOD = _PLACES["invoices"], _PLACES["invoiced"], _PLACES["period"]
+assert INVOICED == _INVOICES + 1, "an invoice changes two places beside each other"
 
 
 def _aggregates(places: Iterable[Any]) -> Aggregates:
@@ -257,7 +257,7 @@ def fold(aggregates: codec.Value, record: codec.Value) -> codec.Value:
     currency = record[3]
     before = aggregates.get(currency)
     if before is not None and record[1] == "invoice" and record[0] // PERIOD_DAYS <= before[_PERIOD]:
-        return {**aggregates, currency: _billed(before, record[4])}
+        return {**aggregates, currency: billed(before, 1, record[4])}
     if before is None and len(aggregates) >= MAX_CURRENCIES:
         raise refuse(
             "too_many_currencies",
@@ -278,12 +278,16 @@ def fold(aggregates: codec.Value, record: codec.Value) -> codec.Value:
     return folded if before is not None else {code: folded[code] for code in sorted(folded)}
 
 
-def _billed(sums: tuple[Any, ...], gross: int) -> tuple[Any, ...]:
-    """The sums after one more invoice in their period: what happens most, and touches two places only."""
-    invoiced = sums[_INVOICED] + gross
+def billed(sums: tuple[Any, ...], invoices: int, gross: int) -> tuple[Any, ...]:
+    """The sums after more invoices in their period: what happens most, and touches two places only.
+
+    Raises:
+        AmountOverflow: a sum beyond 64 bits.
+    """
+    invoiced = sums[INVOICED] + gross
     if invoiced > MAX_TOTAL:
         raise AmountOverflow(invoiced, "aggregates", MAX_TOTAL)
-    return (*sums[:_INVOICES], sums[_INVOICES] + 1, invoiced, *sums[_INVOICED + 1 :])
+    return (*sums[:_INVOICES], sums[_INVOICES] + invoices, invoiced, *sums[INVOICED + 1 :])
 
 
 def _largest(sums: Aggregates) -> int:
@@ -372,7 +376,7 @@ def _receive(sums: Aggregates, record: codec.Value) -> Aggregates:
 
 
 def _invoice(sums: Aggregates, record: codec.Value) -> Aggregates:
-    return _aggregates(_billed(sums, record[4]))
+    return _aggregates(billed(sums, 1, record[4]))
 
 
 def _confirm(sums: Aggregates, record: codec.Value) -> Aggregates:
@@ -628,7 +632,7 @@ def append(state: Overlay, supplier: str, buyer: str, record: tuple[codec.Value,
     key = relationship_key(supplier, buyer)
     entry = state.get(key)
     if entry is None:
-        _register(state, record[0], supplier, buyer)
+        register(state, record[0], supplier, buyer)
     aggregates = EMPTY if entry is None else entry[2]
     history.append_to(state, key, entry, record, fold(aggregates, record))
     if record[1] == "payment":
@@ -653,7 +657,8 @@ NO_PARTY = (0, 0)
 """Aggregates of a party without a relationship: (as supplier, as buyer)."""
 
 
-def _register(state: Overlay, day: int, supplier: str, buyer: str) -> None:
+def register(state: Overlay, day: int, supplier: str, buyer: str) -> None:
+    """Enter a new relationship in the histories of both parties."""
     for party in (supplier, buyer):
         key = party_key(party)
         entry = state.get(key)

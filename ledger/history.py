@@ -113,11 +113,20 @@ def append_to(
 ) -> int:
     """`append`, for whoever has just read the history's entry."""
     count, head = (0, NO_RECORDS) if entry is None else entry[:2]
+    after = add(state, key, count, head, record)
+    state.put(key, (count + 1, after, aggregates))
+    return int(count)
+
+
+def add(state: Overlay, key: bytes, count: int, head: bytes, record: codec.Value) -> bytes:
+    """Add a record to the history at `key`, which has so many and this head; the head after it.
+
+    The entry is the caller's to write, once after all records that it adds.
+    """
     data = codec.encode(record)
     after = sha256(HISTORY + head + data).digest()
     state.record(key, count, data, head, after)
-    state.put(key, (count + 1, after, aggregates))
-    return int(count)
+    return after
 
 
 @dataclass(frozen=True, slots=True)
