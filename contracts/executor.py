@@ -75,7 +75,7 @@ class Contracts:
         spec: OperationSpec | None = None
         run: Run | None = None
         for index, operation in enumerate(prepared.operations):
-            savepoint = state.savepoint()
+            savepoint = state.savepoint() if index else start
             try:
                 if context is None:
                     transaction = prepared.transaction

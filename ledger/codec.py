@@ -192,35 +192,42 @@ _SETTLED, _LISTED, _UNORDERED = 0, 1, 2
 
 
 def _form_of(value: Value) -> int:
-    """What is in a value, as bits; checks types, ranges and depth on the way."""
-    return _form(value, MAX_DEPTH) if type(value) is tuple else _form((value,), MAX_DEPTH + 1)
-
-
-def _form(items: tuple[Value, ...] | list[Value], depth: int) -> int:
-    """What is in these values, as bits; checks types, ranges and depth on the way.
+    """What is in a value, as bits; checks types, ranges and depth on the way.
 
     Runs over every container of everything that is hashed or received. The types of its elements are taken
     at once, and what follows from them is found out once for each row of types. What lies below 64 bits is
     left to the packer, which refuses it.
     """
-    if not depth:
+    items, depth = (value, MAX_DEPTH) if type(value) is tuple else ((value,), MAX_DEPTH + 1)
+    kinds = tuple(map(type, items))
+    form, places, integers, _ = _known_rows.get(kinds) or _row_of(kinds)
+    if integers is not None and max(integers(items)) > 0x7FFF_FFFF_FFFF_FFFF:
+        raise _beyond_64_bits(items)
+    return form | _form_inside(items, places, depth) if places else form
+
+
+def _form_inside(items: Sequence[Value], places: Sequence[int], depth: int) -> int:
+    """`_form_of` the containers at these places, together, of items that may be nested so deep."""
+    if depth == 1:
         raise NonCanonical(
             "nested too deeply", found=f"more than {MAX_DEPTH} levels", expected=f"at most {MAX_DEPTH} levels"
         )
-    kinds = tuple(map(type, items))
-    form, containers, integers, _ = _known_rows.get(kinds) or _row_of(kinds)
-    if integers is not None and max(integers(items)) > 0x7FFF_FFFF_FFFF_FFFF:
-        raise _beyond_64_bits(items)
-    for place in containers:
+    found = _SETTLED
+    for place in places:
         item = items[place]
         if type(item) is dict:
             keys = tuple(item)
             if keys not in _known_orders and not _is_ascending(keys):
-                form |= _UNORDERED
-            form |= _form(tuple(item.values()), depth - 1)
-        elif item or depth == 1:
-            form |= _form(item, depth - 1)
-    return form
+                found |= _UNORDERED
+            item = tuple(item.values())
+        elif not item:
+            continue
+        kinds = tuple(map(type, item))
+        form, inner, integers, _ = _known_rows.get(kinds) or _row_of(kinds)
+        if integers is not None and max(integers(item)) > 0x7FFF_FFFF_FFFF_FFFF:
+            raise _beyond_64_bits(item)
+        found |= form | _form_inside(item, inner, depth - 1) if inner else form
+    return found
 
 
 class _Row(NamedTuple):
