@@ -14,10 +14,13 @@ from envelopes import signed
 from local_node import ROLES, LocalNetwork
 from pydantic import BaseModel
 
+from contracts.answer import answered
 from contracts.context import business_day
+from contracts.coverage import MAX_SHIPMENTS
 from contracts.registry import parse
 from contracts.underwriting import PolicyQuote, premium_lines
 from ledger import codec
+from ledger.errors import Malformed, Refusal
 from node.api import Front, create_app, insurance_views
 
 
@@ -122,3 +125,16 @@ def test_a_list_has_exactly_the_documented_fields(
 def test_what_is_not_there_is_404(client: ApiClient, channel: str, path: str, code: str) -> None:
     answer = client.get(channel + path)
     assert (answer.status_code, answer.json()["code"]) == (404, code)
+
+
+def test_cover_of_an_invoice_with_an_order_needs_its_shipments(network: LocalNetwork) -> None:
+    chain = network.nodes["n1"].chain
+    asked = ("acme", "cover", "POL 1", "acme", story.INVOICE)
+    shown = answered(chain, "cover", (*asked, "S 1"))
+    assert (shown["covered"], shown["limit_when_shipped"]) == (True, 900_00)
+    assert shown["claim"] == {"claim": "L/1", "status": "Notified"}
+    with pytest.raises(Refusal) as refused:
+        answered(chain, "cover", asked)
+    assert refused.value.code == "shipments_missing"
+    with pytest.raises(Malformed):
+        answered(chain, "cover", (*asked, *["S 1"] * (MAX_SHIPMENTS + 1)))
