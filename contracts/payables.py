@@ -29,7 +29,7 @@ from pydantic import Field
 from contracts import confirmation, eligibility, expiry, invariants, pool, request
 from contracts.approval import Approval, approval_key, read_approval
 from contracts.claim import Lien, check_rounds, expose_lender, exposure_key, lien_key
-from contracts.confirmation import MAX_CONFIRMED_AT_ONCE, ConfirmedInvoice, buyers_invoice, confirm_one
+from contracts.confirmation import ConfirmedInvoice, buyers_invoice, confirm_one
 from contracts.context import Context, business_day
 from contracts.enrolment import Enrolment, found_enrolment
 from contracts.errors import refuse
@@ -58,6 +58,10 @@ from ledger.errors import Refusal
 from ledger.money import PPM, CurrencyMismatch
 from ledger.state import Reader
 
+MAX_APPROVED_AT_ONCE = 100
+"""Invoices of one `payables.approve`, which may also pay for each of them: about 1 ms of every node's time
+an invoice, and an operation is executed in one piece."""
+
 DAYS_TO_PAY = 5
 """Business days for which a claim that is not paid out of money set aside waits for the funder's payment."""
 
@@ -69,7 +73,7 @@ class PayablesApprove(Operation):
     programme: ProgrammeId
     supplier: OrganisationId
     invoices: Annotated[
-        tuple[ConfirmedInvoice, ...], Field(min_length=1, max_length=MAX_CONFIRMED_AT_ONCE)
+        tuple[ConfirmedInvoice, ...], Field(min_length=1, max_length=MAX_APPROVED_AT_ONCE)
     ] = Field(description="what is approved")
 
 

@@ -14,6 +14,7 @@ out. Both move in the same operation, by what is left of a claim's principal.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from contracts import invariants
@@ -40,6 +41,7 @@ class Use(NamedTuple):
 NOTHING = Use(0, 0)
 
 
+@lru_cache(maxsize=4_096)
 def use_key(programme: str, currency: str, scope: str, name: str = "") -> bytes:
     """State key of what a programme has out in one scope."""
     return state_key("use", programme, currency, scope, name)

@@ -57,8 +57,8 @@ def approve(
 ) -> int:
     """Undertake for good to pay a file's invoices when due (buyer): no dispute and no set-off afterwards.
 
-    The invoices of one supplier are one operation, all of them or none. With anything wrong in the file
-    nothing is sent.
+    A supplier's invoices are one operation, a hundred at most: all of them or none. With anything wrong in
+    the file nothing is sent.
     """
     screen = Screen(json)
     known = load_profile(profile)

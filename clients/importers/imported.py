@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from clients.importers.errors import ImportProblem
 from clients.importers.parties import Directory
 from contracts.confirmation import MAX_CONFIRMED_AT_ONCE
+from contracts.payables import MAX_APPROVED_AT_ONCE
 from ledger.codec import Value
 from ledger.transaction import Operation
 
@@ -229,9 +230,11 @@ def together(entries: Iterable[Entry], programme: str = "") -> tuple[Entry, ...]
     """The entries with the confirmations of one buyer, day and supplier joined: fewer signatures to check.
 
     Each of them is one `invoice.confirm_many` of at most `MAX_CONFIRMED_AT_ONCE`, in the place of its first;
-    the ledger takes all of its invoices or none. Under a payables programme it is the buyer's approval.
+    the ledger takes all of its invoices or none. Under a payables programme it is the buyer's approval, of at
+    most `MAX_APPROVED_AT_ONCE`.
     """
     head = {"op": "payables.approve", "programme": programme} if programme else {"op": "invoice.confirm_many"}
+    most = MAX_APPROVED_AT_ONCE if programme else MAX_CONFIRMED_AT_ONCE
     joined: list[Entry] = []
     places: dict[tuple[str, str, Value], int] = {}
     for entry in entries:
@@ -242,7 +245,7 @@ def together(entries: Iterable[Entry], programme: str = "") -> tuple[Entry, ...]
         said = {name: operation[name] for name in ("invoice", "net", "due_date")}
         key = (entry.signer, entry.date, operation["supplier"])
         place = places.get(key)
-        if place is None or len(joined[place].operation["invoices"]) == MAX_CONFIRMED_AT_ONCE:
+        if place is None or len(joined[place].operation["invoices"]) == most:
             places[key] = len(joined)
             many = {**head, "supplier": operation["supplier"], "invoices": (said,)}
             joined.append(replace(entry, operation=many))

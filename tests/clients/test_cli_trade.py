@@ -12,6 +12,7 @@ from local_sessions import Channel
 from clients.cli import credit_notes, invoices, main, orders, recording, shipments
 from clients.importers import Entry, together
 from contracts.confirmation import MAX_CONFIRMED_AT_ONCE
+from contracts.payables import MAX_APPROVED_AT_ONCE
 
 SSCC = "340123450000000017"
 
@@ -132,6 +133,13 @@ def test_no_operation_confirms_more_than_it_may_and_no_confirmation_is_lost(coun
     said = [one["invoice"] for entry in joined for one in entry.operation["invoices"]]
     assert said == [f"R-{number}" for number in range(count)]
     assert all(len(entry.operation["invoices"]) <= MAX_CONFIRMED_AT_ONCE for entry in joined)
+
+
+def test_under_a_payables_programme_they_are_approvals_of_a_hundred_at_most() -> None:
+    joined = together([confirmation(number) for number in range(MAX_APPROVED_AT_ONCE + 1)], "of-anchor")
+    assert [len(entry.operation["invoices"]) for entry in joined] == [MAX_APPROVED_AT_ONCE, 1]
+    first = joined[0].operation
+    assert (first["op"], first["programme"], first["supplier"]) == ("payables.approve", "of-anchor", "acme")
 
 
 def test_nothing_is_read_from_a_profile_that_is_not_there(tmp_path: Path) -> None:
