@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from clients.cli.main import app
+from clients.cli.main import command as tally
 
 WIDTH = 100
 BEGIN = """# Commands
@@ -20,7 +20,7 @@ something, and ends with the exit codes that stand under `tally`.
 
 def commands() -> Iterator[tuple[str, Any, Any]]:
     """(whole name, command, its context) of every command, groups before what is in them."""
-    yield from _below("tally", typer.main.get_command(app), None)
+    yield from _below("tally", tally(), None)
 
 
 def _below(name: str, command: Any, parent: Any) -> Iterator[tuple[str, Any, Any]]:

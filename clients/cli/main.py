@@ -1,4 +1,4 @@
-"""Assembles `tally` and ends every command with an exit code: no error leaves a stack trace.
+"""The way into `tally`: finds a command and ends it with an exit code; no error leaves a stack trace.
 
 | error | shown | exit code |
 |---|---|---|
@@ -11,50 +11,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from clients.cli import (
-    affiliations,
-    auctions,
-    calendar,
-    cash,
-    certificates,
-    claims,
-    credit_notes,
-    demands,
-    disclosures,
-    early_payments,
-    evidence,
-    exporting,
-    finance,
-    histories,
-    importing,
-    insurance,
-    invoices,
-    keys,
-    matching,
-    models,
-    network,
-    node,
-    orders,
-    payables,
-    payees,
-    payments,
-    pledges,
-    portfolio,
-    programmes,
-    proofs,
-    quotes,
-    requests,
-    screening,
-    shipments,
-)
 from clients.cli.exits import DONE, INTERRUPTED, SUMMARY, USAGE, UsageProblem, exit_code_of
+from clients.cli.groups import Areas
 from clients.cli.screen import Screen, asks_for_json, examples
 from ledger.errors import TallyError
 
@@ -73,55 +38,66 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for group in (
-    network,
-    node,
-    keys,
-    orders,
-    shipments,
-    invoices,
-    credit_notes,
-    programmes,
-    payables,
-    requests,
-    finance,
-    matching,
-    portfolio,
-    claims,
-    demands,
-    auctions,
-    early_payments,
-    certificates,
-    insurance,
-    payments,
-    payees,
-    pledges,
-    affiliations,
-    cash,
-    calendar,
-    evidence,
-    disclosures,
-    quotes,
-    models,
-    exporting,
-):
-    app.add_typer(group.app)
-app.add_typer(payees.redirection)
-for area in (importing, histories, proofs, screening):
-    area.register(app)
+AREAS = {
+    "network": "network",
+    "node": "node",
+    "keys": "keys",
+    "order": "orders",
+    "shipment": "shipments",
+    "invoice": "invoices",
+    "credit": "credit_notes",
+    "programme": "programmes",
+    "payables": "payables",
+    "request": "requests",
+    "finance": "finance",
+    "match": "matching",
+    "portfolio": "portfolio",
+    "claim": "claims",
+    "recourse": "demands",
+    "auction": "auctions",
+    "early-pay": "early_payments",
+    "certificate": "certificates",
+    "insurance": "insurance",
+    "payment": "payments",
+    "payee": "payees",
+    "redirection": "payees",
+    "pledge": "pledges",
+    "affiliation": "affiliations",
+    "cash": "cash",
+    "date": "calendar",
+    "evidence": "evidence",
+    "disclose": "disclosures",
+    "quote": "quotes",
+    "model": "models",
+    "export": "exporting",
+    "import": "importing",
+    "history": "histories",
+    "verify": "proofs",
+    "receipt": "proofs",
+    "audit": "proofs",
+    "screen": "screening",
+}
+"""Where each command or group of commands stands, in the order that help lists them."""
+
+
+@app.callback()
+def _tally() -> None:
+    """What stands before the name of a command: nothing but help."""
 
 
 @cache
-def _command() -> Callable[..., Any]:
-    """All commands, put together once in a process."""
-    return typer.main.get_command(app)
+def command() -> TyperGroup:
+    """`tally`, put together once in a process; of its commands, those that are asked for."""
+    group = typer.main.get_group(app)
+    group.commands = Areas(AREAS)
+    return group
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code (see `exits`)."""
     screen = Screen(asks_for_json(arguments))
     try:
-        code = _command()(
+        code = command()(
             args=None if arguments is None else list(arguments), prog_name="tally", standalone_mode=False
         )
     except TallyError as error:

@@ -15,14 +15,15 @@ from typing import Any
 
 import httpx
 import pytest
-import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clients import network
 from clients.cli import main
 from clients.cli.exits import REFUSED, UNAVAILABLE, USAGE, exit_code_of
-from clients.cli.main import app
+from clients.cli.groups import commands_of
+from clients.cli.main import AREAS
+from clients.cli.main import command as whole_command
 from clients.errors import (
     BrokenAnswer,
     NetworkError,
@@ -105,7 +106,7 @@ def _commands(group: Any, words: tuple[str, ...] = ()) -> list[tuple[tuple[str, 
     return found
 
 
-COMMANDS = _commands(typer.main.get_command(app))
+COMMANDS = _commands(whole_command())
 
 
 @pytest.mark.parametrize(("words", "command"), COMMANDS, ids=[" ".join(words) for words, _ in COMMANDS])
@@ -117,6 +118,11 @@ def test_every_command_has_examples_and_speaks_json(words: tuple[str, ...], comm
     becomes_a_node = words in (("node", "run"), ("node", "repair"))
     assert becomes_a_node or "--json" in shown.out
     assert "\x1b[" not in shown.out
+
+
+def test_every_command_of_an_area_is_found_by_its_name() -> None:
+    for area in set(AREAS.values()):
+        assert set(commands_of(area)) == {name for name, place in AREAS.items() if place == area}
 
 
 def test_commands_of_the_brief_exist() -> None:
