@@ -133,7 +133,7 @@ def as_page(disclosure: Disclosure, proved: Proved) -> str:
 
 
 def _extent(proved: Proved) -> str:
-    return f"whole trade of {escape(proved.scope)}" if proved.scope else "whole ledger"
+    return f"whole book of {escape(proved.scope)}" if proved.scope else "whole ledger"
 
 
 def _table(sheet: Sheet) -> str:

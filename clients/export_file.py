@@ -25,7 +25,7 @@ class Proved:
     histories: int
     records: int
     scope: str = ""
-    """Organisation whose trade it is; empty for a whole ledger."""
+    """Organisation to which it belongs; empty for a whole ledger."""
 
     @classmethod
     def of(cls, proved: export.ProvedExport) -> Proved:
@@ -99,18 +99,18 @@ def scope_of(proved: extract.ProvedExtract) -> str:
         if type(parts) is tuple and len(parts) == 2 and parts[0] == "party" and type(parts[1]) is str:
             parties.append(parts[1])
     if len(parties) != 1:
-        raise VerificationError("not the trade of one organisation", field="scope", found=len(parties))
+        raise VerificationError("not what belongs to one organisation", field="scope", found=len(parties))
     assert party_key(parties[0]) in proved.entries
     return str(parties[0])
 
 
 def cut(whole: Path, genesis: GenesisBlock, party: str, out: Path) -> Proved:
-    """Write the extract of an organisation's trade, cut out of an export; what it is proved to be.
+    """Write the extract of an organisation, cut out of an export; what it is proved to be.
 
     Raises:
         ProfileError: the export cannot be read.
         Malformed, VerificationError: it does not prove itself.
-        Refusal: no such organisation, or one whose holdings are not its trade.
+        Refusal: no such organisation.
         OSError: the extract cannot be written.
     """
     kept = extract.Everything()

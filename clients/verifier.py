@@ -126,7 +126,7 @@ def verify_export(path: Path, genesis: GenesisBlock) -> Report:
 
 
 def verify_extract(path: Path, genesis: GenesisBlock) -> Report:
-    """Check an extract: the trade of one organisation.
+    """Check an extract: all that belongs to one organisation.
 
     Raises:
         ProfileError, Malformed, VerificationError: like `verify_file`.
@@ -136,7 +136,7 @@ def verify_extract(path: Path, genesis: GenesisBlock) -> Report:
         *_commit_steps(proved.certified, proved.trust),
         f"the state root of that block holds, or provably lacks, the {proved.entries:,} entries",
         f"each of the {proved.histories:,} histories has all its records: {proved.records:,}",
-        f"they are exactly what belongs to the trade of {proved.scope}: its relationships, and all invoices "
+        f"they are exactly what belongs to {proved.scope}: its relationships, its book, and all invoices "
         "and certificates that their records name",
         "nothing else is in the file",
     )
@@ -148,7 +148,9 @@ def verify_extract(path: Path, genesis: GenesisBlock) -> Report:
         "records": proved.records,
     }
     height = proved.certified.header.height
-    return Report("extract", f"the whole trade of {proved.scope} at height {height}", _numbered(steps), facts)
+    return Report(
+        "extract", f"all that belongs to {proved.scope} at height {height}", _numbered(steps), facts
+    )
 
 
 def verify_data(data: bytes, genesis: GenesisBlock) -> Report:

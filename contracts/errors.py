@@ -21,7 +21,6 @@ REMEDIES: dict[str, str] = {
     "not_party": "Only the organisation named in the document may do this.",
     "same_approver": "Supplier's and buyer's keys must be enrolled by different organisations.",
     "same_party": "Supplier and buyer must be two organisations.",
-    "scope_of_lender": "Use the whole export, or the lender's book: `tally portfolio`.",
     "unknown_organisation": "Use the id of an organisation on this ledger that has the role.",
     "key_exists": "A key is enrolled once; make a fresh one.",
     "last_key": "Add another key first, or ask the operator.",

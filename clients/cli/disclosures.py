@@ -153,6 +153,8 @@ def show_rates(
             "no such period", code="period", field="--period", found=period[:40], expected=", ".join(PERIODS)
         )
     proved, source = _read(from_, genesis, profile)
+    if source.is_lenders:
+        raise _outside(source, "rates of a lender's obligors", "--from")
     _show(rates(source, period, obligor), proved, sheet, csv=csv, html=html, out=out, json=json)
 
 
@@ -280,7 +282,7 @@ def read_closings(path: Path) -> list[Closing]:
 
 
 def within(source: Source, asked: str, option: str) -> str:
-    """Whose figures are computed: those asked for, or of the organisation whose trade the file is.
+    """Whose figures are computed: those asked for, or of the organisation whose file it is.
 
     Raises:
         UsageProblem: `out_of_scope`.
@@ -292,7 +294,7 @@ def within(source: Source, asked: str, option: str) -> str:
 
 def _outside(source: Source, asked: str, option: str) -> UsageProblem:
     return UsageProblem(
-        "the file holds one organisation's trade only",
+        "the file holds what belongs to one organisation only",
         code="out_of_scope",
         field=option,
         found=asked,
@@ -331,7 +333,7 @@ def _show(
             screen.note(f"written to {out}")
         return
     screen.line(f"{found.title}, as of {iso_from_day(found.day)}", STRONG)
-    extent = f"the trade of {proved.scope}" if proved.scope else "the whole ledger"
+    extent = f"what belongs to {proved.scope}" if proved.scope else "the whole ledger"
     height = proved.certified.header.height
     screen.line(f"computed from {extent} at height {height}, proved complete", GOOD)
     for sheet in sheets:

@@ -45,7 +45,7 @@ app = typer.Typer(
 def ledger(
     out: Annotated[Path, typer.Option("--out", "-o", help="File that the export goes to.")],
     scope: Annotated[
-        str, typer.Option(help="Only the trade of this organisation; the whole ledger if not given.")
+        str, typer.Option(help="Only what belongs to this organisation; the whole ledger if not given.")
     ] = "",
     data: Annotated[
         Path | None, typer.Option(help="A stopped node's data folder, instead of a running node.")
@@ -60,8 +60,8 @@ def ledger(
     """Fetch everything on the ledger at the newest height, and prove here that nothing is missing.
 
     The state root in the certified header depends on every entry, and every history's entry on all of its
-    records: a hidden or altered one ends with exit code 1. With --scope the file holds the trade of one
-    supplier or buyer, and proves that this is all of it. Anyone checks either without a node: `tally verify`;
+    records: a hidden or altered one ends with exit code 1. With --scope the file holds what belongs to
+    one organisation, and proves that this is all of it. Anyone checks either without a node: `tally verify`;
     `tally disclose` computes from it.
     """
     screen = Screen(json)
@@ -85,8 +85,7 @@ def ledger(
         return
     screen.line(
         f"{out}: height {proved.certified.header.height}, {proved.entries:,} entries, {proved.records:,} "
-        f"records in {proved.histories:,} histories, proved complete"
-        + (f" for the trade of {scope}" if scope else ""),
+        f"records in {proved.histories:,} histories, proved complete" + (f" for {scope}" if scope else ""),
         GOOD,
     )
     screen.line(f"Check it anywhere: tally verify {out} --genesis genesis.block", FAINT)

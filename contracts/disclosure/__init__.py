@@ -6,7 +6,7 @@ writes as CSV or as a page.
 
 | module | says | by |
 |---|---|---|
-| `scope` | what belongs to the trade of one organisation | |
+| `scope` | what belongs to one organisation | |
 | `position` | who holds what on whom: one row for each holder and receivable | |
 | `ageing`, `stages` | days past due; stages and expected loss | IFRS 9 5.5.11, 5.5.15, B5.5.35, B5.5.37 |
 | `obligation`, `rates` | what fell due and how it was paid; overdue, default and bad-debt rates by period | |

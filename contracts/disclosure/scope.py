@@ -1,4 +1,4 @@
-"""Scopes: the trade of one organisation, as supplier and as buyer, cut out of a whole ledger.
+"""Scopes: what one organisation trades, holds and owes, cut out of a whole ledger.
 
 `walk` asks a ledger for everything that belongs to the scope, beginning with the organisation's list of
 relationships. Each next key follows from what was answered: relationships from the list, invoices and
@@ -11,11 +11,13 @@ there, and every history that it goes through must be whole.
 | business date, the organisation | what days are counted to; what it is |
 | its relationships, whole | the history at ("party", organisation) says that there are no others |
 | of each: its records, whole | they name every invoice and certificate |
+| its book, whole | it names every invoice on which it has paid for a claim |
 | of each invoice: itself, claim, approval, ended claims | they are numbered from 0 without a gap |
 | of each certificate: promise, tree and leaves | the tree counts its leaves |
 
-Of a certificate that was neither promised by the organisation nor to it, only its own leaves are asked for.
-What a lender holds by claims on others' invoices is not in its trade: for lenders there is no such scope.
+Of a certificate that was neither promised by the organisation nor to it, only its own leaves are asked
+for. Of an invoice that it financed, how the buyer paid is in the history of others, which is not asked for: a
+lender's scope has what it holds, and no rates of its obligors.
 """
 
 from __future__ import annotations
@@ -24,17 +26,17 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from contracts.approval import approval_key
+from contracts.book import book_key
 from contracts.claim import MAX_ROUNDS, deal_key, lien_key
 from contracts.context import BUSINESS_DATE, organisation_key
 from contracts.errors import refuse
-from contracts.identity import LENDER
 from contracts.invoice import invoice_key
 from contracts.leaf import Place, Promise, certificate_key, leaf_key, promise_key
 from contracts.relationship import party_key, relationship_key
 from ledger import codec
 from ledger.errors import VerificationError
 
-_NAMES_LEAF = ("hold", "let_go", "proceeds", "dishonour")
+_NAMES_LEAF = ("hold", "let_go", "proceeds", "pledge", "dishonour")
 """Kinds of records whose number is a certificate's and whose last place is a leaf's."""
 
 
@@ -83,30 +85,28 @@ class Walked:
 
 
 def walk(party: str, ledger: Ledger) -> None:
-    """Ask for everything that belongs to the trade of an organisation.
+    """Ask for everything that belongs to an organisation.
 
     Raises:
-        Refusal: `unknown_organisation`, `scope_of_lender`.
+        Refusal: `unknown_organisation`.
         VerificationError: a history of the scope is not whole.
     """
     ledger.get(BUSINESS_DATE)
-    organisation = ledger.get(organisation_key(party))
-    if organisation is None:
+    if ledger.get(organisation_key(party)) is None:
         raise refuse("unknown_organisation", "no such organisation", field="scope", found=party)
-    if LENDER in organisation[2]:
-        raise refuse(
-            "scope_of_lender",
-            "what a lender holds is not in its trade",
-            field="scope",
-            found=party,
-            expected="a supplier or a buyer",
-        )
     for _, _, supplier, buyer in ledger.records(party_key(party)):
         _relationship(party, supplier, buyer, ledger)
+    financed: dict[tuple[str, str], None] = {}
+    for record in ledger.records(book_key(party)):
+        kind, supplier = record[1], record[3]
+        if kind in ("buy", "move"):
+            financed[supplier, record[4 if kind == "buy" else 5]] = None
+    for supplier, number in financed:
+        _invoice(supplier, number, ledger)
 
 
 def check(party: str, entries: dict[bytes, bytes | None], histories: dict[bytes, list[bytes]]) -> None:
-    """Refuse an extract that is not exactly the trade of an organisation.
+    """Refuse an extract that is not exactly what belongs to an organisation.
 
     Raises:
         Refusal: like `walk`.

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from contracts.identity import LENDER
 from contracts.trade_check import Kinds
 from ledger import codec
 
@@ -48,13 +49,18 @@ class Source:
     histories: Mapping[tuple[str, str], tuple[codec.Value, ...]]
     """The complete records of each trade relationship, by (supplier, buyer)."""
     scope: str = ""
-    """Organisation whose trade this is all of (`contracts.disclosure.scope`); empty for a whole ledger."""
+    """Organisation of which this is everything (`contracts.disclosure.scope`); empty for a whole ledger."""
 
     @property
     def day(self) -> int:
         """The business date; days since 1970."""
         day: int = self.kinds["param"]["business_date",]
         return day
+
+    @property
+    def is_lenders(self) -> bool:
+        """Whether this is a lender's scope, in which the histories of its obligors are not."""
+        return bool(self.scope) and LENDER in self.kinds["org"][self.scope,][2]
 
     @property
     def claims(self) -> list[tuple[str, str, codec.Value]]:

@@ -345,15 +345,19 @@ def test_every_changed_byte_of_an_extract_is_found(
             read_source(extract, genesis)
 
 
-def test_scope_of_a_lender_or_of_nothing_is_refused(
+def test_scope_of_nobody_or_of_nothing_is_refused(
     kept: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = ("--from", kept[0], "--out", tmp_path / "x", "--genesis", kept[1], "--json")
-    for scope, code in (("fund", "scope_of_lender"), ("nobody", "unknown_organisation")):
-        out = run(capsys, "export", "--scope", scope, *given, code=REFUSED)
-        assert json.loads(out)["error"]["code"] == code
+    out = run(capsys, "export", "--scope", "nobody", *given, code=REFUSED)
+    assert json.loads(out)["error"]["code"] == "unknown_organisation"
     assert json.loads(run(capsys, "export", *given, code=USAGE))["error"]["code"] == "no_scope"
     assert not (tmp_path / "x").exists()
+    run(capsys, "export", "--scope", "fund", *given)
+    source = ("--from", tmp_path / "x", "--genesis", kept[1], "--json")
+    run(capsys, "disclose", "ageing", *source)
+    lacking = json.loads(run(capsys, "disclose", "rates", *source, code=USAGE))
+    assert lacking["error"]["code"] == "out_of_scope"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 import test_payables as payables
 from cash_ledger import account_number, mint, open_account
 from certificate_ledger import advance, held, on_leaf, reserve
-from disclosed_ledger import book_of, owed, row, rows, scoped, source_of
+from disclosed_ledger import book_of, owed, row, rows, scoped, scoped_source, source_of
 from trade_ledger import TradeLedger, confirm, fund, invoice, payment, publish
 
 from contracts.disclosure import scope
@@ -291,12 +291,21 @@ def test_scope_that_lacks_or_adds_anything_is_refused() -> None:
         scope.check("acme", {**entries, **foreign}, {**histories, **more})
 
 
-def test_there_is_no_scope_of_a_lender_or_of_nobody() -> None:
+def test_scope_of_a_lender_is_what_it_has_paid_for_and_nothing_of_its_obligors_history() -> None:
     trade = TradeLedger()
-    for party, code in (("loan", "scope_of_lender"), ("stranger", "unknown_organisation")):
-        with pytest.raises(Refusal) as refused:
-            scoped(trade, party)
-        assert refused.value.code == code
+    trade.financed_invoice("INV1")
+    trade.done("acme", invoice("INV2", 7_00))
+    part = scoped_source(trade, "loan")
+    assert part.is_lenders
+    assert list(part.kinds["invoice"]) == [("acme", "INV1")]
+    assert part.histories == {}
+    assert ageing(part, "loan").sheets == ageing(source_of(trade), "loan").sheets
+
+
+def test_there_is_no_scope_of_nobody() -> None:
+    with pytest.raises(Refusal) as refused:
+        scoped(TradeLedger(), "stranger")
+    assert refused.value.code == "unknown_organisation"
 
 
 def test_custody_reconciles_with_the_banks_own_statement() -> None:

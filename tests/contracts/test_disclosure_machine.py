@@ -67,6 +67,10 @@ def same_figures(trade: TradeLedger) -> None:
         reconciled(part, mine)
         expected = [owed for owed in obligations(whole) if party in (owed.obligor, owed.supplier)]
         assert mine == expected
+    for lender in ("loan", "fund"):
+        part = scoped_source(trade, lender)
+        for disclose in (ageing, ifrs9, concentration):
+            assert disclose(part, lender).sheets == disclose(whole, lender).sheets
 
 
 def _owed(source: Source) -> Counter[str]:
