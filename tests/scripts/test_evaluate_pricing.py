@@ -126,7 +126,7 @@ def test_a_payment_before_the_issue_is_not_known_on_the_day_of_issue() -> None:
 
 
 def test_a_trained_model_is_integers_and_the_same_twice() -> None:
-    rows = book(1_500, 4)
+    rows = book(1_000, 4)
     described = feed(rows, rows)
     model = fit(rows, described)
     assert model is not None
