@@ -218,6 +218,19 @@ def test_concentration_is_the_row_of_the_table_to_the_unit() -> None:
     eligibility.check(rules, facts[2], 66_666_66)
 
 
+def test_a_programme_shows_what_lies_over_its_cap_to_the_unit() -> None:
+    names = ["a", "b", "c", "d"]
+    limits = [{"obligor": name, "limit": 1_000_000_00} for name in names]
+    trade = TradeLedger()
+    programme = {"op": "programme.publish", "programme": "prime", "terms": {**TERMS, "limits": limits}}
+    trade.done("loan", {**programme, "rules": {"obligor_share_ppm": 250_000}})
+    for name, amount in zip(names, ROW, strict=True):
+        trade.state.data[use_key("prime", "USD", OBLIGOR, name)] = codec.encode((0, amount))
+    shown = views.programme_view(trade.state, "prime")
+    assert shown is not None
+    assert (shown["over_concentration"], shown["eligible"]) == (150_000_00, 850_000_00)
+
+
 AMOUNTS = st.integers(0, 10**9)
 
 
