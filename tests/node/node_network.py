@@ -65,7 +65,7 @@ def membership_of(*nodes: NodeFiles) -> Membership:
     return Membership.of(len(nodes) // 2 + 1, [node.member for node in nodes])
 
 
-def run(scenario: Callable[[], Coroutine[Any, Any, None]], *, limit_s: float = 60.0) -> None:
+def run(scenario: Callable[[], Coroutine[Any, Any, None]], *, limit_s: float = 150.0) -> None:
     """Run a scenario on the loop that nodes use."""
 
     async def limited() -> None:
