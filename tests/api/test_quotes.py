@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from local_node import LocalNetwork
 
-from contracts.quote import verify_quote
+from contracts.quote import ProvedQuote, verify_quote
+from contracts.quote_book import MAX_PAGE_INVOICES, ProvedRefusal, verify_book
 from ledger import codec
 from ledger.genesis import read_genesis
 from node.api import bodies, quotes
@@ -83,6 +85,37 @@ def test_body_that_is_no_question_is_refused(
 ) -> None:
     answer = client.post(f"{channel}/quotes", content=content, headers={"content-type": kind})
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+BOOK = {"programme": story.PROGRAMME, "invoices": [["acme", story.INVOICE], ["acme", "none"]]}
+
+
+def test_a_page_of_prices_recomputes_offline(client: ApiClient, network: LocalNetwork, channel: str) -> None:
+    for content, kind in ((json.dumps(BOOK).encode(), bodies.JSON), (codec.encode(BOOK), bodies.MSGPACK)):
+        answer = client.post(f"{channel}/quotes/book", content=content, headers={"content-type": kind})
+        assert answer.headers["content-type"] == bodies.MSGPACK_FILE
+        book, (priced, refused) = verify_book(answer.content, read_genesis(network.genesis_block.data))
+        assert book.programme == story.PROGRAMME
+        assert isinstance(priced, ProvedQuote)
+        assert isinstance(refused, ProvedRefusal)
+        assert refused.refusal.code == "unknown_invoice"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"invoices": []},
+        {"invoices": [["acme", str(number)] for number in range(MAX_PAGE_INVOICES + 1)]},
+        {"invoices": [["acme"]]},
+        {"invoices": [["No Body", "1"]]},
+        {"invoices": "acme"},
+        {"model": "00"},
+        {"colour": "red"},
+    ],
+)
+def test_what_is_no_page_is_refused(client: ApiClient, channel: str, changed: dict[str, Any]) -> None:
+    answer = client.post(f"{channel}/quotes/book", json={**BOOK, **changed})
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

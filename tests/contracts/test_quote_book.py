@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_lateness_model import MODEL
 from test_model_governance import DATA
 from test_quote import NUMBER, OPEN_INVOICE, Ledger
@@ -19,6 +24,7 @@ from contracts.programme import programme_key
 from contracts.quote import ProvedQuote, verify_quote
 from contracts.quote_book import MAX_PAGE_INVOICES, ProvedRefusal, QuoteBook, make_page, verify_book
 from ledger.errors import Malformed, VerificationError
+from ledger.genesis import GenesisBlock
 from ledger.state import state_key
 
 ASKED = [("supplier", NUMBER), ("supplier", "B"), ("supplier", "C"), ("supplier", "none"), ("nobody", "X")]
@@ -139,6 +145,28 @@ def test_pages_of_different_heights_and_models_join_into_one_file(ledger: Ledger
     book, results = verify_book(joined.encode(), ledger.genesis)
     assert (len(book.models), len(book.pages), len(results)) == (2, 2, 2 * len(ASKED))
     assert len({result.height for result in results}) == 2
+
+
+@lru_cache(maxsize=1)
+def book_file() -> tuple[bytes, GenesisBlock]:
+    """A small book under shrinkage; made once a process."""
+    with TemporaryDirectory() as folder:
+        opened = Ledger(Path(folder) / "data")
+        data = make_page(opened.chain, "invoices", ASKED[:2]).encode()
+        opened.store.close()
+    return data, opened.genesis
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 10**9), st.integers(1, 255))
+def test_any_changed_byte_of_a_book_is_refused(place: int, change: int) -> None:
+    data, genesis = book_file()
+    assert len(verify_book(data, genesis)[1]) == 2
+    position = place % len(data)
+    forged = data[:position] + bytes([data[position] ^ change]) + data[position + 1 :]
+    with pytest.raises((VerificationError, Malformed)) as refused:
+        verify_book(forged, genesis)
+    assert refused.value.remedy
 
 
 def test_a_page_has_a_bound(ledger: Ledger) -> None:

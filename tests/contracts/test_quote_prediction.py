@@ -24,7 +24,7 @@ from contracts.pricing.lateness import Asked, describe_in, read_known
 from contracts.pricing.model import Ensemble, Model
 from contracts.pricing.prediction import in_proportion, predict
 from contracts.programme import programme_key
-from contracts.quote import Quote, make_quote, read_basis, requote, verify_quote
+from contracts.quote import Quote, challenge, make_quote, read_basis, requote, verify_quote
 from ledger.dates import day_from_iso, iso_from_day
 from ledger.errors import VerificationError
 
@@ -209,6 +209,22 @@ def test_a_worse_offer_cannot_be_slipped_under_an_acceptance() -> None:
     trade.done("loan", offered(trade))
     accept = {"op": "finance.accept", "invoice": "INV1", "quote": first["quote"]}
     assert trade.refused("acme", accept) == "quote_stale"
+
+
+def test_a_challenger_speaks_beside_the_price_and_moves_nothing() -> None:
+    trade = traded([(100_00, 3), (200_00, 9)])
+    trade.confirmed_invoice()
+    before = requote(trade.state, "acme", "INV1", "prime")
+    assert challenge(trade.state, "acme", "INV1", "prime") is None
+    trade.done("root", upload(DATA), publish_model(role="challenger"))
+    beside = challenge(trade.state, "acme", "INV1", "prime")
+    assert beside is not None
+    assert beside.model == HASH
+    assert sum(part for _, part in beside.reasons) == beside.lateness.beyond_centidays
+    assert requote(trade.state, "acme", "INV1", "prime").data == before.data
+    trade.done("root", publish_model())
+    inputs = read_basis(trade.state, "acme", "INV1", "prime").inputs
+    assert inputs.prediction == beside, "as champion it says the same"
 
 
 def test_other_peoples_payments_do_not_make_a_quote_stale() -> None:
