@@ -19,6 +19,7 @@ import numpy as np
 from _pricing_ledger import Description
 from _pricing_rows import Row
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from contracts.pricing.lateness import FEATURES
@@ -36,6 +37,7 @@ LEAST_ROWS = 500
 OLDER_SHARE = 0.7
 """Share of the mature rows that the trees of the level's check are grown on."""
 LEAST_FACTOR, MOST_FACTOR = 0.8, 1.35
+UNCALIBRATED = (1.0, 0.0)
 SEED = 20120331
 
 LEFT_OUT = ("open_invoices", "overdue_fresh", "late_with_overdue", "day_of_month")
@@ -131,13 +133,11 @@ def _mature(since_due: np.ndarray) -> np.ndarray:
     return old_enough if old_enough.sum() >= LEAST_ROWS else np.ones_like(old_enough)
 
 
-def train(known: TrainingSet) -> Model:
-    """The quantised model."""
-    rising = [int(name in RISING) for name in TRAINED_ON]
+def train(known: TrainingSet, *, calibrated: bool = False) -> Model:
+    """The quantised model; its probabilities Platt-scaled on the newest rows if asked for, see `platt`."""
     with threadpool_limits(1):
-        late = HistGradientBoostingClassifier(
-            **LATE, monotonic_cst=rising, early_stopping=False, random_state=SEED
-        ).fit(known.values, known.late, sample_weight=known.weight)
+        late = _fit_late(known, np.arange(len(known)))
+        slope, shift = _calibration(known) if calibrated else UNCALIBRATED
         days = HistGradientBoostingRegressor(
             **DAYS, loss="absolute_error", early_stopping=False, random_state=SEED
         ).fit(known.values, known.days.clip(LEAST_DAYS, MOST_DAYS), sample_weight=known.weight)
@@ -145,10 +145,51 @@ def train(known: TrainingSet) -> Model:
         factor = _factor(known)
     return Model(
         TRAINED_ON,
-        Ensemble(*_quantised(late), _curve(lambda score: 1e6 / (1 + exp(-score)), -6, 6)),
+        Ensemble(*_quantised(late), _curve(lambda score: 1e6 * _share(slope * score + shift), -6, 6)),
         Ensemble(*_quantised(days), ((-400 * MICRO, -40_000), (400 * MICRO, 40_000))),
         Ensemble(*_quantised(beyond), _curve(lambda score: 100 * factor * exp(score), -6, 5)),
     )
+
+
+def _fit_late(known: TrainingSet, chosen: np.ndarray) -> HistGradientBoostingClassifier:
+    rising = [int(name in RISING) for name in TRAINED_ON]
+    model = HistGradientBoostingClassifier(
+        **LATE, monotonic_cst=rising, early_stopping=False, random_state=SEED
+    )
+    return model.fit(known.values[chosen], known.late[chosen], sample_weight=known.weight[chosen])
+
+
+def _calibration(known: TrainingSet) -> tuple[float, float]:
+    """(slope, shift) of the log odds, from the newest rows, as trees score them that had not seen them."""
+    in_time = np.argsort(known.due, kind="stable")
+    older, newer = np.split(in_time, [int(len(in_time) * OLDER_SHARE)])
+    if not 0 < known.late[older].sum() < len(older):
+        return UNCALIBRATED
+    scores = _fit_late(known, older).decision_function(known.values[newer])
+    return platt(scores, known.late[newer])
+
+
+def platt(scores: np.ndarray, late: np.ndarray) -> tuple[float, float]:
+    """(slope, shift) of the log odds by Platt scaling, if it helps; rows in the order of their due dates.
+
+    It is fitted on the earlier half and kept only if it lowers the Brier score of the later half, which it
+    has not seen. Where the share of late ones moves, the newest rows may mislead all the same.
+    J. Platt, Probabilistic outputs for support vector machines, 1999.
+    """
+    half = len(scores) // 2
+    if not 0 < late[:half].sum() < half:
+        return UNCALIBRATED
+    scaled = LogisticRegression(C=1e6).fit(scores[:half].reshape(-1, 1), late[:half])
+    slope, shift = float(scaled.coef_[0][0]), float(scaled.intercept_[0])
+    if slope <= 0:
+        return UNCALIBRATED
+    after = ((_share(slope * scores[half:] + shift) - late[half:]) ** 2).mean()
+    before = ((_share(scores[half:]) - late[half:]) ** 2).mean()
+    return (slope, shift) if after < before else UNCALIBRATED
+
+
+def _share(log_odds):
+    return 1 / (1 + np.exp(-log_odds))
 
 
 def _fit_beyond(known: TrainingSet, chosen: np.ndarray) -> HistGradientBoostingRegressor:

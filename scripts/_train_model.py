@@ -39,6 +39,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--genesis", type=Path, required=True, metavar="FILE")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the model's bytes")
     parser.add_argument("--record", type=Path, required=True, metavar="FILE", help="its record, JSON")
+    parser.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="Platt-scale the probabilities by the newest rows if that helps",
+    )
     return parser.parse_args()
 
 
@@ -57,18 +62,18 @@ def row_of(example: Example) -> Row:
     )
 
 
-def learn(rows: Sequence[Example]) -> Model | None:
+def learn(rows: Sequence[Example], calibrated: bool) -> Model | None:
     """The model of these rows; None if they are too few."""
     known = TrainingSet.of([row_of(row) for row in rows], [row.description for row in rows])
-    return train(known) if known.is_enough else None
+    return train(known, calibrated=calibrated) if known.is_enough else None
 
 
-def record_of(root: bytes, rows: Sequence[Example], last: int) -> dict[str, Any] | None:
+def record_of(root: bytes, rows: Sequence[Example], last: int, calibrated: bool) -> dict[str, Any] | None:
     """The record of a model that is trained on all rows; None if the older ones are too few to be tested."""
     in_time = sorted(rows, key=lambda row: row.due_day)
     cut = int(len(in_time) * OLDER_SHARE)
     older, newer = in_time[:cut], [row for row in in_time[cut:] if row.is_known]
-    judged = learn(older)
+    judged = learn(older, calibrated)
     if judged is None or not newer:
         return None
     figures = fared(newer, judged.predict)
@@ -95,8 +100,8 @@ def main() -> int:
         console.print(f"[red]{error}[/red]")
         return 2
     rows, last = usable(found.examples())
-    record = record_of(found.proved.header.state_root, rows, last)
-    model = learn(rows)
+    record = record_of(found.proved.header.state_root, rows, last, options.calibrate)
+    model = learn(rows, options.calibrate)
     if record is None or model is None:
         console.print(f"{len(rows)} rows are too few to train on and to test: the default model needs none.")
         return 1

@@ -26,6 +26,7 @@ from _evaluate_pricing import as_written, fit, merged, predictions  # noqa: E402
 from _pricing_ledger import feed  # noqa: E402
 from _pricing_report import figures, outcomes, report  # noqa: E402
 from _pricing_rows import Row, RowError, read_rows  # noqa: E402
+from _pricing_training import UNCALIBRATED, platt  # noqa: E402
 
 from contracts.pricing.lateness import FEATURES  # noqa: E402
 from contracts.pricing.model import Model  # noqa: E402
@@ -74,6 +75,18 @@ def write(path: Path, rows: Iterable[Row]) -> Path:
                 )
             )
     return path
+
+
+def test_platt_scaling_undoes_what_was_done_to_the_odds_and_is_kept_only_if_it_helps() -> None:
+    chance = np.random.default_rng(5)
+    odds = chance.normal(0, 2, 4_000)
+    late = (chance.random(4_000) < 1 / (1 + np.exp(-odds))).astype(int)
+    slope, shift = platt(2 * odds + 1, late)
+    assert abs(slope - 0.5) < 0.05
+    assert abs(shift + 0.5) < 0.1
+    moved = np.concatenate([late[:2_000], 1 - late[2_000:]])
+    assert platt(odds, moved) == UNCALIBRATED, "what held for the earlier half does not hold for the later"
+    assert platt(odds, np.zeros(4_000, dtype=int)) == UNCALIBRATED
 
 
 def test_clear_dates_after_the_moment_of_pricing_change_no_description() -> None:
