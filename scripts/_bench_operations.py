@@ -41,9 +41,9 @@ REPEATS = 5
 ROWS = 100_000
 """State entries that the database holds of others before the first operation."""
 OPERATIONS_A_LEDGER = 400
-ENOUGH = 5
+ENOUGH = 3
 """Samples of each operation that are wanted; the bench ends when the rarest has so many."""
-MOST_LEDGERS = 150
+MOST_LEDGERS = 80
 
 
 class Sample(NamedTuple):

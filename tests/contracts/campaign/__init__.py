@@ -4,6 +4,6 @@ Read `episodes` first: an *episode* is a fresh ledger and some hundred operation
 `subjects` finds the object that an operation can be about and what there is to say of it, `moves` fills what
 no rule of thumb can (from `governing`, `trading`, `paying`, `financing`, `promising`, `arranging`),
 `player` draws an operation and who signs it, right or wrong on purpose, `draw` is its chance, `books` the
-reference model (money, debts, goods, rights, numbers), `ledger` executes and checks, `shrink` makes a failing
-list short.
+reference model (money, debts, goods, rights, numbers), `forms` the least that is well formed, `ledger`
+executes and checks, `shrink` makes a failing list short.
 """

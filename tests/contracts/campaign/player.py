@@ -8,14 +8,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from itertools import accumulate
 from typing import Any, NamedTuple
 
+from trade_ledger import DAY
+
 from campaign.draw import EVERYBODY, SIGNER, Draw, Facts
+from campaign.forms import least
 from campaign.ledger import signing_key
 from campaign.moves import MOVES
 from campaign.subjects import about, facts, pick
-from contracts.identity import BANK, BUYER, CARRIER, INSURER, LENDER, OPERATOR, REGULATOR, SUPPLIER
+from contracts.identity import (
+    BANK,
+    BUYER,
+    CARRIER,
+    INSURER,
+    LENDER,
+    OPERATOR,
+    REGULATOR,
+    SUPPLIER,
+)
 from contracts.registry import OPERATIONS, OperationSpec
 from ledger.errors import Malformed, Refusal
 
@@ -33,7 +46,13 @@ HOPELESS = 0.12
 CORRECTIONS = 3
 OFTEN, SELDOM = 0.25, 0.03
 """Weight of an operation however often it was taken: of most, and of what governs or ends a document."""
-BACKBONE = ("invoice.submit", "invoice.confirm", "finance.offer", "finance.accept", "finance.settle")
+BACKBONE = (
+    "invoice.submit",
+    "invoice.confirm",
+    "finance.offer",
+    "finance.accept",
+    "finance.settle",
+)
 """What most of the rest needs to have happened."""
 SELDOM_NAMES = ("key", "membership", "node", "model", "custody", "programme", "deposit")
 ENDS = (
@@ -147,7 +166,8 @@ def _filled(draw: Draw, op: str, known: Facts) -> tuple[str, dict[str, Any]]:
         elif name in known:
             operation[name] = known[name]
         elif field.is_required():
-            operation[name] = _by_name(draw, name, field.description or "", signer)
+            found = _by_name(draw, name, field.description or "", signer)
+            operation[name] = _least_of(op)[name] if found is None else found
     return signer, operation
 
 
@@ -169,8 +189,13 @@ def _signer(draw: Draw, spec: OperationSpec, known: Facts) -> str:
     return draw.rng.choice(named) if named else draw.one(*spec.roles)
 
 
+@cache
+def _least_of(op: str) -> dict[str, Any]:
+    return least(OPERATIONS[op].model, DAY)
+
+
 def _by_name(draw: Draw, name: str, description: str, signer: str) -> Any:
-    """A value for a field that nothing is known of."""
+    """A value for a field that nothing is known of; None where its form alone must do."""
     if name == "entry":
         used = len(draw.ledger.kinds["bank_entry"])
         return f"E{draw.rng.randrange(used + 1)}" if draw.rng.random() < 0.05 else f"E{draw.number()}"
@@ -194,7 +219,7 @@ def _by_name(draw: Draw, name: str, description: str, signer: str) -> Any:
             return draw.one(role)
     if "minor units" in description or "ppm" in description:
         return draw.rng.choice([1, 1_000])
-    return draw.number()
+    return draw.number() if "number" in description or name == "policy" else None
 
 
 def _key_of(draw: Draw, signer: str) -> str:

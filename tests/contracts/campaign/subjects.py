@@ -266,6 +266,9 @@ def _allows(op: str, kinds: Kinds, found: Found) -> bool:
     return True
 
 
+RATHER = {"payment.attest": "insured", "credit.issue": "lien"}
+"""Operations that are the more interesting where there is an entry of this kind under the same key."""
+
 NEWEST = 8
 MOST = 40
 """Objects of a kind that are looked through."""
@@ -288,6 +291,8 @@ def pick(rng: Random, op: str, kinds: Kinds, kind: str, *, any_state: bool) -> F
         known = [found for found in known if _allows(op, kinds, found)]
     if not known:
         return None
+    if op in RATHER and rng.random() < 0.3:
+        known = [found for found in known if found.parts in kinds[RATHER[op]]] or known
     return rng.choice(known[-NEWEST:] if rng.random() < 0.6 else known)
 
 
@@ -307,7 +312,12 @@ def _order(kinds: Kinds, found: Found) -> dict[str, Any]:
 def _shipment(kinds: Kinds, found: Found) -> dict[str, Any]:
     supplier, number = found.parts
     value = found.value
-    facts = {"supplier": supplier, "buyer": value.buyer, "shipment": number, "order": value.order}
+    facts = {
+        "supplier": supplier,
+        "buyer": value.buyer,
+        "shipment": number,
+        "order": value.order,
+    }
     return facts | ({"carrier": value.carrier} if value.carrier else {})
 
 
@@ -327,7 +337,10 @@ def _invoice(kinds: Kinds, found: Found) -> dict[str, Any]:
     }
     if lien is None:
         return facts | {"holder": supplier}
-    facts |= {"lender": agent(lien), "holder": agent(lien) if lien.title in invoice.HELD else supplier}
+    facts |= {
+        "lender": agent(lien),
+        "holder": agent(lien) if lien.title in invoice.HELD else supplier,
+    }
     if lien.title in invoice.HELD:
         facts |= {"due": payoff(lien, day), "shortfall": lien.shortfall}
     else:
@@ -390,7 +403,12 @@ def _settlement(kinds: Kinds, found: Found) -> dict[str, Any]:
 
 def _early(kinds: Kinds, found: Found) -> dict[str, Any]:
     supplier, number = found.parts
-    return {"supplier": supplier, "invoice": number, "buyer": found.value.buyer, "paid": found.value.net}
+    return {
+        "supplier": supplier,
+        "invoice": number,
+        "buyer": found.value.buyer,
+        "paid": found.value.net,
+    }
 
 
 def _auction(kinds: Kinds, found: Found) -> dict[str, Any]:
@@ -507,7 +525,11 @@ def _unapplied(kinds: Kinds, found: Found) -> dict[str, Any]:
 
 def _payee(kinds: Kinds, found: Found) -> dict[str, Any]:
     organisation, currency = found.parts
-    return {"organisation": organisation, "currency": currency, "account": found.value[1]}
+    return {
+        "organisation": organisation,
+        "currency": currency,
+        "account": found.value[1],
+    }
 
 
 _FACTS: dict[str, Callable[[Kinds, Found], dict[str, Any]]] = {
