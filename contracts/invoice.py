@@ -59,9 +59,15 @@ VALIDITY = LifeCycle(
     "validity",
     ("Submitted", "Confirmed", "Disputed", "Rejected", "Cancelled"),
     (
-        Transition("invoice.confirm", "Submitted", "Confirmed"),
-        Transition("invoice.confirm", "Disputed", "Confirmed", "whole or lower: the dispute is over"),
-        Transition("invoice.confirm", "Confirmed", "Confirmed", "lower, while an amount is contested"),
+        *(
+            Transition(by, source, "Confirmed", when)
+            for by in ("invoice.confirm", "invoice.confirm_many", "payables.approve")
+            for source, when in (
+                ("Submitted", ""),
+                ("Disputed", "whole or lower: the dispute is over"),
+                ("Confirmed", "lower, while an amount is contested"),
+            )
+        ),
         Transition("invoice.dispute", "Submitted", "Disputed"),
         Transition("invoice.dispute", "Confirmed", "Confirmed", "contested: no new finance"),
         Transition("dispute.withdraw", "Disputed", "Submitted"),
@@ -113,10 +119,25 @@ CASH = LifeCycle(
     "cash",
     ("Open", "PartPaid", "Settled", "Void", "Defaulted", "SettledLate", "WrittenOff"),
     (
-        Transition("payment.attest", "Open", "PartPaid"),
-        Transition("payment.attest", "Open", "Settled"),
-        Transition("payment.attest", "PartPaid", "PartPaid"),
-        Transition("payment.attest", "PartPaid", "Settled"),
+        *(
+            Transition(by, source, target, when)
+            for by in ("payment.attest", "payment.make")
+            for source, target, when in (
+                ("Open", "PartPaid", ""),
+                ("Open", "Settled", ""),
+                ("PartPaid", "PartPaid", ""),
+                ("PartPaid", "Settled", ""),
+                ("Defaulted", "Defaulted", "a part"),
+                ("Defaulted", "SettledLate", ""),
+                ("WrittenOff", "WrittenOff", "a recovery"),
+                ("WrittenOff", "SettledLate", "recovered in full"),
+            )
+        ),
+        *(
+            Transition(by, source, target, "no more than was paid")
+            for by in ("invoice.confirm", "invoice.confirm_many", "payables.approve")
+            for source, target in (("PartPaid", "Settled"), ("Defaulted", "SettledLate"))
+        ),
         Transition("early.pay", "Open", "Settled"),
         Transition("early.pay", "PartPaid", "Settled"),
         Transition("credit.accept", "Open", "Settled"),
@@ -128,19 +149,13 @@ CASH = LifeCycle(
         Transition("certificate.accept", "Open", "Settled"),
         Transition("certificate.accept", "PartPaid", "PartPaid", "its face is less than is outstanding"),
         Transition("certificate.accept", "PartPaid", "Settled"),
-        Transition("invoice.confirm", "PartPaid", "Settled", "no more than was paid"),
         Transition("invoice.reject", "Open", "Void"),
         Transition("invoice.cancel", "Open", "Void"),
         Transition("default.declare", "Open", "Defaulted"),
         Transition("default.declare", "PartPaid", "Defaulted"),
-        Transition("payment.attest", "Defaulted", "Defaulted", "a part"),
-        Transition("payment.attest", "Defaulted", "SettledLate"),
         Transition("credit.accept", "Defaulted", "SettledLate"),
         Transition("credit.apply", "Defaulted", "SettledLate"),
-        Transition("invoice.confirm", "Defaulted", "SettledLate", "no more than was paid"),
         Transition("default.write_off", "Defaulted", "WrittenOff"),
-        Transition("payment.attest", "WrittenOff", "WrittenOff", "a recovery"),
-        Transition("payment.attest", "WrittenOff", "SettledLate", "recovered in full"),
         Transition("invoice.cancel", "Settled", "Void", "by credit notes alone"),
         Transition("invoice.reject", "Settled", "Void", "by credit notes alone"),
     ),

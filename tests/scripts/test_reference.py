@@ -17,7 +17,7 @@ from _reference_calls import Calls  # noqa: E402
 from _reference_laws import by_tests, laws, mentioned  # noqa: E402
 from _reference_operations import codes_of, kinds_of  # noqa: E402
 from _reference_states import life_cycles  # noqa: E402
-from campaign.episodes import run_campaign  # noqa: E402
+from campaign.episodes import Coverage, run_campaign  # noqa: E402
 
 import contracts.early_payment as early  # noqa: E402
 from contracts.errors import REMEDIES  # noqa: E402
@@ -46,12 +46,35 @@ def test_codes_stand_in_the_reference_and_nothing_else_does(calls: Calls) -> Non
     assert set(re.findall(r"^### (\w+)$", refusals, flags=re.MULTILINE)) == REMEDIES.keys()
 
 
-def test_random_operations_meet_no_code_and_write_no_entry_that_the_reference_lacks(calls: Calls) -> None:
-    coverage = run_campaign(11, OPERATIONS_HERE)
+@pytest.fixture(scope="module")
+def coverage() -> Coverage:
+    return run_campaign(11, OPERATIONS_HERE)
+
+
+def test_random_operations_meet_no_code_that_the_reference_lacks(calls: Calls, coverage: Coverage) -> None:
     for op, code in coverage.refused:
         assert code in codes_of(calls, OPERATIONS[op]), f"{op} gave {code}"
+
+
+def test_random_operations_write_no_entry_that_the_reference_lacks(calls: Calls, coverage: Coverage) -> None:
     for op, kinds in coverage.written.items():
         assert kinds <= kinds_of(calls, OPERATIONS[op]), f"{op} wrote {kinds}"
+
+
+def test_random_operations_move_nothing_but_along_arrows_that_name_them(coverage: Coverage) -> None:
+    """Or that name an event; an operation may go along several, as a sale from Free over Reserved."""
+    cycles = {(cycle.subject, cycle.axis): cycle for _, cycle in life_cycles()}
+    for op, moved in coverage.moved.items():
+        for subject, axis, source, target in moved:
+            arrows = [
+                (arrow.source, arrow.target)
+                for arrow in cycles[subject, axis].transitions
+                if arrow.by == op or arrow.by not in OPERATIONS
+            ]
+            reached = {source}
+            for _ in arrows:
+                reached |= {to for start, to in arrows if start in reached}
+            assert target in reached, f"{op} moved {subject}, {axis} from {source} to {target}"
 
 
 def test_a_handler_that_refuses_through_others_has_their_codes(calls: Calls) -> None:

@@ -23,6 +23,7 @@ from campaign.draw import Draw
 from campaign.financing import programme_terms
 from campaign.ledger import CampaignLedger, signing_key
 from campaign.player import Step, first_steps, next_step, remember
+from campaign.subjects import Move, moves
 from contracts.errors import REMEDIES
 from contracts.registry import OPERATIONS
 from ledger.errors import Malformed
@@ -46,6 +47,8 @@ class Coverage:
     malformed: Counter[str] = field(default_factory=Counter)
     written: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Operation → kinds of state entries that it has changed."""
+    moved: dict[str, set[Move]] = field(default_factory=lambda: defaultdict(set))
+    """Operation → how it has moved objects on their axes."""
 
     @property
     def operations(self) -> int:
@@ -72,6 +75,8 @@ class Coverage:
         self.malformed += other.malformed
         for op, kinds in other.written.items():
             self.written[op] |= kinds
+        for op, moved in other.moved.items():
+            self.moved[op] |= moved
 
 
 class Failed(Exception):
@@ -130,6 +135,7 @@ class Episode:
             self.books.take(step.signer, operation)
             if len(step.operations) == 1:
                 self.coverage.written[operation["op"]] |= self.ledger.written
+                self.coverage.moved[operation["op"]] |= moves(self.ledger.before, self.ledger.kinds)
 
     def replay(self) -> None:
         """Invariant 23: the same bytes give the same state, results and records."""

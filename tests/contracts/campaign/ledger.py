@@ -97,6 +97,8 @@ class CampaignLedger(TradeLedger):
         self.kinds: Kinds = defaultdict(dict)
         self.written: set[str] = set()
         """Kinds of the state entries that the newest block has changed."""
+        self.before: Kinds = defaultdict(dict)
+        """What the newest block has changed, as it was."""
         self.log: list[Transaction | None] = []
         """What was executed, in order; None for a step of the membership."""
         self._apply(genesis_overlay(self.contracts, self.genesis))
@@ -127,6 +129,8 @@ class CampaignLedger(TradeLedger):
         refused: Any = result
         changed = self._apply(overlay)
         self.written = {codec.decode(key)[0] for key in changed}
+        known = ((key, codec.decode(data)) for key, data in changed.items() if data is not None)
+        self.before = state_check.by_kind(known)
         self.transactions.append(transaction)
         self.results.append(result)
         if (transaction.atomic and refused) or len(refused) == len(prepared.operations):
@@ -144,7 +148,7 @@ class CampaignLedger(TradeLedger):
             return
         overlay = Overlay(self.state)
         enter_membership(overlay, following, len(self.transactions) + 1)
-        self._check(self._apply(overlay), is_one_step=True)
+        self._check(self._apply(overlay), is_one_step=False)
 
     def try_out(self, signer: str, operation: dict[str, Any]) -> Refusal | None:
         """What the ledger would answer now, with all that a refusal says; nothing is changed."""
@@ -187,8 +191,6 @@ class CampaignLedger(TradeLedger):
             check(self.kinds)
         if not is_one_step:
             return
-        known = ((key, codec.decode(data)) for key, data in changed.items() if data is not None)
-        was = state_check.by_kind(known)
-        trade_check.follows_life_cycles(was, self.kinds)
-        insurance_check.follows_life_cycles(was, self.kinds)
-        leaf_check.leaves_follow_their_table(was, self.kinds)
+        trade_check.follows_life_cycles(self.before, self.kinds)
+        insurance_check.follows_life_cycles(self.before, self.kinds)
+        leaf_check.leaves_follow_their_table(self.before, self.kinds)

@@ -155,6 +155,35 @@ CYCLES: dict[str, LifeCycle] = {
 }
 
 
+def axes(kind: str, value: Any) -> tuple[tuple[LifeCycle, str], ...]:
+    """(table, state) of an object on each axis on which it moves."""
+    if kind == "invoice":
+        return _title_and_cash(value)
+    return ((CYCLES[kind], CYCLES[kind].states[value.status]),) if kind in CYCLES else ()
+
+
+RENEWED = ("amendment", "early", "redirection")
+"""Kinds of which a new object takes the place of one that is over: its number tells them apart."""
+
+Move = tuple[str, str, str, str]
+"""(subject, axis, from, to)."""
+
+
+def moves(before: Kinds, after: Kinds) -> set[Move]:
+    """How objects have moved on their axes between two states, of which the first has what was changed."""
+    found = set()
+    for kind in {*CYCLES, "invoice"} & before.keys():
+        for parts, value in before[kind].items():
+            before_it, after_it = VALUES[kind](value), VALUES[kind](after[kind][parts])
+            if kind in RENEWED and before_it.number != after_it.number:
+                continue
+            was, now = axes(kind, before_it), axes(kind, after_it)
+            for (cycle, source), (_, target) in zip(was, now, strict=True):
+                if source != target:
+                    found.add((cycle.subject, cycle.axis, source, target))
+    return found
+
+
 def _lien(kinds: Kinds, found: Found) -> Lien | None:
     value = kinds["lien"].get(found.parts)
     return None if value is None else Lien._make(value)
@@ -252,14 +281,7 @@ def _allows(op: str, kinds: Kinds, found: Found) -> bool:
     """Whether the tables, and `WANTED`, say that an operation leads somewhere from here."""
     if op in WANTED and not WANTED[op](kinds, found):
         return False
-    axes = (
-        _title_and_cash(found.value)
-        if found.kind == "invoice"
-        else ((CYCLES[found.kind], CYCLES[found.kind].states[found.value.status]),)
-        if found.kind in CYCLES
-        else ()
-    )
-    for cycle, state in axes:
+    for cycle, state in axes(found.kind, found.value):
         sources = [transition.source for transition in cycle.transitions if transition.by == op]
         if sources and state not in sources:
             return False
