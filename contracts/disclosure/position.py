@@ -6,6 +6,7 @@
 | purchase | lender | its part of the principal | a claim, Assigned |
 | reserve | supplier | reserve left | the same claim: what the supplier gets once the buyer has paid |
 | advance | lender | its part of the principal; what frees the pledge | a claim, or a leaf, that is Pledged |
+| recourse | lender | what is left to it | a claim that is over, of which the supplier owes a shortfall |
 | certificate | holder of record | what is left | a live leaf of a certificate, accepted by its payee |
 
 What was written off is held no more. A pledged receivable stands twice, as the supplier's receivable and as
@@ -23,15 +24,8 @@ from contracts.claim import Lien, shares_of
 from contracts.disclosure.source import Source
 from contracts.invoice import Invoice
 
-RECEIVABLE, PURCHASE, RESERVE, ADVANCE, CERTIFICATE = (
-    "receivable",
-    "purchase",
-    "reserve",
-    "advance",
-    "certificate",
-)
-LENT = (PURCHASE, ADVANCE, CERTIFICATE)
-"""Assets that are an exposure of whoever finances."""
+RECEIVABLE, PURCHASE, RESERVE, ADVANCE = "receivable", "purchase", "reserve", "advance"
+RECOURSE, CERTIFICATE = "recourse", "certificate"
 
 _LIVE_LEAVES = (
     leaf.HELD,
@@ -67,7 +61,7 @@ class Position(NamedTuple):
 
 def positions(source: Source) -> list[Position]:
     """Every position on the ledger, in the order of holder, obligor, document."""
-    return sorted([*_of_invoices(source), *_of_leaves(source)])
+    return sorted([*_of_invoices(source), *_of_ended_claims(source), *_of_leaves(source)])
 
 
 def _of_invoices(source: Source) -> Iterator[Position]:
@@ -108,6 +102,30 @@ def _of_claim(base: Position, lien: Lien, title: int) -> Iterator[Position]:
         yield base._replace(holder=share.lender, asset=asset, programme=lien.programme, amount=share.left)
     if title == invoice.ASSIGNED:
         yield base._replace(asset=RESERVE, programme=lien.programme, amount=lien.reserve_left)
+
+
+def _of_ended_claims(source: Source) -> Iterator[Position]:
+    """What a supplier still owes on claims that are over: its own debt, due since its buyer's was."""
+    for (supplier, number, _), value in source.kinds["deal"].items():
+        lien = Lien._make(value)
+        if lien.written_off or lien.replaced_by:
+            continue
+        due_day = Invoice._make(source.kinds["invoice"][supplier, number]).due_day
+        for share in shares_of(lien):
+            if share.left:
+                yield Position(
+                    share.lender,
+                    RECOURSE,
+                    supplier,
+                    supplier,
+                    lien.programme,
+                    number,
+                    lien.currency,
+                    share.left,
+                    due_day,
+                    True,
+                    False,
+                )
 
 
 def _of_leaves(source: Source) -> Iterator[Position]:

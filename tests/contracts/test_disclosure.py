@@ -109,6 +109,17 @@ def test_bought_invoice_is_the_lenders_purchase_and_the_suppliers_reserve() -> N
     assert rows(found, "holders", asset="receivable") == []
 
 
+def test_shortfall_that_a_buyers_payment_leaves_is_the_suppliers_debt() -> None:
+    trade = TradeLedger()
+    reserve_of = trade.financed_invoice()["reserve"]
+    credit = {"op": "credit.issue", "credit": "CN1", "invoice": "INV1", "date": "2012-03-01"}
+    trade.done("acme", {**credit, "amount": reserve_of + 5_000_00})
+    trade.done("mega", {"op": "credit.accept", "credit": "CN1", "supplier": "acme"})
+    trade.done("bank", payment("INV1", 1_000_000_00 - reserve_of - 5_000_00, "P1"))
+    found = row(ageing(source_of(trade)), "obligors", holder="loan")
+    assert (found["asset"], found["obligor"], found["total"]) == ("recourse", "acme", 5_000_00)
+
+
 def test_pledged_invoice_stays_the_suppliers_and_is_the_lenders_advance() -> None:
     trade = TradeLedger()
     trade.confirmed_invoice()
