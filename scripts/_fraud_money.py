@@ -29,11 +29,11 @@ LENDERS_ACCOUNT, SELLERS_ACCOUNT = "DE89370400440532013000", "FR1420041010050500
 THIEFS_ACCOUNT = "GB29NWBK60161331926819"
 
 
-def redirect(world: World, case: Case) -> None:
-    """From now on the buyer pays to the lender's account, and has seen it."""
+def redirect(world: World, case: Case, lender: str = LENDER) -> None:
+    """From now on the buyer pays to a lender's account, and has seen it."""
     place = {"currency": CURRENCY, "account": LENDERS_ACCOUNT}
-    world.do(case.supplier, "redirection.propose", buyer=case.buyer, lender=LENDER, **place)
-    world.do(LENDER, "redirection.agree", supplier=case.supplier, buyer=case.buyer, **place)
+    world.do(case.supplier, "redirection.propose", buyer=case.buyer, lender=lender, **place)
+    world.do(lender, "redirection.agree", supplier=case.supplier, buyer=case.buyer, **place)
     world.do(case.buyer, "redirection.acknowledge", supplier=case.supplier, **place)
 
 
@@ -45,6 +45,17 @@ def paid_to_seller(world: World, chance: Random, case: Case) -> Process:
     yield from until_due(world, fields, chance.randrange(5))
     world.pay(case.supplier, fields, account=SELLERS_ACCOUNT)
     case.tries("")
+
+
+def redirected_for_another(world: World, chance: Random, case: Case) -> Process:
+    """One lender has bought it, and the buyer is told to pay to the account of another."""
+    fields = confirmed(world, chance, case, term=120)
+    assert not world.finance(case.supplier, fields["invoice"])
+    yield chance.randrange(1, 10)
+    redirect(world, case, OTHER_LENDER)
+    case.tries("")
+    yield from until_due(world, fields, 2)
+    world.pay(case.supplier, fields)
 
 
 def paid_unseen(world: World, chance: Random, case: Case) -> Process:

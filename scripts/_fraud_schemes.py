@@ -39,6 +39,7 @@ from _fraud_money import (
     paid_to_seller,
     paid_too_soon,
     paid_unseen,
+    redirected_for_another,
     shipped_uncovered,
     silent_sisters,
     there_and_back,
@@ -67,6 +68,14 @@ FRAUDS: tuple[Scheme, ...] = (
     Scheme("inflated invoice", "the order is a little dearer", little_dearer, NOTHING, ("price_outlier",)),
     Scheme(
         "seller keeps collections", "paid to its account", paid_to_seller, SCREENING, ("seller_collects",)
+    ),
+    Scheme(
+        "seller keeps collections",
+        "redirected for another lender",
+        redirected_for_another,
+        SCREENING,
+        ("redirected_elsewhere",),
+        trades=False,
     ),
     Scheme(
         "seller keeps collections", "paid where no bank sees it", paid_unseen, SCREENING, ("payment_missing",)

@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 
+import clients.screening
 import consensus
 import contracts
 import ledger
@@ -15,7 +16,7 @@ import node
 
 
 @pytest.mark.parametrize(
-    "package", [ledger, consensus, contracts, node], ids=lambda package: package.__name__
+    "package", [ledger, consensus, contracts, node, clients.screening], ids=lambda package: package.__name__
 )
 def test_the_tour_of_a_package_names_every_module(package: ModuleType) -> None:
     assert package.__file__ is not None

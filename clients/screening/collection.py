@@ -3,9 +3,10 @@
 | check | what is seen |
 |---|---|
 | seller_collects | a payment arrived on another account than the one expected (`contracts.redirection`) |
+| redirected_elsewhere | the buyer is told to pay to the account of a lender that does not hold the invoice |
 | payment_missing | a financed invoice is long past due, undisputed, and the buyer has paid later ones since |
 
-The second is the sign of money that no bank of this ledger saw: a buyer that is late is late with what falls
+The last is the sign of money that no bank of this ledger saw: a buyer that is late is late with what falls
 due later as well.
 """
 
@@ -13,12 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clients.screening.finding import ALARM, Finding
+from clients.screening.facts import Facts
+from clients.screening.finding import ALARM, Entry, Finding
 from clients.screening.trade import Bill, Trade
 from ledger.dates import iso_from_day
 from ledger.money import Money
 
-ASTRAY, MISSING = "seller_collects", "payment_missing"
+ASTRAY, ELSEWHERE, MISSING = "seller_collects", "redirected_elsewhere", "payment_missing"
 
 MISSING_DAYS = 30
 """Days past due from which a payment is missed."""
@@ -40,6 +42,29 @@ def find_astray(trade: Trade) -> Iterator[Finding]:
             (payment.invoice,),
             Money(payment.amount, payment.currency),
             (payment.place,),
+        )
+
+
+def find_elsewhere(trade: Trade, facts: Facts) -> Iterator[Finding]:
+    """Each invoice that lenders hold while its buyer is told to pay to another lender's account."""
+    for bill in trade.bills:
+        holders = facts.holders(bill.supplier, bill.number)
+        stands = facts.redirection(bill.supplier, bill.buyer, bill.currency)
+        if not holders or stands is None or stands.lender in holders:
+            continue
+        yield Finding(
+            ELSEWHERE,
+            ALARM,
+            f"{bill.number} of {bill.supplier} is held by {', '.join(holders)}, and {bill.buyer} is told to "
+            f"pay to {stands.account} of {stands.lender}",
+            (bill.supplier, bill.buyer),
+            (bill.number,),
+            Money(bill.gross - bill.reduced, bill.currency),
+            (
+                bill.place,
+                Entry(("lien", bill.supplier, bill.number)),
+                Entry(("redirection", bill.supplier, bill.buyer, bill.currency)),
+            ),
         )
 
 

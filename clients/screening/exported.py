@@ -12,7 +12,7 @@ from ledger import codec
 from ledger.export import ProvedExport, verify
 from ledger.genesis import GenesisBlock
 
-KINDS = frozenset({"affiliation", "invoice", "order_line", "org", "param", "payee"})
+KINDS = frozenset({"affiliation", "invoice", "lien", "order_line", "org", "param", "payee", "redirection"})
 """Kinds of state entries that the checks read."""
 
 

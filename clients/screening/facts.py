@@ -14,10 +14,12 @@ from typing import Any
 
 from clients.screening.trade import Trade
 from contracts.affiliation import SOURCES, Affiliation, affiliation_key
+from contracts.claim import Lien, lien_key, shares_of
 from contracts.context import BUSINESS_DATE, organisation_key, parameter_key
-from contracts.invoice import DEFAULT_BACKDATING_DAYS, Invoice, invoice_key
+from contracts.invoice import DEFAULT_BACKDATING_DAYS, HELD, Invoice, invoice_key
 from contracts.order import OrderLine, line_key
 from contracts.payee import Payee, payee_key
+from contracts.redirection import STANDING, Redirection, redirection_key
 from ledger import codec
 
 Parts = tuple[Any, ...]
@@ -64,6 +66,20 @@ class Facts:
         value = self.entries.get(("affiliation", organisation, source))
         return None if value is None else Affiliation._make(value)
 
+    def holders(self, supplier: str, number: str) -> tuple[str, ...]:
+        """The lenders that hold an invoice, none if it is nobody's but the supplier's."""
+        value = self.entries.get(("lien", supplier, number))
+        lien = None if value is None else Lien._make(value)
+        if lien is None or lien.title not in HELD:
+            return ()
+        return tuple(share.lender for share in shares_of(lien))
+
+    def redirection(self, supplier: str, buyer: str, currency: str) -> Redirection | None:
+        """The redirection of a supplier's invoices to a buyer that stands."""
+        value = self.entries.get(("redirection", supplier, buyer, currency))
+        found = None if value is None else Redirection._make(value)
+        return found if found is not None and found.status in STANDING else None
+
     def accounts(self, organisation: str, currencies: Iterable[str]) -> Iterator[tuple[str, Parts]]:
         """(account, parts of the key) of the accounts that an organisation is paid to, or wants to be."""
         for currency in currencies:
@@ -82,12 +98,16 @@ def party_keys(trade: Trade) -> list[bytes]:
         keys.append(organisation_key(party))
         keys += [affiliation_key(party, source) for source in SOURCES]
         keys += [payee_key(party, currency) for currency in currencies]
+    for pair in trade.relationships:
+        keys += [redirection_key(*pair, currency) for currency in currencies]
     return keys
 
 
 def invoice_keys(trade: Trade) -> list[bytes]:
-    """State keys of the invoices that were made on an order."""
-    return [invoice_key(bill.supplier, bill.number) for bill in trade.bills if bill.order]
+    """State keys of the invoices that were made on an order, and of claims on those that may be held."""
+    made = [invoice_key(bill.supplier, bill.number) for bill in trade.bills if bill.order]
+    held = [bill for bill in trade.bills if bill.financed is not None and not bill.settled]
+    return [*made, *(lien_key(bill.supplier, bill.number) for bill in held)]
 
 
 def line_keys(trade: Trade, facts: Facts) -> list[bytes]:

@@ -7,7 +7,7 @@
 | near_match | `near_match` | the same invoice with another number or amount |
 | rebilled | `rebilling` | an old receivable made young |
 | price_outlier | `price` | inflated invoices |
-| seller_collects, payment_missing | `collection` | the seller keeps what the buyer paid |
+| seller_collects, redirected_elsewhere, payment_missing | `collection` | the seller keeps collections |
 | round_trip | `cycles` | trade in a circle |
 | related_party | `related` | trade with oneself |
 | backdated | `backdating` | backdated invoices |
@@ -35,6 +35,7 @@ CHECKS = (
     rebilling.CHECK,
     price.CHECK,
     collection.ASTRAY,
+    collection.ELSEWHERE,
     collection.MISSING,
     cycles.CHECK,
     related.CHECK,
@@ -50,6 +51,7 @@ def screen(trade: Trade, facts: Facts) -> tuple[Finding, ...]:
         *rebilling.find(trade),
         *price.find(trade, facts),
         *collection.find_astray(trade),
+        *collection.find_elsewhere(trade, facts),
         *collection.find_missing(trade),
         *cycles.find(trade),
         *related.find(trade, facts),

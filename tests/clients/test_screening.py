@@ -8,9 +8,11 @@ from typing import Any
 from clients.screening import ALARM, NOTE, Facts, Finding, Trade, screen
 from clients.screening.finding import Place
 from contracts.affiliation import Affiliation
-from contracts.invoice import CONFIRMED, FREE, Invoice
+from contracts.claim import Lien
+from contracts.invoice import ASSIGNED, CONFIRMED, FREE, RESERVED, Invoice
 from contracts.order import OrderLine
 from contracts.payee import Payee
+from contracts.redirection import AGREED, PROPOSED, Redirection
 from ledger import codec
 
 DAY = 19_800
@@ -174,6 +176,23 @@ def test_money_that_arrives_elsewhere_is_the_sellers() -> None:
     assert (finding.check, finding.documents) == ("seller_collects", ("A",))
     assert "FR14" in finding.says
     assert "DE89" in finding.says
+
+
+def test_a_redirection_for_a_lender_that_does_not_hold_the_invoice_is_found() -> None:
+    trade = told(billed("A", 100_000), confirmed("A", 100_000), financed("A", 100_000))
+    lien = Lien(ASSIGNED, "loan", *[0] * 18)  # type: ignore[arg-type]
+    entries: dict[Any, Any] = {("lien", "acme", "A"): tuple(lien)}
+    key = ("redirection", "acme", "mega", "EUR")
+    assert found(trade, Facts(entries)) == []
+    for status, lender, expected in (
+        (AGREED, "fund", ["redirected_elsewhere"]),
+        (AGREED, "loan", []),
+        (PROPOSED, "fund", []),
+    ):
+        entries[key] = tuple(Redirection(1, status, lender, "DE89", DAY, DAY, 0))
+        assert checks(trade, Facts(entries)) == expected
+    reserved = {("lien", "acme", "A"): tuple(lien._replace(title=RESERVED)), key: entries[key]}
+    assert checks(trade, Facts(reserved)) == []
 
 
 def invoices_due(*, dispute: bool = False, later: int = 2, finance: bool = True, extended: int = 0) -> Trade:
