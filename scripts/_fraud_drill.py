@@ -54,6 +54,8 @@ class Score:
 
     scheme: Scheme
     attempts: int = 0
+    untried: int = 0
+    """Cases that never came to it, since no lender would finance the supplier: its dilution prices it out."""
     prevented: int = 0
     detected: int = 0
     missed: int = 0
@@ -67,6 +69,7 @@ class Score:
     def as_dict(self) -> dict[str, Any]:
         """The score for JSON."""
         counts: dict[str, Any] = {"fraud": self.scheme.fraud, "way": self.scheme.way, "cases": self.attempts}
+        counts["untried"] = self.untried
         if self.scheme.is_honest:
             return {**counts, "refused": self.refused, "alarms": self.alarms, "checks": dict(self.checks)}
         return {
@@ -219,7 +222,9 @@ def _scored(drill: Drill, findings: list[Finding]) -> Result:
 
 
 def _count(score: Score, case: Case, hits: set[str]) -> None:
-    assert case.refusals or case.applied, f"{case.scheme.fraud}, {case.scheme.way}: was never tried"
+    if not (case.refusals or case.applied):
+        score.untried += 1
+        return
     score.attempts += 1
     score.codes.update(case.refusals)
     if case.scheme.is_honest:
@@ -303,6 +308,9 @@ def show(result: Result) -> None:
         style = "yellow" if score.refused or score.alarms else ""
         table.add_row(score.scheme.fraud, score.scheme.way, *map(str, counts), ", ".join(by), style=style)
     console.print(table)
+    untried = sum(score.untried for score in (*result.frauds, *result.near_misses))
+    if untried:
+        console.print(f"{untried} cases never came to it: no lender would finance their supplier.")
     alarms = sum(result.honest_alarms.values())
     rate = 1_000 * alarms / max(1, result.honest_invoices)
     by = ", ".join(f"{check} {count}" for check, count in sorted(result.honest_alarms.items()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from random import Random
 from typing import Any
 
@@ -28,6 +29,24 @@ def confirmed(world: World, chance: Random, case: Case, **changes: Any) -> dict[
     world.bill(case.supplier, fields)
     world.confirm(case.supplier, fields)
     return fields
+
+
+def financed(
+    world: World, chance: Random, case: Case, **changes: Any
+) -> Generator[int, None, dict[str, Any]]:
+    """One that a lender has bought; while dilution prices it out it is paid, and another is tried later."""
+    while True:
+        fields = confirmed(world, chance, case, **changes)
+        if not world.finance(case.supplier, fields["invoice"]):
+            return fields
+        case.documents.remove(fields["invoice"])
+        world.start(_paid(world, case, fields))
+        yield 30
+
+
+def _paid(world: World, case: Case, fields: dict[str, Any]) -> Process:
+    yield from until_due(world, fields, 2)
+    world.pay(case.supplier, fields)
 
 
 def another_number(world: World, case: Case, fields: dict[str, Any], **changes: Any) -> dict[str, Any]:

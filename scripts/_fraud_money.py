@@ -7,7 +7,7 @@ from typing import Any
 
 from _fraud_cases import Case
 from _fraud_honest import deal, until_due
-from _fraud_invoices import confirmed
+from _fraud_invoices import confirmed, financed
 from _fraud_world import (
     BANK,
     CHANNEL,
@@ -40,8 +40,7 @@ def redirect(world: World, case: Case, lender: str = LENDER) -> None:
 def paid_to_seller(world: World, chance: Random, case: Case) -> Process:
     """Redirected to the lender, and yet paid to the seller's account."""
     redirect(world, case)
-    fields = confirmed(world, chance, case)
-    assert not world.finance(case.supplier, fields["invoice"])
+    fields = yield from financed(world, chance, case)
     yield from until_due(world, fields, chance.randrange(5))
     world.pay(case.supplier, fields, account=SELLERS_ACCOUNT)
     case.tries("")
@@ -49,8 +48,7 @@ def paid_to_seller(world: World, chance: Random, case: Case) -> Process:
 
 def redirected_for_another(world: World, chance: Random, case: Case) -> Process:
     """One lender has bought it, and the buyer is told to pay to the account of another."""
-    fields = confirmed(world, chance, case, term=120)
-    assert not world.finance(case.supplier, fields["invoice"])
+    fields = yield from financed(world, chance, case, term=120)
     yield chance.randrange(1, 10)
     redirect(world, case, OTHER_LENDER)
     case.tries("")
@@ -60,8 +58,7 @@ def redirected_for_another(world: World, chance: Random, case: Case) -> Process:
 
 def paid_unseen(world: World, chance: Random, case: Case) -> Process:
     """Paid to an account of the seller's at a bank that is not on this ledger."""
-    fields = confirmed(world, chance, case, term=30)
-    assert not world.finance(case.supplier, fields["invoice"])
+    fields = yield from financed(world, chance, case, term=30)
     yield from until_due(world, fields, 0)
     case.tries("")
 
@@ -79,7 +76,8 @@ def ring(world: World, chance: Random, parties: tuple[str, ...], case: Case, mar
         world.confirm(party, fields)
         made.append((party, fields))
         yield chance.randrange(1, 9)
-    case.tries(world.finance(made[0][0], made[0][1]["invoice"]))
+    world.finance(made[0][0], made[0][1]["invoice"])
+    case.tries("")
     for party, fields in made:
         yield from until_due(world, fields, chance.randrange(3))
         world.pay(party, fields)
