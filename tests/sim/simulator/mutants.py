@@ -21,6 +21,7 @@ from consensus import (
     Message,
     Raft,
     Role,
+    SnapshotPoint,
 )
 from consensus.certificates import AckBook
 from consensus.log import Log, Write
@@ -455,6 +456,9 @@ class SnapshotsOverwriteNewer(Raft):
         if self._hear(message.sender) and message.index > self.commit and self._offered is None:
             self._offered = message
             self._offer_unseen = True
+
+    def lacks(self, point: SnapshotPoint) -> bool:
+        return point.index > self.commit
 
 
 class HandsOverEarly(Raft):
