@@ -15,6 +15,7 @@ the database gets rows of a larger ledger, so that reads have files to look thro
 
 from __future__ import annotations
 
+import math
 import statistics
 import sys
 import time
@@ -170,7 +171,7 @@ def _figures(found: list[Sample]) -> dict[str, float]:
     return {
         "samples": len(found),
         "us_p50": round(statistics.median(sample.us for sample in found), 1),
-        "us_p90": round(sorted(sample.us for sample in found)[int(0.9 * (len(found) - 1))], 1),
+        "us_p90": round(sorted(sample.us for sample in found)[math.ceil(0.9 * len(found)) - 1], 1),
         "read_p50": statistics.median_high(sample.read for sample in found),
         "written_p50": statistics.median_high(sample.written for sample in found),
         "bytes_p50": statistics.median_high(sample.size_bytes for sample in found),

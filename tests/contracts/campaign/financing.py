@@ -101,6 +101,18 @@ def substitute_for(draw: Draw, facts: Facts) -> Facts:
     return {"invoice": max(known)[1]} if known else {}
 
 
+def request(draw: Draw, facts: Facts) -> Facts:
+    programmes = [
+        parts[0] for parts, value in draw.ledger.kinds["programme"].items() if parts[0][:3] == "of-"
+    ]
+    asked = draw.rng.sample(programmes, k=min(len(programmes), draw.rng.choice([1, 2])))
+    return {"request": f"R{draw.number()}", "programmes": asked, "expires": draw.date(8)}
+
+
+def request_quote(draw: Draw, facts: Facts) -> Facts:
+    return {"advance": draw.rng.choice([100, 9_000]), "discount": 9, "fee": draw.rng.choice([0, 1])}
+
+
 def new_settlement(draw: Draw, facts: Facts) -> Facts:
     return {"settlement": f"T{draw.number()}", SIGNER: facts.get("lender", "loan")}
 

@@ -54,6 +54,8 @@ MOVES: dict[str, Callable[[Draw, Facts], Facts]] = {
     "exchange.decline": paying.by_taker,
     "programme.publish": financing.programme,
     "finance.offer": financing.offer,
+    "finance.request": financing.request,
+    "request.quote": financing.request_quote,
     "finance.withdraw": financing.either,
     "finance.fund": financing.fund,
     "finance.charge": financing.charge,

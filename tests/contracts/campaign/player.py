@@ -54,6 +54,8 @@ BACKBONE = (
     "finance.settle",
 )
 """What most of the rest needs to have happened."""
+KEEN = ("auction", "claim", "indemnity", "recovery", "recourse")
+"""First parts of names of operations that seldom have anything to be about."""
 SELDOM_NAMES = ("key", "membership", "node", "model", "custody", "programme", "deposit")
 ENDS = (
     "cancel",
@@ -70,6 +72,7 @@ ENDS = (
 )
 """Last parts of names of operations that end a document, or stop it."""
 NAMES = list(OPERATIONS)
+IS_KEEN = {name for name in NAMES if name.split(".")[0] in KEEN}
 IS_SELDOM = {name for name in NAMES if name.split(".")[0] in SELDOM_NAMES or name.split(".")[1] in ENDS}
 
 
@@ -124,7 +127,7 @@ def _any_operation(draw: Draw) -> str:
 
 
 def _weight(name: str, taken: int) -> float:
-    if name in BACKBONE:
+    if name in BACKBONE or (name in IS_KEEN and name not in IS_SELDOM):
         return 3.0
     return SELDOM + 0.2 / (1 + taken) if name in IS_SELDOM else OFTEN + 1 / (1 + taken)
 

@@ -28,6 +28,7 @@ from contracts import (
     recourse,
     redemption,
     redirection,
+    request,
     settlement,
     shipment,
 )
@@ -65,6 +66,7 @@ PREFIXES = {
     "redirection": "redirection",
     "pledge": "pledge",
     "refund": "unapplied",
+    "request": "answer",
 }
 ABOUT: dict[str, str | None] = {
     "order.submit": None,
@@ -88,6 +90,7 @@ ABOUT: dict[str, str | None] = {
     "redirection.propose": None,
     "pledge.register": None,
     "payee.approve": "payee",
+    "request.withdraw": "request",
 }
 """Operations that are about another kind of object than their name says, or about none that exists."""
 
@@ -124,6 +127,8 @@ VALUES: dict[str, Callable[[Any], Any]] = {
     "claim": indemnity.Claim._make,
     "redirection": redirection.Redirection._make,
     "pledge": pledge.Pledge._make,
+    "request": request.Request._make,
+    "answer": request.Answer._make,
 }
 
 
@@ -152,6 +157,8 @@ CYCLES: dict[str, LifeCycle] = {
     "claim": indemnity.CLAIM,
     "redirection": redirection.STATUS,
     "pledge": pledge.STATUS,
+    "request": request.LIFE,
+    "answer": request.ANSWER,
 }
 
 
@@ -540,6 +547,17 @@ def _pledge(kinds: Kinds, found: Found) -> dict[str, Any]:
     return {"lender": lender, "pledge": number}
 
 
+def _request(kinds: Kinds, found: Found) -> dict[str, Any]:
+    return {"supplier": found.parts[0], "request": found.parts[1]}
+
+
+def _answer(kinds: Kinds, found: Found) -> dict[str, Any]:
+    supplier, number, programme = found.parts
+    published = kinds["programme"].get((programme,))
+    lender = published[0] if published else "loan"
+    return {"supplier": supplier, "request": number, "programme": programme, "lender": lender}
+
+
 def _unapplied(kinds: Kinds, found: Found) -> dict[str, Any]:
     supplier, invoice = found.parts
     return {"supplier": supplier, "invoice": invoice, "amount": found.value}
@@ -575,4 +593,6 @@ _FACTS: dict[str, Callable[[Kinds, Found], dict[str, Any]]] = {
     "pledge": _pledge,
     "unapplied": _unapplied,
     "payee": _payee,
+    "request": _request,
+    "answer": _answer,
 }
