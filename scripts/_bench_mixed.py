@@ -141,7 +141,7 @@ class Business:
             yield "anchor", {"op": "order.issue", "supplier": batch.supplier, **order}
 
     def ship(self, batch: Batch) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The supplier's despatch advices."""
+        """What the supplier sends, one delivery for each invoice."""
         for number in range(batch.invoices):
             goods = {"lines": [{"line": "1", "quantity": QUANTITY}], "units": [], "scheduled": "2024-01-10"}
             place = {"shipment": f"{batch.name}-{number}", "order": batch.order(number), "buyer": "anchor"}
