@@ -115,7 +115,9 @@ def advice(
         ]
         share = divide_half_away(excess.principal * PPM, fund) if fund else PPM
         over = f"{percent(share)} of the fund, above the cap of {_money(excess.most, currencies)}"
-        found.append(_run_off(excess, members, over, day))
+        run_off = _run_off(excess, members, over, day)
+        if run_off.claims:
+            found.append(run_off)
         kept = leaves.get(excess.name, 0) if excess.by == "obligor" else 0
         if kept:
             sold = min(kept, excess.amount)

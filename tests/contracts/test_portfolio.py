@@ -121,9 +121,10 @@ def test_an_excess_runs_off_with_what_is_paid_first_or_is_sold_by_what_yields_le
     assert (run_off.action, run_off.day, run_off.claims) == ("run_off", MARCH + 30, (("acme", "A"),))
     assert (sell.action, sell.claims) == ("sell", (("acme", "C"),))
     late = MARCH + 95
-    run_off, sell, cure = rebalancing.advice(claims[:3], [Cap("obligor", 500_000)], 400, late)
-    assert (run_off.day, run_off.amount) == (0, 0)
-    assert (cure.action, cure.amount) == ("cure", 300)
+    sell, cure = rebalancing.advice(claims[:3], [Cap("obligor", 500_000)], 400, late)
+    assert (sell.action, cure.action, cure.amount) == ("sell", "cure", 300)
+    run_off, *_ = rebalancing.advice(claims, [Cap("obligor", 250_000)], 400, MARCH + 60)
+    assert (run_off.amount, run_off.day) == (100, 0), "what is overdue is not counted on"
     assert rebalancing.advice(claims, [Cap("obligor", 750_000)], 400, MARCH) == ()
 
 
