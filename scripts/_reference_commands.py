@@ -24,7 +24,8 @@ def commands() -> Iterator[tuple[str, Any, Any]]:
 
 
 def _below(name: str, command: Any, parent: Any) -> Iterator[tuple[str, Any, Any]]:
-    context = typer.Context(command, info_name=name.rpartition(" ")[2], parent=parent, terminal_width=WIDTH)
+    settings = {**command.context_settings, "terminal_width": WIDTH}  # the names of `--help` are among them
+    context = typer.Context(command, info_name=name.rpartition(" ")[2], parent=parent, **settings)
     yield name, command, context
     for word, inner in sorted(getattr(command, "commands", {}).items()):
         if not inner.hidden:
