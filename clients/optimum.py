@@ -9,7 +9,8 @@ that is bought, and whether it is bought at all where only the whole or a smalle
 
     maximise Σ income · y   subject to   Σ weight · y ≤ room   for each rule,   least / most · z ≤ y ≤ z
 
-Nothing of it is believed. The shares are rounded to minor units, what that breaks is repaired, what is left
+Nothing of it is believed. What only its tolerances let through is cut off by a cover inequality, and it
+solves again. The shares are rounded to minor units, what that breaks is repaired, what is left
 is filled up greedily, and if the plain greedy plan brings more, that is taken: so the result is never worse
 than greedy. The prices are the multipliers of the relaxation without z; as integers they prove the bound.
 
@@ -29,6 +30,9 @@ from ledger.money import PPM, divide_half_away
 
 SOLVER_SECONDS = 30.0
 """How long the solver may look for a better plan; the bound says what it left."""
+
+MAX_CUT_ROUNDS = 16
+"""How often it solves again because its tolerances let something through."""
 
 INSTALL = "pip install 'tallystick[portfolio]'"
 
@@ -70,8 +74,7 @@ def optimum(
     plain = allocation.greedy(opportunities, rules)
     plan, prices = plain, _price_of_cash(opportunities, rules)
     if opportunities and has_solver():
-        shares, prices = _solve(opportunities, rules, seconds)
-        amounts = [_amount(one, share) for one, share in zip(opportunities, shares, strict=True)]
+        amounts, prices = _solve(opportunities, rules, seconds)
         kept = allocation.repaired(opportunities, rules, amounts)
         plan = allocation.greedy(opportunities, rules, kept)
     found, least = allocation.income(opportunities, plan), allocation.income(opportunities, plain)
@@ -106,10 +109,11 @@ def _price_of_cash(opportunities: Sequence[Opportunity], rules: Sequence[Constra
 
 def _solve(
     opportunities: Sequence[Opportunity], rules: Sequence[Constraint], seconds: float
-) -> tuple[list[float], list[int]]:
-    """(share of each opportunity, price of each rule) as the solver has them.
+) -> tuple[list[int], list[int]]:
+    """(amount of each opportunity, price of each rule) as the solver has them.
 
-    Rows are scaled to a room of 1 and incomes to at most 1, so that its tolerances mean the same for all.
+    What its tolerances let through and integers do not is cut off, and it solves again. Rows are scaled to a
+    room of 1 and incomes to at most 1, so that its tolerances mean the same for all.
     """
     gains = [one.cash * one.net_yield_ppm for one in opportunities]
     scale = max(1, *(abs(gain) for gain in gains))
@@ -129,7 +133,18 @@ def _solve(
         round(multiplier * scale / room * PRICE_SCALE)
         for multiplier, room in zip(multipliers, rooms, strict=True)
     ]
-    return _shares(opportunities, costs, rows, seconds), prices
+    amounts: list[int] = []
+    _add_parts(opportunities, rows)
+    for _ in range(MAX_CUT_ROUNDS):
+        shares = _shares(opportunities, costs, rows, seconds)
+        amounts = [_amount(one, share) for one, share in zip(opportunities, shares, strict=True)]
+        cuts = allocation.covers(opportunities, rules, amounts)
+        if not cuts:
+            break
+        bought = _bought_columns(opportunities)
+        for cover in cuts:
+            rows.add([(bought[place], 1.0) for place in cover], 0.0, len(cover) - 1.0)
+    return amounts, prices
 
 
 @dataclass(slots=True)
@@ -164,6 +179,24 @@ def _multipliers(costs: Sequence[float], rows: _Rows) -> list[float]:
     return [max(0.0, -float(marginal)) for marginal in relaxed.ineqlin.marginals]
 
 
+def _bought_columns(opportunities: Sequence[Opportunity]) -> list[int]:
+    """The column that is 1 if something of an opportunity is bought: its own, or one beside for parts."""
+    column, found = len(opportunities), []
+    for place, one in enumerate(opportunities):
+        found.append(place if one.is_whole else column)
+        column += not one.is_whole
+    return found
+
+
+def _add_parts(opportunities: Sequence[Opportunity], rows: _Rows) -> None:
+    """Rows for what can be had in parts: nothing, or from the smallest part on."""
+    for place, column in enumerate(_bought_columns(opportunities)):
+        if column != place:
+            least = opportunities[place].least / opportunities[place].most
+            rows.add([(place, 1.0), (column, -1.0)], -1.0, 0.0)
+            rows.add([(place, 1.0), (column, -least)], 0.0, 1.0)
+
+
 def _shares(
     opportunities: Sequence[Opportunity], costs: Sequence[float], rows: _Rows, seconds: float
 ) -> list[float]:
@@ -171,16 +204,12 @@ def _shares(
     from scipy.optimize import Bounds, LinearConstraint, milp  # noqa: PLC0415 (an extra)
 
     count = len(opportunities)
-    parts = [place for place, one in enumerate(opportunities) if not one.is_whole]
-    for column, place in enumerate(parts, count):
-        least = opportunities[place].least / opportunities[place].most
-        rows.add([(place, 1.0), (column, -1.0)], -1.0, 0.0)
-        rows.add([(place, 1.0), (column, -least)], 0.0, 1.0)
+    parts = sum(not one.is_whole for one in opportunities)
     solved = milp(
-        [*costs, *([0.0] * len(parts))],
-        integrality=[int(one.is_whole) for one in opportunities] + [1] * len(parts),
+        [*costs, *([0.0] * parts)],
+        integrality=[int(one.is_whole) for one in opportunities] + [1] * parts,
         bounds=Bounds(0, 1),
-        constraints=LinearConstraint(rows.matrix(count + len(parts)), rows.lower, rows.upper),
+        constraints=LinearConstraint(rows.matrix(count + parts), rows.lower, rows.upper),
         options={"time_limit": seconds, "mip_rel_gap": 1e-9},
     )
     return [0.0] * count if solved.x is None else [float(share) for share in solved.x[:count]]

@@ -332,6 +332,22 @@ def _fits(kind: str, opportunity: Opportunity, had: int, room: int) -> int:
     return min(opportunity.most, divide_down(room * opportunity.most, whole))
 
 
+def covers(
+    opportunities: Sequence[Opportunity], rules: Sequence[Constraint], plan: Sequence[int]
+) -> tuple[tuple[int, ...], ...]:
+    """Places of what a plan buys that breaks a rule even at its smallest parts: not all of it can be had.
+
+    A solver that took them for possible within its tolerance is told so by a cut (cover inequality).
+    """
+    found = []
+    for rule in rules:
+        bought = tuple(place for place in rule.members if plan[place])
+        least = sum(_use(rule.kind, opportunities[place], opportunities[place].least) for place in bought)
+        if least > rule.room:
+            found.append(bought)
+    return tuple(found)
+
+
 def repaired(opportunities: Sequence[Opportunity], rules: Sequence[Constraint], plan: Sequence[int]) -> Plan:
     """A plan that keeps the rules, from one that may not: what yields least in a broken one is given up."""
     kept = [

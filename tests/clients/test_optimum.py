@@ -72,6 +72,24 @@ def test_where_greedy_is_misled_the_solver_is_not_and_the_gap_is_told() -> None:
     assert 0 < found.gap_ppm < 100_000
 
 
+def test_what_misses_a_room_by_one_unit_is_not_taken_and_the_next_best_plan_is_found() -> None:
+    """A solver's tolerance is a millionth of a room; one unit of 10^12 lies far within it."""
+    big = 10**12
+    offered = [
+        Opportunity("P", "s", name, "o", amount, amount, amount, rate, 0, 60)
+        for name, amount, rate in (
+            ("A", 500 * big + 1, 60_000),
+            ("B", 500 * big, 59_000),
+            ("C", 499 * big, 58_000),
+            ("D", 400 * big, 61_000),
+        )
+    ]
+    rules = allocation.constraints(offered, Mandate(1_000 * big, 1_000 * big), Held(), {})
+    found = optimum(offered, rules)
+    assert found.plan == (500 * big + 1, 0, 499 * big, 0)
+    assert found.income == best_of_all(offered, rules)
+
+
 def test_the_domain_s_row_is_solved_to_the_unit_with_a_tight_bound() -> None:
     """A 40m at 6.0, B 50m at 5.5, C 60m at 5.0; cap 35 % of 100m: 35/35/30."""
     million = 1_000_000_00
