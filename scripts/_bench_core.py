@@ -7,8 +7,10 @@ many blocks the *best* is taken for each stage, and the mean beside it, which ha
 caches that miss in it. LevelDB merges its files in a thread of its own: that is the difference between the
 process's time and the thread's.
 
-With `--instructions`, each way is run under valgrind for two numbers of blocks; the difference of the two
-is exact, and the same in a slow hour. (It has no instructions for SHA-256, so hashing weighs more.)
+One more block of each shape is only counted: the *bytecodes* that the interpreter executes for it are the
+same in every hour, and most of what an operation costs. With `--instructions`, each way is run under
+valgrind for two numbers of blocks; the difference of the two is exact, too. (Valgrind's processor has no
+instructions for SHA-256, so hashing weighs more, and a run takes minutes.)
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import mean
+from types import FrameType
 from typing import Any
 
 from _bench_load import BUNDLE, ORGANISATIONS, QUANTITY, SUPPLIERS, Invoices
@@ -359,12 +362,39 @@ def _measure(load: Load, leader: Leader, follower: Follower, shape: str, blocks:
         "client_signs": cost(signing),
         "merging_us": round(merging_ns / 2 / operations / blocks / 1_000, 2),
     }
+    requests = load.requests(shape)
+    data, led = _bytecodes(lambda: leader.run(requests))
+    _, followed = _bytecodes(lambda: follower.run(data))
+    bytecodes = {LEADER: led, FOLLOWER: followed}
     for way, each in taken.items():
         result[way] = {
+            "bytecodes": round(bytecodes[way] / operations),
             "all": cost([sum(block.values()) for block in each]),
             **{name: cost([block.get(name, 0) for block in each]) for name in STAGES},
         }
     return result
+
+
+def _bytecodes(action: Callable[[], Any]) -> tuple[Any, int]:
+    """What an action returns, and how many bytecodes were executed for it."""
+    counted = 0
+
+    def each(_frame: FrameType, event: str, _argument: object) -> Callable[..., Any]:
+        nonlocal counted
+        counted += event == "opcode"
+        return each
+
+    def called(frame: FrameType, _event: str, _argument: object) -> Callable[..., Any]:
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        return each
+
+    before = sys.gettrace()
+    sys.settrace(called)
+    try:
+        result = action()
+    finally:
+        sys.settrace(before)
+    return result, counted
 
 
 # ---------------------------------------------------------------- instructions
@@ -441,6 +471,7 @@ def table(result: dict[str, Any]) -> Table:
         shown.add_row(name, *[f"{result[shape][way][name]['best_us']:.1f}" for shape, way in columns])
     shown.add_row("all, mean", *[f"{result[shape][way]['all']['mean_us']:.1f}" for shape, way in columns])
     shown.add_row("merging of files", *[f"{result[shape]['merging_us']:.1f}" for shape, _ in columns])
+    shown.add_row("bytecodes", *[f"{result[shape][way]['bytecodes']:,}" for shape, way in columns])
     if all("instructions" in each for each in result.values()):
         shown.add_row(
             "thousand instructions", *[f"{result[shape]['instructions'][way]:.1f}" for shape, way in columns]

@@ -30,5 +30,6 @@ def test_every_stage_is_counted_and_they_add_up(tmp_path: Path) -> None:
     for way in (LEADER, FOLLOWER):
         parts = sum(result[way][name]["mean_us"] for name in STAGES)
         assert parts == pytest.approx(result[way]["all"]["mean_us"], rel=0.05)
+        assert result[way]["bytecodes"] > 1_000
         assert all(result[way][name]["best_us"] > 0 for name in STAGES if name != "encode block")
     assert table({"a": result}).row_count > len(STAGES)
