@@ -25,7 +25,7 @@ LEAST_PPM = 30_000
 GROWTH = 2
 """The recent ratio over the earlier one."""
 
-LEAST_INVOICES, LEAST_NOTES = 6, 3
+LEAST_INVOICES, LEAST_NOTES = 5, 3
 """Recent invoices and notes from which a ratio says something."""
 
 
