@@ -397,10 +397,7 @@ def _proposed_once(session: Session, name: str, change: View, days: int) -> Prop
         if problem.code != "unknown_proposal":
             raise
         return membership.propose(session, name, change, days)
-    if (
-        made["status"] not in ("Open", "Adopted")
-        or made["change"]["new"]["key"] != change["new"]["key"].hex()
-    ):
+    if made["status"] not in ("Open", "Adopted") or not _is_same(made["change"], change):
         raise UsageProblem(
             "another proposal has this name",
             code="duplicate_number",
@@ -410,6 +407,13 @@ def _proposed_once(session: Session, name: str, change: View, days: int) -> Prop
         )
     view = session.view("/membership")
     return Proposed(made, tuple(view["approving"]), view["approvals_needed"])
+
+
+def _is_same(made: View, change: View) -> bool:
+    """Whether what was proposed puts the same new node in the same place; anybody may have proposed it."""
+    if any(made.get(field) != change.get(field) for field in ("kind", "node")):
+        return False
+    return bool(made["new"]["key"] == change["new"]["key"].hex())
 
 
 def _answer(screen: Screen, acting: _Acting, proposed: Proposed, home: Home | None = None) -> None:

@@ -292,6 +292,20 @@ def test_nodes_come_get_a_vote_and_go_by_commands(channel: Channel, tally: Tally
     assert refused["error"]["code"] == "node_id_used"
 
 
+def test_a_name_that_another_proposal_has_is_refused_whatever_it_proposes(
+    channel: Channel, tally: Tally
+) -> None:
+    """Any organisation may have taken the name that a command makes up."""
+    tally.run("quorum", "3", "--name", "add-n4", by="anchor")
+    tally.run("remove", "n3", "--name", "readmit-n2-2", by="anchor")
+    for command, node in (("add-node", "n4"), ("readmit", "n2")):
+        arguments = (command, node, "--config", str(tally.config))
+        refused = tally.run(*arguments, by="fund", code=2)
+        assert refused["error"]["code"] == "duplicate_number"
+        assert "--name" in refused["error"]["remedy"]
+        assert tally.run(*arguments, "--name", f"ours-{node}", by="fund")["status"] == "Open"
+
+
 def test_a_node_id_that_is_taken_is_refused_before_anything_is_written(
     channel: Channel, tally: Tally
 ) -> None:
