@@ -260,8 +260,8 @@ def up(
     try:
         network = start(network)
         progress("waiting for the nodes to elect a leader")
-        for name_of_it, sentence in wait_ready(network).items():
-            progress(f"{name_of_it} runs and is not ready: {sentence}")
+        for name_of_it, reason in wait_ready(network).items():
+            progress(f"{name_of_it} runs and is not ready: {told(reason)}")
     except BaseException as error:
         if is_new or not isinstance(error, NetworkError):
             down(Network.load(folder), only=ours)
@@ -465,18 +465,18 @@ NEVER_READY = ("lost_data", "removed")
 
 def wait_ready(
     network: Network, timeout_s: float = START_TIMEOUT_S, only: Collection[str] | None = None
-) -> dict[str, str]:
+) -> dict[str, dict[str, Any]]:
     """Wait until every node (or those named) answers that it is ready.
 
-    A node that cannot become ready any more (`NEVER_READY`) is not waited for: its own sentence about
-    it is returned, by node.
+    A node that cannot become ready any more (`NEVER_READY`) is not waited for: its own reason
+    (code, sentence, remedy) is returned, by node.
 
     Raises:
         NetworkError: a node ended, or is not ready in time; with the end of its log.
     """
     deadline = time.monotonic() + timeout_s
     waiting = meant = [node for node in network.nodes if _is_meant(node, only)]
-    never: dict[str, str] = {}
+    never: dict[str, dict[str, Any]] = {}
     with httpx.Client(timeout=5) as client:
         while waiting := [
             node
@@ -493,12 +493,12 @@ def wait_ready(
     return never
 
 
-def _is_never_ready(client: httpx.Client, node: NodeProcess, never: dict[str, str]) -> bool:
+def _is_never_ready(client: httpx.Client, node: NodeProcess, never: dict[str, dict[str, Any]]) -> bool:
     """Whether it says so; why is then added to `never`."""
     reason = _reason(client, node)
     if reason.get("code") not in NEVER_READY:
         return False
-    never[node.id] = told(reason)
+    never[node.id] = reason
     return True
 
 

@@ -22,8 +22,9 @@ on which nothing else can be said; there both sides take turns until they are le
     acceptor   height 0, nothing
     dialler    height 9, changes 3 and 9                the acceptor was behind
 
-What is proved cannot be a lie, whoever says it; a peer that repeats itself, or claims a height for
-which it has no proof, is refused (`bad_memberships`).
+What is proved cannot be a lie, whoever says it; a stranger that makes no use of the changes that it
+was handed, or claims a height for which it has no proof, is refused (`bad_memberships`). So a talk is
+over after as many messages as there are pages, whatever is said.
 """
 
 from __future__ import annotations
@@ -89,6 +90,16 @@ class Talk:
 
     stood: tuple[int, int] | None = None
     """(its height, ours)"""
+    handed: int = 0
+    """The last change of the page that it was handed then."""
+
+    def leads_on(self, theirs: int, ours: int) -> bool:
+        """Whether the side that was behind has come as far as it was helped to, where both take turns."""
+        before, self.stood = self.stood, (theirs, ours)
+        if before is None:
+            return True
+        was_behind = before[0] < before[1]
+        return theirs >= self.handed if was_behind else ours > before[1]
 
     def goes_on(self, theirs: int, ours: int) -> bool:
         """Whether either side has come further since it last spoke."""
@@ -118,7 +129,11 @@ class Introductions:
 
     def answer(self, height: int) -> codec.Value:
         """What is said to a side that knows the changes up to this height."""
-        page: list[codec.Value] = []
+        return self._said(tuple([value for _, value in self._page(height)]))
+
+    def _page(self, height: int) -> list[tuple[int, codec.Value]]:
+        """The first changes above this height, and where each is."""
+        page: list[tuple[int, codec.Value]] = []
         size = 0
         for handover in self._neighbourhood.known().chain.handovers:
             if handover.height <= height:
@@ -127,8 +142,8 @@ class Introductions:
             size += len(codec.encode(value))
             if page and (len(page) == MAX_INTRODUCED_HANDOVERS or size > MAX_INTRODUCTION_BYTES):
                 break
-            page.append(value)
-        return self._said(tuple(page))
+            page.append((handover.height, value))
+        return page
 
     def hear_stranger(self, content: codec.Value, talk: Talk) -> tuple[bool, codec.Value]:
         """Take what anybody said: whether both sides are level now, and what to answer.
@@ -138,9 +153,13 @@ class Introductions:
             PeerRefused: wrong_channel; bad_memberships: it is not proved, or leads nowhere.
         """
         theirs, ours = self._hear(content, None)
-        if theirs != ours and not talk.goes_on(theirs, ours):
-            raise _bad(f"height {theirs} again, and no change that leads beyond {ours}")
-        return theirs == ours, self.answer(theirs)
+        if theirs != ours and not talk.leads_on(theirs, ours):
+            raise _bad(
+                f"height {theirs}, after changes up to {talk.handed}, and none that leads beyond {ours}"
+            )
+        page = self._page(theirs)
+        talk.handed = page[-1][0] if page else 0
+        return theirs == ours, self._said(tuple([value for _, value in page]))
 
     def hear_member(self, content: codec.Value, peer: str) -> codec.Value | None:
         """Take what a member said on its link; what to answer, None if nothing.

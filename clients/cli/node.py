@@ -15,6 +15,7 @@ from clients import network
 from clients.cli.exits import UsageProblem
 from clients.cli.options import Json, NetworkFolder, ProfileFile, load_profile
 from clients.cli.screen import Screen, examples
+from clients.errors import NetworkError
 from clients.network import Network
 
 NodeId = Annotated[str, typer.Argument(metavar="NODE", help="Node id, such as n1.")]
@@ -67,7 +68,14 @@ def start(node: NodeId, dir: NetworkFolder = Path("network"), json: Json = False
     known = Network.load(dir)
     was_running = known.node(node).is_running
     started = known if was_running else network.start(known, only={node})
-    network.wait_ready(started, only={node})
+    never = network.wait_ready(started, only={node}).get(node)
+    if never is not None:
+        raise NetworkError(
+            f"{node} runs and is not ready: {never.get('sentence')}",
+            code="not_ready",
+            found=never.get("code"),
+            remedy=str(never.get("remedy", "")),
+        )
     entry = started.node(node)
     if not screen.answer(entry.as_dict()):
         screen.line(

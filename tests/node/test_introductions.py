@@ -156,6 +156,16 @@ def test_who_repeats_itself_without_a_proof_is_refused_at_the_second_time(height
         hearing.hear_stranger(said(height), stood)
 
 
+@pytest.mark.parametrize("heights", [(0, 1), (10**9, 10**9 + 1)], ids=["behind", "ahead"])
+def test_who_counts_upwards_gets_no_more_than_one_answer(heights: tuple[int, int]) -> None:
+    """An answer is a hundred times what it takes to ask for it, and anybody who reaches the port may ask."""
+    hearing, _, _ = side(len(CHANGES))
+    stood = Talk()
+    assert not hearing.hear_stranger(said(heights[0]), stood)[0]
+    with pytest.raises(PeerRefused, match="leads nowhere"):
+        hearing.hear_stranger(said(heights[1]), stood)
+
+
 def test_a_member_that_repeats_itself_is_not_answered() -> None:
     hearing, _, _ = side(2)
     assert hearing.hear_member(said(0), "n2") is not None

@@ -218,3 +218,6 @@ def test_leadership_is_handed_over_and_a_network_with_a_lost_disk_starts(
     assert reason["code"] == "lost_data"
     assert f"n2: {reason['sentence'].rstrip('.')} (lost_data). {reason['remedy']}" in " ".join(shown.split())
     assert "n1: " not in shown, "a node that is ready needs no reason"
+    refused = tally.run("node", "start", "n2", "--dir", "net", code=3)
+    assert "n2 runs and is not ready" in refused.stderr
+    assert "tally network readmit n2" in " ".join(refused.stderr.split())
