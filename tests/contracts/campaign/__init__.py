@@ -1,8 +1,8 @@
 """Random operations of the whole contract set against a simple model, with every law checked after each.
 
 Read `episodes` first: an *episode* is a fresh ledger and some hundred operations, drawn from one seed.
-`subjects` finds the object that an operation can be about and what there is to say of it, `moves` fills what
-no rule of thumb can (from `governing`, `trading`, `paying`, `financing`, `promising`, `arranging`),
+`subjects` finds the object that an operation can be about, `facts` what there is to say of it, `moves` fills
+what no rule of thumb can (from `governing`, `trading`, `paying`, `financing`, `promising`, `arranging`),
 `player` draws an operation and who signs it, right or wrong on purpose, `draw` is its chance, `books` the
 reference model (money, debts, goods, rights, numbers), `forms` the least that is well formed, `ledger`
 executes and checks, `shrink` makes a failing list short.

@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 from trade_ledger import DAY
 
 from campaign.draw import EVERYBODY, SIGNER, Draw, Facts
+from campaign.facts import facts
 from campaign.forms import least
 from campaign.ledger import signing_key
 from campaign.moves import MOVES
-from campaign.subjects import about, facts, pick
+from campaign.subjects import about, pick
 from contracts.identity import (
     BANK,
     BUYER,

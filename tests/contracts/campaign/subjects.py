@@ -1,8 +1,8 @@
-"""What an operation can be about: an object of the ledger, where it stands, and what there is to say of it.
+"""What an operation can be about: an object of the ledger, and where it stands.
 
 An operation is about an object of the kind that the first part of its name says, but for those in `ABOUT`.
 Of the objects of that kind those come first from whose state the tables (`contracts.lifecycle`) let the
-operation lead somewhere. `facts` gives what an operation may have to name, by the names of its fields.
+operation lead somewhere.
 """
 
 from __future__ import annotations
@@ -32,10 +32,9 @@ from contracts import (
     settlement,
     shipment,
 )
-from contracts.claim import Lien, agent, payoff
+from contracts.claim import Lien
 from contracts.lifecycle import LifeCycle
 from contracts.trade_check import Kinds
-from ledger.dates import iso_from_day
 
 PREFIXES = {
     "order": "order",
@@ -191,14 +190,15 @@ def moves(before: Kinds, after: Kinds) -> set[Move]:
     return found
 
 
-def _lien(kinds: Kinds, found: Found) -> Lien | None:
+def lien_on(kinds: Kinds, found: Found) -> Lien | None:
+    """The claim on an invoice, if there is one."""
     value = kinds["lien"].get(found.parts)
     return None if value is None else Lien._make(value)
 
 
 def _is_reserved(accepted: int) -> Callable[[Kinds, Found], bool]:
     def check(kinds: Kinds, found: Found) -> bool:
-        lien = _lien(kinds, found)
+        lien = lien_on(kinds, found)
         return lien is not None and lien.title == invoice.RESERVED and lien.accepted == accepted
 
     return check
@@ -323,276 +323,3 @@ def pick(rng: Random, op: str, kinds: Kinds, kind: str, *, any_state: bool) -> F
     if op in RATHER and rng.random() < 0.3:
         known = [found for found in known if found.parts in kinds[RATHER[op]]] or known
     return rng.choice(known[-NEWEST:] if rng.random() < 0.6 else known)
-
-
-def facts(kinds: Kinds, found: Found) -> dict[str, Any]:
-    """What there is to say of an object, under the names that operations have for it."""
-    about_it: Callable[[Kinds, Found], dict[str, Any]] = _FACTS[found.kind]
-    return about_it(kinds, found)
-
-
-def _order(kinds: Kinds, found: Found) -> dict[str, Any]:
-    supplier, buyer, number = found.parts
-    newest = kinds["amendment"].get(found.parts)
-    facts = {"supplier": supplier, "buyer": buyer, "order": number}
-    return facts | ({"amendment": newest[0]} if newest else {})
-
-
-def _shipment(kinds: Kinds, found: Found) -> dict[str, Any]:
-    supplier, number = found.parts
-    value = found.value
-    facts = {
-        "supplier": supplier,
-        "buyer": value.buyer,
-        "shipment": number,
-        "order": value.order,
-    }
-    return facts | ({"carrier": value.carrier} if value.carrier else {})
-
-
-def _invoice(kinds: Kinds, found: Found) -> dict[str, Any]:
-    supplier, number = found.parts
-    value, day = found.value, kinds["param"]["business_date",]
-    lien = _lien(kinds, found)
-    facts: dict[str, Any] = {
-        "supplier": supplier,
-        "invoice": number,
-        "buyer": value.buyer,
-        "payer": value.buyer,
-        "currency": value.currency,
-        "amount": value.outstanding or value.written_off or value.gross,
-        "net": value.gross - value.credited,
-        "due_date": iso_from_day(value.due_day),
-    }
-    if lien is None:
-        return facts | {"holder": supplier}
-    facts |= {
-        "lender": agent(lien),
-        "holder": agent(lien) if lien.title in invoice.HELD else supplier,
-    }
-    if lien.title in invoice.HELD:
-        facts |= {"due": payoff(lien, day), "shortfall": lien.shortfall}
-    else:
-        facts["paid_out"] = lien.paid_out
-    return facts
-
-
-def _credit(kinds: Kinds, found: Found) -> dict[str, Any]:
-    supplier, number = found.parts
-    value = found.value
-    left = max(1, value.amount - value.applied)
-    return {
-        "supplier": supplier,
-        "credit": number,
-        "buyer": value.buyer,
-        "invoice": value.invoice,
-        "amount": left,
-    }
-
-
-def _custody(kinds: Kinds, found: Found) -> dict[str, Any]:
-    bank, client, currency = found.parts
-    entry = kinds["deposit"].get(found.parts)
-    return {
-        "bank": bank,
-        "client": client,
-        "currency": currency,
-        "account": found.value.account,
-        "available": entry[2][0] if entry else 0,
-        "payout": found.value.nominated or found.value.payout,
-    }
-
-
-def _redemption(kinds: Kinds, found: Found) -> dict[str, Any]:
-    client, number = found.parts
-    value = found.value
-    kept = kinds["custody"].get((value.bank, client, value.currency))
-    return {
-        "client": client,
-        "redemption": number,
-        "bank": value.bank,
-        "currency": value.currency,
-        "amount": value.amount,
-        "account": kept[1] if kept else "none",
-    }
-
-
-def _settlement(kinds: Kinds, found: Found) -> dict[str, Any]:
-    lender, number = found.parts
-    value = found.value
-    return {
-        "lender": lender,
-        "settlement": number,
-        "bank": value.bank,
-        "supplier": value.supplier,
-        "invoice": value.invoice,
-        "amount": value.amount,
-    }
-
-
-def _early(kinds: Kinds, found: Found) -> dict[str, Any]:
-    supplier, number = found.parts
-    return {
-        "supplier": supplier,
-        "invoice": number,
-        "buyer": found.value.buyer,
-        "paid": found.value.net,
-    }
-
-
-def _auction(kinds: Kinds, found: Found) -> dict[str, Any]:
-    supplier, number = found.parts
-    value = found.value
-    return {
-        "supplier": supplier,
-        "auction": number,
-        "invoice": value.invoice,
-        "buyer": value.buyer,
-        "rate_ppm": value.rate_ppm,
-        "winners": [lender for lender, _ in value.parts if lender not in value.paid],
-        "bidders": list(value.bidders),
-    }
-
-
-def _exchange(kinds: Kinds, found: Found) -> dict[str, Any]:
-    taker, number = found.parts
-    value = found.value
-    return {
-        "taker": taker,
-        "exchange": number,
-        "maker": value.maker,
-        "bought": value.bought or value.sold,
-        "fee": value.fee,
-    }
-
-
-def _recourse(kinds: Kinds, found: Found) -> dict[str, Any]:
-    lender, number = found.parts
-    value = found.value
-    return {
-        "lender": lender,
-        "recourse": number,
-        "supplier": value.supplier,
-        "invoice": value.proposed or value.invoice,
-        "amount": value.amount,
-    }
-
-
-def _leaf(kinds: Kinds, found: Found) -> dict[str, Any]:
-    obligor, certificate, number = found.parts
-    value = found.value
-    return {
-        "obligor": obligor,
-        "certificate": certificate,
-        "leaf": number,
-        "holder": value.holder,
-        "taker": value.offered_to or value.holder,
-        "lender": value.offered_to or value.lender,
-        "price": value.price or max(1, value.left * 9 // 10),
-        "repay": value.repay,
-        "amount": value.price or value.left,
-        "left": value.left,
-    }
-
-
-def _promise(kinds: Kinds, found: Found) -> dict[str, Any]:
-    obligor, certificate = found.parts
-    return {
-        "obligor": obligor,
-        "buyer": obligor,
-        "certificate": certificate,
-        "amount": found.value.face,
-        "currency": found.value.currency,
-    }
-
-
-def _policy(kinds: Kinds, found: Found) -> dict[str, Any]:
-    insurer, number = found.parts
-    value = found.value
-    covers = [parts[2] for parts in kinds["cover"] if parts[:2] == found.parts]
-    return {
-        "insurer": insurer,
-        "policy": number,
-        "assured": value.assured,
-        "premium": value.premium,
-        "amount": value.premium,
-        "buyer": covers[0] if covers else "mega",
-        "currency": value.currency,
-    }
-
-
-def _claim(kinds: Kinds, found: Found) -> dict[str, Any]:
-    assured, number = found.parts
-    value = found.value
-    return {
-        "assured": assured,
-        "claim": number,
-        "insurer": value.insurer,
-        "policy": value.policy,
-        "supplier": value.supplier,
-        "invoice": value.invoice,
-        "amount": value.indemnity or 1,
-        "indemnity": value.loss or 1,
-    }
-
-
-def _redirection(kinds: Kinds, found: Found) -> dict[str, Any]:
-    supplier, buyer, currency = found.parts
-    place = {"supplier": supplier, "buyer": buyer, "currency": currency}
-    return {**place, "lender": found.value.lender, "account": found.value.account}
-
-
-def _pledge(kinds: Kinds, found: Found) -> dict[str, Any]:
-    lender, number = found.parts
-    return {"lender": lender, "pledge": number}
-
-
-def _request(kinds: Kinds, found: Found) -> dict[str, Any]:
-    return {"supplier": found.parts[0], "request": found.parts[1]}
-
-
-def _answer(kinds: Kinds, found: Found) -> dict[str, Any]:
-    supplier, number, programme = found.parts
-    published = kinds["programme"].get((programme,))
-    lender = published[0] if published else "loan"
-    return {"supplier": supplier, "request": number, "programme": programme, "lender": lender}
-
-
-def _unapplied(kinds: Kinds, found: Found) -> dict[str, Any]:
-    supplier, invoice = found.parts
-    return {"supplier": supplier, "invoice": invoice, "amount": found.value}
-
-
-def _payee(kinds: Kinds, found: Found) -> dict[str, Any]:
-    organisation, currency = found.parts
-    return {
-        "organisation": organisation,
-        "currency": currency,
-        "account": found.value[1],
-    }
-
-
-_FACTS: dict[str, Callable[[Kinds, Found], dict[str, Any]]] = {
-    "order": _order,
-    "amendment": _order,
-    "shipment": _shipment,
-    "invoice": _invoice,
-    "credit": _credit,
-    "custody": _custody,
-    "redemption": _redemption,
-    "settlement": _settlement,
-    "early": _early,
-    "auction": _auction,
-    "exchange": _exchange,
-    "recourse": _recourse,
-    "leaf": _leaf,
-    "promise": _promise,
-    "policy": _policy,
-    "claim": _claim,
-    "redirection": _redirection,
-    "pledge": _pledge,
-    "unapplied": _unapplied,
-    "payee": _payee,
-    "request": _request,
-    "answer": _answer,
-}
