@@ -17,9 +17,8 @@ heads are counted wherever there may be more of them than the caller allows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from operator import itemgetter
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any
 
 import msgpack
 
@@ -33,7 +32,7 @@ _WIDE_ARRAYS = 64
 """Array heads of 3 or 5 bytes that are unpacked without counting first: each may reserve some kB."""
 
 _unpackb = msgpack.unpackb
-_pack: Callable[[Value], bytes] = msgpack.Packer().pack
+_pack = msgpack.Packer().pack
 """One packer for the process: it keeps its buffer, and holds the interpreter lock while it works."""
 
 
@@ -43,12 +42,9 @@ def encode(value: Value) -> bytes:
     Raises:
         NonCanonical: a type, an integer range or a depth that has no canonical form.
     """
-    if _form_of(value) & _UNORDERED:
+    if _form((value,), MAX_DEPTH + 1) & _UNORDERED:
         value = _ordered(value)
-    try:
-        return _pack(value)
-    except (UnicodeEncodeError, OverflowError) as error:
-        raise _unwritable(error) from None
+    return _packed(value)
 
 
 def encode_key(parts: tuple[str | int | bytes, ...]) -> bytes:
@@ -57,16 +53,13 @@ def encode_key(parts: tuple[str | int | bytes, ...]) -> bytes:
     Raises:
         NonCanonical: another type, an integer beyond 64 bits, or text that UTF-8 cannot express.
     """
-    kinds = tuple(map(type, parts))
-    _, _, integers, is_key = _known_rows.get(kinds) or _row_of(kinds)
-    if not is_key:
-        raise NonCanonical("not a part of a state key", found=str(parts)[:80])
-    if integers is not None and max(integers(parts)) > 0x7FFF_FFFF_FFFF_FFFF:
-        raise _beyond_64_bits(parts)
-    try:
-        return _pack(parts)
-    except (UnicodeEncodeError, OverflowError) as error:
-        raise _unwritable(error) from None
+    for part in parts:
+        kind = type(part)
+        if kind is str or kind is bytes:
+            continue
+        if kind is not int or part > 0x7FFF_FFFF_FFFF_FFFF:  # type: ignore[operator]
+            raise NonCanonical("not a part of a state key", found=str(part)[:40])
+    return _packed(parts)
 
 
 def settle(value: Value) -> tuple[bytes, Value]:
@@ -75,12 +68,9 @@ def settle(value: Value) -> tuple[bytes, Value]:
     A list has become a tuple and maps are in order, so it makes no difference to whoever
     computes with it whether it was kept in memory or read from a disk.
     """
-    form = _form_of(value)
-    try:
-        data = _pack(_ordered(value) if form & _UNORDERED else value)
-    except (UnicodeEncodeError, OverflowError) as error:
-        raise _unwritable(error) from None
-    if not form:
+    form = _form((value,), MAX_DEPTH + 1)
+    data = _packed(_ordered(value) if form & _UNORDERED else value)
+    if form == _SETTLED:
         return data, value
     return data, _unpackb(data, use_list=False, strict_map_key=True)
 
@@ -126,7 +116,7 @@ def decode(
         raise Malformed(
             "not one whole MessagePack value", found=found, expected="the bytes of exactly one value"
         ) from None
-    if _form_of(value) & _UNORDERED:
+    if _form((value,), MAX_DEPTH + 1) & _UNORDERED:
         raise NonCanonical(
             "map keys out of order",
             found="a smaller key after a larger one",
@@ -191,92 +181,42 @@ _SETTLED, _LISTED, _UNORDERED = 0, 1, 2
 """What is in a value: nothing but what readers have too; lists, which they have as tuples; unordered maps."""
 
 
-def _form_of(value: Value) -> int:
-    """What is in a value, as bits; checks types, ranges and depth on the way.
+def _form(items: Iterable[Value], depth: int) -> int:
+    """What is in these values, as bits; checks types, ranges and depth on the way.
 
-    Runs over every container of everything that is hashed or received. The types of its elements are taken
-    at once, and what follows from them is found out once for each row of types. What lies below 64 bits is
-    left to the packer, which refuses it.
+    Runs over every element of everything that is hashed or received, hence its plain shape. What lies
+    below 64 bits is left to the packer, which refuses it.
     """
-    items, depth = (value, MAX_DEPTH) if type(value) is tuple else ((value,), MAX_DEPTH + 1)
-    kinds = tuple(map(type, items))
-    form, places, integers, _ = _known_rows.get(kinds) or _row_of(kinds)
-    if integers is not None and max(integers(items)) > 0x7FFF_FFFF_FFFF_FFFF:
-        raise _beyond_64_bits(items)
-    return form | _form_inside(items, places, depth) if places else form
-
-
-def _form_inside(items: Sequence[Value], places: Sequence[int], depth: int) -> int:
-    """`_form_of` the containers at these places, together, of items that may be nested so deep."""
-    if depth == 1:
+    if not depth:
         raise NonCanonical(
             "nested too deeply", found=f"more than {MAX_DEPTH} levels", expected=f"at most {MAX_DEPTH} levels"
         )
-    found = _SETTLED
-    for place in places:
-        item = items[place]
-        if type(item) is dict:
+    form = _SETTLED
+    for item in items:
+        kind = type(item)
+        if kind is str or kind is bytes:
+            continue
+        if kind is int:
+            if item <= 0x7FFF_FFFF_FFFF_FFFF:
+                continue
+            raise _beyond_64_bits(item)
+        if kind is tuple or kind is list:
+            if kind is list:
+                form |= _LISTED
+            if item or depth == 1:
+                form |= _form(item, depth - 1)
+        elif kind is dict:
             keys = tuple(item)
             if keys not in _known_orders and not _is_ascending(keys):
-                found |= _UNORDERED
-            item = tuple(item.values())
-        elif not item:
-            continue
-        kinds = tuple(map(type, item))
-        form, inner, integers, _ = _known_rows.get(kinds) or _row_of(kinds)
-        if integers is not None and max(integers(item)) > 0x7FFF_FFFF_FFFF_FFFF:
-            raise _beyond_64_bits(item)
-        found |= form | _form_inside(item, inner, depth - 1) if inner else form
-    return found
-
-
-class _Row(NamedTuple):
-    """What follows from the types of a container's elements."""
-
-    form: int
-    containers: Sequence[int]
-    """Places of inner containers."""
-    integers: Callable[[Any], tuple[int, ...]] | None
-    """Takes the integers out, if there are any."""
-    is_key: bool
-    """Whether all are texts, integers or byte strings."""
-
-
-def _row_of(kinds: tuple[type, ...]) -> _Row:
-    """What follows from the types of a container's elements; remembers it."""
-    different = dict.fromkeys(kinds).keys()
-    for kind in different:
-        if kind not in _KINDS:
+                form |= _UNORDERED
+            form |= _form(item.values(), depth - 1)
+        elif item is not None and kind is not bool:
             raise NonCanonical(
                 "type without canonical form",
                 found=kind.__name__,
                 expected="integer, text, bytes, array, map, true, false or nil",
             )
-    containers: Sequence[int] = range(len(kinds))
-    if not different <= _CONTAINERS:
-        containers = [place for place in containers if kinds[place] in _CONTAINERS]
-    numbered = [place for place, kind in enumerate(kinds) if kind is int] if int in different else None
-    row = _Row(
-        _LISTED if list in different else _SETTLED,
-        containers,
-        itemgetter(*numbered, numbered[0]) if numbered else None,  # of two places or more it gives a tuple
-        different <= _KEY_KINDS,
-    )
-    if len(kinds) <= _LONGEST_ROW_KNOWN:
-        if len(_known_rows) >= _MOST_ROWS_KNOWN:
-            _known_rows.clear()
-        _known_rows[kinds] = row
-    return row
-
-
-_known_rows: dict[tuple[type, ...], _Row] = {}
-"""The same few rows of types come again and again."""
-_MOST_ROWS_KNOWN = 1_024
-_LONGEST_ROW_KNOWN = 256
-"""Elements, as many as a transaction has operations. So strangers can fill the map, but not the memory."""
-_KEY_KINDS = frozenset((str, int, bytes))
-_CONTAINERS = frozenset((dict, tuple, list))
-_KINDS = frozenset((type(None), bool)) | _KEY_KINDS | _CONTAINERS
+    return form
 
 
 _known_orders: set[tuple[str, ...]] = set()
@@ -301,16 +241,18 @@ def _is_ascending(keys: tuple[Any, ...]) -> bool:
     return True
 
 
-def _unwritable(error: UnicodeEncodeError | OverflowError) -> NonCanonical:
-    """What the packer could not write."""
-    if isinstance(error, OverflowError):
-        return NonCanonical("integer beyond 64 bits", expected=f"{INT_MIN} to {INT_MAX}")
-    return NonCanonical("text that UTF-8 cannot express", found=error.reason)
+def _packed(value: Value) -> bytes:
+    try:
+        packed: bytes = _pack(value)
+    except UnicodeEncodeError as error:
+        raise NonCanonical("text that UTF-8 cannot express", found=error.reason) from None
+    except OverflowError:
+        raise NonCanonical("integer beyond 64 bits", expected=f"{INT_MIN} to {INT_MAX}") from None
+    return packed
 
 
-def _beyond_64_bits(items: tuple[Value, ...] | list[Value]) -> NonCanonical:
-    found = max(item for item in items if type(item) is int)
-    return NonCanonical("integer beyond 64 bits", found=found, expected=f"{INT_MIN} to {INT_MAX}")
+def _beyond_64_bits(item: int) -> NonCanonical:
+    return NonCanonical("integer beyond 64 bits", found=item, expected=f"{INT_MIN} to {INT_MAX}")
 
 
 def _kinds(keys: tuple[Any, ...]) -> str:
@@ -324,3 +266,6 @@ def _ordered(value: Value) -> Value:
             key: _ordered(item) if type(item) in _CONTAINERS else item for key, item in sorted(value.items())
         }
     return [_ordered(item) if type(item) in _CONTAINERS else item for item in value]
+
+
+_CONTAINERS = frozenset((dict, tuple, list))
