@@ -8,9 +8,9 @@ caches that miss in it. LevelDB merges its files in a thread of its own: that is
 process's time and the thread's.
 
 One more block of each shape is only counted: the *bytecodes* that the interpreter executes for it are the
-same in every hour: they say where to look, though not what it costs. With `--instructions`, each way is run under
-valgrind for two numbers of blocks; the difference of the two is exact, too. (Valgrind's processor has no
-instructions for SHA-256, so hashing weighs more, and a run takes minutes.)
+same in every hour: they say where to look, though not what it costs. With `--instructions`, each way is run
+under valgrind for two numbers of blocks; the difference of the two is exact, too. (Valgrind's processor has
+no instructions for SHA-256, so hashing weighs more, and a run takes minutes.)
 """
 
 from __future__ import annotations
