@@ -480,6 +480,8 @@ class Leader(Reads):
             return
         if not message.ok:
             guess = self.log.last_agreeing(message.hint_index, message.hint_term)
+            if peer.lacks(message.prev_index, message.re):
+                self.drop("refusal of what was acknowledged")
             if peer.pacing is not Pacing.SNAPSHOT and peer.refused(message.prev_index, guess):
                 peer.certified = peer.commit
                 self._send_append(message.sender, peer, with_entries=True)

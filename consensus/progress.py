@@ -10,8 +10,9 @@
     snapshot    nothing: the follower fetches a snapshot it got or gave it up, or is
                 (CR-65); the offer again if lost         past it: to probe
 
-`match` is proved and never falls within a boot of the follower. `next` is a guess and may
-fall, but never to `match` or below (CR-27). In replicate `next` runs ahead of the answers.
+`match` is proved and never falls within a boot of the follower, unless its disk was set back. `next`
+is a guess and may fall, but never to `match` or below (CR-27). In replicate `next` runs ahead of the
+answers.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class Progress:
         "keeps",
         "last_append",
         "match",
+        "matched_by",
         "max_bytes",
         "max_entries",
         "max_messages",
@@ -69,6 +71,8 @@ class Progress:
         """Id of the message that carried it."""
         self.last_append = 0
         """Id of the last append sent: an answer to an earlier heartbeat says nothing of it."""
+        self.matched_by = 0
+        """The last append that had been sent when `match` was last raised."""
         self.boot = 0
         """The boot that the follower's messages come from; 0 before the first one."""
         self.heard = now
@@ -131,17 +135,34 @@ class Progress:
         """
         if boot > self.boot or (boot < self.boot and is_silent):
             if self.boot:
-                self.match = self.commit = self.certified = self.snapshot = self.keeps = 0
-                self.pacing = Pacing.PROBE
-                self.probe_sent = False
-                self._inflight.clear()
-                self._bytes = 0
+                self._find_out_anew()
             self.boot = boot
         return boot == self.boot
 
+    def lacks(self, prev_index: int, request: int) -> bool:
+        """Whether the follower refused to continue what it was known to hold when it was asked.
+
+        So its disk was set back to the start before, and counts the same boot as then (CR-76).
+        """
+        if prev_index > self.match or request <= self.matched_by:
+            return False
+        self._find_out_anew()
+        return True
+
+    def _find_out_anew(self) -> None:
+        self.match = self.commit = self.certified = self.snapshot = self.keeps = 0
+        self.pacing = Pacing.PROBE
+        self.probe_sent = False
+        self._inflight.clear()
+        self._bytes = 0
+
+    def _raise_match(self, match: int) -> None:
+        if match > self.match:
+            self.match, self.matched_by = match, self.last_append
+
     def matched(self, match: int) -> None:
         """An append succeeded: frees exactly what it covers, and a duplicate frees nothing."""
-        self.match = max(self.match, match)
+        self._raise_match(match)
         while self._inflight and self._inflight[0][0] <= match:
             self._bytes -= self._inflight.popleft()[1]
         if self.pacing is Pacing.SNAPSHOT:
@@ -207,7 +228,7 @@ class Progress:
         continues from there.
         """
         if self.pacing is Pacing.SNAPSHOT:
-            self.match = max(self.match, match)
+            self._raise_match(match)
             self.pacing = Pacing.PROBE
             self.next = self.match + 1
             self.snapshot = 0

@@ -147,3 +147,23 @@ def test_cr76_a_disk_set_back_together_with_its_count_of_starts_is_found_out() -
     assert older.raft.is_mute
     assert older.raft.commit == cluster["n1"].raft.commit
     assert cluster["n1"].raft.term == 1, "without an election"
+
+
+def test_cr76_a_disk_set_back_to_the_start_before_is_found_out() -> None:
+    """CR-76: it counts to the same start, so nothing but its refusals tells it from what it was."""
+    cluster = Cluster()
+    cluster.elect("n1")
+    cluster.propose("n1")
+    cluster.crash("n2")
+    copy = deepcopy(cluster.down["n2"])
+    cluster.start("n2")
+    for _ in range(3):
+        cluster.propose("n1")
+    cluster.crash("n2")
+    del cluster.down["n2"]
+    older = cluster.start("n2", copy)
+    cluster.tick(20)
+    cluster.propose("n1")
+    cluster.tick(40)
+    assert older.raft.commit == cluster["n1"].raft.commit
+    assert cluster["n1"].raft.term == 1, "without an election"
