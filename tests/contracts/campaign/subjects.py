@@ -257,6 +257,21 @@ def _is_in_force(kinds: Kinds, found: Found) -> bool:
     return bool(found.value.since)
 
 
+def _is_short_or_late(kinds: Kinds, found: Found) -> bool:
+    lien = lien_on(kinds, found)
+    is_late = found.value.due_day < kinds["param"]["business_date",]
+    return lien is not None and _is_held(kinds, found) and bool(lien.shortfall or is_late)
+
+
+def _is_for_dilution(kinds: Kinds, found: Found) -> bool:
+    return bool(found.value.cause == "dilution")
+
+
+def _is_empty(kinds: Kinds, found: Found) -> bool:
+    entry = kinds["deposit"].get(found.parts)
+    return entry is None or not any(entry[2])
+
+
 WANTED: dict[str, Callable[[Kinds, Found], bool]] = {
     "finance.offer": _is_sellable,
     "finance.accept": _is_reserved(0),
@@ -271,7 +286,9 @@ WANTED: dict[str, Callable[[Kinds, Found], bool]] = {
     "payment.make": _is_owed,
     "release.pay": _is_pledged,
     "release.attest": _is_pledged,
-    "recourse.demand": _is_held,
+    "recourse.demand": _is_short_or_late,
+    "recourse.offset": _is_for_dilution,
+    "custody.close": _is_empty,
     "certificate.redeem": _has_matured,
     "certificate.collect": _has_matured,
     "dispute.withdraw": _is_contested,
