@@ -253,6 +253,7 @@ FORM_REMEDIES: dict[str, str] = {
     "identifier": "Use visible characters in the form that the operation table gives for the field.",
     "too_long": "Send at most what the bounds of the field allow.",
     "date": "Write a day after 1970-01-01 as text YYYY-MM-DD.",
+    "lei": "Send the 20 characters of the legal entity identifier as its register has them, or nothing.",
     "digest": "Send 32 bytes, or none.",
     "shipment_unit": "Send an SSCC whose check digit fits, or an EPCIS event id.",
 }

@@ -302,6 +302,12 @@ _FORM_CODES = {
     "digest": "digest",
     "shipment_unit": "shipment_unit",
 }
+assert {
+    *_FORM_CODES.values(),
+    "unknown_operation",
+    "malformed_operation",
+    "negative_amount",
+} <= FORM_REMEDIES.keys()
 
 
 def _malformed(error: ValidationError, name: str, index: int) -> Malformed:

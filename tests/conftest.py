@@ -1,9 +1,16 @@
-"""What all tests share: how random examples are drawn."""
+"""What all tests share: how random examples are drawn, and in which order tests run."""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # A busy machine is no defect: no example may fail for its time. Whole tests are bounded by pytest's timeout.
 settings.register_profile("tallystick", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tallystick")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Real processes first: they wait more than they compute, so others have something to do beside them."""
+    items.sort(key=lambda item: item.get_closest_marker("processes") is None)

@@ -196,10 +196,10 @@ class MovesMatchOnRefusal(Raft):
     """A refusal's hint is taken for a match (CR-27, CCF)."""
 
     def _on_append_reply(self, message: AppendReply) -> None:
+        super()._on_append_reply(message)
         peer = self._peers.get(message.sender)
         if peer is not None and not message.ok:
             peer.match = max(peer.match, message.prev_index)
-        super()._on_append_reply(message)
 
 
 class _DoublesASigner(AckBook):
