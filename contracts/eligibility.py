@@ -25,18 +25,18 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, NamedTuple, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from contracts import invariants
 from contracts.context import business_day
 from contracts.errors import refuse
-from contracts.fields import Number, OrganisationId, Part, PositiveAmount
+from contracts.fields import Number, OrganisationId, Part, PositiveAmount, read_part
 from contracts.invoice import Invoice
 from contracts.policy import Cover, Policy, read_cover, read_policy
 from contracts.pricing.terms import MAX_OBLIGOR_LIMITS, Name, Ppm
 from contracts.usage import ALL, OBLIGOR, SUPPLIER, Use, read_use
 from ledger import codec
-from ledger.errors import Malformed, Refusal
+from ledger.errors import Refusal
 from ledger.limits import MAX_NAME_BYTES, MAX_STATE_VALUE_BYTES
 from ledger.money import PPM, divide_down
 from ledger.state import Reader
@@ -112,14 +112,7 @@ class Rules(Part):
         Raises:
             Malformed: code `programme_rules`, with the first field that is wrong.
         """
-        try:
-            return cls.model_validate(value)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_context=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or None
-            raise Malformed(
-                "programme rules", code="programme_rules", field=where, expected=first["msg"]
-            ) from None
+        return read_part(cls, value, "programme rules", code="programme_rules")
 
 
 class Facts(NamedTuple):

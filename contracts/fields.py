@@ -7,9 +7,17 @@ and days since 1970 inside. Every bound is checked here, once; handlers never ch
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+)
 from pydantic_core import PydanticCustomError
 
 from ledger.dates import DATE_PATTERN, day_from_iso, iso_from_day
@@ -42,6 +50,23 @@ class Part(BaseModel):
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", defer_build=True)
+
+
+PartT = TypeVar("PartT", bound=BaseModel)
+
+
+def read_part(model: type[PartT], value: Any, what: str, code: str) -> PartT:
+    """Read a part that stands in the state as the map of all its fields.
+
+    Raises:
+        Malformed: with this code, and the first field that is wrong.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or None
+        raise Malformed(what, code=code, field=where, expected=first["msg"]) from None
 
 
 class Operation(Part):

@@ -13,11 +13,10 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from contracts.fields import MAX_TERM_DAYS
+from contracts.fields import MAX_TERM_DAYS, read_part
 from ledger import codec
-from ledger.errors import Malformed
 from ledger.identifiers import NAME_PATTERN
 from ledger.limits import MAX_NAME_BYTES
 from ledger.money import CURRENCIES, MAX_AMOUNT, PPM
@@ -178,11 +177,4 @@ class ProgrammeTerms(BaseModel):
         Raises:
             Malformed: code `programme_terms`, with the first field that is wrong.
         """
-        try:
-            return cls.model_validate(value)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_context=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or None
-            raise Malformed(
-                "programme terms", code="programme_terms", field=where, expected=first["msg"]
-            ) from None
+        return read_part(cls, value, "programme terms", code="programme_terms")

@@ -9,16 +9,21 @@ from starlette.responses import Response
 
 from contracts import cash_views as made
 from contracts.deposit import deposit_key
-from ledger.chain import Chain
-from ledger.identifiers import NAME_PATTERN
-from ledger.limits import MAX_NAME_BYTES
 from node.api import answers, bodies, cash_views, problems
-from node.api.parameters import DEFAULT_PAGE, After, Last, Limit, NamePath, NameQuery, NumberPath
+from node.api.parameters import (
+    DEFAULT_PAGE,
+    After,
+    Last,
+    Limit,
+    NamePath,
+    NameQuery,
+    NumberPath,
+    RequiredName,
+    chain_of,
+)
 from node.api.relationships import proved_history
 
 CurrencyPath = Annotated[str, Path(pattern="^[A-Z]{3}$", description="ISO 4217 code")]
-Bank = Annotated[str, Query(pattern=NAME_PATTERN, max_length=MAX_NAME_BYTES)]
-Taker = Annotated[str, Query(pattern=NAME_PATTERN, max_length=MAX_NAME_BYTES)]
 Status = Annotated[str | None, Query(pattern="^[A-Za-z]+$", max_length=32, description="such as Requested")]
 
 router = APIRouter(tags=["cash"])
@@ -27,19 +32,18 @@ _ONE = problems.documented(404, 422)
 _FILE = {200: {"content": {bodies.MSGPACK_FILE: {}}}, **problems.documented(404, 422, 503)}
 
 
-def _chain(request: Request) -> Chain:
-    chain: Chain = request.app.state.service.chain
-    return chain
-
-
 @router.get(
     "/deposits", summary="A bank's custody accounts", responses={200: {"model": cash_views.DepositsView}}
 )
 async def list_deposits(
-    request: Request, bank: Bank, client: NameQuery = None, limit: Limit = DEFAULT_PAGE, after: After = None
+    request: Request,
+    bank: RequiredName,
+    client: NameQuery = None,
+    limit: Limit = DEFAULT_PAGE,
+    after: After = None,
 ) -> Response:
     """Accounts with their balances, of one client if asked for."""
-    chain = _chain(request)
+    chain = chain_of(request)
     found = made.deposits(chain, bank, client, limit=limit, after=answers.key_after(after))
     return answers.page(chain, "deposits", found)
 
@@ -51,7 +55,7 @@ async def list_deposits(
 )
 async def get_deposit(request: Request, bank: NamePath, client: NamePath, currency: CurrencyPath) -> Response:
     """One account and what is on it, without proof: its statement proves it."""
-    chain = _chain(request)
+    chain = chain_of(request)
     found = made.deposit_view(chain, bank, client, currency)
     return answers.view(chain, found, "no_deposit", bank=bank, client=client, currency=currency)
 
@@ -66,7 +70,7 @@ async def get_statement(
     request: Request, bank: NamePath, client: NamePath, currency: CurrencyPath, last: Last = None
 ) -> Response:
     """All lines with the proof that none is missing, and the balance; `last` proves the newest of them."""
-    chain = _chain(request)
+    chain = chain_of(request)
     history = proved_history(chain, deposit_key(bank, client, currency), last)
     return answers.file(chain, history.encode(), f"{bank}-{client}-{currency}.statement")
 
@@ -80,7 +84,7 @@ async def list_issued(
     request: Request, bank: NamePath, limit: Limit = DEFAULT_PAGE, after: After = None
 ) -> Response:
     """By currency; what is owed is the sum of all deposits at the bank, its own included."""
-    chain = _chain(request)
+    chain = chain_of(request)
     found = made.issued(chain, bank, limit=limit, after=answers.key_after(after))
     return answers.page(chain, "issued", found)
 
@@ -97,7 +101,7 @@ async def list_redemptions(
     after: After = None,
 ) -> Response:
     """Of one client, at one bank or in one state if asked for."""
-    chain = _chain(request)
+    chain = chain_of(request)
     found = made.redemptions(
         chain, client, bank=bank, status=status, limit=limit, after=answers.key_after(after)
     )
@@ -111,7 +115,7 @@ async def list_redemptions(
 )
 async def get_redemption(request: Request, client: NamePath, number: NumberPath) -> Response:
     """One redemption."""
-    chain = _chain(request)
+    chain = chain_of(request)
     found = made.redemption_view(chain, client, number)
     return answers.view(chain, found, "unknown_redemption", client=client, number=number)
 
@@ -123,13 +127,13 @@ async def get_redemption(request: Request, client: NamePath, number: NumberPath)
 )
 async def list_settlements(
     request: Request,
-    bank: Bank,
+    bank: RequiredName,
     status: Status = None,
     limit: Limit = DEFAULT_PAGE,
     after: After = None,
 ) -> Response:
     """Those of one bank, in one state if asked for."""
-    chain = _chain(request)
+    chain = chain_of(request)
     found = made.settlements(chain, bank, status=status, limit=limit, after=answers.key_after(after))
     return answers.page(chain, "settlements", found)
 
@@ -141,7 +145,7 @@ async def list_settlements(
 )
 async def get_settlement(request: Request, lender: NamePath, number: NumberPath) -> Response:
     """One conditional delivery."""
-    chain = _chain(request)
+    chain = chain_of(request)
     found = made.settlement_view(chain, lender, number)
     return answers.view(chain, found, "unknown_settlement", lender=lender, number=number)
 
@@ -152,10 +156,10 @@ async def get_settlement(request: Request, lender: NamePath, number: NumberPath)
     responses={200: {"model": cash_views.ExchangesView}, **_ONE},
 )
 async def list_exchanges(
-    request: Request, taker: Taker, limit: Limit = DEFAULT_PAGE, after: After = None
+    request: Request, taker: RequiredName, limit: Limit = DEFAULT_PAGE, after: After = None
 ) -> Response:
     """Those that an organisation has asked for."""
-    chain = _chain(request)
+    chain = chain_of(request)
     found = made.exchanges(chain, taker, limit=limit, after=answers.key_after(after))
     return answers.page(chain, "exchanges", found)
 
@@ -167,6 +171,6 @@ async def list_exchanges(
 )
 async def get_exchange(request: Request, taker: NamePath, number: NumberPath) -> Response:
     """One exchange, with the times of its steps."""
-    chain = _chain(request)
+    chain = chain_of(request)
     found = made.exchange_view(chain, taker, number)
     return answers.view(chain, found, "unknown_exchange", taker=taker, number=number)

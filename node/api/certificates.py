@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from contracts import certificate_views as made
 from contracts.leaf import certificate_key
-from ledger.chain import Chain
-from ledger.identifiers import NAME_PATTERN
-from ledger.limits import MAX_NAME_BYTES
 from node.api import answers, bodies, certificate_views, problems
-from node.api.parameters import DEFAULT_PAGE, After, Limit, NamePath, NameQuery, NumberPath
+from node.api.parameters import (
+    DEFAULT_PAGE,
+    After,
+    Limit,
+    NamePath,
+    NameQuery,
+    NumberPath,
+    RequiredName,
+    chain_of,
+)
 from node.api.relationships import proved_history
-
-Obligor = Annotated[str, Query(pattern=NAME_PATTERN, max_length=MAX_NAME_BYTES)]
 
 router = APIRouter(tags=["certificates"])
 
 _ONE = problems.documented(404, 422)
 _FILE = {200: {"content": {bodies.MSGPACK_FILE: {}}}, **problems.documented(404, 422, 503)}
-
-
-def _chain(request: Request) -> Chain:
-    chain: Chain = request.app.state.service.chain
-    return chain
 
 
 @router.get(
@@ -36,13 +33,13 @@ def _chain(request: Request) -> Chain:
 )
 async def list_certificates(
     request: Request,
-    obligor: Obligor,
+    obligor: RequiredName,
     payee: NameQuery = None,
     limit: Limit = DEFAULT_PAGE,
     after: After = None,
 ) -> Response:
     """Promises with their sums, to one payee if asked for."""
-    chain = _chain(request)
+    chain = chain_of(request)
     found = made.certificates(chain, obligor, payee, limit=limit, after=answers.key_after(after))
     return answers.page(chain, "certificates", found)
 
@@ -54,7 +51,7 @@ async def list_certificates(
 )
 async def get_certificate(request: Request, obligor: NamePath, number: NumberPath) -> Response:
     """One certificate with all leaves, without proof: its history proves them."""
-    chain = _chain(request)
+    chain = chain_of(request)
     found = made.certificate_view(chain, obligor, number)
     return answers.view(chain, found, "unknown_certificate", obligor=obligor, number=number)
 
@@ -67,7 +64,7 @@ async def get_certificate(request: Request, obligor: NamePath, number: NumberPat
 )
 async def get_certificate_history(request: Request, obligor: NamePath, number: NumberPath) -> Response:
     """Every change of every leaf with the proof that none is missing: the whole tree follows from it."""
-    chain = _chain(request)
+    chain = chain_of(request)
     if chain.get(certificate_key(obligor, number)) is None:
         return answers.view(chain, None, "unknown_certificate", obligor=obligor, number=number)
     history = proved_history(chain, certificate_key(obligor, number), None)

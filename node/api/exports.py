@@ -18,6 +18,7 @@ from starlette.responses import Response, StreamingResponse
 from ledger.chain import Chain
 from ledger.export import frames
 from node.api import problems
+from node.api.parameters import chain_of
 from node.errors import NotAdmitted
 from node.limits import MAX_EXPORTS
 from node.snapshot_server import SERVE_PACE
@@ -36,7 +37,7 @@ router = APIRouter(tags=["exports"])
 )
 async def get_export(request: Request) -> Response:
     """Every state entry and every record of every history; `tally verify` proves that nothing is missing."""
-    chain: Chain = request.app.state.service.chain
+    chain = chain_of(request)
     telemetry: Telemetry = request.app.state.telemetry
     if telemetry.exports >= MAX_EXPORTS:
         raise NotAdmitted(

@@ -8,20 +8,14 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from contracts import insurance_views as made
-from ledger.chain import Chain
 from node.api import answers, insurance_views, problems
-from node.api.parameters import DEFAULT_PAGE, After, Limit, NamePath, NameQuery, NumberPath
+from node.api.parameters import DEFAULT_PAGE, After, Limit, NamePath, NameQuery, NumberPath, chain_of
 
 Status = Annotated[str | None, Query(pattern="^[A-Za-z]+$", max_length=32, description="such as Filed")]
 
 router = APIRouter(tags=["insurance"])
 
 _ONE = problems.documented(404, 422)
-
-
-def _chain(request: Request) -> Chain:
-    chain: Chain = request.app.state.service.chain
-    return chain
 
 
 @router.get("/policies", summary="Policies", responses={200: {"model": insurance_views.PoliciesView}, **_ONE})
@@ -33,7 +27,7 @@ async def list_policies(
     after: After = None,
 ) -> Response:
     """Policies with the limits of their buyers, of one insurer or one assured if asked for."""
-    chain = _chain(request)
+    chain = chain_of(request)
     found = made.policies(chain, insurer, assured=assured, limit=limit, after=answers.key_after(after))
     return answers.page(chain, "policies", found)
 
@@ -45,7 +39,7 @@ async def list_policies(
 )
 async def get_policy(request: Request, insurer: NamePath, number: NumberPath) -> Response:
     """One policy on the business date, with the limit of each buyer."""
-    chain = _chain(request)
+    chain = chain_of(request)
     found = made.policy_view(chain, insurer, number)
     return answers.view(chain, found, "unknown_policy", insurer=insurer, number=number)
 
@@ -64,7 +58,7 @@ async def list_claims(
     after: After = None,
 ) -> Response:
     """Claims, of one assured, against one insurer or in one state if asked for."""
-    chain = _chain(request)
+    chain = chain_of(request)
     found = made.claims(
         chain, assured, insurer=insurer, status=status, limit=limit, after=answers.key_after(after)
     )
@@ -78,6 +72,6 @@ async def list_claims(
 )
 async def get_claim(request: Request, assured: NamePath, number: NumberPath) -> Response:
     """One claim, with what is the insurer's of recoveries today."""
-    chain = _chain(request)
+    chain = chain_of(request)
     found = made.claim_view(chain, assured, number)
     return answers.view(chain, found, "unknown_claim", assured=assured, number=number)

@@ -6,9 +6,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from contracts.book import book_key
-from ledger.chain import Chain
 from node.api import answers, bodies, problems
-from node.api.parameters import Last, NamePath
+from node.api.parameters import Last, NamePath, chain_of
 from node.api.relationships import proved_history
 
 router = APIRouter(tags=["lenders"])
@@ -25,6 +24,6 @@ async def get_book(request: Request, lender: NamePath, last: Last = None) -> Res
 
     An organisation that never paid for a claim has a book too: the proof that it is empty.
     """
-    chain: Chain = request.app.state.service.chain
+    chain = chain_of(request)
     history = proved_history(chain, book_key(lender), last)
     return answers.file(chain, history.encode(), f"{lender}.book")

@@ -8,10 +8,9 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from contracts import membership_views as made
-from ledger.chain import Chain
 from ledger.limits import INT_MAX
 from node.api import answers, bodies, problems, views
-from node.api.parameters import DEFAULT_PAGE, After, Limit, NumberPath
+from node.api.parameters import DEFAULT_PAGE, After, Limit, NumberPath, chain_of
 
 router = APIRouter(tags=["membership"])
 
@@ -22,7 +21,7 @@ AfterHeight = Annotated[int, Query(ge=0, le=INT_MAX, description="only changes a
 @router.get("/membership", summary="The nodes", responses={200: {"model": views.MembershipView}, **_ANY})
 async def get_membership(request: Request) -> Response:
     """Who votes, who learns, how many acknowledgements commit, and what the membership is becoming."""
-    chain: Chain = request.app.state.service.chain
+    chain = chain_of(request)
     return answers.view(chain, made.membership_view(chain), "unknown_membership")
 
 
@@ -34,7 +33,7 @@ async def get_membership(request: Request) -> Response:
 )
 async def get_memberships(request: Request, after: AfterHeight = 0) -> Response:
     """Every change since the genesis block: with it and the genesis block any proof of any time verifies."""
-    chain: Chain = request.app.state.service.chain
+    chain = chain_of(request)
     return answers.file(chain, chain.membership_chain(after).encode(), "channel.memberships")
 
 
@@ -45,7 +44,7 @@ async def get_memberships(request: Request, after: AfterHeight = 0) -> Response:
 )
 async def list_proposals(request: Request, limit: Limit = DEFAULT_PAGE, after: After = None) -> Response:
     """All that were made: open, adopted, withdrawn, expired."""
-    chain: Chain = request.app.state.service.chain
+    chain = chain_of(request)
     return answers.page(
         chain, "proposals", made.proposals(chain, limit=limit, after=answers.key_after(after))
     )
@@ -58,5 +57,5 @@ async def list_proposals(request: Request, limit: Limit = DEFAULT_PAGE, after: A
 )
 async def get_proposal(request: Request, proposal: NumberPath) -> Response:
     """What it would change, and who has approved it."""
-    chain: Chain = request.app.state.service.chain
+    chain = chain_of(request)
     return answers.view(chain, made.proposal_view(chain, proposal), "unknown_proposal", proposal=proposal)

@@ -7,9 +7,8 @@ from starlette.responses import Response
 
 from contracts import payables_views as of_payables
 from contracts import views as made
-from ledger.chain import Chain
 from node.api import answers, problems, views
-from node.api.parameters import DEFAULT_PAGE, After, Limit, NamePath, NameQuery, NumberPath
+from node.api.parameters import DEFAULT_PAGE, After, Limit, NamePath, NameQuery, NumberPath, chain_of
 
 router = APIRouter(tags=["organisations"])
 
@@ -21,7 +20,7 @@ _ANY = problems.documented(404, 422)
 )
 async def list_organisations(request: Request, limit: Limit = DEFAULT_PAGE, after: After = None) -> Response:
     """Who takes part in this channel, in which roles."""
-    chain: Chain = request.app.state.service.chain
+    chain = chain_of(request)
     found = made.organisations(chain, limit=limit, after=answers.key_after(after))
     return answers.page(chain, "organisations", found)
 
@@ -33,7 +32,7 @@ async def list_organisations(request: Request, limit: Limit = DEFAULT_PAGE, afte
 )
 async def get_organisation(request: Request, organisation: NamePath) -> Response:
     """One organisation: names, identifiers, roles."""
-    chain: Chain = request.app.state.service.chain
+    chain = chain_of(request)
     found = made.organisation_view(chain, organisation)
     return answers.view(chain, found, "unknown_organisation", organisation=organisation)
 
@@ -43,7 +42,7 @@ async def list_keys(
     request: Request, organisation: NameQuery = None, limit: Limit = DEFAULT_PAGE, after: After = None
 ) -> Response:
     """Keys that may sign, and those that were revoked; of one organisation if asked for."""
-    chain: Chain = request.app.state.service.chain
+    chain = chain_of(request)
     found = made.keys(chain, organisation, limit=limit, after=answers.key_after(after))
     return answers.page(chain, "keys", found)
 
@@ -51,7 +50,7 @@ async def list_keys(
 @router.get("/programmes", summary="Programmes", responses={200: {"model": views.ProgrammesView}, **_ANY})
 async def list_programmes(request: Request, limit: Limit = DEFAULT_PAGE, after: After = None) -> Response:
     """Lenders' programmes with their terms and exposures."""
-    chain: Chain = request.app.state.service.chain
+    chain = chain_of(request)
     found = made.programmes(chain, limit=limit, after=answers.key_after(after))
     return answers.page(chain, "programmes", found)
 
@@ -63,7 +62,7 @@ async def list_programmes(request: Request, limit: Limit = DEFAULT_PAGE, after: 
 )
 async def get_programme(request: Request, programme: NamePath) -> Response:
     """One programme with its terms and exposures."""
-    chain: Chain = request.app.state.service.chain
+    chain = chain_of(request)
     found = made.programme_view(chain, programme)
     return answers.view(chain, found, "unknown_programme", programme=programme)
 
@@ -77,7 +76,7 @@ async def list_enrolments(
     request: Request, programme: NamePath, limit: Limit = DEFAULT_PAGE, after: After = None
 ) -> Response:
     """Suppliers that have enrolled, with their bank and whether they have a standing request."""
-    chain: Chain = request.app.state.service.chain
+    chain = chain_of(request)
     found = of_payables.enrolments(chain, programme, limit=limit, after=answers.key_after(after))
     return answers.page(chain, "enrolments", found)
 
@@ -95,7 +94,7 @@ async def list_approvals(
     after: After = None,
 ) -> Response:
     """Approved invoices with the price of today, of one supplier if asked for."""
-    chain: Chain = request.app.state.service.chain
+    chain = chain_of(request)
     found = of_payables.approvals(
         chain, programme, supplier=supplier, limit=limit, after=answers.key_after(after)
     )
@@ -109,7 +108,7 @@ async def list_approvals(
 )
 async def get_approval(request: Request, supplier: NamePath, number: NumberPath) -> Response:
     """One invoice that its buyer has undertaken to pay, with the price of today."""
-    chain: Chain = request.app.state.service.chain
+    chain = chain_of(request)
     found = of_payables.approval_view(chain, supplier, number)
     return answers.view(chain, found, "not_approved", supplier=supplier, number=number)
 
@@ -123,6 +122,6 @@ async def list_accounts(
     request: Request, organisation: NamePath, limit: Limit = DEFAULT_PAGE, after: After = None
 ) -> Response:
     """What the settlement banks' attestations add up to."""
-    chain: Chain = request.app.state.service.chain
+    chain = chain_of(request)
     found = made.journal(chain, organisation, limit=limit, after=answers.key_after(after))
     return answers.page(chain, "accounts", found)

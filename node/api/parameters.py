@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import Path, Query, Request
 
+from ledger.chain import Chain
 from ledger.identifiers import IDENTIFIER_PATTERN, NAME_PATTERN
 from ledger.limits import INT_MAX, MAX_HISTORY_RECORDS, MAX_IDENTIFIER_LENGTH, MAX_NAME_BYTES
 from node.api.problems import Problem
@@ -40,6 +41,7 @@ After = Annotated[
         description="`next` of the page before: entries after it",
     ),
 ]
+RequiredName = Annotated[str, Query(pattern=NAME_PATTERN, max_length=MAX_NAME_BYTES)]
 NameQuery = Annotated[str | None, Query(pattern=NAME_PATTERN, max_length=MAX_NAME_BYTES)]
 Last = Annotated[
     int | None,
@@ -58,6 +60,12 @@ Level = Annotated[
     ),
 ]
 Height = Annotated[int, Query(ge=0, le=INT_MAX, description="wait until this node has applied this height")]
+
+
+def chain_of(request: Request) -> Chain:
+    """The chain of the node that serves the request."""
+    chain: Chain = request.app.state.service.chain
+    return chain
 
 
 async def read_level(request: Request, level: Level = "local", at_least: Height = 0) -> None:

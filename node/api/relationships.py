@@ -13,17 +13,15 @@ from ledger import codec
 from ledger.chain import Chain
 from ledger.errors import TooLarge
 from ledger.history import History
-from ledger.identifiers import NAME_PATTERN
-from ledger.limits import MAX_NAME_BYTES, MAX_STATE_KEY_BYTES
+from ledger.limits import MAX_STATE_KEY_BYTES
 from ledger.statement import Statement
 from node.api import answers, bodies, problems, views
-from node.api.parameters import Last, NamePath
+from node.api.parameters import Last, NamePath, RequiredName, chain_of
 from node.api.problems import Problem
 
 MAX_PROVED_KEYS = 64
 """State entries in one proof."""
 
-Party = Annotated[str, Query(pattern=NAME_PATTERN, max_length=MAX_NAME_BYTES)]
 StateKeys = Annotated[
     list[Annotated[str, Query(pattern="^([0-9a-f]{2})+$", max_length=2 * MAX_STATE_KEY_BYTES)]],
     Query(alias="key", min_length=1, max_length=MAX_PROVED_KEYS, description="state keys in hex"),
@@ -39,9 +37,9 @@ _FILE = {200: {"content": {bodies.MSGPACK_FILE: {}}}, **problems.documented(404,
     summary="The trade relationships of a party",
     responses={200: {"model": views.RelationshipsView}, **problems.documented(404, 422, 503)},
 )
-async def list_relationships(request: Request, party: Party) -> Response:
+async def list_relationships(request: Request, party: RequiredName) -> Response:
     """All of them, oldest first; GET /parties/{party}/history proves that none is missing."""
-    chain: Chain = request.app.state.service.chain
+    chain = chain_of(request)
     if made.organisation_view(chain, party) is None:
         return answers.view(chain, None, "unknown_organisation", party=party)
     history = proved_history(chain, relationship.party_key(party), None)
@@ -57,7 +55,7 @@ async def list_relationships(request: Request, party: Party) -> Response:
 )
 async def get_relationship(request: Request, supplier: NamePath, buyer: NamePath) -> Response:
     """Number of records and running sums, without proof."""
-    chain: Chain = request.app.state.service.chain
+    chain = chain_of(request)
     found = made.relationship_view(chain, supplier, buyer)
     return answers.view(chain, found, "unknown_relationship", supplier=supplier, buyer=buyer)
 
@@ -73,7 +71,7 @@ async def get_history(request: Request, supplier: NamePath, buyer: NamePath, las
 
     Two parties that never traded have a history too: the proof that it is empty.
     """
-    chain: Chain = request.app.state.service.chain
+    chain = chain_of(request)
     history = proved_history(chain, relationship.relationship_key(supplier, buyer), last)
     return answers.file(chain, history.encode(), f"{supplier}-{buyer}.history")
 
@@ -86,7 +84,7 @@ async def get_history(request: Request, supplier: NamePath, buyer: NamePath, las
 )
 async def get_party_history(request: Request, party: NamePath, last: Last = None) -> Response:
     """One record for each relationship, with the proof that none is missing."""
-    chain: Chain = request.app.state.service.chain
+    chain = chain_of(request)
     history = proved_history(chain, relationship.party_key(party), last)
     return answers.file(chain, history.encode(), f"{party}.history")
 
@@ -102,7 +100,7 @@ async def get_state_proof(request: Request, keys: StateKeys) -> Response:
 
     The file is [`state`, 1, state proof, certified header] in canonical MessagePack.
     """
-    chain: Chain = request.app.state.service.chain
+    chain = chain_of(request)
     proof = chain.state_proof(sorted({bytes.fromhex(key) for key in keys}))
     return answers.file(chain, Statement(proof, chain.certified()).encode(), "state.proof")
 

@@ -13,13 +13,18 @@ from starlette.responses import Response
 
 from contracts import request_views as of_requests
 from contracts import views as made
-from ledger.chain import Chain
-from ledger.identifiers import NAME_PATTERN
-from ledger.limits import MAX_NAME_BYTES
 from node.api import answers, problems, views
-from node.api.parameters import DEFAULT_PAGE, After, Limit, NamePath, NameQuery, NumberPath
+from node.api.parameters import (
+    DEFAULT_PAGE,
+    After,
+    Limit,
+    NamePath,
+    NameQuery,
+    NumberPath,
+    RequiredName,
+    chain_of,
+)
 
-Supplier = Annotated[str, Query(pattern=NAME_PATTERN, max_length=MAX_NAME_BYTES)]
 StatusWord = Annotated[
     str | None,
     Query(
@@ -32,24 +37,19 @@ router = APIRouter(tags=["trade"])
 _ONE = problems.documented(404, 422)
 
 
-def _chain(request: Request) -> Chain:
-    chain: Chain = request.app.state.service.chain
-    return chain
-
-
 @router.get(
     "/invoices", summary="A supplier's invoices", responses={200: {"model": views.InvoicesView}, **_ONE}
 )
 async def list_invoices(
     request: Request,
-    supplier: Supplier,
+    supplier: RequiredName,
     buyer: NameQuery = None,
     status: StatusWord = None,
     limit: Limit = DEFAULT_PAGE,
     after: After = None,
 ) -> Response:
     """Invoices in the order of their state keys, of one buyer or in one state if asked for."""
-    chain = _chain(request)
+    chain = chain_of(request)
     found = made.invoices(
         chain, supplier, status=status, buyer=buyer, limit=limit, after=answers.key_after(after)
     )
@@ -63,7 +63,7 @@ async def list_invoices(
 )
 async def get_invoice(request: Request, supplier: NamePath, number: NumberPath) -> Response:
     """One invoice on all its axes: validity, title, cash, maturity."""
-    chain = _chain(request)
+    chain = chain_of(request)
     found = made.invoice_view(chain, supplier, number)
     return answers.view(chain, found, "unknown_invoice", supplier=supplier, number=number)
 
@@ -80,7 +80,7 @@ async def list_requests(
     after: After = None,
 ) -> Response:
     """Requests with their answers, of one supplier, to one lender or in one state if asked for."""
-    chain = _chain(request)
+    chain = chain_of(request)
     found = of_requests.requests(
         chain, supplier=supplier, lender=lender, status=status, limit=limit, after=answers.key_after(after)
     )
@@ -94,7 +94,7 @@ async def list_requests(
 )
 async def get_request(request: Request, supplier: NamePath, number: NumberPath) -> Response:
     """One request, with what each programme has answered."""
-    chain = _chain(request)
+    chain = chain_of(request)
     found = of_requests.request_view(chain, supplier, number)
     return answers.view(chain, found, "unknown_request", supplier=supplier, number=number)
 
@@ -102,13 +102,13 @@ async def get_request(request: Request, supplier: NamePath, number: NumberPath) 
 @router.get("/orders", summary="A supplier's orders", responses={200: {"model": views.OrdersView}, **_ONE})
 async def list_orders(
     request: Request,
-    supplier: Supplier,
+    supplier: RequiredName,
     buyer: NameQuery = None,
     limit: Limit = DEFAULT_PAGE,
     after: After = None,
 ) -> Response:
     """Orders with the progress of their lines, of one buyer if asked for."""
-    chain = _chain(request)
+    chain = chain_of(request)
     found = made.orders(chain, supplier, buyer, limit=limit, after=answers.key_after(after))
     return answers.page(chain, "orders", found)
 
@@ -120,7 +120,7 @@ async def list_orders(
 )
 async def get_order(request: Request, supplier: NamePath, buyer: NamePath, number: NumberPath) -> Response:
     """One order with the progress of its lines."""
-    chain = _chain(request)
+    chain = chain_of(request)
     found = made.order_view(chain, supplier, buyer, number)
     return answers.view(chain, found, "unknown_order", supplier=supplier, buyer=buyer, number=number)
 
@@ -132,7 +132,7 @@ async def get_order(request: Request, supplier: NamePath, buyer: NamePath, numbe
 )
 async def get_shipment(request: Request, supplier: NamePath, number: NumberPath) -> Response:
     """One shipment and what the buyer found in it."""
-    chain = _chain(request)
+    chain = chain_of(request)
     found = made.shipment_view(chain, supplier, number)
     return answers.view(chain, found, "unknown_shipment", supplier=supplier, number=number)
 
@@ -144,6 +144,6 @@ async def get_shipment(request: Request, supplier: NamePath, number: NumberPath)
 )
 async def get_credit(request: Request, supplier: NamePath, number: NumberPath) -> Response:
     """One credit note."""
-    chain = _chain(request)
+    chain = chain_of(request)
     found = made.credit_view(chain, supplier, number)
     return answers.view(chain, found, "unknown_credit", supplier=supplier, number=number)
