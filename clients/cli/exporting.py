@@ -65,6 +65,7 @@ def ledger(
     `tally disclose` computes from it.
     """
     screen = Screen(json)
+    _require_place(out)
     if from_ is not None and (data is not None or not scope):
         raise UsageProblem(
             "nothing to cut out",
@@ -89,6 +90,18 @@ def ledger(
         GOOD,
     )
     screen.line(f"Check it anywhere: tally verify {out} --genesis genesis.block", FAINT)
+
+
+def _require_place(out: Path) -> None:
+    """What is written beside it takes its place when it is proved: a device or a pipe would be gone."""
+    if out.exists() and not out.is_file():
+        raise UsageProblem(
+            "an export takes the place of a file, and this is none",
+            code="file_unwritable",
+            field="--out",
+            found=str(out),
+            expected="a file, or a name that is free",
+        )
 
 
 def _whole(

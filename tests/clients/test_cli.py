@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import stat
 import subprocess
@@ -123,6 +124,17 @@ def test_every_command_has_examples_and_speaks_json(words: tuple[str, ...], comm
 def test_every_command_of_an_area_is_found_by_its_name() -> None:
     for area in set(AREAS.values()):
         assert set(commands_of(area)) == {name for name, place in AREAS.items() if place == area}
+
+
+def test_an_export_takes_the_place_of_no_pipe_and_no_folder(
+    tally: Any, tmp_path: Path, supplier: str
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for place in (pipe, tmp_path):
+        ran = tally("export", "--out", place, "--profile", supplier, "--json")
+        assert (ran.code, ran.document["error"]["code"]) == (USAGE, "file_unwritable")
+    assert pipe.is_fifo()
 
 
 def test_commands_of_the_brief_exist() -> None:
