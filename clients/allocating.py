@@ -1,6 +1,6 @@
 """From what could be bought to a plan for a budget.
 
-The plan is found by `clients.optimum` and checked by `contracts.allocation`.
+The plan is found by `clients.optimum` and checked by `contracts.holdings.allocation`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from typing import Any
 
 from clients.optimum import Optimum, optimum
 from clients.prospects import Prospects
-from contracts import allocation, prospect
-from contracts.allocation import Constraint, Held, Mandate, Opportunity
-from contracts.prospect import Suited
+from contracts.holdings import allocation
+from contracts.holdings.allocation import Constraint, Held, Mandate, Opportunity
+from contracts.market import prospect
+from contracts.market.prospect import Suited
 from ledger.dates import iso_from_day
 from ledger.money import PPM, divide_down
 

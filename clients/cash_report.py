@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.exchange import SETTLED, STATUS, Exchange
+from contracts.cash.exchange import SETTLED, STATUS, Exchange
 from ledger.money import PPM, currency_digits, divide_half_away
 
 MS_PER_DAY = 86_400_000

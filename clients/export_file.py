@@ -8,7 +8,7 @@ from pathlib import Path
 from clients.errors import ProfileError
 from contracts.disclosure import scope as scopes
 from contracts.disclosure.source import Collector, Source
-from contracts.relationship import party_key
+from contracts.trade.relationship import party_key
 from ledger import codec, export, extract
 from ledger.certificate import CertifiedHeader
 from ledger.errors import Malformed, VerificationError

@@ -1,8 +1,8 @@
 """The best allocation that a solver finds, with a bound that no plan can pass; both checked in integers.
 
     best = optimum(opportunities, rules)
-    best.plan           keeps every rule: `contracts.allocation.breaches` has said so
-    best.bound          no plan brings more: `contracts.allocation.bound`, from the solver's prices
+    best.plan           keeps every rule: `contracts.holdings.allocation.breaches` has said so
+    best.bound          no plan brings more: `contracts.holdings.allocation.bound`, from the solver's prices
 
 HiGHS (through SciPy) solves a mixed-integer programme in floating point: for each opportunity the share y
 that is bought, and whether it is bought at all where only the whole or a smallest part can be had.
@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-from contracts import allocation
-from contracts.allocation import BUDGET, PRICE_SCALE, Constraint, Opportunity, Plan
+from contracts.holdings import allocation
+from contracts.holdings.allocation import BUDGET, PRICE_SCALE, Constraint, Opportunity, Plan
 from ledger.money import PPM, divide_half_away
 
 SOLVER_SECONDS = 30.0

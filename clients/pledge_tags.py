@@ -1,4 +1,4 @@
-"""Blinded fingerprints of a receivable for the pledge registry (`contracts.pledge`).
+"""Blinded fingerprints of a receivable for the pledge registry (`contracts.finance.pledge`).
 
     key = new_key(path)                  32 random bytes, shared among the members of the registry
     number, content = tags(key, receivable)

@@ -21,17 +21,18 @@ from itertools import groupby
 
 from clients.sdk import Session, VerifiedHistory
 from clients.sdk.questions import answers
-from contracts import prospect, relationship
-from contracts import receivables as receivables_of
 from contracts.context import business_day
-from contracts.matching import why
-from contracts.model import CHAMPION, role_key
+from contracts.finance.model import CHAMPION, role_key
+from contracts.finance.programme import read_programme
+from contracts.finance.quote import ProvedQuote
+from contracts.finance.quote_book import MAX_PAGE_INVOICES, ProvedRefusal, QuoteBook, Result
+from contracts.market import prospect
+from contracts.market.matching import why
+from contracts.market.prospect import Suited, Unsuited
 from contracts.pricing import ProgrammeTerms
-from contracts.programme import read_programme
-from contracts.prospect import Suited, Unsuited
-from contracts.quote import ProvedQuote
-from contracts.quote_book import MAX_PAGE_INVOICES, ProvedRefusal, QuoteBook, Result
-from contracts.receivables import Open
+from contracts.trade import receivables as receivables_of
+from contracts.trade import relationship
+from contracts.trade.receivables import Open
 from ledger.carried import carry
 from ledger.errors import VerificationError
 from ledger.state import Reader

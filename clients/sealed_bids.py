@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clients.errors import ProfileError
-from contracts.bid import SALT_BYTES, commitment
+from contracts.market.bid import SALT_BYTES, commitment
 
 MAX_BID_FILE_BYTES = 4_096
 

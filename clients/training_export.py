@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from clients.errors import ProfileError
-from contracts import model as models
 from contracts.context import BUSINESS_DATE
+from contracts.finance import model as models
 from contracts.pricing.lateness import FEATURES
 from contracts.pricing.model import Model
 from contracts.pricing.training import Example, Histories, replay

@@ -28,12 +28,12 @@ from clients.sdk.statements import read_statement, statement_subject
 from clients.trust import load_trust
 from contracts import Contracts
 from contracts.answer import Answer, verify_answer
-from contracts.cash_views import line_view
-from contracts.certificate_views import record_view as certificate_record_view
-from contracts.portfolio_views import record_view as book_record_view
-from contracts.quote import ProvedQuote, Quote, verify_quote
-from contracts.quote_book import verify_book
-from contracts.relationship import AGGREGATES_FIELDS
+from contracts.cash.cash_views import line_view
+from contracts.certificates.certificate_views import record_view as certificate_record_view
+from contracts.finance.quote import ProvedQuote, Quote, verify_quote
+from contracts.finance.quote_book import verify_book
+from contracts.holdings.portfolio_views import record_view as book_record_view
+from contracts.trade.relationship import AGGREGATES_FIELDS
 from contracts.views import record_view, relationships_of
 from ledger import codec, proof
 from ledger.block import Header

@@ -19,10 +19,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from contracts import certificate_views, insurance_views
-from contracts.coverage import MAX_SHIPMENTS
-from contracts.coverage import Question as CoverQuestion
+from contracts.certificates import certificate_views
 from contracts.errors import refuse
+from contracts.insurance import insurance_views
+from contracts.insurance.coverage import MAX_SHIPMENTS
+from contracts.insurance.coverage import Question as CoverQuestion
 from contracts.views import View
 from ledger import codec, proof, shape
 from ledger.carried import opened

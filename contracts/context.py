@@ -9,8 +9,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Protocol
 
-from contracts import invariants, relationship
+from contracts import invariants
 from contracts.errors import refuse
+from contracts.trade import relationship
 from ledger.codec import Value
 from ledger.state import Overlay, Reader, state_key
 
@@ -81,7 +82,7 @@ class Context:
         self.actor = actor
         """Organisation whose key signed."""
         self.approver = approver
-        """Organisation that approved that key: see `contracts.identity`."""
+        """Organisation that approved that key: see `contracts.parties.identity`."""
         self.roles = roles
         self.day = business_day(state)
         """Business date, days since 1970."""

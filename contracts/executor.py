@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from contracts import identity, membership
 from contracts.context import BUSINESS_DATE, Context, Run, parameter_key
 from contracts.errors import refuse
 from contracts.fields import Operation
+from contracts.parties import identity, membership
 from contracts.registry import OPERATIONS, OperationSpec, parse
 from ledger.codec import Value
 from ledger.dates import LAST_DAY, day_from_iso

@@ -19,8 +19,8 @@ fails is our own bug: it raises `InvariantBroken` and the node stops rather than
 | 11 | a bank entry is consumed once | `entry_is_unused` |
 | 12 | title moves with its cash leg | `title_moved_with_cash` |
 | 13 | exposure and reserved fit the limit; a programme's and a supplier's limits too | `within_limit` |
-| 13 | what counts against limits is the sum of the claims | `finance_check.uses_follow_claims` |
-| 6 | an arrangement buys the whole of an approved invoice | `finance_check.arrangements_are_approved` |
+| 13 | what counts against limits is the sum of the claims | `finance.finance_check.uses_follow_claims` |
+| 6 | an arrangement buys an approved invoice whole | `finance.finance_check.arrangements_are_approved` |
 | 14 | no reservation survives its expiry | `state_check.reservations_are_current` |
 | 15 | terminal states absorb | `stays_if_terminal`, `state_check.check_step` |
 | 16 | a declared date is not after the business date; a late one is flagged | `declared_in_time` |
@@ -31,10 +31,10 @@ fails is our own bug: it raises `InvariantBroken` and the node stops rather than
 | 19 | cash + indemnity - ceded recoveries ≤ amount owed | `never_more_than_owed` |
 | 20 | indemnities ≤ limit; indemnity ≤ insured share x loss | `within_cover`, `indemnity_in_share` |
 | 21 | allocations add up to the total | `parts_add_up`, `allocation_is_complete` |
-| 21 | what is left of a payment is kept until it goes back | `finance_check.unapplied_is_kept` |
+| 21 | what is left of a payment is kept until it goes back | `finance.finance_check.unapplied_is_kept` |
 | 21 | parts of a recovery add up to it | `recovery_adds_up`, `claim_in_bounds` |
 | 24 | sealed bids stay sealed, and are opened as committed | `bid_as_committed` |
-| 25 | no credit note changes a certificate's face | `leaf_check.leaves_follow_their_table` |
+| 25 | no credit note changes a certificate's face | `certificates.leaf_check.leaves_follow_their_table` |
 | 26 | a release restores the owner and the amount | `release_restores`, `pledge_restores` |
 
 22 (equal inputs give equal quotes) and 23 (replay gives the same root) are laws of the whole and are
@@ -52,13 +52,13 @@ from ledger import codec
 from ledger.money import PPM
 
 if TYPE_CHECKING:
-    from contracts.book import Totals as BookTotals
-    from contracts.claim import Lien
-    from contracts.indemnity import Claim
-    from contracts.invoice import Invoice
-    from contracts.leaf import Leaf, Totals
+    from contracts.certificates.leaf import Leaf, Totals
+    from contracts.finance.claim import Lien
+    from contracts.holdings.book import Totals as BookTotals
+    from contracts.insurance.indemnity import Claim
     from contracts.lifecycle import LifeCycle
-    from contracts.order import OrderLine
+    from contracts.trade.invoice import Invoice
+    from contracts.trade.order import OrderLine
 
 
 def amounts_add_up(invoice: Invoice) -> None:

@@ -12,59 +12,39 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from contracts import (
-    affiliation,
-    allotment,
-    amendment,
-    auction,
-    bid,
-    billing,
-    calendar,
-    certificate,
-    certificate_sale,
-    collection,
-    confirmation,
-    credit,
-    custody,
-    default,
-    deposit,
-    early_payment,
-    enrolment,
-    exchange,
-    extension,
-    funding,
-    identity,
-    indemnity,
-    invoice,
-    maturity,
-    membership,
-    model,
-    offer,
-    order,
-    payables,
-    payee,
-    payment,
-    pledge,
-    policy,
-    pool,
-    programme,
-    receipt,
-    recourse,
-    redemption,
-    redirection,
-    refund,
-    release,
-    request,
-    settlement,
-    share,
-    shipment,
-    subrogation,
-    underwriting,
-)
+from contracts.cash import custody, deposit, exchange, payment, redemption, refund, settlement
+from contracts.certificates import certificate, certificate_sale, maturity
 from contracts.context import Context, Run
 from contracts.errors import FORM_REMEDIES
 from contracts.fields import Operation
-from contracts.identity import BANK, BUYER, CARRIER, INSURER, LENDER, OPERATOR, REGULATOR, SUPPLIER
+from contracts.finance import (
+    collection,
+    default,
+    funding,
+    model,
+    offer,
+    pledge,
+    programme,
+    recourse,
+    release,
+    request,
+)
+from contracts.insurance import indemnity, policy, subrogation, underwriting
+from contracts.market import allotment, auction, bid, early_payment, share
+from contracts.parties import affiliation, calendar, identity, membership, payee
+from contracts.parties.identity import BANK, BUYER, CARRIER, INSURER, LENDER, OPERATOR, REGULATOR, SUPPLIER
+from contracts.reverse_factoring import enrolment, extension, payables, pool
+from contracts.trade import (
+    amendment,
+    billing,
+    confirmation,
+    credit,
+    invoice,
+    order,
+    receipt,
+    redirection,
+    shipment,
+)
 from ledger.codec import Value
 from ledger.errors import Malformed
 

@@ -11,20 +11,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-from contracts import (
-    auction,
-    book_check,
-    early_payment,
-    finance_check,
-    insurance_check,
-    invariants,
-    leaf_check,
-    market_check,
-    settlement,
-    trade_check,
-)
-from contracts.auction import Auction
-from contracts.bank import (
+from contracts import invariants
+from contracts.cash import settlement
+from contracts.cash.bank import (
     EXTENSION,
     HELD,
     MINT,
@@ -36,20 +25,27 @@ from contracts.bank import (
     RETURN,
     BankEntry,
 )
-from contracts.claim import Lien, agent, shares_of
-from contracts.custody import Custody
-from contracts.deposit import DEBT, Hold
-from contracts.early_payment import EarlyPayment
+from contracts.cash.custody import Custody
+from contracts.cash.deposit import DEBT, Hold
+from contracts.cash.exchange import EXCHANGE, QUOTED, REQUESTED, Exchange
+from contracts.cash.exchange import SETTLED as EXCHANGED
+from contracts.cash.settlement import Settlement
+from contracts.certificates import leaf_check
 from contracts.errors import InvariantBroken
-from contracts.exchange import EXCHANGE, QUOTED, REQUESTED, Exchange
-from contracts.exchange import SETTLED as EXCHANGED
-from contracts.invoice import CERTIFICATED, CONFIRMED, FREE, RESERVED, Invoice, fingerprint
-from contracts.invoice import HELD as HELD_TITLES
-from contracts.recourse import CONTESTED, DEMANDED, Recourse
-from contracts.relationship import Aggregates, of_currency
-from contracts.request import OPEN, REQUEST, Request
-from contracts.settlement import Settlement
-from contracts.trade_check import Kinds
+from contracts.finance import finance_check
+from contracts.finance.claim import Lien, agent, shares_of
+from contracts.finance.recourse import CONTESTED, DEMANDED, Recourse
+from contracts.finance.request import OPEN, REQUEST, Request
+from contracts.holdings import book_check
+from contracts.insurance import insurance_check
+from contracts.market import auction, early_payment, market_check
+from contracts.market.auction import Auction
+from contracts.market.early_payment import EarlyPayment
+from contracts.trade import trade_check
+from contracts.trade.invoice import CERTIFICATED, CONFIRMED, FREE, RESERVED, Invoice, fingerprint
+from contracts.trade.invoice import HELD as HELD_TITLES
+from contracts.trade.relationship import Aggregates, of_currency
+from contracts.trade.trade_check import Kinds
 from ledger import codec
 
 

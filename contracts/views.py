@@ -11,24 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from contracts import (
-    amendment,
-    claim,
-    credit,
-    deposit,
-    invoice,
-    order,
-    programme,
-    refund,
-    relationship,
-    shipment,
-)
+from contracts.cash import deposit, refund
 from contracts.context import business_day, organisation_key
-from contracts.eligibility import Rules
-from contracts.identity import ACTIVE
-from contracts.pool import purpose_of
+from contracts.finance import claim, programme
+from contracts.finance.eligibility import Rules
+from contracts.finance.usage import ALL, OBLIGOR, SUPPLIER, read_use
+from contracts.parties.identity import ACTIVE
 from contracts.pricing import Features, ProgrammeTerms, formulae
-from contracts.usage import ALL, OBLIGOR, SUPPLIER, read_use
+from contracts.reverse_factoring.pool import purpose_of
+from contracts.trade import amendment, credit, invoice, order, relationship, shipment
 from ledger import codec
 from ledger.dates import iso_from_day
 from ledger.state import Reader
@@ -365,7 +356,7 @@ def aggregates_view(aggregates: codec.Value, currency: str, day: int) -> View:
 
 
 def record_view(record: codec.Value) -> View:
-    """One record of a history by name; `RECORD_FIELDS` of `contracts.relationship` has the names."""
+    """One record of a history by name; `RECORD_FIELDS` of `contracts.trade.relationship` has the names."""
     day, kind, *rest = record
     shown: View = {"business_date": iso_from_day(day), "kind": kind}
     for name, value in zip(relationship.RECORD_FIELDS[kind], rest, strict=True):

@@ -7,9 +7,9 @@
 | receipt | transactions with their results, and the way to a certified block | `ledger.receipt` |
 | history | the records of a relationship, and the way to a certified block | `ledger.history` |
 | state | state entries, present or absent, and the way to a certified block | `ledger.statement` |
-| quote | a price with all that went into it | `contracts.quote` |
+| quote | a price with all that went into it | `contracts.finance.quote` |
 | answer | a question about the state, with every entry that its answer needs | `contracts.answer` |
-| quotes | many prices, page by page with a shared proof | `contracts.quote_book` |
+| quotes | many prices, page by page with a shared proof | `contracts.finance.quote_book` |
 | evidence | what a node signed and no honest node signs | `ledger.evidence` |
 | memberships | the membership changes since the genesis block, each with its proof | `ledger.handover` |
 | carried | a proof file, and the membership changes that it needs | `ledger.carried` |

@@ -78,7 +78,7 @@ def verify_history(data: bytes, genesis: GenesisBlock) -> ProvedHistory:
 def verify_file(
     data: bytes, genesis: GenesisBlock
 ) -> list[ProvedOutcome] | ProvedHistory | ProvedState | Proved:
-    """What a receipt, history, statement or evidence file proves; `contracts.quote` verifies quotes.
+    """What a receipt, history, statement or evidence file proves; `contracts.finance.quote` verifies quotes.
 
     Raises:
         Malformed, NonCanonical, TooLarge: not a proof file of these kinds.

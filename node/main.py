@@ -26,7 +26,7 @@ import uvloop
 
 from contracts import Contracts
 from contracts.context import signer_key
-from contracts.identity import ACTIVE
+from contracts.parties.identity import ACTIVE
 from ledger.chain import Chain
 from ledger.errors import TallyError
 from ledger.limits import LEVELDB_OPEN_FILES, MAX_MEMBERS

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import structlog
 
-from contracts.membership import address_key
+from contracts.parties.membership import address_key
 from ledger.chain import Chain
 from ledger.committed import NotCertified
 from ledger.errors import TallyError, VerificationError

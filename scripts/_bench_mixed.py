@@ -27,7 +27,7 @@ from _bench_load import BUNDLE, Invoices, Shape, drive, enter_trade, leader_of, 
 from clients.data import CSV_FILES
 from clients.network import Network
 from clients.sdk import Session
-from contracts.offer import OfferTerms
+from contracts.finance.offer import OfferTerms
 from ledger import codec
 from ledger.keys import SigningKey
 from ledger.transaction import Transaction

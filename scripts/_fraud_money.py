@@ -23,7 +23,7 @@ from _fraud_world import (
     public_key,
 )
 
-from contracts.bid import commitment
+from contracts.market.bid import commitment
 
 LENDERS_ACCOUNT, SELLERS_ACCOUNT = "DE89370400440532013000", "FR1420041010050500013M02606"
 THIEFS_ACCOUNT = "GB29NWBK60161331926819"

@@ -22,17 +22,17 @@ from hashlib import sha256
 from typing import Any
 
 from contracts import Contracts, Prepared
-from contracts.claim import read_lien
 from contracts.context import business_day
-from contracts.invoice import Invoice, read_invoice
-from contracts.offer import OfferTerms
-from contracts.payee import account_of
+from contracts.finance.claim import read_lien
+from contracts.finance.offer import OfferTerms
+from contracts.finance.quote import requote
+from contracts.insurance.underwriting import PolicyQuote, premium_lines
+from contracts.parties.payee import account_of
 from contracts.pricing.terms import MAX_OBLIGOR_LIMITS
-from contracts.quote import requote
-from contracts.redirection import expected_account
 from contracts.registry import parse
-from contracts.underwriting import PolicyQuote, premium_lines
-from contracts.units import sscc_with_check_digit
+from contracts.trade.invoice import Invoice, read_invoice
+from contracts.trade.redirection import expected_account
+from contracts.trade.units import sscc_with_check_digit
 from ledger import codec
 from ledger.codec import Value
 from ledger.dates import day_from_iso, iso_from_day

@@ -29,11 +29,11 @@ arrow the operation is refused with `wrong_state`. A state that no arrow leaves 
 def life_cycles() -> list[tuple[str, LifeCycle]]:
     """(module and name, table) of every life cycle that the contracts declare, by subject."""
     found = []
-    for module in pkgutil.iter_modules(contracts.__path__):
-        loaded = importlib.import_module(f"contracts.{module.name}")
+    for module in pkgutil.walk_packages(contracts.__path__, "contracts."):
+        loaded = importlib.import_module(module.name)
         source = inspect.getsource(loaded)
         found += [
-            (f"contracts.{module.name}.{name}", value)
+            (f"{module.name}.{name}", value)
             for name, value in vars(loaded).items()
             if isinstance(value, LifeCycle) and f"\n{name} = LifeCycle(" in source
         ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 from pathlib import Path
 from types import ModuleType
@@ -14,9 +16,17 @@ import contracts
 import ledger
 import node
 
+PARTS = [
+    importlib.import_module(found.name)
+    for found in pkgutil.iter_modules(contracts.__path__, "contracts.")
+    if found.ispkg
+]
+
 
 @pytest.mark.parametrize(
-    "package", [ledger, consensus, contracts, node, clients.screening], ids=lambda package: package.__name__
+    "package",
+    [ledger, consensus, contracts, *PARTS, node, clients.screening],
+    ids=lambda package: package.__name__,
 )
 def test_the_tour_of_a_package_names_every_module(package: ModuleType) -> None:
     assert package.__file__ is not None

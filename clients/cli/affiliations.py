@@ -10,7 +10,7 @@ from clients.cli.options import Json, ProfileFile, ReceiptFile, open_session
 from clients.cli.recording import record
 from clients.cli.screen import GOOD, Screen, examples
 from clients.sdk.questions import answers
-from contracts.affiliation import SOURCES, read_affiliation
+from contracts.parties.affiliation import SOURCES, read_affiliation
 from ledger.dates import iso_from_day
 from ledger.state import Reader
 

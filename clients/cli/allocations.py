@@ -18,8 +18,8 @@ from clients.errors import NodeProblem, Refused
 from clients.optimum import INSTALL, SOLVER_SECONDS, has_solver
 from clients.prospects import prospects
 from clients.sdk import Session
-from contracts import prospect
-from contracts.allocation import Held, Mandate, Opportunity
+from contracts.holdings.allocation import Held, Mandate, Opportunity
+from contracts.market import prospect
 from contracts.pricing import QuoteTerms
 from ledger.money import PPM, Money
 

@@ -22,11 +22,11 @@ from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
 from clients.sdk import Session
 from clients.sealed_bids import SealedBid, load_bid, save_bid
-from contracts.allotment import price
-from contracts.auction import FUNDED, LIFE, RANKED, Auction, auction_key
-from contracts.bid import Bid, bid_key
-from contracts.claim import Lien, lien_key, shares_of
 from contracts.context import BUSINESS_DATE
+from contracts.finance.claim import Lien, lien_key, shares_of
+from contracts.market.allotment import price
+from contracts.market.auction import FUNDED, LIFE, RANKED, Auction, auction_key
+from contracts.market.bid import Bid, bid_key
 from ledger.dates import iso_from_day
 
 Number = Annotated[str, typer.Argument(metavar="AUCTION", help="Number of the auction.")]

@@ -13,9 +13,9 @@ from clients.cli.exits import UsageProblem
 from clients.cli.options import open_session, read_bytes, trusted_genesis
 from clients.sdk import Session, VerifiedBook, read_book
 from clients.sdk.questions import answers
-from contracts.certificate_views import holdings_of
+from contracts.certificates.certificate_views import holdings_of
 from contracts.context import business_day
-from contracts.portfolio import Position
+from contracts.holdings.portfolio import Position
 from ledger.dates import day_from_iso, iso_from_day
 from ledger.limits import MAX_PROOF_BYTES
 

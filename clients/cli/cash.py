@@ -31,7 +31,7 @@ from clients.importers.xml_document import parse_xml
 from clients.pain001 import CreditTransfer, reference, settlement_reference
 from clients.sdk import Session
 from clients.sdk.conversation import segment
-from contracts.cash_views import line_view
+from contracts.cash.cash_views import line_view
 from ledger.money import Money
 
 BankOption = Annotated[str, typer.Option("--bank", "-b", help="Organisation id of the settlement bank.")]

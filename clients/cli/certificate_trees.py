@@ -13,9 +13,9 @@ from clients.cli.options import Json, OutFile, ProfileFile, load_profile, open_s
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
 from clients.errors import Unavailable
 from clients.sdk import Session
-from contracts.certificate_tree import held_by
-from contracts.certificate_views import holdings_of, leaf_sentence, pledges_of
-from contracts.leaf import Place
+from contracts.certificates.certificate_tree import held_by
+from contracts.certificates.certificate_views import holdings_of, leaf_sentence, pledges_of
+from contracts.certificates.leaf import Place
 
 TRIES = 3
 """Times that holdings are read again where something moved between two answers."""

@@ -13,7 +13,7 @@ from clients.cli.options import Json, ProfileFile, ReceiptFile
 from clients.cli.recording import record
 from clients.cli.screen import examples
 from clients.sdk import Session
-from contracts.leaf import Place
+from contracts.certificates.leaf import Place
 
 Reason = Annotated[str, typer.Option(help="Why, for people; no personal data.")]
 

@@ -11,8 +11,8 @@ from clients.cli.amounts import money
 from clients.cli.options import Json, OutFile, ProfileFile, SupplierOption, load_profile, open_session, save
 from clients.cli.screen import BAD, GOOD, Screen, examples
 from clients.sdk.questions import answers, ask
-from contracts.coverage import Question
-from contracts.insurance_views import cover_sentence, deadline, invoices_of
+from contracts.insurance.coverage import Question
+from contracts.insurance.insurance_views import cover_sentence, deadline, invoices_of
 
 PolicyNumber = Annotated[
     str, typer.Argument(metavar="POLICY", help="Policy number, as the insurer writes it.")

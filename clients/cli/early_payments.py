@@ -21,9 +21,9 @@ from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
 from clients.sdk import Session
 from contracts.context import BUSINESS_DATE
-from contracts.early_payment import LIFE, RUNNING, EarlyPayment, discount_of, early_key, step_on
-from contracts.invoice import Invoice, invoice_key
+from contracts.market.early_payment import LIFE, RUNNING, EarlyPayment, discount_of, early_key, step_on
 from contracts.pricing import formulae
+from contracts.trade.invoice import Invoice, invoice_key
 from ledger.dates import iso_from_day
 
 Number = Annotated[str, typer.Argument(metavar="INVOICE", help="Number of the invoice.")]

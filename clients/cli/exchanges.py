@@ -16,7 +16,7 @@ from clients.cli.recording import record
 from clients.cli.screen import FAINT, Screen, examples
 from clients.sdk import Session
 from clients.sdk.conversation import MAX_PROVED_KEYS, segment
-from contracts.exchange import MAX_RATE_PART, Exchange, exchange_key, price
+from contracts.cash.exchange import MAX_RATE_PART, Exchange, exchange_key, price
 
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="Number of the exchange.")]
 Taker = Annotated[str, typer.Option(help="Organisation id of the client that asked.")]

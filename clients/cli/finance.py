@@ -13,9 +13,9 @@ from clients.cli.options import CommonBank, Json, ProfileFile, ReceiptFile, Supp
 from clients.cli.recording import record
 from clients.cli.screen import examples
 from clients.sdk import Session
-from contracts.offer import OfferTerms
+from contracts.finance.offer import OfferTerms
+from contracts.finance.quote import MAX_QUOTE_BYTES, ProvedQuote, verify_quote
 from contracts.pricing import QuoteTerms
-from contracts.quote import MAX_QUOTE_BYTES, ProvedQuote, verify_quote
 
 Number = Annotated[str, typer.Argument(metavar="INVOICE", help="Invoice number, as the supplier writes it.")]
 Account = Annotated[str, typer.Option(help="Account that was booked.")]

@@ -15,7 +15,7 @@ from clients.cli.recording import record
 from clients.cli.screen import GOOD, Screen, examples
 from clients.sdk import Session
 from clients.sdk.questions import ask
-from contracts.insurance_views import policy_sentence
+from contracts.insurance.insurance_views import policy_sentence
 
 app = typer.Typer(
     name="insurance", help="Credit insurance: policies, cover of an invoice, claims.", no_args_is_help=True

@@ -25,7 +25,7 @@ from clients.cli.recording import record
 from clients.cli.screen import GOOD, Screen, examples
 from clients.sdk import Session
 from clients.sdk.questions import ask
-from contracts.insurance_views import claim_sentence
+from contracts.insurance.insurance_views import claim_sentence
 
 ClaimNumber = Annotated[str, typer.Argument(metavar="CLAIM", help="Claim number, as the assured writes it.")]
 AssuredOption = Annotated[str, typer.Option("--assured", "-a", help="Organisation id of the assured.")]

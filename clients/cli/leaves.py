@@ -14,7 +14,7 @@ from clients.cli.recording import record
 from clients.cli.screen import examples
 from clients.sdk import Session, VerifiedAnswer
 from clients.sdk.questions import ask
-from contracts.leaf import MAX_LEAVES, Place
+from contracts.certificates.leaf import MAX_LEAVES, Place
 
 Number = Annotated[
     str, typer.Argument(metavar="CERTIFICATE", help="Certificate number, as the obligor writes it.")

@@ -15,11 +15,11 @@ from clients.cli.screen import FAINT, GOOD, Screen, examples
 from clients.prospects import Prospects, prices, prospects
 from clients.sdk import Session
 from clients.sdk.questions import answers
-from contracts import matching
-from contracts.invoice import read_invoice
-from contracts.matching import Way
-from contracts.quote import ProvedQuote
-from contracts.quote_book import Result
+from contracts.finance.quote import ProvedQuote
+from contracts.finance.quote_book import Result
+from contracts.market import matching
+from contracts.market.matching import Way
+from contracts.trade.invoice import read_invoice
 from ledger.dates import iso_from_day
 
 SHOWN = 15

@@ -26,8 +26,8 @@ from clients.cli.recording import record, show_recorded
 from clients.cli.screen import BAD, GOOD, Screen, examples
 from clients.model_report import Figures, drift, fared
 from clients.training_export import Training, read_training
-from contracts.model import CHALLENGER, CHAMPION, PART_BYTES, ROLES, part_key
-from contracts.model import Record as ModelRecord
+from contracts.finance.model import CHALLENGER, CHAMPION, PART_BYTES, ROLES, part_key
+from contracts.finance.model import Record as ModelRecord
 from contracts.pricing.model import MAX_MODEL_BYTES, Model, shrinkage
 from contracts.pricing.training import Example, usable
 from ledger.dates import day_from_iso, iso_from_day

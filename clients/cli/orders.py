@@ -14,7 +14,7 @@ from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
 from clients.importers.limits import PRICE_SCALE
 from clients.sdk import Session
-from contracts.order import line_amount
+from contracts.trade.order import line_amount
 
 Number = Annotated[str, typer.Argument(metavar="ORDER", help="Order number, as the buyer writes it.")]
 Supplier = Annotated[str, typer.Argument(metavar="SUPPLIER", help="Organisation id of the supplier.")]

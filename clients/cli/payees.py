@@ -12,9 +12,9 @@ from clients.cli.options import Json, ProfileFile, ReceiptFile, SupplierOption, 
 from clients.cli.recording import record
 from clients.cli.screen import GOOD, Screen, examples
 from clients.sdk.questions import answers
-from contracts import payee as payees
-from contracts import redirection as redirections
 from contracts.context import business_day
+from contracts.parties import payee as payees
+from contracts.trade import redirection as redirections
 from ledger.dates import iso_from_day
 from ledger.state import Reader
 

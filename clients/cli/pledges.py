@@ -14,7 +14,7 @@ from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
 from clients.pledge_tags import Receivable, new_key, read_key, tags
 from clients.sdk.questions import answers
 from contracts.context import business_day
-from contracts.pledge import MAX_REGISTERED_DAYS, STATUS, holders, read_pledge
+from contracts.finance.pledge import MAX_REGISTERED_DAYS, STATUS, holders, read_pledge
 from ledger.dates import day_from_iso, iso_from_day
 from ledger.state import Reader
 

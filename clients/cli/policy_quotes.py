@@ -16,8 +16,8 @@ from clients.sdk import Session
 from clients.sdk.questions import answers
 from contracts import registry
 from contracts.context import business_day
-from contracts.premium import PremiumTerms, Priced
-from contracts.underwriting import PolicyQuote, premium_lines
+from contracts.insurance.premium import PremiumTerms, Priced
+from contracts.insurance.underwriting import PolicyQuote, premium_lines
 from ledger import codec
 
 app = typer.Typer()

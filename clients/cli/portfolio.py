@@ -19,8 +19,8 @@ from clients.cli.options import (
 )
 from clients.cli.screen import GOOD, Screen, examples
 from clients.sdk import VerifiedBook
-from contracts import portfolio, portfolio_views
-from contracts.portfolio import BY
+from contracts.holdings import portfolio, portfolio_views
+from contracts.holdings.portfolio import BY
 from ledger.dates import iso_from_day
 
 SHOWN_CLAIMS = 15

@@ -13,7 +13,7 @@ from clients.cli.exits import UsageProblem
 from clients.cli.options import CommonBank, Json, ProfileFile, ReceiptFile, open_session, read_bytes
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
-from contracts.eligibility import Rules
+from contracts.finance.eligibility import Rules
 from contracts.pricing import ProgrammeTerms
 from ledger.codec import Value
 from ledger.errors import Malformed

@@ -15,9 +15,9 @@ from clients.cli.exits import UsageProblem
 from clients.cli.options import Json, ProfileFile, open_session, save
 from clients.cli.screen import GOOD, Advance, Screen
 from clients.sdk import Session
+from contracts.finance.quote import ProvedQuote
+from contracts.finance.quote_book import MAX_PAGE_INVOICES, MAX_PAGES, QuoteBook, Result
 from contracts.pricing.formulae import average_rate
-from contracts.quote import ProvedQuote
-from contracts.quote_book import MAX_PAGE_INVOICES, MAX_PAGES, QuoteBook, Result
 from ledger.carried import carry
 
 FILE_PAGES = 100

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from clients.chart import Bar, Section
 from clients.cli.amounts import days, money, percent
+from contracts.finance.quote import ProvedQuote
 from contracts.pricing import QuoteTerms
 from contracts.pricing.lateness import FEATURES
 from contracts.pricing.prediction import BASE, BUYER, RELATIONSHIP
 from contracts.pricing.price import CHARGES, OVERDUE, REASONS
-from contracts.quote import ProvedQuote
 from ledger.dates import iso_from_day
 
 REASON_WORDS = {

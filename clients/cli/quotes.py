@@ -25,7 +25,7 @@ from clients.cli.options import (
 from clients.cli.screen import FAINT, GOOD, Screen, examples
 from clients.sdk import VerifiedQuote
 from clients.verifier import shown, verify_data
-from contracts.quote import MAX_QUOTE_BYTES, verify_quote
+from contracts.finance.quote import MAX_QUOTE_BYTES, verify_quote
 from ledger import proof
 from ledger.dates import iso_from_day
 

@@ -16,9 +16,9 @@ from clients.cli.options import GenesisFile, Json, ProfileFile, open_session
 from clients.cli.screen import GOOD, Screen, examples
 from clients.optimum import SOLVER_SECONDS
 from clients.prospects import prospects
-from contracts import rebalancing
-from contracts.allocation import Held, Mandate
-from contracts.rebalancing import Advice, Cap
+from contracts.holdings import rebalancing
+from contracts.holdings.allocation import Held, Mandate
+from contracts.holdings.rebalancing import Advice, Cap
 from ledger.dates import iso_from_day
 
 

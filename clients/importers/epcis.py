@@ -32,7 +32,7 @@ from clients.importers.epcis_reading import AGGREGATION, OBJECT, Event, read_eve
 from clients.importers.errors import ImportProblem, Problems, from_error
 from clients.importers.gs1 import document_of, gln_of, gtin_of
 from clients.importers.imported import Entry, ImportContext, Outcome
-from contracts.units import canonical_unit
+from contracts.trade.units import canonical_unit
 from ledger.errors import TallyError
 from ledger.identifiers import checked_identifier
 from ledger.transaction import Operation

@@ -17,8 +17,8 @@ from typing import Any, Protocol
 
 from clients.importers.errors import ImportProblem
 from clients.importers.parties import Directory
-from contracts.confirmation import MAX_CONFIRMED_AT_ONCE
-from contracts.payables import MAX_APPROVED_AT_ONCE
+from contracts.reverse_factoring.payables import MAX_APPROVED_AT_ONCE
+from contracts.trade.confirmation import MAX_CONFIRMED_AT_ONCE
 from ledger.codec import Value
 from ledger.transaction import Operation
 

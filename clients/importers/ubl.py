@@ -38,8 +38,8 @@ from clients.importers.imported import Entry, ImportContext, Outcome
 from clients.importers.ubl_reading import read_invoice
 from clients.importers.xml_document import parse_xml
 from contracts.fields import MAX_LINE_ID_LENGTH, MAX_LINES, MAX_QUANTITY
-from contracts.invoice import InvoiceSubmit
-from contracts.totals import tax_totals
+from contracts.trade.invoice import InvoiceSubmit
+from contracts.trade.totals import tax_totals
 from ledger.errors import TallyError
 from ledger.money import Money
 from ledger.transaction import Operation

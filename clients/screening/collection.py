@@ -2,7 +2,7 @@
 
 | check | what is seen |
 |---|---|
-| seller_collects | a payment arrived on another account than the one expected (`contracts.redirection`) |
+| seller_collects | a payment arrived on another account than expected (`contracts.trade.redirection`) |
 | redirected_elsewhere | the buyer is told to pay to the account of a lender that does not hold the invoice |
 | payment_missing | a financed invoice is long past due, undisputed, and the buyer has paid later ones since |
 

@@ -2,7 +2,7 @@
 
 Diluted over billed, of what buyers confirmed or credited, in the newest 90 days against the 360 days before,
 for each supplier and currency over all its buyers. The ledger bears each single credit note (reserve,
-shortfall, recourse: `contracts.collection`); this is the trend that a lender should see coming.
+shortfall, recourse: `contracts.finance.collection`); this is the trend that a lender should see coming.
 """
 
 from __future__ import annotations

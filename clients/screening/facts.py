@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from clients.screening.trade import Trade
-from contracts.affiliation import SOURCES, Affiliation, affiliation_key
-from contracts.claim import Lien, lien_key, shares_of
 from contracts.context import BUSINESS_DATE, organisation_key, parameter_key
-from contracts.invoice import DEFAULT_BACKDATING_DAYS, HELD, Invoice, invoice_key
-from contracts.order import OrderLine, line_key
-from contracts.payee import Payee, payee_key
-from contracts.redirection import STANDING, Redirection, redirection_key
+from contracts.finance.claim import Lien, lien_key, shares_of
+from contracts.parties.affiliation import SOURCES, Affiliation, affiliation_key
+from contracts.parties.payee import Payee, payee_key
+from contracts.trade.invoice import DEFAULT_BACKDATING_DAYS, HELD, Invoice, invoice_key
+from contracts.trade.order import OrderLine, line_key
+from contracts.trade.redirection import STANDING, Redirection, redirection_key
 from ledger import codec
 
 Parts = tuple[Any, ...]

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from clients.screening.facts import Facts
 from clients.screening.finding import ALARM, NOTE, Entry, Finding
 from clients.screening.trade import Bill, Trade
-from contracts.affiliation import OWN, SOURCES
+from contracts.parties.affiliation import OWN, SOURCES
 from ledger.money import Money
 
 CHECK = "related_party"

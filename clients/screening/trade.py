@@ -3,7 +3,7 @@
     trade = Trade.of([(supplier, buyer, first, records), …], day)
 
 `first` is the number of the first record given, 0 for a complete history. Records have been proved before
-(`clients.sdk.histories`); `contracts.relationship` draws them. Nothing is judged here.
+(`clients.sdk.histories`); `contracts.trade.relationship` draws them. Nothing is judged here.
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ from functools import cached_property
 from pathlib import Path
 
 from clients.sdk.histories import check_aggregates
-from contracts import book
-from contracts.book import BOOK, Totals
-from contracts.portfolio import Position, positions
+from contracts.holdings import book
+from contracts.holdings.book import BOOK, Totals
+from contracts.holdings.portfolio import Position, positions
 from ledger import codec
 from ledger.carried import opened
 from ledger.errors import VerificationError
@@ -37,7 +37,7 @@ class VerifiedBook:
 
     @property
     def records(self) -> tuple[codec.Value, ...]:
-        """The records, oldest first; their form is drawn in `contracts.book`."""
+        """The records, oldest first; their form is drawn in `contracts.holdings.book`."""
         return self.proved.records
 
     @property

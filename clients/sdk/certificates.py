@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clients.sdk.histories import check_aggregates
-from contracts import certificate_views, leaf
-from contracts.certificate_tree import Tree, replay
+from contracts.certificates import certificate_views, leaf
+from contracts.certificates.certificate_tree import Tree, replay
 from contracts.views import View
 from ledger import codec
 from ledger.carried import opened

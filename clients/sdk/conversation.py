@@ -50,8 +50,8 @@ from clients.sdk.transport import (
 )
 from contracts import registry
 from contracts.answer import Answer, Argument, verify_answer
-from contracts.quote import verify_quote
-from contracts.quote_book import QuoteBook
+from contracts.finance.quote import verify_quote
+from contracts.finance.quote_book import QuoteBook
 from ledger import codec
 from ledger.carried import carry, opened
 from ledger.errors import Malformed, TallyError, VerificationError

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clients.sdk.recorded import VerifiedHistory
-from contracts import relationship
+from contracts.trade import relationship
 from ledger import codec
 from ledger.carried import opened
 from ledger.errors import Malformed, Refusal, VerificationError

@@ -9,9 +9,9 @@ from typing import Any
 
 from clients.errors import Refused
 from contracts.answer import ProvedAnswer
+from contracts.finance.quote import ProvedQuote
+from contracts.finance.quote_book import QuoteBook, Result
 from contracts.pricing import QuoteTerms
-from contracts.quote import ProvedQuote
-from contracts.quote_book import QuoteBook, Result
 from ledger import codec
 from ledger.history import ProvedHistory
 from ledger.transaction import Transaction
@@ -76,7 +76,7 @@ class VerifiedHistory:
 
     @property
     def records(self) -> tuple[codec.Value, ...]:
-        """The records, oldest first; their form is drawn in `contracts.relationship`."""
+        """The records, oldest first; their form is drawn in `contracts.trade.relationship`."""
         return self.proved.records
 
     @property

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clients.sdk.histories import check_aggregates
-from contracts import deposit
-from contracts.deposit import Balance
+from contracts.cash import deposit
+from contracts.cash.deposit import Balance
 from ledger import codec
 from ledger.carried import opened
 from ledger.errors import Malformed, VerificationError
@@ -46,7 +46,7 @@ class VerifiedStatement:
 
     @property
     def lines(self) -> tuple[codec.Value, ...]:
-        """The lines, oldest first; `contracts.cash_views.line_view` names their parts."""
+        """The lines, oldest first; `contracts.cash.cash_views.line_view` names their parts."""
         return self.proved.records
 
     @property

@@ -15,7 +15,7 @@ from clients.errors import NetworkError, NodeProblem, Refused
 from clients.importers import ImportContext, import_file
 from clients.sdk import Session, VerifiedQuote
 from clients.story.stage import BANK, BUYER, LENDER, SUPPLIER, Facts, Stage
-from contracts.quote import verify_quote
+from contracts.finance.quote import verify_quote
 from ledger.errors import VerificationError
 
 PROGRAMME = "harbour-2012"

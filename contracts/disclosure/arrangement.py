@@ -31,11 +31,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from contracts import invoice, leaf
-from contracts.claim import Lien
+from contracts.certificates import leaf
 from contracts.disclosure.sheet import Count, Days, Disclosure, Minor, Sheet
 from contracts.disclosure.source import Source
-from contracts.invoice import CONFIRMED, Invoice
+from contracts.finance.claim import Lien
+from contracts.trade import invoice
+from contracts.trade.invoice import CONFIRMED, Invoice
 from ledger.dates import iso_from_day
 
 ARRANGEMENT, CERTIFICATE = "arrangement", "certificate"

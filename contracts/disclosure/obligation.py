@@ -1,7 +1,7 @@
 """Obligations: what each obligor owed by each day, and how it paid, from complete histories.
 
 One obligation is one confirmed invoice with one due day, or one accepted certificate. The records of
-`contracts.relationship` are run through once:
+`contracts.trade.relationship` are run through once:
 
 | record | the obligation |
 |---|---|
@@ -20,11 +20,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from contracts import leaf
+from contracts.certificates import leaf
 from contracts.disclosure.source import Source
 from contracts.errors import InvariantBroken
-from contracts.invoice import CONFIRMED, Invoice
-from contracts.relationship import DEFAULT_DAYS
+from contracts.trade.invoice import CONFIRMED, Invoice
+from contracts.trade.relationship import DEFAULT_DAYS
 from ledger import codec
 
 LATE_DAYS = (1, 31, DEFAULT_DAYS)

@@ -19,10 +19,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from contracts import invoice, leaf
-from contracts.claim import Lien, shares_of
+from contracts.certificates import leaf
 from contracts.disclosure.source import Source
-from contracts.invoice import Invoice
+from contracts.finance.claim import Lien, shares_of
+from contracts.trade import invoice
+from contracts.trade.invoice import Invoice
 
 RECEIVABLE, PURCHASE, RESERVE, ADVANCE = "receivable", "purchase", "reserve", "advance"
 RECOURSE, CERTIFICATE = "recourse", "certificate"

@@ -19,12 +19,12 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import NamedTuple
 
-from contracts.claim import Lien
 from contracts.disclosure.ageing import share
 from contracts.disclosure.obligation import Obligation, obligations, reconciled
 from contracts.disclosure.sheet import Count, Disclosure, Minor, Ppm, Sheet
 from contracts.disclosure.source import Source
-from contracts.relationship import DEFAULT_DAYS
+from contracts.finance.claim import Lien
+from contracts.trade.relationship import DEFAULT_DAYS
 from ledger.dates import iso_from_day
 
 MONTH, QUARTER, YEAR = "month", "quarter", "year"

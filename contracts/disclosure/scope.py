@@ -25,14 +25,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from contracts.approval import approval_key
-from contracts.book import book_key
-from contracts.claim import MAX_ROUNDS, deal_key, lien_key
+from contracts.certificates.leaf import Place, Promise, certificate_key, leaf_key, promise_key
 from contracts.context import BUSINESS_DATE, organisation_key
 from contracts.errors import refuse
-from contracts.invoice import invoice_key
-from contracts.leaf import Place, Promise, certificate_key, leaf_key, promise_key
-from contracts.relationship import party_key, relationship_key
+from contracts.finance.claim import MAX_ROUNDS, deal_key, lien_key
+from contracts.holdings.book import book_key
+from contracts.reverse_factoring.approval import approval_key
+from contracts.trade.invoice import invoice_key
+from contracts.trade.relationship import party_key, relationship_key
 from ledger import codec
 from ledger.errors import VerificationError
 

@@ -19,8 +19,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from contracts.custody import STATUS, Custody
-from contracts.deposit import Balance, Hold
+from contracts.cash.custody import STATUS, Custody
+from contracts.cash.deposit import Balance, Hold
 from contracts.disclosure.sheet import Count, Day, Disclosure, Minor, Sheet
 from contracts.disclosure.source import Source
 

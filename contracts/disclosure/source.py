@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from contracts.identity import LENDER
-from contracts.trade_check import Kinds
+from contracts.parties.identity import LENDER
+from contracts.trade.trade_check import Kinds
 from ledger import codec
 
 KINDS = frozenset(

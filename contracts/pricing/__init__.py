@@ -6,7 +6,8 @@ price). `lateness` describes an invoice to a model, in integers; `model` says fr
 will be paid, `prediction` with which reasons; `training` makes the rows that models learn from. Nothing here
 reads a clock or a file; only `lateness` reads the state.
 
-Imports: `ledger`, and what a history leaves in the state: `contracts.relationship`, `contracts.habit`.
+Imports: `ledger`, and what a history leaves in the state: `contracts.trade.relationship`,
+`contracts.trade.habit`.
 """
 
 from contracts.pricing.features import Features

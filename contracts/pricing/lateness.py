@@ -3,7 +3,7 @@
     describe(asked, habit, levels, open) -> one integer for each name of `FEATURES`
 
 Shares are ppm, lateness centidays, spans days. `MISSING` stands where nothing is known. Every place is O(1):
-it reads fixed cells of `contracts.habit` and the open weeks of the relationship.
+it reads fixed cells of `contracts.trade.habit` and the open weeks of the relationship.
 
 Shrinkage, from the network down: with k invoices' weight of the prior,
 
@@ -22,9 +22,19 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from contracts.habit import NETWORK_KEY, UNIT, Cell, Habit, Levels, Payment, amount_size, habit_key, octave
-from contracts.holidays import WEEKDAYS, day_of_month, days_to_banking, due_class, month_part, weekday
-from contracts.relationship import EMPTY, of_currency, relationship_key
+from contracts.trade.habit import (
+    NETWORK_KEY,
+    UNIT,
+    Cell,
+    Habit,
+    Levels,
+    Payment,
+    amount_size,
+    habit_key,
+    octave,
+)
+from contracts.trade.holidays import WEEKDAYS, day_of_month, days_to_banking, due_class, month_part, weekday
+from contracts.trade.relationship import EMPTY, of_currency, relationship_key
 from ledger.money import PPM
 from ledger.state import Reader
 

@@ -22,8 +22,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from contracts import habit, relationship
 from contracts.pricing.lateness import Asked, describe_in
+from contracts.trade import habit, relationship
 from ledger import codec
 
 OPEN, PAID, WRITTEN_OFF, GONE = "open", "paid", "written off", "gone"

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from contracts import cash_views as made
-from contracts.deposit import deposit_key
+from contracts.cash import cash_views as made
+from contracts.cash.deposit import deposit_key
 from node.api import answers, bodies, cash_views, problems
 from node.api.parameters import (
     DEFAULT_PAGE,

@@ -1,4 +1,4 @@
-"""The forms of the cash views, for the OpenAPI document; `contracts.cash_views` makes the values."""
+"""The forms of the cash views, for the OpenAPI document; `contracts.cash.cash_views` makes the values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The forms of the certificate views, for the OpenAPI document; `contracts.certificate_views` makes them."""
+"""OpenAPI forms of the certificate views in `contracts.certificates.certificate_views`."""
 
 from __future__ import annotations
 

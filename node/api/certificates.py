@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from contracts import certificate_views as made
-from contracts.leaf import certificate_key
+from contracts.certificates import certificate_views as made
+from contracts.certificates.leaf import certificate_key
 from node.api import answers, bodies, certificate_views, problems
 from node.api.parameters import (
     DEFAULT_PAGE,

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from contracts import insurance_views as made
+from contracts.insurance import insurance_views as made
 from node.api import answers, insurance_views, problems
 from node.api.parameters import DEFAULT_PAGE, After, Limit, NamePath, NameQuery, NumberPath, chain_of
 

@@ -1,4 +1,4 @@
-"""The forms of the insurance views, for the OpenAPI document; `contracts.insurance_views` makes them."""
+"""OpenAPI forms of the insurance views in `contracts.insurance.insurance_views`."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from contracts.book import book_key
+from contracts.holdings.book import book_key
 from node.api import answers, bodies, problems
 from node.api.parameters import Last, NamePath, chain_of
 from node.api.relationships import proved_history

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from contracts import membership_views as made
+from contracts.parties import membership_views as made
 from ledger.limits import INT_MAX
 from node.api import answers, bodies, problems, views
 from node.api.parameters import DEFAULT_PAGE, After, Limit, NumberPath, chain_of

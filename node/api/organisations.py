@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from contracts import payables_views as of_payables
 from contracts import views as made
+from contracts.reverse_factoring import payables_views as of_payables
 from node.api import answers, problems, views
 from node.api.parameters import DEFAULT_PAGE, After, Limit, NamePath, NameQuery, NumberPath, chain_of
 

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
 from starlette.responses import Response
 
 from contracts.fields import Number, OrganisationId, ProgrammeId
+from contracts.finance.quote import Quote, challenge, make_quote
+from contracts.finance.quote_book import MAX_PAGE_INVOICES, make_page
 from contracts.pricing import Prediction
-from contracts.quote import Quote, challenge, make_quote
-from contracts.quote_book import MAX_PAGE_INVOICES, make_page
 from ledger import codec
 from ledger.errors import Malformed
 from node.api import answers, bodies, problems

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from contracts import relationship
 from contracts import views as made
+from contracts.trade import relationship
 from ledger import codec
 from ledger.chain import Chain
 from ledger.errors import TooLarge

@@ -11,8 +11,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from contracts import request_views as of_requests
 from contracts import views as made
+from contracts.finance import request_views as of_requests
 from node.api import answers, problems, views
 from node.api.parameters import (
     DEFAULT_PAGE,

@@ -16,9 +16,9 @@ from pydantic import BaseModel
 
 from contracts.answer import answered
 from contracts.context import business_day
-from contracts.coverage import MAX_SHIPMENTS
+from contracts.insurance.coverage import MAX_SHIPMENTS
+from contracts.insurance.underwriting import PolicyQuote, premium_lines
 from contracts.registry import parse
-from contracts.underwriting import PolicyQuote, premium_lines
 from ledger import codec
 from ledger.errors import Malformed, Refusal
 from node.api import Front, create_app, insurance_views

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from local_node import LocalNetwork
 
-from contracts.quote import ProvedQuote, verify_quote
-from contracts.quote_book import MAX_PAGE_INVOICES, ProvedRefusal, verify_book
+from contracts.finance.quote import ProvedQuote, verify_quote
+from contracts.finance.quote_book import MAX_PAGE_INVOICES, ProvedRefusal, verify_book
 from ledger import codec
 from ledger.genesis import read_genesis
 from node.api import bodies, quotes

@@ -10,9 +10,9 @@ from api_client import ApiClient
 from local_node import LocalNetwork
 from pydantic import BaseModel
 
-from contracts import relationship
-from contracts.invoice import invoice_key
-from contracts.quote import lien_key
+from contracts.finance.quote import lien_key
+from contracts.trade import relationship
+from contracts.trade.invoice import invoice_key
 from ledger import codec
 from ledger.certificate import CertifiedHeader
 from ledger.genesis import read_genesis

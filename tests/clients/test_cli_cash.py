@@ -19,7 +19,7 @@ from clients.cli.exchanges import read_rate
 from clients.cli.exits import REFUSED, USAGE, UsageProblem
 from clients.pain001 import NAMESPACE
 from clients.sdk import Session, read_statement
-from contracts.exchange import QUOTED, SETTLED, Exchange
+from contracts.cash.exchange import QUOTED, SETTLED, Exchange
 from ledger import codec
 from ledger.errors import VerificationError
 from ledger.money import Money

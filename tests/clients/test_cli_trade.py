@@ -11,8 +11,8 @@ from local_sessions import Channel
 
 from clients.cli import credit_notes, invoices, main, orders, recording, shipments
 from clients.importers import Entry, together
-from contracts.confirmation import MAX_CONFIRMED_AT_ONCE
-from contracts.payables import MAX_APPROVED_AT_ONCE
+from contracts.reverse_factoring.payables import MAX_APPROVED_AT_ONCE
+from contracts.trade.confirmation import MAX_CONFIRMED_AT_ONCE
 
 SSCC = "340123450000000017"
 

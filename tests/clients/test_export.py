@@ -16,8 +16,8 @@ from clients.cli import main
 from clients.cli.exits import REFUSED, USAGE
 from clients.errors import Unavailable
 from clients.export_file import read_source
-from contracts import relationship
-from contracts.invoice import invoice_key
+from contracts.trade import relationship
+from contracts.trade.invoice import invoice_key
 from ledger import codec
 from ledger.errors import TallyError, VerificationError
 from ledger.export import MAGIC, Nothing, frames, verify

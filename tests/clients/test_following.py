@@ -20,7 +20,7 @@ from clients.membership import new_home, next_id, replacement
 from clients.sdk import Session
 from clients.trust import changes_file, load_trust
 from clients.verifier import verify_data, verify_file, verify_path
-from contracts.quote import verify_quote
+from contracts.finance.quote import verify_quote
 from ledger import codec, node_certificate
 from ledger.carried import carry, opened
 from ledger.errors import VerificationError

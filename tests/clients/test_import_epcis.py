@@ -15,7 +15,7 @@ from clients.importers import Directory, ImportContext, Imported, import_bytes, 
 from clients.importers.epcis_reading import read_events
 from clients.importers.errors import ImportProblem, Problems
 from clients.importers.gs1 import document_of, gln_of, gtin_of
-from contracts.units import sscc_with_check_digit
+from contracts.trade.units import sscc_with_check_digit
 
 DATA = Path(__file__).parents[1] / "data" / "epcis"
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "epcis"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from clients import optimum as solver
 from clients.optimum import GREEDY, SOLVED, optimum
-from contracts import allocation
-from contracts.allocation import Constraint, Held, Mandate, Opportunity, Room
+from contracts.holdings import allocation
+from contracts.holdings.allocation import Constraint, Held, Mandate, Opportunity, Room
 from ledger.money import PPM
 
 pytestmark = pytest.mark.skipif(not solver.has_solver(), reason="SciPy is not installed")

@@ -7,12 +7,12 @@ from typing import Any
 
 from clients.screening import ALARM, NOTE, Facts, Finding, Trade, screen
 from clients.screening.finding import Place
-from contracts.affiliation import Affiliation
-from contracts.claim import Lien
-from contracts.invoice import ASSIGNED, CONFIRMED, FREE, RESERVED, Invoice
-from contracts.order import OrderLine
-from contracts.payee import Payee
-from contracts.redirection import AGREED, PROPOSED, Redirection
+from contracts.finance.claim import Lien
+from contracts.parties.affiliation import Affiliation
+from contracts.parties.payee import Payee
+from contracts.trade.invoice import ASSIGNED, CONFIRMED, FREE, RESERVED, Invoice
+from contracts.trade.order import OrderLine
+from contracts.trade.redirection import AGREED, PROPOSED, Redirection
 from ledger import codec
 
 DAY = 19_800

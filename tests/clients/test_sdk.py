@@ -35,7 +35,7 @@ from clients.errors import (
 )
 from clients.profile import Profile
 from clients.sdk import AsyncSession, Session
-from contracts.order import OrderIssue
+from contracts.trade.order import OrderIssue
 from ledger import codec
 from ledger.errors import Malformed, TallyError, VerificationError
 from ledger.genesis import read_genesis

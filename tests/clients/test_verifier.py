@@ -23,9 +23,9 @@ from clients.auditor import audit_folder, audit_nodes
 from clients.errors import ProfileError
 from clients.sdk.transport import SyncTransport
 from clients.verifier import verify_data, verify_file
-from contracts import relationship
-from contracts.claim import lien_key
-from contracts.invoice import invoice_key
+from contracts.finance.claim import lien_key
+from contracts.trade import relationship
+from contracts.trade.invoice import invoice_key
 from ledger import codec
 from ledger.errors import Malformed, StoreError, TallyError, VerificationError
 from ledger.genesis import GenesisBlock, read_genesis

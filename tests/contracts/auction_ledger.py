@@ -7,9 +7,9 @@ from typing import Any
 from cash_ledger import with_deposits
 from trade_ledger import TERMS, TradeLedger
 
-from contracts.allotment import price
-from contracts.auction import Auction
-from contracts.bid import commitment
+from contracts.market.allotment import price
+from contracts.market.auction import Auction
+from contracts.market.bid import commitment
 from ledger.hashing import ZERO
 
 NET = 100_000_00

@@ -6,7 +6,7 @@ from typing import Any
 
 from trade_ledger import DAY, TradeLedger
 
-from contracts.deposit import Balance, read_balance
+from contracts.cash.deposit import Balance, read_balance
 
 
 def open_account(client: str, currency: str = "USD", bank: str = "bank", **changes: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from trade_ledger import DAY, TradeLedger
 
-from contracts.leaf import STATUS, Leaf, Place, read_leaf
+from contracts.certificates.leaf import STATUS, Leaf, Place, read_leaf
 
 MATURITY = "2012-04-26"
 CUT_OFF = "2012-04-23"

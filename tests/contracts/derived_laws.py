@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from trade_ledger import TradeLedger
 
-from contracts import book, portfolio, receivables, relationship
-from contracts.book import Totals
 from contracts.context import BUSINESS_DATE
-from contracts.invoice import CONFIRMED, Invoice
+from contracts.holdings import book, portfolio
+from contracts.holdings.book import Totals
+from contracts.trade import receivables, relationship
+from contracts.trade.invoice import CONFIRMED, Invoice
 from ledger import codec
 from ledger.state import state_key
 

@@ -8,7 +8,7 @@ from trade_ledger import TradeLedger
 
 from contracts.disclosure import Disclosure, Source, scope
 from contracts.disclosure.source import Collector
-from contracts.invoice import CONFIRMED, FREE, Invoice
+from contracts.trade.invoice import CONFIRMED, FREE, Invoice
 from ledger.dates import day_from_iso
 
 

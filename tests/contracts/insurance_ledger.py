@@ -8,12 +8,12 @@ from cash_ledger import with_deposits
 from trade_ledger import DAY, TradeLedger, fund, publish
 
 from contracts.context import business_day
-from contracts.coverage import Question
-from contracts.indemnity import CLAIM, Claim, read_claim
-from contracts.insurance_views import answer
-from contracts.policy import Policy, read_policy
+from contracts.insurance.coverage import Question
+from contracts.insurance.indemnity import CLAIM, Claim, read_claim
+from contracts.insurance.insurance_views import answer
+from contracts.insurance.policy import Policy, read_policy
+from contracts.insurance.underwriting import PolicyQuote, premium_lines
 from contracts.registry import parse
-from contracts.underwriting import PolicyQuote, premium_lines
 from ledger import codec
 
 INDEMNITY = 715_500_00

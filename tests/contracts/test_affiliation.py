@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from trade_ledger import TradeLedger
 
-from contracts.affiliation import OWN, REGISTER, read_affiliation
+from contracts.parties.affiliation import OWN, REGISTER, read_affiliation
 from contracts.registry import parse
 from ledger.errors import Malformed
 

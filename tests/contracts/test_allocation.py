@@ -7,8 +7,8 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts import allocation
-from contracts.allocation import (
+from contracts.holdings import allocation
+from contracts.holdings.allocation import (
     BUDGET,
     LIMIT,
     OBLIGOR_CAP,

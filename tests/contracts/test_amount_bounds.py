@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from trade_ledger import TradeLedger, confirm, invoice, payment, publish
 
-from contracts import relationship
+from contracts.trade import relationship
 from ledger import codec
 from ledger.money import MAX_AMOUNT, MAX_TOTAL, AmountOverflow
 

@@ -26,10 +26,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trade_ledger import TradeLedger, payment
 
-from contracts import auction as rules
-from contracts.allotment import Opened, allot
-from contracts.claim import Lien, divided, repaid, shares_of
+from contracts.finance.claim import Lien, divided, repaid, shares_of
 from contracts.invariants import bid_as_committed, parts_add_up
+from contracts.market import auction as rules
+from contracts.market.allotment import Opened, allot
 from contracts.state_check import CHECKS, by_kind
 from ledger import codec
 from ledger.hashing import digest

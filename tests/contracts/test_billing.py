@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trade_ledger import TradeLedger
 
-from contracts import relationship
+from contracts.trade import relationship
 from ledger import codec
 from ledger.history import chain
 from ledger.money import MAX_TOTAL

@@ -8,12 +8,12 @@ from test_finance_story import HOLDER, advance_to, attested, credit, demand, fin
 from test_payables import approve, extend, programme
 from trade_ledger import TradeLedger, fund, payment
 
-from contracts import book, portfolio
-from contracts.approval import read_approval
-from contracts.book import Totals, book_key
 from contracts.errors import InvariantBroken
-from contracts.extension import charge
-from contracts.portfolio import Position
+from contracts.holdings import book, portfolio
+from contracts.holdings.book import Totals, book_key
+from contracts.holdings.portfolio import Position
+from contracts.reverse_factoring.approval import read_approval
+from contracts.reverse_factoring.extension import charge
 from contracts.state_check import check_state
 from ledger import codec
 from ledger.dates import day_from_iso

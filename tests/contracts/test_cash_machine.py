@@ -27,11 +27,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from trade_ledger import TradeLedger, invoice, publish
 
-from contracts import deposit
+from contracts.cash import deposit
+from contracts.cash.exchange import QUOTED, REQUESTED, price, read_exchange
 from contracts.context import BUSINESS_DATE
 from contracts.errors import REMEDIES
-from contracts.exchange import QUOTED, REQUESTED, price, read_exchange
-from contracts.invoice import Invoice
+from contracts.trade.invoice import Invoice
 from ledger import codec, history
 from ledger.dates import iso_from_day
 from ledger.transaction import Transaction

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from contracts.leaf import STATUS
+from contracts.certificates.leaf import STATUS
 from contracts.registry import OPERATIONS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "certificates.md").read_text()

@@ -1,4 +1,4 @@
-"""Each law of `contracts.leaf_check` refuses a state that is broken on purpose, with its number."""
+"""Each law of `contracts.certificates.leaf_check` refuses a state broken on purpose, by its number."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from certificate_ledger import MATURITY, advance, attested, issue, on_leaf, rese
 from insurance_ledger import INDEMNITY, accepted, insured, the_claim
 from trade_ledger import TradeLedger
 
-from contracts import leaf_check
+from contracts.certificates import leaf_check
+from contracts.certificates.leaf import HELD, REDEEMED, SPLIT, Leaf, Promise
 from contracts.errors import InvariantBroken
-from contracts.invoice import Invoice
-from contracts.leaf import HELD, REDEEMED, SPLIT, Leaf, Promise
 from contracts.state_check import by_kind
-from contracts.trade_check import Kinds
+from contracts.trade.invoice import Invoice
+from contracts.trade.trade_check import Kinds
 from ledger import codec
 
 ROOT, FREE, PASSED_ON, SOLD, PLEDGED = (("mega", "C1", leaf) for leaf in range(5))

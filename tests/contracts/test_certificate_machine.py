@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from trade_ledger import TradeLedger, confirm, invoice
 
-from contracts.certificate_tree import replay
-from contracts.certificate_views import pledges_of, tree_totals
+from contracts.certificates.certificate_tree import replay
+from contracts.certificates.certificate_views import pledges_of, tree_totals
+from contracts.certificates.leaf import SOLD, certificate_key, leaves, read_totals
 from contracts.context import BUSINESS_DATE
 from contracts.errors import REMEDIES
-from contracts.leaf import SOLD, certificate_key, leaves, read_totals
-from contracts.relationship import relationship_key
+from contracts.trade.relationship import relationship_key
 from ledger import codec
 from ledger.dates import day_from_iso, iso_from_day
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from trade_ledger import TradeLedger, confirm, invoice, publish
 
 from contracts import views
-from contracts.confirmation import MAX_CONFIRMED_AT_ONCE
 from contracts.errors import InvariantBroken
 from contracts.invariants import declared_in_time, stays_if_terminal
-from contracts.invoice import CANCELLED, CONFIRMED, REJECTED, SUBMITTED, VALIDITY
+from contracts.trade.confirmation import MAX_CONFIRMED_AT_ONCE
+from contracts.trade.invoice import CANCELLED, CONFIRMED, REJECTED, SUBMITTED, VALIDITY
 from ledger.limits import MAX_TRANSACTION_BYTES
 
 DUE = "2012-04-26"

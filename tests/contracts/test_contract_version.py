@@ -5,36 +5,36 @@ from __future__ import annotations
 from hashlib import sha256
 
 from contracts import CONTRACT_VERSION
-from contracts.affiliation import Affiliation
-from contracts.amendment import Amendment
-from contracts.approval import Approval
-from contracts.auction import Auction
-from contracts.bank import BankEntry
-from contracts.bid import Bid
-from contracts.book import RECORD_FIELDS as BOOK_FIELDS
-from contracts.book import Totals as BookTotals
-from contracts.claim import Lien, Share
-from contracts.credit import CreditNote
-from contracts.custody import Custody
-from contracts.deposit import LINE_FIELDS, Balance, Hold
-from contracts.early_payment import EarlyPayment
-from contracts.enrolment import Enrolment
-from contracts.exchange import Exchange
-from contracts.invoice import Invoice
-from contracts.leaf import Leaf, Promise, Totals
-from contracts.order import Order, OrderLine
-from contracts.payee import Payee
-from contracts.pledge import Pledge
-from contracts.programme import Programme
-from contracts.recourse import Recourse
-from contracts.redemption import Redemption
-from contracts.redirection import Redirection
+from contracts.cash.bank import BankEntry
+from contracts.cash.custody import Custody
+from contracts.cash.deposit import LINE_FIELDS, Balance, Hold
+from contracts.cash.exchange import Exchange
+from contracts.cash.redemption import Redemption
+from contracts.cash.settlement import Settlement
+from contracts.certificates.leaf import Leaf, Promise, Totals
+from contracts.finance.claim import Lien, Share
+from contracts.finance.pledge import Pledge
+from contracts.finance.programme import Programme
+from contracts.finance.recourse import Recourse
+from contracts.finance.request import Answer, Request
+from contracts.finance.usage import Use
+from contracts.holdings.book import RECORD_FIELDS as BOOK_FIELDS
+from contracts.holdings.book import Totals as BookTotals
+from contracts.market.auction import Auction
+from contracts.market.bid import Bid
+from contracts.market.early_payment import EarlyPayment
+from contracts.parties.affiliation import Affiliation
+from contracts.parties.payee import Payee
 from contracts.registry import OPERATIONS
-from contracts.relationship import RECORD_FIELDS, Aggregates, OpenWeek
-from contracts.request import Answer, Request
-from contracts.settlement import Settlement
-from contracts.shipment import Shipment
-from contracts.usage import Use
+from contracts.reverse_factoring.approval import Approval
+from contracts.reverse_factoring.enrolment import Enrolment
+from contracts.trade.amendment import Amendment
+from contracts.trade.credit import CreditNote
+from contracts.trade.invoice import Invoice
+from contracts.trade.order import Order, OrderLine
+from contracts.trade.redirection import Redirection
+from contracts.trade.relationship import RECORD_FIELDS, Aggregates, OpenWeek
+from contracts.trade.shipment import Shipment
 
 LAYOUTS = {1: "6fb6d0bdca430e24841f53da44526f242edb1db2889ca56f3d7a8a26b47f93c9"}
 

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trade_ledger import TradeLedger, fund, payment, publish
 
-from contracts.claim import Lien
 from contracts.errors import InvariantBroken
-from contracts.invoice import ASSIGNED, FREE, RESERVED, Invoice
+from contracts.finance.claim import Lien
 from contracts.state_check import check_state
+from contracts.trade.invoice import ASSIGNED, FREE, RESERVED, Invoice
 from ledger import codec
 from ledger.dates import iso_from_day
 from ledger.state import state_key

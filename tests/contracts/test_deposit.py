@@ -19,10 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trade_ledger import TradeLedger, payment
 
-from contracts import deposit
-from contracts.custody import read_custody
+from contracts.cash import deposit
+from contracts.cash.custody import read_custody
+from contracts.cash.redemption import read_redemption
 from contracts.errors import InvariantBroken
-from contracts.redemption import read_redemption
 from contracts.state_check import check_state
 from ledger import codec, history
 from ledger.state import state_key

@@ -16,7 +16,7 @@ from contracts.disclosure.concentration import concentration
 from contracts.disclosure.rates import MONTH, YEAR, period_of, rates
 from contracts.disclosure.segregation import Closing, custody
 from contracts.disclosure.stages import ifrs9
-from contracts.invoice import SUBMITTED
+from contracts.trade.invoice import SUBMITTED
 from ledger.dates import day_from_iso
 from ledger.errors import Refusal, VerificationError
 

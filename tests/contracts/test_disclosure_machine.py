@@ -11,7 +11,7 @@ from test_finance_machine import FinanceMachine
 from test_trade_machine import TradeMachine
 from trade_ledger import TradeLedger
 
-from contracts.claim import Lien, shares_of
+from contracts.certificates.leaf import ISSUED, Leaf
 from contracts.disclosure import Source
 from contracts.disclosure.ageing import UNITS, ageing
 from contracts.disclosure.arrangement import ias7, liabilities
@@ -20,8 +20,8 @@ from contracts.disclosure.obligation import obligations, reconciled
 from contracts.disclosure.position import ADVANCE, PURCHASE, positions
 from contracts.disclosure.rates import rates
 from contracts.disclosure.stages import ifrs9
-from contracts.invoice import CONFIRMED, HELD, Invoice
-from contracts.leaf import ISSUED, Leaf
+from contracts.finance.claim import Lien, shares_of
+from contracts.trade.invoice import CONFIRMED, HELD, Invoice
 
 
 def add_up(trade: TradeLedger) -> None:

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trade_ledger import TradeLedger, payment, publish
 
-from contracts.early_payment import LIFE, EarlyPayment, discount_of, step_on
-from contracts.invoice import Invoice
+from contracts.market.early_payment import LIFE, EarlyPayment, discount_of, step_on
 from contracts.pricing import formulae
+from contracts.trade.invoice import Invoice
 
 NET = 1_000_000_00
 STEPS = (("2012-03-03", 20_000), ("2012-03-10", 10_000))

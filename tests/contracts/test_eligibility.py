@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from insurance_ledger import active, advance
 from trade_ledger import DAY, TERMS, TradeLedger, confirm, fund, invoice, payment
 
-from contracts import eligibility, views
-from contracts.eligibility import MAX_SUPPLIERS, Facts, Rules
+from contracts import views
 from contracts.errors import InvariantBroken
-from contracts.programme import programme_key
+from contracts.finance import eligibility
+from contracts.finance.eligibility import MAX_SUPPLIERS, Facts, Rules
+from contracts.finance.programme import programme_key
+from contracts.finance.usage import ALL, OBLIGOR, SUPPLIER, Use, read_use, use_key
 from contracts.state_check import check_state
-from contracts.usage import ALL, OBLIGOR, SUPPLIER, Use, read_use, use_key
 from ledger import codec
 from ledger.errors import Malformed, Refusal
 from ledger.limits import MAX_NAME_BYTES, MAX_STATE_VALUE_BYTES

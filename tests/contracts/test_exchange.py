@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from trade_ledger import TradeLedger, invoice, publish
 
 from contracts import expiry
+from contracts.cash.exchange import STATUS, Exchange, price, read_exchange
 from contracts.errors import InvariantBroken
-from contracts.exchange import STATUS, Exchange, price, read_exchange
 from contracts.state_check import check_state
 from ledger import codec
 from ledger.money import CURRENCIES

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from contracts import invoice, recourse, request
+from contracts.finance import recourse, request
 from contracts.lifecycle import LifeCycle
 from contracts.registry import OPERATIONS
+from contracts.trade import invoice
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = "".join((DOCS / name).read_text() for name in ("finance.md", "payables.md"))

@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from trade_ledger import TERMS, TradeLedger, invoice, payment
 
-from contracts.approval import read_approval
-from contracts.claim import Lien, read_lien
+from contracts.cash.refund import read_unapplied
 from contracts.context import BUSINESS_DATE
 from contracts.errors import REMEDIES
-from contracts.invoice import FREE, Invoice
-from contracts.offer import OfferTerms
-from contracts.payables import claim_of
-from contracts.quote import requote
-from contracts.refund import read_unapplied
-from contracts.request import ASKED, DECLINED, OPEN, read_answer, read_request
-from contracts.usage import ALL, SUPPLIER, read_use
+from contracts.finance.claim import Lien, read_lien
+from contracts.finance.offer import OfferTerms
+from contracts.finance.quote import requote
+from contracts.finance.request import ASKED, DECLINED, OPEN, read_answer, read_request
+from contracts.finance.usage import ALL, SUPPLIER, read_use
+from contracts.reverse_factoring.approval import read_approval
+from contracts.reverse_factoring.payables import claim_of
+from contracts.trade.invoice import FREE, Invoice
 from ledger.dates import iso_from_day
 from ledger.errors import Refusal
 from ledger.transaction import Transaction

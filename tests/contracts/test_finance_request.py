@@ -11,9 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trade_ledger import TERMS, TradeLedger, payment
 
-from contracts import request_views
 from contracts.errors import InvariantBroken
-from contracts.request import ANSWER, LIFE, answer_key, read_answer, read_request, request_key, requested_key
+from contracts.finance import request_views
+from contracts.finance.request import (
+    ANSWER,
+    LIFE,
+    answer_key,
+    read_answer,
+    read_request,
+    request_key,
+    requested_key,
+)
 from contracts.state_check import check_state
 from ledger import codec
 from node.api import views as forms

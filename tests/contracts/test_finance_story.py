@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from trade_ledger import TradeLedger, fund, payment, publish
 
 from contracts import invariants, views
-from contracts.claim import Lien, last_deal, payoff, read_lien
 from contracts.errors import InvariantBroken
-from contracts.invoice import Invoice
-from contracts.recourse import STATUS, read_recourse
-from contracts.relationship import of_currency
+from contracts.finance.claim import Lien, last_deal, payoff, read_lien
+from contracts.finance.recourse import STATUS, read_recourse
 from contracts.state_check import by_kind, demands_follow_claims
+from contracts.trade.invoice import Invoice
+from contracts.trade.relationship import of_currency
 from ledger import codec
 from ledger.dates import iso_from_day
 

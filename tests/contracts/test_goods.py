@@ -20,8 +20,8 @@ from trade_ledger import (
 )
 
 from contracts import views
-from contracts.quote import requote
-from contracts.units import canonical_unit, sscc_with_check_digit
+from contracts.finance.quote import requote
+from contracts.trade.units import canonical_unit, sscc_with_check_digit
 from ledger.errors import Refusal
 from ledger.identifiers import is_gs1
 

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trade_ledger import TradeLedger, confirm, invoice, payment
 
-from contracts import habit
-from contracts.habit import HABIT_BYTES, PAYMENTS, UNIT, Habit, Settled, fold
-from contracts.holidays import days_to_banking, due_class, weekday
-from contracts.relationship import settlement
+from contracts.trade import habit
+from contracts.trade.habit import HABIT_BYTES, PAYMENTS, UNIT, Habit, Settled, fold
+from contracts.trade.holidays import days_to_banking, due_class, weekday
+from contracts.trade.relationship import settlement
 from ledger import codec
 from ledger.dates import day_from_iso
 from ledger.state import Overlay

@@ -28,8 +28,8 @@ from insurance_ledger import (
 )
 from trade_ledger import DAY, TradeLedger, dispatch, invoice, payment, receive
 
-from contracts.insurance_views import claim_view, policy_view
-from contracts.policy import ACTIVE, EXHAUSTED, EXPIRED, SUSPENDED
+from contracts.insurance.insurance_views import claim_view, policy_view
+from contracts.insurance.policy import ACTIVE, EXHAUSTED, EXPIRED, SUSPENDED
 
 
 def test_the_premium_of_the_running_example_is_quoted_bound_and_paid() -> None:

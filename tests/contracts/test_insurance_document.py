@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from contracts import insurance_check
-from contracts.indemnity import CLAIM
+from contracts.insurance import insurance_check
+from contracts.insurance.indemnity import CLAIM
+from contracts.insurance.policy import LIFE
 from contracts.lifecycle import LifeCycle
-from contracts.policy import LIFE
 from contracts.registry import OPERATIONS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "insurance.md").read_text()

@@ -23,14 +23,15 @@ from trade_ledger import (
     receive,
 )
 
-from contracts import Contracts, invariants, relationship
-from contracts.claim import Lien, reduced, waterfall
+from contracts import Contracts, invariants
 from contracts.errors import InvariantBroken
-from contracts.invoice import ASSIGNED, Invoice, fingerprint
-from contracts.order import OrderLine
+from contracts.finance.claim import Lien, reduced, waterfall
+from contracts.finance.quote import requote
 from contracts.pricing import Features
-from contracts.quote import requote
 from contracts.state_check import CHECKS, by_kind, check_state
+from contracts.trade import relationship
+from contracts.trade.invoice import ASSIGNED, Invoice, fingerprint
+from contracts.trade.order import OrderLine
 from ledger import codec
 from ledger.state import Overlay, state_key
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.habit import Cell, Habit, Levels
 from contracts.pricing.lateness import FEATURES, MISSING, Asked, Open, describe, open_besides
 from contracts.pricing.model import LEAF, Ensemble, Model, on_curve, shrinkage
+from contracts.trade.habit import Cell, Habit, Levels
 from ledger import codec
 from ledger.errors import Malformed
 

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from trade_ledger import TradeLedger, invoice, payment
 
-from contracts.auction import ENDED, FUNDED, Auction, read_auction
 from contracts.context import BUSINESS_DATE
-from contracts.early_payment import discount_of, read_early, step_on
 from contracts.errors import REMEDIES
-from contracts.invoice import Invoice
-from contracts.usage import SUPPLIER, read_use
+from contracts.finance.usage import SUPPLIER, read_use
+from contracts.market.auction import ENDED, FUNDED, Auction, read_auction
+from contracts.market.early_payment import discount_of, read_early, step_on
+from contracts.trade.invoice import Invoice
 from ledger.dates import iso_from_day
 from ledger.transaction import Transaction
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from test_payables import DISCOUNT, PAID_OUT, approve, programme
 from trade_ledger import TERMS, TradeLedger, publish
 
-from contracts import matching, prospect
-from contracts.matching import Way
-from contracts.prospect import Suited, Unsuited
-from contracts.quote import requote
+from contracts.finance.quote import requote
+from contracts.market import matching, prospect
+from contracts.market.matching import Way
+from contracts.market.prospect import Suited, Unsuited
 
 
 def programmes(trade: TradeLedger, **named: dict[str, object]) -> list[str]:

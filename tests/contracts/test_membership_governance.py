@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trade_ledger import KEYS, TradeLedger, document
 
-from contracts import Contracts, membership
+from contracts import Contracts
 from contracts.errors import REMEDIES
-from contracts.membership import GONE, MEMBER, in_force, is_under_way, target
+from contracts.parties import membership
+from contracts.parties.membership import GONE, MEMBER, in_force, is_under_way, target
 from ledger import node_certificate
 from ledger.executor import enter_membership, genesis_overlay
 from ledger.genesis import Genesis

@@ -9,7 +9,7 @@ import pytest
 from test_lateness_model import MODEL
 from trade_ledger import TradeLedger
 
-from contracts.model import in_role
+from contracts.finance.model import in_role
 from contracts.pricing.model import Ensemble, Model
 
 RECORD = {

@@ -10,18 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trade_ledger import TERMS, TradeLedger, confirm, fund, invoice, payment
 
-from contracts import payables_views, relationship, views
-from contracts.approval import approval_key, read_approval
-from contracts.claim import Lien, last_deal, lien_key, read_lien
-from contracts.credit import APPLIED, read_credit
+from contracts import views
 from contracts.errors import InvariantBroken
-from contracts.extension import charge
-from contracts.invoice import Invoice, invoice_key
-from contracts.payables import DAYS_TO_PAY, price
-from contracts.pool import purpose_of
+from contracts.finance.claim import Lien, last_deal, lien_key, read_lien
 from contracts.pricing import ProgrammeTerms
-from contracts.relationship import of_currency
+from contracts.reverse_factoring import payables_views
+from contracts.reverse_factoring.approval import approval_key, read_approval
+from contracts.reverse_factoring.extension import charge
+from contracts.reverse_factoring.payables import DAYS_TO_PAY, price
+from contracts.reverse_factoring.pool import purpose_of
 from contracts.state_check import check_state
+from contracts.trade import relationship
+from contracts.trade.credit import APPLIED, read_credit
+from contracts.trade.invoice import Invoice, invoice_key
+from contracts.trade.relationship import of_currency
 from ledger import codec
 from ledger.dates import iso_from_day
 from node.api import views as forms

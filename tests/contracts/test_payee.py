@@ -7,8 +7,8 @@ from typing import Any
 from certificate_ledger import attested, held, reserve
 from trade_ledger import KEYS, TradeLedger, fund, payment, publish
 
-from contracts import redirection
-from contracts.payee import account_of
+from contracts.parties.payee import account_of
+from contracts.trade import redirection
 from ledger import codec
 
 OLD, NEW, THIEF = "DE02120300000000202051", "NL91ABNA0417164300", "GB29NWBK60161331926819"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from test_finance_story import HOLDER, advance_to, financed
 from trade_ledger import payment
 
-from contracts import book, portfolio, portfolio_views, rebalancing
-from contracts.allocation import Held
-from contracts.book import Totals, book_key
-from contracts.portfolio import Position
-from contracts.rebalancing import Cap
+from contracts.holdings import book, portfolio, portfolio_views, rebalancing
+from contracts.holdings.allocation import Held
+from contracts.holdings.book import Totals, book_key
+from contracts.holdings.portfolio import Position
+from contracts.holdings.rebalancing import Cap
 from ledger import codec
 from ledger.dates import day_from_iso, iso_from_day
 

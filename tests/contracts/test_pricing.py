@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts import relationship
 from contracts.pricing import (
     REASONS,
     Features,
@@ -26,7 +25,8 @@ from contracts.pricing import (
 )
 from contracts.pricing.model import Lateness
 from contracts.pricing.price import CHARGES
-from contracts.relationship import Aggregates
+from contracts.trade import relationship
+from contracts.trade.relationship import Aggregates
 from ledger import codec
 from ledger.dates import day_from_iso
 from ledger.errors import Malformed, Refusal

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trade_ledger import TERMS, TradeLedger, confirm, invoice
 
-from contracts import allocation, prospect
-from contracts.allocation import Held, Mandate
-from contracts.offer import OfferTerms
-from contracts.prospect import Suited
-from contracts.quote import requote
+from contracts.finance.offer import OfferTerms
+from contracts.finance.quote import requote
+from contracts.holdings import allocation
+from contracts.holdings.allocation import Held, Mandate
+from contracts.market import prospect
+from contracts.market.prospect import Suited
 from ledger.money import PPM
 
 SUPPLIERS, BUYERS = ("acme", "bolt"), ("mega", "nova")

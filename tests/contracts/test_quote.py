@@ -15,14 +15,11 @@ from hypothesis import strategies as st
 from trade_ledger import TradeLedger, confirm, payment, publish
 from trade_ledger import invoice as bill
 
-from contracts import relationship
-from contracts.claim import exposure_key, lien_key
 from contracts.context import BUSINESS_DATE
-from contracts.eligibility import Rules
-from contracts.invoice import CONFIRMED, FREE, Invoice, invoice_key
-from contracts.pricing import Features, ObligorLimit, ProgrammeTerms
-from contracts.programme import programme_key
-from contracts.quote import (
+from contracts.finance.claim import exposure_key, lien_key
+from contracts.finance.eligibility import Rules
+from contracts.finance.programme import programme_key
+from contracts.finance.quote import (
     QUOTE_LIFE_BLOCKS,
     ProvedQuote,
     Quote,
@@ -31,6 +28,9 @@ from contracts.quote import (
     requote,
     verify_quote,
 )
+from contracts.pricing import Features, ObligorLimit, ProgrammeTerms
+from contracts.trade import relationship
+from contracts.trade.invoice import CONFIRMED, FREE, Invoice, invoice_key
 from ledger import codec
 from ledger.certificate import Certificate, sign_ack
 from ledger.chain import Chain

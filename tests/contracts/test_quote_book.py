@@ -16,13 +16,13 @@ from test_model_governance import DATA
 from test_quote import NUMBER, OPEN_INVOICE, Ledger
 from test_quote_prediction import BY_MODEL, adopt
 
-from contracts.claim import lien_key
-from contracts.eligibility import Rules
-from contracts.invoice import invoice_key
+from contracts.finance.claim import lien_key
+from contracts.finance.eligibility import Rules
+from contracts.finance.programme import programme_key
+from contracts.finance.quote import ProvedQuote, verify_quote
+from contracts.finance.quote_book import MAX_PAGE_INVOICES, ProvedRefusal, QuoteBook, make_page, verify_book
 from contracts.pricing.model import Ensemble, Model
-from contracts.programme import programme_key
-from contracts.quote import ProvedQuote, verify_quote
-from contracts.quote_book import MAX_PAGE_INVOICES, ProvedRefusal, QuoteBook, make_page, verify_book
+from contracts.trade.invoice import invoice_key
 from ledger.errors import Malformed, VerificationError
 from ledger.genesis import GenesisBlock
 from ledger.state import state_key

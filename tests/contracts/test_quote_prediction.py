@@ -18,13 +18,14 @@ from test_quote import NUMBER, TERMS, TODAY, Ledger
 from trade_ledger import TradeLedger, confirm, payment, publish
 from trade_ledger import invoice as bill
 
-from contracts import habit, model, relationship
-from contracts.eligibility import Rules
+from contracts.finance import model
+from contracts.finance.eligibility import Rules
+from contracts.finance.programme import programme_key
+from contracts.finance.quote import Quote, challenge, make_quote, read_basis, requote, verify_quote
 from contracts.pricing.lateness import Asked, describe_in, read_known
 from contracts.pricing.model import Ensemble, Model
 from contracts.pricing.prediction import in_proportion, predict
-from contracts.programme import programme_key
-from contracts.quote import Quote, challenge, make_quote, read_basis, requote, verify_quote
+from contracts.trade import habit, relationship
 from ledger.dates import day_from_iso, iso_from_day
 from ledger.errors import VerificationError
 

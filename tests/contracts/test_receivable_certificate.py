@@ -20,9 +20,9 @@ from certificate_ledger import (
 )
 from trade_ledger import DAY, TradeLedger, publish
 
-from contracts.invoice import CERTIFICATED, Invoice
-from contracts.leaf import NO_LEAVES, STATUS, certificate_key, fold, read_totals
-from contracts.relationship import of_currency, relationship_key
+from contracts.certificates.leaf import NO_LEAVES, STATUS, certificate_key, fold, read_totals
+from contracts.trade.invoice import CERTIFICATED, Invoice
+from contracts.trade.relationship import of_currency, relationship_key
 from ledger import codec, history
 from ledger.errors import Refusal
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from trade_ledger import DAY, TradeLedger, payment
 
 from contracts import views
+from contracts.cash.refund import read_unapplied, unapplied_key
 from contracts.errors import InvariantBroken
-from contracts.refund import read_unapplied, unapplied_key
 from contracts.state_check import check_state
 from ledger import codec
 

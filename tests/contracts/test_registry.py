@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from trade_ledger import TradeLedger, confirm, dispatch, invoice, order_submit, payment, publish
 
 from contracts.errors import REMEDIES
-from contracts.identity import ROLES
+from contracts.parties.identity import ROLES
 from contracts.registry import OPERATIONS, parse
 from ledger import codec
 from ledger.errors import Malformed

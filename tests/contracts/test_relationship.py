@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trade_ledger import DAY, TradeLedger, confirm, invoice
 
-from contracts import relationship
 from contracts.fields import MAX_TERM_DAYS
-from contracts.relationship import AGGREGATES_FIELDS, MAX_OPEN_WEEKS, RECORD_FIELDS, fold, of_currency
+from contracts.trade import relationship
+from contracts.trade.relationship import AGGREGATES_FIELDS, MAX_OPEN_WEEKS, RECORD_FIELDS, fold, of_currency
 from ledger import codec
 from ledger.errors import Refusal
 from ledger.limits import MAX_STATE_VALUE_BYTES

@@ -8,10 +8,10 @@ import pytest
 from cash_ledger import account_number, open_account
 from trade_ledger import DAY, TradeLedger, fund, payment, publish
 
+from contracts.cash.settlement import STATUS, read_settlement
 from contracts.errors import InvariantBroken
-from contracts.invoice import ASSIGNED, FREE, Invoice
-from contracts.settlement import STATUS, read_settlement
 from contracts.state_check import check_state
+from contracts.trade.invoice import ASSIGNED, FREE, Invoice
 from ledger import codec
 from ledger.state import state_key
 

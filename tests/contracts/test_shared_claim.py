@@ -14,7 +14,7 @@ from test_finance_story import HOLDER, advance_to, attested, credit, deal, deman
 from trade_ledger import TradeLedger, payment
 
 from contracts import views
-from contracts.claim import Lien, accrued, agent, divided, shares_of
+from contracts.finance.claim import Lien, accrued, agent, divided, shares_of
 
 PARTS = {"fund": 33_333_33, "loan": 66_666_67}
 LATER = "2012-08-01"

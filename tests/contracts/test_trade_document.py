@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from contracts import amendment, credit, invoice, order, shipment
 from contracts.lifecycle import LifeCycle
 from contracts.registry import OPERATIONS
+from contracts.trade import amendment, credit, invoice, order, shipment
 
 TEXT = (Path(__file__).parents[2] / "docs" / "trade.md").read_text()
 CYCLES = [

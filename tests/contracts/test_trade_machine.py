@@ -19,13 +19,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from trade_ledger import TERMS, TradeLedger, confirm, fund, invoice, order_submit, payment, sscc
 
-from contracts import relationship, views
-from contracts.claim import Lien, payoff
+from contracts import views
 from contracts.context import BUSINESS_DATE
 from contracts.errors import REMEDIES
-from contracts.invoice import Invoice
-from contracts.offer import OfferTerms
-from contracts.quote import requote
+from contracts.finance.claim import Lien, payoff
+from contracts.finance.offer import OfferTerms
+from contracts.finance.quote import requote
+from contracts.trade import relationship
+from contracts.trade.invoice import Invoice
 from ledger import codec
 from ledger.dates import iso_from_day
 from ledger.errors import Refusal

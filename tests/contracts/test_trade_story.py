@@ -16,8 +16,9 @@ from trade_ledger import (
     sscc,
 )
 
-from contracts import relationship, views
-from contracts.invoice import Invoice
+from contracts import views
+from contracts.trade import relationship
+from contracts.trade.invoice import Invoice
 from ledger import codec
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from trade_ledger import ROLES, TradeLedger, confirm, invoice, payment, publish
 
-from contracts import relationship, views
+from contracts import views
+from contracts.trade import relationship
 from ledger import codec
 
 

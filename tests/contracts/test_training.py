@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from trade_ledger import TradeLedger, confirm, payment
 from trade_ledger import invoice as bill
 
-from contracts import habit, relationship
 from contracts.pricing.lateness import FEATURES, Asked, describe_in
 from contracts.pricing.training import GONE, OPEN, PAID, Example, replay
+from contracts.trade import habit, relationship
 from ledger import codec
 from ledger.dates import day_from_iso, iso_from_day
 

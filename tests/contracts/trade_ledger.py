@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from contracts import Contracts
-from contracts.offer import OfferTerms
-from contracts.quote import requote
+from contracts.finance.offer import OfferTerms
+from contracts.finance.quote import requote
 from contracts.state_check import check_state, check_step
-from contracts.units import sscc_with_check_digit
+from contracts.trade.units import sscc_with_check_digit
 from ledger import codec
 from ledger.executor import genesis_overlay
 from ledger.genesis import Genesis

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from contracts.membership import address_key
+from contracts.parties.membership import address_key
 from ledger.hashing import ZERO
 from ledger.membership import Member, Membership
 from node.errors import SettingsError

@@ -19,7 +19,7 @@ from _reference_operations import codes_of, kinds_of  # noqa: E402
 from _reference_states import life_cycles  # noqa: E402
 from campaign.episodes import Coverage, run_campaign  # noqa: E402
 
-import contracts.early_payment as early  # noqa: E402
+import contracts.market.early_payment as early  # noqa: E402
 from contracts.errors import REMEDIES  # noqa: E402
 from contracts.registry import OPERATIONS  # noqa: E402
 

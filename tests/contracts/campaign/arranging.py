@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from campaign.draw import SIGNER, Draw, Facts
-from contracts.invoice import Invoice
+from contracts.trade.invoice import Invoice
 from ledger.dates import iso_from_day
 
 PAYABLES = "pay-loan"

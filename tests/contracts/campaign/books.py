@@ -24,10 +24,10 @@ from typing import Any
 
 from campaign.draw import EVERYBODY
 from campaign.ledger import signing_key
-from contracts.invoice import Invoice
 from contracts.registry import OPERATIONS
-from contracts.shipment import Shipment
-from contracts.trade_check import Kinds
+from contracts.trade.invoice import Invoice
+from contracts.trade.shipment import Shipment
+from contracts.trade.trade_check import Kinds
 
 Operation = dict[str, Any]
 EPOCH = date(1970, 1, 1).toordinal()

@@ -6,11 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from campaign.subjects import Found, lien_on
-from contracts import (
-    invoice,
-)
-from contracts.claim import agent, payoff
-from contracts.trade_check import Kinds
+from contracts.finance.claim import agent, payoff
+from contracts.trade import invoice
+from contracts.trade.trade_check import Kinds
 from ledger.dates import iso_from_day
 
 

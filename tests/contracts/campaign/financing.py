@@ -5,14 +5,14 @@ from __future__ import annotations
 from hashlib import sha256
 
 from campaign.draw import SIGNER, Draw, Facts
-from contracts import allotment
-from contracts.auction import Auction
-from contracts.bid import commitment
-from contracts.early_payment import EarlyPayment, discount_of, step_on
-from contracts.invoice import CONFIRMED, FREE, Invoice
-from contracts.offer import OfferTerms
-from contracts.programme import Programme
-from contracts.quote import requote
+from contracts.finance.offer import OfferTerms
+from contracts.finance.programme import Programme
+from contracts.finance.quote import requote
+from contracts.market import allotment
+from contracts.market.auction import Auction
+from contracts.market.bid import commitment
+from contracts.market.early_payment import EarlyPayment, discount_of, step_on
+from contracts.trade.invoice import CONFIRMED, FREE, Invoice
 from ledger.errors import Refusal
 from ledger.hashing import ZERO
 

@@ -8,7 +8,7 @@ from test_lateness_model import MODEL
 
 from campaign.draw import DAYS, LATER_DAYS, SIGNER, SLOW_OPERATIONS, Draw, Facts
 from campaign.ledger import new_node, signing_key
-from contracts.membership import in_force
+from contracts.parties.membership import in_force
 from contracts.pricing.model import Ensemble, Model
 
 

@@ -12,10 +12,14 @@ from typing import Any
 
 from trade_ledger import KEYS, TradeLedger, document
 
-from contracts import identity, insurance_check, leaf_check, state_check, trade_check
-from contracts.membership import in_force, target
+from contracts import state_check
+from contracts.certificates import leaf_check
+from contracts.insurance import insurance_check
+from contracts.parties import identity
+from contracts.parties.membership import in_force, target
 from contracts.registry import OPERATIONS, parse
-from contracts.trade_check import Kinds
+from contracts.trade import trade_check
+from contracts.trade.trade_check import Kinds
 from ledger import codec, node_certificate
 from ledger.errors import Refusal
 from ledger.executor import enter_membership, genesis_overlay

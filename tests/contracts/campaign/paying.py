@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from campaign.draw import SIGNER, Draw, Facts
-from contracts.exchange import Exchange, price
+from contracts.cash.exchange import Exchange, price
 
 
 def custody_open(draw: Draw, facts: Facts) -> Facts:

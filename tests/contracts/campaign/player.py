@@ -20,7 +20,7 @@ from campaign.forms import least
 from campaign.ledger import signing_key
 from campaign.moves import MOVES
 from campaign.subjects import about, pick
-from contracts.identity import (
+from contracts.parties.identity import (
     BANK,
     BUYER,
     CARRIER,

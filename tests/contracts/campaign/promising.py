@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from campaign.draw import SIGNER, Draw, Facts
-from contracts.coverage import MAX_SHIPMENTS
-from contracts.invoice import CONFIRMED, FREE, Invoice
-from contracts.leaf import Leaf
-from contracts.policy import Policy
-from contracts.shipment import Shipment
+from contracts.certificates.leaf import Leaf
+from contracts.insurance.coverage import MAX_SHIPMENTS
+from contracts.insurance.policy import Policy
+from contracts.trade.invoice import CONFIRMED, FREE, Invoice
+from contracts.trade.shipment import Shipment
 
 
 def certificate_issue(draw: Draw, facts: Facts) -> Facts:

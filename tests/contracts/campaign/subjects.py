@@ -12,29 +12,15 @@ from itertools import islice
 from random import Random
 from typing import Any, NamedTuple
 
-from contracts import (
-    amendment,
-    auction,
-    credit,
-    custody,
-    early_payment,
-    exchange,
-    indemnity,
-    invoice,
-    leaf,
-    order,
-    pledge,
-    policy,
-    recourse,
-    redemption,
-    redirection,
-    request,
-    settlement,
-    shipment,
-)
-from contracts.claim import Lien
+from contracts.cash import custody, exchange, redemption, settlement
+from contracts.certificates import leaf
+from contracts.finance import pledge, recourse, request
+from contracts.finance.claim import Lien
+from contracts.insurance import indemnity, policy
 from contracts.lifecycle import LifeCycle
-from contracts.trade_check import Kinds
+from contracts.market import auction, early_payment
+from contracts.trade import amendment, credit, invoice, order, redirection, shipment
+from contracts.trade.trade_check import Kinds
 
 PREFIXES = {
     "order": "order",

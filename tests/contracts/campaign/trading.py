@@ -5,9 +5,9 @@ from __future__ import annotations
 from trade_ledger import sscc
 
 from campaign.draw import AMOUNTS, SIGNER, Draw, Facts
-from contracts.invoice import Invoice
-from contracts.order import CANCELLED, CLOSED, DRAFT, OrderLine
-from contracts.shipment import Shipment
+from contracts.trade.invoice import Invoice
+from contracts.trade.order import CANCELLED, CLOSED, DRAFT, OrderLine
+from contracts.trade.shipment import Shipment
 from ledger.dates import iso_from_day
 
 

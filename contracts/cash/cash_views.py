@@ -1,0 +1,190 @@
+"""What people are shown of cash: custody accounts, redemptions, settlements, exchanges, and a bank's books.
+
+The same rules as in `contracts.views`: plain maps, amounts in minor units beside their currency, and nothing
+is proved.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from contracts.cash import custody, deposit, exchange, redemption, settlement
+from contracts.context import business_day
+from contracts.parties import payee
+from contracts.views import Page, Scanner, View, page
+from ledger import codec
+from ledger.dates import iso_from_day
+from ledger.state import Reader
+
+
+def deposit_view(state: Reader, bank: str, client: str, currency: str) -> View | None:
+    """One custody account with what is on it."""
+    found = custody.read_custody(state, bank, client, currency)
+    return None if found is None else _deposit(state, bank, client, currency, found)
+
+
+def deposits(
+    scanner: Scanner, bank: str, client: str | None = None, *, limit: int = 100, after: bytes | None = None
+) -> Page:
+    """A bank's custody accounts, of one client if named."""
+
+    def view(parts: tuple[Any, ...], value: codec.Value) -> View:
+        _, owner, currency = parts
+        return _deposit(scanner, bank, owner, currency, custody.Custody._make(value))
+
+    return page(scanner, "custody", (bank,) if client is None else (bank, client), limit, after, view)
+
+
+def _deposit(state: Reader, bank: str, client: str, currency: str, found: custody.Custody) -> View:
+    entry = state.get(deposit.deposit_key(bank, client, currency))
+    balance = deposit.read_balance(state, bank, client, currency)
+    return {
+        "bank": bank,
+        "client": client,
+        "currency": currency,
+        "account": found.account,
+        "status": custody.STATUS.states[found.status],
+        "own": client == bank,
+        "opened": iso_from_day(found.opened),
+        "payout": custody.payout_account(found, business_day(state)),
+        "nominated": found.nominated or None,
+        "nominated_from": iso_from_day(found.from_day) if found.from_day else None,
+        "available": balance.available,
+        "held": balance.held,
+        "lines": 0 if entry is None else entry[0],
+    }
+
+
+def issued(scanner: Scanner, bank: str, *, limit: int = 100, after: bytes | None = None) -> Page:
+    """What a bank has minted and redeemed, and owes, by currency."""
+
+    def view(parts: tuple[Any, ...], value: codec.Value) -> View:
+        minted, redeemed = value
+        return {
+            "bank": bank,
+            "currency": parts[1],
+            "minted": minted,
+            "redeemed": redeemed,
+            "owed": minted - redeemed,
+        }
+
+    return page(scanner, "issued", (bank,), limit, after, view)
+
+
+def line_view(line: codec.Value) -> View:
+    """One line of a statement by name: changes of what is available and held, minor units."""
+    day, *rest = line
+    return {
+        "business_date": iso_from_day(day),
+        **dict(zip(deposit.LINE_FIELDS, rest, strict=True)),
+    }
+
+
+def redemption_view(state: Reader, client: str, number: str) -> View | None:
+    """One redemption."""
+    found = redemption.read_redemption(state, client, number)
+    return None if found is None else _redemption(client, number, found)
+
+
+def redemptions(
+    scanner: Scanner,
+    client: str | None = None,
+    *,
+    bank: str | None = None,
+    status: str | None = None,
+    limit: int = 100,
+    after: bytes | None = None,
+) -> Page:
+    """Redemptions, of one client, at one bank or in one state if asked for."""
+
+    def view(parts: tuple[Any, ...], value: codec.Value) -> View | None:
+        shown = _redemption(parts[0], parts[1], redemption.Redemption._make(value))
+        fits = bank in (None, shown["bank"]) and status in (None, shown["status"])
+        return shown if fits else None
+
+    return page(scanner, "redemption", () if client is None else (client,), limit, after, view)
+
+
+def _redemption(client: str, number: str, found: redemption.Redemption) -> View:
+    return {
+        "client": client,
+        "redemption": number,
+        "bank": found.bank,
+        "status": redemption.STATUS.states[found.status],
+        "currency": found.currency,
+        "amount": found.amount,
+        "payout": found.payout,
+        "requested": iso_from_day(found.day),
+        "account": found.account or None,
+        "entry": found.entry or None,
+        "reason": found.reason or None,
+    }
+
+
+def settlement_view(state: Reader, lender: str, number: str) -> View | None:
+    """One conditional delivery."""
+    found = settlement.read_settlement(state, lender, number)
+    return None if found is None else _settlement(state, lender, number, found)
+
+
+def settlements(
+    scanner: Scanner,
+    bank: str,
+    *,
+    status: str | None = None,
+    limit: int = 100,
+    after: bytes | None = None,
+) -> Page:
+    """Conditional deliveries whose cash a bank holds, in one state if asked for."""
+
+    def view(parts: tuple[Any, ...], value: codec.Value) -> View | None:
+        shown = _settlement(scanner, parts[0], parts[1], settlement.Settlement._make(value))
+        return shown if shown["bank"] == bank and status in (None, shown["status"]) else None
+
+    return page(scanner, "settlement", (), limit, after, view)
+
+
+def _settlement(state: Reader, lender: str, number: str, found: settlement.Settlement) -> View:
+    day = business_day(state)
+    names = ("bank", "supplier", "invoice", "currency", "amount")
+    evidence = ("account", "entry", "return_account", "return_entry")
+    return {
+        "lender": lender,
+        "settlement": number,
+        "status": settlement.STATUS.states[found.status],
+        **{name: getattr(found, name) for name in names},
+        **{name: getattr(found, name) or None for name in evidence},
+        "payee": payee.account_of(state, found.supplier, found.currency, day) or None,
+        "lender_payee": payee.account_of(state, lender, found.currency, day) or None,
+    }
+
+
+def exchange_view(state: Reader, taker: str, number: str) -> View | None:
+    """One exchange of two currencies."""
+    value = state.get(exchange.exchange_key(taker, number))
+    return None if value is None else exchange_of(taker, number, value)
+
+
+def exchanges(scanner: Scanner, taker: str, *, limit: int = 100, after: bytes | None = None) -> Page:
+    """The exchanges that an organisation has asked for."""
+    return page(
+        scanner,
+        "exchange",
+        (taker,),
+        limit,
+        after,
+        lambda parts, value: exchange_of(parts[0], parts[1], value),
+    )
+
+
+def exchange_of(taker: str, number: str, value: codec.Value) -> View:
+    """An exchange from its state value, wherever that was proved."""
+    found = exchange.Exchange._make(value)
+    shown = found._asdict()
+    for name in ("rate", "mid"):
+        numerator, denominator = shown[name]
+        shown[name] = {"numerator": numerator, "denominator": denominator} if numerator else None
+    for name in ("expires_ms", "quoted_ms", "settled_ms"):
+        shown[name] = shown[name] or None
+    del shown["sold_entry"], shown["bought_entry"]
+    return {"taker": taker, "exchange": number, **shown, "status": exchange.STATUS.states[found.status]}

@@ -1,0 +1,232 @@
+"""Lateness models on the ledger: uploaded in parts, published with their record, adopted by approvals.
+
+    ("model_part", publisher, hash, number) -> bytes    a part of the model's bytes, numbered from 0
+    ("model_proposal", hash, role) -> (publisher, parts, record, approvals, state)
+    ("model_role", role)           -> (publisher, hash, parts)    the model that was adopted last in a role
+
+| state | event | next |
+|---|---|---|
+| - | `model.publish` | Open, approved by its publisher if that runs a voter |
+| Open | `model.approve`, or the publication itself, that makes the approvals enough | Adopted |
+
+The hash is SHA-256 of the model's bytes. What is published is a whole model within its bounds, or it is
+refused: nobody has to trust an upload. Once published, its parts are never replaced. Who approves, and how
+many are enough, is as for the membership (`contracts.parties.membership`). The *champion* is the model in
+force; the *challenger* is scored beside it and decides nothing. A hash is proposed once for a role, so a
+replaced model returns only as other bytes.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from hashlib import sha256
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import Field, StringConstraints
+
+from contracts.context import Context
+from contracts.errors import refuse
+from contracts.fields import Date, Operation, Part
+from contracts.parties import membership
+from contracts.pricing.lateness import FEATURES
+from contracts.pricing.model import MAX_MODEL_BYTES, Model
+from ledger.codec import Value
+from ledger.errors import Malformed, VerificationError
+from ledger.limits import DIGEST_BYTES, MAX_BYTES_LENGTH
+from ledger.money import PPM
+from ledger.state import Reader, state_key
+
+OPEN, ADOPTED = 1, 2
+CHAMPION, CHALLENGER = ROLES = ("champion", "challenger")
+PART_BYTES = MAX_BYTES_LENGTH
+MAX_PARTS = MAX_MODEL_BYTES // PART_BYTES
+MAX_ROWS = 10**9
+
+Hash = Annotated[bytes, Field(min_length=DIGEST_BYTES, max_length=DIGEST_BYTES)]
+Role = Annotated[
+    Literal["champion", "challenger"],
+    Field(description="champion: in force; challenger: scored beside it, decides nothing"),
+]
+Share = Annotated[int, Field(ge=0, le=PPM)]
+
+
+class Record(Part):
+    """Where a model comes from and how good it was on rows later than its training set."""
+
+    training_root: Hash = Field(
+        description="state root of the ledger that the training set was exported from"
+    )
+    rows: int = Field(ge=1, le=MAX_ROWS, description="invoices that it was trained on")
+    trained_until: Date = Field(description="last day that it was trained on; ISO text YYYY-MM-DD")
+    tested_rows: int = Field(ge=0, le=MAX_ROWS, description="later invoices that it was tested on")
+    auc_ppm: Share = Field(description="area under the curve of late payment; ppm")
+    brier_ppm: Share = Field(description="mean squared error of the probability; ppm")
+    mae_centidays: int = Field(ge=0, le=10**6, description="mean absolute error of the days late; centidays")
+    dbt_ratio_ppm: int = Field(ge=0, le=10**9, description="days beyond terms, predicted to realised; ppm")
+    rising: tuple[Annotated[str, StringConstraints(max_length=64)], ...] = Field(
+        max_length=len(FEATURES), description="features that may only raise the probability, ascending"
+    )
+
+
+class ModelUpload(Operation):
+    """Put one part of a model's bytes on the ledger."""
+
+    op: Literal["model.upload"]
+    model: Hash = Field(description="SHA-256 of the model's bytes")
+    part: int = Field(ge=0, lt=MAX_PARTS, description="number of the part, from 0")
+    data: bytes = Field(
+        min_length=1, max_length=PART_BYTES, description="its bytes; all but the last are full"
+    )
+
+
+class ModelPublish(Operation):
+    """Propose an uploaded model for a role; an organisation that runs a voter approves it by this."""
+
+    op: Literal["model.publish"]
+    model: Hash = Field(description="SHA-256 of the model's bytes")
+    parts: int = Field(ge=1, le=MAX_PARTS, description="how many parts it has")
+    role: Role
+    record: Record
+
+
+class ModelApprove(Operation):
+    """Approve a published model; the approval that makes them enough adopts it."""
+
+    op: Literal["model.approve"]
+    model: Hash = Field(description="SHA-256 of the model's bytes")
+    role: Role
+
+
+def part_key(publisher: str, model: bytes, part: int) -> bytes:
+    """State key of a part."""
+    return state_key("model_part", publisher, model, part)
+
+
+def proposal_key(model: bytes, role: str) -> bytes:
+    """State key of a proposal."""
+    return state_key("model_proposal", model, role)
+
+
+def role_key(role: str) -> bytes:
+    """State key of the model in a role."""
+    return state_key("model_role", role)
+
+
+def upload(context: Context, operation: ModelUpload) -> None:
+    """Uploaded by whoever is going to publish; nothing of it is replaced after that."""
+    for role in ROLES:
+        proposal: Value = context.get(proposal_key(operation.model, role))
+        if proposal is not None and proposal[0] == context.actor:
+            raise refuse("model_proposed", "published before", field="model")
+    context.put(part_key(context.actor, operation.model, operation.part), operation.data)
+
+
+def publish(context: Context, operation: ModelPublish) -> None:
+    """Published by an operator or a lender: its parts are the model that the hash names."""
+    key = proposal_key(operation.model, operation.role)
+    if context.get(key) is not None:
+        raise refuse("model_proposed", "published before in this role", field="model")
+    model = _read(context, operation.model, operation.parts)
+    unknown = [name for name in operation.record.rising if name not in model.features]
+    if unknown:
+        raise refuse("model_feature", "not a feature of the model", field="record.rising", found=unknown[0])
+    is_voting = context.actor in membership.voting_organisations(membership.in_force(context.state))
+    approvals = (context.actor,) if is_voting else ()
+    _write(
+        context,
+        operation.model,
+        operation.role,
+        (context.actor, operation.parts, operation.record.model_dump(), approvals, OPEN),
+    )
+
+
+def approve(context: Context, operation: ModelApprove) -> None:
+    """Approved by an organisation that runs a voter."""
+    proposal: Value = context.get(proposal_key(operation.model, operation.role))
+    if proposal is None or proposal[4] != OPEN:
+        raise refuse("unknown_model", "no open proposal of this model", field="model")
+    if context.actor not in membership.voting_organisations(membership.in_force(context.state)):
+        raise refuse("runs_no_voter", "runs no voter", field="signer", found=context.actor)
+    publisher, parts, record, approvals, _ = proposal
+    if context.actor in approvals:
+        raise refuse("already_approved", "approved before", field="model")
+    approvals = tuple(sorted((*approvals, context.actor)))
+    _write(context, operation.model, operation.role, (publisher, parts, record, approvals, OPEN))
+
+
+def _write(context: Context, model: bytes, role: str, proposal: Value) -> None:
+    """Keep the proposal; the model takes its role if the approvals are enough."""
+    publisher, parts, record, approvals, _ = proposal
+    governing = membership.in_force(context.state)
+    counted = set(approvals) & set(membership.voting_organisations(governing))
+    is_adopted = len(counted) >= membership.approvals_needed(context.state, governing)
+    state = ADOPTED if is_adopted else OPEN
+    context.put(proposal_key(model, role), (publisher, parts, record, approvals, state))
+    if is_adopted:
+        context.put(role_key(role), (publisher, model, parts))
+
+
+def _read(context: Context, model: bytes, parts: int) -> Model:
+    data = []
+    for number in range(parts):
+        part: Value = context.get(part_key(context.actor, model, number))
+        if part is None:
+            raise refuse("model_incomplete", "a part was not uploaded", field="parts", found=number)
+        data.append(part)
+    joined = b"".join(data)
+    if sha256(joined).digest() != model:
+        raise refuse("model_hash", "the parts are not the model that the hash names", field="model")
+    try:
+        return Model.decode(joined)
+    except Malformed as error:
+        raise refuse(
+            "model_form", "not a model", field=error.field or "model", found=str(error)[:80]
+        ) from None
+
+
+class Adopted(NamedTuple):
+    """State value of a role: which model has it."""
+
+    publisher: str
+    model: bytes
+    """SHA-256 of its bytes."""
+    parts: int
+
+
+def adopted(state: Reader, role: str) -> Adopted | None:
+    """The model in a role; None before the first is adopted: then `pricing.model.shrinkage` holds."""
+    value: Value = state.get(role_key(role))
+    return None if value is None else Adopted._make(value)
+
+
+def parts_of(state: Reader, known: Adopted) -> tuple[bytes, ...]:
+    """The bytes of an adopted model as they were uploaded."""
+    return tuple(
+        [state.get(part_key(known.publisher, known.model, part)) or b"" for part in range(known.parts)]
+    )
+
+
+def decoded(known: Adopted, parts: tuple[bytes, ...]) -> Model:
+    """The adopted model of these bytes.
+
+    Raises:
+        VerificationError: they are not its bytes.
+    """
+    return _decoded(known.model, parts)
+
+
+@lru_cache(maxsize=8)
+def _decoded(model: bytes, parts: tuple[bytes, ...]) -> Model:
+    """Decoded once: what was adopted was checked when it was published, and other bytes have another hash."""
+    joined = b"".join(parts)
+    if sha256(joined).digest() != model:
+        raise VerificationError(
+            "the bytes are not those of the model in force", field="model", expected=model.hex()
+        )
+    return Model.decode(joined)
+
+
+def in_role(state: Reader, role: str) -> Model | None:
+    """The model in a role, read from the state."""
+    known = adopted(state, role)
+    return None if known is None else decoded(known, parts_of(state, known))

@@ -1,0 +1,474 @@
+"""The quote: a price that carries the proof of everything that it was made from.
+
+    file = ["quote", 1, programme, supplier, invoice, expires height, terms, model, state proof, certified]
+
+| part | meaning |
+|---|---|
+| programme, supplier, invoice | what was asked: the offer of which programme for which invoice |
+| expires height | last height at which the ledger's price should be expected to be this one |
+| terms | `QuoteTerms` as a map |
+| model | bytes of the model in force, whose hash the state has; empty where none is |
+| state proof | every input of the price: see `INPUTS`; what is absent is proved absent |
+| certified | the header of the block after which this was the state, proved to be committed |
+
+Nobody signs a quote, and nobody needs to: whoever holds the genesis block reads the inputs
+from the proof, computes the price with the same function and compares it with the terms to
+the unit (invariant 22). An offer is priced again from the newest state by the same
+`read_basis` and `priced`, so a quote that has been overtaken is refused there, not paid.
+
+The proof holds exactly the keys that `read_basis` reads, no more and no fewer: `Reads` notes them. The
+inputs, by state key:
+
+| key | gives | absent means |
+|---|---|---|
+| param, business_date | the day | - |
+| programme, id | lender and terms | - |
+| invoice, supplier, number | net, due date, confirmed, disputed | - |
+| lien, supplier, number | - | nobody has a claim on it |
+| exposure, lender, buyer, currency | what counts against the limit | nothing does |
+| relationship, supplier, buyer | the aggregates of the history | no history |
+| use, programme, currency, scope, name | what counts against the programme's own limits | nothing does |
+| policy, insurer, number | the insurance, if the programme's rules ask for one | no cover |
+| cover, insurer, number, buyer | its limit for the buyer | no cover |
+| habit, supplier, buyer | how the buyer pays this supplier | no payment yet |
+| habit, "", buyer | how it pays anybody | no payment yet |
+| habit, "", "" | how everybody pays | no payment yet |
+| model_role, champion | the hash of the model in force | shrinkage holds |
+| order, supplier, buyer, number | whether a credit note is due; only if the invoice has an order | - |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from contracts.context import BUSINESS_DATE, business_day
+from contracts.errors import refuse
+from contracts.finance import eligibility
+from contracts.finance import model as models
+from contracts.finance.claim import exposure_key, lien_key
+from contracts.finance.programme import Programme, programme_key
+from contracts.pricing import Features, Prediction, ProgrammeTerms, QuoteInputs, QuoteTerms, price
+from contracts.pricing.lateness import Asked, Known, read_known
+from contracts.pricing.model import MAX_MODEL_BYTES, Model
+from contracts.pricing.prediction import predict
+from contracts.trade import relationship
+from contracts.trade.invoice import CERTIFICATED, CONFIRMED, DISPUTED, Invoice, invoice_key
+from contracts.trade.order import require_no_credit_due
+from ledger import codec, proof, shape
+from ledger.block import Header
+from ledger.carried import opened
+from ledger.certificate import CertifiedHeader
+from ledger.errors import Malformed, Refusal, VerificationError
+from ledger.genesis import GenesisBlock
+from ledger.identifiers import checked_identifier
+from ledger.state import Reader
+from ledger.state_tree import StateProof
+
+QUOTE_LIFE_BLOCKS = 10_000
+"""Blocks after which a quote should be asked for again, even if nothing that it rests on has changed."""
+
+MAX_QUOTE_BYTES = 1_048_576 + MAX_MODEL_BYTES
+"""Bytes of a quote file; a usual one has about 10,000 and the model's."""
+
+PRICED_BY: Mapping[int, Callable[[QuoteInputs, ProgrammeTerms], QuoteTerms]] = {1: price}
+"""Contract version to the price function in force under it: old quotes keep their rules."""
+
+
+class Chain(Protocol):
+    """The committed ledger, as `ledger.committed.Committed` offers it."""
+
+    @property
+    def applied(self) -> Header:
+        """The newest committed header."""
+        ...
+
+    def get(self, key: bytes, /) -> codec.Value | None:
+        """A committed state value."""
+        ...
+
+    def state_proof(self, keys: Sequence[bytes], most: int = ..., /) -> StateProof:
+        """Presence or absence of these keys, at most so many, after the applied block."""
+        ...
+
+    def certified(self) -> CertifiedHeader:
+        """The applied header with the proof of its commit."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a price is made from."""
+
+    inputs: QuoteInputs
+    terms: ProgrammeTerms
+    rules: eligibility.Rules
+    facts: eligibility.Facts
+
+
+def priced(basis: Basis, version: int = max(PRICED_BY)) -> QuoteTerms:
+    """The price under the rules of a contract version, if the programme takes the invoice.
+
+    Raises:
+        Refusal: with a code of `contracts.pricing.price`, else of `contracts.finance.eligibility`.
+    """
+    terms = PRICED_BY[version](basis.inputs, basis.terms)
+    eligibility.check(basis.rules, basis.facts, terms.advance)
+    return terms
+
+
+class Reads:
+    """A state that notes which keys are read: those are what a proof must show."""
+
+    def __init__(self, state: Reader) -> None:
+        self._state = state
+        self.keys: set[bytes] = set()
+
+    def get(self, key: bytes, /) -> codec.Value | None:
+        """The value below."""
+        self.keys.add(key)
+        return self._state.get(key)
+
+
+ModelOf = Callable[[models.Adopted], Model]
+"""Where the model of a hash that stands in the state comes from: the state's own parts, or a file."""
+
+
+def model_in(state: Reader) -> ModelOf:
+    """Models out of the state, where their parts stand."""
+    return lambda adopted: models.decoded(adopted, models.parts_of(state, adopted))
+
+
+def read_basis(
+    state: Reader, supplier: str, invoice: str, programme: str, model_of: ModelOf | None = None
+) -> Basis:
+    """Read every input of a price; the model by `model_of`, or out of the state.
+
+    Raises:
+        Refusal: `unknown_programme`, `payables_programme`, `unknown_invoice`, `credit_due`.
+        Malformed: a ledger without a business date.
+        VerificationError: `model_of` has not the model in force.
+    """
+    published = state.get(programme_key(programme))
+    if published is None:
+        raise refuse("unknown_programme", "no such programme", field="programme", found=programme)
+    known = Programme._make(published)
+    if known.payables:
+        raise refuse("payables_programme", "a buyer's payables programme", field="programme", found=programme)
+    lender, terms = known.lender, ProgrammeTerms.from_value(known.terms)
+    submitted = state.get(invoice_key(supplier, invoice))
+    if submitted is None:
+        raise refuse("unknown_invoice", "no such invoice", field="invoice", found=invoice)
+    billed = Invoice._make(submitted)
+    day = state.get(BUSINESS_DATE)
+    if type(day) is not int:
+        raise Malformed("the ledger has no business date", field="business_date", found=day)
+    rules = eligibility.Rules.from_value(known.rules)
+    facts = eligibility.read_facts(state, (lender, programme), rules, supplier, billed)
+    history = state.get(relationship.relationship_key(supplier, billed.buyer))
+    aggregates = relationship.of_currency(
+        relationship.EMPTY if history is None else history[2], billed.currency
+    )
+    inputs = QuoteInputs(
+        programme=programme,
+        revision=known.revision,
+        lender=lender,
+        supplier=supplier,
+        buyer=billed.buyer,
+        invoice=invoice,
+        currency=billed.currency,
+        outstanding=billed.outstanding,
+        due_day=billed.due_day,
+        day=day,
+        confirmed=billed.validity == CONFIRMED,
+        disputed=billed.validity == DISPUTED or billed.contested > 0,
+        backdated=bool(billed.backdated),
+        claimed=state.get(lien_key(supplier, invoice)) is not None or billed.title == CERTIFICATED,
+        exposure=sum(state.get(exposure_key(lender, billed.buyer, billed.currency)) or ()),
+        drawn=facts.drawn.total,
+        drawn_on_obligor=facts.drawn_on_obligor.total,
+        share_base=rules.share_base or 0,
+        features=Features.of(aggregates, day),
+        prediction=_predict(state, supplier, billed, day, terms, model_of or model_in(state)),
+    )
+    if billed.order:
+        require_no_credit_due(state, supplier, billed.buyer, billed.order)
+    return Basis(inputs, terms, rules, facts)
+
+
+def _predict(
+    state: Reader, supplier: str, billed: Invoice, day: int, terms: ProgrammeTerms, model_of: ModelOf
+) -> Prediction:
+    """What the model in force says of an invoice, from what the ledger knew without it."""
+    adopted = models.adopted(state, models.CHAMPION)
+    asked, known = _asked(state, supplier, billed, day)
+    return predict(None if adopted is None else (adopted.model, model_of(adopted)), asked, known, terms)
+
+
+def _asked(state: Reader, supplier: str, billed: Invoice, day: int) -> tuple[Asked, Known]:
+    """An invoice as a model is asked about it, and what the ledger knows but for the invoice itself."""
+    asked = Asked(day, billed.issue_day, billed.due_day, billed.gross, billed.currency)
+    own_due_day = billed.due_day if billed.validity == CONFIRMED else None
+    return asked, read_known(state, supplier, billed.buyer, asked, own_due_day)
+
+
+def challenge(state: Reader, supplier: str, invoice: str, programme: str) -> Prediction | None:
+    """What the challenger says of an invoice beside the quote; None if there is none. It moves no price.
+
+    Raises:
+        AssertionError: there is no such quote.
+    """
+    known = models.adopted(state, models.CHALLENGER)
+    if known is None:
+        return None
+    published = state.get(programme_key(programme))
+    submitted = state.get(invoice_key(supplier, invoice))
+    assert published is not None, "what has a quote has a programme"
+    assert submitted is not None, "and an invoice"
+    terms = ProgrammeTerms.from_value(Programme._make(published).terms)
+    asked, context = _asked(state, supplier, Invoice._make(submitted), business_day(state))
+    return predict((known.model, model_in(state)(known)), asked, context, terms)
+
+
+def requote(state: Reader, supplier: str, invoice: str, programme: str) -> QuoteTerms:
+    """The price as the given state has it: what an offer must equal.
+
+    Raises:
+        Refusal: as `priced`, `unknown_programme` or `unknown_invoice`.
+    """
+    return priced(read_basis(state, supplier, invoice, programme))
+
+
+@dataclass(frozen=True, slots=True)
+class ProvedQuote:
+    """A price that follows from a committed state."""
+
+    inputs: QuoteInputs
+    programme_terms: ProgrammeTerms
+    terms: QuoteTerms
+    height: int
+    time_ms: int
+    block_hash: bytes
+
+    @property
+    def programme(self) -> str:
+        """The lender's programme."""
+        return self.inputs.programme
+
+    @property
+    def lender(self) -> str:
+        """Whose programme it is."""
+        return self.inputs.lender
+
+    @property
+    def expires_height(self) -> int:
+        """Last height at which to rely on it."""
+        return self.height + QUOTE_LIFE_BLOCKS
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A quote file; `verify` says whether it proves its terms."""
+
+    programme: str
+    supplier: str
+    invoice: str
+    expires_height: int
+    terms: dict[str, codec.Value]
+    model: bytes
+    state: StateProof
+    certified: CertifiedHeader
+
+    def to_value(self) -> codec.Value:
+        """The canonical array of the file."""
+        return (
+            proof.QUOTE,
+            proof.VERSION,
+            self.programme,
+            self.supplier,
+            self.invoice,
+            self.expires_height,
+            self.terms,
+            self.model,
+            self.state.to_value(),
+            self.certified.to_value(),
+        )
+
+    def encode(self) -> bytes:
+        """The bytes of the file."""
+        return codec.encode(self.to_value())
+
+    @classmethod
+    def decode(cls, data: bytes) -> Quote:
+        """Read a quote file; nothing is proved by its form.
+
+        Raises:
+            Malformed, NonCanonical, TooLarge: with the field that is wrong.
+        """
+        return cls.from_value(codec.decode(data, MAX_QUOTE_BYTES))
+
+    @classmethod
+    def from_value(cls, value: codec.Value) -> Quote:
+        """Read the array of a quote file.
+
+        Raises:
+            Malformed, NonCanonical, TooLarge: with the field that is wrong.
+        """
+        programme, supplier, invoice, expires_height, terms, model, state, certified = proof.parts(
+            value, proof.QUOTE, 8
+        )
+        if type(invoice) is not str:
+            raise Malformed("wrong form", field="quote.invoice", expected="text")
+        if type(terms) is not dict:
+            raise Malformed("wrong form", field="quote.terms", expected="a map")
+        return cls(
+            shape.name(programme, "quote.programme"),
+            shape.name(supplier, "quote.supplier"),
+            checked_identifier(invoice, "quote.invoice"),
+            shape.integer(expires_height, "quote.expires_height"),
+            terms,
+            shape.octets_within(model, MAX_MODEL_BYTES, "quote.model"),
+            StateProof.from_value(state),
+            CertifiedHeader.from_value(certified),
+        )
+
+    def verify(self, genesis: GenesisBlock) -> ProvedQuote:
+        """What the file proves: the price, recomputed from its proved inputs.
+
+        The numbers are those of docs/pricing.md, section "Verifying a quote".
+
+        Raises:
+            VerificationError: with the step that failed.
+        """
+        # 1. The block is committed.
+        header = self.certified.verify(genesis)
+        # 2. We know the rules that were in force.
+        check_rules_known(header)
+        # 3. The state after it holds these inputs, or provably lacks them.
+        state = Reads(ProvedState(self.state.verify(header.state_root)))
+        # 4. They are all the inputs of this price, the model among them, and nothing else is in the proof.
+        try:
+            basis = read_basis(state, self.supplier, self.invoice, self.programme, carried_model(self.model))
+            check_no_surplus(self.state, state.keys, self.model, basis.inputs.prediction.model)
+            # 5. Under them the rules give a price at all.
+            terms = priced(basis, header.contract_version)
+        except (Refusal, Malformed) as error:
+            raise VerificationError(
+                "under the proved state there is no such quote", field=error.field, found=str(error)
+            ) from None
+        # 6. It is this one, to the unit.
+        compare_terms(self.terms, terms.to_value())
+        # 7. It claims no longer life than the rules give it.
+        if self.expires_height != header.height + QUOTE_LIFE_BLOCKS:
+            raise VerificationError(
+                "the quote claims another expiry than the rules give it",
+                field="expires_height",
+                found=self.expires_height,
+                expected=header.height + QUOTE_LIFE_BLOCKS,
+            )
+        return ProvedQuote(
+            basis.inputs,
+            basis.terms,
+            terms,
+            header.height,
+            header.time_ms,
+            header.hash,
+        )
+
+
+def make_quote(chain: Chain, supplier: str, invoice: str, programme: str) -> Quote:
+    """The quote at the applied height.
+
+    Raises:
+        Refusal: the invoice gets no price; the code says why.
+        NotCertified: nothing is certified yet.
+    """
+    header = chain.applied
+    state = Reads(chain)
+    basis = read_basis(state, supplier, invoice, programme, model_in(chain))
+    terms = priced(basis, header.contract_version)
+    quote = Quote(
+        programme,
+        supplier,
+        invoice,
+        header.height + QUOTE_LIFE_BLOCKS,
+        terms.to_value(),
+        model_bytes(chain),
+        chain.state_proof(sorted(state.keys)),
+        chain.certified(),
+    )
+    assert quote.certified.header.hash == header.hash, "proof and certificate are of one height"
+    return quote
+
+
+def verify_quote(data: bytes, genesis: GenesisBlock) -> ProvedQuote:
+    """What a quote file proves.
+
+    Raises:
+        Malformed, NonCanonical, TooLarge: not a quote file.
+        VerificationError: it does not prove its terms.
+    """
+    data, genesis = opened(data, genesis)
+    return Quote.decode(data).verify(genesis)
+
+
+def model_bytes(state: Reader) -> bytes:
+    """The bytes of the model in force; empty where shrinkage holds."""
+    adopted = models.adopted(state, models.CHAMPION)
+    return b"" if adopted is None else b"".join(models.parts_of(state, adopted))
+
+
+def carried_model(data: bytes) -> ModelOf:
+    """The model that came along in a file, checked against the hash that the state has."""
+    return lambda adopted: models.decoded(adopted, (data,))
+
+
+def check_rules_known(header: Header) -> None:
+    """Refuse a header under whose contract version this verifier cannot price."""
+    if header.contract_version not in PRICED_BY:
+        raise VerificationError(
+            "the quote was made under rules that this verifier does not know",
+            field="header.contract_version",
+            found=header.contract_version,
+            expected=f"one of {sorted(PRICED_BY)}",
+            remedy="Update the verifier.",
+        )
+
+
+def check_no_surplus(state: StateProof, read: set[bytes], model: bytes, in_force: bytes) -> None:
+    """Refuse a file that holds more than its price was made from."""
+    surplus = {key for key, _ in state.entries} - read
+    if surplus:
+        raise VerificationError("the proof holds entries that no input needs", found=len(surplus))
+    if model and not in_force:
+        raise VerificationError("the file holds a model, and none was in force", field="model")
+
+
+class ProvedState:
+    """Reads only what a proof covers: what is proved absent is None, anything else is an error."""
+
+    def __init__(self, proved: dict[bytes, codec.Value | None]) -> None:
+        self.proved = proved
+
+    def get(self, key: bytes, /) -> codec.Value | None:
+        if key not in self.proved:
+            kind, *parts = codec.decode(key)
+            shown = ", ".join(str(part) for part in parts)
+            raise VerificationError("the proof leaves out an input of the price", found=f"{kind} {shown}")
+        return self.proved[key]
+
+
+def compare_terms(claimed: dict[str, codec.Value], computed: dict[str, codec.Value]) -> None:
+    """Refuse terms that are not exactly the computed ones; names the first that differs."""
+    if claimed.keys() != computed.keys():
+        odd = sorted(claimed.keys() ^ computed.keys())[0]
+        raise VerificationError("the quote has other terms than a price has", field=f"terms.{odd[:64]}")
+    for name, value in computed.items():
+        if codec.encode(claimed[name]) != codec.encode(value):
+            raise VerificationError(
+                "the price does not follow from the proved inputs",
+                field=f"terms.{name}",
+                found=str(claimed[name])[:80],
+                expected=str(value)[:80],
+            )

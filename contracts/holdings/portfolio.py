@@ -1,0 +1,323 @@
+"""A lender's portfolio, from the records of its book: positions, groups of them, and what they earn and lose.
+
+Pure functions of proved records (`contracts.holdings.book`) and a business day; nothing here is on the
+ledger. Amounts are minor units of one currency, rates ppm a year (ACT/365), days since 1970.
+
+| figure | is | rounds |
+|---|---|---|
+| expected yield | (discount + fee) · 365 / Σ paid out · tenor | half away |
+| earned | discount and fee, evenly over the tenor; the rest when the claim ends or is written off | down |
+| average principal | Σ over days of the principal at the end of the day / days | half away |
+| realised yield | (earned + interest - written off + recovered) · 365 / Σ principal · days | half away |
+| realised loss | (written off - recovered) · 365 / Σ principal · days | half away |
+
+A record counts on the business day on which the ledger learned of it, whatever day a bank booked: so a month
+that is over never changes. Costs of collection are paid back what they cost, and no income.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
+from typing import Any, NamedTuple
+
+from contracts.holdings import book
+from contracts.holdings.book import Totals
+from contracts.pricing.formulae import YEAR_DAYS
+from ledger import codec
+from ledger.dates import day_from_iso, iso_from_day
+from ledger.money import PPM, divide_down, divide_half_away
+
+MONTHS = 12
+"""Of a rolling figure."""
+
+
+class Position(NamedTuple):
+    """One claim of a lender, as its book has it."""
+
+    supplier: str
+    invoice: str
+    """The one that it stands on now, if another has taken the first one's place."""
+    buyer: str
+    programme: str
+    """Empty for one bought in an auction."""
+    currency: str
+    bought: int
+    due_day: int
+    tenor_days: int
+    net: int
+    is_pledge: int
+    sums: Totals
+    """Its own part of the book's totals."""
+    shortfall: int = 0
+    """What the reserve did not bear: the supplier's to pay."""
+    defaulted: int = 0
+    """Day of the declaration, 0 for none."""
+    lost: int = 0
+    """Day of the write-off, 0 for none."""
+    ended: int = 0
+    """Day on which it was over, 0 while it is open."""
+
+    @property
+    def principal(self) -> int:
+        """At risk: neither paid back nor written off."""
+        return self.sums.principal
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the claim stands."""
+        return not self.ended
+
+    @property
+    def charges(self) -> int:
+        """Discount and fee."""
+        return self.sums.discount + self.sums.fee
+
+    @property
+    def paid_out(self) -> int:
+        """What the lender paid for it."""
+        return self.sums.advanced - self.charges
+
+    @property
+    def expected_day(self) -> int:
+        """When payment was expected on the day of purchase."""
+        return self.bought + self.tenor_days
+
+    def days_past_due(self, day: int) -> int:
+        """Days since the due date while there is a principal at risk; 0 if it is not overdue."""
+        return max(0, day - self.due_day) if self.principal else 0
+
+    def earned(self, day: int) -> int:
+        """Of discount and fee, up to the end of a day; down."""
+        over = min((end for end in (self.ended, self.lost) if end), default=0)
+        held = day - self.bought + 1
+        if held <= 0:
+            return 0
+        if held >= self.tenor_days or (over and day >= over):
+            return self.charges
+        return divide_down(self.charges * held, self.tenor_days)
+
+
+def positions(records: Iterable[codec.Value]) -> tuple[Position, ...]:
+    """Every claim of a book, in the order in which they were paid for.
+
+    Raises:
+        KeyError: records that do not begin with the first one of the book.
+    """
+    found: list[Position] = []
+    standing: dict[tuple[str, str], int] = {}
+    for record in records:
+        day, kind, currency, supplier, invoice = record[:5]
+        of = book.details(record)
+        if kind == "buy":
+            standing[supplier, invoice] = len(found)
+            bought = Position(
+                supplier,
+                invoice,
+                of["buyer"],
+                of["programme"],
+                currency,
+                day,
+                of["due_date"],
+                of["tenor_days"],
+                of["net"],
+                of["is_pledge"],
+                book.after_record(Totals(), record),
+            )
+            found.append(bought)
+            continue
+        place = standing[supplier, invoice]
+        known = found[place]
+        found[place] = _changed(known._replace(sums=book.after_record(known.sums, record)), kind, of, day)
+        if kind == "move":
+            standing[supplier, of["to_invoice"]] = place
+    return tuple(found)
+
+
+def _changed(position: Position, kind: str, of: dict[str, Any], day: int) -> Position:
+    """A position with what a record says besides its sums."""
+    if kind == "bear":
+        return position._replace(shortfall=position.shortfall + of["shortfall"])
+    if kind == "due":
+        return position._replace(due_day=of["due_date"])
+    if kind == "default":
+        return position._replace(defaulted=day)
+    if kind == "write_off":
+        return position._replace(lost=day)
+    if kind == "end":
+        return position._replace(ended=day, shortfall=position.sums.owed)
+    if kind == "recoup":
+        return position._replace(shortfall=position.sums.owed)
+    if kind == "move":
+        return position._replace(invoice=of["to_invoice"], due_day=of["due_date"], shortfall=0)
+    return position
+
+
+# groups
+
+BY: dict[str, Callable[[Position], str]] = {
+    "obligor": lambda position: position.buyer,
+    "supplier": lambda position: position.supplier,
+    "programme": lambda position: position.programme,
+    "currency": lambda position: position.currency,
+}
+"""What positions are grouped by; groups of two currencies never meet."""
+
+
+class Group(NamedTuple):
+    """What open positions of one currency add up to."""
+
+    currency: str
+    name: str
+    claims: int
+    principal: int
+    reserve: int
+    overdue: int
+    """Principal past its due date."""
+    defaulted: int
+    """Principal of claims in default."""
+    written_off: int
+    """Written off and not recovered, of claims that stand."""
+    expected_yield_ppm: int
+    share_ppm: int
+    """Of the principal in this currency, half away."""
+
+
+def groups(held: Iterable[Position], by: str, day: int) -> tuple[Group, ...]:
+    """Open positions by a name of `BY`, the greatest principal first."""
+    parts: dict[tuple[str, str], list[Position]] = defaultdict(list)
+    whole: dict[str, int] = defaultdict(int)
+    for position in held:
+        if position.is_open:
+            parts[position.currency, BY[by](position)].append(position)
+            whole[position.currency] += position.principal
+    made = [_group(key, members, whole[key[0]], day) for key, members in parts.items()]
+    return tuple(sorted(made, key=lambda group: (group.currency, -group.principal, group.name)))
+
+
+def _group(key: tuple[str, str], members: Sequence[Position], whole: int, day: int) -> Group:
+    principal = sum(position.principal for position in members)
+    return Group(
+        *key,
+        claims=len(members),
+        principal=principal,
+        reserve=sum(position.sums.reserve for position in members),
+        overdue=sum(position.principal for position in members if position.days_past_due(day)),
+        defaulted=sum(position.principal for position in members if position.defaulted),
+        written_off=sum(position.sums.written_off - position.sums.recovered for position in members),
+        expected_yield_ppm=expected_yield(members),
+        share_ppm=divide_half_away(principal * PPM, whole) if whole else 0,
+    )
+
+
+def expected_yield(members: Iterable[Position]) -> int:
+    """What positions were bought at, ppm a year on what was paid out."""
+    charges = paid_out_days = 0
+    for position in members:
+        charges += position.charges
+        paid_out_days += position.paid_out * position.tenor_days
+    return divide_half_away(charges * YEAR_DAYS * PPM, paid_out_days) if paid_out_days else 0
+
+
+# what was earned and lost
+
+
+class Performance(NamedTuple):
+    """What a book earned and lost from one day to another, both included; minor units of one currency."""
+
+    first: int
+    last: int
+    earned: int
+    """Of discount and fee."""
+    interest: int
+    written_off: int
+    recovered: int
+    """Principal; interest on it is interest."""
+    principal_days: int
+    """Σ over days of the principal at the end of the day."""
+
+    @property
+    def average_principal(self) -> int:
+        """At the end of a day, half away."""
+        return divide_half_away(self.principal_days, self.last - self.first + 1)
+
+    @property
+    def net_income(self) -> int:
+        """Earned and interest, less written off, plus recovered."""
+        return self.earned + self.interest - self.written_off + self.recovered
+
+    @property
+    def yield_ppm(self) -> int | None:
+        """Realised net income on the average principal, a year; None without any principal."""
+        return _rate(self.net_income, self.principal_days)
+
+    @property
+    def loss_ppm(self) -> int | None:
+        """Realised loss on the average principal, a year; None without any principal."""
+        return _rate(self.written_off - self.recovered, self.principal_days)
+
+
+def _rate(amount: int, principal_days: int) -> int | None:
+    return divide_half_away(amount * YEAR_DAYS * PPM, principal_days) if principal_days else None
+
+
+class Flow(NamedTuple):
+    """What the records of one business day add up to in one currency; minor units."""
+
+    day: int
+    principal: int
+    """Change of the principal at risk."""
+    interest: int
+    written_off: int
+    recovered: int
+
+
+def flows(records: Iterable[codec.Value], currency: str) -> tuple[Flow, ...]:
+    """What happened on each day of a book on which anything did, oldest first."""
+    days: dict[int, Totals] = {}
+    for record in records:
+        if record[2] == currency:
+            days[record[0]] = book.after_record(days.get(record[0], Totals()), record)
+    return tuple(
+        Flow(day, sums.principal, sums.interest, sums.written_off, sums.recovered)
+        for day, sums in days.items()
+    )
+
+
+def performance(
+    moved: Sequence[Flow], held: Iterable[Position], currency: str, first: int, last: int
+) -> Performance:
+    """What a book earned and lost in one currency from day to day: from its flows and all its positions."""
+    interest = written_off = recovered = principal = principal_days = 0
+    since = first
+    for flow in moved:
+        if flow.day > last:
+            break
+        if flow.day >= first:
+            principal_days += principal * (flow.day - since)
+            since = flow.day
+            interest += flow.interest
+            written_off += flow.written_off
+            recovered += flow.recovered
+        principal += flow.principal
+    principal_days += principal * (last + 1 - since)
+    earned = sum(
+        position.earned(last) - position.earned(first - 1)
+        for position in held
+        if position.currency == currency and position.bought <= last
+    )
+    return Performance(first, last, earned, interest, written_off, recovered, principal_days)
+
+
+def months(day: int, count: int = MONTHS) -> tuple[tuple[int, int], ...]:
+    """(first, last) day of the calendar months up to a day, oldest first; the last one ends on that day."""
+    last_month = date.fromisoformat(iso_from_day(day))
+    spans: list[tuple[int, int]] = []
+    year, month, end = last_month.year, last_month.month, day
+    for _ in range(count):
+        first = day_from_iso(f"{year:04}-{month:02}-01")
+        spans.insert(0, (first, end))
+        end = first - 1
+        year, month = (year, month - 1) if month > 1 else (year - 1, 12)
+    return tuple(spans)

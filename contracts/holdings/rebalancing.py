@@ -1,0 +1,188 @@
+"""Rebalancing: what of a portfolio exceeds its caps, and how it comes back under them.
+
+Pure functions of positions (`contracts.holdings.portfolio`) and a business day; minor units of one currency.
+
+A cap is a share of the fund, down. What exceeds it can run off: payments that are expected bring the
+principal down, if nothing more is bought meanwhile. What is overdue or in default is not counted on. Who will
+not wait sells what yields least; a claim on an invoice does not change hands on the ledger, a certificate's
+leaf does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from contracts.holdings.portfolio import BY, Position, expected_yield
+from contracts.market.matching import percent
+from ledger.dates import iso_from_day
+from ledger.money import PPM, Money, divide_down, divide_half_away
+
+RUN_OFF, SELL, SELL_LEAVES, CURE = "run_off", "sell", "sell_leaves", "cure"
+
+NO_LEAVES: Mapping[str, int] = {}
+
+
+class Cap(NamedTuple):
+    """A share of the fund that nobody may pass."""
+
+    by: str
+    """A name of `contracts.holdings.portfolio.BY`."""
+    cap_ppm: int
+
+
+class Excess(NamedTuple):
+    """One name above its cap."""
+
+    by: str
+    name: str
+    principal: int
+    most: int
+
+    @property
+    def amount(self) -> int:
+        """What is above it."""
+        return self.principal - self.most
+
+
+class Advice(NamedTuple):
+    """One thing to do about an excess, and why."""
+
+    action: str
+    by: str
+    name: str
+    amount: int
+    """Principal that it is about."""
+    day: int
+    """When it is done, 0 if that is open."""
+    claims: tuple[tuple[str, str], ...]
+    """(supplier, invoice) of the claims that it is about."""
+    reason: str
+
+
+def excesses(
+    held: Iterable[Position], caps: Sequence[Cap], fund: int, leaves: Mapping[str, int] = NO_LEAVES
+) -> tuple[Excess, ...]:
+    """Every name whose principal passes its cap, the greatest excess first.
+
+    `leaves` is what is held of certificates, by obligor: it counts under the obligor's cap.
+    """
+    found = []
+    positions = list(held)
+    for cap in caps:
+        most = divide_down(fund * cap.cap_ppm, PPM)
+        sums = _sums(positions, cap.by, leaves)
+        found += [Excess(cap.by, name, total, most) for name, total in sums.items() if total > most]
+    return tuple(sorted(found, key=lambda excess: (-excess.amount, excess.by, excess.name)))
+
+
+def _sums(held: Iterable[Position], by: str, leaves: Mapping[str, int]) -> dict[str, int]:
+    """Principal by name."""
+    sums = dict(leaves) if by == "obligor" else {}
+    for position in held:
+        name = BY[by](position)
+        sums[name] = sums.get(name, 0) + position.principal
+    return sums
+
+
+def eligible(held: Iterable[Position], cap: Cap, fund: int, leaves: Mapping[str, int] = NO_LEAVES) -> int:
+    """Principal that counts under a cap: of each name at most its share of the fund."""
+    most = divide_down(fund * cap.cap_ppm, PPM)
+    return sum(min(total, most) for total in _sums(held, cap.by, leaves).values())
+
+
+def rooms(
+    held: Iterable[Position], cap: Cap, fund: int, leaves: Mapping[str, int] = NO_LEAVES
+) -> dict[str, int]:
+    """What may still be bought of each name that is held, minor units."""
+    most = divide_down(fund * cap.cap_ppm, PPM)
+    return {name: max(0, most - total) for name, total in sorted(_sums(held, cap.by, leaves).items())}
+
+
+def advice(
+    held: Sequence[Position],
+    caps: Sequence[Cap],
+    fund: int,
+    day: int,
+    leaves: Mapping[str, int] = NO_LEAVES,
+) -> tuple[Advice, ...]:
+    """What to do about every excess: let it run off, sell what yields least, look after what is overdue."""
+    found: list[Advice] = []
+    currencies = {position.currency for position in held}
+    for excess in excesses(held, caps, fund, leaves):
+        members = [
+            position for position in held if position.principal and BY[excess.by](position) == excess.name
+        ]
+        share = divide_half_away(excess.principal * PPM, fund) if fund else PPM
+        over = f"{percent(share)} of the fund, above the cap of {_money(excess.most, currencies)}"
+        run_off = _run_off(excess, members, over, day)
+        if run_off.claims:
+            found.append(run_off)
+        kept = leaves.get(excess.name, 0) if excess.by == "obligor" else 0
+        if kept:
+            sold = min(kept, excess.amount)
+            places: tuple[tuple[str, str], ...] = ()
+            reason = f"{over}; {_money(kept, currencies)} of certificates can be sold on the ledger"
+            found.append(Advice(SELL_LEAVES, excess.by, excess.name, sold, 0, places, reason))
+        if members:
+            found.append(_sale(excess, members, over))
+        late = [position for position in members if position.days_past_due(day)]
+        if late:
+            found.append(_cure(excess, late, day))
+    return tuple(found)
+
+
+def _money(amount: int, currencies: set[str]) -> str:
+    """An amount in the one currency of all positions; bare minor units if there is none."""
+    return str(Money(amount, min(currencies))) if currencies else str(amount)
+
+
+def _run_off(excess: Excess, members: Sequence[Position], over: str, day: int) -> Advice:
+    """When what is expected to be paid has brought the principal under the cap."""
+    coming = sorted(
+        (max(position.expected_day, position.due_day, day), position.supplier, position.invoice, position)
+        for position in members
+        if not position.days_past_due(day) and not position.defaulted
+    )
+    paid, claims = 0, []
+    for expected, supplier, invoice, position in coming:
+        paid += position.principal
+        claims.append((supplier, invoice))
+        if paid >= excess.amount:
+            until = f"with nothing more bought it is back under it on {iso_from_day(expected)}"
+            return Advice(RUN_OFF, excess.by, excess.name, paid, expected, tuple(claims), f"{over}; {until}")
+    brings = _money(paid, {position.currency for position in members})
+    short = f"claims that are not overdue bring {brings} when they are paid"
+    return Advice(RUN_OFF, excess.by, excess.name, paid, 0, tuple(claims), f"{over}; {short}")
+
+
+def _sale(excess: Excess, members: Sequence[Position], over: str) -> Advice:
+    """The claims that yield least and are enough."""
+    cheapest = sorted(
+        members, key=lambda one: (expected_yield((one,)), -one.principal, one.supplier, one.invoice)
+    )
+    amount, claims = 0, []
+    for position in cheapest:
+        if amount >= excess.amount:
+            break
+        amount += position.principal
+        claims.append(position)
+    places = tuple((position.supplier, position.invoice) for position in claims)
+    rate = percent(expected_yield(claims))
+    return Advice(
+        SELL, excess.by, excess.name, amount, 0, places, f"{over}; these yield least, {rate} a year"
+    )
+
+
+def _cure(excess: Excess, late: Sequence[Position], day: int) -> Advice:
+    """What is overdue does not run off by itself."""
+    oldest = max(position.days_past_due(day) for position in late)
+    return Advice(
+        CURE,
+        excess.by,
+        excess.name,
+        sum(position.principal for position in late),
+        0,
+        tuple((position.supplier, position.invoice) for position in late),
+        f"{len(late)} overdue, the oldest for {oldest} days: demand, declare a default or write off",
+    )

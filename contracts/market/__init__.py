@@ -1,0 +1,6 @@
+"""Market: several lenders for one invoice, a buyer that pays early, and what suits whom.
+
+`auction`, sealed `bid`, `allotment` and `share` are an auction up to its payment; `early_payment` is dynamic
+discounting by the buyer. `matching` ranks the ways that suit an invoice, `prospect` is an invoice as one
+programme sees it. `market_check` has the laws over a whole state.
+"""

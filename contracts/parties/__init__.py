@@ -1,0 +1,6 @@
+"""Parties: who takes part in the ledger, with which keys and roles, and on which day.
+
+`identity` has organisations, roles and keys, `affiliation` whom they belong to and where they sit, `payee` to
+which account they are paid outside the ledger. `membership` is the governed set of voting nodes, shown by
+`membership_views`; `calendar` moves the business date on.
+"""

@@ -1,0 +1,158 @@
+"""The sums of an invoice, by EN 16931-1: lines are rounded by who wrote them, and then all adds up exactly.
+
+| rule | here |
+|---|---|
+| BR-CO-10, 13, 15, 16 | gross = lines − allowances + charges + tax − prepaid + rounding |
+| BR-CO-14 | tax = sum of the VAT categories |
+| BR-CO-17 | tax of a category = taxable · rate, to one minor unit: the only tolerance |
+| BR-S, Z, E, AE, IC, G, O | a rate above zero for S, no tax in the others but L and M |
+
+The taxable amount of a category is its lines and its share of the document's allowances and charges: it
+follows, so nobody states it. An invoice may leave the categories out; then only its tax in all is known.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from contracts.errors import refuse
+from contracts.fields import Part, SignedAmount
+from ledger.money import PPM, currency_digits
+
+if TYPE_CHECKING:
+    from contracts.trade.invoice import InvoiceSubmit
+
+MAX_TAX_PARTS = 20
+"""VAT categories and rates of one invoice."""
+
+TAX_CATEGORIES = ("S", "Z", "E", "AE", "K", "G", "O", "L", "M")
+"""UNCL 5305 as EN 16931 restricts it."""
+
+_UNTAXED = frozenset({"Z", "E", "AE", "K", "G", "O"})
+
+TaxCategory = Annotated[
+    str,
+    Field(
+        max_length=2,
+        pattern=f"^({'|'.join(TAX_CATEGORIES)})?$",
+        description="VAT category: S standard, Z zero, E exempt, AE reverse charge, K intra-community, "
+        "G export, O outside, L Canaries, M Ceuta and Melilla; empty where no categories are given",
+    ),
+]
+TaxRate = Annotated[int, Field(ge=0, le=PPM, description="VAT rate; parts per million")]
+
+TaxTotal = tuple[str, int, int, int]
+"""(category, rate in ppm, taxable amount, tax) of one VAT category, in minor units."""
+
+
+class TaxPart(Part):
+    """VAT of one category and rate (EN 16931, BG-23)."""
+
+    category: TaxCategory
+    rate_ppm: TaxRate
+    adjustment: SignedAmount = Field(
+        0, description="charges less allowances of the document in this category; minor units"
+    )
+    amount: SignedAmount = Field(description="VAT of the category (BT-117); minor units")
+
+
+def tax_totals(operation: InvoiceSubmit) -> tuple[TaxTotal, ...]:
+    """The VAT categories of an invoice whose sums add up; none where it gives none.
+
+    Raises:
+        Refusal: `sum_mismatch`, `tax_too_high`, `charge_not_ordered`, `rounding_too_large`,
+            `tax_category`, `tax_mismatch`.
+    """
+    net = 0
+    for line in operation.lines:
+        net += line.amount
+    charges, allowances, rounding = operation.charges, operation.allowances, operation.rounding
+    due = net - allowances + charges + operation.tax - operation.prepaid + rounding
+    if due != operation.gross:
+        raise refuse(
+            "sum_mismatch",
+            "the amounts do not add up",
+            field="gross",
+            found=operation.gross,
+            expected=due,
+        )
+    if operation.tax > net + charges:
+        raise refuse(
+            "tax_too_high", "more tax than net", field="tax", found=operation.tax, expected=net + charges
+        )
+    if charges and operation.order:
+        raise refuse(
+            "charge_not_ordered",
+            "a charge that the order does not have",
+            field="charges",
+            found=charges,
+            expected="0 where there is an order",
+        )
+    if rounding and abs(rounding) > 10 ** currency_digits(operation.currency):
+        raise refuse(
+            "rounding_too_large",
+            "more than one unit of the currency",
+            field="rounding",
+            found=rounding,
+            expected=f"at most {10 ** currency_digits(operation.currency)}",
+        )
+    return _categories(operation) if operation.taxes or operation.lines[0].category else ()
+
+
+def _categories(operation: InvoiceSubmit) -> tuple[TaxTotal, ...]:
+    taxable: dict[tuple[str, int], int] = {}
+    for part in operation.taxes:
+        place = (part.category, part.rate_ppm)
+        if place in taxable or not part.category:
+            raise _wrong_category("taxes.category", f"{part.category} {part.rate_ppm}", "each named once")
+        taxable[place] = part.adjustment
+    for line in operation.lines:
+        place = (line.category, line.rate_ppm)
+        if place not in taxable:
+            raise _wrong_category("lines.category", f"line {line.line}: {place}", "one of those of taxes")
+        taxable[place] += line.amount
+    totals = tuple(
+        [
+            (part.category, part.rate_ppm, taxable[part.category, part.rate_ppm], part.amount)
+            for part in operation.taxes
+        ]
+    )
+    for total in totals:
+        _check_tax(total)
+    adjusted = sum(part.adjustment for part in operation.taxes)
+    _check_sum("adjustment", adjusted, operation.charges - operation.allowances)
+    _check_sum("amount", sum(total[3] for total in totals), operation.tax)
+    return totals
+
+
+def _wrong_category(field: str, found: str, expected: str) -> Exception:
+    return refuse("tax_category", "VAT categories do not fit", field=field, found=found, expected=expected)
+
+
+def _check_tax(total: TaxTotal) -> None:
+    category, rate_ppm, taxable, tax = total
+    if (category in _UNTAXED) != (rate_ppm == 0) and category not in ("L", "M"):
+        raise _wrong_category(
+            "taxes.rate_ppm", f"{category} {rate_ppm}", "a rate for S, L and M, and none for the others"
+        )
+    if abs(tax * PPM - taxable * rate_ppm) > PPM:
+        raise refuse(
+            "tax_mismatch",
+            "not the rate of the taxable amount",
+            field="taxes.amount",
+            found=f"{category}: {tax}",
+            expected=f"{taxable * rate_ppm // PPM}, one minor unit more or less",
+        )
+
+
+def _check_sum(field: str, found: int, expected: int) -> None:
+    if found != expected:
+        raise refuse(
+            "sum_mismatch",
+            "the VAT categories do not add up",
+            field=f"taxes.{field}",
+            found=found,
+            expected=expected,
+        )
