@@ -232,6 +232,7 @@ REMEDIES: dict[str, str] = {
     "tier_too_deep": "Sell or pledge the leaf instead, or keep it until maturity.",
     "price_above_face": "Ask for at most what is left on the leaf.",
     "repay_out_of_range": "Use 0 for a sale; for a pledge an amount from the advance to what is left.",
+    "exceeds_overpaid": "Pay back at most what the certificate shows as overpaid.",
     "not_matured": "Wait for the maturity; the operator advances the business date.",
     "pledged": "Repay the lender, or ask it to let the leaf go.",
     # values

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from contracts.cash import custody, deposit, exchange, payment, redemption, refund, settlement
-from contracts.certificates import certificate, certificate_sale, maturity
+from contracts.certificates import certificate, certificate_sale, maturity, overpayment
 from contracts.context import Context, Run
 from contracts.errors import FORM_REMEDIES
 from contracts.fields import Operation
@@ -192,6 +192,7 @@ _ROWS: tuple[tuple[type[Operation], Callable[[Context, Any], None], tuple[str, .
     (certificate_sale.CertificateRepay, certificate_sale.repay, (SUPPLIER,)),
     (maturity.CertificateRedeem, maturity.redeem, (BUYER,)),
     (maturity.CertificateCollect, maturity.collect, (BANK,)),
+    (overpayment.CertificateRefund, overpayment.refund, (BANK,)),
     (maturity.CertificateDishonour, maturity.dishonour, (SUPPLIER, LENDER)),
     (maturity.CertificateWriteOff, maturity.write_off, (SUPPLIER, LENDER)),
     (offer.FinanceWithdraw, offer.withdraw, (LENDER, SUPPLIER)),

@@ -14,7 +14,8 @@ from clients.cli.recording import record
 from clients.cli.screen import examples
 from clients.sdk import Session, VerifiedAnswer
 from clients.sdk.questions import ask
-from contracts.certificates.leaf import MAX_LEAVES, Place
+from contracts.certificates.leaf import MAX_LEAVES, Place, Promise, promise_key
+from contracts.certificates.overpayment import overpaid_key
 
 Number = Annotated[
     str, typer.Argument(metavar="CERTIFICATE", help="Certificate number, as the obligor writes it.")
@@ -334,6 +335,48 @@ def collect(
         }
 
     record(profile, make, f"Payment of certificate {number}", receipt=receipt, as_json=json)
+
+
+@app.command(
+    epilog=examples(
+        "tally certificate refunded C-1 --obligor anchor --account DE75… --entry 4713 \\",
+        "    --date 2026-04-02 --profile net/profiles/bank.json",
+    )
+)
+def refunded(
+    number: Number,
+    obligor: Obligor,
+    account: Account,
+    entry: BankEntry,
+    date: BookingDay,
+    amount: Annotated[
+        str | None, typer.Option(help="How much went back; all that was paid too much if not given.")
+    ] = None,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Attest that what an obligor paid beyond the face has gone back to it (settlement bank)."""
+    day = read_day(date, "--date")
+
+    def make(session: Session) -> dict[str, Any]:
+        keys = [promise_key(obligor, number), overpaid_key(obligor, number)]
+        promised, overpaid = (session.state(keys).entries[key] for key in keys)
+        if promised is None or not overpaid:
+            raise UsageProblem(
+                "nothing was paid beyond the face",
+                code="exceeds_overpaid",
+                field="CERTIFICATE",
+                found=number,
+                expected="a certificate that was paid too much",
+            )
+        currency = Promise._make(promised).currency
+        back = int(overpaid) if amount is None else read_amount(amount, "--amount", currency).amount
+        place = {"obligor": obligor, "certificate": number}
+        booked = {"account": account, "entry": entry, "date": day, "amount": back}
+        return {"op": "certificate.refund", **place, **booked}
+
+    record(profile, make, f"Refund on {number}", receipt=receipt, as_json=json)
 
 
 @app.command(

@@ -25,6 +25,7 @@ from contracts.certificates.leaf import (
     read_promise,
     read_totals,
 )
+from contracts.certificates.overpayment import read_overpaid
 from contracts.context import business_day
 from contracts.views import Page, Scanner, View, page
 from ledger.codec import Value
@@ -64,6 +65,7 @@ def _certificate(state: Reader, obligor: str, number: str, promise: Promise) -> 
         "issued": iso_from_day(promise.issued),
         "business_date": iso_from_day(business_day(state)),
         "totals": read_totals(state, obligor, number)._asdict(),
+        "overpaid": read_overpaid(state, obligor, number),
     }
 
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from contracts import invariants
-from contracts.cash.bank import LEAF_MATURITY, LEAF_REPAYMENT, LEAF_SALE, BankEntry
+from contracts.cash.bank import CERTIFICATE_REFUND, LEAF_MATURITY, LEAF_REPAYMENT, LEAF_SALE, BankEntry
 from contracts.certificates.certificate import subject
 from contracts.certificates.leaf import (
     DISHONOURED,
@@ -132,10 +132,11 @@ def proceeds_add_up(kinds: Kinds) -> None:
     paid: dict[tuple[str, str], int] = defaultdict(int)
     for value in kinds["bank_entry"].values():
         entry = BankEntry._make(value)
-        if entry.kind in (LEAF_SALE, LEAF_REPAYMENT, LEAF_MATURITY):
+        if entry.kind in (LEAF_SALE, LEAF_REPAYMENT, LEAF_MATURITY, CERTIFICATE_REFUND):
             attested[entry.kind, entry.currency] += entry.amount
-        if entry.kind == LEAF_MATURITY:
-            paid[entry.party, entry.document] += entry.amount
+        if entry.kind in (LEAF_MATURITY, CERTIFICATE_REFUND):
+            sign = 1 if entry.kind == LEAF_MATURITY else -1
+            paid[entry.party, entry.document] += sign * entry.amount
     journal: dict[tuple[str, str], int] = defaultdict(int)
     for (_, account, currency), balance in kinds["journal"].items():
         journal[account, currency] += balance
@@ -145,14 +146,16 @@ def proceeds_add_up(kinds: Kinds) -> None:
             raise InvariantBroken(11, f"leaves changed hands for other than {lent} {currency}")
         if journal["promises", currency] != -attested[LEAF_MATURITY, currency]:
             raise InvariantBroken(11, f"obligors paid other than what was attested in {currency}")
+        if journal["overpayments returned", currency] != attested[CERTIFICATE_REFUND, currency]:
+            raise InvariantBroken(11, f"obligors got back other than what was attested in {currency}")
     over: dict[tuple[str, str], int] = defaultdict(int)
     for key, value in kinds["certificate"].items():
         rest = paid.pop(key, 0) - Totals._make(value[2]).redeemed
-        if rest < 0:
-            raise InvariantBroken(21, f"{key}: more redeemed than was paid")
+        if rest != kinds["overpaid"].get(key, 0) or rest < 0:
+            raise InvariantBroken(21, f"{key}: {rest} of what was paid is neither redeemed nor gone back")
         over[key[0], Promise._make(kinds["promise"][key]).currency] += rest
     kept = {(key[0], key[2]): sum_ for key, sum_ in kinds["journal"].items() if key[1] == "overpaid" and sum_}
-    if paid or kept != {key: rest for key, rest in over.items() if rest}:
+    if paid or 0 in kinds["overpaid"].values() or kept != {key: rest for key, rest in over.items() if rest}:
         raise InvariantBroken(21, "what was paid beyond the face is on no account")
 
 

@@ -11,7 +11,7 @@ From the cut-off on nothing changes hands, so that who holds a leaf at maturity 
 (invariant 18). A payment is one for the whole certificate: it is divided over what is left on its leaves by
 the largest remainder, the earlier leaf first among equals (invariant 21). Of a pledged leaf the lender is
 paid first, up to what frees the pledge. What a bank attests beyond what is owed is the obligor's, on its
-account "overpaid".
+account "overpaid", until it goes back (`contracts.certificates.overpayment`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pydantic import Field
 
 from contracts import invariants
 from contracts.cash import bank, deposit
+from contracts.certificates import overpayment
 from contracts.certificates.certificate import LeafOperation
 from contracts.certificates.leaf import (
     DISHONOURED,
@@ -133,8 +134,9 @@ def redeem(context: Context, operation: CertificateRedeem) -> None:
         payees=payees(divided),
         purpose=deposit.Purpose(bank.LEAF_MATURITY, obligor, number),
     )
-    _apply(context, Place(obligor, number, 0), promise, divided, operation.op, context.day)
-    _post(context, obligor, promise, divided, operation.amount)
+    root = Place(obligor, number, 0)
+    _apply(context, root, promise, divided, operation.op, context.day)
+    _post(context, root, promise, divided, operation.amount)
 
 
 def collect(context: Context, operation: CertificateCollect) -> None:
@@ -156,8 +158,9 @@ def collect(context: Context, operation: CertificateCollect) -> None:
         operation.date,
     )
     bank.consume(context, operation.account, operation.entry, entry)
-    _apply(context, Place(obligor, number, 0), promise, divided, operation.op, operation.date)
-    _post(context, obligor, promise, divided, operation.amount)
+    root = Place(obligor, number, 0)
+    _apply(context, root, promise, divided, operation.op, operation.date)
+    _post(context, root, promise, divided, operation.amount)
 
 
 def _payable(context: Context, obligor: str, number: str) -> tuple[Promise, tuple[tuple[int, Leaf], ...]]:
@@ -215,9 +218,12 @@ def _apply(
     )
 
 
-def _post(context: Context, obligor: str, promise: Promise, divided: tuple[Share, ...], amount: int) -> None:
+def _post(context: Context, root: Place, promise: Promise, divided: tuple[Share, ...], amount: int) -> None:
+    """Post a payment, and keep what of it is beyond the face."""
+    obligor = root.obligor
     paid = tuple([(party, "maturities", promise.currency, part) for party, part in payees(divided)])
     overpaid = amount - sum(share.amount for share in divided)
+    overpayment.keep(context, obligor, root.certificate, overpaid)
     context.post(
         (
             (obligor, "promises", promise.currency, -amount),

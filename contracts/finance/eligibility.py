@@ -150,8 +150,9 @@ def read_facts(state: Reader, place: tuple[str, str], rules: Rules, supplier: st
 def _insured(state: Reader, rules: Rules, assured: tuple[str, str], invoice: Invoice) -> int:
     """The policy's limit for an invoice, minor units; `assured` is (lender, supplier).
 
-    The least limit of today and of the day of issue, both days under cover. Which goods were shipped when is
-    asked at a claim (`contracts.insurance.coverage`).
+    The least limit of today and of the day of issue, both days under cover; an issue that the ledger was told
+    later falls under what had changed by then. Which goods were shipped when is asked at a claim
+    (`contracts.insurance.coverage`).
     """
     if rules.policy is None:
         return 0
@@ -165,15 +166,15 @@ def _insured(state: Reader, rules: Rules, assured: tuple[str, str], invoice: Inv
 def _limit(policy: Policy, cover: Cover, assured: tuple[str, str], invoice: Invoice, day: int) -> int:
     lender, supplier = assured
     pays_lender = policy.assured == lender or (policy.assured, policy.loss_payee) == (supplier, lender)
-    days = (invoice.issue_day, day)
+    days = ((invoice.issue_day, invoice.recorded), (day, day))
     if (
         not pays_lender
         or policy.currency != invoice.currency
         or supplier not in cover.suppliers
-        or not all(policy.covers_shipment_on(each) for each in days)
+        or not all(policy.covers_shipment_on(*each) for each in days)
     ):
         return 0
-    return min(cover.limit_on(each) for each in days)
+    return min(cover.least_limit(*each) for each in days)
 
 
 # what an invoice must be

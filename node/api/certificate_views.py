@@ -33,6 +33,7 @@ class PromiseView(View):
     issued: str
     business_date: str
     totals: CertificateTotalsView
+    overpaid: int = Field(description="paid beyond the face, and not gone back to the obligor yet")
 
 
 class LeafView(View):

@@ -126,6 +126,22 @@ def test_what_is_not_paid_is_dishonoured_paid_late_or_given_up(tally: Tally) -> 
     assert "600.00 EUR redeemed, 400.00 EUR written off" in drawn
 
 
+def test_what_was_paid_too_much_goes_back_to_the_obligor(tally: Tally) -> None:
+    tally.run("registrar", "date", "advance", MATURITY)
+    booked = ["--account", "DE75", "--date", MATURITY]
+    none = tally.run("bank", "certificate", "refunded", *WHOLE, *booked, "--entry", "R-1", code=USAGE)
+    assert none["error"]["code"] == "exceeds_overpaid"
+    too_much = ["--amount", "1,002.50 EUR", "--entry", "1"]
+    tally.run("bank", "certificate", "collect", *WHOLE, *booked, *too_much)
+    part = ["--amount", "1.00", "--entry", "R-1"]
+    tally.run("bank", "certificate", "refunded", *WHOLE, *booked, *part)
+    (left,) = tally.run("acme", "certificate", "list", "anchor")["certificates"]
+    assert left["overpaid"] == 1_50
+    tally.run("bank", "certificate", "refunded", *WHOLE, *booked, "--entry", "R-2")
+    (left,) = tally.run("acme", "certificate", "list", "anchor")["certificates"]
+    assert left["overpaid"] == 0
+
+
 def test_holdings_are_complete_and_of_every_obligor(tally: Tally) -> None:
     second = ["C2", "50.00 EUR", "--payee", "acme", "--maturity", MATURITY]
     tally.run("anchor", "certificate", "issue", *second)

@@ -68,6 +68,11 @@ def journal(kinds: Kinds, account: str, change: int) -> None:
     kinds["journal"][key] += change
 
 
+def refunds(kinds: Kinds, change: int) -> None:
+    """Something that went back to the obligor, by no bank's word."""
+    kinds["journal"]["mega", "overpayments returned", "USD"] = change
+
+
 Break = Callable[[Kinds], object]
 
 BROKEN: tuple[tuple[str, Callable[[Kinds], None], int, Break], ...] = (
@@ -121,6 +126,8 @@ BROKEN: tuple[tuple[str, Callable[[Kinds], None], int, Break], ...] = (
     ("lent and not booked", leaf_check.proceeds_add_up, 11, lambda k: journal(k, "leaf proceeds", 1)),
     ("paid and not booked", leaf_check.proceeds_add_up, 11, lambda k: journal(k, "promises", 1)),
     ("nothing came in", leaf_check.proceeds_add_up, 21, lambda k: entry(k, "E3", 3, "C2")),
+    ("gone back and not booked", leaf_check.proceeds_add_up, 11, lambda k: refunds(k, 1)),
+    ("kept for no certificate", leaf_check.proceeds_add_up, 21, lambda k: k["overpaid"].clear()),
     ("kept by nobody", leaf_check.proceeds_add_up, 21, lambda k: journal(k, "overpaid", -1)),
 )
 

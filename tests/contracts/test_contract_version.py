@@ -36,7 +36,7 @@ from contracts.trade.redirection import Redirection
 from contracts.trade.relationship import RECORD_FIELDS, Aggregates, OpenWeek
 from contracts.trade.shipment import Shipment
 
-LAYOUTS = {1: "6fb6d0bdca430e24841f53da44526f242edb1db2889ca56f3d7a8a26b47f93c9"}
+LAYOUTS = {1: "016261d50fb5fa9eed40de038a8dcce0bbed68c0aa0235a1b2977d369326dd52"}
 
 
 def test_stored_values_keep_their_form_within_a_contract_version() -> None:

@@ -164,6 +164,25 @@ def test_a_policy_must_exist_and_cover_the_buyer_from_issue_to_today() -> None:
     assert code_of(trade, "INV2") == "not_insured"
 
 
+@pytest.mark.parametrize(("told", "code"), [(DAY, ""), ("2012-03-03", "not_insured")])
+def test_an_invoice_told_while_cover_was_suspended_is_not_insured_whatever_its_day_of_issue(
+    told: str, code: str
+) -> None:
+    """What a claim would be refused for, a programme does not lend on either."""
+    trade = TradeLedger()
+    insured_until_march_2013(trade, assured="loan")
+    trade.done("loan", publish(policy={"insurer": "cover", "policy": "POL"}))
+    if told == DAY:
+        bill_today(trade, "INV1", NET)
+    trade.done("cover", {"op": "policy.suspend", "policy": "POL", "reason": "late news"})
+    advance(trade, "2012-03-03")
+    if told != DAY:
+        bill_today(trade, "INV1", NET)
+    trade.done("cover", {"op": "policy.resume", "policy": "POL"})
+    advance(trade, "2012-03-04")
+    assert code_of(trade) == code
+
+
 @pytest.mark.parametrize(
     ("paid_first", "code"),
     [({"loss_payee": "loan"}, ""), ({}, "not_insured"), ({"loss_payee": "fund"}, "not_insured")],

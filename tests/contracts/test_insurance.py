@@ -222,6 +222,21 @@ def shipped_and_billed(trade: TradeLedger, number: str, recorded: str) -> None:
     trade.done("mega", {**confirmed, "due_date": "2012-04-26"})
 
 
+def test_cover_is_by_day_what_is_told_on_the_day_of_a_change_falls_under_what_was() -> None:
+    """A change holds from the next business day on: the rest of its own day is as the day began."""
+    trade = with_deposits(TradeLedger(), 10_000_000_00, "cover", "acme")
+    active(trade)
+    trade.order(lines=(("1", 200, 10_000_000_000),))
+    trade.done("cover", LOWER, SUSPEND)
+    shipped_and_billed(trade, "S1", DAY)
+    assert ask(trade, "I S1", "acme", "S1")["limit_when_shipped"] == 800_000_00
+    assert ask(trade, "I S1", "acme", "S1")["covered"]
+    advance(trade, "2012-03-02")
+    shipped_and_billed(trade, "S2", "2012-03-02")
+    late = ask(trade, "I S2", "acme", "S2")
+    assert (late["shipped"], late["limit_when_shipped"], late["covered"]) == ([DAY], 300_00, False)
+
+
 @pytest.mark.parametrize(("recorded", "limit"), [(DAY, 800_000_00), ("2012-03-02", 300_00)])
 def test_a_dispatch_told_after_a_limit_was_lowered_falls_under_it_whatever_its_date(
     recorded: str, limit: int

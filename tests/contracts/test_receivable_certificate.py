@@ -20,6 +20,7 @@ from certificate_ledger import (
 )
 from trade_ledger import DAY, TradeLedger, publish
 
+from contracts.certificates.certificate_views import certificate_view
 from contracts.certificates.leaf import NO_LEAVES, STATUS, certificate_key, fold, read_totals
 from contracts.trade.invoice import CERTIFICATED, Invoice
 from contracts.trade.relationship import of_currency, relationship_key
@@ -265,6 +266,31 @@ def test_invariant_21_what_is_paid_beyond_the_face_has_an_account(trade: TradeLe
     assert trade.entry("journal", "mega", "overpaid", "USD") == 1_00
     assert trade.entry("journal", "acme", "maturities", "USD") == 100_00
     trade.check()
+
+
+def test_what_was_paid_beyond_the_face_goes_back_in_parts_and_no_leaf_changes(trade: TradeLedger) -> None:
+    """Invariants 2, 10, 11 and 21."""
+    held(trade, amount=100_00)
+    advance(trade, MATURITY)
+    trade.done("bank", attested("collect", 107_00, "E1"))
+    before = leaf_of(trade)
+    back = attested("refund", 5_00, "R1")
+    assert certificate_view(trade.state, "mega", "C1")["overpaid"] == 7_00  # type: ignore[index]
+    assert trade.refused("bank", {**back, "amount": 7_01}) == "exceeds_overpaid"
+    assert trade.refused("bank", {**back, "entry": "E1"}) == "bank_entry_used"
+    assert trade.refused("bank", {**back, "date": "2012-05-27"}) == "date_in_future"
+    assert trade.refused("bank", {**back, "date": "2012-02-29"}) == "date_order"
+    assert trade.refused("bank", {**back, "certificate": "C2"}) == "unknown_certificate"
+    assert trade.refused("giro", back) == "account_of_other_bank"
+    assert trade.refused("mega", back) == "wrong_role"
+    trade.done("bank", back)
+    trade.check()
+    trade.done("bank", attested("refund", 2_00, "R2"))
+    trade.check()
+    assert trade.entry("overpaid", "mega", "C1") is None
+    assert trade.refused("bank", attested("refund", 1, "R3")) == "exceeds_overpaid"
+    assert trade.entry("journal", "mega", "overpayments returned", "USD") == 7_00
+    assert leaf_of(trade) == before
 
 
 def exposure(trade: TradeLedger) -> tuple[int, ...]:
