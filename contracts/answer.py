@@ -24,6 +24,7 @@ from contracts.errors import refuse
 from contracts.insurance import insurance_views
 from contracts.insurance.coverage import MAX_SHIPMENTS
 from contracts.insurance.coverage import Question as CoverQuestion
+from contracts.market import auction_views
 from contracts.views import View
 from ledger import codec, proof, shape
 from ledger.carried import opened
@@ -69,6 +70,9 @@ QUESTIONS: Mapping[str, Question] = {
     ),
     "claim": Question(
         (str, str), 0, insurance_views.claim_view, "unknown_claim", insurance_views.claim_sentence
+    ),
+    "auction": Question(
+        (str, str), 0, auction_views.standing_view, "unknown_auction", auction_views.auction_sentence
     ),
 }
 

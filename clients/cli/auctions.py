@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,22 +13,26 @@ from clients.cli.exits import UsageProblem
 from clients.cli.options import (
     DepositBank,
     Json,
+    OutFile,
     ProfileFile,
     ReceiptFile,
     SupplierOption,
+    checked_word,
     load_profile,
     open_session,
+    save,
 )
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
 from clients.sdk import Session
+from clients.sdk.questions import ask
 from clients.sealed_bids import SealedBid, load_bid, save_bid
+from contracts.answer import ProvedEntries
 from contracts.context import BUSINESS_DATE
-from contracts.finance.claim import Lien, lien_key, shares_of
 from contracts.market.allotment import price
-from contracts.market.auction import FUNDED, LIFE, RANKED, Auction, auction_key
+from contracts.market.auction import LIFE, RANKED, Auction, auction_key
+from contracts.market.auction_views import opened_bids
 from contracts.market.bid import Bid, bid_key
-from ledger.dates import iso_from_day
 
 Number = Annotated[str, typer.Argument(metavar="AUCTION", help="Number of the auction.")]
 BidsFolder = Annotated[
@@ -219,71 +224,118 @@ def withdraw(
 
 
 @app.command(
-    epilog=examples("tally auction show A-1 --supplier acme", "tally auction show A-1 -s acme --json")
+    epilog=examples(
+        "tally auction show A-1 --supplier acme",
+        "tally auction show A-1 -s acme --out A-1.auction",
+        "tally verify A-1.auction --genesis net/genesis.block",
+    )
 )
-def show(number: Number, supplier: SupplierOption, profile: ProfileFile = None, json: Json = False) -> None:
-    """Show an auction from proved state: its days, its lenders, and the parts once it is ranked."""
+def show(
+    number: Number,
+    supplier: SupplierOption,
+    out: OutFile = None,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """Show an auction from proved state: its days, the open bids, and the parts once it is ranked."""
     screen = Screen(json)
     with open_session(profile) as session:
-        found, day = _auction(session, supplier, number)
-        key = lien_key(supplier, found.invoice)
-        value = session.state([key]).entries[key] if found.status == FUNDED else None
-    is_active = value is not None and _is_sold_by(found, Lien._make(value))
-    document = _document(supplier, number, found, day, is_active=is_active)
-    if screen.answer(document):
+        found = ask(session, "auction", supplier, number)
+        bids = _opened_bids(session, found.view)
+    if out is not None:
+        save(found.data, out, "proof of the auction")
+    view = found.view
+    kept = {"proved": True, "height": found.height, "file": None if out is None else str(out)}
+    if screen.answer({**view, "bids": bids, **kept}):
         return
+    currency = view["currency"]
     screen.facts(
         [
-            ("status", document["status"]),
-            ("invoice", f"{found.invoice} on {found.buyer}"),
-            ("for sale", money(found.net, found.currency)),
-            ("bids until", document["commit_until"]),
-            ("opened until", document["reveal_until"]),
-            ("accepted until", document["accept_until"]),
-            ("paid until", document["fund_until"]),
-            ("bids", f"{len(found.bidders)} sealed, {found.revealed} of them open"),
-            ("rate", percent(found.rate_ppm) if found.parts else "not ranked"),
+            ("status", view["status"]),
+            ("invoice", f"{view['invoice']} on {view['buyer']}, due {view['due_date']}"),
+            ("for sale", money(view["net"], currency)),
+            ("bids until", view["commit_until"]),
+            ("opened until", view["reveal_until"]),
+            ("accepted until", view["accept_until"]),
+            ("paid until", view["fund_until"]),
+            ("bids", f"{len(view['bidders'])} sealed, {view['revealed']} of them open"),
+            ("rate", "not ranked" if view["rate_ppm"] is None else percent(view["rate_ppm"])),
         ]
     )
+    if bids:
+        screen.table(
+            ("lender", "programme", "rate", "at most", "opened"),
+            [
+                (
+                    bid["lender"],
+                    bid["programme"],
+                    percent(bid["rate_ppm"]),
+                    money(bid["amount"], currency),
+                    bid["opened"],
+                )
+                for bid in bids
+            ],
+            right=("rate", "at most"),
+        )
     screen.table(
         ("lender", "part", "paid"),
         [
-            (lender, money(part, found.currency), "yes" if lender in found.paid else "no")
-            for lender, part in found.parts
+            (part["lender"], money(part["part"], currency), "yes" if part["paid"] else "no")
+            for part in view["parts"]
         ],
         right=("part",),
     )
 
 
-def _is_sold_by(found: Auction, lien: Lien) -> bool:
-    """Whether a claim on the invoice is the auction's: after it has ended the invoice can be sold again."""
-    shares = tuple([(share.lender, share.part) for share in shares_of(lien)])
-    return (shares, lien.expires) == (tuple(found.parts), found.fund_until)
+def _opened_bids(session: Session, view: dict[str, Any]) -> list[dict[str, Any]]:
+    """The bids of an auction that are open, proved: of each bidder one entry, all in one proof."""
+    if not view["revealed"]:
+        return []
+    place = (view["supplier"], view["auction"])
+    proved = session.state([bid_key(*place, lender) for lender in view["bidders"]])
+    return opened_bids(ProvedEntries(proved.entries), *place, view["bidders"])
 
 
-def _document(supplier: str, number: str, found: Auction, day: int, *, is_active: bool) -> dict[str, Any]:
-    """What an auction says; single bids' rates are left out, the parts and the one rate are not."""
-    stage = "Active" if is_active else "Closed"
-    return {
-        "auction": number,
-        "supplier": supplier,
-        "status": stage if found.status == FUNDED else LIFE.states[found.status],
-        "invoice": found.invoice,
-        "buyer": found.buyer,
-        "currency": found.currency,
-        "net": found.net,
-        "commit_until": iso_from_day(found.commit_until),
-        "reveal_until": iso_from_day(found.reveal_until),
-        "accept_until": iso_from_day(found.accept_until),
-        "fund_until": iso_from_day(found.fund_until),
-        "max_rate_ppm": found.max_rate_ppm,
-        "min_amount": found.min_amount,
-        "bidders": list(found.bidders),
-        "revealed": found.revealed,
-        "rate_ppm": found.rate_ppm if found.parts else None,
-        "paid_out_today": price(found, day)[2] if found.status == RANKED else None,
-        "parts": [
-            {"lender": lender, "part": part, "paid": lender in found.paid} for lender, part in found.parts
+@app.command(
+    name="list",
+    epilog=examples(
+        "tally auction list --status commit",
+        "tally auction list --supplier acme --json",
+        "tally auction list --lender fund",
+    ),
+)
+def list_auctions(
+    supplier: Annotated[str | None, typer.Option("--supplier", "-s", help="Only of this supplier.")] = None,
+    lender: Annotated[str | None, typer.Option(help="Only those in which this lender has a bid.")] = None,
+    status: Annotated[str | None, typer.Option(help="open, commit, reveal, ranked, active, …")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """Auctions of invoices, as a node tells them (not proved)."""
+    screen = Screen(json)
+    with open_session(profile) as session:
+        asked = session.auctions(supplier=supplier, lender=lender, status=checked_word(status))
+        found = list(islice(asked, limit))
+    if screen.answer({"auctions": found}):
+        return
+    screen.table(
+        ("auction", "supplier", "invoice", "buyer", "for sale", "due", "status", "bids to", "bids", "open"),
+        [
+            (
+                entry["auction"],
+                entry["supplier"],
+                entry["invoice"],
+                entry["buyer"],
+                money(entry["net"], entry["currency"]),
+                entry["due_date"],
+                entry["status"],
+                entry["commit_until"],
+                len(entry["bidders"]),
+                entry["revealed"],
+            )
+            for entry in found
         ],
-        "proved": True,
-    }
+        right=("for sale", "bids", "open"),
+    )
+    screen.note(f"{len(found)} auctions" + (", there may be more: --limit" if len(found) == limit else ""))

@@ -142,6 +142,19 @@ def trusted_genesis(genesis: Path | None, profile: Path | None) -> GenesisBlock:
     return load_trust(known.genesis, known.channel)
 
 
+def checked_word(status: str | None) -> str | None:
+    """The state that a list is asked for, if any.
+
+    Raises:
+        UsageProblem: it is no word.
+    """
+    if status is not None and not status.isalpha():
+        raise UsageProblem(
+            "no such state", field="--status", found=status[:40], expected="a word, such as open"
+        )
+    return status
+
+
 def save(data: bytes, path: Path, what: str) -> None:
     """Write a proof file.
 

@@ -8,8 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from clients.cli.amounts import money, read_amount, read_day
-from clients.cli.exits import UsageProblem
-from clients.cli.options import Json, ProfileFile, ReceiptFile, SupplierOption, open_session
+from clients.cli.options import (
+    Json,
+    ProfileFile,
+    ReceiptFile,
+    SupplierOption,
+    checked_word,
+    open_session,
+)
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
 from clients.sdk import Session
@@ -173,13 +179,10 @@ def list_requests(
     json: Json = False,
 ) -> None:
     """Requests for finance, as a node tells them (not proved)."""
-    if status is not None and not status.isalpha():
-        raise UsageProblem(
-            "no such state", field="--status", found=status[:40], expected="a word, such as open"
-        )
     screen = Screen(json)
     with open_session(profile) as session:
-        found = list(islice(session.requests(supplier=supplier, lender=lender, status=status), limit))
+        asked = session.requests(supplier=supplier, lender=lender, status=checked_word(status))
+        found = list(islice(asked, limit))
     if screen.answer({"requests": found}):
         return
     screen.table(

@@ -300,6 +300,20 @@ class Session(_Base):
         """Requests for finance of a supplier, to a lender or in one state if asked for (not proved)."""
         return self.pages("/requests", "requests", supplier=supplier, lender=lender, status=status)
 
+    def auction(self, supplier: str, number: str) -> dict[str, Any]:
+        """An auction with the bids that are open (not proved).
+
+        Raises:
+            NodeProblem: `unknown_auction`.
+        """
+        return dict(self.view(f"/auctions/{segment(supplier)}/{segment(number)}"))
+
+    def auctions(
+        self, *, supplier: str | None = None, lender: str | None = None, status: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Auctions of a supplier, with a bid of a lender or in one state if asked for (not proved)."""
+        return self.pages("/auctions", "auctions", supplier=supplier, lender=lender, status=status)
+
     def programmes(self) -> Iterator[dict[str, Any]]:
         """Lenders' programmes with terms and exposures (not proved)."""
         return self.pages("/programmes", "programmes")

@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from ledger.errors import TallyError
 from node.api import (
+    auctions,
     blocks,
     cash,
     certificates,
@@ -87,6 +88,7 @@ def create_app(service: Service) -> FastAPI:
         cash,
         certificates,
         insurance,
+        auctions,
         quotes,
         events,
         evidence,

@@ -73,6 +73,7 @@ STATUS_BY_CODE: dict[str, int] = {
     "unknown_programme": 404,
     "not_approved": 404,
     "unknown_request": 404,
+    "unknown_auction": 404,
     "unknown_proposal": 404,
     "unknown_organisation": 404,
     "unknown_evidence": 404,

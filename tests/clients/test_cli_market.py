@@ -18,6 +18,8 @@ from clients.cli.exits import USAGE, UsageProblem
 from clients.errors import ProfileError
 from clients.sdk import Session
 from clients.sealed_bids import SealedBid, bid_path, load_bid, save_bid
+from clients.verifier import verify_data
+from ledger.genesis import read_genesis
 
 CHANNEL = bytes(32)
 DAYS = ("2024-03-05", "2024-03-06", "2024-03-08", "2024-03-09")
@@ -62,6 +64,12 @@ def test_an_invoice_is_sold_under_seal_and_the_salt_stays_with_the_lender(
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     sealed = tally.run("fund", "auction", "show", *PLACE)
     assert (sealed["status"], sealed["bidders"], sealed["rate_ppm"]) == ("Commit", ["fund"], None)
+    assert sealed["bids"] == [], "sealed"
+    (listed,) = tally.run("acme", "auction", "list", "--lender", "fund", "--status", "commit")["auctions"]
+    assert (listed["auction"], listed["bids"]) == ("A/1", [])
+    assert tally.run("acme", "auction", "list", "--status", "ranked")["auctions"] == []
+    unknown = tally.run("acme", "auction", "list", "--status", "a.b", code=USAGE)
+    assert unknown["error"]["field"] == "--status"
     tally.run("registrar", "date", "advance", DAYS[1])
     lost = tally.run("fund", "auction", "reveal", *PLACE, "--bids", str(tmp_path / "none"), code=USAGE)
     assert lost["error"]["code"] == "bid_lost"
@@ -72,7 +80,15 @@ def test_an_invoice_is_sold_under_seal_and_the_salt_stays_with_the_lender(
     ranked = tally.run("acme", "auction", "show", *PLACE)
     assert ranked["parts"] == [{"lender": "fund", "part": 1_000_00, "paid": False}]
     assert ranked["paid_out_today"] == 1_000_00 - 11_60, "7.2 % for 58 days"
-    assert "not ranked" not in tally.text("acme", "auction", "show", *PLACE)
+    assert [(bid["lender"], bid["rate_ppm"]) for bid in ranked["bids"]] == [("fund", 72_000)]
+    written = tally.text("acme", "auction", "show", *PLACE)
+    assert "not ranked" not in written
+    assert "2,000.00 EUR" in written, "what the bid was"
+    assert "Ranked" in tally.text("acme", "auction", "list", "--supplier", "acme")
+    kept, genesis = tmp_path / "A1.auction", tally.channel.network.genesis_path
+    tally.run("acme", "auction", "show", *PLACE, "--out", str(kept))
+    report = verify_data(kept.read_bytes(), read_genesis(genesis.read_bytes()))
+    assert "Ranked, 1,000.00 EUR on anchor, 1 bids, 1 of them open" in report.summary
     tally.run("acme", "auction", "accept", "A/1")
     tally.run("fund", "auction", "pay", *PLACE, "--bank", "bank")
     assert tally.run("acme", "auction", "show", *PLACE)["status"] == "Active"
