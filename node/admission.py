@@ -15,6 +15,7 @@ nodes which forward. A leader trusts no other node's checks.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,9 @@ class Admission:
         self._executor = executor
         self._pool = pool
         self._checker = checker
+        self.bundles = asyncio.Semaphore(checker.at_once)
+        """Taken for reading and admitting a bundle: many at once would each do their next step before
+        the loop hears another node."""
         self.identify = identify
         """The organisation of a key."""
         self._clock_ms = clock_ms

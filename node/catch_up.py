@@ -1,4 +1,4 @@
-"""How far a node is behind what the network has committed, and whether it may take its time over it.
+"""How far a node is behind what the network has committed, by which way it comes level, and how fast.
 
 For what was committed long ago without this node nobody waits, and others may want the
 processor. So it yields to them between blocks (`pace`). But it has to get level: when
@@ -22,6 +22,19 @@ class CatchUp:
         self._looked_s = clock_s() - 2 * CATCH_UP_LOOK_S
         self._seen_lag = 0
         self._hurries = False
+        self._declined_term = -1
+
+    def prefers_log(self, offered: int, height: int, term: int) -> bool:
+        """Whether a node of this height, offered a snapshot by this term's leader, asks it for the log.
+
+        Giving and taking a state costs by its whole size, executing by what is missing, and for each
+        transaction nearly twice as much: who lacks less than it holds takes the log. Each leader is
+        asked once. One that offers the snapshot again has no such log.
+        """
+        if self._declined_term >= term or offered - height >= height:
+            return False
+        self._declined_term = term
+        return True
 
     def lag(self, height: int) -> int:
         """Blocks that a node lacks whose newest one has this height; 0 if they are but a few."""

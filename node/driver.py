@@ -158,7 +158,7 @@ class Driver:
             may_yield=self._catch_up.may_yield,
             statistics=statistics,
         )
-        self._clock = TickClock(raft, tick_ms, self._turn)
+        self._clock = TickClock(raft, tick_ms, self._turn, statistics.turn_delay)
         self.leadership = Leadership(raft, self._count_ticks, self.wake)
         self.clocks = Clocks(node=node, key=key, chain=chain, clock_ms=clock_ms)
         self._peers: Peers
@@ -175,7 +175,6 @@ class Driver:
         self._office: int | None = None
         self._denials = 0
         """How often leaders have denied what is committed, as it was logged last."""
-        self._refused_offer = False
         self._waits_for: str | None = None
         """Why the next change of the members could not be made yet, as it was logged last."""
         self._swept_s = self._gossiped_s = self._clock_told_s = self._loop.time()
@@ -310,14 +309,7 @@ class Driver:
             self._clock.count()
 
     def _on_offer(self, height: int) -> None:
-        """A snapshot is offered: fetch it, or say that the log is the shorter way, once.
-
-        Giving and taking a state costs by its whole size, executing by what is missing, and for each
-        transaction nearly twice as much. One that lacks less than it holds takes the log.
-        """
-        held = self._chain.applied.height
-        if not self._refused_offer and height - held < held:
-            self._refused_offer = True
+        if self._catch_up.prefers_log(height, self._chain.applied.height, self.raft.term):
             self._leave_it_to_the_log()
         else:
             self._transfer.fetch(height)
@@ -435,17 +427,19 @@ class Driver:
             if now_s - self._swept_s >= SWEEP_MS / 1_000:
                 self._swept_s = now_s
                 self._sweep(now_s)
-            while True:
-                ready = self.raft.ready()
-                if ready is not None:
-                    self._carry_out(ready)
-                elif not self._seal():
-                    break
+            self._carry_out_all()
+            if self._seal():
+                self._carry_out_all()
+                self.wake()  # the next block after the loop has heard the others
             leader = self.raft.leader
             if self._pool.waiting and leader is not None and leader != self.node:
                 self._forwarder.forward(leader)
         if self._running:
             self._clock.set(is_idle=self._is_idle)
+
+    def _carry_out_all(self) -> None:
+        while (ready := self.raft.ready()) is not None:
+            self._carry_out(ready)
 
     def _carry_out(self, ready: Ready) -> None:
         for message in ready.send_now:

@@ -153,15 +153,18 @@ class Neighbourhood:
         """Where they are; a node of which nobody said that dials us, and we cannot dial it."""
         found = {}
         for member in neighbours.members:
-            said = self._chain.get(address_key(member.node))
             place = (
                 self._configured.get(member.node)
-                or (None if said is None else read_address(said))
+                or self._said_on_ledger(member.node)
                 or self._hints.get(member.node, (None, 0))[0]
             )
             if place is not None:
                 found[member.node] = place
         return found
+
+    def _said_on_ledger(self, node: str) -> Address | None:
+        said = self._chain.get(address_key(node))
+        return None if said is None else read_address(said)
 
     def located(self) -> dict[str, Address]:
         """Where the neighbours are, as others may be told."""

@@ -23,7 +23,7 @@ from ledger.hand_over import HandOverOrder
 from ledger.transaction import Transaction
 from node.errors import NotAdmitted, shutting_down
 from node.leadership import check_order
-from node.limits import HAND_OVER_TIMEOUT_MS, MAX_SUBSCRIBERS, READ_TIMEOUT_MS
+from node.limits import HAND_OVER_TIMEOUT_MS, INLINE_SIGNATURE_CHECKS, MAX_SUBSCRIBERS, READ_TIMEOUT_MS
 from node.mempool import Entry, Pool, Submission
 from node.outcome import Outcome, Status
 from node.readiness import NotReady, Reach, Standing, not_ready
@@ -148,10 +148,29 @@ class Service:
         The same bytes again give the same place on the ledger. Never raises for a bad
         transaction: its outcome says "refused" with the error.
         """
+        self.statistics.submitted += len(envelopes)
         outcomes: list[Outcome | None] = [None] * len(envelopes)
+        if len(envelopes) <= INLINE_SIGNATURE_CHECKS:
+            waiting = await self._admit(envelopes, outcomes)
+        else:
+            async with self._admission.bundles:
+                waiting = await self._admit(envelopes, outcomes)
+                await asyncio.sleep(0)  # the loop hears other nodes before the next bundle
+        if waiting:
+            self._driver.wake()
+            if wait:
+                await self._wait(outcomes, waiting, timeout_ms)
+        for place, entry in waiting:
+            if outcomes[place] is None:
+                outcomes[place] = _unknown(entry.id) if wait else Outcome(entry.id, "accepted")
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    async def _admit(
+        self, envelopes: Sequence[Envelope], outcomes: list[Outcome | None]
+    ) -> list[tuple[int, Entry]]:
+        """Decode and admit: place and entry of what is on its way; the others have their outcome."""
         transactions: list[Transaction] = []
         places: list[int] = []
-        self.statistics.submitted += len(envelopes)
         for place, envelope in enumerate(envelopes):
             try:
                 if type(envelope) is bytes:
@@ -168,14 +187,7 @@ class Service:
                 waiting.append((place, answer))
             else:
                 outcomes[place] = answer
-        if waiting:
-            self._driver.wake()
-            if wait:
-                await self._wait(outcomes, waiting, timeout_ms)
-        for place, entry in waiting:
-            if outcomes[place] is None:
-                outcomes[place] = _unknown(entry.id) if wait else Outcome(entry.id, "accepted")
-        return [outcome for outcome in outcomes if outcome is not None]
+        return waiting
 
     async def _wait(
         self, outcomes: list[Outcome | None], waiting: list[tuple[int, Entry]], timeout_ms: int | None

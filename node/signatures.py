@@ -29,6 +29,8 @@ class SignatureChecker:
         if threads is None:
             threads = SIGNATURE_THREADS if (os.cpu_count() or 1) >= _PROCESSORS_FOR_THREADS else 0
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="signatures") if threads else None
+        self.at_once = max(threads, 1)
+        """How many callers can be served at the same time."""
 
     def is_immediate(self, count: int) -> bool:
         """Whether so many are checked without letting the loop do anything else in between."""

@@ -62,4 +62,6 @@ class Statistics:
     commit_latency: Histogram = field(default_factory=lambda: Histogram(LATENCY_BOUNDS_MS))
     """From admission at this node to the block being applied here."""
     sync_latency: Histogram = field(default_factory=lambda: Histogram(LATENCY_BOUNDS_MS))
+    turn_delay: Histogram = field(default_factory=lambda: Histogram(LATENCY_BOUNDS_MS))
+    """How late the consensus clock rang: what else the node did, or that it had no processor, meanwhile."""
     block_transactions: Histogram = field(default_factory=lambda: Histogram(SIZE_BOUNDS))

@@ -68,6 +68,7 @@ COUNTERS: dict[str, str] = {
 HISTOGRAMS: dict[str, tuple[str, str, float]] = {
     "commit_latency": ("commit_seconds", "from admission to the block being applied here", 0.001),
     "sync_latency": ("sync_seconds", "duration of a synced write", 0.001),
+    "turn_delay": ("turn_delay_seconds", "how late the consensus clock rang", 0.001),
     "block_transactions": ("block_transactions", "transactions in a committed block", 1.0),
 }
 """Fields of `Statistics` that are histograms: metric, meaning, and the unit's factor."""

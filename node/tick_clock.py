@@ -24,15 +24,17 @@ from collections.abc import Callable
 
 from consensus.raft import Raft
 from node.limits import SWEEP_MS
+from node.statistics import Histogram
 
 
 class TickClock:
     """Counts the ticks of one core; belongs to the running loop. `due` is called when the timer rings, and
-    counts first."""
+    counts first; how late it rang goes into `delay_ms`."""
 
-    def __init__(self, raft: Raft, tick_ms: int, due: Callable[[], None]) -> None:
+    def __init__(self, raft: Raft, tick_ms: int, due: Callable[[], None], delay_ms: Histogram) -> None:
         self._raft = raft
         self._due = due
+        self._delay_ms = delay_ms
         self._tick_s = tick_ms / 1_000
         config = raft.config
         spare_ticks = (config.election_ticks - config.heartbeat_ticks) // 2
@@ -84,4 +86,5 @@ class TickClock:
         self._rung_ticks += self._sleeps_ticks or 1
         self._sleeps_ticks = 0
         self._counted_s = self._loop.time()
+        self._delay_ms.add((self._counted_s - self._timer_s) * 1_000)
         self._due()

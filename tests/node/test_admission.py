@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from node.admission import Identify
 from node.errors import KINDS, NotAdmitted
 from node.node import Node
 from node.outcome import Outcome
+from node.signatures import SignatureChecker
 
 
 def on_one_node(
@@ -121,6 +123,38 @@ def test_a_bundle_has_an_outcome_for_each_in_order(tmp_path: Path) -> None:
         places = [(outcome.height, outcome.index) for outcome in outcomes if outcome.status == "committed"]
         assert len(set(places)) == 301
         assert places == sorted(places)
+
+    on_one_node(tmp_path, scenario)
+
+
+def test_the_loop_hears_others_between_two_bundles(tmp_path: Path) -> None:
+    async def scenario(cluster: Cluster, node: Node) -> None:
+        turns = 0
+        checked_in: list[int] = []
+
+        async def count_turns() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        def identify(key: bytes) -> str:
+            checked_in.append(turns)
+            return key.hex()
+
+        node.service._admission.identify = identify
+        counting = asyncio.create_task(count_turns())
+        bundles = [
+            [cluster.transaction(f"k{bundle}-{number}", number).envelope for number in range(20)]
+            for bundle in range(8)
+        ]
+        answers = await asyncio.gather(*[node.service.submit(bundle) for bundle in bundles])
+        counting.cancel()
+        assert all(outcome.status == "committed" for answer in answers for outcome in answer)
+        each_turn = Counter(checked_in)
+        assert sum(each_turn.values()) == 160
+        assert max(each_turn.values()) <= 20 * max(SignatureChecker().at_once, 1)
+        assert len(each_turn) >= 8 // SignatureChecker().at_once
 
     on_one_node(tmp_path, scenario)
 

@@ -45,3 +45,12 @@ def test_what_a_node_lacked_long_ago_is_forgotten() -> None:
     clock.now_s += 100 * CATCH_UP_LOOK_S
     catch_up.committed = 50_000
     assert catch_up.may_yield(40_000)
+
+
+def test_who_lacks_less_than_it_holds_asks_each_leader_for_the_log_once() -> None:
+    catch_up = CatchUp(_Clock())
+    assert not catch_up.prefers_log(3_000, 1_000, term=4), "it lacks more than it holds"
+    assert catch_up.prefers_log(3_000, 2_250, term=4)
+    assert not catch_up.prefers_log(3_000, 2_250, term=4), "that leader has no such log"
+    assert catch_up.prefers_log(3_250, 2_250, term=5), "the next leader may have it"
+    assert not catch_up.prefers_log(0, 0, term=6)

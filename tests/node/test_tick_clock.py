@@ -10,6 +10,7 @@ import pytest
 
 from consensus.raft import Raft
 from consensus.state import Config
+from node.statistics import LATENCY_BOUNDS_MS, Histogram
 from node.tick_clock import TickClock
 
 TICK_MS = 50
@@ -70,7 +71,7 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> _Loop:
 
 
 def _clock(core: _Core, due: Callable[[], None] = lambda: None) -> TickClock:
-    return TickClock(cast(Raft, core), TICK_MS, due)
+    return TickClock(cast(Raft, core), TICK_MS, due, Histogram(LATENCY_BOUNDS_MS))
 
 
 def test_an_idle_node_is_woken_when_something_is_due_and_counts_what_it_slept(loop: _Loop) -> None:
