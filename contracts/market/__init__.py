@@ -2,5 +2,5 @@
 
 `auction`, sealed `bid`, `allotment` and `share` are an auction up to its payment; `early_payment` is dynamic
 discounting by the buyer. `matching` ranks the ways that suit an invoice, `prospect` is an invoice as one
-programme sees it. `market_check` has the laws over a whole state.
+programme sees it. `auction_views` shows auctions, `market_check` has the laws over a whole state.
 """
