@@ -22,6 +22,9 @@ from node.limits import CLOCK_DIFFERENCE_WARNED_MS
 
 log = structlog.get_logger(component="clocks")
 
+_UNSIGNED = b""
+"""The signature of a reading that is only compared with others."""
+
 
 class Clocks:
     """One node's view of the voters' clocks in one channel."""
@@ -70,10 +73,26 @@ class Clocks:
         own = self.own()
         return [*self._newest.values(), *([] if own is None else [own])]
 
+    def readings_after(self, time_ms: int) -> list[Reading]:
+        """The readings if together they show a later time than this one, which is seldom; none otherwise.
+
+        Times are compared before anything is signed: a block that has its parent's time needs no reading.
+        """
+        shown_ms = self._shown_ms()
+        return [] if shown_ms is None or shown_ms <= time_ms else self.readings()
+
     def now_ms(self) -> int:
         """The time as a quorum of the voters sees it; this node's clock while too few were heard."""
-        shown = shown_by(self.readings(), self._chain.membership)
-        return time_of(shown) if shown else self._clock_ms()
+        shown_ms = self._shown_ms()
+        return self._clock_ms() if shown_ms is None else shown_ms
+
+    def _shown_ms(self) -> int | None:
+        """What a quorum of the voters' clocks have reached, this node's of now included; None if too few."""
+        heard = list(self._newest.values())
+        if self._chain.membership.is_voter(self._node):
+            heard.append(Reading(self._node, self._clock_ms(), _UNSIGNED))
+        shown = shown_by(heard, self._chain.membership)
+        return time_of(shown) if shown else None
 
     def _forget_strangers(self) -> None:
         """Who is no member any more is neither counted nor shown."""

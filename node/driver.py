@@ -168,7 +168,7 @@ class Driver:
         self._forwarder: Forwarder
         self._applied: Callable[[], None]
         self._turn_is_due = False
-        self._sealing = Sealing(pool, self._loop, statistics, self._turn)
+        self._sealing = Sealing(pool, self._loop, statistics, self._wake_once_read)
         self._running = False
         self._leader: tuple[int, str | None] = (raft.term, raft.leader)
         self._leaderless_since_s = self._loop.time()
@@ -249,6 +249,10 @@ class Driver:
         if not self._turn_is_due:
             self._turn_is_due = True
             self._loop.call_soon(self._turn)
+
+    def _wake_once_read(self) -> None:
+        """Have a turn, but look first at what came while this process waited for the processor."""
+        self._loop.call_soon(self.wake)
 
     def on_message(self, peer: str, value: codec.Value) -> None:
         """A peer says something.
@@ -434,6 +438,7 @@ class Driver:
             leader = self.raft.leader
             if self._pool.waiting and leader is not None and leader != self.node:
                 self._forwarder.forward(leader)
+            self._peers.flush()
         if self._running:
             self._clock.set(is_idle=self._is_idle)
 
@@ -443,7 +448,9 @@ class Driver:
 
     def _carry_out(self, ready: Ready) -> None:
         for message in ready.send_now:
-            self._peers.send(message.target, ("raft", messages.to_value(message)))
+            self._peers.queue(message.target, ("raft", messages.to_value(message)))
+        if ready.send_now and (ready.entries or ready.certificate is not None):
+            self._peers.flush()  # the others begin while this node stores or applies
         if ready.hard or ready.entries or ready.truncate_from is not None:
             self._appender.put(ready)
         if ready.certificate is not None:
@@ -511,7 +518,7 @@ class Driver:
 
     def _fitting(self, entries: list[mempool.Entry]) -> list[mempool.Entry]:
         """Those that a block may hold now; the others wait until they expire, or their time has come."""
-        now_ms, _ = self._chain.next_time(self.clocks.readings())
+        now_ms, _ = self._chain.next_time(self.clocks.readings_after(self._chain.head.time_ms))
         fitting = []
         for entry in entries:
             objection = self._chain.objection(entry.prepared.transaction, now_ms)
@@ -540,7 +547,7 @@ class Driver:
                     term=term,
                     proposer=self.node,
                     key=self._key,
-                    clocks=self.clocks.readings(),
+                    clocks=self.clocks.readings_after(self._chain.head.time_ms),
                     election=election,
                     membership=membership,
                 )

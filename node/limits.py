@@ -53,8 +53,9 @@ SEAL_WINDOW_BLOCKS = 3
 """Own blocks in flight, sealed and not yet committed."""
 PIPELINED_SEAL_OPERATIONS = 500
 """While a block is in flight the next one is sealed only with at least this many operations."""
-GATHER_MS = 8
-"""After a commit, how long the next small block waits for the clients that were just answered, at most."""
+GATHER_LEAST_MS, GATHER_MOST_MS = 8, 40
+"""After a commit, how long the next small block waits for the clients that were just answered, at most: as
+long as the block before took, within these."""
 SEAL_TRANSACTIONS = 500
 """Transactions in one block."""
 SEAL_S = 0.12
@@ -196,6 +197,7 @@ assert MAX_FORWARD_WAITING_BYTES > MAX_FRAME_BYTES, "one frame of forwards alway
 assert SEAL_TRANSACTIONS <= MAX_BLOCK_TRANSACTIONS, "what is sealed is a legal block"
 assert MAX_BUNDLE_TRANSACTIONS <= MAX_POOL_TRANSACTIONS, "an empty pool takes any bundle"
 assert PIPELINED_SEAL_OPERATIONS <= SEAL_TRANSACTIONS
+assert GATHER_LEAST_MS <= GATHER_MOST_MS
 assert RECONNECT_FIRST_MS <= RECONNECT_MOST_MS < NO_LEADER_GRACE_MS, (
     "a link is retried before clients are refused"
 )

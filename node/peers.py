@@ -132,6 +132,7 @@ class Peers:
         """Where somebody answered at the last attempt, and no link came about."""
         self._arrivals: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._to_flush: set[str] = set()
+        self._flush_is_due = False
         self.is_closing = False
         self.refusals = Refusals(statistics.peer_refused, self._loop.time)
         self._moves = SeldomLog(self._loop.time)
@@ -184,7 +185,7 @@ class Peers:
     async def close(self) -> None:
         """Send what is queued, then give up all links."""
         self.is_closing = True
-        self._flush()
+        self.flush()
         tasks = [*self._accepting, *self._dialling.values(), *self._tasks]
         for task in tasks:
             task.cancel()
@@ -195,7 +196,15 @@ class Peers:
                 link.transport.close()
 
     def send(self, peer: str, message: codec.Value) -> bool:
-        """Queue a message; all of a loop turn leave in one write. False: dropped (link down or full)."""
+        """Send a message at the end of the loop turn. False: dropped (link down or full)."""
+        is_queued = self.queue(peer, message)
+        if is_queued and not self._flush_is_due:
+            self._flush_is_due = True
+            self._loop.call_soon(self._flush_due)
+        return is_queued
+
+    def queue(self, peer: str, message: codec.Value) -> bool:
+        """Queue a message for the next `flush`, all in one write. False: dropped (link down or full)."""
         link = self._outgoing.get(peer)
         if link is None or link.transport is None:
             self.statistics.dropped_messages += 1
@@ -208,8 +217,6 @@ class Peers:
             return False
         link.queue.append(data)
         link.queued_bytes += len(data)
-        if not self._to_flush:
-            self._loop.call_soon(self._flush)
         self._to_flush.add(peer)
         return True
 
@@ -273,7 +280,8 @@ class Peers:
         self.send(link.target, (INTRODUCTION, self.introductions.greeting(link.target)))
         self._linked(link.target)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what is queued."""
         for peer in self._to_flush:
             link = self._outgoing.get(peer)
             if link is None or link.transport is None or not link.queue:
@@ -284,6 +292,10 @@ class Peers:
             link.queue.clear()
             link.queued_bytes = 0
         self._to_flush.clear()
+
+    def _flush_due(self) -> None:
+        self._flush_is_due = False
+        self.flush()
 
     async def _accept_all(self, listener: socket.socket) -> None:
         """Take connections as they come, one a loop turn; which of them, the gate says."""

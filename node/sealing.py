@@ -4,8 +4,9 @@ In an idle network whatever comes is sealed at once, be it one transaction. Whil
 flight the next one is sealed only once there is enough for it (as Nagle's algorithm does with
 small packets), up to a window. Right after a commit the leader gives the clients that it just
 answered a moment to send their next transaction, and seals as soon as as many are there; so a
-busy network fills blocks. How many operations fill one depends on how long they take here: a
-node that executes a block hears nobody.
+busy network fills blocks. That moment is about as long as the block before took from its sealing to its
+commit, for so long would those wait who come too late for the next one. How many operations fill a
+block depends on how long they take here: a node that executes a block hears nobody.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Protocol
 
 from ledger.limits import MAX_BLOCK_OPERATIONS
 from node.limits import (
-    GATHER_MS,
+    GATHER_LEAST_MS,
+    GATHER_MOST_MS,
     PIPELINED_SEAL_OPERATIONS,
     SEAL_BYTES,
     SEAL_S,
@@ -50,6 +52,8 @@ class Sealing:
         self._commit = 0
         self._last_transactions = 0
         """In the newest block that was sealed: as many clients are answered when it is committed."""
+        self._sealed_s = 0.0
+        """When the sealing of the newest block began."""
         self._gathered = 0
         """So many transactions there were, or are to come, when the newest commit was seen."""
         self._until_s = 0.0
@@ -59,7 +63,7 @@ class Sealing:
         """Whether to seal now: with this height committed, and so many blocks in flight."""
         if commit != self._commit:
             self._commit = commit
-            self._until_s = self._timer.time() + GATHER_MS / 1_000
+            self._until_s = self._timer.time() + self._moment_s()
             self._gathered = self._pool.waiting + self._last_transactions
         if not self._pool.waiting or in_flight >= SEAL_WINDOW_BLOCKS:
             return False
@@ -74,7 +78,13 @@ class Sealing:
     def sealed(self, entries: list[Entry], seconds: float) -> None:
         """A block of these was sealed, which took so long."""
         self._last_transactions = len(entries)
+        self._sealed_s = self._timer.time() - seconds
         self._span.took(sum([entry.operations for entry in entries]), seconds)
+
+    def _moment_s(self) -> float:
+        """How long clients that were just answered are waited for."""
+        took_s = self._timer.time() - self._sealed_s
+        return min(max(took_s, GATHER_LEAST_MS / 1_000), GATHER_MOST_MS / 1_000)
 
     def _gathers(self) -> bool:
         """Whether to wait for clients that were answered a moment ago: most of them have more to send.

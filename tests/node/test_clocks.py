@@ -6,6 +6,8 @@ import dataclasses
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from node_network import Cluster, run
@@ -48,6 +50,20 @@ def test_the_newest_reading_of_each_voter_is_kept(ledger: small_ledger.Node) -> 
     ]
     assert clocks.now_ms() == START_MS - 5
     assert clocks.ahead_ms == {"n2": -9, "n3": -70}
+
+
+def test_a_block_gets_readings_only_if_they_show_a_later_time(ledger: small_ledger.Node) -> None:
+    """Nothing is signed for the others, nor for a look at the time."""
+    signed = []
+    key = SimpleNamespace(sign=lambda *what: signed.append(what) or bytes(64))
+    clocks = Clocks(node="n1", key=cast(Any, key), chain=ledger.chain, clock_ms=lambda: START_MS)
+    assert clocks.readings_after(0) == [], "one clock is no quorum"
+    clocks.take("n2", reading("n2", START_MS - 5).to_value())
+    assert clocks.now_ms() == START_MS - 5
+    assert clocks.readings_after(START_MS - 5) == []
+    assert not signed
+    assert sorted(each.node for each in clocks.readings_after(START_MS - 6)) == ["n1", "n2"]
+    assert len(signed) == 1
 
 
 def test_a_reading_in_anothers_name_or_of_anothers_key_closes_the_link(ledger: small_ledger.Node) -> None:

@@ -9,13 +9,19 @@ import pytest
 from contracts import Contracts
 from ledger.keys import SigningKey
 from ledger.transaction import Transaction
-from node.limits import GATHER_MS, PIPELINED_SEAL_OPERATIONS, SEAL_S, SEAL_TRANSACTIONS, SEAL_WINDOW_BLOCKS
+from node.limits import (
+    GATHER_LEAST_MS,
+    GATHER_MOST_MS,
+    PIPELINED_SEAL_OPERATIONS,
+    SEAL_S,
+    SEAL_TRANSACTIONS,
+    SEAL_WINDOW_BLOCKS,
+)
 from node.mempool import Entry, Pool
 from node.sealing import Sealing
 from node.statistics import Statistics
 
 KEY = SigningKey.from_seed(bytes(32))
-GATHER_S = GATHER_MS / 1_000
 
 
 class _Timer:
@@ -100,13 +106,17 @@ def test_after_a_commit_as_many_are_awaited_as_were_answered(leader: _Leader) ->
     assert leader.statistics.gathering_waits == 1
 
 
-def test_who_does_not_come_is_not_awaited_for_long(leader: _Leader) -> None:
+@pytest.mark.parametrize(("block_ms", "waits_ms"), [(0, GATHER_LEAST_MS), (25, 25), (10_000, GATHER_MOST_MS)])
+def test_who_does_not_come_is_awaited_for_about_as_long_as_a_block_takes(
+    leader: _Leader, block_ms: int, waits_ms: int
+) -> None:
     leader.come(16)
     leader.seal(0)
+    leader.timer.now_s += block_ms / 1_000
     assert leader.seal(1) == 0
     leader.come(5)
     assert leader.seal(1) == 0
-    assert leader.timer.set[0][0] == pytest.approx(leader.timer.now_s + GATHER_S)
+    assert leader.timer.set[0][0] == pytest.approx(leader.timer.now_s + waits_ms / 1_000)
     leader.timer.ring()
     assert leader.looks == 1
     assert leader.seal(1) == 5
