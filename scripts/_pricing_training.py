@@ -22,8 +22,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+from contracts.pricing.forest import LEAF, Node, Tree
 from contracts.pricing.lateness import FEATURES
-from contracts.pricing.model import LEAF, Ensemble, Model, Node, Tree
+from contracts.pricing.model import Ensemble, Model
 
 MICRO = 1_000_000
 LEAST_DAYS, MOST_DAYS = -30, 60

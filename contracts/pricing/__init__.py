@@ -3,8 +3,8 @@
 Read in this order: `terms` (what a lender publishes), `formulae` (each formula with its
 rounding), `features` (what a relationship's history says), `price` (eligibility, then the
 price). `lateness` describes an invoice to a model, in integers; `model` says from that how late it
-will be paid, `prediction` with which reasons; `training` makes the rows that models learn from. Nothing here
-reads a clock or a file; only `lateness` reads the state.
+will be paid, `forest` how trees are evaluated, `prediction` with which reasons; `training` makes the rows
+that models learn from. Nothing here reads a clock or a file; only `lateness` reads the state.
 
 Imports: `ledger`, and what a history leaves in the state: `contracts.trade.relationship`,
 `contracts.trade.habit`.

@@ -14,11 +14,14 @@ points (score, output), flat beyond its ends, which calibrates the score: ascend
 never fall. An empty curve leaves the score as it is.
 
 A tree is an array of nodes, the first the root: `[feature, threshold, left, right, value]`; left is taken
-where the feature is at most the threshold; children stand behind their parent; feature −1 marks a leaf.
+where the feature is at most the threshold; feature −1 marks a leaf. Every node but the root is the child of
+one other, which stands before it.
 `value` is what the score is expected to be there, less the base's share: the differences along a path are
 the reasons, one for each feature, and add up to the score exactly, since every value is an integer.
 
 A scorecard is a model whose trees have one split each: bands of single features, and their points.
+
+How trees are evaluated is said in `contracts.pricing.forest`.
 
 `SHRINKAGE` needs no training: the weekday's shrunk share, the medians, and the shrunk days beyond terms.
 """
@@ -28,9 +31,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
+from contracts.pricing.forest import LEAF, MAX_NODES, MAX_TREES, MAX_VALUE, Forest, Tree
 from contracts.pricing.lateness import FEATURES, MISSING
 from ledger import codec, shape
 from ledger.errors import Malformed
@@ -38,18 +42,10 @@ from ledger.money import PPM
 
 KIND, VERSION = "lateness", 1
 OUTPUTS = ("late", "days", "beyond")
-LEAF = -1
-MAX_TREES = 400
-"""Of one output."""
-MAX_NODES = 127
-"""Of one tree."""
 MAX_POINTS = 256
+"""Of one curve."""
 MAX_SCORE = 2**53
 MAX_MODEL_BYTES = 1_048_576
-
-Node = tuple[int, int, int, int, int]
-"""(feature's place in the model's list or `LEAF`, threshold, left, right, value)"""
-Tree = tuple[Node, ...]
 
 
 class Lateness(NamedTuple):
@@ -67,7 +63,7 @@ class Reason(NamedTuple):
     points: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ensemble:
     """One output of a model."""
 
@@ -75,15 +71,14 @@ class Ensemble:
     trees: tuple[Tree, ...]
     curve: tuple[tuple[int, int], ...]
 
+    @cached_property
+    def forest(self) -> Forest:
+        """The trees made ready, when they are first asked."""
+        return Forest.of(self.trees)
+
     def score(self, values: Sequence[int]) -> int:
         """Base plus one leaf of each tree."""
-        score = self.base
-        for tree in self.trees:
-            feature, threshold, left, right, value = tree[0]
-            while feature >= 0:
-                feature, threshold, left, right, value = tree[left if values[feature] <= threshold else right]
-            score += value
-        return score
+        return self.base + self.forest.score(values)
 
     def output(self, values: Sequence[int]) -> int:
         """The calibrated score."""
@@ -91,16 +86,11 @@ class Ensemble:
 
     def reasons(self, values: Sequence[int], names: Sequence[str]) -> tuple[int, tuple[Reason, ...]]:
         """(score of no feature, what each adds), greatest first; they add up to the score."""
-        start, added = self.base, [0] * len(names)
-        for tree in self.trees:
-            feature, threshold, left, right, value = tree[0]
-            start += value
-            while feature >= 0:
-                place, before = feature, value
-                feature, threshold, left, right, value = tree[left if values[feature] <= threshold else right]
-                added[place] += value - before
-        found = [Reason(name, points) for name, points in zip(names, added, strict=True) if points]
-        return start, tuple(sorted(found, key=lambda reason: (-abs(reason.points), reason.feature)))
+        roots, parts = self.forest.parts(values)
+        found = [Reason(names[place], points) for place, points in parts if points]
+        return self.base + roots, tuple(
+            sorted(found, key=lambda reason: (-abs(reason.points), reason.feature))
+        )
 
     def to_value(self) -> codec.Value:
         """The canonical array."""
@@ -136,11 +126,19 @@ class Model:
     def predict(self, description: Sequence[int]) -> Lateness:
         """The three figures; `description` is that of `lateness.describe`."""
         values = self.values(description)
-        return Lateness(
-            min(PPM, max(0, self.late.output(values))),
-            self.days.output(values),
-            max(0, self.beyond.output(values)),
-        )
+        return self._lateness(values, self.beyond.output(values))
+
+    def explain(self, description: Sequence[int]) -> tuple[Lateness, int, tuple[Reason, ...]]:
+        """(the three figures, days beyond terms of no feature, reasons of what is beyond that)."""
+        values = self.values(description)
+        start, reasons = self.beyond.reasons(values, self.features)
+        score = start + sum([reason.points for reason in reasons])
+        curve = self.beyond.curve
+        return self._lateness(values, on_curve(curve, score)), max(0, on_curve(curve, start)), reasons
+
+    def _lateness(self, values: Sequence[int], beyond: int) -> Lateness:
+        late, days = self.late.output(values), self.days.output(values)
+        return Lateness(min(PPM, max(0, late)), days, max(0, beyond))
 
     def to_value(self) -> codec.Value:
         """The canonical array."""
@@ -187,9 +185,9 @@ def _places(features: tuple[str, ...]) -> tuple[int, ...]:
     return tuple([FEATURES.index(name) for name in features])
 
 
-def _integer(value: codec.Value, field: str) -> int:
-    if type(value) is not int or not -MAX_SCORE <= value <= MAX_SCORE:
-        raise Malformed("wrong form", field=field, expected=f"an integer of at most {MAX_SCORE}")
+def _integer(value: codec.Value, field: str, most: int = MAX_SCORE) -> int:
+    if type(value) is not int or not -most <= value <= most:
+        raise Malformed("wrong form", field=field, expected=f"an integer of at most {most}")
     return value
 
 
@@ -215,16 +213,24 @@ def _check_tree(tree: codec.Value, features: int, field: str) -> None:
     nodes = shape.sequence(tree, MAX_NODES, field)
     if not nodes:
         raise Malformed("wrong form", field=field, expected="at least one node")
+    is_child = bytearray(len(nodes))
     for place, node in enumerate(nodes):
         for part in shape.array(node, 5, field):
             _integer(part, field)
-        feature, _, left, right, _ = node
+        feature, _, left, right, value = node
+        _integer(value, field, MAX_VALUE)
         if feature == LEAF:
             continue
         if not 0 <= feature < features:
             raise Malformed("wrong form", field=field, found=feature, expected=f"a feature below {features}")
         if not (place < left < len(nodes) and place < right < len(nodes)):
             raise Malformed("wrong form", field=field, expected="children behind their parent")
+        for child in (left, right):
+            if is_child[child]:
+                raise Malformed("wrong form", field=field, found=child, expected="one parent of each node")
+            is_child[child] = True
+    if sum(is_child) != len(nodes) - 1:
+        raise Malformed("wrong form", field=field, expected="one parent of each node but the first")
 
 
 def shrinkage(description: Sequence[int]) -> Lateness:

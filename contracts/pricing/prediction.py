@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from contracts.pricing.lateness import Asked, Known, beyond_levels, describe
-from contracts.pricing.model import Lateness, Model, on_curve, shrinkage
+from contracts.pricing.model import Lateness, Model, Reason, shrinkage
 from contracts.pricing.terms import ProgrammeTerms
 
 Reasons = tuple[tuple[str, int], ...]
@@ -46,8 +46,8 @@ def predict(
     if model is None:
         return _shrunk(description, known, terms)
     name, rules = model
-    found = rules.predict(description)
-    return Prediction(name, found, _reasons(rules, description, found.beyond_centidays))
+    found, base, reasons = rules.explain(description)
+    return Prediction(name, found, ((BASE, base), *_in_days(reasons, found.beyond_centidays - base)))
 
 
 def _shrunk(description: Sequence[int], known: Known, terms: ProgrammeTerms) -> Prediction:
@@ -57,13 +57,10 @@ def _shrunk(description: Sequence[int], known: Known, terms: ProgrammeTerms) -> 
     return Prediction(b"", found, reasons)
 
 
-def _reasons(model: Model, description: Sequence[int], beyond: int) -> Reasons:
-    values = model.values(description)
-    start, found = model.beyond.reasons(values, model.features)
-    base = max(0, on_curve(model.beyond.curve, start))
-    parts = in_proportion(beyond - base, [reason.points for reason in found])
-    named = [(reason.feature, part) for reason, part in zip(found, parts, strict=True) if part]
-    return ((BASE, base), *named)
+def _in_days(reasons: Sequence[Reason], total: int) -> Reasons:
+    """The reasons carried over from the score to centidays of a total."""
+    parts = in_proportion(total, [reason.points for reason in reasons])
+    return tuple([(reason.feature, part) for reason, part in zip(reasons, parts, strict=True) if part])
 
 
 def in_proportion(total: int, points: Sequence[int]) -> tuple[int, ...]:

@@ -45,9 +45,10 @@ the row over. So amounts that come again and again stay, and those that came onc
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from struct import Struct
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from contracts.trade.holidays import WEEKDAYS, due_class, month_part, weekday
 from ledger.codec import Value
@@ -71,9 +72,12 @@ MOST_SEEN = 0xFFFF
 FIRST_STRENGTH, STRENGTH_OF_HIT, MOST_STRENGTH = 4, 8, 64
 
 _CELL = Struct("<IIiI")
+_PARTS, _BITS, _DAYS = 4, 32, 2
+"""Parts of a cell, bits of a part, and the place of the signed one."""
 _PAYMENT = Struct("<hhBB")
 _AMOUNT = Struct("<HHHH")
 _TAIL = Struct("<II")
+_newest = Struct(_TAIL.format + _PAYMENT.format[1:]).pack
 
 TOTAL_SHIFTS = (2, 3, 6)
 RECENT_SHIFT, LONG_SHIFT, AMOUNT_SHIFT, ISSUE_SHIFT, MONTH_SHIFT, NETWORK_SHIFT = 2, 5, 5, 5, 4, 10
@@ -88,7 +92,8 @@ _LAST = _MONTH + _SIZE * MONTH_PARTS
 _RING = _LAST + _TAIL.size
 _RING_END = _RING + _PAYMENT.size * PAYMENTS
 _TABLE = _RING_END
-HABIT_BYTES = _TABLE + _AMOUNT.size * AMOUNTS
+_AMOUNTS_SIZE = _AMOUNT.size * AMOUNTS
+HABIT_BYTES = _TABLE + _AMOUNTS_SIZE
 _NETWORK_AMOUNTS = _SIZE * (1 + WEEKDAYS)
 BUYER_BYTES = _NETWORK_AMOUNTS
 NETWORK_BYTES = _NETWORK_AMOUNTS + _SIZE * OCTAVES
@@ -147,7 +152,11 @@ def habit_key(supplier: str, buyer: str) -> bytes:
 
 def octave(amount: int) -> int:
     """The octave of an amount in minor units: 0 to `OCTAVES` - 1."""
-    return min(OCTAVES - 1, max(0, amount.bit_length() - FIRST_OCTAVE_BITS))
+    return _octave_of(amount.bit_length())
+
+
+def _octave_of(bits: int) -> int:
+    return min(OCTAVES - 1, max(0, bits - FIRST_OCTAVE_BITS))
 
 
 def amount_size(amount: int) -> int:
@@ -163,90 +172,153 @@ def _slot(amount: int) -> tuple[int, int]:
     return mixed >> 58, mixed >> 42 & 0xFFFF
 
 
+class _Lanes:
+    """Cells side by side in one integer of 32 bits a part, so that all of them fade and add at once.
+
+    A signed part is kept as its distance from the least number that its four bytes can hold: then every
+    part is at least zero, a shift of the whole, cut to each part, fades each by itself, and no part ever
+    borrows from its neighbour.
+    """
+
+    def __init__(self, shifts: tuple[int, ...]) -> None:
+        self._size = _SIZE * len(shifts)
+        fades = dict.fromkeys(sorted(set(shifts)), 0)
+        self._signs = bias = 0
+        for cell, shift in enumerate(shifts):
+            least = 8 * _SIZE * cell
+            for part in range(_PARTS):
+                fades[shift] |= ((1 << (_BITS - shift)) - 1) << (least + _BITS * part)
+            sign = 1 << (least + _BITS * _DAYS + _BITS - 1)
+            self._signs |= sign
+            bias += sign >> shift
+        self._fades = tuple(fades.items())
+        each = sum([1 << (8 * _SIZE * cell) for cell in range(len(shifts))])
+        self._added = tuple([bias + each * _addend(days) for days in range(LEAST_DAYS, MOST_BEYOND_DAYS + 1)])
+
+    def after(self, cells: bytes, settled: Settled) -> bytes:
+        """The cells after one more paid invoice."""
+        days = settled.paid_day - settled.due_day
+        if not LEAST_DAYS <= days <= MOST_BEYOND_DAYS:
+            days = LEAST_DAYS if days < LEAST_DAYS else MOST_BEYOND_DAYS
+        parts = int.from_bytes(cells, "little") ^ self._signs
+        sums = parts + self._added[days - LEAST_DAYS]
+        for shift, mask in self._fades:
+            sums -= parts >> shift & mask
+        return (sums ^ self._signs).to_bytes(self._size, "little")
+
+
+def _addend(days: int) -> int:
+    """What an invoice paid so many days late adds to a cell, as its four parts in one integer."""
+    late, beyond = int(days > 0), max(0, days)
+    parts = (1, late, min(MOST_DAYS, days), beyond)
+    return sum([UNIT * part << (_BITS * place) for place, part in enumerate(parts)])
+
+
+_OWN_SHIFTS = (*TOTAL_SHIFTS, RECENT_SHIFT, LONG_SHIFT, AMOUNT_SHIFT, ISSUE_SHIFT, MONTH_SHIFT)
+_ABOVE_SHIFTS = (TOTAL_SHIFTS[-1], LONG_SHIFT, NETWORK_SHIFT, NETWORK_SHIFT, NETWORK_SHIFT)
+_OWN, _ALL = _Lanes(_OWN_SHIFTS), _Lanes((*_OWN_SHIFTS, *_ABOVE_SHIFTS))
+_own_cells = Struct(f"{_RECENT}s" + f"{_SIZE}s" * 5).unpack
+_all_cells = Struct(f"{_RECENT}s" + f"{_SIZE}s" * 10).unpack
+
+Split = Callable[[bytes], tuple[Any, ...]]
+"""Takes an entry apart into the cells of an invoice and what lies between them, in turns."""
+
+
+class _Places(NamedTuple):
+    """Where an invoice belongs in the entries."""
+
+    due: int
+    """Class of its due day."""
+    own: Split
+    """Its last parts are the count, the payments that stay, and the amounts."""
+    buyer: Split
+    network: Split
+
+
+@lru_cache(maxsize=8_192)
+def _places(due_day: int, issue_day: int, currency: str, amount_bits: int) -> _Places:
+    due, amount = due_class(due_day, currency), _SIZE * _octave_of(amount_bits)
+    above = _SIZE * (1 + due)
+    own = (
+        _RECENT + _SIZE * due,
+        _LONG + _SIZE * due,
+        _AMOUNT_CELLS + amount,
+        _ISSUE + _SIZE * weekday(issue_day),
+        _MONTH + _SIZE * month_part(due_day),
+    )
+    return _Places(
+        due,
+        _split(
+            _RECENT, own, _LAST, f"4xI{_RING_END - _RING - _PAYMENT.size}s{_PAYMENT.size}x{_AMOUNTS_SIZE}s"
+        ),
+        _split(_SIZE, (above,), BUYER_BYTES),
+        _split(_SIZE, (above, _NETWORK_AMOUNTS + amount), NETWORK_BYTES),
+    )
+
+
+@lru_cache(maxsize=WEEKDAYS * OCTAVES * 7 * MONTH_PARTS + WEEKDAYS * OCTAVES + WEEKDAYS)
+def _split(first: int, cells: tuple[int, ...], end: int, rest: str = "") -> Split:
+    """Split off the first bytes, then the cell at each of these offsets, up to an end, and the rest."""
+    form, at = f"<{first}s", first
+    for cell in cells:
+        form += f"{cell - at}s{_SIZE}s"
+        at = cell + _SIZE
+    return Struct(f"{form}{end - at}s{rest}").unpack
+
+
 def observe(state: Writer, supplier: str, buyer: str, settled: Settled) -> None:
     """Take one paid invoice into the habits of the relationship, the buyer and the network."""
-    late, days, beyond = _lateness(settled)
-    due = due_class(settled.due_day, settled.currency)
-    key = habit_key(supplier, buyer)
-    state.put(key, fold(state.get(key), settled))
-    key = habit_key("", buyer)
-    cells = bytearray(state.get(key) or NO_BUYER)
-    _add(cells, 0, TOTAL_SHIFTS[-1], late, days, beyond)
-    _add(cells, _SIZE * (1 + due), LONG_SHIFT, late, days, beyond)
-    state.put(key, bytes(cells))
-    cells = bytearray(state.get(NETWORK_KEY) or NO_NETWORK)
-    _add(cells, 0, NETWORK_SHIFT, late, days, beyond)
-    _add(cells, _SIZE * (1 + due), NETWORK_SHIFT, late, days, beyond)
-    _add(cells, _NETWORK_AMOUNTS + _SIZE * octave(settled.amount), NETWORK_SHIFT, late, days, beyond)
-    state.put(NETWORK_KEY, bytes(cells))
+    own_key, buyer_key = habit_key(supplier, buyer), habit_key("", buyer)
+    due_day, issue_day, _, amount, currency = settled
+    places = _places(due_day, issue_day, currency, amount.bit_length())
+    own = places.own(state.get(own_key) or NO_HABIT)
+    all_buyer, before_due, on_due, after_due = places.buyer(state.get(buyer_key) or NO_BUYER)
+    network = places.network(state.get(NETWORK_KEY) or NO_NETWORK)
+    cells = b"".join((*own[:11:2], all_buyer, on_due, *network[::2]))
+    *of_own, all_buyer, on_due, everybody, all_due, of_amount = _all_cells(_ALL.after(cells, settled))
+    state.put(own_key, _entry(own, of_own, places.due, settled))
+    state.put(buyer_key, b"".join((all_buyer, before_due, on_due, after_due)))
+    entry = (everybody, network[1], all_due, network[3], of_amount, network[5])
+    state.put(NETWORK_KEY, b"".join(entry))
 
 
 def fold(habit: bytes | None, settled: Settled) -> bytes:
     """The relationship's entry after one more paid invoice; a pure function of both."""
-    due_day, issue_day, paid_day, amount, currency = settled
-    cells = bytearray(habit or NO_HABIT)
-    late, days, beyond = _lateness(settled)
-    due = due_class(due_day, currency)
-    _add(cells, 0, TOTAL_SHIFTS[0], late, days, beyond)
-    _add(cells, _SIZE, TOTAL_SHIFTS[1], late, days, beyond)
-    _add(cells, 2 * _SIZE, TOTAL_SHIFTS[2], late, days, beyond)
-    _add(cells, _RECENT + _SIZE * due, RECENT_SHIFT, late, days, beyond)
-    _add(cells, _LONG + _SIZE * due, LONG_SHIFT, late, days, beyond)
-    _add(cells, _AMOUNT_CELLS + _SIZE * octave(amount), AMOUNT_SHIFT, late, days, beyond)
-    _add(cells, _ISSUE + _SIZE * weekday(issue_day), ISSUE_SHIFT, late, days, beyond)
-    _add(cells, _MONTH + _SIZE * month_part(due_day), MONTH_SHIFT, late, days, beyond)
-    _, count = _TAIL.unpack_from(cells, _LAST)
-    _TAIL.pack_into(cells, _LAST, paid_day, count + 1)
-    cells[_RING + _PAYMENT.size : _RING_END] = cells[_RING : _RING_END - _PAYMENT.size]
-    _PAYMENT.pack_into(
-        cells,
-        _RING,
-        max(-32_768, min(32_767, paid_day - due_day)),
-        max(-32_768, min(32_767, paid_day - issue_day)),
-        due,
-        amount_size(amount),
-    )
-    _count_amount(cells, amount, late)
-    return bytes(cells)
+    due_day, issue_day, _, amount, currency = settled
+    places = _places(due_day, issue_day, currency, amount.bit_length())
+    own = places.own(habit or NO_HABIT)
+    cells = _OWN.after(b"".join(own[:11:2]), settled)
+    return _entry(own, _own_cells(cells), places.due, settled)
 
 
-def _lateness(settled: Settled) -> tuple[int, int, int]:
-    days = settled.paid_day - settled.due_day
-    return (
-        UNIT if days > 0 else 0,
-        UNIT * max(LEAST_DAYS, min(MOST_DAYS, days)),
-        UNIT * max(0, min(MOST_BEYOND_DAYS, days)),
-    )
+def _entry(own: tuple[Any, ...], cells: Sequence[bytes], due: int, settled: Settled) -> bytes:
+    """The relationship's entry with these cells, the payment and its amount."""
+    _, gap, _, gap_2, _, gap_3, _, gap_4, _, gap_5, _, gap_6, count, payments, amounts = own
+    total, recent, long, of_amount, issue, month = cells
+    due_day, issue_day, paid_day, amount, _ = settled
+    late, age = paid_day - due_day, paid_day - issue_day
+    if not (-32_768 <= late <= 32_767 and -32_768 <= age <= 32_767):
+        late, age = max(-32_768, min(32_767, late)), max(-32_768, min(32_767, age))
+    newest = _newest(paid_day, count + 1, late, age, due, amount_size(amount))
+    at, row = _counted(amounts, amount, late > 0)
+    before, after = amounts[:at], amounts[at + _AMOUNT.size :]
+    parts = (total, gap, recent, gap_2, long, gap_3, of_amount, gap_4, issue, gap_5, month, gap_6)
+    return b"".join((*parts, newest, payments, before, row, after))
 
 
-_read_cell, _write_cell = _CELL.unpack_from, _CELL.pack_into
-
-
-def _add(cells: bytearray, at: int, shift: int, late: int, days: int, beyond: int) -> None:
-    w, n, d, b = _read_cell(cells, at)
-    _write_cell(
-        cells,
-        at,
-        w - (w >> shift) + UNIT,
-        n - (n >> shift) + late,
-        d - (d >> shift) + days,
-        b - (b >> shift) + beyond,
-    )
-
-
-def _count_amount(cells: bytearray, amount: int, late: int) -> None:
+def _counted(amounts: bytes, amount: int, is_late: bool) -> tuple[int, bytes]:
+    """Offset of an exact amount's row, and the row after one more invoice."""
     row, tag = _slot(amount)
-    at = _TABLE + _AMOUNT.size * row
-    known, strength, seen, late_ones = _AMOUNT.unpack_from(cells, at)
+    at = _AMOUNT.size * row
+    known, strength, seen, late_ones = _AMOUNT.unpack_from(amounts, at)
     if known == tag and seen:
         if seen == MOST_SEEN:
             seen, late_ones = seen // 2, late_ones // 2
         strength = min(MOST_STRENGTH, strength + STRENGTH_OF_HIT)
-        _AMOUNT.pack_into(cells, at, tag, strength, seen + 1, late_ones + (late > 0))
-    elif strength > 1:
-        _AMOUNT.pack_into(cells, at, known, strength - 1, seen, late_ones)
-    else:
-        _AMOUNT.pack_into(cells, at, tag, FIRST_STRENGTH, 1, int(late > 0))
+        return at, _AMOUNT.pack(tag, strength, seen + 1, late_ones + is_late)
+    if strength > 1:
+        return at, _AMOUNT.pack(known, strength - 1, seen, late_ones)
+    return at, _AMOUNT.pack(tag, FIRST_STRENGTH, 1, is_late)
 
 
 class Habit:

@@ -19,8 +19,9 @@ from clients.cli import main
 from clients.cli.exits import REFUSED, USAGE
 from clients.model_report import drift, fared
 from clients.sdk import Session
+from contracts.pricing.forest import LEAF
 from contracts.pricing.lateness import FEATURES
-from contracts.pricing.model import LEAF, Ensemble, Lateness, Model
+from contracts.pricing.model import Ensemble, Lateness, Model
 from contracts.pricing.training import PAID, Example
 
 STUMP = ((0, 45, 1, 2, 0), (LEAF, 0, 0, 0, -100), (LEAF, 0, 0, 0, 300))

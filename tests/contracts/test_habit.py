@@ -9,7 +9,7 @@ from trade_ledger import TradeLedger, confirm, invoice, payment
 
 from contracts.trade import habit
 from contracts.trade.habit import HABIT_BYTES, PAYMENTS, UNIT, Habit, Settled, fold
-from contracts.trade.holidays import days_to_banking, due_class, weekday
+from contracts.trade.holidays import days_to_banking, due_class, month_part, weekday
 from contracts.trade.relationship import settlement
 from ledger import codec
 from ledger.dates import day_from_iso
@@ -52,15 +52,70 @@ def test_the_entry_has_one_size_whatever_came(history: list[Settled]) -> None:
     assert len(read.payments()) == min(PAYMENTS, len(history))
 
 
+def faded(cell: tuple[int, ...], shift: int, days: int) -> tuple[int, ...]:
+    """A cell after one more invoice paid so many days late, part by part as the table has it."""
+    counted = max(habit.LEAST_DAYS, min(habit.MOST_DAYS, days))
+    beyond = max(0, min(habit.MOST_BEYOND_DAYS, days))
+    added = (UNIT, UNIT * (days > 0), UNIT * counted, UNIT * beyond)
+    return tuple([part - (part >> shift) + more for part, more in zip(cell, added, strict=True)])
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.integers(1, 10), min_size=1, max_size=12),
+    st.lists(st.integers(-200, 400), max_size=60),
+)
+def test_cells_side_by_side_fade_and_add_as_each_alone(shifts: list[int], lateness: list[int]) -> None:
+    lanes = habit._Lanes(tuple(shifts))
+    together, alone = bytes(16 * len(shifts)), [(0, 0, 0, 0)] * len(shifts)
+    for days in lateness:
+        together = lanes.after(together, settled(late=days))
+        alone = [faded(cell, shift, days) for cell, shift in zip(alone, shifts, strict=True)]
+        assert list(habit._CELL.iter_unpack(together)) == alone
+
+
+@pytest.mark.parametrize("days", [-400, 0, 1, 400])
 @pytest.mark.parametrize("shift", [2, 6, 10])
-def test_cells_stay_within_their_bytes_for_ever(shift: int) -> None:
-    cells = bytearray(16)
+def test_cells_stay_within_their_bytes_for_ever(shift: int, days: int) -> None:
+    cells, alone = bytes(32), (0, 0, 0, 0)
+    lanes = habit._Lanes((shift, shift))
     for _ in range(40 << shift):
-        habit._add(cells, 0, shift, UNIT, UNIT * habit.MOST_DAYS, UNIT * habit.MOST_BEYOND_DAYS)
-    weight, late, days, _ = habit._CELL.unpack_from(cells)
-    assert weight == late
-    assert weight <= UNIT << shift
-    assert days <= habit.MOST_DAYS * UNIT << shift
+        cells = lanes.after(cells, settled(late=days))
+        alone = faded(alone, shift, days)
+    assert list(habit._CELL.iter_unpack(cells)) == [alone, alone]
+    assert alone[0] <= UNIT << shift
+    assert habit.LEAST_DAYS * UNIT << shift <= alone[2] <= habit.MOST_DAYS * UNIT << shift
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(payments, min_size=1, max_size=40))
+def test_an_invoice_changes_its_own_cells_and_no_other(history: list[Settled]) -> None:
+    before, entries = None, None
+    for one in history:
+        before, entries = entries, fold(entries, one)
+    last = history[-1]
+    days = last.paid_day - last.due_day
+    old, new = Habit(before), Habit(entries)
+    due = due_class(last.due_day, last.currency)
+    for place, shift in enumerate(habit.TOTAL_SHIFTS):
+        assert new.total(place) == faded(old.total(place), shift, days)
+    for kind, shift in ((True, habit.RECENT_SHIFT), (False, habit.LONG_SHIFT)):
+        for weekday_ in range(7):
+            cell = old.due_on(weekday_, recent=kind)
+            assert new.due_on(weekday_, recent=kind) == (
+                faded(cell, shift, days) if weekday_ == due else cell
+            )
+    for place in range(habit.OCTAVES):
+        cell, is_its = old.of_octave(place), place == habit.octave(last.amount)
+        assert new.of_octave(place) == (faded(cell, habit.AMOUNT_SHIFT, days) if is_its else cell)
+    for place in range(7):
+        cell, is_its = old.issued_on(place), place == weekday(last.issue_day)
+        assert new.issued_on(place) == (faded(cell, habit.ISSUE_SHIFT, days) if is_its else cell)
+    for place in range(habit.MONTH_PARTS):
+        cell, is_its = old.in_month_part(place), place == month_part(last.due_day)
+        assert new.in_month_part(place) == (faded(cell, habit.MONTH_SHIFT, days) if is_its else cell)
+    assert (new.count, new.last_day) == (old.count + 1, last.paid_day)
+    assert new.payments()[1:] == old.payments()[: PAYMENTS - 1]
 
 
 def test_lateness_is_kept_by_weekday_amount_and_month() -> None:

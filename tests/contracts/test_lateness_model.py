@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contracts.pricing.forest import LEAF
 from contracts.pricing.lateness import FEATURES, MISSING, Asked, Open, describe, open_besides
-from contracts.pricing.model import LEAF, Ensemble, Model, on_curve, shrinkage
+from contracts.pricing.model import Ensemble, Model, on_curve, shrinkage
 from contracts.trade.habit import Cell, Habit, Levels
 from ledger import codec
 from ledger.errors import Malformed
@@ -72,6 +73,9 @@ def _changed(place: int, change: object) -> bytes:
         (_changed(3, (0, (((0, 0, 0, 1, 0), (LEAF, 0, 0, 0, 0)),), ())), "model.late.trees"),
         (_changed(3, (0, (((0, 0, 1, 9, 0), (LEAF, 0, 0, 0, 0)),), ())), "model.late.trees"),
         (_changed(3, (0, (((-2, 0, 0, 0, 0),),), ())), "model.late.trees"),
+        (_changed(3, (0, (((LEAF, 0, 0, 0, 2**40 + 1),),), ())), "model.late.trees"),
+        (_changed(3, (0, (((0, 0, 1, 1, 0), (LEAF, 0, 0, 0, 0)),), ())), "model.late.trees"),
+        (_changed(3, (0, (((LEAF, 0, 0, 0, 0), (LEAF, 0, 0, 0, 0)),), ())), "model.late.trees"),
         (_changed(4, (0, (), ((1, 2), (1, 3)))), "model.days.curve"),
         (_changed(5, (0, (), ((1, 2), (2, 1)))), "model.beyond.curve"),
     ],
