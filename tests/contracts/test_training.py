@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from trade_ledger import TradeLedger, confirm, payment
 from trade_ledger import invoice as bill
@@ -57,8 +57,11 @@ class Trade:
         self.ledger.done(buyer, {**confirm(number, amount, iso_from_day(due)), "supplier": supplier})
 
     def pay(self, payments: list[tuple[int, str, int, int]], until: int) -> None:
-        """Attest what is paid before a day, each payment on its own day."""
-        for entry in sorted(payments):
+        """Attest what is paid before a day, each payment on its own day; within a day as rows are replayed.
+
+        Sums fade with rounding, so their last digits depend on the order.
+        """
+        for entry in sorted(payments, key=lambda entry: (entry[0], PARTIES[entry[2]], entry[1])):
             day, number, which, amount = entry
             if day < until:
                 payments.remove(entry)
@@ -83,6 +86,7 @@ def by_number(examples: tuple[Example, ...]) -> dict[str, Example]:
 
 
 @settings(max_examples=15, deadline=None)
+@example([(1, 1, 1, 3), (0, 1, 1, 0), (0, 1, 1, 0)])
 @given(DEALS)
 def test_rows_describe_what_the_ledger_described_on_the_day(deals: list[tuple[int, int, int, int]]) -> None:
     trade = Trade(deals)
