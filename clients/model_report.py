@@ -10,6 +10,7 @@ nothing.
 | Brier | mean squared error of the probability of late payment | ppm |
 | MAE | mean absolute error of the median of the days late | centidays |
 | DBT ratio | days beyond terms, predicted to realised | ppm |
+| interval | Wilson's of the share late in a band, 5 % to 95 %, as if invoices were independent | ppm |
 | PSI | population stability index: Σ (q - p)·ln(q / p) over bands of a feature, p before, q since | ppm |
 
 Only paid and written-off invoices have an outcome; those still open are left out and counted, so a report
@@ -22,18 +23,20 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from math import log
-from typing import NamedTuple
+from math import isqrt, log
+from typing import Any, NamedTuple
 
 from contracts.pricing.lateness import FEATURES
 from contracts.pricing.model import Lateness
 from contracts.pricing.training import Example
-from ledger.money import PPM, divide_half_away
+from ledger.money import PPM, divide_down, divide_half_away, divide_up
 
 BANDS = 10
 STABLE_PPM, DRIFTED_PPM = 100_000, 250_000
 MOST_BEYOND_DAYS = 90
 """Days beyond terms of one invoice count at most as so many, as models are trained."""
+SQUARED_QUANTILE_PPM = 2_705_543
+"""z² of the 95th percentile of the normal distribution: intervals leave 5 % out on either side."""
 
 Says = Callable[[Sequence[int]], Lateness]
 
@@ -46,6 +49,9 @@ class Band(NamedTuple):
     """Mean of the predicted probabilities."""
     late_ppm: int
     """Share that was late."""
+    low_ppm: int
+    high_ppm: int
+    """Interval of that share, see `interval`."""
 
 
 class Figures(NamedTuple):
@@ -61,6 +67,10 @@ class Figures(NamedTuple):
     """None if nothing was late."""
     bands: tuple[Band, ...]
     """By predicted probability, ascending, of as equal sizes as there are."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**self._asdict(), "bands": [band._asdict() for band in self.bands]}
 
 
 class Drift(NamedTuple):
@@ -127,8 +137,24 @@ def _bands(scored: Sequence[tuple[Lateness, int]]) -> tuple[Band, ...]:
         if part:
             late = sum(days > 0 for _, days in part)
             mean = divide_half_away(sum(found.late_ppm for found, _ in part), len(part))
-            found.append(Band(len(part), mean, divide_half_away(late * PPM, len(part))))
+            share = divide_half_away(late * PPM, len(part))
+            found.append(Band(len(part), mean, share, *interval(late, len(part))))
     return tuple(found)
+
+
+def interval(hits: int, count: int) -> tuple[int, int]:
+    """(low, high) in ppm between which the share behind `hits` of `count` lies, from 5 % to 95 %.
+
+    E. Wilson, Probable inference, the law of succession, and statistical inference, 1927: never beyond 0
+    and 1, and sound for few. Invoices of one buyer are not independent, so the truth is wider.
+    """
+    assert 0 <= hits <= count
+    assert count
+    centre = 2 * hits * PPM + SQUARED_QUANTILE_PPM
+    root = isqrt(SQUARED_QUANTILE_PPM * (4 * hits * (count - hits) * PPM // count + SQUARED_QUANTILE_PPM))
+    whole = 2 * (count * PPM + SQUARED_QUANTILE_PPM)
+    low, high = divide_down((centre - root) * PPM, whole), divide_up((centre + root) * PPM, whole)
+    return max(0, low), min(PPM, high)
 
 
 def drift(before: Sequence[Example], since: Sequence[Example]) -> tuple[Drift, ...]:

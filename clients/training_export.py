@@ -24,7 +24,7 @@ from contracts.pricing.lateness import FEATURES
 from contracts.pricing.model import Model
 from contracts.pricing.training import Example, Histories, replay
 from ledger import codec
-from ledger.dates import iso_from_day
+from ledger.dates import day_from_iso, iso_from_day
 from ledger.export import ProvedExport, verify
 from ledger.genesis import GenesisBlock
 
@@ -78,20 +78,28 @@ class Training(NamedTuple):
                 return dict(proposal[2])
         return None
 
+    def trained_until(self, model: bytes) -> int | None:
+        """Last day that a published model was trained on, days since 1970; None if none of that hash is."""
+        known = self.record(model)
+        if known is None:
+            return None
+        day = known["trained_until"]
+        return day if isinstance(day, int) else day_from_iso(str(day))
+
     def examples(self, took: Callable[[int], None] = lambda _: None) -> tuple[Example, ...]:
         """The rows, in the order of their business dates."""
         return replay(self.histories, took)
 
 
-def read_training(path: Path, genesis: GenesisBlock) -> Training:
-    """What an export proves, as far as training needs it.
+def read_training(path: Path, genesis: GenesisBlock, collected: Collected | None = None) -> Training:
+    """What an export proves, as far as training needs it, or whoever else collects.
 
     Raises:
         ProfileError: it cannot be read.
         Malformed: not an export.
         VerificationError: it does not prove that it is everything.
     """
-    collected = Collected()
+    collected = collected or Collected()
     try:
         with path.open("rb") as file:
             proved = verify(file, genesis, collected)

@@ -257,8 +257,13 @@ class Money:
         """The number for machines: "950000.00"."""
         return self._text("")
 
+    @property
+    def grouped(self) -> str:
+        """The number for people, under a heading that names the currency: "950,000.00"."""
+        return self._text(",")
+
     def __str__(self) -> str:
-        return f"{self._text(',')} {self.currency}"
+        return f"{self.grouped} {self.currency}"
 
     def _text(self, grouping: str) -> str:
         digits = currency_digits(self.currency)

@@ -199,7 +199,7 @@ def report(
         "later": len(later),
         "open": sum(row.outcome == "open" for row in later),
         "models": hashes,
-        "figures": {name: _figures(found) for name, found in figures.items()},
+        "figures": {name: found.as_dict() for name, found in figures.items()},
         "drift": [{**entry._asdict(), "verdict": entry.verdict} for entry in drifts],
     }
     if not screen.answer(document):
@@ -210,8 +210,8 @@ def _first_day(training: Training, since: str | None) -> int:
     if since is not None:
         return day_from_iso(read_day(since, "--since"))
     champion = training.model(CHAMPION)
-    known = None if champion is None else training.record(champion[0])
-    if known is None:
+    until = None if champion is None else training.trained_until(champion[0])
+    if until is None:
         raise UsageProblem(
             "no champion says until when it was trained",
             code="no_champion",
@@ -219,15 +219,11 @@ def _first_day(training: Training, since: str | None) -> int:
             expected="a day, YYYY-MM-DD",
             remedy="Name the first day that shall count with --since.",
         )
-    return _as_day(known["trained_until"]) + 1
+    return until + 1
 
 
 def _with_outcome(rows: Sequence[Example]) -> list[Example]:
     return [row for row in rows if row.is_known]
-
-
-def _figures(found: Figures) -> dict[str, Any]:
-    return {**found._asdict(), "bands": [band._asdict() for band in found.bands]}
 
 
 def _show(screen: Screen, document: dict[str, Any], figures: dict[str, Figures]) -> None:
@@ -258,12 +254,18 @@ def _show(screen: Screen, document: dict[str, Any], figures: dict[str, Figures])
     screen.table(columns, rows, right=columns[1:])
     for name, found in figures.items():
         screen.table(
-            (f"{name}: tenth", "invoices", "predicted late", "late"),
+            (f"{name}: tenth", "invoices", "predicted late", "late", "5 % to 95 %"),
             [
-                (place, band.invoices, percent(band.predicted_ppm), percent(band.late_ppm))
+                (
+                    place,
+                    band.invoices,
+                    percent(band.predicted_ppm),
+                    percent(band.late_ppm),
+                    f"{percent(band.low_ppm)} to {percent(band.high_ppm)}",
+                )
                 for place, band in enumerate(found.bands, 1)
             ],
-            right=("invoices", "predicted late", "late"),
+            right=("invoices", "predicted late", "late", "5 % to 95 %"),
         )
     moved = document["drift"][:MAX_SHOWN_FEATURES]
     if moved:

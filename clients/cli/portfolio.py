@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli import allocations, rebalances
+from clients.cli import allocations, portfolio_report, rebalances
 from clients.cli.amounts import money, percent
 from clients.cli.books import AsOf, BookFile, Holdings, Lender, open_holdings
 from clients.cli.exits import UsageProblem
@@ -25,9 +25,12 @@ from ledger.dates import iso_from_day
 
 SHOWN_CLAIMS = 15
 
-app = typer.Typer(name="portfolio", help="A lender's holdings, allocation and caps.", no_args_is_help=True)
+app = typer.Typer(
+    name="portfolio", help="A lender's holdings, report, allocation and caps.", no_args_is_help=True
+)
 allocations.register(app)
 rebalances.register(app)
+portfolio_report.register(app)
 
 
 @app.command(

@@ -128,7 +128,8 @@ def explain(
     proved = verify_quote(data, trusted_genesis(genesis, profile))
     story = quote_story.tell(proved)
     if svg is not None:
-        save(chart.svg(story.title, story.sections).encode(), svg, "chart")
+        note = f"proved at height {proved.height}, block {proved.block_hash.hex()}"
+        save(chart.bars(story.title, story.sections, note).svg().encode(), svg, "chart")
     document = {
         "file": str(file),
         "proved": True,

@@ -58,6 +58,10 @@ class Position(NamedTuple):
     """Day of the write-off, 0 for none."""
     ended: int = 0
     """Day on which it was over, 0 while it is open."""
+    first_due_day: int = 0
+    """Due day when it was bought: what its price was made for."""
+    cleared: int = 0
+    """Day from which no principal was at risk: paid back, written off or owed by the supplier; 0 before."""
 
     @property
     def principal(self) -> int:
@@ -99,40 +103,60 @@ class Position(NamedTuple):
         return divide_down(self.charges * held, self.tenor_days)
 
 
+def by_claim(records: Iterable[codec.Value]) -> tuple[tuple[codec.Value, ...], ...]:
+    """The records of each claim of a book, in the order in which the claims were paid for.
+
+    Raises:
+        KeyError: records that do not begin with the first one of the book.
+    """
+    found: list[list[codec.Value]] = []
+    standing: dict[tuple[str, str], list[codec.Value]] = {}
+    for record in records:
+        kind, supplier, invoice = record[1], record[3], record[4]
+        if kind == "buy":
+            standing[supplier, invoice] = []
+            found.append(standing[supplier, invoice])
+        claim = standing[supplier, invoice]
+        claim.append(record)
+        if kind == "move":
+            standing[supplier, book.details(record)["to_invoice"]] = claim
+    return tuple([tuple(claim) for claim in found])
+
+
 def positions(records: Iterable[codec.Value]) -> tuple[Position, ...]:
     """Every claim of a book, in the order in which they were paid for.
 
     Raises:
         KeyError: records that do not begin with the first one of the book.
     """
-    found: list[Position] = []
-    standing: dict[tuple[str, str], int] = {}
-    for record in records:
-        day, kind, currency, supplier, invoice = record[:5]
-        of = book.details(record)
-        if kind == "buy":
-            standing[supplier, invoice] = len(found)
-            bought = Position(
-                supplier,
-                invoice,
-                of["buyer"],
-                of["programme"],
-                currency,
-                day,
-                of["due_date"],
-                of["tenor_days"],
-                of["net"],
-                of["is_pledge"],
-                book.after_record(Totals(), record),
-            )
-            found.append(bought)
-            continue
-        place = standing[supplier, invoice]
-        known = found[place]
-        found[place] = _changed(known._replace(sums=book.after_record(known.sums, record)), kind, of, day)
-        if kind == "move":
-            standing[supplier, of["to_invoice"]] = place
-    return tuple(found)
+    return tuple([_position(claim) for claim in by_claim(records)])
+
+
+def _position(claim: Sequence[codec.Value]) -> Position:
+    """A claim as its records leave it; the first one is its purchase."""
+    bought, *later = claim
+    day, _, currency, supplier, invoice = bought[:5]
+    of = book.details(bought)
+    found = Position(
+        supplier,
+        invoice,
+        of["buyer"],
+        of["programme"],
+        currency,
+        day,
+        of["due_date"],
+        of["tenor_days"],
+        of["net"],
+        of["is_pledge"],
+        book.after_record(Totals(), bought),
+        first_due_day=of["due_date"],
+    )
+    for record in later:
+        known = found._replace(sums=book.after_record(found.sums, record))
+        if found.principal and not known.principal:
+            known = known._replace(cleared=record[0])
+        found = _changed(known, record[1], book.details(record), record[0])
+    return found
 
 
 def _changed(position: Position, kind: str, of: dict[str, Any], day: int) -> Position:

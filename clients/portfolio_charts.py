@@ -1,0 +1,146 @@
+"""The charts of a portfolio report, by name: drawings that a page shows and a file holds alone.
+
+Each says in its note from which proved height it is. Months of purchase are vintages: of the share paid back
+the newest four that are old enough are drawn, up to the age that all of their claims have reached, so that a
+curve never falls; the page's table has the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from clients import chart
+from clients.chart import Bar, Judged, Section, Series
+from clients.drawing import SERIES, Drawing
+from clients.portfolio_report import SHOWN_NAMES, Calibration, Distribution, Names, Part, Report
+from contracts.holdings.vintage import AGES
+from ledger.dates import iso_from_day
+from ledger.money import PPM, Money
+
+CALIBRATION = "calibration"
+TITLES = {
+    "yields": "Yield at purchase",
+    "discounts": "Discount and fee on the advance",
+    "expected-lateness": "Expected days late",
+    "lateness": "Days late, expected and realised",
+    "paid-back": "Paid back, by month of purchase",
+    "ageing": "Ageing of the principal",
+    "obligors": "Principal by obligor",
+    "suppliers": "Principal by supplier",
+    CALIBRATION: "Predicted and realised share late",
+}
+"""What each chart is called; those of one currency before the one of all."""
+
+WELL_AGED = AGES.index(30)
+"""A vintage is drawn once all of its claims have reached this age; if none has, those that are due."""
+MOST_MONTHS = 12
+
+
+def charts(report: Report, part: Part) -> dict[str, Drawing]:
+    """The charts of one currency that have something to show."""
+    note = provenance(report)
+    currency = part.currency
+    found = {
+        "yields": _histogram(part.yields, "yields", in_percent, "yield a year", note),
+        "discounts": _histogram(part.discounts, "discounts", in_percent, "share of the advance", note),
+        "expected-lateness": _histogram(part.lateness, "expected-lateness", str, "days", note),
+        "lateness": _lateness(part, note),
+        "paid-back": _paid_back(part, note),
+        "ageing": _ageing(part, note),
+        "obligors": _names(part.obligors, "obligors", currency, note),
+        "suppliers": _names(part.suppliers, "suppliers", currency, note),
+    }
+    return {name: drawing for name, drawing in found.items() if drawing is not None}
+
+
+def provenance(report: Report) -> str:
+    """From what, as of which day."""
+    source = report.source
+    return (
+        f"{report.lender}, {iso_from_day(report.day)}; {source.kind} proved at height {source.height}, "
+        f"block {source.block[:16]}…"
+    )
+
+
+def in_percent(ppm: int, decimals: int = 2) -> str:
+    """A share or rate as people compare it; JSON has all of its places."""
+    return f"{ppm * 100 / PPM:.{decimals}f} %"
+
+
+def _histogram(
+    found: Distribution, name: str, shown: Callable[[int], str], of: str, note: str
+) -> Drawing | None:
+    if not found.counts:
+        return None
+    edges = [shown(edge) for edge in found.edges]
+    return chart.columns(TITLES[name], edges, found.counts, of, note)
+
+
+def _lateness(part: Part, note: str) -> Drawing | None:
+    months = [one for one in part.vintages if one.fared.claims][-MOST_MONTHS:]
+    if not months:
+        return None
+    places = [(float(place), one.month) for place, one in enumerate(months)]
+    series = (
+        Series("expected", tuple(one.fared.expected_centidays / 100 for one in months)),
+        Series("realised", tuple(one.fared.realised_centidays / 100 for one in months)),
+    )
+    axis = "month of purchase; up: days late, weighted by the advance"
+    return chart.curves(TITLES["lateness"], places, series, lambda days: f"{days:g}", axis, note=note)
+
+
+def _paid_back(part: Part, note: str) -> Drawing | None:
+    shown = [one for one in part.vintages if one.aged[WELL_AGED].claims == one.claims] or [
+        one for one in part.vintages if one.aged[0].claims == one.claims
+    ]
+    if not shown:
+        return None
+    series = [
+        Series(
+            one.month,
+            tuple((aged.paid_ppm or 0) / PPM if aged.claims == one.claims else None for aged in one.aged),
+        )
+        for one in shown[-len(SERIES) :]
+    ]
+    places = [(float(age), str(age)) for age in AGES]
+    axis = "days past the due date at purchase; up: share of the advance"
+    title = TITLES["paid-back"]
+    return chart.curves(title, places, series, chart.in_percent, axis, most=1.0, note=note)
+
+
+def _ageing(part: Part, note: str) -> Drawing | None:
+    rows = tuple(
+        Bar(
+            f"{bucket.name} ({bucket.claims})",
+            bucket.principal,
+            f"{Money(bucket.principal, part.currency)}, {in_percent(bucket.share_ppm, 1)}",
+        )
+        for bucket in part.ageing
+    )
+    if not any(row.value for row in rows):
+        return None
+    return chart.bars(TITLES["ageing"], (Section("", rows),), note)
+
+
+def _names(found: Names, name: str, currency: str, note: str) -> Drawing | None:
+    rows = tuple(
+        Bar(
+            group.name,
+            group.principal,
+            f"{Money(group.principal, currency)}, {in_percent(group.share_ppm, 1)}",
+        )
+        for group in found.groups[:SHOWN_NAMES]
+        if group.principal
+    )
+    return chart.bars(TITLES[name], (Section("", rows),), note) if rows else None
+
+
+def calibration(found: Calibration | None, note: str) -> Drawing | None:
+    """The calibration curve; None without an invoice that has an outcome."""
+    if found is None or found.figures is None:
+        return None
+    judged: Sequence[Judged] = [
+        Judged(*(ppm / PPM for ppm in (band.predicted_ppm, band.late_ppm, band.low_ppm, band.high_ppm)))
+        for band in found.figures.bands
+    ]
+    return chart.calibration(TITLES[CALIBRATION], judged, note)

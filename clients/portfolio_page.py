@@ -1,0 +1,340 @@
+"""A portfolio report as one HTML page: figures, drawings, and where each comes from.
+
+The page needs nothing else: no script, no font, no picture, no request. It is well-formed XML as well, light
+or dark as its reader has it, one column on a phone, and black on white on paper. Under every figure stands
+what it is, and from which proved height.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from clients import portfolio_charts
+from clients.drawing import DARK, LIGHT, Drawing, style
+from clients.portfolio_charts import CALIBRATION, TITLES, in_percent
+from clients.portfolio_report import SHOWN_NAMES, Calibration, Names, Part, Report
+from contracts.holdings.vintage import AGES, Fared, Vintage
+from ledger.dates import iso_from_day
+from ledger.money import Money
+
+_LAYOUT = """
+:root{color-scheme:light dark}
+body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:70rem;padding:1rem;
+background:var(--ground);color:var(--ink)}
+h1{font-size:1.6rem;margin:.5rem 0}h2{font-size:1.3rem;margin:2.5rem 0 .5rem;border-top:2px solid var(--ink);
+padding-top:.75rem}h3{font-size:1rem;margin:0 0 .5rem}
+.facts{display:grid;grid-template-columns:repeat(auto-fill,minmax(12.5rem,1fr));gap:.75rem;margin:1rem 0}
+.facts div{border:1px solid var(--grid);border-radius:6px;padding:.5rem .75rem}
+dt{color:var(--faint);font-size:.8rem}dd{margin:0;font-size:1.05rem;font-variant-numeric:tabular-nums}
+.grid{display:grid;align-items:start;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1.5rem}
+figure{margin:0;border:1px solid var(--grid);border-radius:6px;padding:.9rem;break-inside:avoid;min-width:0}
+figure.wide{grid-column:1/-1}
+figcaption,.small{color:var(--faint);font-size:.8rem;margin:.5rem 0 0}
+svg{display:block;width:100%;height:auto;max-width:34rem;margin:0 auto}
+.scroll{overflow-x:auto}
+table{border-collapse:collapse;width:100%;font-size:.85rem}
+th,td{padding:.25rem .5rem;border-bottom:1px solid var(--grid);text-align:left;white-space:nowrap}
+th{color:var(--faint);font-weight:600}
+.n{text-align:right;font-variant-numeric:tabular-nums}.part{color:var(--faint);font-style:italic}
+code{font-size:.8rem;overflow-wrap:anywhere}
+@media print{body{font-size:11px;max-width:none;padding:0}.grid{grid-template-columns:1fr 1fr;gap:.75rem}
+.scroll{overflow:visible}h2{break-after:avoid}td,th{padding:.1rem .3rem}}
+"""
+
+
+def _variables(tones: dict[str, str]) -> str:
+    return "".join(f"--{tone}:{colour};" for tone, colour in tones.items())
+
+
+STYLE = (
+    f":root{{{_variables(LIGHT)}}}"
+    f"@media screen and (prefers-color-scheme:dark){{:root{{{_variables(DARK)}}}}}"
+    + style({tone: f"var(--{tone})" for tone in LIGHT})
+    + _LAYOUT
+)
+
+
+def page(report: Report) -> str:
+    """The page."""
+    source = report.source
+    title = f"Portfolio of {report.lender}"
+    body = [
+        f"<h1>{escape(title)}</h1>",
+        f"<p>As of {iso_from_day(report.day)}. Every figure follows from {_extent(report)}, proved at height "
+        f"{source.height}, block <code>{source.block}</code>. Whoever holds that file computes the same: "
+        "<code>tally portfolio report --json</code>.</p>",
+    ]
+    if not report.parts:
+        body.append(f"<p>{escape(report.lender)} has paid for no claim.</p>")
+    for part in report.parts:
+        body += _part(report, part)
+    body += _certificates(report)
+    body += _calibration(report)
+    head = (
+        '<head><meta charset="utf-8"/><meta name="viewport" content="width=device-width, initial-scale=1"/>'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>"
+    )
+    content = "\n".join(body)
+    return f'<!DOCTYPE html>\n<html lang="en">{head}<body>\n{content}\n</body></html>\n'
+
+
+def _extent(report: Report) -> str:
+    records = f"complete book of {escape(report.lender)} ({report.source.records:,} records)"
+    return f"the {records} in the whole ledger" if report.source.kind == "export" else f"the {records}"
+
+
+def _at(report: Report) -> str:
+    return f"{report.source.kind.capitalize()} at height {report.source.height}."
+
+
+def _part(report: Report, part: Part) -> list[str]:
+    """One currency."""
+    drawn = portfolio_charts.charts(report, part)
+    at = _at(report)
+    figures = [
+        _figure(drawn, "yields", f"Claims by what they were bought at: {_rate(part.yields.mean)} on average, "
+                f"weighted by the advance. {at}"),
+        _figure(drawn, "discounts", f"Discount and fee as a share of the advance: "
+                f"{_rate(part.discounts.mean)} on average. {at}"),
+        _figure(drawn, "expected-lateness", "Whole days after the due date at which the price expected the "
+                f"payment. {at}"),
+        _figure(drawn, "lateness", _lateness_says(part.fared, at)),
+        _figure(drawn, "paid-back", "Share of the advance that buyers and suppliers had paid so many "
+                f"days after the due date, of claims that have reached that age. {at}"),
+        _figure(drawn, "ageing", "Principal by days past the present due date; in brackets the number of "
+                f"claims. {at}"),
+        _figure(drawn, "obligors", _names_say(part.obligors, "obligors", at)),
+        _figure(drawn, "suppliers", _names_say(part.suppliers, "suppliers", at)),
+        _wide("Vintages", _vintages(part), f"By month of purchase. {_vintages_say(report)} {at}"),
+        _wide("Paid back", _paid_back(part), "By month of purchase, as share of the advance, so many days "
+              f"after the due date; “of n” says that only so many claims have reached that age. {at}"),
+        _wide("Earned and lost", _months(part), "By the day on which the ledger learned of it; rates a year "
+              f"on the average principal. {at}"),
+    ]  # fmt: skip
+    return [
+        f"<h2>{part.currency}</h2>",
+        _facts(_key_figures(part)),
+        f'<div class="grid">{"".join(figures)}</div>',
+    ]
+
+
+def _key_figures(part: Part) -> list[tuple[str, str]]:
+    sums, rolling, known = part.totals, part.rolling, part.fared
+
+    def money(amount: int) -> str:
+        return str(Money(amount, part.currency))
+
+    return [
+        ("open claims", f"{sums.open:,} of {sums.claims:,}"),
+        ("principal", money(sums.principal)),
+        ("of it overdue", money(part.overdue)),
+        ("suppliers' reserve", money(sums.reserve)),
+        ("owed by suppliers", money(sums.owed)),
+        ("advanced in all", money(sums.advanced)),
+        ("expected yield, open claims", _rate(part.expected_yield_ppm)),
+        ("realised yield, 12 months", _rate(rolling.yield_ppm)),
+        ("realised loss, 12 months", _rate(rolling.loss_ppm)),
+        ("written off", money(sums.written_off)),
+        ("recovered", money(sums.recovered)),
+        ("days late, expected", _days(known.expected_centidays) if known.claims else "–"),
+        ("days late, realised", _days(known.realised_centidays) if known.claims else "–"),
+        ("loss, expected", "–" if known.expected_loss is None else money(known.expected_loss)),
+        ("loss, realised", money(known.realised_loss)),
+    ]
+
+
+def _facts(facts: Iterable[tuple[str, str]]) -> str:
+    cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
+    return f'<dl class="facts">{cells}</dl>'
+
+
+def _figure(drawn: dict[str, Drawing], name: str, says: str) -> str:
+    if name not in drawn:
+        return ""
+    return (
+        f"<figure><h3>{escape(TITLES[name])}</h3>{drawn[name].inline()}"
+        f"<figcaption>{escape(says)}</figcaption></figure>"
+    )
+
+
+def _wide(title: str, table: str, says: str) -> str:
+    if not table:
+        return ""
+    caption = f"<figcaption>{escape(says)}</figcaption>"
+    return f'<figure class="wide"><h3>{escape(title)}</h3>{table}{caption}</figure>'
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], text: int = 1) -> str:
+    """Rows under their columns; all but the first `text` columns are figures."""
+    shown = list(rows)
+    if not shown:
+        return ""
+    of = ["" if place < text else ' class="n"' for place in range(len(columns))]
+    head = "".join(f"<th{kind}>{escape(name)}</th>" for kind, name in zip(of, columns, strict=True))
+    lines = [
+        "<tr>"
+        + "".join(f"<td{kind}>{escape(cell)}</td>" for kind, cell in zip(of, row, strict=True))
+        + "</tr>"
+        for row in shown
+    ]
+    return f'<div class="scroll"><table><tr>{head}</tr>{"".join(lines)}</table></div>'
+
+
+def _lateness_says(found: Fared, at: str) -> str:
+    return (
+        f"Of {found.claims:,} claims that fell due, {found.late:,} were late ({_share(found.late_ppm)}): "
+        f"expected {_days(found.expected_centidays)}, realised {_days(found.realised_centidays)}. "
+        f"{found.open:,} are at risk still and count at their age. {at}"
+    )
+
+
+def _names_say(found: Names, what: str, at: str) -> str:
+    more = len(found.groups) - SHOWN_NAMES
+    left = f", the {SHOWN_NAMES} greatest of {len(found.groups)}" if more > 0 else ""
+    return f"Open claims by {what}{left}; sum of the squared shares {_share(found.index_ppm)}. {at}"
+
+
+def _vintages(part: Part) -> str:
+    columns = (
+        "month", "claims", "advanced", "fell due", "late", "expected", "realised", "expected loss",
+        "realised loss",
+    )  # fmt: skip
+    return table(columns, [_vintage(one, part.currency) for one in part.vintages])
+
+
+def _vintage(one: Vintage, currency: str) -> list[str]:
+    found = one.fared
+    days = (_share(found.late_ppm), _days(found.expected_centidays), _days(found.realised_centidays))
+    return [
+        one.month,
+        f"{one.claims:,}",
+        Money(one.advanced, currency).grouped,
+        f"{found.claims:,}",
+        *(days if found.claims else ("–", "–", "–")),
+        "–" if found.expected_loss is None else Money(found.expected_loss, currency).grouped,
+        Money(found.realised_loss, currency).grouped,
+    ]
+
+
+def _paid_back(part: Part) -> str:
+    rows = []
+    for one in part.vintages:
+        cells = [one.month]
+        for aged in one.aged:
+            of = "" if aged.claims == one.claims else f" of {aged.claims}"
+            cells.append("–" if aged.paid_ppm is None else f"{_share(aged.paid_ppm)}{of}")
+        rows.append(cells)
+    return table(("month", *(f"{age} days" for age in AGES)), rows)
+
+
+def _vintages_say(report: Report) -> str:
+    says = "Late, days late and losses are of claims that fell due before the day, over or not."
+    if report.source.losses_at is None:
+        return f"{says} Expected losses follow from programmes, which a book by itself does not have."
+    return f"{says} Expected losses are by the programmes' terms at height {report.source.losses_at}."
+
+
+def _months(part: Part) -> str:
+    def money(amount: int) -> str:
+        return Money(amount, part.currency).grouped
+
+    rows = [
+        (
+            iso_from_day(one.first)[:7],
+            money(one.average_principal),
+            money(one.earned),
+            money(one.interest),
+            money(one.written_off - one.recovered),
+            _rate(one.yield_ppm),
+            _rate(one.loss_ppm),
+        )
+        for one in part.months
+        if one.average_principal or one.net_income
+    ]
+    return table(("month", "average principal", "earned", "interest", "lost", "yield", "loss"), rows)
+
+
+def _certificates(report: Report) -> list[str]:
+    rows = [
+        (obligor, certificate, str(Money(amount, currency)))
+        for obligor, certificate, currency, amount in report.leaves
+    ]
+    if not rows:
+        return []
+    held = table(("obligor", "certificate", "amount"), rows, text=2)
+    return [
+        "<h2>Certificates</h2>",
+        f'<div class="grid">{_wide("Certificates held", held, f"In no figure above. {_at(report)}")}</div>',
+    ]
+
+
+def _calibration(report: Report) -> list[str]:
+    found = report.calibration
+    heading = "<h2>Calibration</h2>"
+    if found is None:
+        return [
+            heading,
+            '<p class="small">Predictions are made from what the ledger knew of every payment: a report on '
+            "an export of the whole ledger has them.</p>",
+        ]
+    drawing = portfolio_charts.calibration(found, "")
+    if found.figures is None or drawing is None:
+        return [heading, f'<p class="small">{escape(_counted(found))} {_at(report)}</p>']
+    figures = found.figures
+    intervals = "Intervals are Wilson's, 5 % to 95 %, as if invoices were independent."
+    says = f"{_counted(found)} {intervals} {_at(report)}"
+    bands = table(
+        ("tenth", "invoices", "predicted late", "late", "5 % to 95 %"),
+        [
+            (
+                str(place),
+                f"{band.invoices:,}",
+                _share(band.predicted_ppm),
+                _share(band.late_ppm),
+                f"{_share(band.low_ppm)} – {_share(band.high_ppm)}",
+            )
+            for place, band in enumerate(figures.bands, 1)
+        ],
+    )
+    facts = [
+        ("invoices with an outcome", f"{figures.invoices:,}"),
+        ("late", f"{figures.late:,}"),
+        ("AUC", "–" if figures.auc_ppm is None else f"{figures.auc_ppm / 1e6:.3f}"),
+        ("Brier score", f"{figures.brier_ppm / 1e6:.3f}"),
+        ("days off, mean", f"{figures.mae_centidays / 100:.2f}"),
+        (
+            "days beyond terms, predicted to realised",
+            "–" if figures.dbt_ratio_ppm is None else f"{figures.dbt_ratio_ppm / 1e6:.2f}",
+        ),
+    ]
+    return [
+        heading,
+        _facts(facts),
+        '<div class="grid">',
+        _figure({CALIBRATION: drawing}, CALIBRATION, says),
+        f"<figure><h3>By tenths of the prediction</h3>{bands}"
+        "<figcaption>From the surest to be punctual to the surest to be late.</figcaption></figure>",
+        "</div>",
+    ]
+
+
+def _counted(found: Calibration) -> str:
+    by = f"the model {found.model[:16]}…" if found.model else "shrinkage, as no model is in force"
+    since = f", confirmed since {iso_from_day(found.since)}" if found.since else ""
+    return (
+        f"{found.invoices:,} invoices of the book{since}, {found.open:,} of them open, scored by {by} as the "
+        "ledger knew them on the day of their confirmation."
+    )
+
+
+def _share(ppm: int) -> str:
+    return in_percent(ppm, 1)
+
+
+def _rate(ppm: int | None) -> str:
+    return "–" if ppm is None else in_percent(ppm)
+
+
+def _days(centidays: int) -> str:
+    return f"{centidays / 100:.2f} d"
