@@ -137,6 +137,7 @@ def _key_figures(part: Part) -> list[tuple[str, str]]:
         ("realised loss, 12 months", _rate(rolling.loss_ppm)),
         ("written off", money(sums.written_off)),
         ("recovered", money(sums.recovered)),
+        ("sold to lenders", f"{money(sums.sold)} for {money(sums.sold_for)}"),
         ("days late, expected", _days(known.expected_centidays) if known.claims else "–"),
         ("days late, realised", _days(known.realised_centidays) if known.claims else "–"),
         ("loss, expected", "–" if known.expected_loss is None else money(known.expected_loss)),
@@ -245,6 +246,7 @@ def _months(part: Part) -> str:
             money(one.average_principal),
             money(one.earned),
             money(one.interest),
+            money(one.sales),
             money(one.written_off - one.recovered),
             _rate(one.yield_ppm),
             _rate(one.loss_ppm),
@@ -252,7 +254,7 @@ def _months(part: Part) -> str:
         for one in part.months
         if one.average_principal or one.net_income
     ]
-    return table(("month", "average principal", "earned", "interest", "lost", "yield", "loss"), rows)
+    return table(("month", "average principal", "earned", "interest", "sales", "lost", "yield", "loss"), rows)
 
 
 def _certificates(report: Report) -> list[str]:

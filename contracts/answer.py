@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from contracts.certificates import certificate_views
 from contracts.errors import refuse
+from contracts.finance import resale_views
 from contracts.insurance import insurance_views
 from contracts.insurance.coverage import MAX_SHIPMENTS
 from contracts.insurance.coverage import Question as CoverQuestion
@@ -70,6 +71,9 @@ QUESTIONS: Mapping[str, Question] = {
     ),
     "claim": Question(
         (str, str), 0, insurance_views.claim_view, "unknown_claim", insurance_views.claim_sentence
+    ),
+    "resale": Question(
+        (str, str), 0, resale_views.resale_view, "unknown_resale", resale_views.resale_sentence
     ),
     "auction": Question(
         (str, str), 0, auction_views.standing_view, "unknown_auction", auction_views.auction_sentence

@@ -156,6 +156,12 @@ REMEDIES: dict[str, str] = {
     "no_shortfall": "Nothing was credited beyond the supplier's reserve.",
     "reserve_too_small": "The supplier pays: the reserve does not cover the demand.",
     "not_substitutable": "Propose a confirmed, free, undisputed invoice to this buyer that covers the claim.",
+    # sale between lenders
+    "unknown_resale": "Use the organisation id of the lender that sells, and the number of its offer.",
+    "resale_open": "One offer stands at a time: withdraw it first, or let it expire.",
+    "resale_stale": "The claim has changed: withdraw the offer and make another.",
+    "claim_shared": "The shares of a claim stay with the lenders that have paid for them.",
+    "not_assigned": "Only what the lender has bought is sold on; a pledge stays with its lender.",
     # pledge registry
     "pledged_elsewhere": "Do not finance it: another claim on this receivable stands, here or elsewhere.",
     "pledge_alike": "Compare the documents with the other lender; if they differ, register it as compared.",
@@ -230,7 +236,7 @@ REMEDIES: dict[str, str] = {
     "pieces_mismatch": "The pieces must add up to the leaf exactly.",
     "too_many_leaves": "Split into fewer pieces, or ask the obligor for certificates of a smaller face.",
     "tier_too_deep": "Sell or pledge the leaf instead, or keep it until maturity.",
-    "price_above_face": "Ask for at most what is left on the leaf.",
+    "price_above_face": "Ask for at most what is left to be paid on it.",
     "repay_out_of_range": "Use 0 for a sale; for a pledge an amount from the advance to what is left.",
     "exceeds_overpaid": "Pay back at most what the certificate shows as overpaid.",
     "not_matured": "Wait for the maturity; the operator advances the business date.",

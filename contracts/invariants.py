@@ -18,6 +18,8 @@ fails is our own bug: it raises `InvariantBroken` and the node stops rather than
 | 10 | no deposit falls below zero | `deposit_is_covered` |
 | 11 | a bank entry is consumed once | `entry_is_unused` |
 | 12 | title moves with its cash leg | `title_moved_with_cash` |
+| 12 | a claim goes from lender to lender with its price | `claim_moved_with_cash` |
+| 12 | each holder has paid the one before it | `finance.resale_check.claims_follow_their_sales` |
 | 13 | exposure and reserved fit the limit; a programme's and a supplier's limits too | `within_limit` |
 | 13 | what counts against limits is the sum of the claims | `finance.finance_check.uses_follow_claims` |
 | 6 | an arrangement buys an approved invoice whole | `finance.finance_check.arrangements_are_approved` |
@@ -27,7 +29,7 @@ fails is our own bug: it raises `InvariantBroken` and the node stops rather than
 | 17 | supplier's and buyer's keys were enrolled by different approvers | `approvers_differ` |
 | 18 | what a buyer pays goes to the holders of record and the supplier | `proceeds_to_holders`, `one_claim` |
 | 19 | what a lender gets back of its advance is at most its advance | `paid_back_at_most_once` |
-| 19 | what a lender has advanced is open, owed, paid back or written off | `book_adds_up` |
+| 19 | what a lender has advanced is open, owed, paid back, written off or sold on | `book_adds_up` |
 | 19 | cash + indemnity - ceded recoveries ≤ amount owed | `never_more_than_owed` |
 | 20 | indemnities ≤ limit; indemnity ≤ insured share x loss | `within_cover`, `indemnity_in_share` |
 | 21 | allocations add up to the total | `parts_add_up`, `allocation_is_complete` |
@@ -54,6 +56,7 @@ from ledger.money import PPM
 if TYPE_CHECKING:
     from contracts.certificates.leaf import Leaf, Totals
     from contracts.finance.claim import Lien
+    from contracts.finance.resale import Resale
     from contracts.holdings.book import Totals as BookTotals
     from contracts.insurance.indemnity import Claim
     from contracts.lifecycle import LifeCycle
@@ -144,6 +147,12 @@ def title_moved_with_cash(lien: Lien, amount: int) -> None:
         raise InvariantBroken(12, f"cash {amount} is not the price {lien.paid_out}")
 
 
+def claim_moved_with_cash(sold: Resale, principal: int) -> None:
+    """Invariant 12, between lenders: what moves is what was offered, and its price is in a bank entry."""
+    if not sold.account or not 0 < sold.price <= sold.principal or principal != sold.principal:
+        raise InvariantBroken(12, f"a principal of {principal} moved for {sold.price} of {sold.principal}")
+
+
 def claim_adds_up(lien: Lien, outstanding: int) -> None:
     """Invariant 6 after funding: the lender's and the supplier's parts are what the buyer owes.
 
@@ -181,7 +190,14 @@ def paid_back_at_most_once(lien: Lien) -> None:
 
 def book_adds_up(totals: BookTotals) -> None:
     """Invariant 19 for all claims of a lender: each part of what it advanced is somewhere, and once."""
-    parts = (totals.principal, totals.owed, totals.collected, totals.repaid, totals.written_off)
+    parts = (
+        totals.principal,
+        totals.owed,
+        totals.collected,
+        totals.repaid,
+        totals.written_off,
+        totals.sold,
+    )
     if min(totals) < 0 or sum(parts) != totals.advanced or totals.recovered > totals.written_off:
         raise InvariantBroken(19, f"{parts} of {totals.advanced} advanced, {totals.recovered} recovered")
 

@@ -28,6 +28,7 @@ from contracts.finance import (
     recourse,
     release,
     request,
+    secondary,
 )
 from contracts.insurance import indemnity, policy, subrogation, underwriting
 from contracts.market import allotment, auction, bid, early_payment, share
@@ -165,6 +166,10 @@ _ROWS: tuple[tuple[type[Operation], Callable[[Context, Any], None], tuple[str, .
     (exchange.ExchangeQuote, exchange.quote, ()),
     (exchange.ExchangeAccept, exchange.accept, ()),
     (exchange.ExchangeDecline, exchange.decline, ()),
+    (secondary.ResaleOffer, secondary.offer, (LENDER,)),
+    (secondary.ResaleSettle, secondary.settle, (LENDER,)),
+    (secondary.ResaleFund, secondary.fund, (BANK,)),
+    (secondary.ResaleWithdraw, secondary.withdraw, (LENDER,)),
     (collection.FinanceCharge, collection.charge, (LENDER,)),
     (release.ReleasePay, release.pay, (SUPPLIER,)),
     (release.ReleaseAttest, release.attest, (BANK,)),

@@ -25,6 +25,7 @@ from contracts.cash.bank import (
     RETURN,
     BankEntry,
 )
+from contracts.cash.bank import RESALE as RESALE_PRICE
 from contracts.cash.custody import Custody
 from contracts.cash.deposit import DEBT, Hold
 from contracts.cash.exchange import EXCHANGE, QUOTED, REQUESTED, Exchange
@@ -32,7 +33,7 @@ from contracts.cash.exchange import SETTLED as EXCHANGED
 from contracts.cash.settlement import Settlement
 from contracts.certificates import leaf_check
 from contracts.errors import InvariantBroken
-from contracts.finance import finance_check
+from contracts.finance import finance_check, resale_check
 from contracts.finance.claim import Lien, agent, shares_of
 from contracts.finance.recourse import CONTESTED, DEMANDED, Recourse
 from contracts.finance.request import OPEN, REQUEST, Request
@@ -82,6 +83,7 @@ def check_step(
     insurance_check.follows_life_cycles(was, now)
     leaf_check.leaves_follow_their_table(was, now)
     finance_check.requests_follow_their_tables(was, now)
+    resale_check.offers_follow_their_table(was, now)
 
 
 def _invoices(kinds: Kinds) -> Iterable[tuple[str, str, Invoice]]:
@@ -159,7 +161,16 @@ def entries_are_consumed_once(kinds: Kinds) -> None:
     attested: dict[tuple[str, str], int] = defaultdict(int)
     for value in kinds["bank_entry"].values():
         entry = BankEntry._make(value)
-        if entry.kind in (PAYMENT, PAYOUT, REPAYMENT, REFUND, EXTENSION, MINT, REDEMPTION):
+        if entry.kind in (
+            PAYMENT,
+            PAYOUT,
+            REPAYMENT,
+            REFUND,
+            EXTENSION,
+            RESALE_PRICE,
+            MINT,
+            REDEMPTION,
+        ):
             attested[entry.currency, entry.kind] += entry.amount
     journal: dict[tuple[str, str], int] = defaultdict(int)
     for (_, account, currency), balance in kinds["journal"].items():
@@ -173,6 +184,8 @@ def entries_are_consumed_once(kinds: Kinds) -> None:
             journal[currency, REFUND] += balance
         elif account == "proceeds":
             journal[currency, PAYOUT] += balance
+        elif account == "resales":
+            journal[currency, RESALE_PRICE] += balance
     for (_, currency), (minted, redeemed) in kinds["issued"].items():
         journal[currency, MINT] += minted
         journal[currency, REDEMPTION] += redeemed
@@ -267,7 +280,10 @@ def both_legs_or_none(kinds: Kinds) -> None:
 def settlements_follow_claims(kinds: Kinds) -> None:
     """12: a settlement is where its claim is, and what a bank holds for it is what was attested."""
     claims = {
-        (Lien._make(value).lender, Lien._make(value).settlement): (key, Lien._make(value))
+        (resale_check.first_holder(kinds, Lien._make(value)), Lien._make(value).settlement): (
+            key,
+            Lien._make(value),
+        )
         for key, value in (*kinds["deal"].items(), *kinds["lien"].items())
         if Lien._make(value).settlement
     }
@@ -355,6 +371,7 @@ def reservations_are_current(kinds: Kinds) -> None:
         if Lien._make(value).title == RESERVED
     }
     expected |= leaf_check.offers(kinds)
+    expected |= resale_check.offers(kinds)
     for key, value in kinds["exchange"].items():
         if Exchange._make(value).status in (REQUESTED, QUOTED):
             expected["exchange", *key] = day
@@ -420,6 +437,7 @@ CHECKS: tuple[Callable[[Kinds], None], ...] = (
     journal_sums_to_zero,
     entries_are_consumed_once,
     title_moved_with_cash,
+    *resale_check.CHECKS,
     both_legs_or_none,
     settlements_follow_claims,
     custody_reconciles,

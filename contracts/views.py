@@ -173,6 +173,8 @@ def _finance(state: Reader, supplier: str, number: str) -> View | None:
         "arrangement": bool(lien.arrangement),
         "quote": lien.quote.hex() or None,
         "recourse": lien.recourse or None,
+        "resale": lien.resale or None,
+        "bought_from": lien.bought[0] if lien.bought else None,
         **{
             name: getattr(lien, name)
             for name in (

@@ -19,7 +19,7 @@ GROUPS = {
     "governance": ("date", "key", "membership", "node", "model"),
     "trade": ("order", "amendment", "shipment", "goods", "invoice", "dispute", "credit"),
     "cash": ("payment", "custody", "deposit", "redemption", "exchange"),
-    "finance": ("programme", "finance", "settlement", "release", "default", "recourse"),
+    "finance": ("programme", "finance", "settlement", "release", "default", "recourse", "resale"),
     "market": ("auction", "early"),
     "certificates": ("certificate",),
     "insurance": ("policy", "premium", "claim", "indemnity", "recovery"),

@@ -54,6 +54,7 @@ AREAS = {
     "portfolio": "portfolio",
     "claim": "claims",
     "recourse": "demands",
+    "resale": "resales",
     "auction": "auctions",
     "early-pay": "early_payments",
     "certificate": "certificates",

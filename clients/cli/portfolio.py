@@ -133,6 +133,10 @@ def _show_book(screen: Screen, found: VerifiedBook, document: dict[str, Any], by
                     "written off",
                     f"{money(sums.written_off, currency)}, recovered {money(sums.recovered, currency)}",
                 ),
+                (
+                    "sold to lenders",
+                    f"{money(sums.sold, currency)} for {money(sums.sold_for, currency)}",
+                ),
                 ("realised yield, 12 months", _rate(performance["yield_ppm"])),
                 ("realised loss, 12 months", _rate(performance["loss_ppm"])),
             ],
@@ -157,7 +161,7 @@ def _show_certificates(screen: Screen, certificates: list[dict[str, Any]]) -> No
 
 
 def _show_months(screen: Screen, months: list[dict[str, Any]], currency: str) -> None:
-    columns = ("month", "average principal", "earned", "interest", "lost", "yield", "loss")
+    columns = ("month", "average principal", "earned", "interest", "sales", "lost", "yield", "loss")
     screen.table(
         columns,
         [
@@ -166,6 +170,7 @@ def _show_months(screen: Screen, months: list[dict[str, Any]], currency: str) ->
                 money(month["average_principal"], currency),
                 money(month["earned"], currency),
                 money(month["interest"], currency),
+                money(month["sales"], currency),
                 money(month["written_off"] - month["recovered"], currency),
                 _rate(month["yield_ppm"]),
                 _rate(month["loss_ppm"]),

@@ -314,6 +314,12 @@ class Session(_Base):
         """Auctions of a supplier, with a bid of a lender or in one state if asked for (not proved)."""
         return self.pages("/auctions", "auctions", supplier=supplier, lender=lender, status=status)
 
+    def resales(
+        self, *, seller: str | None = None, lender: str | None = None, status: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Offers between lenders: of one, to one or in one state if asked for (not proved)."""
+        return self.pages("/resales", "resales", seller=seller, lender=lender, status=status)
+
     def programmes(self) -> Iterator[dict[str, Any]]:
         """Lenders' programmes with terms and exposures (not proved)."""
         return self.pages("/programmes", "programmes")

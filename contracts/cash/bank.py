@@ -38,6 +38,8 @@ HELD, RETURN = "held", "return"
 PREMIUM, INDEMNITY, CESSION = "premium", "indemnity", "cession"
 """An assured's money for cover; an insurer's for a loss; the insurer's part of what came in after it."""
 
+RESALE = "resale"
+"""A lender's money for a claim that it takes over from another lender."""
 EXTENSION = "extension"
 """What a buyer pays a funder for more time: see `contracts.reverse_factoring.payables`."""
 

@@ -39,12 +39,9 @@ from contracts.certificates.leaf import (
 from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import Account, Amount, Date, Number, OrganisationId, PositiveAmount, ProgrammeId
-from contracts.finance.claim import exposure_key
-from contracts.finance.programme import read_programme
+from contracts.finance.limit import check_room
 from contracts.parties import payee
 from contracts.parties.identity import LENDER
-from contracts.pricing import ProgrammeTerms
-from ledger.money import CurrencyMismatch
 
 
 class CertificateReserve(LeafOperation):
@@ -208,7 +205,8 @@ def _deliver(context: Context, place: Place, promise: Promise, leaf: Leaf, progr
         lender="" if is_sale else lender,
     )
     if programme is not None:
-        _check_limit(context, programme, place, promise, moved)
+        lender, amount = moved.at_stake
+        check_room(context.state, (lender, programme), (place.obligor, promise.currency), amount)
     record(context, place, moved, "sold" if is_sale else "pledged", lender, moved.left)
     if is_sale:
         certificate.move(context, place, promise, before, moved)
@@ -218,38 +216,6 @@ def _deliver(context: Context, place: Place, promise: Promise, leaf: Leaf, progr
             (before, "leaf proceeds", promise.currency, leaf.price),
         )
     )
-
-
-def _check_limit(context: Context, programme: str, place: Place, promise: Promise, leaf: Leaf) -> None:
-    """13: exposure, reservations and leaf stay within the limit of the lender's programme for the obligor."""
-    lender, amount = leaf.at_stake
-    found = read_programme(context.state, programme)
-    if found is None:
-        raise refuse("unknown_programme", "no such programme", field="programme", found=programme)
-    if found.lender != lender:
-        raise refuse(
-            "programme_of_other_lender", "another lender's programme", field="programme", found=found.lender
-        )
-    terms = ProgrammeTerms.from_value(found.terms)
-    if terms.currency != promise.currency:
-        raise CurrencyMismatch(promise.currency, terms.currency, "programme")
-    limit = terms.limit_of(place.obligor)
-    if limit is None:
-        raise refuse(
-            "obligor_not_eligible",
-            "the programme does not take this obligor",
-            field="programme",
-            found=place.obligor,
-        )
-    exposed = context.get(exposure_key(lender, place.obligor, promise.currency)) or (0, 0)
-    if sum(exposed) + amount > limit:
-        raise refuse(
-            "limit_exceeded",
-            "the lender's limit for this obligor would be passed",
-            field="programme",
-            found=f"exposure {sum(exposed)} and {amount} on the leaf",
-            expected=f"at most {limit}",
-        )
 
 
 def release(context: Context, operation: CertificateRelease) -> None:

@@ -21,6 +21,8 @@ from typing import NamedTuple
 from contracts import invariants
 from contracts.context import Context, Posting
 from contracts.errors import refuse
+from contracts.finance import resale
+from contracts.finance.resale import Link
 from contracts.finance.usage import change_use
 from contracts.pricing import formulae
 from ledger.codec import Value
@@ -102,6 +104,10 @@ class Lien(NamedTuple):
     """1 if it arose under a supplier finance arrangement of the buyer (IAS 7 §44F to 44H), 0 if not."""
     quote: bytes = b""
     """Digest of the quote that was offered; empty for an auction's price."""
+    resale: str = ""
+    """Number of its holder's offer to another lender that stands: see `contracts.finance.resale`."""
+    bought: Link = ()
+    """The sale by which its holder came by it; empty where the supplier sold it to this one."""
 
     @property
     def costs_due(self) -> int:
@@ -239,6 +245,9 @@ def put_claim(context: Context, supplier: str, invoice: str, lien: Lien) -> None
 
 def close_claim(context: Context, supplier: str, invoice: str, lien: Lien) -> None:
     """End a claim that was paid for: the title is free again, the claim is kept as a deal."""
+    if lien.resale:
+        resale.end(context, lien.lender, lien.resale, resale.ENDS)
+        lien = lien._replace(resale="")
     turn = rounds(context.state, supplier, invoice)
     assert turn < MAX_ROUNDS, "offers are refused before there are so many"
     context.state.delete(lien_key(supplier, invoice))

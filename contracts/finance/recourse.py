@@ -430,6 +430,7 @@ def substitute(context: Context, operation: RecourseSubstitute) -> None:
         interest_due=accrued(lien, context.day),
         interest_from=max(context.day, other.due_day),
         recourse="",
+        resale="",
         paid_for=lien.paid_for or number,
     )
     invariants.claim_adds_up(moved, other.outstanding)

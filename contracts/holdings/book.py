@@ -18,6 +18,10 @@ lender's own part of a claim that several share; days are days since 1970:
 | end | principal, reserve | the claim is over; what is left of the principal the supplier owes |
 | recoup | principal | the supplier pays that |
 | move | invoice, reserve before, reserve, due date | another receivable takes its place |
+| sell | lender, price, principal, reserve | another lender has paid for it, and has it from now on |
+
+What a lender buys of another is a `buy` too: the advance is the principal that is left, the discount what the
+price is below it, the tenor the days that are left.
 
 `reserve` in `collect`, `bear`, `recover` and `end` is what leaves the supplier's reserve in the claim.
 Reserve and shortfall of a shared claim stand in the book of the lender that acts for all
@@ -52,7 +56,7 @@ EMPTY: dict[str, tuple[int, ...]] = {}
 class Totals(NamedTuple):
     """Running sums of one lender in one currency, minor units; none is ever below zero.
 
-    advanced = principal + owed + collected + repaid + written off.
+    advanced = principal + owed + collected + repaid + written off + sold.
     """
 
     claims: int = 0
@@ -82,6 +86,10 @@ class Totals(NamedTuple):
     """Principal written off, whatever came back later."""
     recovered: int = 0
     """Principal paid on what was written off."""
+    sold: int = 0
+    """Principal of claims sold to other lenders."""
+    sold_for: int = 0
+    """What they paid."""
 
 
 _MOST_BYTES_OF_ONE = 1 + 3 + 3 + 9 * len(Totals._fields)
@@ -112,6 +120,7 @@ RECORD_FIELDS: dict[str, tuple[str, ...]] = {
     "end": ("principal", "reserve"),
     "recoup": ("principal",),
     "move": ("to_invoice", "was_reserve", "reserve", "due_date"),
+    "sell": ("to_lender", "price", "principal", "reserve"),
 }
 """Names of a record's places after those of `HEAD_FIELDS`; those that end in `_date` are days."""
 
@@ -179,6 +188,13 @@ _CHANGES: dict[str, Callable[[Places], dict[str, int]]] = {
     "end": _end,
     "recoup": lambda of: {"owed": -of["principal"], "repaid": of["principal"]},
     "move": lambda of: {"reserve": of["reserve"] - of["was_reserve"]},
+    "sell": lambda of: {
+        "open": -1,
+        "principal": -of["principal"],
+        "reserve": -of["reserve"],
+        "sold": of["principal"],
+        "sold_for": of["price"],
+    },
 }
 """What a record of each kind changes of the totals."""
 
@@ -275,6 +291,19 @@ def moved(context: Context, supplier: str, number: str, lien: Lien, to: tuple[st
         is_agent = share.lender == agent(lien)
         reserves = (lien.reserve_left, after.reserve_left) if is_agent else (0, 0)
         _enter(context, share.lender, "move", lien, supplier, number, other, *reserves, due_day)
+
+
+def resold(context: Context, supplier: str, number: str, lien: Lien, to: tuple[Lien, int, int]) -> None:
+    """Enter a sale between lenders in both books: the claim as the other has it, its price, the due date."""
+    after, price, due_day = to
+    principal, reserve = lien.principal, lien.reserve_left
+    _enter(context, lien.lender, "sell", lien, supplier, number, after.lender, price, principal, reserve)
+    tenor_days = max(0, lien.interest_from - context.day)
+    amounts = (principal + reserve - lien.shortfall, principal, reserve, principal - price, 0)
+    places = (lien.buyer, after.programme, *amounts, tenor_days, due_day, lien.pledges)
+    _enter(context, after.lender, "buy", after, supplier, number, *places)
+    if lien.shortfall:
+        _enter(context, after.lender, "bear", after, supplier, number, 0, lien.shortfall)
 
 
 def _enter(

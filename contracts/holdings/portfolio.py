@@ -6,10 +6,13 @@ ledger. Amounts are minor units of one currency, rates ppm a year (ACT/365), day
 | figure | is | rounds |
 |---|---|---|
 | expected yield | (discount + fee) · 365 / Σ paid out · tenor | half away |
-| earned | discount and fee, evenly over the tenor; the rest when the claim ends or is written off | down |
+| earned | discount and fee, evenly over the tenor; the rest when it ends, is written off or sold | down |
 | average principal | Σ over days of the principal at the end of the day / days | half away |
-| realised yield | (earned + interest - written off + recovered) · 365 / Σ principal · days | half away |
+| sales | what other lenders paid - principal sold to them | - |
+| realised yield | net income (with sales) · 365 / Σ principal · days | half away |
 | realised loss | (written off - recovered) · 365 / Σ principal · days | half away |
+
+Net income is earned + interest - written off + recovered + sales.
 
 A record counts on the business day on which the ledger learned of it, whatever day a bank booked: so a month
 that is over never changes. Costs of collection are paid back what they cost, and no income.
@@ -171,6 +174,8 @@ def _changed(position: Position, kind: str, of: dict[str, Any], day: int) -> Pos
         return position._replace(lost=day)
     if kind == "end":
         return position._replace(ended=day, shortfall=position.sums.owed)
+    if kind == "sell":
+        return position._replace(ended=day, shortfall=0)
     if kind == "recoup":
         return position._replace(shortfall=position.sums.owed)
     if kind == "move":
@@ -258,6 +263,8 @@ class Performance(NamedTuple):
     written_off: int
     recovered: int
     """Principal; interest on it is interest."""
+    sales: int
+    """What other lenders paid for claims, less the principal that was left on them: zero or below."""
     principal_days: int
     """Σ over days of the principal at the end of the day."""
 
@@ -268,8 +275,8 @@ class Performance(NamedTuple):
 
     @property
     def net_income(self) -> int:
-        """Earned and interest, less written off, plus recovered."""
-        return self.earned + self.interest - self.written_off + self.recovered
+        """Earned and interest, less written off, plus recovered, plus what sales to other lenders brought."""
+        return self.earned + self.interest - self.written_off + self.recovered + self.sales
 
     @property
     def yield_ppm(self) -> int | None:
@@ -295,6 +302,7 @@ class Flow(NamedTuple):
     interest: int
     written_off: int
     recovered: int
+    sales: int
 
 
 def flows(records: Iterable[codec.Value], currency: str) -> tuple[Flow, ...]:
@@ -304,7 +312,7 @@ def flows(records: Iterable[codec.Value], currency: str) -> tuple[Flow, ...]:
         if record[2] == currency:
             days[record[0]] = book.after_record(days.get(record[0], Totals()), record)
     return tuple(
-        Flow(day, sums.principal, sums.interest, sums.written_off, sums.recovered)
+        Flow(day, sums.principal, sums.interest, sums.written_off, sums.recovered, sums.sold_for - sums.sold)
         for day, sums in days.items()
     )
 
@@ -313,7 +321,7 @@ def performance(
     moved: Sequence[Flow], held: Iterable[Position], currency: str, first: int, last: int
 ) -> Performance:
     """What a book earned and lost in one currency from day to day: from its flows and all its positions."""
-    interest = written_off = recovered = principal = principal_days = 0
+    interest = written_off = recovered = sales = principal = principal_days = 0
     since = first
     for flow in moved:
         if flow.day > last:
@@ -324,6 +332,7 @@ def performance(
             interest += flow.interest
             written_off += flow.written_off
             recovered += flow.recovered
+            sales += flow.sales
         principal += flow.principal
     principal_days += principal * (last + 1 - since)
     earned = sum(
@@ -331,7 +340,7 @@ def performance(
         for position in held
         if position.currency == currency and position.bought <= last
     )
-    return Performance(first, last, earned, interest, written_off, recovered, principal_days)
+    return Performance(first, last, earned, interest, written_off, recovered, sales, principal_days)
 
 
 def months(day: int, count: int = MONTHS) -> tuple[tuple[int, int], ...]:

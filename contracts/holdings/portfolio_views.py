@@ -53,12 +53,15 @@ def position_view(position: Position, day: int) -> View:
         "written_off": position.sums.written_off,
         "recovered": position.sums.recovered,
         "owed_by_supplier": position.sums.owed,
+        "sold_for": position.sums.sold_for,
         "expected_yield_ppm": portfolio.expected_yield((position,)),
     }
 
 
 def status(position: Position, day: int) -> str:
     """Where a claim stands on a business day."""
+    if position.sums.sold:
+        return "Sold"
     if position.ended:
         return "Closed"
     if position.lost:
@@ -82,6 +85,7 @@ def performance_view(performance: Performance) -> View:
         "interest": performance.interest,
         "written_off": performance.written_off,
         "recovered": performance.recovered,
+        "sales": performance.sales,
         "net_income": performance.net_income,
         "average_principal": performance.average_principal,
         "yield_ppm": performance.yield_ppm,

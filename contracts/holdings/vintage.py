@@ -17,7 +17,8 @@ what fell due before the day, whether it is over or not: of claims due later onl
 What is still at risk counts at its age, and what was written off at its age then; both are lower bounds. A
 tenor is in whole days, rounded up, so what is expected lies up to a day above the prediction behind it.
 
-The share paid back at an age is over the claims that have reached it, weighted by their advance.
+The share paid back at an age is over the claims that have reached it, weighted by their advance. What was
+sold to another lender is neither judged nor aged: how it fared stands in that lender's book.
 """
 
 from __future__ import annotations
@@ -133,8 +134,8 @@ def expected_late(position: Position) -> int:
 
 
 def is_judged(position: Position, day: int) -> bool:
-    """Whether it fell due before a day."""
-    return position.first_due_day < day
+    """Whether it fell due before a day, and not in another lender's hands."""
+    return position.first_due_day < day and not position.sums.sold
 
 
 def days_late(position: Position, day: int) -> int:
@@ -194,7 +195,8 @@ def _vintage(month: str, members: Sequence[Claim], day: int, loss_of: LossOf) ->
 
 
 def _aged(members: Iterable[Claim], age: int, day: int) -> Aged:
-    reached = [claim for claim in members if claim.position.first_due_day + age <= day]
+    kept = [claim for claim in members if not claim.position.sums.sold]
+    reached = [claim for claim in kept if claim.position.first_due_day + age <= day]
     return Aged(
         age,
         len(reached),

@@ -17,7 +17,7 @@ from contracts.certificates import certificate
 from contracts.context import BUSINESS_DATE, Context
 from contracts.errors import refuse
 from contracts.fields import Date, Operation
-from contracts.finance import offer, request
+from contracts.finance import offer, request, resale, secondary
 from contracts.market import auction, early_payment, share
 from ledger.dates import iso_from_day
 
@@ -65,5 +65,6 @@ _EXPIRE: tuple[tuple[str, Callable[[Context, str, str], None]], ...] = (
     (early_payment.EARLY, early_payment.expire),
     (certificate.CERTIFICATE, certificate.expire),
     (request.REQUEST, request.expire),
+    (resale.RESALE, secondary.expire),
 )
 """How each kind of document that expires by itself ends, in this order."""

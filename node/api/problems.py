@@ -74,6 +74,7 @@ STATUS_BY_CODE: dict[str, int] = {
     "not_approved": 404,
     "unknown_request": 404,
     "unknown_auction": 404,
+    "unknown_resale": 404,
     "unknown_proposal": 404,
     "unknown_organisation": 404,
     "unknown_evidence": 404,

@@ -57,6 +57,8 @@ class FinanceView(View):
     arrangement: bool = Field(description="under a supplier finance arrangement of the buyer (IAS 7 §44H)")
     quote: str | None = Field(description="digest of the quote that was offered; none for an auction's price")
     recourse: str | None = Field(description="number of the lender's demand that stands open")
+    resale: str | None = Field(description="number of its offer to another lender that stands open")
+    bought_from: str | None = Field(description="lender that sold it to this one; null if the supplier did")
     net: int
     tenor_days: int
     advance: int
@@ -470,6 +472,31 @@ class RequestsView(View):
     """A page of requests; it may hold fewer than its limit, or none, and still have a next one."""
 
     requests: list[RequestView]
+    next: str | None
+
+
+class ResaleView(View):
+    """A lender's offer to sell a claim that it holds to another lender."""
+
+    seller: str
+    resale: str
+    status: str = Field(description="Offered, Sold, Withdrawn, Expired or Void")
+    lender: str = Field(description="to whom it is offered")
+    supplier: str
+    invoice: str
+    currency: str
+    price: int
+    principal: int = Field(description="what was left to the seller when it was offered")
+    outstanding: int = Field(description="what the invoice owed then")
+    due_date: str
+    offered: str
+    expires: str = Field(description="last business date on which it can be paid")
+
+
+class ResalesView(View):
+    """A page of offers between lenders; it may hold fewer than its limit, and still have a next one."""
+
+    resales: list[ResaleView]
     next: str | None
 
 

@@ -17,6 +17,7 @@ from contracts.finance.pledge import Pledge
 from contracts.finance.programme import Programme
 from contracts.finance.recourse import Recourse
 from contracts.finance.request import Answer, Request
+from contracts.finance.resale import Resale
 from contracts.finance.usage import Use
 from contracts.holdings.book import RECORD_FIELDS as BOOK_FIELDS
 from contracts.holdings.book import Totals as BookTotals
@@ -36,7 +37,7 @@ from contracts.trade.redirection import Redirection
 from contracts.trade.relationship import RECORD_FIELDS, Aggregates, OpenWeek
 from contracts.trade.shipment import Shipment
 
-LAYOUTS = {1: "016261d50fb5fa9eed40de038a8dcce0bbed68c0aa0235a1b2977d369326dd52"}
+LAYOUTS = {1: "83efa2b6c3c0c8343ed53b38902c8707d789203e5334fbcac14287a2979b852b"}
 
 
 def test_stored_values_keep_their_form_within_a_contract_version() -> None:
@@ -72,6 +73,7 @@ def test_stored_values_keep_their_form_within_a_contract_version() -> None:
         Redemption,
         Redirection,
         Request,
+        Resale,
         Settlement,
         Share,
         Shipment,

@@ -47,6 +47,16 @@ def test_what_a_price_expected_is_held_against_the_due_date_of_the_purchase() ->
     assert not vintage.is_judged(a, a.due_day), "the due day itself is not past it"
 
 
+def test_what_was_sold_to_another_lender_is_judged_in_its_book_alone() -> None:
+    sale = record(APRIL + 4, "sell", "E", to_lender="fund", price=49_000, principal=50_000, reserve=0)
+    sold_on = (bought(APRIL - 60, "E", 50_000), sale)
+    (position,) = positions(sold_on)
+    assert (position.is_open, position.sums.sold, position.principal) == (False, 50_000, 0)
+    assert not vintage.is_judged(position, DAY)
+    (month,) = vintage.vintages(vintage.claims(sold_on), DAY, no_loss)
+    assert (month.claims, month.fared.claims, [aged.claims for aged in month.aged]) == (1, 0, [0] * len(AGES))
+
+
 def test_expected_and_realised_days_are_weighted_by_the_advance() -> None:
     """(10·2 + 30·0 + 5·5 + 8·0) / 53 = 0.85 and (10·3 + 30·20 + 5·40 + 8·20) / 53 = 18.68 days."""
     found = vintage.fared(positions(RECORDS), DAY, no_loss)

@@ -42,6 +42,7 @@ NEW_NUMBERS = {
     "auction.open": ("auction", True),
     "exchange.request": ("exchange", True),
     "recourse.demand": ("recourse", True),
+    "resale.offer": ("resale", True),
     "certificate.issue": ("certificate", True),
     "policy.quote": ("policy", True),
     "claim.notify": ("claim", True),

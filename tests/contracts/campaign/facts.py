@@ -245,6 +245,23 @@ def _answer(kinds: Kinds, found: Found) -> dict[str, Any]:
     return {"supplier": supplier, "request": number, "programme": programme, "lender": lender}
 
 
+def _resale(kinds: Kinds, found: Found) -> dict[str, Any]:
+    seller, number = found.parts
+    value = found.value
+    return {
+        "seller": seller,
+        "resale": number,
+        "lender": value.to,
+        "price": value.price,
+        "amount": value.price,
+    }
+
+
+def _overpaid(kinds: Kinds, found: Found) -> dict[str, Any]:
+    obligor, certificate = found.parts
+    return {"obligor": obligor, "certificate": certificate, "amount": found.value}
+
+
 def _unapplied(kinds: Kinds, found: Found) -> dict[str, Any]:
     supplier, invoice = found.parts
     return {"supplier": supplier, "invoice": invoice, "amount": found.value}
@@ -279,6 +296,8 @@ _FACTS: dict[str, Callable[[Kinds, Found], dict[str, Any]]] = {
     "redirection": _redirection,
     "pledge": _pledge,
     "unapplied": _unapplied,
+    "overpaid": _overpaid,
+    "resale": _resale,
     "payee": _payee,
     "request": _request,
     "answer": _answer,

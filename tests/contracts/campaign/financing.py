@@ -113,6 +113,17 @@ def request_quote(draw: Draw, facts: Facts) -> Facts:
     return {"advance": draw.rng.choice([100, 9_000]), "discount": 9, "fee": draw.rng.choice([0, 1])}
 
 
+def resale_offer(draw: Draw, facts: Facts) -> Facts:
+    seller = facts.get("holder", "loan")
+    other = draw.rng.choice([lender for lender in ("loan", "fund", "trio") if lender != seller])
+    terms = {"lender": other, "price": draw.rng.choice([1, 9_000]), "expires": draw.date(5)}
+    return {"resale": f"Y{draw.number()}", **terms, SIGNER: seller}
+
+
+def take_over(draw: Draw, facts: Facts) -> Facts:
+    return {"programme": f"of-{facts.get('lender', 'fund')}-0"}
+
+
 def new_settlement(draw: Draw, facts: Facts) -> Facts:
     return {"settlement": f"T{draw.number()}", SIGNER: facts.get("lender", "loan")}
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from contracts.cash import custody, exchange, redemption, settlement
 from contracts.certificates import leaf
-from contracts.finance import pledge, recourse, request
+from contracts.finance import pledge, recourse, request, resale
 from contracts.finance.claim import Lien
 from contracts.insurance import indemnity, policy
 from contracts.lifecycle import LifeCycle
@@ -52,6 +52,7 @@ PREFIXES = {
     "pledge": "pledge",
     "refund": "unapplied",
     "request": "answer",
+    "resale": "resale",
 }
 ABOUT: dict[str, str | None] = {
     "order.submit": None,
@@ -70,12 +71,14 @@ ABOUT: dict[str, str | None] = {
     "certificate.issue": None,
     "certificate.redeem": "promise",
     "certificate.collect": "promise",
+    "certificate.refund": "overpaid",
     "policy.quote": None,
     "claim.notify": "policy",
     "redirection.propose": None,
     "pledge.register": None,
     "payee.approve": "payee",
     "request.withdraw": "request",
+    "resale.offer": "invoice",
 }
 """Operations that are about another kind of object than their name says, or about none that exists."""
 
@@ -114,6 +117,7 @@ VALUES: dict[str, Callable[[Any], Any]] = {
     "pledge": pledge.Pledge._make,
     "request": request.Request._make,
     "answer": request.Answer._make,
+    "resale": resale.Resale._make,
 }
 
 
@@ -144,6 +148,7 @@ CYCLES: dict[str, LifeCycle] = {
     "pledge": pledge.STATUS,
     "request": request.LIFE,
     "answer": request.ANSWER,
+    "resale": resale.STATUS,
 }
 
 
@@ -192,6 +197,12 @@ def _is_reserved(accepted: int) -> Callable[[Kinds, Found], bool]:
 
 def _is_held(kinds: Kinds, found: Found) -> bool:
     return found.value.title in invoice.HELD
+
+
+def _can_be_sold_on(kinds: Kinds, found: Found) -> bool:
+    value = found.value
+    is_due = value.due_day <= kinds["param"]["business_date",]
+    return bool(value.title == invoice.ASSIGNED and not is_due and not value.contested)
 
 
 def _is_pledged(kinds: Kinds, found: Found) -> bool:
@@ -266,6 +277,7 @@ WANTED: dict[str, Callable[[Kinds, Found], bool]] = {
     "finance.settle": _is_reserved(1),
     "finance.charge": _is_held,
     "settlement.create": _is_reserved(0),
+    "resale.offer": _can_be_sold_on,
     "early.offer": _is_sellable,
     "auction.open": _is_sellable,
     "payment.attest": _is_owed,

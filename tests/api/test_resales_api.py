@@ -1,0 +1,82 @@
+"""Offers between lenders are shown with exactly the documented fields, and the invoice says who holds it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import story
+from api_client import ApiClient
+from envelopes import signed
+from local_node import ROLES, LocalNetwork
+
+from node.api import views
+
+PLACE = {"supplier": "acme", "invoice": story.INVOICE}
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalNetwork]:
+    """With a second lender."""
+    roles = {**ROLES, "loan": ["lender"]}
+    made = LocalNetwork(Path(tmp_path_factory.mktemp("channel")), ("n1",), roles)
+    yield made
+    made.close()
+
+
+def submit(network: LocalNetwork, who: str, operation: dict[str, Any]) -> None:
+    node = next(iter(network.nodes.values()))
+    (outcome,) = asyncio.run(node.submit([signed(network.channel, operation, by=who).envelope]))
+    assert outcome.result == (), (operation["op"], outcome.result)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _offered(network: LocalNetwork, client: ApiClient) -> None:
+    """fund has bought acme's invoice and offers it to loan."""
+    story.play(network)
+    channel = f"/v1/channels/{network.channel.hex()}"
+    quoted = client.post(f"{channel}/quotes", json={"programme": story.PROGRAMME, **PLACE}).json()
+    names = ("net", "tenor_days", "advance", "reserve", "discount", "fee", "paid_out")
+    terms = {name: quoted["terms"][name] for name in names}
+    offer = {"op": "finance.offer", "programme": story.PROGRAMME, **PLACE, "expires": "2024-03-10"}
+    submit(network, "fund", {**offer, "terms": terms})
+    submit(network, "acme", {"op": "finance.accept", "invoice": story.INVOICE})
+    booked = {"account": "DE75", "entry": "1", "date": "2024-03-05", "amount": terms["paid_out"]}
+    submit(network, "bank", {"op": "finance.fund", **PLACE, "lender": "fund", **booked})
+    sale = {"op": "resale.offer", "resale": "S/1", **PLACE, "lender": "loan", "price": 1_00}
+    submit(network, "fund", {**sale, "expires": "2024-03-20"})
+
+
+def test_an_offer_is_shown_with_exactly_the_documented_fields(client: ApiClient, channel: str) -> None:
+    shown = client.get(f"{channel}/resales/fund/S%2F1").json()
+    views.ResaleView.model_validate(shown)
+    assert (shown["status"], shown["lender"], shown["price"]) == ("Offered", "loan", 1_00)
+    bought = client.get(f"{channel}/invoices/acme/{story.INVOICE}").json()
+    views.InvoiceView.model_validate(bought)
+    assert (bought["finance"]["resale"], bought["finance"]["bought_from"]) == ("S/1", None)
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("", 1),
+        ("?seller=fund", 1),
+        ("?seller=loan", 0),
+        ("?lender=loan&status=offered", 1),
+        ("?status=Sold", 0),
+    ],
+)
+def test_offers_are_listed_by_seller_lender_and_state(
+    client: ApiClient, channel: str, query: str, count: int
+) -> None:
+    page = client.get(f"{channel}/resales{query}").json()
+    views.ResalesView.model_validate(page)
+    assert len(page["resales"]) == count
+
+
+def test_what_is_not_there_is_404(client: ApiClient, channel: str) -> None:
+    answer = client.get(f"{channel}/resales/fund/none")
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_resale")
