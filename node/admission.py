@@ -36,6 +36,28 @@ Identify = Callable[[bytes], str]
 """The organisation that a public key signs for; raises NotAdmitted (unknown_key, revoked_key)."""
 
 
+class _Sifted:
+    """Transactions on their way through the ladder: answers, and those whose signature is to be checked."""
+
+    __slots__ = ("answers", "fresh", "organisations", "own", "pending", "transactions")
+
+    def __init__(self, transactions: Sequence[Transaction], own: bool) -> None:
+        self.transactions = transactions
+        self.own = own
+        """Whether clients of this node sent them."""
+        self.answers: list[Entry | Outcome | None] = [None] * len(transactions)
+        self.fresh: list[int] = []
+        """Places of those that have no answer yet."""
+        self.organisations: list[str] = []
+        """Theirs."""
+        self.pending: set[bytes] = set()
+        """Ids that the chain holds in a block that is not committed."""
+
+    def complete(self) -> list[Entry | Outcome]:
+        """An answer to each."""
+        return [answer for answer in self.answers if answer is not None]
+
+
 class Admission:
     """The door to one node's pool."""
 
@@ -68,11 +90,25 @@ class Admission:
 
     async def admit(self, transactions: Sequence[Transaction], *, own: bool) -> list[Entry | Outcome]:
         """For each transaction its entry in the pool, or its outcome if it is committed or refused."""
-        answers: list[Entry | Outcome | None] = [None] * len(transactions)
-        fresh: list[int] = []
-        organisations: list[str] = []
+        sifted = self._sift(transactions, own)
+        if sifted.fresh:
+            raced = not self._checker.is_immediate(len(sifted.fresh))
+            verdicts = await self._checker.check([transactions[place] for place in sifted.fresh])
+            self._settle(sifted, verdicts, raced=raced)
+        return sifted.complete()
+
+    def admit_one(self, transaction: Transaction, *, own: bool) -> Entry | Outcome:
+        """The same for one transaction, whose signature is checked where it stands."""
+        sifted = self._sift((transaction,), own)
+        if sifted.fresh:
+            self._settle(sifted, (transaction.signature_ok(),), raced=False)
+        return sifted.complete()[0]
+
+    def _sift(self, transactions: Sequence[Transaction], own: bool) -> _Sifted:
+        """All that stands before the check of signatures."""
+        sifted = _Sifted(transactions, own)
+        answers, organisations = sifted.answers, sifted.organisations
         seen: set[bytes] = set()
-        pending: set[bytes] = set()
         now_ms = max(self._clock_ms(), self._chain.applied.time_ms)
         for place, transaction in enumerate(transactions):
             identity = transaction.id
@@ -87,7 +123,7 @@ class Admission:
                     if found is not None:
                         answers[place] = found
                         continue
-                    pending.add(identity)
+                    sifted.pending.add(identity)
                 if self.closed is not None:
                     raise self.closed
                 if identity in seen:
@@ -95,26 +131,26 @@ class Admission:
                 seen.add(identity)
                 self._check_window(transaction, now_ms)
                 organisations.append(self.identify(transaction.signer))
-                fresh.append(place)
+                sifted.fresh.append(place)
             except TallyError as error:
                 answers[place] = self._refused(transaction, error)
-        if fresh:
-            room = self._room([transactions[place] for place in fresh], organisations)
+        if sifted.fresh:
+            room = self._room([transactions[place] for place in sifted.fresh], organisations)
             if any(room.values()):
-                fresh, organisations = self._shed(transactions, fresh, organisations, room, answers)
-        if fresh:
-            verdicts = await self._checker.check([transactions[place] for place in fresh])
-            raced = not self._checker.is_immediate(len(fresh))
-            for place, organisation, is_good in zip(fresh, organisations, verdicts, strict=True):
-                transaction = transactions[place]
-                identity = transaction.id
-                if raced:
-                    answers[place] = self._known(identity)
-                    if answers[place] is not None:
-                        continue
-                is_held = self._chain.knows(identity) if raced else identity in pending
-                answers[place] = self._take_in(transaction, organisation, is_good, own, is_held)
-        return [answer for answer in answers if answer is not None]
+                self._shed(sifted, room)
+        return sifted
+
+    def _settle(self, sifted: _Sifted, verdicts: Sequence[bool], *, raced: bool) -> None:
+        """Take in what is signed well; `raced` if others had their turn since it was sifted."""
+        for place, organisation, is_good in zip(sifted.fresh, sifted.organisations, verdicts, strict=True):
+            transaction = sifted.transactions[place]
+            identity = transaction.id
+            if raced:
+                sifted.answers[place] = self._known(identity)
+                if sifted.answers[place] is not None:
+                    continue
+            is_held = self._chain.knows(identity) if raced else identity in sifted.pending
+            sifted.answers[place] = self._take_in(transaction, organisation, is_good, sifted.own, is_held)
 
     def _known(self, identity: bytes) -> Entry | Outcome | None:
         """While signatures were checked, the same transaction may have come by another way."""
@@ -171,25 +207,17 @@ class Admission:
                 room[organisation] = error
         return room
 
-    def _shed(
-        self,
-        transactions: Sequence[Transaction],
-        fresh: list[int],
-        organisations: list[str],
-        room: dict[str, TallyError | None],
-        answers: list[Entry | Outcome | None],
-    ) -> tuple[list[int], list[str]]:
-        """Refuse those of the organisations that have no room; what is left."""
-        kept: list[int] = []
-        kept_organisations: list[str] = []
+    def _shed(self, sifted: _Sifted, room: dict[str, TallyError | None]) -> None:
+        """Refuse those of the organisations that have no room."""
+        fresh, organisations = sifted.fresh, sifted.organisations
+        sifted.fresh, sifted.organisations = [], []
         for place, organisation in zip(fresh, organisations, strict=True):
             error = room[organisation]
             if error is None:
-                kept.append(place)
-                kept_organisations.append(organisation)
+                sifted.fresh.append(place)
+                sifted.organisations.append(organisation)
             else:
-                answers[place] = self._refused(transactions[place], error)
-        return kept, kept_organisations
+                sifted.answers[place] = self._refused(sifted.transactions[place], error)
 
     def _take_in(
         self, transaction: Transaction, organisation: str, is_good: bool, own: bool, is_held: bool

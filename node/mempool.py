@@ -26,7 +26,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ledger.limits import MAX_BLOCK_OPERATIONS
 from node.errors import NotAdmitted
@@ -37,6 +37,13 @@ if TYPE_CHECKING:
     from ledger.executor import Prepared
 
 WAITING, TAKEN, FORWARDED, SEALED, ENDED = "waiting", "taken", "forwarded", "sealed", "ended"
+
+
+class Waiter(Protocol):
+    """Who waits for the outcomes of transactions."""
+
+    def settle(self, place: int, outcome: Outcome, /) -> None:
+        """One transaction's outcome is known; called in the middle of a commit, and so must not raise."""
 
 
 class Submission:
@@ -77,7 +84,7 @@ class Entry:
     offered: int = 0
     """How often it was given to a leader, this node included."""
     forwarded_s: float = 0.0
-    waiters: list[tuple[Submission, int]] = field(default_factory=list)
+    waiters: list[tuple[Waiter, int]] = field(default_factory=list)
 
     @property
     def id(self) -> bytes:
@@ -91,9 +98,42 @@ class Entry:
 
     def settle(self, outcome: Outcome) -> None:
         """Tell everybody who waits."""
-        for submission, place in self.waiters:
-            submission.settle(place, outcome)
+        for waiter, place in self.waiters:
+            waiter.settle(place, outcome)
         self.waiters.clear()
+
+
+class LoneSubmission:
+    """The wait of one request for the outcome of its one transaction: without a task, and without a future.
+
+    `told` is called once, in a loop turn of its own.
+    """
+
+    __slots__ = ("_entry", "_loop", "_timer", "_told")
+
+    def __init__(
+        self,
+        entry: Entry,
+        told: Callable[[Outcome], None],
+        unknown: Callable[[bytes], Outcome],
+        timeout_s: float,
+    ) -> None:
+        """`unknown` makes the outcome for when the time is up, from the id."""
+        self._entry = entry
+        self._told = told
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(timeout_s, self._give_up, unknown)
+        entry.waiters.append((self, 0))
+
+    def settle(self, _place: int, outcome: Outcome, /) -> None:
+        """Its outcome is known."""
+        self._timer.cancel()
+        self._loop.call_soon(self._told, outcome)
+
+    def _give_up(self, unknown: Callable[[bytes], Outcome]) -> None:
+        entry = self._entry
+        entry.waiters = [waiter for waiter in entry.waiters if waiter[0] is not self]
+        self._told(unknown(entry.id))
 
 
 @dataclass(slots=True)

@@ -1,18 +1,20 @@
 """Prometheus metrics of one node, in a registry of its own.
 
-Only HTTP requests are counted here. Everything else is read at the moment of a scrape:
+Only HTTP requests are counted here, as plain numbers. Everything is read at the moment of a scrape:
 counters and histograms from the node's `Statistics`, heights and term from its status. So
-nothing is counted twice, no gauge is stale, and the hot path pays nothing for a metric.
+nothing is counted twice, no gauge is stale, and the hot path pays an addition for a metric.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter as Tally
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -23,12 +25,11 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from node import statistics
-from node.statistics import Statistics
+from node.statistics import Histogram, Statistics
 
 METRICS_MEDIA_TYPE = CONTENT_TYPE_LATEST
 
-REQUEST_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, float("inf"))
+REQUEST_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 GAUGES: dict[str, str] = {
     "term": "Raft term that this node is in",
@@ -93,27 +94,16 @@ class Telemetry:
         self.exports = 0
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
-        self._requests = Counter(
-            "tally_http_requests", "requests answered", ("operation", "status"), registry=self.registry
-        )
-        self._seconds = Histogram(
-            "tally_http_request_seconds",
-            "from request to answer",
-            ("operation",),
-            buckets=REQUEST_BUCKETS_S,
-            registry=self.registry,
-        )
-        self._cells: dict[tuple[str, int], tuple[Any, Any]] = {}
+        self.requests: Tally[tuple[str, int]] = Tally()
+        """Answered requests by operation and status."""
+        self.request_s: defaultdict[str, Histogram] = defaultdict(partial(Histogram, REQUEST_BOUNDS_S))
+        """From request to answer, by operation."""
         self.registry.register(_NodeCollector(status, counted, self))
 
     def answered(self, operation: str, status: int, seconds: float) -> None:
         """Count one answered request by the `operationId` that the OpenAPI document gives it."""
-        cell = self._cells.get((operation, status))
-        if cell is None:
-            cell = (self._requests.labels(operation, status), self._seconds.labels(operation))
-            self._cells[operation, status] = cell
-        cell[0].inc()
-        cell[1].observe(seconds)
+        self.requests[operation, status] += 1
+        self.request_s[operation].add(seconds)
 
     def exposition(self) -> bytes:
         """All metrics in the Prometheus text format."""
@@ -165,7 +155,22 @@ class _NodeCollector(Collector):
         for peer, ahead_ms in status.get("clocks_ahead_ms", {}).items():
             clocks.add_metric((peer,), ahead_ms / 1_000)
         yield clocks
+        yield from self._http()
         yield from self._statistics()
+
+    def _http(self) -> Iterator[Any]:
+        answered = CounterMetricFamily(
+            "tally_http_requests", "requests answered", labels=("operation", "status")
+        )
+        for (operation, status), count in sorted(self._telemetry.requests.items()):
+            answered.add_metric((operation, str(status)), count)
+        yield answered
+        seconds = HistogramMetricFamily(
+            "tally_http_request_seconds", "from request to answer", labels=("operation",)
+        )
+        for operation, histogram in sorted(self._telemetry.request_s.items()):
+            seconds.add_metric((operation,), _cumulative(histogram, 1.0), histogram.total)
+        yield seconds
 
     def _statistics(self) -> Iterator[Any]:
         for name, meaning in COUNTERS.items():
@@ -177,7 +182,7 @@ class _NodeCollector(Collector):
                 family.add_metric((value,), count)
             yield family
         for name, (metric, meaning, factor) in HISTOGRAMS.items():
-            histogram: statistics.Histogram = getattr(self._counted, name)
+            histogram: Histogram = getattr(self._counted, name)
             yield HistogramMetricFamily(
                 f"tally_{metric}",
                 meaning,
@@ -186,7 +191,7 @@ class _NodeCollector(Collector):
             )
 
 
-def _cumulative(histogram: statistics.Histogram, factor: float) -> list[tuple[str, float]]:
+def _cumulative(histogram: Histogram, factor: float) -> list[tuple[str, float]]:
     """The buckets as Prometheus counts them: each with all that lie below."""
     buckets: list[tuple[str, float]] = []
     below = 0

@@ -112,6 +112,9 @@ class Front:
 
     The same endpoints are routes of the app, which describes them and answers for what is not
     exactly one of these paths; on the way through it a request passes eight more layers.
+
+    `direct` is for the connections: by the bytes of its URL, a submission that they may take
+    whole, without a scope and a task.
     """
 
     def __init__(self, app: FastAPI) -> None:
@@ -123,6 +126,9 @@ class Front:
         for path, endpoint in app.state.submissions.items():
             place = CHANNEL_PREFIX.format(channel=channel) + path
             self._submissions[place] = (endpoint, Observed(endpoint, telemetry))
+        place = CHANNEL_PREFIX.format(channel=channel) + "/transactions"
+        lone = transactions.DirectSubmission(self._submissions[place][0], app.state.service, telemetry)
+        self.direct = {place.encode(): lone, f"{place}?wait=committed".encode(): lone}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -195,10 +201,4 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 
 async def _on_bug(request: Request, error: Exception) -> Response:
     _log.error("request_failed", method=request.method, path=request.url.path, exc_info=error)
-    return problems.response(
-        Problem(
-            "the node failed to answer",
-            code="internal_error",
-            remedy="This is a bug of the node; its log has the details. Try another node.",
-        )
-    )
+    return problems.response(problems.internal_error())

@@ -10,31 +10,91 @@ sees it is refused as everywhere else: by a problem document.
 | head_too_large | 431 | request line and headers go beyond `MAX_HEAD_BYTES` |
 | request_too_slow | 408 | the request is not whole `REQUEST_TIMEOUT_S` after it began, or after connecting |
 | not_http | 400 | what came is not HTTP/1.1 |
+
+A submission of one transaction as most clients send it is taken here as soon as it is whole, and answered
+in one write. Whatever is unusual about a request sends it the long way, where all is understood.
 """
 
 from __future__ import annotations
 
 import asyncio
-from http import HTTPStatus
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Protocol
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ledger.errors import TallyError
-from node.api import problems
+from node.api import bodies
 from node.api.problems import Problem
+from node.api.wire import Answer
 from node.errors import NotAdmitted
 from node.limits import MAX_API_CONNECTIONS, MAX_HEAD_BYTES, REQUEST_TIMEOUT_S
+
+_MSGPACK = bodies.MSGPACK.encode()
+_LOOKED_AT = frozenset((b"content-type", b"accept", b"content-length", b"transfer-encoding"))
+
+
+class Direct(Protocol):
+    """What takes whole requests from a connection."""
+
+    @property
+    def limit_bytes(self) -> int:
+        """Of a body."""
+        ...
+
+    def take(self, body: bytes, told: Callable[[Answer], None], /) -> None:
+        """Answer a POST of this MessagePack with MessagePack, by calling `told` once."""
+        ...
+
+
+class Exchange:
+    """One request that is taken directly, and its answer; stands where the server has its cycle."""
+
+    __slots__ = (
+        "_direct",
+        "_protocol",
+        "body",
+        "disconnected",
+        "keep_alive",
+        "more_body",
+        "response_complete",
+        "response_started",
+        "scope",
+    )
+    message_event = asyncio.Event()
+    """The server sets it when a connection is lost; nobody waits for it."""
+
+    def __init__(self, protocol: BoundedProtocol, direct: Direct) -> None:
+        self._direct = direct
+        self._protocol = protocol
+        self.scope = protocol.scope
+        self.body = b""
+        self.more_body = True
+        self.response_started = self.response_complete = self.disconnected = False
+        self.keep_alive = True
+        """False once the server is to stop."""
+
+    def begin(self) -> None:
+        """The request is whole."""
+        self.more_body = False
+        self._direct.take(self.body, self._told)
+
+    def _told(self, answer: Answer) -> None:
+        self.response_started = self.response_complete = True
+        self._protocol.answer(answer, closes=not self.keep_alive)
 
 
 class BoundedProtocol(HttpToolsProtocol):
     """One HTTP connection."""
 
+    cycle: Any
+    """The request in hand: the server's cycle, or an `Exchange`."""
     most_connections: ClassVar[int] = MAX_API_CONNECTIONS
     request_timeout_s: ClassVar[float] = REQUEST_TIMEOUT_S
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self._direct: Mapping[bytes, Direct] = getattr(self.app, "direct", {})
         self._head_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -86,6 +146,64 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._timer is None:
             self._timer = self.loop.call_later(self.request_timeout_s, self._too_slow)
 
+    def on_headers_complete(self) -> None:
+        """Begin to serve the request."""
+        direct = self._direct.get(self.url)
+        if direct is None or not self._is_plain(direct):
+            super().on_headers_complete()
+        else:
+            self.cycle = Exchange(self, direct)
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        if type(self.cycle) is Exchange:
+            self.cycle.body += body
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        if type(self.cycle) is Exchange:
+            self.cycle.begin()
+        else:
+            super().on_message_complete()
+
+    def _is_plain(self, direct: Direct) -> bool:
+        """Whether a request asks for nothing that has to be arranged: one at a time, of known length."""
+        parser = self.parser
+        if (
+            parser.get_method() != b"POST"
+            or parser.get_http_version() != "1.1"
+            or not parser.should_keep_alive()
+            or parser.should_upgrade()
+            or self.expect_100_continue
+            or self.flow.write_paused
+            or (self.cycle is not None and not self.cycle.response_complete)
+        ):
+            return False
+        found: dict[bytes, bytes] = {}
+        for name, value in self.headers:
+            if name in _LOOKED_AT:
+                if name in found or name == b"transfer-encoding":
+                    return False
+                found[name] = value
+        length = found.get(b"content-length", b"")
+        return (
+            found.get(b"content-type") == _MSGPACK
+            and found.get(b"accept") == _MSGPACK
+            and length.isdigit()
+            and int(length[:20]) <= direct.limit_bytes
+        )
+
+    def answer(self, answer: Answer, *, closes: bool) -> None:
+        """Write the answer to the request that was taken directly, and go on with the next."""
+        if self.transport.is_closing():
+            return
+        self.transport.write(answer.encode(closes=closes))
+        if closes:
+            self.transport.close()
+        self.on_response_complete()
+
     def send_400_response(self, msg: str) -> None:
         """What the parser cannot read."""
         self._refuse(
@@ -120,15 +238,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
-            status, body, retry_after = problems.render(error)
-            lines = [
-                f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
-                f"content-type: {problems.PROBLEM_MEDIA_TYPE}",
-                f"content-length: {len(body)}",
-                "connection: close",
-                *([] if retry_after is None else [f"retry-after: {retry_after}"]),
-            ]
-            self.transport.write("\r\n".join([*lines, "", ""]).encode() + body)
+            self.transport.write(Answer.problem(error).encode(closes=True))
         self.transport.close()
 
     def _stop_timer(self) -> None:

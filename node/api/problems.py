@@ -94,6 +94,15 @@ class Problem(TallyError):
     code = "problem"
 
 
+def internal_error() -> Problem:
+    """What a client is told of a bug."""
+    return Problem(
+        "the node failed to answer",
+        code="internal_error",
+        remedy="This is a bug of the node; its log has the details. Try another node.",
+    )
+
+
 class ProblemDetails(BaseModel):
     """Why a request was not carried out (RFC 9457), and what to do about it."""
 

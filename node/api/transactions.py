@@ -22,10 +22,13 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from time import perf_counter
 from typing import Any, Literal
 from urllib.parse import parse_qs
 
+import structlog
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
@@ -36,15 +39,22 @@ from ledger.errors import TallyError
 from ledger.limits import MAX_BUNDLE_BYTES, MAX_TRANSACTION_BYTES
 from node.api import answers, bodies, problems
 from node.api.parameters import DEFAULT_WAIT_MS, MAX_WAIT_MS, TransactionPath, unknown_channel
+from node.api.wire import Answer
 from node.errors import NotAdmitted
 from node.outcome import Outcome
 from node.service import Service
+from node.telemetry import Telemetry
+
+_log = structlog.get_logger("node.api")
 
 JSON_OVERHEAD_BYTES = 4_096
 """What JSON may add to the base64 of its envelopes."""
 
 SUBMIT_TRANSACTION, SUBMIT_BUNDLE = "submit_transaction", "submit_bundle"
 """Operation ids, in the OpenAPI document and as labels of metrics."""
+
+View = Callable[[dict[str, Any]], dict[str, Any]]
+"""Makes of what is shown what JSON can hold."""
 
 
 class RefusalView(BaseModel):
@@ -148,26 +158,16 @@ class Submission:
         self._limit_bytes = MAX_BUNDLE_BYTES if bundle else MAX_TRANSACTION_BYTES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        media_type = bodies.JSON
         try:
-            status, body, packed, retry_after = await self._answer(scope, receive)
-            if packed:
-                media_type = bodies.MSGPACK
+            answer = await self._answer(scope, receive)
         except TallyError as error:
-            status, body, retry_after = problems.render(error)
-            media_type = problems.PROBLEM_MEDIA_TYPE
+            answer = Answer.problem(error)
         except bodies.Disconnected:
             return
-        headers = [(b"content-type", media_type.encode()), (b"content-length", str(len(body)).encode())]
-        if status == 401:
-            headers.append((b"www-authenticate", problems.SIGNATURE_SCHEME.encode()))
-        if retry_after is not None:
-            headers.append((b"retry-after", str(retry_after).encode()))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers()})
+        await send({"type": "http.response.body", "body": answer.body})
 
-    async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, bytes, bool, int | None]:
-        """(HTTP status, body, whether it is MessagePack, seconds for Retry-After or None)."""
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         channel = scope["path_params"]["channel"]
         if channel != self._served.hex():
             _check_channel(channel)
@@ -182,26 +182,29 @@ class Submission:
             envelopes = [bodies.envelope_of(body, msgpack)]
         outcomes = await self._service.submit(envelopes, wait=wait, timeout_ms=timeout_ms)
         packed = bodies.wants_msgpack(scope)
-        retry_after = None
         if self._bundle:
-            retry_after = _retry_after(outcomes)
             shown = self._bundle_answer(outcomes)
-            view = shown if packed else _view_of_bundle(shown)
             status = 200 if wait else 202
-        else:
-            shown = self._single_answer(outcomes[0])
-            view = shown if packed else _view_of_one(shown)
-            status = 200 if shown["status"] == "committed" else 202
-        return status, codec.encode(view) if packed else json.dumps(view).encode(), packed, retry_after
+            return _packed_or_not(status, shown, None if packed else _view_of_bundle, _retry_after(outcomes))
+        return self.answer_to_one(outcomes[0], packed=packed)
+
+    def answer_to_one(self, outcome: Outcome, *, packed: bool) -> Answer:
+        """The answer to POST /transactions.
+
+        Raises:
+            TallyError: it was not admitted, or nothing is known of it.
+        """
+        shown = self._single_answer(outcome)
+        status = 200 if shown["status"] == "committed" else 202
+        return _packed_or_not(status, shown, None if packed else _view_of_one)
 
     def _single_answer(self, outcome: Outcome) -> dict[str, Any]:
         if outcome.status not in ("committed", "accepted"):
             raise _error_of(outcome)
-        shown = _shown(outcome)
-        if outcome.height is not None and outcome.index is not None:
-            receipt = self._service.chain.receipt_at(outcome.height, outcome.index)
-            shown["receipt"] = None if receipt is None else receipt.encode()
-        return shown
+        if outcome.height is None or outcome.index is None:
+            return _shown(outcome)
+        receipt = self._service.chain.receipt_at(outcome.height, outcome.index)
+        return _shown(outcome, receipt=None if receipt is None else receipt.encode())
 
     def _bundle_answer(self, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         shown: list[dict[str, Any]] = []
@@ -216,6 +219,55 @@ class Submission:
             if receipt is not None:
                 receipts.append(receipt.encode())
         return {"outcomes": shown, "receipts": receipts}
+
+
+class DirectSubmission:
+    """POST /transactions as most clients send it, with the commit waited for: MessagePack both ways.
+
+    It needs no scope and no task. What it answers is what the endpoint would have.
+    """
+
+    limit_bytes = MAX_TRANSACTION_BYTES
+
+    def __init__(self, endpoint: Submission, service: Service, telemetry: Telemetry) -> None:
+        self._endpoint = endpoint
+        self._service = service
+        self._telemetry = telemetry
+
+    def take(self, body: bytes, told: Callable[[Answer], None]) -> None:
+        """Submit the envelope in a body; `told` is called once with the answer."""
+        answered = partial(self._answered, told, perf_counter())
+        try:
+            self._service.submit_one(body, partial(self._answer, answered))
+        except Exception as bug:
+            answered(_bug(bug))
+
+    def _answer(self, answered: Callable[[Answer], None], outcome: Outcome) -> None:
+        try:
+            answer = self._endpoint.answer_to_one(outcome, packed=True)
+        except TallyError as error:
+            answer = Answer.problem(error)
+        except Exception as bug:
+            answer = _bug(bug)
+        answered(answer)
+
+    def _answered(self, told: Callable[[Answer], None], began_s: float, answer: Answer) -> None:
+        self._telemetry.answered(SUBMIT_TRANSACTION, answer.status, perf_counter() - began_s)
+        told(answer)
+
+
+def _bug(bug: Exception) -> Answer:
+    _log.error("request_failed", operation=SUBMIT_TRANSACTION, exc_info=bug)
+    return Answer.problem(problems.internal_error())
+
+
+def _packed_or_not(
+    status: int, shown: dict[str, Any], view: View | None, retry_after: int | None = None
+) -> Answer:
+    """As MessagePack, or in a view of it as JSON."""
+    if view is None:
+        return Answer(status, bodies.MSGPACK, codec.encode(shown), retry_after)
+    return Answer(status, bodies.JSON, json.dumps(view(shown)).encode(), retry_after)
 
 
 def _retry_after(outcomes: Sequence[Outcome]) -> int | None:
@@ -245,8 +297,8 @@ def _runs(outcomes: Sequence[Outcome]) -> list[tuple[int, int, int]]:
     return runs
 
 
-def _shown(outcome: Outcome) -> dict[str, Any]:
-    """The members of an outcome that do not need a receipt or an error."""
+def _shown(outcome: Outcome, **receipt: bytes | None) -> dict[str, Any]:
+    """The members of an outcome but for its error, in the order of the canonical bytes."""
     result = None
     if outcome.status == "committed":
         refusals = [
@@ -258,6 +310,7 @@ def _shown(outcome: Outcome) -> dict[str, Any]:
         "height": outcome.height,
         "id": outcome.id,
         "index": outcome.index,
+        **receipt,
         "result": result,
         "status": outcome.status,
     }

@@ -38,8 +38,29 @@ def on_one_node(
     run(whole)
 
 
+async def submitted(node: Node, envelope: bytes) -> Outcome:
+    """The outcome, by the way of many; by that of one it is the same."""
+    told: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    counted = node.statistics.submitted, node.statistics.not_admitted.copy()
+    node.service.submit_one(envelope, told.set_result)
+    assert not told.done(), "in a later turn"
+    outcome = await told
+    node.statistics.submitted, node.statistics.not_admitted = counted
+    (other,) = await node.service.submit([envelope])
+    assert (outcome.id, outcome.status, outcome.height, outcome.index) == (
+        other.id,
+        other.status,
+        other.height,
+        other.index,
+    )
+    assert (outcome.error is None) == (other.error is None)
+    if outcome.error is not None and other.error is not None:
+        assert outcome.error.code == other.error.code
+    return other
+
+
 async def code_of(node: Node, envelope: bytes) -> str:
-    (outcome,) = await node.service.submit([envelope])
+    outcome = await submitted(node, envelope)
     assert outcome.status == "refused"
     assert outcome.error is not None
     return outcome.error.code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +10,8 @@ from key_value import KeyValue, set_pair
 
 from ledger.keys import SigningKey
 from node.errors import NotAdmitted
-from node.mempool import FORWARDED, SEALED, WAITING, Entry, Pool
+from node.mempool import FORWARDED, SEALED, WAITING, Entry, LoneSubmission, Pool
+from node.outcome import Outcome
 
 CHANNEL = bytes(32)
 KEY = SigningKey.from_seed(bytes(range(32)))
@@ -140,3 +142,20 @@ def test_a_sealed_entry_does_not_expire_under_its_block() -> None:
     assert list(pool.expire(held.prepared.transaction.valid_until_ms + 1)) == []
     pool.requeue(nothing_known, keep=lambda _: True)
     assert held.state is WAITING
+
+
+def test_a_lone_submission_is_told_once_and_leaves_nothing_behind() -> None:
+    async def scenario() -> None:
+        waited_for, told = entry(1), []
+        committed = Outcome(waited_for.id, "committed", 7, 0, ())
+        LoneSubmission(waited_for, told.append, lambda identity: Outcome(identity, "unknown"), 0.01)
+        await asyncio.sleep(0.05)
+        assert told == [Outcome(waited_for.id, "unknown")]
+        assert not waited_for.waiters, "whoever comes again and again fills no memory"
+        LoneSubmission(waited_for, told.append, lambda identity: Outcome(identity, "unknown"), 0.01)
+        waited_for.settle(committed)
+        assert len(told) == 1, "not in the middle of a commit"
+        await asyncio.sleep(0.05)
+        assert told[1:] == [committed]
+
+    asyncio.run(scenario())
