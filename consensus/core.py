@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from consensus.errors import ContractBroken, DiskDisagrees
-from consensus.limits import BOOT_SHIFT, MAX_EVIDENCE
+from consensus.limits import BOOT_SHIFT, MAX_CAST_REMEMBERED, MAX_EVIDENCE
 from consensus.log import Log
 from consensus.messages import ROLELESS, Certificate, ElectionCertificate, Entry, Message
 from consensus.quorum import Configuration, Tally
@@ -89,9 +89,13 @@ class Core:
         self.halted: str | None = None
         self.refusal: Refusal | None = None
         self.was_set_back = False
-        """A certificate holds this node's signature for what its disk does not hold: an older copy of
-        the disk took its place. It is mute from then on, and so must be whoever starts on it again."""
+        """A certificate holds this node's signature for what its disk does not hold, or for a vote that it
+        does not know: an older copy of the disk took its place. It is mute from then on, and so must be
+        whoever starts on it again."""
         self.accepted_at_start = self.accepted
+        self._cast: dict[int, str | None] = {hard.term: hard.vote}
+        """For whom this node voted, by term, ascending: the vote that its disk held at the start, and those
+        since. What it lacks from the first one on this node has not voted."""
         self.evidence: list[Evidence] = []
         self.dropped: dict[str, int] = {}
 
@@ -279,6 +283,20 @@ class Core:
         self.dropped[reason] = self.dropped.get(reason, 0) + 1
         if self._tracer is not None:
             self.trace("drop", reason=reason)
+
+    def _note_vote(self, candidate: str) -> None:
+        """This node votes in its term."""
+        self._cast[self.term] = candidate
+        if len(self._cast) > MAX_CAST_REMEMBERED:
+            del self._cast[next(iter(self._cast))]
+
+    def _found_set_back(self, what: str) -> None:
+        """The disk does not hold `what` this node signed: from now on it promises nothing (CR-76)."""
+        self.was_set_back = True
+        reason = f"own signature found for {what}, which the disk does not hold"
+        self.dropped[reason] = self.dropped.get(reason, 0) + 1
+        if self._tracer is not None:
+            self.trace("drop", reason=reason, set_back=True)
 
     def accuse(self, kind: str, against: str, detail: str, first: object, second: object) -> None:
         """Keep two statements that cannot both be honest, and go on."""

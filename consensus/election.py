@@ -92,6 +92,7 @@ class Election(Core):
         self._become(Role.CANDIDATE)
         self.leader = None
         self.hard = HardState(self.term + 1, self.node, self.hard.accepted)
+        self._note_vote(self.node)
         self._withdraw(everything=True)
         self._forget_leader_state()
         self._start_round()
@@ -163,6 +164,7 @@ class Election(Core):
         statement: tuple[int, int, int, bytes, bytes] = (0, 0, 0, b"", b"")
         if granted:
             self.hard = HardState(self.term, message.sender, self.hard.accepted)
+            self._note_vote(message.sender)
             self.elapsed = 0
             self._draw_timeout()
             ballot = self._ballot(message.sender)

@@ -41,7 +41,7 @@ def genuine(election: ElectionCertificate, authority: Authority) -> ElectionCert
     votes = [
         vote
         for vote in election.votes
-        if authority.verify_vote(vote.node, _ballot(election, vote), vote.signature)
+        if authority.verify_vote(vote.node, ballot_of(election, vote), vote.signature)
     ]
     return ElectionCertificate(election.term, election.candidate, tuple(votes))
 
@@ -54,6 +54,7 @@ def excludes(election: ElectionCertificate, position: tuple[int, int], governing
     return governing.has_majority_of_a_half(behind)
 
 
-def _ballot(election: ElectionCertificate, vote: SignedVote) -> Ballot:
+def ballot_of(election: ElectionCertificate, vote: SignedVote) -> Ballot:
+    """What the voter signed."""
     position = (vote.last_term, vote.last_index, vote.last_hash)
     return Ballot(election.term, election.candidate, vote.accepted_term, *position)

@@ -43,7 +43,7 @@ from collections import deque
 
 from consensus.certificates import void_because
 from consensus.core import Core, require
-from consensus.exclusion import excludes, genuine
+from consensus.exclusion import ballot_of, excludes, genuine
 from consensus.limits import (
     MAX_CUT_REMEMBERED,
     MAX_REPLY_ACKS,
@@ -130,6 +130,9 @@ class Follower(Core):
     def _on_append(self, message: Append) -> None:
         if not self._hear(message.sender):
             return
+        for election in (message.election, *[entry.election for entry in message.entries]):
+            if election is not None:
+                self._look_for_own_vote(election)
         log = self.log
         held = log.term(message.prev_index)
         if message.prev_index < log.start:
@@ -375,8 +378,18 @@ class Follower(Core):
             if node == self.node and self.authority.verify(
                 node, certificate.term, certificate.index, certificate.hash, signature
             ):
-                self.was_set_back = True
-                self.drop(f"own signature found for index {certificate.index}, which the disk does not hold")
+                self._found_set_back(f"index {certificate.index}")
+
+    def _look_for_own_vote(self, election: ElectionCertificate) -> None:
+        """A vote was durable before it left; one that neither the disk nor this boot knows tells the same."""
+        term = election.term
+        if self.is_mute or term < next(iter(self._cast)) or self._cast.get(term) == election.candidate:
+            return
+        for vote in election.votes:
+            if vote.node == self.node and self.authority.verify_vote(
+                vote.node, ballot_of(election, vote), vote.signature
+            ):
+                self._found_set_back(f"the vote of term {term}")
 
     def _compare(self, certificate: Certificate, held: Entry | None = None) -> None:
         """A certificate for something else than what is committed here (CR-74)."""

@@ -36,6 +36,8 @@ MAX_WAITING_REQUESTS = 256
 """Appends that a follower will answer when its disk is done; the leader asks again for older ones."""
 MAX_CUT_REMEMBERED = 256
 """Hashes of entries that were cut off: more than can be acknowledged and uncommitted."""
+MAX_CAST_REMEMBERED = 64
+"""Own votes of this boot that are kept, the newest ones."""
 MAX_UNDURABLE_ENTRIES = 512
 MAX_UNDURABLE_BYTES = 64 * 1_048_576
 """Entries that a follower holds before its disk has them, or one append more; the leader sends again

@@ -33,7 +33,7 @@ transaction from its signer to the file that proves what became of it.
 | `audit` | a whole chain, block by block |
 | **the node's side** | |
 | `state` | what contracts read and write: keys, overlay, savepoints |
-| `store`, `mark` | LevelDB in two batches; the durable mark beside it |
+| `store`, `mark`, `slot_file` | LevelDB in two batches; the durable mark beside it, in a file of two slots |
 | `durable` | files and renames that outlast a crash |
 | `snapshot`, `snapshot_source`, `staging` | the state in checked chunks: given away, and taken in |
 | `executor` | what the ledger asks of the business rules |

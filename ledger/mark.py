@@ -7,32 +7,25 @@ that was followed (`accepted`). It is written after the log is
 synced (and *before* the log is cut back, so that it never names more than the log holds);
 `Store.open` compares the two.
 
-    file = slot, slot        4096 bytes each, written in turn
-    slot = SHA-256(payload) || payload length, 2 bytes || payload
+    file    = two slots in turn (`ledger.slot_file`)
     payload = [1, sequence, height, SHA-256(block bytes), term, vote, accepted]
 
-The slot with the higher sequence counts. A torn write destroys only the slot that was being
-written, whose content nobody relied on yet; the other slot still tells the truth.
+The slot with the higher sequence counts. The sequence goes on where another ledger takes this
+one's place: of two marks of one node the higher one is the later.
 """
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from ledger import codec, shape
 from ledger.durable import sync_folder
 from ledger.errors import Malformed, StoreError
 from ledger.limits import DIGEST_BYTES, MAX_NAME_BYTES
+from ledger.slot_file import SlotFile
 
-SLOT_BYTES = 4_096
 _VERSION = 1
-_HEAD_BYTES = DIGEST_BYTES + 2
-_ACCESS = os.O_RDWR | os.O_DSYNC
-"""A write is on the disk when it returns: one call of the system instead of two, each of which would wait
-for the interpreter afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,30 +45,30 @@ NOTHING = Mark(-1, b"", 0, None)
 class MarkFile:
     """The file; each `write` is on the disk when it returns."""
 
-    __slots__ = ("_handle", "_path", "_sequence", "mark")
+    __slots__ = ("_file", "_path", "mark", "sequence")
 
-    def __init__(self, path: Path, handle: int, sequence: int, mark: Mark) -> None:
+    def __init__(self, path: Path, file: SlotFile, sequence: int, mark: Mark) -> None:
         self._path = path
-        self._handle = handle
-        self._sequence = sequence
+        self._file = file
+        self.sequence = sequence
+        """How many marks this node has written."""
         self.mark = mark
 
     @classmethod
-    def create(cls, path: Path) -> MarkFile:
-        """A new file that marks nothing.
+    def create(cls, path: Path, after: int = 0) -> MarkFile:
+        """A new file that marks nothing; `after` is the sequence of the mark whose place it takes.
 
         Raises:
             StoreError: it exists or cannot be written.
         """
         try:
-            handle = os.open(path, _ACCESS | os.O_CREAT | os.O_EXCL, 0o600)
+            file = cls(path, SlotFile.create(path, is_synced=True), after, NOTHING)
+            file.write(NOTHING)
+            sync_folder(path.parent)
         except OSError as error:
             raise StoreError(
                 "cannot create the durable mark", field=path.name, found=error.strerror
             ) from None
-        file = cls(path, handle, 0, NOTHING)
-        file.write(NOTHING)
-        sync_folder(path.parent)
         return file
 
     @classmethod
@@ -86,16 +79,15 @@ class MarkFile:
             StoreError: it cannot be read, or neither slot is whole.
         """
         try:
-            handle = os.open(path, _ACCESS)
-            slots = [os.pread(handle, SLOT_BYTES, place * SLOT_BYTES) for place in (0, 1)]
+            file = SlotFile.open(path, is_synced=True)
+            payloads = file.read()
         except OSError as error:
             raise StoreError("cannot read the durable mark", field=path.name, found=error.strerror) from None
-        whole = [read for read in map(_read_slot, slots) if read is not None]
+        whole = [read for read in map(_read, payloads) if read is not None]
         if not whole:
-            os.close(handle)
+            file.close()
             raise StoreError("the durable mark is damaged", field=path.name)
-        sequence, mark = max(whole, key=lambda read: read[0])
-        return cls(path, handle, sequence, mark)
+        return cls(path, file, *max(whole, key=lambda read: read[0]))
 
     def write(self, mark: Mark) -> None:
         """Replace the mark, durably.
@@ -103,31 +95,25 @@ class MarkFile:
         Raises:
             StoreError: the disk refuses.
         """
-        sequence = self._sequence + 1
+        sequence = self.sequence + 1
         payload = codec.encode(
             (_VERSION, sequence, mark.height, mark.block, mark.term, mark.vote, mark.accepted)
         )
-        slot = sha256(payload).digest() + len(payload).to_bytes(2, "big") + payload
-        assert len(slot) <= SLOT_BYTES, "a mark fits its slot"
         try:
-            os.pwrite(self._handle, slot.ljust(SLOT_BYTES, b"\0"), sequence % 2 * SLOT_BYTES)
+            self._file.write(sequence, payload)
         except OSError as error:
             raise StoreError(
-                "cannot write the durable mark", field=self._path.name, found=error.strerror
+                "cannot write the durable mark", field=self._path.name, found=error.strerror or str(error)
             ) from None
-        self._sequence = sequence
+        self.sequence = sequence
         self.mark = mark
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._handle)
+        self._file.close()
 
 
-def _read_slot(slot: bytes) -> tuple[int, Mark] | None:
-    length = int.from_bytes(slot[DIGEST_BYTES:_HEAD_BYTES], "big")
-    payload = slot[_HEAD_BYTES : _HEAD_BYTES + length]
-    if len(payload) != length or sha256(payload).digest() != slot[:DIGEST_BYTES]:
-        return None
+def _read(payload: bytes) -> tuple[int, Mark] | None:
     try:
         version, sequence, height, block, term, vote, accepted = shape.array(codec.decode(payload), 7, "mark")
         shape.integer(version, "mark.version", least=_VERSION, most=_VERSION)

@@ -51,6 +51,7 @@ from ledger.store import (
     FORMAT_KEY,
     HARD_KEY,
     ID_BYTES,
+    MARK_FILE,
     NUMBER_BYTES,
     OWNER_KEY,
     HardState,
@@ -321,8 +322,8 @@ class Staging(Rows):
         block = self.make_store(owner, hard)
         folder = _beside(self._ledger, INCOMING)
         _write(folder / KEPT_AS_FILE, f"{self._ledger.name}{BEFORE}{self.height}" if keep_old else "")
-        (folder / "mark").unlink(missing_ok=True)
-        mark = MarkFile.create(folder / "mark")
+        (folder / MARK_FILE).unlink(missing_ok=True)
+        mark = MarkFile.create(folder / MARK_FILE, _marks_of(self._ledger))
         try:
             mark.write(self.mark_of(block, hard))
         finally:
@@ -392,6 +393,15 @@ def settle(ledger: Path) -> bool:
             _rename(replaced, ledger.with_name(name))
     _remove(replaced)
     return switched
+
+
+def _marks_of(ledger: Path) -> int:
+    """How many marks the ledger has that is to be replaced, so that those of the new one count on."""
+    if not (ledger / MARK_FILE).exists():
+        return 0
+    file = MarkFile.open(ledger / MARK_FILE)
+    file.close()
+    return file.sequence
 
 
 def discard(ledger: Path) -> None:

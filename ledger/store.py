@@ -170,8 +170,10 @@ class Store(Rows):
         self._tail: dict[int, bytes] = {}
 
     @classmethod
-    def open(cls, path: Path | str) -> Self:
+    def open(cls, path: Path | str, after: int = 0) -> Self:
         """Open the folder, or make it if it does not exist; checks the log against the mark.
+
+        `after` is the number of the last mark of a ledger that was set aside, where one was.
 
         Raises:
             StoreLocked: another process has it open.
@@ -188,7 +190,7 @@ class Store(Rows):
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise StoreError("the folder cannot be made", found=f"{folder}: {error.strerror}") from None
-            mark = MarkFile.create(mark_path)
+            mark = MarkFile.create(mark_path, after)
         try:
             db = open_database(folder, create=mark.mark.height < 0)
         except BaseException:
@@ -252,6 +254,11 @@ class Store(Rows):
     def hard_state(self) -> HardState:
         """Term and vote, as last made durable."""
         return self._hard
+
+    @property
+    def marks(self) -> int:
+        """The number of the newest durable mark: of two states of one node's ledger the later has more."""
+        return self._mark.sequence
 
     def append(
         self,

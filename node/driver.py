@@ -122,13 +122,16 @@ class Driver:
         tick_ms: int,
         data_dir: Path,
         stop: Callable[[], None],
+        note: Callable[[], None],
         meet: Callable[[], None],
         renew: Callable[[], None],
         problem: Problem | None,
     ) -> None:
-        """`meet` is called now and then, to link with whom the newest membership has; `renew` when
-        the node is to be closed and opened again, on a snapshot that takes its ledger's place."""
+        """`note` is called when something is durable, before anybody hears of it; `meet` now and then, to
+        link with whom the newest membership has; `renew` when the node is to be closed and opened again, on
+        a snapshot that takes its ledger's place."""
         self.node = node
+        self._note = note
         self._meet = meet
         self.raft = raft
         self.problem: Problem | None = problem
@@ -623,6 +626,7 @@ class Driver:
     def _on_durable(self, group: list[Work]) -> None:
         if not self._running:
             return
+        self._note()
         with self._guarded():
             for work in group:
                 if work.hard is not None:

@@ -37,6 +37,7 @@ from node.mempool import Pool
 from node.neighbours import Neighbourhood
 from node.peers import Peers
 from node.raft_storage import KeyAuthority, LedgerLog, configuration_of, next_boot
+from node.second_mark import SecondMark
 from node.service import Service
 from node.settings import Settings
 from node.signatures import SignatureChecker
@@ -74,19 +75,23 @@ class Node:
         self._ledger = settings.data_dir / disk.LEDGER_FOLDER
         settle(self._ledger)
         self._has_lost_data = disk.has_lost_data(settings.data_dir)
-        self._store = Store.open(self._ledger)
+        self._second_mark = SecondMark.beside(settings.key_file, identity.key.public)
+        is_repaired = disk.promised(settings.data_dir) is not None
+        self._store = Store.open(self._ledger, self._second_mark.marks if is_repaired else 0)
         try:
             self.chain = Chain.open(self._store, executor, genesis_data)
             self.neighbourhood = Neighbourhood(self.chain, settings.genesis_file, settings.peer_addresses())
             if not settings.joining or self.chain.membership.is_member(settings.node):
                 identity.member_of(self.chain.membership)
             self._store.claim(identity.key.public)
+            self._has_lost_data = self._has_lost_data or self._was_set_back()
             self._mute_until = self._begin_again_from()
             self.statistics = Statistics()
             self._trace = None if settings.trace_file is None else TraceFile(settings.trace_file)
             self._assemble(settings, executor, identify, identity)
         except BaseException:
             self._store.close()
+            self._second_mark.close()
             raise
 
     def _assemble(
@@ -109,6 +114,7 @@ class Node:
             tick_ms=settings.tick_ms,
             data_dir=settings.data_dir,
             stop=self.stopped.set,
+            note=self._note_promises,
             meet=self._meet,
             renew=self.renewed.set,
             problem=lost_data(settings.node) if self._has_lost_data else None,
@@ -192,6 +198,33 @@ class Node:
             self.peers.follow(neighbours, addresses)
             log.info("neighbours", nodes=[member.node for member in neighbours.members])
 
+    def _was_set_back(self) -> bool:
+        """Whether the ledger is an older copy: the second mark has seen more of it (CR-76).
+
+        Raises:
+            SettingsError: the data folder cannot be written.
+        """
+        seen = self._second_mark
+        if self._store.marks >= seen.marks:
+            return False
+        log.critical(
+            "set_back",
+            reason=lost_data(self.settings.node).sentence,
+            found=f"{self._store.marks} durable marks",
+            expected=f"at least {seen.marks}, as {seen.path.name} says",
+        )
+        try:
+            disk.set_back(self.settings.data_dir)
+        except OSError as error:
+            raise SettingsError(
+                f"cannot write to {self.settings.data_dir}", field="data_dir", found=error.strerror
+            ) from None
+        return True
+
+    def _note_promises(self) -> None:
+        if not self._has_lost_data:
+            self._second_mark.note(self._store.marks)
+
     def _begin_again_from(self) -> int | None:
         """Until which height this node must not promise anything; None for one that forgot nothing."""
         if self._has_lost_data:
@@ -207,11 +240,13 @@ class Node:
         return promised.height
 
     def _raft(self, settings: Settings, identity: Identity) -> Raft:
-        chain = self.chain
+        chain, second = self.chain, self._second_mark
+        boot = next_boot(settings.data_dir, has_lost_data=self._has_lost_data, after=second.starts)
+        second.begin(boot, second.marks if self._has_lost_data else self._store.marks)
         config = Config(
             node=settings.node,
             start=configuration_of(chain.membership_at(chain.first_height)),
-            boot=next_boot(settings.data_dir, has_lost_data=self._has_lost_data),
+            boot=boot,
             election_ticks=settings.election_ticks,
             heartbeat_ticks=settings.heartbeat_ticks,
             max_append_bytes=MAX_APPEND_BYTES,
@@ -272,6 +307,7 @@ class Node:
         fetched = self._transfer.complete if self.renewed.is_set() else None
         is_wanted = fetched is not None and self.driver.lacks(fetched)
         self._store.close()
+        self._second_mark.close()
         if is_wanted:
             self._transfer.install(self._identity.key.public, hard)
         elif fetched is not None:

@@ -197,9 +197,10 @@ def _lost_boot(now_s: int) -> int:
     return min(LOST_BOOT + max(0, now_s - LOST_SINCE_S) // LOST_STEP_S, MOST_LOST_BOOT)
 
 
-def next_boot(data_dir: Path, *, has_lost_data: bool = False) -> int:
+def next_boot(data_dir: Path, *, has_lost_data: bool = False, after: int = 0) -> int:
     """Count this start of the process, durably: message ids must not repeat over restarts.
 
+    `after` is how many starts are noted elsewhere: a folder that was set back counts on from there.
     A node that lost its count goes on far above it, from the clock: so its leader knows at once that
     it is a later start. Where the clock says nothing, the leader finds it out by the silence between.
 
@@ -209,8 +210,9 @@ def next_boot(data_dir: Path, *, has_lost_data: bool = False) -> int:
     path = data_dir / BOOT_FILE
     try:
         first = _lost_boot(int(time.time())) if has_lost_data else 1
-        boot = int(path.read_text(encoding="ascii")) + 1 if path.exists() else first
-        if not 0 < boot <= MOST_BOOT:
+        counted = int(path.read_text(encoding="ascii")) + 1 if path.exists() else first
+        boot = max(counted, after + 1)
+        if counted <= 0 or boot > MOST_BOOT:
             raise ValueError("no count of starts")
         replace_file(path, str(boot).encode())
     except OSError as error:

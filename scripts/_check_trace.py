@@ -7,7 +7,11 @@ judge; a rule with 0 was not tested by this run.
     scripts/check-trace net/nodes/*/trace-*.jsonl
     scripts/check-trace run.jsonl --json
 
-The exit code is 0 if no rule was broken, 1 if one was, 2 if a file cannot be read.
+A node whose disk was set back, or lost, says so in its trace. Then the disk is named, and what the
+node broke because of it is held against the disk and not against a rule.
+
+The exit code is 0 if no rule was broken, 1 if one was, 2 if a file cannot be read, 3 if no step of
+the protocol but a disk that was set back broke one.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from typing import Any
 
 from consensus.conformance import RULES, Checker, Event, Judge, Report, merge
 
-BROKEN, UNREADABLE = 1, 2
+BROKEN, UNREADABLE, BROKEN_DISK = 1, 2, 3
 MAX_SHOWN = 20
 """Violations printed in full."""
 
@@ -31,7 +35,7 @@ class OutOfOrder(Exception):
 
 
 def main() -> int:
-    """0 if no rule was broken."""
+    """The exit code."""
     arguments = _arguments()
     try:
         report = judge(arguments.files)
@@ -42,7 +46,9 @@ def main() -> int:
         print(json.dumps(report.as_dict()))
     else:
         _print(report)
-    return 0 if report.ok else BROKEN
+    if not report.ok:
+        return BROKEN
+    return BROKEN_DISK if report.has_broken_disks else 0
 
 
 def judge(files: list[Path]) -> Report:
@@ -109,6 +115,8 @@ def _print(report: Report) -> None:
     if report.unobserved:
         names = " ".join(report.unobserved)
         print(f"No whole trace of {names}: what they sent and signed could not be looked up.")
+    for disk in report.disks:
+        print(disk)
     print("No rule was broken." if report.ok else f"Broken: {' '.join(report.broken)}")
 
 

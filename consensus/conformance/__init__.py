@@ -10,6 +10,7 @@ the rules as sentences, then `effects.py`, what each event changes, then the fam
     terms                T: terms, votes, roles and elections
     logs                 L: what is appended, cut, and found after a restart
     commits              C: who may commit, how far, and that all agree
+    disks                whose disk, rather than whose step, broke a rule
     applications         A: what is handed to the application
     signatures           Q: acknowledgements and certificates
     snapshots            S: snapshots and compaction

@@ -19,6 +19,7 @@ from heapq import heapify, heappop, heappush
 from consensus.conformance.applications import Applications
 from consensus.conformance.commits import Commits
 from consensus.conformance.cuts import Cuts
+from consensus.conformance.disks import Disks
 from consensus.conformance.effects import apply
 from consensus.conformance.envelope import Envelope
 from consensus.conformance.events import Event
@@ -41,8 +42,10 @@ class Judge:
         self._run = Run()
         run = self._run
         self._envelope = Envelope(run)
+        self._disks = Disks(run)
         self._families: tuple[Family, ...] = (
             self._envelope,
+            self._disks,
             Traffic(run),
             Terms(run),
             Logs(run),
@@ -63,6 +66,8 @@ class Judge:
         if not self._envelope.shape(event):
             return
         node = run.node(event["node"])
+        if event["ev"] == "boot":
+            run.lives[node.name] += 1
         if not self._envelope.order(node, event):
             return
         for family in self._families:
@@ -75,6 +80,7 @@ class Judge:
         run = self._run
         for family in self._families:
             family.at_the_end()
+        self._disks.settle()
         run.report.nodes = sorted(run.nodes)
         run.report.unobserved = run.unobserved()
         return run.report

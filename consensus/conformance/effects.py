@@ -4,6 +4,7 @@ kind                what changes
 boot                everything
 become_*            role; become_candidate also raises the term by one and votes for itself
 vote                the vote, if granted and not a pre-vote
+ack                 that a disk which was set back is not the last word any more
 recv                a higher term is adopted, but for a pre-vote, its grant, and a vote that a
                     node with a live leader may ignore
 append, truncate    the log's end
@@ -47,6 +48,10 @@ def adopts(node: Node, event: Event) -> bool:
 
 def _boot(node: Node, event: Event) -> None:
     index, term, entry_hash = event["snap"]
+    if event.get("wiped"):
+        node.aside = node.kept[-1]
+    else:
+        node.aside = None
     node.started = True
     node.observed_from = node.observed_from or event["boot"]
     node.term, node.vote = event["term"], event["vote"]
@@ -76,6 +81,7 @@ def _become_precandidate(node: Node, _event: Event) -> None:
 
 
 def _become_candidate(node: Node, _event: Event) -> None:
+    node.aside = None
     node.role = "candidate"
     node.set_hard(node.term + 1, node.name)
     node.grants.add(node.name)
@@ -89,7 +95,12 @@ def _become_leader(node: Node, _event: Event) -> None:
 
 def _vote(node: Node, event: Event) -> None:
     if event["granted"] and not event["pre"]:
+        node.aside = None
         node.set_hard(node.term, event["to"])
+
+
+def _ack(node: Node, _event: Event) -> None:
+    node.aside = None
 
 
 def _recv(node: Node, event: Event) -> None:
@@ -205,6 +216,7 @@ _EFFECTS: dict[str, Callable[[Node, Event], None]] = {
     "become_candidate": _become_candidate,
     "become_leader": _become_leader,
     "vote": _vote,
+    "ack": _ack,
     "recv": _recv,
     "append": _append,
     "truncate": _truncate,

@@ -82,7 +82,7 @@ class Envelope(Family):
         if not run.holds("E2", [entry[0] for entry in tail] == list(range(index + 1, index + 1 + len(tail)))):
             run.broken("E2", event, "a tail with gaps", f"indices from {index + 1} on")
         hard = (event["term"], event["vote"])
-        known = [node.durable_hard, *node.hard_since]
+        known = [*(kept.hard for kept in node.kept), *node.hard_since]
         if (
             node.observed_from
             and not event.get("wiped")

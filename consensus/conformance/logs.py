@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from consensus.conformance.events import Event
 from consensus.conformance.family import Family, position
-from consensus.conformance.model import Entry, Node, Run, Written
+from consensus.conformance.model import Entry, Kept, Node, Run, Written
 
 
 class Logs(Family):
@@ -30,14 +32,13 @@ class Logs(Family):
         if not node.observed_from or event.get("wiped"):
             return
         run = self.run
-        for index in range(max(node.log.start, start), node.durable + 1):
+        lacks = [_lacking(kept, event["snap"], found) for kept in node.kept]
+        if not run.holds("L5", None in lacks):
+            index = lacks[0] or 0
             held = node.log.at(index)
             there = event["snap"] if index == start else found.get(index)
-            same = held is not None and there is not None and (there[1], there[2]) == (held.term, held.hash)
-            if not run.holds("L5", same):
-                expected = f"what was durable, {held.hash if held else ''} of term {held.term if held else 0}"
-                run.broken("L5", event, f"{there} at index {index}", expected)
-                return
+            expected = f"what was durable, {held.hash if held else ''} of term {held.term if held else 0}"
+            run.broken("L5", event, f"{there} at index {index}", expected)
 
     def _append(self, node: Node, event: Event) -> None:
         run = self.run
@@ -94,6 +95,17 @@ class Logs(Family):
             self.run.broken("L3", event, found, expected)
         elif known.before is None:
             known.before = before
+
+
+def _lacking(kept: Kept, snap: list[Any], found: dict[int, list[Any]]) -> int | None:
+    """The first index that was durable and is not there now, or is another entry; None if all are."""
+    start = snap[0]
+    for index in range(max(kept.log.start, start), kept.durable + 1):
+        held = kept.log.at(index)
+        there = snap if index == start else found.get(index)
+        if held is None or there is None or (there[1], there[2]) != (held.term, held.hash):
+            return index
+    return None
 
 
 def conflicts(node: Node, index: int) -> bool:

@@ -9,6 +9,7 @@ Nothing here judges. The rule families look at a node *before* an event changes 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -152,6 +153,14 @@ class Sent(NamedTuple):
 Hard = tuple[int, str | None]
 
 
+class Kept(NamedTuple):
+    """What a disk held, of which its node may rely on everything."""
+
+    log: Log
+    durable: int
+    hard: Hard
+
+
 @dataclass(slots=True)
 class Node:
     """One node, as its events imply it."""
@@ -176,6 +185,9 @@ class Node:
     durable_hard: Hard = (0, None)
     promised: Hard = (0, None)
     """The highest hard state that ever was durable: a node that lost its disk has made that promise too."""
+    aside: Kept | None = None
+    """What the disk held that was set back or lost, as long as its node promised nothing since: whoever
+    puts that disk in again goes on from there."""
     hard_since: list[Hard] = field(default_factory=list)
     """Hard states after the durable one, in order."""
     applied: int = 0
@@ -214,6 +226,12 @@ class Node:
         committed = [each for each in self.configurations if each.index <= self.commit]
         settled = committed[-1] if committed else self.configurations[0]
         return self.configuration.is_voter(self.name) or settled.is_voter(self.name)
+
+    @property
+    def kept(self) -> list[Kept]:
+        """What a start may find: what the last one left, or the disk that had been taken out."""
+        left = Kept(self.log, self.durable, self.durable_hard)
+        return [left] if self.aside is None else [left, self.aside]
 
     @property
     def hard(self) -> Hard:
@@ -272,6 +290,14 @@ class Committed:
     """The lowest term in which a node committed it."""
 
 
+class Accused(NamedTuple):
+    """A rule, the node that broke it, and the how manyth start of it that was in."""
+
+    rule: str
+    node: str
+    life: int
+
+
 class Run:
     """All nodes together, and the report."""
 
@@ -284,6 +310,12 @@ class Run:
         self.highest_committed = 0
         self.members: set[str] = set()
         """Everybody who was in a configuration."""
+        self.lives: Counter[str] = Counter()
+        """By node, how often it was seen to start."""
+        self.accused: Counter[Accused] = Counter()
+        """How often who broke what."""
+        self.by: list[Accused] = []
+        """Of each violation in the report."""
         self.excused: set[str] = set()
         """Fields of this event that a rule of its own has found wrong: E2 does not repeat it."""
 
@@ -304,13 +336,25 @@ class Run:
         self.report.exercised[rule] += 1
         return condition
 
-    def broken(self, rule: str, event: Event, found: object, expected: object, excuse: str = "") -> None:
-        """A rule is broken by this event."""
+    def broken(
+        self,
+        rule: str,
+        event: Event,
+        found: object,
+        expected: object,
+        excuse: str = "",
+        *,
+        by: str | None = None,
+    ) -> None:
+        """A rule is broken by this event; `by` another node than its own, where that did it."""
         if excuse:
             self.excused.update(excuse.split())
         report = self.report
-        report.broken[rule] = report.broken.get(rule, 0) + 1
+        node = by or str(event.get("node", "?"))
+        accused = Accused(rule, node, self.lives[node])
+        self.accused[accused] += 1
         if len(report.violations) < MAX_VIOLATIONS:
+            self.by.append(accused)
             report.violations.append(
                 Violation(
                     rule,

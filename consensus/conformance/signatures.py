@@ -127,7 +127,8 @@ class Signatures(Family):
             if found is None:
                 self._open.append((event, signer, index, term, entry_hash))
             elif not run.holds("Q4", found == entry_hash):
-                run.broken("Q4", event, f"{signer} signed {found}", f"matching signatures of {entry_hash}")
+                expected = f"matching signatures of {entry_hash}"
+                run.broken("Q4", event, f"{signer} signed {found}", expected, by=signer)
         held = node.log.at(index)
         if held is not None and not run.holds("Q8", held.term == term):
             run.broken("Q8", event, f"a certificate of term {term}", f"{held.term}, the term of its block")
@@ -168,4 +169,5 @@ class Signatures(Family):
             found = self._hashes.get(signer, {}).get((index, term), "nothing")
             late = "later " if found == entry_hash else ""
             expected = f"{entry_hash} signed before the certificate"
-            run.broken("Q4", event, f"{signer} {late}signed {found} at {position(term, index)}", expected)
+            found = f"{signer} {late}signed {found} at {position(term, index)}"
+            run.broken("Q4", event, found, expected, by=signer)

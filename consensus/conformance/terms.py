@@ -40,7 +40,7 @@ class Terms(Family):
     def _boot(self, node: Node, event: Event) -> None:
         if not node.observed_from or event.get("wiped"):
             return
-        term, vote = node.durable_hard
+        term, vote = min([kept.hard for kept in node.kept], key=lambda hard: hard[0])
         if not self.run.holds("T1", event["term"] >= term):
             self.run.broken("T1", event, f"term {event['term']}", f"at least {term}, which was durable")
         elif event["term"] == term and vote is not None and not self.run.holds("T2", event["vote"] == vote):

@@ -38,7 +38,8 @@ class Traffic(Family):
         for received, found in self._unsent.pop(message["id"], ()):
             ok = received["t"] >= event["t"] and found == digest(message)
             if not run.holds("G1", ok):
-                run.broken("G1", received, f"message {message['id']}", "one that was sent before, unchanged")
+                expected = "one that was sent before, unchanged"
+                run.broken("G1", received, f"message {message['id']}", expected, by=message["from"])
         self._speaks(node, event, message)
         if message["type"] in REPLICATION:
             self._replicates(node, event, message)
@@ -56,7 +57,7 @@ class Traffic(Family):
             self._unsent.setdefault(message["id"], []).append((event, digest(message)))
         elif not run.holds("G1", sent.digest == digest(message)):
             found = f"message {message['id']} changed on the way"
-            run.broken("G1", event, found, "the message as it was sent")
+            run.broken("G1", event, found, "the message as it was sent", by=message["from"])
 
     def _speaks(self, node: Node, event: Event, message: Event) -> None:
         """G2."""
@@ -128,7 +129,7 @@ class Traffic(Family):
                 sender = event["msg"]["from"]
                 if sender not in unobserved and not run.holds("G1", False):
                     expected = f"one that {sender} was seen to send"
-                    run.broken("G1", event, f"message {event['msg']['id']}", expected)
+                    run.broken("G1", event, f"message {event['msg']['id']}", expected, by=sender)
 
 
 def _not_held(node: Node, message: Event) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import replace
 
+import pytest
 from harness import (
     Cluster,
     Disk,
@@ -13,12 +14,14 @@ from harness import (
     ask_vote,
     configuration,
     election,
+    entry,
     heartbeat,
     log_of_terms,
     lone,
 )
 from test_raft_elections import answers
 
+from consensus.limits import MAX_CAST_REMEMBERED
 from consensus.messages import HeartbeatReply, VoteReply
 from consensus.quorum import Configuration
 from consensus.state import Role
@@ -147,6 +150,49 @@ def test_cr76_a_disk_set_back_together_with_its_count_of_starts_is_found_out() -
     assert older.raft.is_mute
     assert older.raft.commit == cluster["n1"].raft.commit
     assert cluster["n1"].raft.term == 1, "without an election"
+
+
+def test_cr76_a_vote_that_the_disk_has_forgotten_is_found_in_the_election_that_it_made() -> None:
+    """CR-03, CR-76: no certificate needs to hold an acknowledgement of this node."""
+    cluster = Cluster()
+    cluster.elect("n1")
+    cluster.propose("n1")
+    cluster.isolate("n1")
+    cluster.crash("n2")
+    copy = deepcopy(cluster.down["n2"])
+    cluster.start("n2")
+    cluster.elect("n3")
+    assert cluster["n2"].raft.vote == "n3"
+    cluster.crash("n2")
+    del cluster.down["n2"]
+    older = cluster.start("n2", copy)
+    assert older.raft.term < cluster["n3"].raft.term
+    cluster.tick(40)
+    assert older.raft.was_set_back
+    assert any("the vote of term" in reason for reason in older.raft.dropped)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_cr76_own_votes_that_are_remembered_accuse_no_disk(restarts: bool) -> None:
+    """CR-76: of this boot, of the one before, and those too old to tell; nor do forged ones."""
+    node = lone((1,))
+    for term in range(2, 2 + MAX_CAST_REMEMBERED + 3):
+        (vote,) = answers(node, ask_vote(term, (1, 9)))
+        assert isinstance(vote, VoteReply)
+        assert vote.granted
+    last = term
+    if restarts:
+        node = Node(node.raft.config, node.disk)
+    for term in (2, last - 1, last):
+        shown = election(term, "n2", n1=(1, 1), n2=(1, 9))
+        answers(node, append(last, (1, 1), entry(2, last), shown=shown))
+    assert not node.raft.was_set_back
+    real = election(last + 1, "n2", n1=(1, 1), n2=(1, 9))
+    forged = replace(real, votes=tuple(replace(each, signature=b"forged") for each in real.votes))
+    answers(node, append(last + 1, (1, 1), shown=forged))
+    assert not node.raft.was_set_back
+    answers(node, append(last + 1, (1, 1), shown=real))
+    assert node.raft.was_set_back
 
 
 def test_cr76_a_disk_set_back_to_the_start_before_is_found_out() -> None:

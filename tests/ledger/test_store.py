@@ -436,7 +436,7 @@ def test_nothing_is_written_after_a_failed_write(folder: Path) -> None:
     """CR-36."""
     store = Store.open(folder)
     store.append([block(0)])
-    os.close(store._mark._handle)
+    os.close(store._mark._file._handle)
     with pytest.raises(StoreError, match="cannot write"):
         store.append([block(1)])
     for attempt in (lambda: store.append([block(2)]), lambda: store.commit(CommitBatch(0, {}, {}))):

@@ -28,6 +28,7 @@ SELECTED = (
     "bridge",
     "deaf leader",
     "kill all",
+    "older folder",
 )
 SECONDS = 1.8
 """How long a fault of links lasts: longer than any election timeout."""
@@ -49,6 +50,7 @@ def test_faults_lose_and_double_nothing_and_leave_identical_chains(tmp_path: Pat
             assert min(told.twice, told.reads) > 0
         judged = cluster.judged()
         assert judged["broken"] == {}, judged["violations"][:5]
+        assert len(judged["disks"]) == 1, "the folder that was set back"
         assert all(judged["exercised"][rule] for rule in ("T2", "T6", "T7", "L3", "L5", "C3", "C5"))
 
     asyncio.run(run())

@@ -225,6 +225,30 @@ async def old_copy(stage: Stage) -> None:
         shutil.rmtree(older, ignore_errors=True)
 
 
+async def old_folder(stage: Stage) -> None:
+    """CR-76: an older copy of the whole data folder is restored: it agrees with itself, and must be mute."""
+    node = stage.dice.choice(stage.cluster.others(await stage.cluster.leader()))
+    data = stage.cluster.net.node(node).data
+    older = data.with_name("older")
+    stage.cluster.kill(node)
+    shutil.copytree(data, older)
+    await stage.cluster.start(node)
+    await stage.cluster.wait_ready(node)
+    await stage.load.wait_for(30, timeout_s=30)
+
+    def restore(_: Stage, ledger: Path) -> str:
+        shutil.rmtree(ledger.parent)
+        shutil.copytree(older, ledger.parent)
+        return "older folder"
+
+    await stage.begin()
+    try:
+        if await _harm(stage, node, restore) is not Start.MUTE:
+            raise Broken(f"{node} promises on although its folder was set back")
+    finally:
+        shutil.rmtree(older, ignore_errors=True)
+
+
 async def wipe(stage: Stage) -> None:
     """CR-76: a disk is replaced by an empty one while those that know what it signed are down.
 
@@ -257,7 +281,7 @@ async def wipe(stage: Stage) -> None:
     stage.healed()
 
 
-async def _harm(stage: Stage, node: str, harm: Callable[[Stage, Path], str]) -> None:
+async def _harm(stage: Stage, node: str, harm: Callable[[Stage, Path], str]) -> Start:
     """Kill, harm the ledger, start: the node recovers, refuses, or is mute; then it gets its data back."""
     cluster = stage.cluster
     process = cluster.net.node(node)
@@ -284,6 +308,7 @@ async def _harm(stage: Stage, node: str, harm: Callable[[Stage, Path], str]) -> 
     finally:
         shutil.rmtree(sound, ignore_errors=True)
     stage.healed()
+    return outcome
 
 
 def _check_refusal(node: str, said: str) -> None:
@@ -349,5 +374,6 @@ DISKS = (
     Fault("lost ledger", lose_ledger, forgets=True),
     Fault("lost mark", lose_mark),
     Fault("older copy", old_copy),
+    Fault("older folder", old_folder),
     Fault("wiped disk", wipe, is_tolerated=False, forgets=True),
 )
