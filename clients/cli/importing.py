@@ -59,6 +59,8 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "tally import orders.csv shipments.csv invoices.csv --profile net/profiles/acme.json",
             "tally import response.xml --profile net/profiles/anchor.json   (a Peppol Invoice Response)",
+            "tally import despatch.xml --profile net/profiles/acme.json   (a UBL DespatchAdvice)",
+            "tally import receipt.xml --profile net/profiles/anchor.json   (a UBL ReceiptAdvice)",
             "tally import events.jsonld --buyer anchor --profile net/profiles/acme.json",
             "tally import camt054.xml --profile net/profiles/bank.json",
             "tally import invoice.xml --profile net/profiles/acme.json --term-days 30",

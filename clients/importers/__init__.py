@@ -2,9 +2,10 @@
 
 Read `files.py` first: `import_file` is the only way in. `imported.py` says what comes out and
 what the importing party tells; `table.py` reads CSV cells, `documents.py` gathers rows to
-documents, and each `csv_*.py` is one kind of file. `ubl.py` with `xml_document.py`,
-`ubl_reading.py` and `en16931.py` is the European invoice, `invoice_response.py` the buyer's answer
-to it. `camt.py` with `camt_reading.py` is the bank's statement and notification; `epcis.py` with
+documents, and each `csv_*.py` is one kind of file. `xml_document.py` reads XML and `ubl_terms.py`
+the terms of UBL: `ubl.py` with `ubl_reading.py` and `en16931.py` is the European invoice,
+`invoice_response.py` the buyer's answer to it, `ubl_goods.py` the advices of despatch and receipt.
+`camt.py` with `camt_reading.py` is the bank's statement and notification; `epcis.py` with
 `epcis_reading.py` and `gs1.py` what was shipped and received. `limits.py` has the bounds.
 
 Imports ledger and contracts (their models have the last word); no network, no clock.

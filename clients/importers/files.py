@@ -2,9 +2,9 @@
 
     import_file(path, "auto", ImportContext(organisation="cipla")) -> Imported
 
-The kind "auto" looks at the content: XML is UBL, an Invoice Response or camt, JSON is EPCIS, and a
-CSV header belongs to the one kind whose required columns it has. Whatever is in the file, the answer
-is an `Imported`; problems are listed in it and not raised.
+The kind "auto" looks at the content: XML is UBL (an invoice, an Invoice Response, an advice of goods)
+or camt, JSON is EPCIS, and a CSV header belongs to the one kind whose required columns it has. Whatever
+is in the file, the answer is an `Imported`; problems are listed in it and not raised.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from clients.importers import (
     epcis,
     invoice_response,
     ubl,
+    ubl_goods,
 )
 from clients.importers.camt_reading import MARK
 from clients.importers.errors import ImportProblem, Problems, from_error
@@ -61,7 +62,7 @@ LAYOUTS = {
     )
 }
 
-assert (*LAYOUTS, "ubl", "camt", "epcis", "response") == KINDS, "every kind has its reader"
+assert (*LAYOUTS, "ubl", "camt", "epcis", "response", "advice") == KINDS, "every kind has its reader"
 
 _LOOKED_AT_BYTES = 2_000
 """Of the beginning of a file, for its namespace."""
@@ -108,6 +109,11 @@ def import_bytes(
     if kind == "response" or (kind == "auto" and invoice_response.MARK in data[:_LOOKED_AT_BYTES]):
         outcome = invoice_response.read_response(data, context, problems)
         return _imported(file, "response", outcome, problems, rows=1, ignored=())
+    if kind == "advice" or (
+        kind == "auto" and any(mark in data[:_LOOKED_AT_BYTES] for mark in ubl_goods.MARKS)
+    ):
+        outcome = ubl_goods.read_advice(data, context, problems)
+        return _imported(file, "advice", outcome, problems, rows=1, ignored=())
     if kind == "ubl" or (kind == "auto" and _begins_with(data, _XML_STARTS)):
         outcome = ubl.read_ubl(data, context, problems)
         return _imported(file, "ubl", outcome, problems, rows=1, ignored=())

@@ -33,6 +33,7 @@ KINDS = (
     "camt",
     "epcis",
     "response",
+    "advice",
 )
 
 

@@ -12,6 +12,7 @@ import pytest
 import story
 from local_sessions import Channel, SyncBridge
 from lxml import etree
+from test_import_advice import DESPATCH_EXAMPLE, RECEIPT_EXAMPLE
 
 from clients.cash_report import Assumptions, report
 from clients.cli import main
@@ -120,6 +121,29 @@ def test_events_of_a_file_are_dispatch_and_receipt_on_the_ledger(tally: Tally, t
     assert [(line["shipped"], line["accepted"]) for line in shown["lines"]] == [(7, 7)]
     again = tally.run("acme", "import", str(shipped), "--buyer", "anchor", *kept, code=REFUSED)
     assert [refused["refusals"][0]["code"] for refused in again["refused"]] == ["duplicate_number"]
+
+
+def test_advices_of_despatch_and_receipt_are_dispatch_and_receipt_on_the_ledger(
+    tally: Tally, tmp_path: Path
+) -> None:
+    """UBL 2.1: the supplier imports what it sends, the buyer what it took in, each signs its own."""
+    with tally.channel.blocking_session("anchor") as session:
+        session.submit(story.order("PO-7"))
+    sent, took = tmp_path / "despatch.xml", tmp_path / "receipt.xml"
+    sent.write_text(DESPATCH_EXAMPLE)
+    took.write_text(RECEIPT_EXAMPLE)
+    kept = ("--buyer", "anchor", "--receipts", str(tmp_path / "receipts"))
+    despatched = tally.run("acme", "import", str(sent), *kept)
+    assert (despatched["files"][0]["kind"], despatched["applied"]) == ("advice", 1)
+    assert tally.run("anchor", "import", str(sent), *kept)["files"][0]["skipped"] == 1
+    assert tally.run("anchor", "import", str(took), *kept)["applied"] == 1
+    shown = tally.run("acme", "shipment", "show", "acme", "DA-7")
+    assert (shown["status"], shown["dispatched"], shown["scheduled"]) == (
+        "Received",
+        "2024-03-02",
+        "2024-03-06",
+    )
+    assert [(line["shipped"], line["accepted"], line["rejected"]) for line in shown["lines"]] == [(7, 5, 2)]
 
 
 def test_a_bank_file_mints_a_payment_file_pays_and_the_next_bank_file_burns(
