@@ -156,13 +156,15 @@ def claim_moved_with_cash(sold: Resale, principal: int) -> None:
 def claim_adds_up(lien: Lien, outstanding: int) -> None:
     """Invariant 6 after funding: the lender's and the supplier's parts are what the buyer owes.
 
-    A shortfall is what credit notes took beyond the reserve: no longer the buyer's to pay.
+    A shortfall is what credit notes took beyond the reserve: principal that is no longer the buyer's to pay.
     """
     parts = (lien.principal, lien.reserve_left, lien.shortfall)
     if lien.shares and sum(share[2] for share in lien.shares) != lien.principal:
         raise InvariantBroken(6, f"shares of {lien.shares} are not the principal {lien.principal}")
     if min(parts) < 0 or lien.principal + lien.reserve_left - lien.shortfall != outstanding:
         raise InvariantBroken(6, f"parts {parts} against outstanding {outstanding}")
+    if lien.shortfall > lien.principal:
+        raise InvariantBroken(6, f"{lien.shortfall} is short of {lien.principal}")
 
 
 def parts_add_up(total: int, parts: Sequence[int]) -> None:

@@ -10,8 +10,8 @@
 A receivable is named by the parts of its document's key: (supplier, invoice) for an invoice. Claims of every
 kind stand under the one key "lien", so that what reserves, buys or pledges a receivable excludes the rest.
 
-From funding to the end principal + reserve left - shortfall = what the invoice owes or had written off,
-and principal + collected + repaid = advance (invariant 19).
+From funding to the end principal + reserve left - shortfall = what the invoice owes or had written off, with
+0 ≤ shortfall ≤ principal (invariant 6), and principal + collected + repaid = advance (invariant 19).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Lien(NamedTuple):
     interest_due: int = 0
     interest_paid: int = 0
     shortfall: int = 0
-    """What credit notes took beyond the reserve: demanded from the supplier."""
+    """What credit notes took beyond the reserve: demanded from the supplier, at most the principal."""
     settlement: str = ""
     """The lender's settlement that pays it, empty for none: see `contracts.cash.settlement`."""
     shares: tuple[Value, ...] = ()
@@ -333,6 +333,16 @@ def reduced(lien: Lien, reduction: int, outstanding: int) -> Lien:
     return lien._replace(
         reserve_left=lien.reserve_left - (reduction - demand), shortfall=lien.shortfall + demand
     )
+
+
+def eased(lien: Lien) -> Lien:
+    """The claim after the buyer has paid principal: what was short of it the supplier owes no more.
+
+    A shortfall is principal that the buyer need not pay. Where it has paid it nonetheless, out of what would
+    have been the supplier's, the supplier's reserve falls instead.
+    """
+    paid = max(0, lien.shortfall - lien.principal)
+    return lien._replace(shortfall=lien.shortfall - paid, reserve_left=lien.reserve_left - paid)
 
 
 class Tranches(NamedTuple):

@@ -22,6 +22,7 @@ from contracts.finance import recourse
 from contracts.finance.claim import (
     agent,
     close_claim,
+    eased,
     expose_less,
     held_lien,
     put_claim,
@@ -100,7 +101,7 @@ def collect(context: Context, supplier: str, number: str, amount: int, day: int)
     lien = read_lien(context.state, supplier, number)
     assert lien is not None, "a receivable that is held has a claim"
     after, parts = waterfall(lien, amount, day)
-    put_claim(context, supplier, number, after)
+    put_claim(context, supplier, number, recourse.when_eased(context, lien, eased(after)))
     expose_less(context, supplier, lien, parts.principal)
     book.received(
         context,
@@ -111,6 +112,7 @@ def collect(context: Context, supplier: str, number: str, amount: int, day: int)
         by_buyer=True,
         from_reserve=lien.reserve_left - after.reserve_left,
     )
+    book.bore(context, supplier, number, after, eased(after))
     postings = (
         *to_lenders(lien, parts.costs, parts.interest, parts.principal),
         (supplier, "reserve", lien.currency, parts.reserve),

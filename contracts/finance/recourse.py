@@ -12,6 +12,7 @@
 due is computed on the day it is paid. One demand stands on a claim at a time.
 
 A dilution demand outlives the claim: when the buyer owes nothing more, the supplier still owes the shortfall.
+It ends before where the buyer has paid the lender what was short (`claim.eased`).
 """
 
 from __future__ import annotations
@@ -67,6 +68,8 @@ from contracts.trade.order import require_no_credit_due
 from ledger.state import Reader, state_key
 
 DILUTION, WARRANTY, OVERDUE = "dilution", "warranty", "overdue"
+EASED = "nothing short"
+"""The event by which a demand for dilution ends while its claim stands."""
 
 STATUS = LifeCycle(
     "recourse",
@@ -83,6 +86,8 @@ STATUS = LifeCycle(
         Transition("recourse.offset", "Demanded", "Offset"),
         Transition("recourse.close", "Demanded", "Closed"),
         Transition("recourse.close", "Contested", "Closed"),
+        Transition(EASED, "Demanded", "Closed", "the buyer has paid the lender what was short"),
+        Transition(EASED, "Contested", "Closed", "the buyer has paid the lender what was short"),
         Transition(SETTLED, "Demanded", "Closed", "the buyer has paid"),
         Transition(SETTLED, "Contested", "Closed", "the buyer has paid"),
         Transition(RELEASED, "Demanded", "Repurchased", "the supplier has repaid the advance"),
@@ -419,7 +424,7 @@ def substitute(context: Context, operation: RecourseSubstitute) -> None:
         context,
         supplier,
         number,
-        repaid(lien, lien.principal)._replace(recourse="", replaced_by=operation.invoice),
+        repaid(lien, lien.principal)._replace(recourse="", shortfall=0, replaced_by=operation.invoice),
     )
     freed = invoice._replace(title=TITLE.after(invoice.title, SUBSTITUTED))
     invariants.release_restores(invoice, freed)
@@ -462,17 +467,28 @@ def close(context: Context, operation: RecourseClose) -> None:
 
 
 def when_over(context: Context, lien: Lien, by: str) -> Lien:
-    """The claim as it ends: its demand ends with it, but for a shortfall that the buyer's payment leaves.
+    """The claim as it ends: its demand ends with it, but for a shortfall that the buyer's payment leaves."""
+    if by == SETTLED and lien.shortfall and _is_for_dilution(context, lien):
+        return lien
+    return _without_demand(context, lien, by)
 
-    What is left of the reserve nobody will pay any more: it is set off against the shortfall.
-    """
-    netted = min(lien.reserve_left, lien.shortfall) if by == SETTLED else 0
-    lien = lien._replace(reserve_left=lien.reserve_left - netted, shortfall=lien.shortfall - netted)
+
+def when_eased(context: Context, before: Lien, lien: Lien) -> Lien:
+    """The claim after a payment of the buyer: a demand for what is not short any more has ended."""
+    if before.shortfall and not lien.shortfall and _is_for_dilution(context, lien):
+        return _without_demand(context, lien, EASED)
+    return lien
+
+
+def _is_for_dilution(context: Context, lien: Lien) -> bool:
+    return bool(lien.recourse) and _found(context, agent(lien), lien.recourse).cause == DILUTION
+
+
+def _without_demand(context: Context, lien: Lien, by: str) -> Lien:
+    """The claim after an event that ends the demand on it, if there is one."""
     if not lien.recourse:
         return lien
     found = _found(context, agent(lien), lien.recourse)
-    if by == SETTLED and found.cause == DILUTION and lien.shortfall:
-        return lien
     ended = found._replace(status=STATUS.after(found.status, by))
     context.put(recourse_key(agent(lien), lien.recourse), tuple(ended))
     return lien._replace(recourse="")

@@ -14,6 +14,8 @@ from contracts import invariants, views
 from contracts.errors import InvariantBroken
 from contracts.finance.claim import Lien, last_deal, payoff, read_lien
 from contracts.finance.recourse import STATUS, read_recourse
+from contracts.holdings import portfolio
+from contracts.holdings.book import book_key
 from contracts.state_check import by_kind, demands_follow_claims
 from contracts.trade.invoice import Invoice
 from contracts.trade.relationship import of_currency
@@ -309,6 +311,41 @@ def test_a_shortfall_is_set_off_against_the_reserve_that_is_left() -> None:
     assert trade.refused("loan", {"op": "recourse.offset", "recourse": "R2"}) == "reserve_too_small"
 
 
+def test_what_is_short_and_the_buyer_has_paid_nonetheless_the_supplier_owes_no_more() -> None:
+    """Invariants 6 and 19: principal is paid before reserve, so that little may be left to demand."""
+    trade = financed(credit_note_rule="restore")
+    credit(trade, 100_000_00)
+    short, reserve = lien(trade).shortfall, lien(trade).reserve_left
+    assert (short, reserve) == (85_000_00, 127_500_00)
+    trade.done("loan", demand("dilution"))
+    trade.done("bank", payment("INV1", ADVANCE - 10_000_00, "IN 1"))
+    claim = lien(trade)
+    assert (claim.principal, claim.shortfall) == (10_000_00, 10_000_00)
+    assert claim.reserve_left == reserve - (short - 10_000_00) == stored(trade).outstanding
+    trade.check()
+    trade.done("bank", attested("recourse.attest", 10_000_00, lender="loan", recourse="R1"))
+    assert (lien(trade).principal, lien(trade).shortfall) == (0, 0)
+    trade.check()
+    trade.done("bank", payment("INV1", stored(trade).outstanding, "IN 2"))
+    assert (deal(trade).principal, deal(trade).repaid) == (0, 10_000_00)
+    trade.check()
+
+
+@pytest.mark.parametrize("contests", [False, True])
+def test_a_demand_for_dilution_ends_when_the_buyer_has_paid_what_was_short(contests: bool) -> None:
+    trade = financed(credit_note_rule="restore")
+    credit(trade, 100_000_00)
+    trade.done("loan", demand("dilution"))
+    if contests:
+        trade.done("acme", {"op": "recourse.contest", "lender": "loan", "recourse": "R1", "reason": "no"})
+    trade.done("bank", payment("INV1", ADVANCE, "IN 1"))
+    assert status(trade) == "Closed"
+    assert (lien(trade).shortfall, lien(trade).recourse) == (0, "")
+    trade.check()
+    positions = portfolio.positions(codec.decode(record) for record in trade.records[book_key("loan")])
+    assert [(one.shortfall, one.sums.reserve) for one in positions] == [(0, lien(trade).reserve_left)]
+
+
 def test_without_recourse_the_lender_bears_the_buyers_credit_and_nothing_else() -> None:
     trade = financed()
     advance_to(trade)
@@ -374,6 +411,19 @@ def test_another_receivable_takes_the_place_of_a_bad_one() -> None:
     trade.check()
 
 
+def test_what_was_short_of_a_receivable_is_not_demanded_once_another_has_taken_its_place() -> None:
+    """Invariant 19: the other receivable covers the whole principal."""
+    trade = financed()
+    credit(trade, 200_000_00)
+    trade.confirmed_invoice("GOOD", 900_000_00)
+    trade.done("loan", demand("dilution"))
+    trade.done("acme", {"op": "recourse.propose", "lender": "loan", "recourse": "R1", "invoice": "GOOD"})
+    trade.done("loan", {"op": "recourse.substitute", "recourse": "R1", "invoice": "GOOD"})
+    trade.check()
+    assert trade.refused("loan", demand("dilution", "R2")) == "no_shortfall"
+    assert trade.refused("loan", demand("warranty", "R2")) == "not_financed"
+
+
 # the checks themselves
 
 
@@ -386,6 +436,14 @@ def test_invariant_18_21_and_26_refuse_what_breaks_them() -> None:
     held = stored(trade)
     with pytest.raises(InvariantBroken, match="invariant 26"):
         invariants.release_restores(held, held._replace(title=0, outstanding=held.outstanding - 1))
+
+
+def test_invariant_6_no_more_is_short_than_the_lender_has_out() -> None:
+    claim = lien(financed())
+    with pytest.raises(InvariantBroken, match="invariant 6"):
+        invariants.claim_adds_up(
+            claim._replace(shortfall=ADVANCE + 1, reserve_left=RESERVE + ADVANCE + 1), NET
+        )
 
 
 @pytest.mark.parametrize("place", ["principal", "collected", "repaid", "costs_paid"])
