@@ -1,11 +1,11 @@
-"""Random operations over the whole contract set, every law checked after each, against plain reference books.
+"""Random operations over the whole contract set, every law checked after each, against a plain second ledger.
 
 Operations are drawn over every row of the operation table: most as a user would send them, some wrong on
 purpose. After each the invariants of `contracts.state_check` hold over the whole state, documents have moved
-along their tables, and the ledger shows what the books of `tests/contracts/campaign` say: money, debts,
-goods, rights, numbers. Each refusal has a code with a remedy and changes nothing. Every few hundred
-operations the ledger is played again from its bytes and must be the same; then a fresh one begins, with the
-next seed.
+along their tables, and the ledger shows what the books of `tests/contracts/campaign` say: rights, numbers,
+goods, invoices, claims with their shares, demands, certificates, policies, insured losses, deposits. Each
+refusal has a code with a remedy and changes nothing. Every few hundred operations the ledger is played again
+from its bytes and must be the same; then a fresh one begins, with the next seed and the next theme.
 
 A failure prints its seed, and the shortest list of operations found that fails in the same way.
 
@@ -94,7 +94,8 @@ def _figures(coverage: Coverage, seed: int, seconds: float) -> dict[str, Any]:
         "operations": coverage.operations,
         "seconds": round(seconds, 1),
         "applied": {name: coverage.applied[name] for name in OPERATIONS},
-        "refused": dict(sorted(coverage.codes.items())),
+        "refused": {name: sum(coverage.refused_of(name).values()) for name in OPERATIONS},
+        "codes": dict(sorted(coverage.codes.items())),
         "malformed": coverage.malformed.total(),
         "never_applied": coverage.never_applied,
         "codes_never_given": sorted(REMEDIES.keys() - coverage.codes.keys()),
@@ -107,7 +108,7 @@ def _print(coverage: Coverage, seed: int, seconds: float) -> None:
     for column in ("operation", "taken", "refused", "code given most"):
         table.add_column(column, justify="left" if column in ("operation", "code given most") else "right")
     for name in sorted(OPERATIONS, key=lambda name: coverage.applied[name]):
-        codes = {code: count for (op, code), count in coverage.refused.items() if op == name}
+        codes = coverage.refused_of(name)
         most = max(codes, key=lambda code: codes[code], default="")
         table.add_row(name, f"{coverage.applied[name]:,}", f"{sum(codes.values()):,}", most)
     console.print(table)

@@ -28,7 +28,8 @@ def payables_programme() -> Facts:
 
 
 def payee_nominate(draw: Draw, facts: Facts) -> Facts:
-    return {"currency": "USD", "account": f"payee {draw.number()}", SIGNER: draw.one("supplier", "lender")}
+    owner = draw.rng.choice(["acme", "acme", "bolt", draw.one("supplier", "lender")])
+    return {"currency": "USD", "account": f"payee {draw.number()}", SIGNER: owner}
 
 
 def payee_approve(draw: Draw, facts: Facts) -> Facts:
@@ -60,9 +61,9 @@ def enrol(draw: Draw, facts: Facts) -> Facts:
     return {"programme": PAYABLES, "bank": "bank", "standing": standing, SIGNER: supplier}
 
 
-def leave(draw: Draw, facts: Facts) -> Facts:
+def leave(draw: Draw, facts: Facts) -> Facts | None:
     enrolled = [parts for parts in draw.ledger.kinds["enrolment"] if parts[0] == PAYABLES]
-    return {"programme": PAYABLES, SIGNER: enrolled[-1][1] if enrolled else "acme"}
+    return {"programme": PAYABLES, SIGNER: enrolled[-1][1]} if enrolled else None
 
 
 def reserve(draw: Draw, facts: Facts) -> Facts:
@@ -74,31 +75,38 @@ def release(draw: Draw, facts: Facts) -> Facts:
     return {"programme": PAYABLES, "amount": draw.rng.choice([1, 1_000]), SIGNER: "loan"}
 
 
-def approve(draw: Draw, facts: Facts) -> Facts:
+def approve(draw: Draw, facts: Facts) -> Facts | None:
     enrolled = [parts[1] for parts in draw.ledger.kinds["enrolment"] if parts[0] == PAYABLES]
-    supplier = draw.rng.choice(enrolled or ["acme"])
-    waiting = [
+    if not enrolled:
+        return None
+    supplier = draw.rng.choice(enrolled)
+    waiting: list[Any] = [
         {"invoice": parts[1], "net": found.gross - found.credited, "due_date": iso_from_day(found.due_day)}
         for parts, found in _invoices(draw, supplier)
         if found.buyer == "mega" and found.validity == 0 and found.due_day > draw.day and found.outstanding
     ]
-    invoices: list[Any] = waiting[-3:] or [{"invoice": "none", "net": 1, "due_date": draw.date(9)}]
-    return {"programme": PAYABLES, "supplier": supplier, "invoices": invoices, SIGNER: "mega"}
+    if not waiting:
+        return None
+    return {"programme": PAYABLES, "supplier": supplier, "invoices": waiting[-3:], SIGNER: "mega"}
 
 
-def finance(draw: Draw, facts: Facts) -> Facts:
-    claimed = draw.ledger.kinds["lien"]
-    approved = [parts for parts in draw.ledger.kinds["approved"] if parts not in claimed]
-    supplier, invoice = draw.rng.choice(approved[-6:]) if approved else ("acme", "none")
+def finance(draw: Draw, facts: Facts) -> Facts | None:
+    kinds = draw.ledger.kinds
+    approved = [parts for parts in kinds["approved"] if parts not in kinds["lien"]]
+    approved = [parts for parts in approved if Invoice._make(kinds["invoice"][parts]).outstanding]
+    if not approved:
+        return None
+    supplier, invoice = draw.rng.choice(approved[-6:])
     return {"programme": PAYABLES, "invoice": invoice, "paid_out": 1, SIGNER: supplier}
 
 
-def extend(draw: Draw, facts: Facts) -> Facts:
+def extend(draw: Draw, facts: Facts) -> Facts | None:
     claimed = draw.ledger.kinds["lien"]
     approved = [parts for parts in draw.ledger.kinds["approved"] if parts in claimed]
-    supplier, invoice = draw.rng.choice(approved[-6:]) if approved else ("acme", "none")
-    value = draw.ledger.kinds["invoice"].get((supplier, invoice))
-    due = draw.day if value is None else Invoice._make(value).due_day
+    if not approved:
+        return None
+    supplier, invoice = draw.rng.choice(approved[-6:])
+    due = Invoice._make(draw.ledger.kinds["invoice"][supplier, invoice]).due_day
     later = iso_from_day(due + draw.rng.choice([5, 20]))
     return {
         "supplier": supplier,

@@ -17,10 +17,10 @@ SIGNER = "_signer"
 Facts = dict[str, Any]
 EVERYBODY: dict[str, tuple[str, ...]] = {**ROLES, **MORE_ROLES}
 DAYS = (1, 1, 1, 1, 1, 1, 2, 2, 3, 7, 30)
-SLOW_OPERATIONS = 200
-LATER_DAYS = (1, 1, 2, 5, 10, 20, 45)
-"""How far the business date moves: slowly at first, then faster, so that much falls due and is not paid."""
-AMOUNTS = (1, 99, 10_000, 25_000, 60_000, 100_000)
+"""How far the business date moves, if not to an awaited day."""
+AWAITED = 0.6
+"""Share of moves to the next day on which something can be done that could not be done before."""
+AMOUNTS = (1, 99, *(10_000, 25_000, 60_000, 100_000) * 4)
 
 
 @dataclass
@@ -31,6 +31,8 @@ class Draw:
     ledger: CampaignLedger
     taken: Counter[str]
     """How often each operation was taken so far."""
+    favourites: frozenset[str] = frozenset()
+    """The operations of the episode's theme."""
     numbers: int = 0
     weights: list[float] = field(default_factory=list)
     """Of the operations of the table, summed up; and how many had been taken when they were weighed."""

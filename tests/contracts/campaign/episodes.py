@@ -24,6 +24,7 @@ from campaign.financing import programme_terms
 from campaign.ledger import CampaignLedger, signing_key
 from campaign.player import Step, first_steps, next_step, remember
 from campaign.subjects import Move, moves
+from campaign.themes import THEMES, favourites
 from contracts.errors import REMEDIES
 from contracts.registry import OPERATIONS
 from ledger.errors import Malformed
@@ -67,6 +68,10 @@ class Coverage:
         for (_, code), count in self.refused.items():
             found[code] += count
         return found
+
+    def refused_of(self, name: str) -> dict[str, int]:
+        """How often an operation was refused with each code."""
+        return {code: count for (op, code), count in self.refused.items() if op == name}
 
     def add(self, other: Coverage) -> None:
         """Count another's as well."""
@@ -129,17 +134,15 @@ class Episode:
         for index, operation in enumerate(step.operations):
             if index in codes:
                 continue
-            why = self.books.forbids(step.signer, operation)
-            assert why is None, f"{operation['op']} of {step.signer} was taken: {why}"
             self.coverage.applied[operation["op"]] += 1
-            self.books.take(step.signer, operation)
+            self.books.take(step.signer, operation, self.ledger.kinds)
             if len(step.operations) == 1:
                 self.coverage.written[operation["op"]] |= self.ledger.written
                 self.coverage.moved[operation["op"]] |= moves(self.ledger.before, self.ledger.kinds)
 
     def replay(self) -> None:
         """Invariant 23: the same bytes give the same state, results and records."""
-        again = CampaignLedger(self.parameters)
+        again = CampaignLedger(self.parameters, is_checked=False)
         for kept in self.ledger.log:
             if kept is None:
                 again.step_membership()
@@ -164,8 +167,15 @@ def opening(draw: Draw) -> list[Step]:
             booked = {"op": "deposit.mint", **place, "entry": "first", "date": DAY, "amount": FIRST_MONEY}
             steps.append(Step(bank, (opened, booked), True))
     for lender in ("loan", "fund"):
-        programme = {"programme": f"of-{lender}-0", "terms": {**programme_terms(draw), "currency": "USD"}}
-        steps.append(Step(lender, ({"op": "programme.publish", **programme},), True))
+        published = tuple(
+            {
+                "op": "programme.publish",
+                "programme": f"of-{lender}-{number}",
+                "terms": {**programme_terms(draw), "currency": currency},
+            }
+            for number, currency in enumerate(("USD", "EUR"))
+        )
+        steps.append(Step(lender, published, True))
     steps.append(Step("loan", (payables_programme(),), True))
     for owner in ("acme", "bolt"):
         more = {"op": "key.add", "key": signing_key(f"{owner}+1").public, "name": "another machine"}
@@ -198,7 +208,8 @@ def play_episode(
     rng = Random(seed)
     parameters = _parameters(rng)
     episode = Episode(parameters, make(parameters))
-    draw = Draw(rng, episode.ledger, episode.coverage.applied)
+    theme = favourites(THEMES[seed % len(THEMES)])
+    draw = Draw(rng, episode.ledger, episode.coverage.applied, theme)
     try:
         for first in opening(draw):
             episode.play(first)

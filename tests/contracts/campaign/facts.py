@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from campaign.subjects import Found, lien_on
-from contracts.finance.claim import agent, payoff
+from contracts.certificates import leaf
+from contracts.finance.claim import Lien, agent, payoff
+from contracts.insurance import indemnity, policy
+from contracts.market import auction
 from contracts.trade import invoice
 from contracts.trade.trade_check import Kinds
 from ledger.dates import iso_from_day
@@ -16,6 +19,31 @@ def facts(kinds: Kinds, found: Found) -> dict[str, Any]:
     """What there is to say of an object, under the names that operations have for it."""
     about_it: Callable[[Kinds, Found], dict[str, Any]] = _FACTS[found.kind]
     return about_it(kinds, found)
+
+
+def awaited_days(kinds: Kinds) -> Iterator[int]:
+    """Days on which something can be done that could not be done before: bids opened, a default declared."""
+    for value in kinds["auction"].values():
+        found = auction.Auction._make(value)
+        if found.status == auction.COMMIT:
+            yield found.commit_until + 1
+        elif found.status == auction.REVEAL:
+            yield found.reveal_until + 1
+    for parts, value in kinds["lien"].items():
+        claim = Lien._make(value)
+        if claim.settlement:
+            yield claim.expires + 1
+        if claim.title in invoice.HELD:
+            due = invoice.Invoice._make(kinds["invoice"][parts]).due_day
+            yield from (due + 1, due + claim.recourse_days, due + claim.default_days)
+    for value in kinds["promise"].values():
+        yield from (leaf.Promise._make(value).maturity, leaf.Promise._make(value).maturity + 1)
+    for value in kinds["claim"].values():
+        notified = indemnity.Claim._make(value)
+        if notified.status in (indemnity.NOTIFIED, indemnity.WAITING):
+            terms = policy.Policy._make(kinds["policy"][notified.insurer, notified.policy])
+            billed = invoice.Invoice._make(kinds["invoice"][notified.supplier, notified.invoice])
+            yield billed.due_day + terms.waiting_days
 
 
 def _order(kinds: Kinds, found: Found) -> dict[str, Any]:
@@ -58,7 +86,7 @@ def _invoice(kinds: Kinds, found: Found) -> dict[str, Any]:
         "holder": agent(lien) if lien.title in invoice.HELD else supplier,
     }
     if lien.title in invoice.HELD:
-        facts |= {"due": payoff(lien, day), "shortfall": lien.shortfall}
+        facts |= {"due": payoff(lien, day), "shortfall": lien.shortfall, "recourse_days": lien.recourse_days}
     else:
         facts["paid_out"] = lien.paid_out
     return facts
@@ -137,7 +165,9 @@ def _auction(kinds: Kinds, found: Found) -> dict[str, Any]:
         "buyer": value.buyer,
         "rate_ppm": value.rate_ppm,
         "winners": [lender for lender, _ in value.parts if lender not in value.paid],
+        "currency": value.currency,
         "bidders": list(value.bidders),
+        "sealed": [name for name in value.bidders if not kinds["bid"][supplier, number, name][4]],
     }
 
 
@@ -156,11 +186,15 @@ def _exchange(kinds: Kinds, found: Found) -> dict[str, Any]:
 def _recourse(kinds: Kinds, found: Found) -> dict[str, Any]:
     lender, number = found.parts
     value = found.value
+    lien = lien_on(kinds, Found("invoice", (value.supplier, value.invoice), None))
     return {
         "lender": lender,
         "recourse": number,
         "supplier": value.supplier,
         "invoice": value.proposed or value.invoice,
+        "about": value.invoice,
+        "currency": value.currency,
+        "principal": 0 if lien is None else lien.principal,
         "amount": value.amount,
     }
 

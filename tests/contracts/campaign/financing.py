@@ -28,10 +28,11 @@ def programme_terms(draw: Draw) -> Facts:
         "recourse_days": draw.rng.choice([0, 1, 10]),
         "default_days": draw.rng.choice([1, 20, 90]),
         "costs_ppm": draw.rng.choice([0, 20_000]),
-        "credit_note_rule": draw.rng.choice(["absorb", "restore"]),
-        "discount_basis": draw.rng.choice(["advance", "advance", "bank", "true"]),
+        "credit_note_rule": draw.rng.choice(["absorb", "restore", "restore"]),
+        "discount_basis": draw.rng.choice(["advance"] * 4 + ["bank", "true"]),
         "accept_backdated": True,
         "min_tenor_days": 1,
+        "max_tenor_days": draw.rng.choice([180, 720, 720]),
     }
 
 
@@ -44,21 +45,21 @@ def programme(draw: Draw, facts: Facts) -> Facts:
     }
 
 
-def offer(draw: Draw, facts: Facts) -> Facts:
+def offer(draw: Draw, facts: Facts) -> Facts | None:
     known = [
         (parts[0], Programme._make(value))
         for parts, value in draw.ledger.kinds["programme"].items()
-        if value[2]["currency"] == facts.get("currency")
+        if value[2]["currency"] == facts.get("currency") and not value[4]
     ]
-    if not known or not facts:
-        return {}
+    if not known:
+        return None
     name, programme = draw.rng.choice(known)
     try:
         quote = requote(draw.ledger.state, facts["supplier"], facts["invoice"], name)
         terms = {field: getattr(quote, field) for field in OfferTerms.model_fields}
     except Refusal:
         terms = dict.fromkeys(OfferTerms.model_fields, 1)
-    expires = draw.date(draw.rng.choice([0, 3, 10]))
+    expires = draw.date(draw.rng.choice([0, 5, 10, 20]))
     return {"programme": name, "terms": terms, "expires": expires, SIGNER: programme.lender}
 
 
@@ -83,22 +84,25 @@ def holder(draw: Draw, facts: Facts) -> Facts:
 
 
 def demand(draw: Draw, facts: Facts) -> Facts:
-    cause = "dilution" if facts.get("shortfall") else draw.rng.choice(["warranty", "overdue"])
+    causes = ["warranty", "overdue"] if facts.get("recourse_days") else ["warranty"]
+    cause = "dilution" if facts.get("shortfall") else draw.rng.choice(causes)
     return {"recourse": f"D{draw.number()}", "cause": cause, SIGNER: facts.get("holder", "loan")}
 
 
-def substitute_for(draw: Draw, facts: Facts) -> Facts:
-    if not facts:
-        return {}
+def substitute_for(draw: Draw, facts: Facts) -> Facts | None:
+    """A better receivable for the lender: the largest that the same buyer owes."""
+    bad = Invoice._make(draw.ledger.entry("invoice", facts["supplier"], facts["about"]))
     known = [
         (Invoice._make(value).outstanding, parts[1])
         for parts, value in draw.ledger.kinds["invoice"].items()
         if parts[0] == facts["supplier"]
         and Invoice._make(value).title == FREE
         and Invoice._make(value).validity == CONFIRMED
+        and Invoice._make(value)[:2] == bad[:2]
+        and not Invoice._make(value).contested
         and Invoice._make(value).due_day > draw.day
     ]
-    return {"invoice": max(known)[1]} if known else {}
+    return {"invoice": max(known)[1]} if known and max(known)[0] >= facts["principal"] else None
 
 
 def request(draw: Draw, facts: Facts) -> Facts:
@@ -129,7 +133,7 @@ def new_settlement(draw: Draw, facts: Facts) -> Facts:
 
 
 def auction_open(draw: Draw, facts: Facts) -> Facts:
-    ends = {"commit_until": 1, "reveal_until": 4, "accept_until": 7, "fund_until": 9}
+    ends = {"commit_until": 1, "reveal_until": 6, "accept_until": 9, "fund_until": 12}
     return {
         "auction": f"A{draw.number()}",
         **{name: draw.date(ahead) for name, ahead in ends.items()},
@@ -139,8 +143,6 @@ def auction_open(draw: Draw, facts: Facts) -> Facts:
 
 
 def auction_bid(draw: Draw, facts: Facts) -> Facts:
-    if not facts:
-        return {}
     lender = draw.rng.choice(["loan", "fund"])
     found = Auction._make(draw.ledger.entry("auction", facts["supplier"], facts["auction"]))
     owned = [
@@ -149,8 +151,8 @@ def auction_bid(draw: Draw, facts: Facts) -> Facts:
         if value[0] == lender and value[2]["currency"] == found.currency
     ]
     programme = draw.rng.choice(owned or ["of-loan-0"])
-    rate = draw.rng.choice([40_000, 50_000, 50_000, 130_000])
-    amount = max(1, draw.rng.choice([found.net, found.net, found.net // 2, found.net * 2 // 3]))
+    rate = draw.rng.choice([40_000, 50_000, 50_000, 50_000, 130_000])
+    amount = max(1, draw.rng.choice([found.net, found.net, found.net, found.net // 2, found.net * 2 // 3]))
     salt = sha256(f"{lender} {facts['auction']}".encode()).digest()
     place = (facts["supplier"], facts["auction"], lender)
     draw.bids.setdefault(place, (programme, rate, amount, salt))
@@ -159,17 +161,13 @@ def auction_bid(draw: Draw, facts: Facts) -> Facts:
 
 
 def auction_reveal(draw: Draw, facts: Facts) -> Facts:
-    if not facts:
-        return {}
-    lender = draw.rng.choice(facts["bidders"] or ["loan"])
+    lender = draw.rng.choice(facts["sealed"] or ["loan"])
     place = (facts["supplier"], facts["auction"], lender)
     programme, rate, amount, salt = draw.bids.get(place, ("of-loan-0", 1, 1, bytes(32)))
     return {"programme": programme, "rate_ppm": rate, "amount": amount, "salt": salt, SIGNER: lender}
 
 
 def auction_accept(draw: Draw, facts: Facts) -> Facts:
-    if not facts:
-        return {}
     found = Auction._make(draw.ledger.entry("auction", facts["supplier"], facts["auction"]))
     return {"rate_ppm": found.rate_ppm, "paid_out": max(1, allotment.price(found, draw.day)[2])}
 
@@ -184,10 +182,7 @@ def early_offer(draw: Draw, facts: Facts) -> Facts:
 
 
 def early_accept(draw: Draw, facts: Facts) -> Facts:
-    value = draw.ledger.entry("early", facts["supplier"], facts["invoice"]) if facts else None
-    if value is None:
-        return {}
-    found = EarlyPayment._make(value)
+    found = EarlyPayment._make(draw.ledger.entry("early", facts["supplier"], facts["invoice"]))
     step = step_on(found.steps, draw.day)
     return {"paid": max(1, found.net - discount_of(found.net, step[1] if step else 1))}
 

@@ -6,15 +6,19 @@ from hashlib import sha256
 
 from test_lateness_model import MODEL
 
-from campaign.draw import DAYS, LATER_DAYS, SIGNER, SLOW_OPERATIONS, Draw, Facts
+from campaign.draw import AWAITED, DAYS, SIGNER, Draw, Facts
+from campaign.facts import awaited_days
 from campaign.ledger import new_node, signing_key
 from contracts.parties.membership import in_force
 from contracts.pricing.model import Ensemble, Model
 
 
 def date_advance(draw: Draw, facts: Facts) -> Facts:
-    days = LATER_DAYS if draw.taken.total() > SLOW_OPERATIONS else DAYS
-    return {"date": draw.date(draw.rng.choice(days)), SIGNER: "root"}
+    ahead = draw.rng.choice(DAYS)
+    awaited = [day - draw.day for day in awaited_days(draw.ledger.kinds) if day > draw.day]
+    if awaited and draw.rng.random() < AWAITED:
+        ahead = min(awaited)
+    return {"date": draw.date(ahead), SIGNER: "root"}
 
 
 def key_add(draw: Draw, facts: Facts) -> Facts:
@@ -48,11 +52,11 @@ def propose_membership(draw: Draw, facts: Facts) -> Facts:
     return {"proposal": f"P{draw.number()}", "change": change, "days": 30, SIGNER: proposer}
 
 
-def proposal(draw: Draw, own: bool) -> Facts:
+def proposal(draw: Draw, own: bool) -> Facts | None:
     known = [(parts[0], value) for parts, value in draw.ledger.kinds["membership_proposal"].items()]
     open_ones = [(name, value) for name, value in known if value[4] == 1]
     if not open_ones:
-        return {"proposal": "none", SIGNER: "root"}
+        return None
     name, value = draw.rng.choice(open_ones)
     others = [who for who in ("root", "mega", "loan") if who not in value[3]]
     return {"proposal": name, SIGNER: value[0] if own else draw.rng.choice(others or ["root"])}
@@ -87,14 +91,18 @@ _RECORD = {
 }
 
 
-def model_publish(draw: Draw, facts: Facts) -> Facts:
+def model_publish(draw: Draw, facts: Facts) -> Facts | None:
     found = draw.pick("model_part")
-    publisher, model = ("loan", bytes(32)) if found is None else found[0][:2]
+    if found is None:
+        return None
+    publisher, model = found[0][:2]
     role = draw.rng.choice(["champion", "challenger"])
     return {"model": model, "parts": 1, "role": role, "record": _RECORD, SIGNER: publisher}
 
 
-def model_approve(draw: Draw, facts: Facts) -> Facts:
+def model_approve(draw: Draw, facts: Facts) -> Facts | None:
     open_ones = [parts for parts, value in draw.ledger.kinds["model_proposal"].items() if value[4] == 1]
-    model, role = draw.rng.choice(open_ones) if open_ones else (bytes(32), "champion")
+    if not open_ones:
+        return None
+    model, role = draw.rng.choice(open_ones)
     return {"model": model, "role": role, SIGNER: draw.rng.choice(["root", "mega", "loan"])}

@@ -1,8 +1,9 @@
 """The fields that no rule of thumb can fill: what is new, what has parts, what must be computed first.
 
 A move gets the draw and what is known of the operation's object, and gives fields; `SIGNER` among them
-names who signs. What a move leaves out, `player` fills by the field's name and form. The moves are in
-`governing`, `trading`, `paying`, `financing`, `promising` and `arranging`.
+names who signs. What a move leaves out, `player` fills by the field's name and form. A move gives None where
+nothing is there that the operation could say: then it is not the time for it. The moves are in `governing`,
+`trading`, `paying`, `financing`, `promising` and `arranging`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from campaign import arranging, financing, governing, paying, promising, trading
 from campaign.draw import Draw, Facts
 
-MOVES: dict[str, Callable[[Draw, Facts], Facts]] = {
+MOVES: dict[str, Callable[[Draw, Facts], Facts | None]] = {
     "date.advance": governing.date_advance,
     "key.add": governing.key_add,
     "key.revoke": governing.key_revoke,

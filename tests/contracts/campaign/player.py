@@ -20,6 +20,8 @@ from campaign.forms import least
 from campaign.ledger import signing_key
 from campaign.moves import MOVES
 from campaign.subjects import about, pick
+from campaign.themes import needs
+from campaign.trading import invoice_submit
 from contracts.parties.identity import (
     BANK,
     BUYER,
@@ -38,24 +40,32 @@ ADVANCES = 0.05
 MEMBER_STEPS = 0.01
 SPOILED = 0.12
 TWO_AT_ONCE = 0.04
+BANKS = {"USD": "bank", "EUR": "giro"}
+"""Where most have their deposits in each currency."""
 SEARCHES = 40
 """Operations that are looked at for one that has something to be about."""
 DRAWS = 10
 """Of an honest player until one of its operations would be taken."""
-HOPELESS = 0.12
+ANY_STATE = 0.08
+"""Share of operations that are about an object whatever its state."""
+PATIENCE = 0.2
+"""Share of those who want an operation of a later day that move the date; others do something else."""
+HOPELESS = 0.3
 """Share of what an honest player sends although it would be refused."""
 CORRECTIONS = 3
 OFTEN, SELDOM = 0.25, 0.03
 """Weight of an operation however often it was taken: of most, and of what governs or ends a document."""
-BACKBONE = (
-    "invoice.submit",
-    "invoice.confirm",
-    "finance.offer",
-    "finance.accept",
-    "finance.settle",
-)
-"""What most of the rest needs to have happened."""
-KEEN = ("auction", "claim", "indemnity", "recovery", "recourse")
+FAVOURITE = 8.0
+"""Weight of one of the theme that was never taken."""
+BACKBONE = {
+    "invoice.submit": 1.0,
+    "invoice.confirm": 2.0,
+    "finance.offer": 3.0,
+    "finance.accept": 5.0,
+    "finance.settle": 5.0,
+}
+"""What most of the rest needs to have happened, and the weight of it."""
+KEEN = ("auction", "claim", "indemnity", "recovery", "recourse", "resale")
 """First parts of names of operations that seldom have anything to be about."""
 SELDOM_NAMES = ("key", "membership", "node", "model", "custody", "programme", "deposit")
 ENDS = (
@@ -123,13 +133,20 @@ def _any_operation(draw: Draw) -> str:
     """One of the table, those that were taken seldom more often."""
     if draw.weighed != draw.taken.total():
         draw.weighed = draw.taken.total()
-        draw.weights = list(accumulate(_weight(name, draw.taken[name]) for name in NAMES))
+        draw.weights = list(accumulate(_weight(draw, name) for name in NAMES))
     return draw.rng.choices(NAMES, cum_weights=draw.weights)[0]
 
 
-def _weight(name: str, taken: int) -> float:
-    if name in BACKBONE or (name in IS_KEEN and name not in IS_SELDOM):
-        return 3.0
+def _weight(draw: Draw, name: str) -> float:
+    taken = draw.taken[name]
+    if name in BACKBONE:
+        return BACKBONE[name]
+    is_end = name.split(".")[1] in ENDS
+    if name in draw.favourites:
+        least = 3.0 if name in IS_KEEN else OFTEN
+        return 0.5 / (1 + taken) if is_end else max(least, FAVOURITE / (1 + taken))
+    if name in IS_KEEN and not is_end:
+        return 2.0
     return SELDOM + 0.2 / (1 + taken) if name in IS_SELDOM else OFTEN + 1 / (1 + taken)
 
 
@@ -142,23 +159,31 @@ def _second(draw: Draw, signer: str) -> dict[str, Any] | None:
 
 
 def _operation(draw: Draw, op: str) -> tuple[str, dict[str, Any]]:
-    """An operation about an object for which it is the time, if one is found soon."""
+    """An operation about an object for which it is the time, or one that leads there."""
     for _ in range(SEARCHES):
-        kind = about(op)
-        if kind is None:
-            return _filled(draw, op, {})
-        found = pick(draw.rng, op, draw.ledger.kinds, kind, any_state=draw.rng.random() < 0.05)
-        if found is not None:
-            return _filled(draw, op, facts(draw.ledger.kinds, found))
-        if op in ("order.issue",):
-            return _filled(draw, op, {})
-        op = _any_operation(draw)
-    return _filled(draw, "invoice.submit", {})
+        known = _known(draw, op)
+        said = None if known is None else MOVES[op](draw, known) if op in MOVES else {}
+        if known is not None and said is not None:
+            return _filled(draw, op, known, said)
+        op = draw.rng.choice(needs(op) or (_any_operation(draw),))
+        if op == "date.advance" and draw.rng.random() > PATIENCE:
+            op = _any_operation(draw)
+    return _filled(draw, "invoice.submit", {}, invoice_submit(draw, {}))
 
 
-def _filled(draw: Draw, op: str, known: Facts) -> tuple[str, dict[str, Any]]:
+def _known(draw: Draw, op: str) -> Facts | None:
+    """What there is to say of an object of the operation; None if there is none that it could be about."""
+    kind = about(op)
+    if kind is None:
+        return {}
+    found = pick(draw.rng, op, draw.ledger.kinds, kind, any_state=draw.rng.random() < ANY_STATE)
+    if found is not None:
+        return facts(draw.ledger.kinds, found)
+    return {} if op == "order.issue" else None
+
+
+def _filled(draw: Draw, op: str, known: Facts, said: Facts) -> tuple[str, dict[str, Any]]:
     spec = OPERATIONS[op]
-    said = MOVES[op](draw, known) if op in MOVES else {}
     signer = said.get(SIGNER) or _signer(draw, spec, known)
     operation: dict[str, Any] = {"op": op}
     for name, field in spec.model.model_fields.items():
@@ -170,7 +195,7 @@ def _filled(draw: Draw, op: str, known: Facts) -> tuple[str, dict[str, Any]]:
         elif name in known:
             operation[name] = known[name]
         elif field.is_required():
-            found = _by_name(draw, name, field.description or "", signer)
+            found = _by_name(draw, name, field.description or "", signer, known)
             operation[name] = _least_of(op)[name] if found is None else found
     return signer, operation
 
@@ -198,7 +223,7 @@ def _least_of(op: str) -> dict[str, Any]:
     return least(OPERATIONS[op].model, DAY)
 
 
-def _by_name(draw: Draw, name: str, description: str, signer: str) -> Any:
+def _by_name(draw: Draw, name: str, description: str, signer: str, known: Facts) -> Any:
     """A value for a field that nothing is known of; None where its form alone must do."""
     if name == "entry":
         used = len(draw.ledger.kinds["bank_entry"])
@@ -207,7 +232,7 @@ def _by_name(draw: Draw, name: str, description: str, signer: str) -> Any:
         return draw.date(draw.rng.choice([0, 0, 0, -1, -4]))
     plain: dict[str, Any] = {
         "account": f"account of {signer}",
-        "bank": draw.rng.choice(["bank", "bank", "bank", "giro"]),
+        "bank": draw.rng.choice([BANKS[known.get("currency", "USD")]] * 9 + ["giro"]),
         "currency": draw.rng.choice(["USD", "USD", "USD", "EUR"]),
         "reason": "see the letter",
         "amount": draw.rng.choice([1, 100, 10_000]),
@@ -259,14 +284,14 @@ def _expected(refusal: Refusal, operation: dict[str, Any]) -> dict[str, Any] | N
     if field not in operation or type(operation[field]) is not int:
         return None
     if isinstance(expected, str):
-        numbers = re.findall(r"at most ([0-9]+)$", expected)
-        expected = int(numbers[0]) if numbers else None
+        numbers = re.findall(r"^at most ([0-9]+)\b|^([0-9]+): ", expected)
+        expected = int("".join(numbers[0])) if numbers else None
     return {**operation, field: expected} if type(expected) is int and expected > 0 else None
 
 
 def _spoiled(draw: Draw, signer: str, operation: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The operation with one thing wrong: who signs, or a field."""
-    if draw.rng.random() < 0.4:
+    if draw.rng.random() < 0.25:
         return draw.rng.choice([*EVERYBODY, "stranger"]), operation
     name = draw.rng.choice(sorted(operation.keys() - {"op"}) or ["op"])
     value = operation[name]

@@ -30,7 +30,7 @@ def certificate_issue(draw: Draw, facts: Facts) -> Facts:
         "payee": payee,
         "currency": currency,
         "amount": amount,
-        "maturity": draw.date(draw.rng.choice([8, 20, 45])),
+        "maturity": draw.date(draw.rng.choice([8, 30, 60])),
         "cut_off_days": draw.rng.choice([1, 3]),
         "smallest": min(amount, draw.rng.choice([1, 1, 1_000])),
         "highest_tier": draw.rng.choice([1, 3, 4]),
@@ -76,8 +76,6 @@ def leaf_lender(draw: Draw, facts: Facts) -> Facts:
 
 
 def redeem(draw: Draw, facts: Facts) -> Facts:
-    if not facts:
-        return {}
     leaves = [
         Leaf._make(value)
         for parts, value in draw.ledger.kinds["leaf"].items()
@@ -122,22 +120,23 @@ def lower(draw: Draw, facts: Facts) -> Facts:
     return {"limit": draw.rng.choice([0, 10_000, 19_999])}
 
 
-def notify(draw: Draw, facts: Facts) -> Facts:
-    if not facts:
-        return {}
+def notify(draw: Draw, facts: Facts) -> Facts | None:
     policy = Policy._make(draw.ledger.entry("policy", facts["insurer"], facts["policy"]))
     suppliers = draw.ledger.entry("cover", facts["insurer"], facts["policy"], "mega")[0]
+    known = {(parts[0], (value[3], value[4])) for parts, value in draw.ledger.kinds["claim"].items()}
     overdue = [
         (parts, Invoice._make(value))
         for parts, value in draw.ledger.kinds["invoice"].items()
         if parts[0] in suppliers
-        and value[0] == "mega"
-        and policy.since <= Invoice._make(value).issue_day
+        and value[:2] == ("mega", policy.currency)
+        and policy.since <= Invoice._make(value).issue_day <= policy.ends
+        and (facts["assured"], parts) not in known
         and draw.day - policy.notify_days <= Invoice._make(value).due_day < draw.day
         and Invoice._make(value).outstanding
+        and (Invoice._make(value).validity == CONFIRMED or draw.rng.random() < 0.2)
     ]
     if not overdue:
-        return {}
+        return None
     (supplier, number), found = draw.rng.choice(overdue[-12:])
     shipments = [
         parts[1]

@@ -217,7 +217,12 @@ def _is_sellable(kinds: Kinds, found: Found) -> bool:
         and value.outstanding
         and not value.contested
         and value.due_day > kinds["param"]["business_date",] + 4
+        and found.parts not in kinds["auctioned"]
     )
+
+
+def _is_sellable_for_long(kinds: Kinds, found: Found) -> bool:
+    return _is_sellable(kinds, found) and found.value.due_day > kinds["param"]["business_date",] + 12
 
 
 def _is_owed(kinds: Kinds, found: Found) -> bool:
@@ -225,7 +230,9 @@ def _is_owed(kinds: Kinds, found: Found) -> bool:
 
 
 def _has_matured(kinds: Kinds, found: Found) -> bool:
-    return bool(found.value.maturity <= kinds["param"]["business_date",])
+    leaves = [leaf.Leaf._make(value) for parts, value in kinds["leaf"].items() if parts[:2] == found.parts]
+    is_time = found.value.maturity <= kinds["param"]["business_date",]
+    return bool(is_time and any(each.status in leaf.PAYABLE for each in leaves))
 
 
 def _is_contested(kinds: Kinds, found: Found) -> bool:
@@ -257,16 +264,74 @@ def _is_in_force(kinds: Kinds, found: Found) -> bool:
 def _is_short_or_late(kinds: Kinds, found: Found) -> bool:
     lien = lien_on(kinds, found)
     is_late = found.value.due_day < kinds["param"]["business_date",]
-    return lien is not None and _is_held(kinds, found) and bool(lien.shortfall or is_late)
-
-
-def _is_for_dilution(kinds: Kinds, found: Found) -> bool:
-    return bool(found.value.cause == "dilution")
+    is_undemanded = lien is not None and _is_held(kinds, found) and not lien.recourse
+    return lien is not None and is_undemanded and bool(lien.shortfall or is_late)
 
 
 def _is_empty(kinds: Kinds, found: Found) -> bool:
     entry = kinds["deposit"].get(found.parts)
     return entry is None or not any(entry[2])
+
+
+def _is_unsaid(kinds: Kinds, found: Found) -> bool:
+    return bool(found.value.validity != invoice.CONFIRMED or found.value.contested)
+
+
+def _is_asked(kinds: Kinds, found: Found) -> bool:
+    return bool(request.Request._make(kinds["request"][found.parts[:2]]).status == request.OPEN)
+
+
+def _can_be_bound(kinds: Kinds, found: Found) -> bool:
+    return bool(kinds["param"]["business_date",] <= found.value.bind_by)
+
+
+def _has_not_ended(kinds: Kinds, found: Found) -> bool:
+    return bool(kinds["param"]["business_date",] <= found.value.ends)
+
+
+def _stands(kinds: Kinds, found: Found) -> bool:
+    return bool(found.value.status in (recourse.DEMANDED, recourse.CONTESTED))
+
+
+def _is_proposed(kinds: Kinds, found: Found) -> bool:
+    return bool(found.value.proposed)
+
+
+def _can_be_set_off(kinds: Kinds, found: Found) -> bool:
+    claim = lien_on(kinds, Found("invoice", (found.value.supplier, found.value.invoice), None))
+    is_dilution = found.value.cause == recourse.DILUTION
+    return is_dilution and claim is not None and claim.shortfall <= claim.reserve_left
+
+
+def _has_recovered(kinds: Kinds, found: Found) -> bool:
+    billed = invoice.Invoice._make(kinds["invoice"][found.value.supplier, found.value.invoice])
+    return bool(found.value.insurers_part(billed) > found.value.ceded)
+
+
+def _moves(kinds: Kinds, found: Found) -> bool:
+    promise = leaf.Promise._make(kinds["promise"][found.parts[:2]])
+    return not found.value.frozen and kinds["param"]["business_date",] < promise.cut_off
+
+
+def _is_overdue(kinds: Kinds, found: Found) -> bool:
+    promise = leaf.Promise._make(kinds["promise"][found.parts[:2]])
+    return bool(promise.maturity < kinds["param"]["business_date",])
+
+
+def _is_in_pledge(kinds: Kinds, found: Found) -> bool:
+    return bool(found.value.lender)
+
+
+def _is_owed_to_lender(kinds: Kinds, found: Found) -> bool:
+    return bool(found.value.lender and found.value.repay)
+
+
+def _is_frozen(kinds: Kinds, found: Found) -> bool:
+    return bool(found.value.frozen)
+
+
+def _can_be_frozen(kinds: Kinds, found: Found) -> bool:
+    return bool(found.value.live and not found.value.frozen)
 
 
 WANTED: dict[str, Callable[[Kinds, Found], bool]] = {
@@ -279,14 +344,27 @@ WANTED: dict[str, Callable[[Kinds, Found], bool]] = {
     "settlement.create": _is_reserved(0),
     "resale.offer": _can_be_sold_on,
     "early.offer": _is_sellable,
-    "auction.open": _is_sellable,
+    "auction.open": _is_sellable_for_long,
     "payment.attest": _is_owed,
     "payment.make": _is_owed,
     "release.pay": _is_pledged,
     "release.attest": _is_pledged,
     "recourse.demand": _is_short_or_late,
-    "recourse.offset": _is_for_dilution,
+    "recourse.offset": _can_be_set_off,
+    "recourse.propose": _stands,
+    "recourse.substitute": _is_proposed,
     "custody.close": _is_empty,
+    "certificate.accept": _moves,
+    "certificate.split": _moves,
+    "certificate.transfer": _moves,
+    "certificate.reserve": _moves,
+    "certificate.settle": _moves,
+    "certificate.fund": _moves,
+    "certificate.release": _is_in_pledge,
+    "certificate.repay": _is_owed_to_lender,
+    "certificate.freeze": _can_be_frozen,
+    "certificate.unfreeze": _is_frozen,
+    "certificate.dishonour": _is_overdue,
     "certificate.redeem": _has_matured,
     "certificate.collect": _has_matured,
     "dispute.withdraw": _is_contested,
@@ -295,6 +373,16 @@ WANTED: dict[str, Callable[[Kinds, Found], bool]] = {
     "auction.reveal": _opens_bids,
     "auction.rank": _can_be_ranked,
     "claim.notify": _is_in_force,
+    "recovery.cede": _has_recovered,
+    "recovery.attest": _has_recovered,
+    "policy.bind": _can_be_bound,
+    "premium.pay": _has_not_ended,
+    "premium.attest": _has_not_ended,
+    "policy.suspend": _has_not_ended,
+    "policy.resume": _has_not_ended,
+    "request.quote": _is_asked,
+    "request.decline": _is_asked,
+    "invoice.confirm": _is_unsaid,
 }
 """What makes an operation likely to be taken, beside the tables of states."""
 
@@ -310,8 +398,39 @@ def _allows(op: str, kinds: Kinds, found: Found) -> bool:
     return True
 
 
-RATHER = {"payment.attest": "insured", "credit.issue": "lien"}
-"""Operations that are the more interesting where there is an entry of this kind under the same key."""
+def _is_insured(kinds: Kinds, found: Found) -> bool:
+    return found.parts in kinds["insured"]
+
+
+def _is_short(kinds: Kinds, found: Found) -> bool:
+    lien = lien_on(kinds, found)
+    return lien is not None and bool(lien.shortfall)
+
+
+def _is_in_settlement(kinds: Kinds, found: Found) -> bool:
+    lien = lien_on(kinds, found)
+    return lien is not None and bool(lien.settlement)
+
+
+def _is_on_held(kinds: Kinds, found: Found) -> bool:
+    billed = invoice.Invoice._make(kinds["invoice"][found.parts[0], found.value.invoice])
+    return billed.title in invoice.HELD
+
+
+def _can_be_restored(kinds: Kinds, found: Found) -> bool:
+    lien = lien_on(kinds, found)
+    return lien is not None and _is_held(kinds, found) and bool(lien.restores and lien.reserve_left)
+
+
+RATHER: dict[str, tuple[Callable[[Kinds, Found], bool], ...]] = {
+    "payment.attest": (_is_insured,),
+    "credit.issue": (_can_be_restored, _is_held),
+    "credit.accept": (_is_on_held,),
+    "invoice.dispute": (_is_held,),
+    "recourse.demand": (_is_short,),
+    "finance.accept": (_is_in_settlement,),
+}
+"""What makes an operation the more interesting, the first that there is."""
 
 NEWEST = 8
 MOST = 40
@@ -335,6 +454,7 @@ def pick(rng: Random, op: str, kinds: Kinds, kind: str, *, any_state: bool) -> F
         known = [found for found in known if _allows(op, kinds, found)]
     if not known:
         return None
-    if op in RATHER and rng.random() < 0.3:
-        known = [found for found in known if found.parts in kinds[RATHER[op]]] or known
+    if op in RATHER and rng.random() < 0.5:
+        rather = ([found for found in known if is_it(kinds, found)] for is_it in RATHER[op])
+        known = next((found for found in rather if found), known)
     return rng.choice(known[-NEWEST:] if rng.random() < 0.6 else known)

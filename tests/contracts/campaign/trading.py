@@ -66,20 +66,22 @@ def answer_amendment(draw: Draw, facts: Facts) -> Facts:
     return {SIGNER: other, "reason": "agreed by telephone"}
 
 
-def ship(draw: Draw, facts: Facts) -> Facts:
+def ship(draw: Draw, facts: Facts) -> Facts | None:
     open_orders = [
         parts
         for parts, value in draw.ledger.kinds["order"].items()
         if value[0] not in (DRAFT, CLOSED, CANCELLED)
     ][-8:]
     if not open_orders:
-        return {}
+        return None
     supplier, buyer, order = draw.rng.choice(open_orders)
     lines = [
         {"line": name, "quantity": max(1, (line.quantity - line.shipped) // draw.rng.choice([1, 1, 2]))}
         for name, line in _order_lines(draw, supplier, buyer, order)
         if line.quantity > line.shipped
     ]
+    if not lines:
+        return None
     number = draw.number()
     units = [sscc(int(number))] if draw.rng.random() < 0.3 else []
     more = {"carrier": "ship"} if draw.rng.random() < 0.6 else {}
@@ -88,7 +90,7 @@ def ship(draw: Draw, facts: Facts) -> Facts:
         "shipment": f"S{number}",
         "order": order,
         "buyer": buyer,
-        "lines": lines or [{"line": "1", "quantity": 1}],
+        "lines": lines,
         "units": units,
         **more,
         SIGNER: supplier,
@@ -120,12 +122,12 @@ def receive(draw: Draw, facts: Facts) -> Facts:
     return {"lines": lines} if lines else {}
 
 
-def send_back(draw: Draw, facts: Facts) -> Facts:
+def send_back(draw: Draw, facts: Facts) -> Facts | None:
     found = _shipped(draw, facts)
     kept = [(line, accepted - returned) for line, _, accepted, _, returned in (found.lines if found else ())]
     kept = [(line, left) for line, left in kept if left > 0]
     if not kept:
-        return {}
+        return None
     line, left = draw.rng.choice(kept)
     return {"lines": [{"line": line, "quantity": draw.rng.choice([left, 1, max(1, left // 2)])}]}
 
@@ -179,19 +181,20 @@ def confirm(draw: Draw, facts: Facts) -> Facts:
     return {"net": max(1, draw.rng.choice([net, net, net, net * 9 // 10]))}
 
 
-def confirm_many(draw: Draw, facts: Facts) -> Facts:
-    if not facts:
-        return {}
+def confirm_many(draw: Draw, facts: Facts) -> Facts | None:
     waiting = [
         {
             "invoice": parts[1],
-            "net": max(1, Invoice._make(value).gross - Invoice._make(value).credited),
+            "net": Invoice._make(value).gross - Invoice._make(value).credited,
             "due_date": iso_from_day(Invoice._make(value).due_day),
         }
         for parts, value in draw.ledger.kinds["invoice"].items()
-        if parts[0] == facts["supplier"] and value[0] == facts["buyer"] and Invoice._make(value).validity == 0
+        if parts[0] == facts["supplier"]
+        and value[0] == facts["buyer"]
+        and Invoice._make(value).validity == 0
+        and Invoice._make(value).gross > Invoice._make(value).credited
     ]
-    return {"invoices": waiting[-5:]} if waiting else {}
+    return {"invoices": waiting[-5:]} if waiting else None
 
 
 def dispute(draw: Draw, facts: Facts) -> Facts:
@@ -207,16 +210,14 @@ def credit_issue(draw: Draw, facts: Facts) -> Facts:
     return fields | {"credit": f"N{draw.number()}", "date": draw.date()}
 
 
-def credit_apply(draw: Draw, facts: Facts) -> Facts:
-    if not facts:
-        return {}
+def credit_apply(draw: Draw, facts: Facts) -> Facts | None:
     owed = [
         (parts[1], Invoice._make(value).outstanding)
         for parts, value in draw.ledger.kinds["invoice"].items()
         if parts[0] == facts["supplier"] and value[0] == facts["buyer"] and Invoice._make(value).outstanding
     ]
     if not owed:
-        return {}
+        return None
     invoice, outstanding = draw.rng.choice(owed[-6:])
     return {"invoice": invoice, "amount": max(1, min(outstanding, facts["amount"]))}
 
