@@ -25,7 +25,7 @@ background:var(--ground);color:var(--ink)}
 h1{font-size:1.6rem;margin:.5rem 0}h2{font-size:1.3rem;margin:2.5rem 0 .5rem;border-top:2px solid var(--ink);
 padding-top:.75rem}h3{font-size:1rem;margin:0 0 .5rem}
 .facts{display:grid;grid-template-columns:repeat(auto-fill,minmax(12.5rem,1fr));gap:.75rem;margin:1rem 0}
-.facts div{border:1px solid var(--grid);border-radius:6px;padding:.5rem .75rem}
+.facts div{break-inside:avoid;border:1px solid var(--grid);border-radius:6px;padding:.5rem .75rem}
 dt{color:var(--faint);font-size:.8rem}dd{margin:0;font-size:1.05rem;font-variant-numeric:tabular-nums}
 .grid{display:grid;align-items:start;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1.5rem}
 figure{margin:0;border:1px solid var(--grid);border-radius:6px;padding:.9rem;break-inside:avoid;min-width:0}

@@ -10,7 +10,7 @@ from pathlib import Path
 from _pricing_ledger import Description, feed
 from _pricing_report import outcomes, report
 from _pricing_rows import Row, RowError, read_rows
-from _pricing_training import TrainingSet, train
+from _pricing_training import CALIBRATIONS, TrainingSet, train
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -54,6 +54,12 @@ def arguments() -> argparse.Namespace:
         help="trees trained on the history, or the default that needs no training",
     )
     parser.add_argument(
+        "--calibrate",
+        choices=sorted(CALIBRATIONS),
+        default="",
+        help="calibrate the trees' probabilities by the newest rows of the history, if that helps",
+    )
+    parser.add_argument(
         "--report", action="store_true", help="compare with the clear dates of the scored file"
     )
     return parser.parse_args()
@@ -69,10 +75,10 @@ def merged(history: list[Row], scored: list[Row]) -> list[Row]:
     return list(known.values())
 
 
-def fit(history: list[Row], descriptions: list[Description]) -> Model | None:
+def fit(history: list[Row], descriptions: list[Description], calibration: str = "") -> Model | None:
     """The model of a history; None if it has too few rows to learn from."""
     known = TrainingSet.of(history, descriptions)
-    return train(known) if known.is_enough else None
+    return train(known, calibration) if known.is_enough else None
 
 
 def predictions(model: Model | None, descriptions: list[Description]) -> list[Lateness]:
@@ -105,7 +111,7 @@ def main() -> int:
         if is_trained:
             described = feed(history, history, progress=lambda: progress.advance(task))
             progress.update(task, description="training")
-            model = fit(history, described)
+            model = fit(history, described, options.calibrate)
         progress.update(task, description="scoring")
         found = predictions(model, feed(fed, scored, progress=lambda: progress.advance(task)))
     written = [as_written(lateness) for lateness in found]

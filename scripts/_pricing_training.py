@@ -11,7 +11,7 @@ the quick ones are known.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import exp, floor
 
@@ -19,12 +19,13 @@ import numpy as np
 from _pricing_ledger import Description
 from _pricing_rows import Row
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from contracts.pricing.forest import LEAF, Node, Tree
 from contracts.pricing.lateness import FEATURES
-from contracts.pricing.model import Ensemble, Model
+from contracts.pricing.model import MAX_POINTS, Ensemble, Model
 
 MICRO = 1_000_000
 LEAST_DAYS, MOST_DAYS = -30, 60
@@ -38,7 +39,11 @@ LEAST_ROWS = 500
 OLDER_SHARE = 0.7
 """Share of the mature rows that the trees of the level's check are grown on."""
 LEAST_FACTOR, MOST_FACTOR = 0.8, 1.35
-UNCALIBRATED = (1.0, 0.0)
+STEPS = 40
+"""Points of an isotonic calibration, at most."""
+LEAST_STEP_ROWS = 50
+"""Rows that a point of it stands for, at least: fewer say little of a share."""
+assert STEPS <= MAX_POINTS, "a model holds it"
 SEED = 20120331
 
 LEFT_OUT = ("open_invoices", "overdue_fresh", "late_with_overdue", "day_of_month")
@@ -134,11 +139,17 @@ def _mature(since_due: np.ndarray) -> np.ndarray:
     return old_enough if old_enough.sum() >= LEAST_ROWS else np.ones_like(old_enough)
 
 
-def train(known: TrainingSet, *, calibrated: bool = False) -> Model:
-    """The quantised model; its probabilities Platt-scaled on the newest rows if asked for, see `platt`."""
+Curve = tuple[tuple[int, int], ...]
+"""A polyline from millionths of a score's unit to an output, as `contracts.pricing.model` has it."""
+
+
+def train(known: TrainingSet, calibration: str = "") -> Model:
+    """The quantised model; its probabilities calibrated on the newest rows by a way of `CALIBRATIONS`, if one
+    is named and helps.
+    """
     with threadpool_limits(1):
         late = _fit_late(known, np.arange(len(known)))
-        slope, shift = _calibration(known) if calibrated else UNCALIBRATED
+        curve = _calibrated(known, calibration) if calibration else None
         days = HistGradientBoostingRegressor(
             **DAYS, loss="absolute_error", early_stopping=False, random_state=SEED
         ).fit(known.values, known.days.clip(LEAST_DAYS, MOST_DAYS), sample_weight=known.weight)
@@ -146,7 +157,7 @@ def train(known: TrainingSet, *, calibrated: bool = False) -> Model:
         factor = _factor(known)
     return Model(
         TRAINED_ON,
-        Ensemble(*_quantised(late), _curve(lambda score: 1e6 * _share(slope * score + shift), -6, 6)),
+        Ensemble(*_quantised(late), curve or UNCALIBRATED),
         Ensemble(*_quantised(days), ((-400 * MICRO, -40_000), (400 * MICRO, 40_000))),
         Ensemble(*_quantised(beyond), _curve(lambda score: 100 * factor * exp(score), -6, 5)),
     )
@@ -160,33 +171,76 @@ def _fit_late(known: TrainingSet, chosen: np.ndarray) -> HistGradientBoostingCla
     return model.fit(known.values[chosen], known.late[chosen], sample_weight=known.weight[chosen])
 
 
-def _calibration(known: TrainingSet) -> tuple[float, float]:
-    """(slope, shift) of the log odds, from the newest rows, as trees score them that had not seen them."""
+def _calibrated(known: TrainingSet, calibration: str) -> Curve | None:
+    """The curve of the probability, from the newest rows as trees score them that had not seen them."""
     in_time = np.argsort(known.due, kind="stable")
     older, newer = np.split(in_time, [int(len(in_time) * OLDER_SHARE)])
     if not 0 < known.late[older].sum() < len(older):
-        return UNCALIBRATED
+        return None
     scores = _fit_late(known, older).decision_function(known.values[newer])
-    return platt(scores, known.late[newer])
+    return helpful(CALIBRATIONS[calibration], scores, known.late[newer])
 
 
-def platt(scores: np.ndarray, late: np.ndarray) -> tuple[float, float]:
-    """(slope, shift) of the log odds by Platt scaling, if it helps; rows in the order of their due dates.
+def helpful(
+    fit: Callable[[np.ndarray, np.ndarray], Curve | None], scores: np.ndarray, late: np.ndarray
+) -> Curve | None:
+    """What a way of calibrating makes of log odds, if it helps; rows in the order of their due dates.
 
     It is fitted on the earlier half and kept only if it lowers the Brier score of the later half, which it
     has not seen. Where the share of late ones moves, the newest rows may mislead all the same.
-    J. Platt, Probabilistic outputs for support vector machines, 1999.
     """
     half = len(scores) // 2
     if not 0 < late[:half].sum() < half:
-        return UNCALIBRATED
-    scaled = LogisticRegression(C=1e6).fit(scores[:half].reshape(-1, 1), late[:half])
+        return None
+    curve = fit(scores[:half], late[:half])
+    if curve is None:
+        return None
+    after, before = (
+        ((_through(found, scores[half:]) - late[half:]) ** 2).mean() for found in (curve, UNCALIBRATED)
+    )
+    return curve if after < before else None
+
+
+def platt(scores: np.ndarray, late: np.ndarray) -> Curve | None:
+    """A logistic curve of the log odds; None if it would fall.
+
+    J. Platt, Probabilistic outputs for support vector machines, 1999.
+    """
+    scaled = LogisticRegression(C=1e6).fit(scores.reshape(-1, 1), late)
     slope, shift = float(scaled.coef_[0][0]), float(scaled.intercept_[0])
-    if slope <= 0:
-        return UNCALIBRATED
-    after = ((_share(slope * scores[half:] + shift) - late[half:]) ** 2).mean()
-    before = ((_share(scores[half:]) - late[half:]) ** 2).mean()
-    return (slope, shift) if after < before else UNCALIBRATED
+    return _curve(lambda score: 1e6 * _share(slope * score + shift), -6, 6) if slope > 0 else None
+
+
+def isotonic(scores: np.ndarray, late: np.ndarray) -> Curve | None:
+    """The share late as a rising polyline of at most `STEPS` points; None if the rows give no two points.
+
+    Rows are joined in groups of neighbouring scores, a group's share is that of half a late and half a
+    punctual row more, so that nothing is ever certain, and neighbours that fall are pooled.
+    B. Zadrozny and C. Elkan, Transforming classifier scores into accurate multiclass probability
+    estimates, 2002.
+    """
+    parts = max(1, min(STEPS, len(scores) // LEAST_STEP_ROWS))
+    groups = np.array_split(np.argsort(scores, kind="stable"), parts)
+    rows = np.array([len(group) for group in groups], dtype=float)
+    at = np.array([scores[group].mean() for group in groups])
+    shares = (np.array([late[group].sum() for group in groups]) + 0.5) / (rows + 1)
+    rising = IsotonicRegression().fit(at, shares, sample_weight=rows).predict(at)
+    points: list[tuple[int, int]] = []
+    for share in np.unique(rising):
+        pooled = rising == share
+        place = round(float(np.average(at[pooled], weights=rows[pooled])) * MICRO)
+        if not points or place > points[-1][0]:
+            points.append((place, round(float(share) * MICRO)))
+    return tuple(points) if len(points) > 1 else None
+
+
+CALIBRATIONS = {"platt": platt, "isotonic": isotonic}
+
+
+def _through(curve: Curve, scores: np.ndarray) -> np.ndarray:
+    """Shares on a curve, as `contracts.pricing.model.on_curve` has them but for the rounding."""
+    places, shares = zip(*curve, strict=True)
+    return np.interp(scores * MICRO, places, shares) / MICRO
 
 
 def _share(log_odds):
@@ -214,10 +268,14 @@ def _factor(known: TrainingSet) -> float:
     return float(min(MOST_FACTOR, max(LEAST_FACTOR, realised / said)))
 
 
-def _curve(link, least: int, most: int) -> tuple[tuple[int, int], ...]:
+def _curve(link: Callable[[float], float], least: int, most: int) -> Curve:
     """The inverse of a link function as a polyline, in steps of a sixteenth."""
     points = [(place * MICRO // 16, round(link(place / 16))) for place in range(least * 16, most * 16 + 1)]
     return tuple(points)
+
+
+UNCALIBRATED = _curve(lambda score: 1e6 * _share(score), -6, 6)
+"""The probability as the trees' loss leaves it."""
 
 
 def _quantised(model) -> tuple[int, tuple[Tree, ...]]:

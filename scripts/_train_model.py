@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from _pricing_rows import Row
-from _pricing_training import OLDER_SHARE, RISING, TRAINED_ON, TrainingSet, train
+from _pricing_training import CALIBRATIONS, OLDER_SHARE, RISING, TRAINED_ON, TrainingSet, train
 from rich.console import Console
 
 from clients.model_report import fared
@@ -41,8 +41,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--record", type=Path, required=True, metavar="FILE", help="its record, JSON")
     parser.add_argument(
         "--calibrate",
-        action="store_true",
-        help="Platt-scale the probabilities by the newest rows if that helps",
+        choices=sorted(CALIBRATIONS),
+        default="",
+        help="calibrate the probabilities by the newest rows, if that helps on rows still newer",
     )
     return parser.parse_args()
 
@@ -62,18 +63,18 @@ def row_of(example: Example) -> Row:
     )
 
 
-def learn(rows: Sequence[Example], calibrated: bool) -> Model | None:
+def learn(rows: Sequence[Example], calibration: str) -> Model | None:
     """The model of these rows; None if they are too few."""
     known = TrainingSet.of([row_of(row) for row in rows], [row.description for row in rows])
-    return train(known, calibrated=calibrated) if known.is_enough else None
+    return train(known, calibration) if known.is_enough else None
 
 
-def record_of(root: bytes, rows: Sequence[Example], last: int, calibrated: bool) -> dict[str, Any] | None:
+def record_of(root: bytes, rows: Sequence[Example], last: int, calibration: str) -> dict[str, Any] | None:
     """The record of a model that is trained on all rows; None if the older ones are too few to be tested."""
     in_time = sorted(rows, key=lambda row: row.due_day)
     cut = int(len(in_time) * OLDER_SHARE)
     older, newer = in_time[:cut], [row for row in in_time[cut:] if row.is_known]
-    judged = learn(older, calibrated)
+    judged = learn(older, calibration)
     if judged is None or not newer:
         return None
     figures = fared(newer, judged.predict)

@@ -11,7 +11,8 @@
 `features` are the names of `lateness.FEATURES` that the model reads, in its own order. Each output is
 `[base, trees, curve]`: the score is `base` plus one leaf of each tree, and `curve` is a polyline through
 points (score, output), flat beyond its ends, which calibrates the score: ascending scores, outputs that
-never fall. An empty curve leaves the score as it is.
+never fall. It holds a logistic curve, Platt-scaled or not, in small steps as well as the few steps of an
+isotonic regression: whoever evaluates it does not need to know. An empty curve leaves the score as it is.
 
 A tree is an array of nodes, the first the root: `[feature, threshold, left, right, value]`; left is taken
 where the feature is at most the threshold; feature −1 marks a leaf. Every node but the root is the child of

@@ -53,6 +53,30 @@ def test_a_curve_never_falls(one: int, other: int) -> None:
     assert on_curve(LATE.curve, low) <= on_curve(LATE.curve, high)
 
 
+STEPS = ((-500_000, 20_000), (-10, 20_000), (0, 450_000), (7, 450_001), (900_000, 980_000))
+
+
+@given(st.integers(-(10**7), 10**7), st.integers(-(10**7), 10**7))
+def test_steps_of_an_isotonic_calibration_never_fall_and_stay_within_the_first_and_the_last(
+    one: int, other: int
+) -> None:
+    low, high = sorted((on_curve(STEPS, one), on_curve(STEPS, other)))
+    assert (low, high) == tuple(on_curve(STEPS, score) for score in sorted((one, other)))
+    assert 20_000 <= low <= high <= 980_000
+
+
+def test_steps_are_hit_exactly_and_rounded_down_between() -> None:
+    assert [on_curve(STEPS, score) for score, _ in STEPS] == [share for _, share in STEPS]
+    assert [on_curve(STEPS, score) for score in (-(10**9), -5, 3, 10**9)] == [
+        20_000,
+        235_000,
+        450_000,
+        980_000,
+    ]
+    stepped = Model(NAMES, Ensemble(3, (STUMP,), STEPS), MODEL.days, MODEL.beyond)
+    assert Model.decode(stepped.encode()) == stepped
+
+
 def _changed(place: int, change: object) -> bytes:
     value = list(MODEL.to_value())
     value[place] = change

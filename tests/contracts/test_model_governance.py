@@ -11,6 +11,7 @@ from trade_ledger import TradeLedger
 
 from contracts.finance.model import in_role
 from contracts.pricing.model import Ensemble, Model
+from ledger import codec
 
 RECORD = {
     "training_root": bytes(32),
@@ -62,6 +63,21 @@ def test_a_newer_model_takes_the_role() -> None:
     name = sha256(newer.encode()).digest()
     ledger.done("root", upload(newer.encode(), 0, name), publish(name))
     assert in_role(ledger.state, "champion") == newer
+
+
+def test_an_isotonic_model_is_published_like_any_other_and_one_whose_steps_fall_is_refused() -> None:
+    ledger = TradeLedger()
+    steps = ((-5, 100_000), (0, 100_000), (6, 700_000))
+    stepped = Model(MODEL.features, Ensemble(3, MODEL.late.trees, steps), MODEL.days, MODEL.beyond).encode()
+    name = sha256(stepped).digest()
+    ledger.done("root", upload(stepped, 0, name), publish(name))
+    adopted = in_role(ledger.state, "champion")
+    assert adopted is not None
+    assert adopted.late.curve == steps
+    fallen = stepped.replace(codec.encode((6, 700_000)), codec.encode((6, 70_000)))
+    other = sha256(fallen).digest()
+    ledger.done("root", upload(fallen, 0, other))
+    assert ledger.refused("root", publish(other)) == "model_form"
 
 
 BROKEN = b"\x93\x01\x02\x03"

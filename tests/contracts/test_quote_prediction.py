@@ -73,14 +73,33 @@ def test_the_model_in_force_makes_the_price_and_comes_along(ledger: Ledger) -> N
     quote = ledger.quote()
     proved = verify_quote(quote.encode(), ledger.genesis)
     assert (quote.model, proved.terms.model) == (DATA, HASH)
-    asked = Asked(TODAY, TODAY - 4, TODAY + 56, 1_000_000_00, "EUR")
-    described = describe_in(ledger.chain, "supplier", "buyer", asked, TODAY + 56)
-    said = MODEL.predict(described)
+    said = MODEL.predict(_described(ledger))
     assert (proved.terms.late_ppm, proved.terms.median_late_centidays) == said[:2]
     assert proved.terms.expected_late_centidays == said.beyond_centidays
     reasons = dict(proved.terms.lateness_reasons)
     assert sum(reasons.values()) == said.beyond_centidays
     assert set(reasons) <= {"base", *MODEL.features}
+
+
+def test_a_quote_by_an_isotonic_model_is_verified_by_whoever_has_its_bytes(ledger: Ledger) -> None:
+    """Its probability lies on the steps, rounded down between two of them; nobody needs what fitted them."""
+    score = MODEL.late.score(MODEL.values(_described(ledger)))
+    steps = ((score - 3, 100_000), (score + 4, 300_000), (score + 9, 300_000))
+    stepped = Model(MODEL.features, replace(MODEL.late, curve=steps), MODEL.days, MODEL.beyond)
+    adopt(ledger, stepped.encode())
+    proved = verify_quote(ledger.quote().encode(), ledger.genesis)
+    assert proved.terms.model == sha256(stepped.encode()).digest()
+    assert proved.terms.late_ppm == 100_000 + 200_000 * 3 // 7 == 185_714
+    adopt(ledger, DATA)
+    forged = replace(ledger.quote(), model=stepped.encode())
+    with pytest.raises(VerificationError, match="not those of the model in force"):
+        verify_quote(forged.encode(), ledger.genesis)
+
+
+def _described(ledger: Ledger) -> tuple[int, ...]:
+    """The ledger's invoice as the quote's model reads it."""
+    asked = Asked(TODAY, TODAY - 4, TODAY + 56, 1_000_000_00, "EUR")
+    return describe_in(ledger.chain, "supplier", "buyer", asked, TODAY + 56)
 
 
 def test_another_model_than_the_one_in_force_is_refused(ledger: Ledger) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,10 +27,10 @@ from _evaluate_pricing import as_written, fit, merged, predictions  # noqa: E402
 from _pricing_ledger import feed  # noqa: E402
 from _pricing_report import figures, outcomes, report  # noqa: E402
 from _pricing_rows import Row, RowError, read_rows  # noqa: E402
-from _pricing_training import UNCALIBRATED, platt  # noqa: E402
+from _pricing_training import MICRO, STEPS, UNCALIBRATED, helpful, isotonic, platt  # noqa: E402
 
 from contracts.pricing.lateness import FEATURES  # noqa: E402
-from contracts.pricing.model import Model  # noqa: E402
+from contracts.pricing.model import Model, on_curve  # noqa: E402
 
 REAL = ROOT.parent / "shared" / "data" / "ar-b2b"
 FIRST = 17_900
@@ -77,16 +78,73 @@ def write(path: Path, rows: Iterable[Row]) -> Path:
     return path
 
 
-def test_platt_scaling_undoes_what_was_done_to_the_odds_and_is_kept_only_if_it_helps() -> None:
+def outcomes_of(odds: np.ndarray, chance: np.random.Generator) -> np.ndarray:
+    """Late or not, with these log odds."""
+    return (chance.random(len(odds)) < 1 / (1 + np.exp(-odds))).astype(int)
+
+
+@pytest.mark.parametrize("way", [platt, isotonic])
+def test_calibration_undoes_what_was_done_to_the_odds_and_is_kept_only_if_it_helps(way: Any) -> None:
     chance = np.random.default_rng(5)
-    odds = chance.normal(0, 2, 4_000)
-    late = (chance.random(4_000) < 1 / (1 + np.exp(-odds))).astype(int)
-    slope, shift = platt(2 * odds + 1, late)
-    assert abs(slope - 0.5) < 0.05
-    assert abs(shift + 0.5) < 0.1
-    moved = np.concatenate([late[:2_000], 1 - late[2_000:]])
-    assert platt(odds, moved) == UNCALIBRATED, "what held for the earlier half does not hold for the later"
-    assert platt(odds, np.zeros(4_000, dtype=int)) == UNCALIBRATED
+    odds = chance.normal(0, 2, 8_000)
+    late = outcomes_of(odds, chance)
+    curve = helpful(way, 2 * odds + 1, late)
+    assert curve is not None
+    for true in (-3, -1.5, 0, 1.5, 3):
+        share = on_curve(curve, round((2 * true + 1) * MICRO)) / 1e6
+        assert share == pytest.approx(1 / (1 + np.exp(-true)), abs=0.05)
+    moved = np.concatenate([outcomes_of(odds[:4_000] + 2, chance), late[4_000:]])
+    assert helpful(way, odds, moved) is None, "what held for the earlier half does not hold for the later"
+    assert helpful(way, odds, np.zeros(8_000, dtype=int)) is None
+
+
+def test_isotonic_steps_are_few_rising_integers_and_follow_a_bend_that_no_logistic_curve_has() -> None:
+    """Below zero everything is late with a tenth, above it with nine tenths."""
+    chance = np.random.default_rng(6)
+    odds = chance.normal(0, 2, 8_000)
+    late = (chance.random(8_000) < np.where(odds > 0, 0.9, 0.1)).astype(int)
+    curve = isotonic(odds, late)
+    assert curve is not None
+    assert 2 <= len(curve) <= STEPS
+    assert all(type(figure) is int for point in curve for figure in point)
+    places, shares = zip(*curve, strict=True)
+    assert list(places) == sorted(set(places))
+    assert list(shares) == sorted(shares)
+    assert all(0 < share < 1_000_000 for share in shares)
+    smooth = platt(odds, late)
+    assert smooth is not None
+    for true, share in ((-0.5, 0.1), (0.5, 0.9)):
+        assert on_curve(curve, round(true * MICRO)) / 1e6 == pytest.approx(share, abs=0.04)
+        assert abs(on_curve(smooth, round(true * MICRO)) / 1e6 - share) > 0.1
+
+
+def test_nothing_is_certain_and_a_few_rows_give_no_curve() -> None:
+    odds = np.linspace(-4, 4, 400)
+    curve = isotonic(odds, (odds > 0).astype(int))
+    assert curve is not None
+    assert (curve[0][1], curve[-1][1]) == (9_804, 990_196), "half a row of 51 each"
+    assert isotonic(odds, (odds < 0).astype(int)) is None, "a share that falls is one step: no curve"
+    assert isotonic(odds[:99], (odds[:99] > -3).astype(int)) is None
+
+
+@pytest.mark.parametrize("way", ["platt", "isotonic"])
+def test_a_calibrated_model_has_the_same_trees_and_is_bytes_that_anybody_reads(way: str) -> None:
+    """Late are 10 % or 30 % of the invoices, by customer, from a day on 40 % or 80 %: calibration helps."""
+    chance, rows = random.Random(14), []
+    for row in book(1_000, 14):
+        is_worse, is_even = row.issued >= FIRST + 150, row.customer[-1] in "02468"
+        share = (0.8 if is_even else 0.4) if is_worse else (0.3 if is_even else 0.1)
+        rows.append(replace(row, cleared=row.due + (4 if chance.random() < share else -2)))
+    described = feed(rows, rows)
+    plain, model = fit(rows, described), fit(rows, described, way)
+    assert plain is not None
+    assert model is not None
+    assert (model.late.base, model.late.trees) == (plain.late.base, plain.late.trees)
+    assert (model.days, model.beyond) == (plain.days, plain.beyond)
+    assert model.late.curve != plain.late.curve == UNCALIBRATED
+    assert Model.decode(model.encode()) == model
+    found = predictions(model, described[-100:])
+    assert all(type(figure) is int for lateness in found for figure in lateness)
 
 
 def test_clear_dates_after_the_moment_of_pricing_change_no_description() -> None:
