@@ -10,7 +10,8 @@ committed, so a lost one is sent again. A follower far behind gets with each app
 newest certificate *within* it, so that it commits as it catches up instead of keeping
 everything open until the end. When the caller takes the output and nothing is left
 uncommitted, the certificate goes out by a heartbeat: an idle cluster does not wait for the
-next tick to finish (CR-44), and a busy one tells it with the next append.
+next tick to finish (CR-44), and a busy one tells it with the next append. A caller that expects to
+propose again in a moment says so, and saves that heartbeat and its answer.
 
 A follower that is probed gets an election with the entries, since it may have to cut others for
 them (`exclusion.py`): this leader's own at first; if the follower still keeps entries, up to a

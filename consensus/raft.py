@@ -172,10 +172,14 @@ class Raft(Election, Follower, Leader):
         """A write or sync failed: nothing is acknowledged or voted from here on (CR-36)."""
         self.halt(f"storage failed: {reason}")
 
-    def ready(self) -> Ready | None:
-        """What is to be done now, or None. Each piece of output is handed out once."""
+    def ready(self, *, expects_more: bool = False) -> Ready | None:
+        """What is to be done now, or None. Each piece of output is handed out once.
+
+        A leader's caller that `expects_more` proposes something soon, or asks again without: news of a
+        commit then goes with the next append rather than by a heartbeat of its own (CR-44).
+        """
         halted = self.halted is not None
-        if self._commit_untold:
+        if self._commit_untold and not expects_more:
             self._tell_commit()
         if self._refused_reads:
             self._tell_refused_reads()

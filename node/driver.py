@@ -446,8 +446,13 @@ class Driver:
             self._clock.set(is_idle=self._is_idle)
 
     def _carry_out_all(self) -> None:
-        while (ready := self.raft.ready()) is not None:
+        while (ready := self.raft.ready(expects_more=self._expects_more())) is not None:
             self._carry_out(ready)
+
+    def _expects_more(self) -> bool:
+        """Whether this node is about to propose a block after those that are committed."""
+        may_seal = self.leads() and self.raft.transferee is None
+        return may_seal and self._sealing.expects_more(self.raft.commit)
 
     def _carry_out(self, ready: Ready) -> None:
         for message in ready.send_now:

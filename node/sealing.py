@@ -29,13 +29,20 @@ from node.pace import Span
 from node.statistics import Statistics
 
 
+class Ring(Protocol):
+    """A call back that may be given up."""
+
+    def cancel(self) -> object:
+        """Do not call."""
+
+
 class Timer(Protocol):
     """The clock of the loop, in seconds."""
 
     def time(self) -> float:
         """Now."""
 
-    def call_at(self, when: float, callback: Callable[[], None]) -> object:
+    def call_at(self, when: float, callback: Callable[[], None]) -> Ring:
         """Call back then."""
 
 
@@ -57,19 +64,33 @@ class Sealing:
         self._gathered = 0
         """So many transactions there were, or are to come, when the newest commit was seen."""
         self._until_s = 0.0
-        self._is_timed = False
+        self._has_waited = False
+        """Whether this was counted since the newest commit."""
+        self._in_flight = 0
+        self._owes_others = False
+        """Whether clients of other nodes have something in the newest blocks."""
+        self._ring: Ring | None = None
 
     def is_time(self, commit: int, in_flight: int) -> bool:
         """Whether to seal now: with this height committed, and so many blocks in flight."""
-        if commit != self._commit:
-            self._commit = commit
-            self._until_s = self._timer.time() + self._moment_s()
-            self._gathered = self._pool.waiting + self._last_transactions
+        self._note(commit)
+        self._in_flight = in_flight
         if not self._pool.waiting or in_flight >= SEAL_WINDOW_BLOCKS:
             return False
         if self._pool.waiting_operations >= PIPELINED_SEAL_OPERATIONS:
             return True
         return not in_flight and not self._gathers()
+
+    def expects_more(self, commit: int) -> bool:
+        """Whether a block is about to follow, with which the others can be told that this one is committed.
+
+        Clients of other nodes get their answers there, and do not wait for it.
+        """
+        self._note(commit)
+        if self._owes_others or not self._last_transactions or self._timer.time() >= self._until_s:
+            return False
+        self._set_timer()
+        return True
 
     def take(self) -> list[Entry]:
         """What the next block is to hold; it leaves the queue."""
@@ -78,8 +99,21 @@ class Sealing:
     def sealed(self, entries: list[Entry], seconds: float) -> None:
         """A block of these was sealed, which took so long."""
         self._last_transactions = len(entries)
+        has_others = not all(entry.own for entry in entries)
+        self._owes_others = has_others or (self._owes_others and self._in_flight > 0)
+        if self._ring is not None:
+            self._ring.cancel()
+            self._ring = None
         self._sealed_s = self._timer.time() - seconds
         self._span.took(sum([entry.operations for entry in entries]), seconds)
+
+    def _note(self, commit: int) -> None:
+        """Something may have been committed since: whom to wait for now, and until when."""
+        if commit != self._commit:
+            self._commit = commit
+            self._until_s = self._timer.time() + self._moment_s()
+            self._gathered = self._pool.waiting + self._last_transactions
+            self._has_waited = False
 
     def _moment_s(self) -> float:
         """How long clients that were just answered are waited for."""
@@ -93,12 +127,16 @@ class Sealing:
         """
         if self._pool.waiting >= self._gathered or self._timer.time() >= self._until_s:
             return False
-        if not self._is_timed:
-            self._is_timed = True
+        if not self._has_waited:
+            self._has_waited = True
             self._statistics.gathering_waits += 1
-            self._timer.call_at(self._until_s, self._rang)
+        self._set_timer()
         return True
 
+    def _set_timer(self) -> None:
+        if self._ring is None:
+            self._ring = self._timer.call_at(self._until_s, self._rang)
+
     def _rang(self) -> None:
-        self._is_timed = False
+        self._ring = None
         self._look()

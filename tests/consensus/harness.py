@@ -172,6 +172,7 @@ class Node:
         )
         self.writes: deque[Ready] = deque()
         self.disk_is_held = False
+        self.expects_more = False
         self.refuses: set[bytes] = set()
         self.proposes_in_office = True
         self.readies: list[Ready] = []
@@ -182,7 +183,7 @@ class Node:
     def drain(self) -> list[Message]:
         """Carry out all that is ready; what may leave is returned."""
         out: list[Message] = []
-        while (ready := self.raft.ready()) is not None:
+        while (ready := self.raft.ready(expects_more=self.expects_more)) is not None:
             self.readies.append(ready)
             out += ready.send_now
             self.writes.append(ready)

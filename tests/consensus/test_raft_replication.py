@@ -606,6 +606,23 @@ def test_cr44_a_commit_that_waited_for_the_leaders_disk_is_told_at_once() -> Non
     assert cluster.commits() == {"n1": 2, "n2": 2}
 
 
+def test_cr44_a_leader_that_proposes_again_tells_the_commit_with_that_append() -> None:
+    """CR-44: no heartbeat and no answer of its own; and at once when nothing follows after all."""
+    cluster = Cluster()
+    cluster.elect("n1")
+    told = len(cluster.heard("Heartbeat"))
+    cluster["n1"].expects_more = True
+    cluster.propose("n1")
+    assert cluster.commits() == {"n1": 2, "n2": 1, "n3": 1}
+    cluster.propose("n1")
+    assert cluster.commits() == {"n1": 3, "n2": 2, "n3": 2}
+    assert len(cluster.heard("Heartbeat")) == told
+    cluster["n1"].expects_more = False
+    cluster.network.extend(cluster["n1"].drain())
+    cluster.run()
+    assert cluster.commits() == {"n1": 3, "n2": 3, "n3": 3}
+
+
 def test_cr45_one_append_is_in_flight_to_a_probed_follower() -> None:
     """CR-45: until an answer, and after the first success it is pipelined."""
     node = leading()

@@ -24,6 +24,15 @@ from node.statistics import Statistics
 KEY = SigningKey.from_seed(bytes(32))
 
 
+class _Ring:
+    def __init__(self, timer: _Timer, what: tuple[float, Callable[[], None]]) -> None:
+        self._timer = timer
+        self._what = what
+
+    def cancel(self) -> None:
+        self._timer.set.remove(self._what)
+
+
 class _Timer:
     def __init__(self) -> None:
         self.now_s = 100.0
@@ -32,8 +41,9 @@ class _Timer:
     def time(self) -> float:
         return self.now_s
 
-    def call_at(self, when: float, callback: Callable[[], None]) -> None:
+    def call_at(self, when: float, callback: Callable[[], None]) -> _Ring:
         self.set.append((when, callback))
+        return _Ring(self, (when, callback))
 
     def ring(self) -> None:
         when, callback = self.set.pop(0)
@@ -55,7 +65,7 @@ class _Leader:
     def _look(self) -> None:
         self.looks += 1
 
-    def come(self, count: int, operations: int = 1) -> None:
+    def come(self, count: int, operations: int = 1, *, own: bool = True) -> None:
         for _ in range(count):
             self._sent += 1
             date = {"op": "date.advance", "date": "2024-01-01"}
@@ -67,7 +77,7 @@ class _Leader:
                 operations=(date,) * operations,
             )
             prepared = Contracts().prepare(transaction)
-            self.pool.add(Entry(prepared, "anchor", 0.0, own=True))
+            self.pool.add(Entry(prepared, "anchor", 0.0, own=own))
 
     def seal(self, commit: int, in_flight: int = 0, *, each_s: float = 0.0) -> int:
         """How many transactions are sealed now; 0 if it is not time."""
@@ -140,3 +150,33 @@ def test_a_slow_machine_seals_small_blocks_and_a_fast_one_full_ones(leader: _Lea
         leader.come(100)
         counts.append(leader.seal(height, in_flight=1, each_s=0.002))
     assert counts[-1] == pytest.approx(SEAL_S / 0.002, rel=0.1)
+
+
+def test_whoever_was_answered_is_expected_to_send_more_for_a_moment(leader: _Leader) -> None:
+    """So that the others are told of the commit with the next block (CR-44)."""
+    assert not leader.sealing.expects_more(0), "nobody was answered"
+    leader.come(2)
+    leader.seal(0)
+    assert leader.sealing.expects_more(1)
+    leader.come(2)
+    assert leader.sealing.expects_more(1), "that block is sealed in this turn"
+    assert leader.seal(1) == 2
+    assert not leader.timer.set, "nobody has to be told without a block"
+    assert leader.sealing.expects_more(2)
+    leader.timer.ring()
+    assert leader.looks == 1, "to tell it now"
+    assert not leader.sealing.expects_more(2)
+    assert leader.statistics.gathering_waits == 0, "no transaction has waited"
+
+
+def test_clients_of_other_nodes_do_not_wait_for_the_next_block(leader: _Leader) -> None:
+    leader.come(1)
+    leader.come(1, own=False)
+    leader.seal(0)
+    leader.come(PIPELINED_SEAL_OPERATIONS)
+    assert leader.seal(0, in_flight=1) == PIPELINED_SEAL_OPERATIONS
+    assert not leader.sealing.expects_more(2), "they have something in one of the two blocks"
+    leader.come(1)
+    leader.timer.now_s += 1
+    leader.seal(2)
+    assert leader.sealing.expects_more(3)
