@@ -112,12 +112,14 @@ def columns(title: str, edges: Sequence[str], counts: Sequence[int], axis: str, 
     """A column for each count, between its two edges; the axis says what the edges are of."""
     assert len(edges) == len(counts) + 1, "every column has two edges"
     plot = _Plot(0, len(counts), max([*counts, 1]))
-    marks = plot.grid(str, round_step(plot.top / TICKS))
+    marks = plot.grid(str, max(1, round_step(plot.top / TICKS)))
     every = -(-len(edges) // MAX_EDGE_LABELS)
     for place, count in enumerate(counts):
+        if not count:
+            continue
         left, right, top = plot.x(place), plot.x(place + 1), plot.y(count)
         marks.append(Rect(left + 1, top, max(1.0, right - left - 2), plot.y(0) - top, "first"))
-        if count and right - left >= LETTER_PX * len(str(count)):
+        if right - left >= LETTER_PX * len(str(count)):
             marks.append(Label((left + right) / 2, top - 4, str(count), MIDDLE, "faint", SMALL))
     marks += [
         plot.tick(place, edge, is_last=place == len(counts))

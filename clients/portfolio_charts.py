@@ -34,6 +34,7 @@ TITLES = {
 WELL_AGED = AGES.index(30)
 """A vintage is drawn once all of its claims have reached this age; if none has, those that are due."""
 MOST_MONTHS = 12
+LEAST_BINS = 7
 
 
 def charts(report: Report, part: Part) -> dict[str, Drawing]:
@@ -72,8 +73,17 @@ def _histogram(
 ) -> Drawing | None:
     if not found.counts:
         return None
-    edges = [shown(edge) for edge in found.edges]
-    return chart.columns(TITLES[name], edges, found.counts, of, note)
+    wide = _widened(found)
+    return chart.columns(TITLES[name], [shown(edge) for edge in wide.edges], wide.counts, of, note)
+
+
+def _widened(found: Distribution) -> Distribution:
+    """With empty bins on both sides, so that few bins make no wall; none below zero that was not there."""
+    before = after = max(0, LEAST_BINS - len(found.counts) + 1) // 2
+    if found.first >= 0:
+        before = min(before, found.first // found.width)
+    counts = (*[0] * before, *found.counts, *[0] * after)
+    return found._replace(first=found.first - before * found.width, counts=counts)
 
 
 def _lateness(part: Part, note: str) -> Drawing | None:
@@ -90,15 +100,15 @@ def _lateness(part: Part, note: str) -> Drawing | None:
 
 
 def _paid_back(part: Part, note: str) -> Drawing | None:
-    shown = [one for one in part.vintages if one.aged[WELL_AGED].claims == one.claims] or [
-        one for one in part.vintages if one.aged[0].claims == one.claims
+    shown = [one for one in part.vintages if one.aged[WELL_AGED].claims == one.kept > 0] or [
+        one for one in part.vintages if one.aged[0].claims == one.kept > 0
     ]
     if not shown:
         return None
     series = [
         Series(
             one.month,
-            tuple((aged.paid_ppm or 0) / PPM if aged.claims == one.claims else None for aged in one.aged),
+            tuple((aged.paid_ppm or 0) / PPM if aged.claims == one.kept else None for aged in one.aged),
         )
         for one in shown[-len(SERIES) :]
     ]

@@ -137,7 +137,8 @@ def _key_figures(part: Part) -> list[tuple[str, str]]:
         ("realised loss, 12 months", _rate(rolling.loss_ppm)),
         ("written off", money(sums.written_off)),
         ("recovered", money(sums.recovered)),
-        ("sold to lenders", f"{money(sums.sold)} for {money(sums.sold_for)}"),
+        ("sold to lenders", money(sums.sold)),
+        ("sold for", money(sums.sold_for)),
         ("days late, expected", _days(known.expected_centidays) if known.claims else "–"),
         ("days late, realised", _days(known.realised_centidays) if known.claims else "–"),
         ("loss, expected", "–" if known.expected_loss is None else money(known.expected_loss)),
@@ -223,7 +224,7 @@ def _paid_back(part: Part) -> str:
     for one in part.vintages:
         cells = [one.month]
         for aged in one.aged:
-            of = "" if aged.claims == one.claims else f" of {aged.claims}"
+            of = "" if aged.claims == one.kept else f" of {aged.claims}"
             cells.append("–" if aged.paid_ppm is None else f"{_share(aged.paid_ppm)}{of}")
         rows.append(cells)
     return table(("month", *(f"{age} days" for age in AGES)), rows)

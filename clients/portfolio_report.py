@@ -37,6 +37,9 @@ from ledger.money import PPM, divide_down, divide_half_away
 MAX_BINS = 15
 """Bins of a distribution."""
 
+LEAST_RATE_PPM = 1_000
+"""Width of a bin of rates, at least: a tenth of a percent."""
+
 SHOWN_NAMES = 10
 """Obligors or suppliers that a page and a chart name; JSON has all."""
 
@@ -178,9 +181,11 @@ def _part(basis: Basis, currency: str, claims: Sequence[Claim]) -> Part:
         sum(position.principal for position in at_risk if position.days_past_due(day)),
         tuple([portfolio.performance(flows, held, currency, *span) for span in spans]),
         portfolio.performance(flows, held, currency, spans[0][0], spans[-1][1]),
-        distribution(held, lambda one: portfolio.expected_yield((one,))),
-        distribution(held, lambda one: divide_half_away(one.charges * PPM, one.sums.advanced)),
-        distribution(held, vintage.expected_late),
+        distribution(held, lambda one: portfolio.expected_yield((one,)), LEAST_RATE_PPM),
+        distribution(
+            held, lambda one: divide_half_away(one.charges * PPM, one.sums.advanced), LEAST_RATE_PPM
+        ),
+        distribution(held, vintage.expected_late, 1),
         vintage.fared(held, day, basis.loss_of),
         vintage.vintages(claims, day, basis.loss_of),
         _ageing(at_risk, day),
@@ -189,13 +194,15 @@ def _part(basis: Basis, currency: str, claims: Sequence[Claim]) -> Part:
     )
 
 
-def distribution(held: Iterable[Position], figure: Callable[[Position], int]) -> Distribution:
-    """How a figure of claims is spread, in at most `MAX_BINS` bins of a round width."""
+def distribution(
+    held: Iterable[Position], figure: Callable[[Position], int], least_width: int
+) -> Distribution:
+    """How a figure of claims is spread, in at most `MAX_BINS` bins of a round width of at least so much."""
     found = [(figure(position), position.sums.advanced) for position in held if position.sums.advanced]
     if not found:
-        return Distribution(0, 1, (), None)
+        return Distribution(0, least_width, (), None)
     least, most = min(value for value, _ in found), max(value for value, _ in found)
-    width = _width(most - least)
+    width = _width(most - least, least_width)
     first = divide_down(least, width) * width
     counts = Counter((value - first) // width for value, _ in found)
     weight = sum(amount for _, amount in found)
@@ -203,9 +210,9 @@ def distribution(held: Iterable[Position], figure: Callable[[Position], int]) ->
     return Distribution(first, width, tuple(counts[place] for place in range(max(counts) + 1)), mean)
 
 
-def _width(span: int) -> int:
-    """The smallest of 1, 2, 5, 10, 20, 50 … of which at most `MAX_BINS` cover the span wherever it lies."""
-    power = 1
+def _width(span: int, least: int) -> int:
+    """The smallest of 1, 2, 5, 10 … times `least`, a power of ten, by which `MAX_BINS` cover the span."""
+    power = least
     while True:
         for factor in (1, 2, 5):
             if span // (power * factor) + 2 <= MAX_BINS:
@@ -267,6 +274,7 @@ def _part_document(part: Part) -> dict[str, Any]:
             {
                 "month": one.month,
                 "claims": one.claims,
+                "kept": one.kept,
                 "advanced": one.advanced,
                 "fared": _fared_document(one.fared),
                 "paid_back": [{**aged._asdict(), "paid_ppm": aged.paid_ppm} for aged in one.aged],

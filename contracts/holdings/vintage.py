@@ -106,6 +106,8 @@ class Vintage(NamedTuple):
     month: str
     """YYYY-MM"""
     claims: int
+    kept: int
+    """Those of them that were not sold to another lender."""
     advanced: int
     fared: Fared
     """Of those that are judged."""
@@ -188,6 +190,7 @@ def _vintage(month: str, members: Sequence[Claim], day: int, loss_of: LossOf) ->
     return Vintage(
         month,
         len(members),
+        sum(not position.sums.sold for position in held),
         sum(position.sums.advanced for position in held),
         fared(held, day, loss_of),
         tuple([_aged(members, age, day) for age in AGES]),

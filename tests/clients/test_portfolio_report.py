@@ -121,7 +121,7 @@ def test_the_figures_are_those_of_the_book(found: Report) -> None:
     assert euro.obligors.index_ppm == 755_102
     assert yen.suppliers.index_ppm == 1_000_000
     """1 % of the advance for 32 days on 99 %: 365 / 32 / 99."""
-    assert euro.discounts == Distribution(10_000, 1, (3,), 10_000)
+    assert euro.discounts == Distribution(10_000, 1_000, (3,), 10_000)
     assert euro.yields.mean == 115_215
     assert [one.month for one in euro.vintages] == ["2026-01", "2026-04"]
 
@@ -189,6 +189,28 @@ def test_every_drawing_is_svg_by_itself(found: Report) -> None:
     assert len(etree.fromstring(curve.svg().encode()).findall(f".//{SVG}circle")) == 10
 
 
+def test_a_vintage_of_which_a_part_was_sold_is_drawn_by_what_was_kept() -> None:
+    sale = record(JANUARY + 20, "sell", "B", to_lender="other", price=299_000_00, principal=300_000_00)
+    shown = report(basis((*RECORDS[:2], sale, *RECORDS[2:])))
+    month = shown.parts[0].vintages[0]
+    assert (month.claims, month.kept) == (2, 1)
+    assert [(aged.claims, aged.paid_ppm) for aged in month.aged[:2]] == [(1, 1_000_000)] * 2
+    assert "paid-back" in portfolio_charts.charts(shown, shown.parts[0])
+    assert "% of 1" not in page(shown)
+
+
+def test_few_bins_are_no_wall_and_count_in_whole_claims(found: Report) -> None:
+    drawn = portfolio_charts.charts(found, found.parts[1])
+    (column,) = _rects(drawn["yields"])
+    assert float(column["width"]) < 80
+    shown = [node.text for node in etree.fromstring(drawn["yields"].inline()).iter("text")]
+    assert "0.5" not in shown
+    assert shown[:2] == ["0", "1"]
+    days = [node.text for node in etree.fromstring(drawn["expected-lateness"].inline()).iter("text")]
+    assert "0" in days
+    assert not any(text.startswith("-") for text in days)
+
+
 def test_a_drawing_is_a_png_of_its_size() -> None:
     image = pytest.importorskip("PIL.Image", reason="Pillow comes with the extra `portfolio`")
     drawing = chart.bars("Title", (Section("", (Bar("whole", 10, "10"), Bar("half", -5, "-5"))),), "note")
@@ -243,12 +265,14 @@ def test_a_distribution_has_every_claim_once_in_bins_of_a_round_width() -> None:
         record(JANUARY, "buy", str(late), advance=100, tenor_days=30 + late, due_date=JANUARY + 30, net=100)
         for late in (0, 7, 29)
     ]
-    found = distribution(positions(records), lambda one: one.tenor_days - 30)
+    found = distribution(positions(records), lambda one: one.tenor_days - 30, 1)
     assert found == Distribution(0, 5, (1, 1, 0, 0, 0, 1), 12)
     assert found.edges == (0, 5, 10, 15, 20, 25, 30)
-    assert distribution((), lambda _: 0) == Distribution(0, 1, (), None)
+    assert distribution((), lambda _: 0, 10) == Distribution(0, 10, (), None)
+    narrow = distribution(positions(records), lambda one: one.tenor_days, 1_000)
+    assert (narrow.first, narrow.width, narrow.counts) == (0, 1_000, (3,))
     wide = [record(JANUARY, "buy", "X", advance=100, discount=cost) for cost in (-3, 10**12)]
-    assert sum(distribution(positions(wide), lambda one: one.charges).counts) == 2
+    assert sum(distribution(positions(wide), lambda one: one.charges, 1).counts) == 2
 
 
 @pytest.mark.parametrize(

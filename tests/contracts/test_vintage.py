@@ -54,6 +54,7 @@ def test_what_was_sold_to_another_lender_is_judged_in_its_book_alone() -> None:
     assert (position.is_open, position.sums.sold, position.principal) == (False, 50_000, 0)
     assert not vintage.is_judged(position, DAY)
     (month,) = vintage.vintages(vintage.claims(sold_on), DAY, no_loss)
+    assert (month.claims, month.kept) == (1, 0)
     assert (month.claims, month.fared.claims, [aged.claims for aged in month.aged]) == (1, 0, [0] * len(AGES))
 
 
