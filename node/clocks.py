@@ -3,8 +3,10 @@
     every second: our signed reading -> all peers
     theirs -> the newest of each is kept -> the next block of this node shows what a quorum has reached
 
-The ledger's time follows from readings (`ledger.clock`), never from one node's clock. What a reading
-is worth does not fade, so that of a node that is gone still counts for the time that it showed.
+The ledger's time follows from readings (`ledger.clock`), never from one node's clock. The one that was
+told last counts, not the highest: a clock that was far ahead and has been set right must not make up
+a quorum with the next one that is wrong. It does not fade, so that of a node that is gone still
+counts for the time that it showed.
 """
 
 from __future__ import annotations
@@ -64,9 +66,7 @@ class Clocks:
             raise Malformed("a clock reading that its node did not sign", field="reading.signature")
         self._forget_strangers()
         self._note_difference(peer, reading.time_ms - self._clock_ms())
-        held = self._newest.get(peer)
-        if held is None or held.time_ms < reading.time_ms:
-            self._newest[peer] = reading
+        self._newest[peer] = reading
 
     def readings(self) -> list[Reading]:
         """The newest reading of each voter, this node's of now included."""

@@ -40,7 +40,7 @@ def reading(node: str, time_ms: int) -> Reading:
 def test_the_newest_reading_of_each_voter_is_kept(ledger: small_ledger.Node) -> None:
     clocks = clocks_of(ledger)
     assert clocks.now_ms() == START_MS, "nobody was heard: the own clock is all there is"
-    for time_ms in (START_MS - 5, START_MS - 9):
+    for time_ms in (START_MS - 9, START_MS - 5):
         clocks.take("n2", reading("n2", time_ms).to_value())
     clocks.take("n3", reading("n3", START_MS - 70).to_value())
     assert sorted((each.node, each.time_ms - START_MS) for each in clocks.readings()) == [
@@ -49,7 +49,20 @@ def test_the_newest_reading_of_each_voter_is_kept(ledger: small_ledger.Node) -> 
         ("n3", -70),
     ]
     assert clocks.now_ms() == START_MS - 5
-    assert clocks.ahead_ms == {"n2": -9, "n3": -70}
+    assert clocks.ahead_ms == {"n2": -5, "n3": -70}
+
+
+def test_a_clock_that_is_set_right_makes_no_quorum_with_the_next_one_that_is_wrong(
+    ledger: small_ledger.Node,
+) -> None:
+    """Of three voters one clock at a time may be wrong, one after the other as well."""
+    clocks = clocks_of(ledger)
+    for node, other, wrong_ms in (("n2", "n3", 400 * 86_400_000), ("n3", "n2", 7_200_000)):
+        clocks.take(other, reading(other, START_MS).to_value())
+        clocks.take(node, reading(node, START_MS + wrong_ms).to_value())
+        assert clocks.now_ms() == START_MS
+        assert clocks.readings_after(START_MS) == []
+        clocks.take(node, reading(node, START_MS).to_value())
 
 
 def test_a_block_gets_readings_only_if_they_show_a_later_time(ledger: small_ledger.Node) -> None:
