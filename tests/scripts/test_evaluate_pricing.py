@@ -23,14 +23,24 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "scripts"))
 
+import _train_model  # noqa: E402
 from _evaluate_pricing import as_written, fit, merged, predictions  # noqa: E402
 from _pricing_ledger import feed  # noqa: E402
 from _pricing_report import figures, outcomes, report  # noqa: E402
 from _pricing_rows import Row, RowError, read_rows  # noqa: E402
-from _pricing_training import MICRO, STEPS, UNCALIBRATED, helpful, isotonic, platt  # noqa: E402
+from _pricing_training import (  # noqa: E402
+    MICRO,
+    STEPS,
+    UNCALIBRATED,
+    TrainingSet,
+    helpful,
+    isotonic,
+    platt,
+)
 
 from contracts.pricing.lateness import FEATURES  # noqa: E402
-from contracts.pricing.model import Model, on_curve  # noqa: E402
+from contracts.pricing.model import Ensemble, Model, on_curve  # noqa: E402
+from contracts.pricing.training import PAID, Example  # noqa: E402
 
 REAL = ROOT.parent / "shared" / "data" / "ar-b2b"
 FIRST = 17_900
@@ -145,6 +155,33 @@ def test_a_calibrated_model_has_the_same_trees_and_is_bytes_that_anybody_reads(w
     assert Model.decode(model.encode()) == model
     found = predictions(model, described[-100:])
     assert all(type(figure) is int for lateness in found for figure in lateness)
+
+
+def test_a_record_is_that_of_a_model_that_was_calibrated_the_same_way_on_older_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A model that says a fifth of everything stands in for the trees: what is tested is who learns what."""
+    asked: list[tuple[int, str]] = []
+    stand_in = Model(FEATURES[:1], Ensemble(200_000, (), ()), Ensemble(0, (), ()), Ensemble(0, (), ()))
+
+    def train(known: TrainingSet, calibration: str) -> Model:
+        asked.append((len(known), calibration))
+        return stand_in
+
+    monkeypatch.setattr(_train_model, "train", train)
+    nothing = (0,) * len(FEATURES)
+    rows = [
+        Example("s", "b", str(at), "EUR", at, at, at + 30, 100, nothing, PAID, late, at + 30 + late)
+        for at, late in enumerate([0, 0, 0, 0, 3] * 200)
+    ]
+    last = max(row.ended_day for row in rows)
+    record = _train_model.record_of(bytes(32), rows, last, "isotonic")
+    assert _train_model.learn(rows, "isotonic") == stand_in
+    assert record is not None
+    assert (record["rows"], record["tested_rows"]) == (1_000, 300)
+    assert record["brier_ppm"] == 160_000, "0.8 · 0.2² + 0.2 · 0.8²"
+    assert [way for _, way in asked] == ["isotonic"] * 2
+    assert asked[0][0] < asked[1][0] <= 1_000
 
 
 def test_clear_dates_after_the_moment_of_pricing_change_no_description() -> None:
