@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from campaign.subjects import Found, lien_on
+from campaign.subjects import Found, better, lien_on
 from contracts.certificates import leaf
 from contracts.finance.claim import Lien, agent, payoff
 from contracts.insurance import indemnity, policy
@@ -186,15 +186,13 @@ def _exchange(kinds: Kinds, found: Found) -> dict[str, Any]:
 def _recourse(kinds: Kinds, found: Found) -> dict[str, Any]:
     lender, number = found.parts
     value = found.value
-    lien = lien_on(kinds, Found("invoice", (value.supplier, value.invoice), None))
     return {
         "lender": lender,
         "recourse": number,
         "supplier": value.supplier,
         "invoice": value.proposed or value.invoice,
-        "about": value.invoice,
         "currency": value.currency,
-        "principal": 0 if lien is None else lien.principal,
+        "better": better(kinds, found),
         "amount": value.amount,
     }
 

@@ -12,13 +12,13 @@ from contracts.market import allotment
 from contracts.market.auction import Auction
 from contracts.market.bid import commitment
 from contracts.market.early_payment import EarlyPayment, discount_of, step_on
-from contracts.trade.invoice import CONFIRMED, FREE, Invoice
 from ledger.errors import Refusal
 from ledger.hashing import ZERO
 
 
 def programme_terms(draw: Draw) -> Facts:
-    """A lender's terms, of each kind that there is."""
+    """A lender's terms, of each kind that there is; mostly with a reserve where shortfalls are the theme."""
+    is_short = "recourse.offset" in draw.favourites
     return {
         "currency": draw.rng.choice(["USD"] * 6 + ["EUR"]),
         "limits": [{"obligor": "mega", "limit": 2_000_000}, {"obligor": "nova", "limit": 300_000}],
@@ -29,7 +29,7 @@ def programme_terms(draw: Draw) -> Facts:
         "default_days": draw.rng.choice([1, 20, 90]),
         "costs_ppm": draw.rng.choice([0, 20_000]),
         "credit_note_rule": draw.rng.choice(["absorb", "restore", "restore"]),
-        "discount_basis": draw.rng.choice(["advance"] * 4 + ["bank", "true"]),
+        "discount_basis": draw.rng.choice(["advance"] * 9 + ["bank", "true"] * (1 if is_short else 4)),
         "accept_backdated": True,
         "min_tenor_days": 1,
         "max_tenor_days": draw.rng.choice([180, 720, 720]),
@@ -90,19 +90,8 @@ def demand(draw: Draw, facts: Facts) -> Facts:
 
 
 def substitute_for(draw: Draw, facts: Facts) -> Facts | None:
-    """A better receivable for the lender: the largest that the same buyer owes."""
-    bad = Invoice._make(draw.ledger.entry("invoice", facts["supplier"], facts["about"]))
-    known = [
-        (Invoice._make(value).outstanding, parts[1])
-        for parts, value in draw.ledger.kinds["invoice"].items()
-        if parts[0] == facts["supplier"]
-        and Invoice._make(value).title == FREE
-        and Invoice._make(value).validity == CONFIRMED
-        and Invoice._make(value)[:2] == bad[:2]
-        and not Invoice._make(value).contested
-        and Invoice._make(value).due_day > draw.day
-    ]
-    return {"invoice": max(known)[1]} if known and max(known)[0] >= facts["principal"] else None
+    """A better receivable for the lender: the largest."""
+    return {"invoice": max(facts["better"])[1]} if facts["better"] else None
 
 
 def request(draw: Draw, facts: Facts) -> Facts:

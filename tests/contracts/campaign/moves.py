@@ -90,7 +90,7 @@ MOVES: dict[str, Callable[[Draw, Facts], Facts | None]] = {
     "certificate.freeze": promising.stop,
     "certificate.unfreeze": promising.stop,
     "certificate.redeem": promising.redeem,
-    "certificate.collect": promising.redeem,
+    "certificate.collect": promising.collect,
     "certificate.dishonour": financing.holder,
     "certificate.write_off": financing.holder,
     "policy.quote": promising.policy_quote,

@@ -80,6 +80,7 @@ ENDS = (
     "refuse",
     "lose",
     "block",
+    "contest",
 )
 """Last parts of names of operations that end a document, or stop it."""
 NAMES = list(OPERATIONS)
@@ -144,7 +145,7 @@ def _weight(draw: Draw, name: str) -> float:
     is_end = name.split(".")[1] in ENDS
     if name in draw.favourites:
         least = 3.0 if name in IS_KEEN else OFTEN
-        return 0.5 / (1 + taken) if is_end else max(least, FAVOURITE / (1 + taken))
+        return 1 / (1 + taken) if is_end else max(least, FAVOURITE / (1 + taken))
     if name in IS_KEEN and not is_end:
         return 2.0
     return SELDOM + 0.2 / (1 + taken) if name in IS_SELDOM else OFTEN + 1 / (1 + taken)

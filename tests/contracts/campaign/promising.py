@@ -85,6 +85,12 @@ def redeem(draw: Draw, facts: Facts) -> Facts:
     return {"amount": draw.rng.choice([live, live, max(1, live // 3)])}
 
 
+def collect(draw: Draw, facts: Facts) -> Facts:
+    """A bank attests what arrived, which may be too much."""
+    amount = redeem(draw, facts)["amount"]
+    return {"amount": draw.rng.choice([amount, amount, amount + 9])}
+
+
 def stop(draw: Draw, facts: Facts) -> Facts:
     return {SIGNER: draw.rng.choice(["root", "watch"])}
 

@@ -293,6 +293,35 @@ def _stands(kinds: Kinds, found: Found) -> bool:
     return bool(found.value.status in (recourse.DEMANDED, recourse.CONTESTED))
 
 
+def better(kinds: Kinds, found: Found) -> list[tuple[int, str]]:
+    """(owed, invoice) of the receivables that could take the place of the one that a demand is about."""
+    supplier, number = found.value.supplier, found.value.invoice
+    lien = lien_on(kinds, Found("invoice", (supplier, number), None))
+    bad = invoice.Invoice._make(kinds["invoice"][supplier, number])
+    return [
+        (other.outstanding, parts[1])
+        for parts, other in (
+            (parts, invoice.Invoice._make(value))
+            for parts, value in kinds["invoice"].items()
+            if parts[0] == supplier
+        )
+        if (other.buyer, other.currency) == (bad.buyer, bad.currency)
+        and other.title == invoice.FREE
+        and other.validity == invoice.CONFIRMED
+        and not other.contested
+        and other.due_day > kinds["param"]["business_date",]
+        and other.outstanding >= (0 if lien is None else lien.principal)
+    ]
+
+
+def _can_be_substituted(kinds: Kinds, found: Found) -> bool:
+    return _stands(kinds, found) and bool(better(kinds, found))
+
+
+def _is_to_be_met(kinds: Kinds, found: Found) -> bool:
+    return not found.value.proposed
+
+
 def _is_proposed(kinds: Kinds, found: Found) -> bool:
     return bool(found.value.proposed)
 
@@ -351,7 +380,10 @@ WANTED: dict[str, Callable[[Kinds, Found], bool]] = {
     "release.attest": _is_pledged,
     "recourse.demand": _is_short_or_late,
     "recourse.offset": _can_be_set_off,
-    "recourse.propose": _stands,
+    "recourse.pay": _is_to_be_met,
+    "recourse.attest": _is_to_be_met,
+    "recourse.close": _is_to_be_met,
+    "recourse.propose": _can_be_substituted,
     "recourse.substitute": _is_proposed,
     "custody.close": _is_empty,
     "certificate.accept": _moves,
