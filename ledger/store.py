@@ -3,7 +3,8 @@
 Two atomic batches and no third:
 
 * `append` puts blocks, cuts an overwritten tail, and sets term and vote. It is synced, and
-  the durable mark (`ledger.mark`) follows. Only then may the node vote or acknowledge.
+  the durable mark (`ledger.mark`) follows. Only then may the node vote or acknowledge. A term and a
+  vote without blocks are put into the mark alone, so that a vote waits for one sync and not for two.
 * `commit` puts what a run of committed blocks changed, with the new applied height. It is
   not synced: one write-ahead log orders it after its blocks, and a lost commit is redone
   from the log.
@@ -281,6 +282,15 @@ class Store(Rows):
             raise StoreError(
                 "blocks do not continue the log", found=[height for height, _ in blocks][:3], expected=end + 1
             )
+        if blocks or truncate_from is not None or (hard is not None and hard[2] != self._hard[2]):
+            self._append_to_log(end, blocks, hard)
+        if hard is not None:
+            self._hard = hard
+        digest = sha256(blocks[-1][1]).digest() if blocks else self._block_digest(self._last)
+        self._write_mark(Mark(self._last, digest, *self._hard))
+
+    def _append_to_log(self, end: int, blocks: Sequence[tuple[int, bytes]], hard: HardState | None) -> None:
+        """Cut what lies above `end` off the log, and put these blocks in its place, synced."""
         before = self._mark.mark
         if end < before.height:
             self._write_mark(Mark(end, self._block_digest(end), before.term, before.vote, before.accepted))
@@ -294,12 +304,8 @@ class Store(Rows):
         if hard is not None:
             batch.put(HARD_KEY, codec.encode(hard))
         self.write(batch)
-        if hard is not None:
-            self._hard = hard
         self._last = end + len(blocks)
         self._tail.update(blocks)
-        digest = sha256(blocks[-1][1]).digest() if blocks else self._block_digest(end)
-        self._write_mark(Mark(self._last, digest, *self._hard))
 
     def commit(self, changed: CommitBatch) -> None:
         """Put what committed blocks changed, atomically; not synced.
@@ -476,14 +482,15 @@ class Store(Rows):
         if mark.height >= 0 and self._block_digest(mark.height) != mark.block:
             raise StoreError("the log holds another block than the one made durable", found=mark.height)
         term, vote, accepted = self._hard
-        has_forgotten = term < mark.term or (term == mark.term and mark.vote not in (None, vote))
-        if has_forgotten or accepted < mark.accepted:
+        if accepted < mark.accepted or (term == mark.term and vote and mark.vote and vote != mark.vote):
             raise StoreError(
-                "the log has forgotten a term or a vote",
+                "the log has forgotten whom this node followed, or votes as the mark does not",
                 code="log_truncated",
                 found=f"term {term}, vote {vote}, leader of term {accepted} followed",
                 expected=f"term {mark.term}, vote {mark.vote}, leader of term {mark.accepted} followed",
             )
+        if (mark.term, mark.vote or "") > (term, vote or ""):
+            self._hard = (mark.term, mark.vote, accepted)
         if self._applied > self._last:
             raise StoreError("state is ahead of the log", found=self._applied, expected=self._last)
 

@@ -429,6 +429,7 @@ class Driver:
             return
         with self._guarded():
             self._clock.count()
+            self.leadership.look()
             self.leadership.begin_reads()
             now_s = self._loop.time()
             if now_s - self._swept_s >= SWEEP_MS / 1_000:
@@ -492,7 +493,12 @@ class Driver:
         self._pool.requeue(self._chain.knows, lambda entry: entry.own or leading)
 
     def _take_office(self, elected: ElectionCertificate) -> None:
-        """Begin the term with a block of its own, before any client's transaction."""
+        """Begin the term with a block of its own, before any client's transaction.
+
+        Who leads the others hear first, so that they pass on what waits while the block is sealed.
+        """
+        self._peers.flush()
+        self._sealing.begin()
         term = elected.term
         block = self._propose([], term, election=election_of(elected))
         if block is not None:

@@ -8,10 +8,10 @@ node sees it on its own ledger. Nothing is lost with a leader: after a change, a
 broken link, or when no outcome came for a while, it is forwarded again; the leader takes
 an id once.
 
-What a leader refuses for now (it is full, or leads no more) waits and is offered again.
-What it refuses for good is told to the client only if no other leader was ever offered the
-transaction: one that was may have put it into a block that survives. And only the leader that
-it was offered to can refuse it.
+What a leader refuses for now (it is full, or leads no more) waits and is offered again, to
+another leader at once. What it refuses for good is told to the client only if no other leader
+was ever offered the transaction: one that was may have put it into a block that survives. And
+only the leader that it was offered to can refuse it.
 
 A forwarding node answers for what it forwards: it has checked signatures by the rule that the
 leader checks them by, so a bad one is counted against the node. Each node has a share
@@ -90,7 +90,8 @@ class Forwarder:
         self._wake = wake
         self._statistics = statistics
         self._loop = asyncio.get_running_loop()
-        self._pause_until_s = 0.0
+        self._pause: tuple[str, float] = ("", 0.0)
+        """The leader that is offered nothing for now, and until when (loop time)."""
         self._offered_to: str | None = None
         """The leader that holds what this node has forwarded last."""
         self._arrived: dict[str, _Waiting] = {}
@@ -101,14 +102,14 @@ class Forwarder:
         """Send everything that waits in the pool to the leader, in frames of bounded size."""
         pool = self._pool
         now_s = self._loop.time()
-        if now_s < self._pause_until_s or not self._peers.can_reach(leader):
+        if (leader == self._pause[0] and now_s < self._pause[1]) or not self._peers.can_reach(leader):
             return
         while pool.waiting:
             entries = pool.take(MAX_FORWARD_TRANSACTIONS, SEAL_BYTES)
             envelopes = tuple([entry.prepared.transaction.parts for entry in entries])
             if not self._peers.send(leader, ("forward", envelopes)):
                 pool.put_back(entries)
-                self._pause(now_s)
+                self._spare(leader, now_s)
                 return
             self._offered_to = leader
             for entry in entries:
@@ -186,7 +187,7 @@ class Forwarder:
                 entry.settle(Outcome(identity, "refused", error=error))
         if put_back:
             self._pool.put_back(put_back)
-            self._pause(self._loop.time())
+            self._spare(node, self._loop.time())
 
     async def close(self) -> None:
         """Stop admitting."""
@@ -194,9 +195,10 @@ class Forwarder:
             self._admitting.cancel()
             await asyncio.gather(self._admitting, return_exceptions=True)
 
-    def _pause(self, now_s: float) -> None:
+    def _spare(self, leader: str, now_s: float) -> None:
+        """It takes nothing in for now; whoever leads after it may."""
         pause_s = BUSY_PAUSE_MS / 1_000
-        self._pause_until_s = now_s + pause_s
+        self._pause = (leader, now_s + pause_s)
         self._loop.call_later(pause_s, self._wake)
 
     def _start_admitting(self) -> None:

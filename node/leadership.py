@@ -3,6 +3,9 @@
 Both are questions to the consensus core whose answer comes later; here they become
 coroutines with a bounded wait.
 
+Nothing polls: the driver's turn, which follows whatever happens to the core, begins the reads and looks
+whether leadership has moved.
+
 Reads that come in one turn of the loop begin together when the driver has its turn, and are one
 question to the core. A linearizable read is tried again while leadership moves, so that its caller notices a
 change of leaders as a pause and not as an error.
@@ -11,6 +14,7 @@ change of leaders as a pause and not as an error.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
 
 from consensus.errors import Busy, NotLeader, TransferRefused
@@ -21,7 +25,7 @@ from ledger.chain import Chain
 from ledger.hand_over import HandOverOrder
 from node.admission import Identify
 from node.errors import LeadershipStays, NotAdmitted, shutting_down
-from node.limits import LEADERSHIP_POLL_MS
+from node.limits import READ_PAUSE_MS
 
 MOST_READ_PAUSE_S = 0.064
 """How long a read without a leader rests, at most: thousands of them must not slow an election down."""
@@ -63,7 +67,15 @@ class Leadership:
         self._reads: dict[int, list[asyncio.Future[bool | None]]] = {}
         """Who waits for each read of the core: all that began in one turn. True confirms it, False says
         to try again, None that no leader is known."""
+        self._hand_overs: list[tuple[str | None, int, asyncio.Future[None]]] = []
+        """Target, own term, and who waits for the end of it."""
         self._is_closed = False
+
+    def look(self) -> None:
+        """Tell whoever hands over that it has come to an end."""
+        for target, term, waiting in self._hand_overs:
+            if not waiting.done() and not self._is_under_way(target, term):
+                waiting.set_result(None)
 
     def begin_reads(self) -> None:
         """Ask the core once for all reads that came since the last turn."""
@@ -93,7 +105,7 @@ class Leadership:
             NotAdmitted: no leader could confirm it in time, too many reads wait, or the node stops.
         """
         deadline_s = self._loop.time() + timeout_ms / 1_000
-        pause_s = LEADERSHIP_POLL_MS / 1_000
+        pause_s = READ_PAUSE_MS / 1_000
         while (left_s := deadline_s - self._loop.time()) > 0:
             if self._is_closed:
                 raise shutting_down()
@@ -131,18 +143,27 @@ class Leadership:
         except TransferRefused as error:
             raise LeadershipStays(str(error), found=target) from None
         self._wake()
-        deadline_s = self._loop.time() + timeout_ms / 1_000
-        while (raft.transferee == target and raft.term == term) or raft.leader is None:
-            if self._loop.time() > deadline_s:
-                break
-            await asyncio.sleep(LEADERSHIP_POLL_MS / 1_000)
+        if self._is_under_way(target, term):
+            hand_over = (target, term, self._loop.create_future())
+            self._hand_overs.append(hand_over)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(hand_over[2], timeout_ms / 1_000)
+            self._hand_overs.remove(hand_over)
         if raft.leader is None or raft.leader == raft.node:
             raise LeadershipStays("the other node did not take over in time", found=target)
         return raft.leader
 
+    def _is_under_way(self, target: str | None, term: int) -> bool:
+        """Whether the hand-over to `target` in this node's `term` has neither succeeded nor been given up."""
+        raft = self._raft
+        return (raft.transferee == target and raft.term == term) or raft.leader is None
+
     def close(self) -> None:
         """Nobody is answered any more; whoever waits is told."""
         self._is_closed = True
+        for _, _, hand_over in self._hand_overs:
+            if not hand_over.done():
+                hand_over.set_result(None)
         for waiting in (self._beginning, *self._reads.values()):
             _settle(waiting, False)
         self._reads.clear()

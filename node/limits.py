@@ -26,8 +26,8 @@ SUBMIT_TIMEOUT_MS = 20_000
 """How long a submission waits for its outcome unless it asks for less."""
 REFORWARD_AFTER_MS = 2_000
 """A forwarded transaction without an outcome is sent to the leader again after this."""
-LEADERSHIP_POLL_MS = 2
-"""How often it is looked whether leadership has moved, while somebody waits for that."""
+READ_PAUSE_MS = 2
+"""How long a read without a leader rests at first."""
 HAND_OVER_TIMEOUT_MS = 3_000
 """How long leadership may take to move when it is handed over."""
 READ_TIMEOUT_MS = 5_000

@@ -71,6 +71,10 @@ class Sealing:
         """Whether clients of other nodes have something in the newest blocks."""
         self._ring: Ring | None = None
 
+    def begin(self) -> None:
+        """A term of this leader begins: nobody was answered for its last block."""
+        self._last_transactions = 0
+
     def is_time(self, commit: int, in_flight: int) -> bool:
         """Whether to seal now: with this height committed, and so many blocks in flight."""
         self._note(commit)

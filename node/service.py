@@ -141,6 +141,16 @@ class Service:
             )
         )
 
+    @property
+    def node(self) -> str:
+        """The id of this node."""
+        return self._identity.node
+
+    @property
+    def leadership(self) -> tuple[str | None, int]:
+        """The leader that this node knows, and its term."""
+        return self._driver.raft.leader, self._driver.raft.term
+
     async def submit(
         self, envelopes: Sequence[Envelope], *, wait: bool = True, timeout_ms: int | None = None
     ) -> list[Outcome]:

@@ -44,9 +44,8 @@ class LeaderView(BaseModel):
 
 
 def _view(request: Request) -> Response:
-    status = request.app.state.service.status()
-    shown = {"leader": status["leader"], "term": status["term"]}
-    return Response(json.dumps(shown), media_type=bodies.JSON)
+    leader, term = request.app.state.service.leadership
+    return Response(json.dumps({"leader": leader, "term": term}), media_type=bodies.JSON)
 
 
 @router.get("/leader", summary="Who leads", responses={200: {"model": LeaderView}})
@@ -68,6 +67,5 @@ async def hand_over(request: Request, given: HandOver) -> Response:
     """
     service = request.app.state.service
     key, signature = bytes.fromhex(given.key), bytes.fromhex(given.signature)
-    node = service.status()["node"]
-    await service.hand_over(HandOverOrder(node, given.term, given.to or "", key, signature))
+    await service.hand_over(HandOverOrder(service.node, given.term, given.to or "", key, signature))
     return _view(request)

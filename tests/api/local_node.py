@@ -196,6 +196,15 @@ class LocalNode(Service):
     def not_ready(self) -> NotReady | None:
         return None if self.closed is None else NotReady(self.closed.code, self.closed.message)
 
+    @property
+    def node(self) -> str:
+        return self.name
+
+    @property
+    def leadership(self) -> tuple[str | None, int]:
+        status = self.status()
+        return status["leader"], status["term"]
+
     async def reach(self, *, linearizable: bool, at_least: int) -> None:
         """All that is committed is applied here at once: only a height can be out of reach."""
         if self.chain.applied.height < at_least:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import StoreError
-from ledger.store import CommitBatch, Store, StoreLocked
+from ledger.mark import Mark, MarkFile
+from ledger.store import CommitBatch, HardState, Store, StoreLocked
 
 
 @pytest.fixture
@@ -40,6 +41,12 @@ def copy(folder: Path, name: str) -> Path:
 
 def log_file(folder: Path) -> Path:
     return max((folder / "db").glob("*.log"))
+
+
+def marked(folder: Path) -> Mark:
+    file = MarkFile.open(folder / "mark")
+    file.close()
+    return file.mark
 
 
 def contents(store: Store) -> dict[int, bytes | None]:
@@ -294,20 +301,74 @@ def test_a_batch_lost_in_the_middle_of_the_log_is_noticed_and_the_damage_kept(
         assert aside.read_bytes() == data
 
 
-def test_a_forgotten_vote_is_noticed(folder: Path) -> None:
-    """CR-06, CR-35: the mark knows the vote that the log lost."""
+def with_an_older_log(folder: Path, before: HardState, after: HardState) -> Path:
+    """A folder whose log knows no more than `before`, and whose mark was written with `after`."""
     store = Store.open(folder)
-    store.append([block(0)], hard=(4, None, 0))
+    store.append([block(0)], hard=before)
     store.close()
-    before = copy(folder, "before")
+    older = copy(folder, "older")
     store = Store.open(folder)
-    store.append(hard=(4, "n2", 0))
+    store.append(hard=after)
     store.close()
     shutil.rmtree(folder / "db")
-    shutil.copytree(before / "db", folder / "db")
+    shutil.copytree(older / "db", folder / "db")
+    return folder
+
+
+@pytest.mark.parametrize("after", [(4, "n2", 0), (5, None, 0), (5, "n1", 0)])
+def test_a_term_and_a_vote_that_the_log_does_not_have_are_remembered(folder: Path, after: HardState) -> None:
+    """CR-06: the mark alone is enough; then they are what the store goes on from."""
+    with_an_older_log(folder, (4, None, 0), after)
+    for _ in range(2):
+        store = Store.open(folder)
+        assert store.hard_state == after
+        store.close()
+    store = Store.open(folder)
+    store.append([block(1)])
+    store.close()
+    store = Store.open(folder)
+    assert (store.last_height, store.hard_state) == (1, after)
+    store.close()
+
+
+@pytest.mark.parametrize("log_has", [(4, "n3", 0), (5, None, 0), (5, "n1", 0)])
+def test_a_term_and_a_vote_that_the_mark_does_not_have_yet_are_kept(folder: Path, log_has: HardState) -> None:
+    """CR-06: the process ended between the batch and the mark."""
+    store = Store.open(folder)
+    store.append([block(0)], hard=(4, None, 0))
+    mark = (folder / "mark").read_bytes()
+    store.append([block(1)], hard=log_has)
+    store.close()
+    (folder / "mark").write_bytes(mark)
+    store = Store.open(folder)
+    assert store.hard_state == log_has
+    store.append(hard=(6, None, 0))
+    store.close()
+    assert marked(folder).height == 1, "a block that may be acknowledged is marked"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [((4, "n1", 0), (4, "n2", 0)), ((4, None, 0), (4, None, 3)), ((4, None, 2), (7, "n1", 3))],
+)
+def test_a_log_that_forgot_whom_it_followed_or_votes_otherwise_is_noticed(
+    folder: Path, before: HardState, after: HardState
+) -> None:
+    """CR-06, CR-35: whom a node followed says what it cut (CR-70), so that goes into the log too."""
+    with_an_older_log(folder, before, after)
     with pytest.raises(StoreError, match="forgotten") as refused:
         Store.open(folder)
     assert refused.value.code == "log_truncated"
+
+
+def test_a_vote_waits_for_one_sync(folder: Path, store: Store) -> None:
+    """CR-05: the mark is synced, and the log is left alone."""
+    store.append([block(0)], hard=(1, None, 0))
+    size = log_file(folder).stat().st_size
+    store.append(hard=(2, "n2", 0))
+    assert log_file(folder).stat().st_size == size
+    mark = marked(folder)
+    assert (mark.height, mark.term, mark.vote, mark.accepted) == (0, 2, "n2", 0)
 
 
 def test_another_block_in_the_place_of_a_durable_one_is_noticed(folder: Path) -> None:

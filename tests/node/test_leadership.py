@@ -13,6 +13,7 @@ from node_network import Cluster, run, until
 from ledger.hand_over import HandOverOrder
 from ledger.state import state_key
 from node.errors import LeadershipStays, NotAdmitted
+from node.limits import HAND_OVER_TIMEOUT_MS
 from node.node import Node
 
 
@@ -76,6 +77,31 @@ def test_cr84_leadership_goes_only_to_another_voter_and_only_from_the_leader(tmp
             await leader.service.hand_over(order(cluster, leader, "", term=leader.driver.raft.term - 1))
         assert refused.value.code == "stale_order"
         assert await cluster.leader() is leader
+        await cluster.stop()
+
+    run(scenario)
+
+
+def test_cr83_who_hands_over_is_told_at_once_how_it_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CR-83: also that the target did not take over, once the core has given up."""
+    cluster = operated(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        leader = await cluster.leader()
+        target = next(node for node in cluster.nodes.values() if node is not leader)
+        name = target.settings.node
+        monkeypatch.setattr(target.driver.raft, "_may_campaign", lambda: False)
+        began_s = time.monotonic()
+        with pytest.raises(LeadershipStays, match="in time"):
+            await leader.service.hand_over(order(cluster, leader, name))
+        assert time.monotonic() - began_s < HAND_OVER_TIMEOUT_MS / 1_000
+        assert leader.driver.raft.transferee is None
+        monkeypatch.undo()
+        assert await leader.service.hand_over(order(cluster, leader, name)) == name
         await cluster.stop()
 
     run(scenario)

@@ -201,6 +201,22 @@ def test_only_the_leader_that_was_offered_a_transaction_can_refuse_it() -> None:
     play(scenario)
 
 
+@pytest.mark.parametrize("code", ["busy", "not_leading"])
+def test_what_one_leader_cannot_take_in_now_goes_to_the_next_one_at_once(code: str) -> None:
+    """After a hand-over no client waits for the pause that was meant for the leader before."""
+
+    async def scenario(case: Case) -> None:
+        (entry,) = case.offer("n2", transaction())
+        case.forwarder.refused("n2", ((entry.id, code, "no"),))
+        case.links.sent.clear()
+        case.forwarder.forward("n2")
+        assert not case.links.sent
+        case.forwarder.forward("n3")
+        assert [peer for peer, _ in case.links.sent] == ["n3"]
+
+    play(scenario)
+
+
 @pytest.mark.parametrize("codes", [("busy", "busy"), ("expired", "busy"), ("busy", "expired")])
 def test_one_transaction_refused_twice_in_a_frame_leaves_the_pool_whole(codes: tuple[str, str]) -> None:
     async def scenario(case: Case) -> None:

@@ -132,6 +132,14 @@ def test_who_does_not_come_is_awaited_for_about_as_long_as_a_block_takes(
     assert leader.seal(1) == 5
 
 
+def test_a_new_term_awaits_nobody_who_was_answered_in_an_earlier_one(leader: _Leader) -> None:
+    leader.come(16)
+    assert leader.seal(0) == 16
+    leader.sealing.begin()
+    leader.come(2)
+    assert leader.seal(5) == 2
+
+
 def test_behind_a_block_in_flight_only_a_large_one_is_sealed(leader: _Leader) -> None:
     leader.come(PIPELINED_SEAL_OPERATIONS - 1)
     assert leader.seal(0, in_flight=1) == 0
