@@ -172,12 +172,35 @@ class Raft(Election, Follower, Leader):
         """A write or sync failed: nothing is acknowledged or voted from here on (CR-36)."""
         self.halt(f"storage failed: {reason}")
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the last input left nothing for `ready` to hand out: most answers to heartbeats do."""
+        shown = self._shown
+        return not (
+            self._send_now
+            or self.hard is not self._handed_hard
+            or shown.role is not self.role
+            or shown.leader != self.leader
+            or self.log.has_write
+            or self._unapplied
+            or self._commit_untold
+            or self._lost_office_unseen
+            or self._took_office_unseen is not None
+            or self._offer_unseen
+            or self._reads
+            or self._confirmed_reads
+            or self._failed_reads
+            or self._refused_reads
+        )
+
     def ready(self, *, expects_more: bool = False) -> Ready | None:
         """What is to be done now, or None. Each piece of output is handed out once.
 
         A leader's caller that `expects_more` proposes something soon, or asks again without: news of a
         commit then goes with the next append rather than by a heartbeat of its own (CR-44).
         """
+        if self.is_quiet:
+            return None
         halted = self.halted is not None
         if self._commit_untold and not expects_more:
             self._tell_commit()

@@ -20,8 +20,7 @@ is true. Only the core decides that something may be sent, stored or applied.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, time_ns
@@ -100,6 +99,30 @@ def lost_data(node: str) -> Problem:
     )
 
 
+class _Guard:
+    """A disk that cannot be read is a failed disk; any other exception is our own bug."""
+
+    __slots__ = ("_on_bug", "_on_storage_failed")
+
+    def __init__(
+        self, on_storage_failed: Callable[[Exception], None], on_bug: Callable[[BaseException], None]
+    ) -> None:
+        self._on_storage_failed = on_storage_failed
+        self._on_bug = on_bug
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        if isinstance(error, StoreError):
+            self._on_storage_failed(error)
+        else:
+            self._on_bug(error)
+        return True
+
+
 REFUSED_FOLDER = "refused"
 """Of the data folder: blocks that could not be reproduced."""
 
@@ -145,6 +168,7 @@ class Driver:
         self._data_dir = data_dir
         self._stop = stop
         self._loop = asyncio.get_running_loop()
+        self._guarded = _Guard(self._on_storage_failed, self._on_bug)
         self._catch_up = CatchUp(self._loop.time)
         self._appender = Appender(
             chain=chain,
@@ -280,13 +304,16 @@ class Driver:
                     field="sender",
                     found=message.sender,
                 )
-            with self._guarded():
+            with self._guarded:
                 self._clock.count()
                 self._watch.saw_message(message, self.raft.log.recent)
                 self.raft.step(message)
             if isinstance(message, messages.Append | messages.Heartbeat) and peer == self.raft.leader:
                 self._catch_up.committed = message.commit
-            self.wake()
+            if not self._clock.sleeps:
+                self.wake()
+            elif not self.raft.is_quiet:
+                self._turn()
         elif kind == "forward":
             self._forwarder.take_in(peer, content)
         elif kind == "forwarded":
@@ -312,7 +339,7 @@ class Driver:
             raise Malformed("unknown message", field="message", found=str(kind)[:32])
 
     def _count_ticks(self) -> None:
-        with self._guarded():
+        with self._guarded:
             self._clock.count()
 
     def _on_offer(self, height: int) -> None:
@@ -427,7 +454,7 @@ class Driver:
         self._turn_is_due = False
         if not self._running:
             return
-        with self._guarded():
+        with self._guarded:
             self._clock.count()
             self.leadership.look()
             self.leadership.begin_reads()
@@ -638,7 +665,7 @@ class Driver:
         if not self._running:
             return
         self._note()
-        with self._guarded():
+        with self._guarded:
             for work in group:
                 if work.hard is not None:
                     self.raft.hard_persisted(work.hard)
@@ -740,16 +767,6 @@ class Driver:
         self._admission.closed = NotAdmitted("storage_failed", "this node's disk failed", found=str(error))
         self.raft.storage_failed(str(error))
         self.wake()
-
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        """A disk that cannot be read is a failed disk; any other exception is our own bug."""
-        try:
-            yield
-        except StoreError as error:
-            self._on_storage_failed(error)
-        except Exception as bug:
-            self._on_bug(bug)
 
     def _on_bug(self, bug: BaseException) -> None:
         """Our own invariants do not hold: stop rather than corrupt the ledger."""

@@ -48,6 +48,11 @@ class TickClock:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_s = 0.0
 
+    @property
+    def sleeps(self) -> bool:
+        """Whether the node is idle, and the timer is set for ticks that were not counted yet."""
+        return self._sleeps_ticks > 0
+
     def count(self) -> None:
         """Tell the core of the ticks that have passed; before anything else is said to it."""
         ticks, self._rung_ticks = self._rung_ticks, 0
