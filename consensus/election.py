@@ -55,8 +55,8 @@ class Election(Core):
     def _start_electing(self) -> None:
         self._votes = {}
 
-    def _tick_election(self) -> None:
-        self.elapsed += 1
+    def _tick_election(self, ticks: int) -> None:
+        self.elapsed += ticks
         if self.elapsed >= self.timeout and self._may_campaign():
             self._pre_campaign()
 

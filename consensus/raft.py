@@ -84,15 +84,15 @@ class Raft(Election, Follower, Leader):
         self._handlers = self._handler_table()
         super().__init__(config, hard, log, commit, authority, draw, tracer)
 
-    def tick(self) -> None:
-        """A tick has passed."""
+    def tick(self, ticks: int = 1) -> None:
+        """A tick has passed; or so many at once, of which only the last one can matter (`quiet_ticks`)."""
         if self.halted is not None:
             return
-        self.now += 1
+        self.now += ticks
         if self.role is Role.LEADER:
             self._tick_leader()
         else:
-            self._tick_election()
+            self._tick_election(ticks)
         self._tick_reads()
 
     @property

@@ -50,6 +50,7 @@ from node.errors import NotAdmitted
 from node.introductions import INTRODUCTION
 from node.leadership import Leadership
 from node.limits import (
+    CALM_SWEEP_MS,
     CLOCK_TOLD_MS,
     GOSSIP_MS,
     MAX_REFUSED_BLOCKS,
@@ -205,6 +206,7 @@ class Driver:
         self._waits_for: str | None = None
         """Why the next change of the members could not be made yet, as it was logged last."""
         self._swept_s = self._gossiped_s = self._clock_told_s = self._loop.time()
+        self._swept_height = -1
 
     def start(
         self,
@@ -354,8 +356,16 @@ class Driver:
         except StoreError as error:
             self._on_storage_failed(error)
 
+    def _sweep_is_due(self, now_s: float) -> bool:
+        """Whether to look again after `SWEEP_MS`: where nothing has happened there is hardly a reason to."""
+        is_calm = (
+            self._is_idle and self._waits_for is None and self._swept_height == self._chain.applied.height
+        )
+        return not is_calm or now_s - self._swept_s >= CALM_SWEEP_MS / 1_000
+
     def _sweep(self, now_s: float) -> None:
         """Now and then: a core that halted, transactions in vain or expired, a leader missed for long."""
+        self._swept_s, self._swept_height = now_s, self._chain.applied.height
         denials = self.raft.dropped.get("committed_conflict", 0)
         if denials != self._denials:
             self._denials = denials
@@ -459,8 +469,7 @@ class Driver:
             self.leadership.look()
             self.leadership.begin_reads()
             now_s = self._loop.time()
-            if now_s - self._swept_s >= SWEEP_MS / 1_000:
-                self._swept_s = now_s
+            if now_s - self._swept_s >= SWEEP_MS / 1_000 and self._sweep_is_due(now_s):
                 self._sweep(now_s)
             self._carry_out_all()
             if self._seal():

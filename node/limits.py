@@ -34,6 +34,8 @@ READ_TIMEOUT_MS = 5_000
 """How long a read waits for its level of consistency, at most."""
 SWEEP_MS = 250
 """How often the pool is looked through for what expired or was forwarded in vain."""
+CALM_SWEEP_MS = 1_000
+"""How often an idle node looks that has applied nothing since it looked last."""
 BUSY_PAUSE_MS = 50
 """How long nothing is forwarded to a leader that has said that it is full."""
 MAX_FORWARD_TRANSACTIONS = 500
@@ -186,6 +188,7 @@ MAX_REFUSED_BLOCKS = 64
 DRAIN_TIMEOUT_MS = 5_000
 """How long an orderly stop waits for what was taken in."""
 
+assert CALM_SWEEP_MS <= CLOCK_TOLD_MS, "what an idle node tells the others is told when it is due"
 assert MAX_INTRODUCTION_BYTES > 2 * MAX_MEMBERSHIP_BYTES, "a membership with its proof fits a page"
 assert MAX_STRANGER_BYTES > MAX_INTRODUCTION_BYTES + 4 * MAX_MEMBERS * MAX_ADDRESS_BYTES, (
     "a page and the addresses of three memberships fit a stranger's frame"

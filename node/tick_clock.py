@@ -65,8 +65,8 @@ class TickClock:
                 self._counted_s += passed * self._tick_s
             self._sleeps_ticks -= passed
             ticks += passed
-        for _ in range(ticks):
-            self._raft.tick()
+        if ticks:
+            self._raft.tick(ticks)
 
     def set(self, *, is_idle: bool) -> None:
         """Ring in a tick, or when something is due; after everything that may have changed what that is."""

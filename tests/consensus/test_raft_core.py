@@ -392,6 +392,57 @@ def test_the_ticks_before_something_is_due_change_nothing_that_anybody_sees(seed
     assert quiet > 400
 
 
+def test_cr86_ticks_that_are_counted_together_do_what_they_do_one_by_one() -> None:
+    """CR-86: as many as `quiet_ticks` allows; elections, heartbeats and resignations included."""
+    random = Random(7)
+    one_by_one, together = (Cluster("n1 n2 n3", seed=7) for _ in range(2))
+    for step in range(600):
+        for name in one_by_one.names:
+            ticks = random.randrange(one_by_one[name].raft.quiet_ticks) + 1
+            for _ in range(ticks):
+                one_by_one[name].raft.tick()
+            together[name].raft.tick(ticks)
+        for cluster in (one_by_one, together):
+            for name in cluster.names:
+                cluster.network.extend(cluster[name].drain())
+            cluster.run()
+        for name in one_by_one.names:
+            assert one_by_one[name].raft.status() == together[name].raft.status()
+        if step % 100 == 50:
+            cut = random.choice(one_by_one.names)
+            one_by_one.isolate(cut)
+            together.isolate(cut)
+        elif step % 100 == 90:
+            one_by_one.heal()
+            together.heal()
+    assert one_by_one.said == together.said
+    assert one_by_one[one_by_one.names[0]].raft.term > 3, "leaders changed"
+
+
+def test_a_core_is_quiet_when_an_input_has_left_nothing_to_do() -> None:
+    cluster = Cluster("n1 n2 n3")
+    leader = cluster.elect("n1")
+    cluster.run()
+    raft = leader.raft
+    while raft.quiet_ticks > 1:
+        raft.tick()
+    assert raft.is_quiet
+    raft.tick()
+    assert not raft.is_quiet
+    cluster.network.extend(leader.drain())
+    assert raft.is_quiet
+    beats = [message for message in cluster.network if isinstance(message, Heartbeat)]
+    assert len(beats) == 2
+    for beat in beats:
+        raft.step(HeartbeatReply(beat.target, "n1", raft.term, beat.id, beat.id, raft.commit))
+        assert raft.is_quiet
+    follower = cluster[beats[0].target].raft
+    follower.step(beats[0])
+    assert not follower.is_quiet, "it answers"
+    raft.read()
+    assert not raft.is_quiet
+
+
 def traced_run(seed: int) -> list[dict[str, Any]]:
     random = Random(seed)
     cluster = Cluster("n1 n2 n3", seed=seed, traced=True)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
 from node_network import Cluster, run, until
 
+from consensus.messages import HeartbeatReply, to_value
 from consensus.state import Role
 from ledger.block import Block
 from ledger.errors import StoreError
 from ledger.state import state_key
 from node.driver import clock_ms
+from node.limits import CALM_SWEEP_MS, SWEEP_MS
 from node.service import BlockSummary
 
 
@@ -28,6 +31,56 @@ def test_each_node_takes_submissions_and_all_end_with_one_head(tmp_path: Path) -
             assert node.chain.outcome(transaction.id) == (outcome.height, outcome.index, ())
             assert node.chain.get(state_key("pair", name)) == (1,)
         await cluster.level()
+        await cluster.stop()
+
+    run(scenario)
+
+
+def test_an_idle_leader_has_no_turn_for_an_answer_that_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        await cluster.level()
+        leader = await cluster.leader()
+        driver, raft = leader.driver, leader.driver.raft
+        peer, follower = next(each for each in cluster.nodes.items() if each[1] is not leader)
+        turns: list[int] = []
+        begin_reads = driver.leadership.begin_reads
+        monkeypatch.setattr(driver.leadership, "begin_reads", lambda: (turns.append(1), begin_reads()))
+        await until(lambda: driver._is_idle and driver._clock._sleeps_ticks > 2, "asleep")
+
+        def answer(term: int) -> int:
+            number, asked = follower.driver.raft.new_id(), raft._peers[peer].answered
+            reply = HeartbeatReply(peer, driver.node, term, number, asked, raft.commit)
+            turns.clear()
+            driver.on_message(peer, ("raft", to_value(reply)))
+            return len(turns)
+
+        assert answer(raft.term) == 0
+        assert answer(raft.term + 1) == 1, "a higher term changes something"
+        await cluster.stop()
+
+    run(scenario)
+
+
+def test_where_nothing_happens_a_node_looks_about_more_rarely(tmp_path: Path) -> None:
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        await cluster.level()
+        driver = (await cluster.leader()).driver
+        await until(lambda: driver._is_idle and driver._swept_height == driver._chain.applied.height)
+        rarely_s, often_s = CALM_SWEEP_MS / 1_000, SWEEP_MS / 1_000
+        assert not driver._sweep_is_due(driver._swept_s + often_s)
+        assert driver._sweep_is_due(driver._swept_s + rarely_s)
+        driver._swept_height -= 1
+        assert driver._sweep_is_due(driver._swept_s + often_s), "a block was applied"
         await cluster.stop()
 
     run(scenario)

@@ -54,8 +54,8 @@ class _Core:
         self.quiet_ticks = quiet_ticks
         self.ticks = 0
 
-    def tick(self) -> None:
-        self.ticks += 1
+    def tick(self, ticks: int) -> None:
+        self.ticks += ticks
 
 
 class _Config:
