@@ -8,6 +8,7 @@
     ├── BlockInvalid         a block that cannot be reproduced
     ├── VerificationError    a proof that does not prove
     └── StoreError           the disk does not hold what it held
+        └── StoreRefused     it takes or gives nothing for now: full, read-only, no permission, no handles
 
 Every error says what was wrong (`message`), and where it helps which `field`, what was
 `found`, what was `expected`, and a `remedy`: what the reader can do about it.
@@ -15,6 +16,8 @@ Every error says what was wrong (`message`), and where it helps which `field`, w
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import Any
 
 _MAX_SHOWN_CHARACTERS = 300
@@ -138,3 +141,32 @@ class StoreError(TallyError):
         "The other nodes go on while a quorum of them runs. `tally node repair` sets the ledger aside; the "
         "node's next start fetches it anew, and it signs nothing until it holds what it signed before."
     )
+
+
+class StoreRefused(StoreError):
+    """The system refuses an access for a reason that says nothing about what the disk holds."""
+
+    code = "disk_refuses"
+    remedy = (
+        "Nothing is known to be damaged, and nothing is to be repaired: make room on the disk, or mend what "
+        "the message names, then start the node again. It goes on from its log."
+    )
+
+
+REFUSALS = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EMFILE,
+    errno.ENFILE,
+)
+"""Such reasons: no room, not for this user, too large a file, read-only, not permitted, no more handles."""
+
+
+def store_error(message: str, said: str | None, **more: Any) -> StoreError:
+    """What a failed access comes to; `said` is what the system, or LevelDB for it, said."""
+    is_refused = any(os.strerror(number) in (said or "") for number in REFUSALS)
+    return (StoreRefused if is_refused else StoreError)(message, found=said, **more)

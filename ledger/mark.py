@@ -21,7 +21,7 @@ from pathlib import Path
 
 from ledger import codec, shape
 from ledger.durable import sync_folder
-from ledger.errors import Malformed, StoreError
+from ledger.errors import Malformed, StoreError, store_error
 from ledger.limits import DIGEST_BYTES, MAX_NAME_BYTES
 from ledger.slot_file import SlotFile
 
@@ -66,9 +66,7 @@ class MarkFile:
             file.write(NOTHING)
             sync_folder(path.parent)
         except OSError as error:
-            raise StoreError(
-                "cannot create the durable mark", field=path.name, found=error.strerror
-            ) from None
+            raise store_error("cannot create the durable mark", error.strerror, field=path.name) from None
         return file
 
     @classmethod
@@ -82,7 +80,7 @@ class MarkFile:
             file = SlotFile.open(path, is_synced=True)
             payloads = file.read()
         except OSError as error:
-            raise StoreError("cannot read the durable mark", field=path.name, found=error.strerror) from None
+            raise store_error("cannot read the durable mark", error.strerror, field=path.name) from None
         whole = [read for read in map(_read, payloads) if read is not None]
         if not whole:
             file.close()
@@ -102,9 +100,8 @@ class MarkFile:
         try:
             self._file.write(sequence, payload)
         except OSError as error:
-            raise StoreError(
-                "cannot write the durable mark", field=self._path.name, found=error.strerror or str(error)
-            ) from None
+            said = error.strerror or str(error)
+            raise store_error("cannot write the durable mark", said, field=self._path.name) from None
         self.sequence = sequence
         self.mark = mark
 

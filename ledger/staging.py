@@ -29,7 +29,7 @@ from typing import Any, Self
 
 from ledger import codec, durable, shape
 from ledger.block import verify_header_signature
-from ledger.errors import StoreError, TallyError, VerificationError
+from ledger.errors import StoreError, TallyError, VerificationError, store_error
 from ledger.genesis import GenesisBlock
 from ledger.handover import Followed, MembershipChain
 from ledger.history import count_and_head
@@ -116,7 +116,7 @@ class Staging(Rows):
         try:
             folder.mkdir(parents=True)
         except OSError as error:
-            raise StoreError("the folder cannot be made", found=f"{folder}: {error.strerror}") from None
+            raise store_error("the folder cannot be made", f"{folder}: {error.strerror}") from None
         return cls.on(ledger, open_database(folder, create=True), manifest, trust)
 
     @classmethod
@@ -434,14 +434,14 @@ def _write(path: Path, text: str) -> None:
     try:
         durable.write_file(path, text.encode())
     except OSError as error:
-        raise StoreError("a file cannot be written", found=f"{path}: {error.strerror}") from None
+        raise store_error("a file cannot be written", f"{path}: {error.strerror}") from None
 
 
 def _rename(source: Path, target: Path) -> None:
     try:
         durable.rename(source, target)
     except OSError as error:
-        raise StoreError("a folder cannot be renamed", found=f"{source}: {error.strerror}") from None
+        raise store_error("a folder cannot be renamed", f"{source}: {error.strerror}") from None
 
 
 def _remove(folder: Path) -> None:
@@ -450,4 +450,4 @@ def _remove(folder: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise StoreError("a folder cannot be removed", found=f"{folder}: {error.strerror}") from None
+        raise store_error("a folder cannot be removed", f"{folder}: {error.strerror}") from None

@@ -45,7 +45,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ledger import codec, shape
-from ledger.errors import StoreError, TallyError
+from ledger.errors import StoreError, TallyError, store_error
 from ledger.limits import (
     HISTORY_HEAD_INTERVAL,
     LEVELDB_BLOCK_BYTES,
@@ -121,7 +121,7 @@ class Rows:
         try:
             value: bytes | None = self._db.get(key, verify_checksums=check)
         except plyvel.Error as error:
-            raise StoreError("the database cannot be read", found=_said(error)) from None
+            raise store_error("the database cannot be read", _said(error)) from None
         return value
 
     def rows(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
@@ -134,7 +134,7 @@ class Rows:
             with self._db.iterator(start=start, stop=stop, reverse=reverse, verify_checksums=True) as rows:
                 yield from rows
         except plyvel.Error as error:
-            raise StoreError("the database cannot be read", found=_said(error)) from None
+            raise store_error("the database cannot be read", _said(error)) from None
 
     def batch(self, *, sync: bool = False) -> Any:
         """A batch to be put together, for `write`."""
@@ -151,7 +151,7 @@ class Rows:
             batch.write()
         except (plyvel.Error, OSError) as error:
             self._failed = True
-            raise StoreError("the database cannot be written", found=_said(error), remedy=_RESTART) from None
+            raise store_error("the database cannot be written", _said(error), remedy=_RESTART) from None
 
     def _check_sound(self) -> None:
         if self._failed:
@@ -190,7 +190,7 @@ class Store(Rows):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise StoreError("the folder cannot be made", found=f"{folder}: {error.strerror}") from None
+                raise store_error("the folder cannot be made", f"{folder}: {error.strerror}") from None
             mark = MarkFile.create(mark_path, after)
         try:
             db = open_database(folder, create=mark.mark.height < 0)
@@ -539,7 +539,7 @@ def open_database(folder: Path, *, create: bool) -> Any:
     except plyvel.Error as error:
         if "lock" in str(error):
             raise StoreLocked("the folder is in use", found=str(folder)) from None
-        raise StoreError("the database cannot be opened", found=_said(error)) from None
+        raise store_error("the database cannot be opened", _said(error)) from None
 
 
 def _leveldb(folder: Path, *, create: bool, strict: bool) -> Any:

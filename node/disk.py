@@ -28,7 +28,7 @@ from itertools import count
 from pathlib import Path
 
 from ledger import codec, durable
-from ledger.errors import Malformed, StoreError
+from ledger.errors import Malformed, StoreError, StoreRefused
 from ledger.mark import Mark, MarkFile
 from ledger.store import MARK_FILE, Store, StoreLocked
 from node.errors import SettingsError
@@ -88,8 +88,8 @@ def set_aside(data_dir: Path, look: Callable[[Store], object]) -> Path:
     `look` reads an open store, and raises StoreError if it is damaged.
 
     Raises:
-        StoreError: another process has it open, it is not damaged, or it does not say any more what
-            was promised: the node has lost its data then.
+        StoreError: another process has it open, it is not damaged, the system does not let it be looked
+            at (StoreRefused), or it does not say any more what was promised: the node has lost its data then.
         SettingsError: the folder cannot be written.
     """
     ledger = data_dir / LEDGER_FOLDER
@@ -99,7 +99,7 @@ def set_aside(data_dir: Path, look: Callable[[Store], object]) -> Path:
             look(store)
         finally:
             store.close()
-    except StoreLocked:
+    except (StoreLocked, StoreRefused):
         raise
     except StoreError as error:
         if error.code in ("wrong_genesis", "wrong_owner"):

@@ -1,11 +1,17 @@
-"""Structured logs: one JSON object a line, to a file or to the standard error output."""
+"""Structured logs: one JSON object a line, to a file or to the standard error output.
+
+A log serves the operator, not the ledger: where its disk is full, lines are lost, and nothing else.
+Once there is room again `log_lines_lost` says how many.
+"""
 
 from __future__ import annotations
 
+import io
+import json
 import logging
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -22,7 +28,8 @@ def configure(node: str, file: Path | None, level: str) -> None:
         stream: TextIO = sys.stderr
     else:
         file.parent.mkdir(parents=True, exist_ok=True)
-        stream = file.open("a", encoding="utf-8", buffering=1)
+        unbuffered = cast(Any, file.open("ab", buffering=0))
+        stream = io.TextIOWrapper(unbuffered, encoding="utf-8", write_through=True)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -32,12 +39,36 @@ def configure(node: str, file: Path | None, level: str) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, Lossy(stream))),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(node=node)
     handler = _ToStructlog(level=max(_LEVELS[level], logging.WARNING))
     logging.basicConfig(handlers=[handler], level=handler.level, force=True)
+
+
+class Lossy:
+    """A stream of lines that never raises: what cannot be written is counted."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.lost = 0
+
+    def write(self, line: str) -> None:
+        """A whole line, or nothing."""
+        if self.lost:
+            said = json.dumps({"event": "log_lines_lost", "lines": self.lost, "level": "error"})
+            line = f"\n{said}\n{line}"  # the last line may be torn
+        try:
+            self._stream.write(line)
+            self._stream.flush()
+        except OSError:
+            self.lost += 1
+        else:
+            self.lost = 0
+
+    def flush(self) -> None:
+        """Every line is flushed as it is written."""
 
 
 class _ToStructlog(logging.Handler):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,3 +100,29 @@ def test_a_damaged_count_of_starts_is_refused_and_stays(tmp_path: Path, count: s
     with pytest.raises(SettingsError, match="damaged"):
         next_boot(tmp_path)
     assert (tmp_path / "boot").read_text() == count
+
+
+def test_cr36_a_full_disk_is_not_a_damaged_one(tmp_path: Path) -> None:
+    """CR-36: opening needs room; whoever finds none is told so, and a repair leaves the ledger alone."""
+    data = tmp_path / "data"
+    disk.prepare(data)
+    store = Store.open(data / disk.LEDGER_FOLDER)
+    store.append([(height, bytes(20_000)) for height in range(5)], hard=(1, None, 0))
+    store.close()
+    program = (
+        "import resource, signal, sys; from pathlib import Path; from node import disk;"
+        "from ledger.errors import StoreError; from ledger.store import Store; data = Path(sys.argv[1]);"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (8_192, resource.RLIM_INFINITY))\n"
+        "for attempt in (lambda: Store.open(data / 'ledger'), lambda: disk.set_aside(data, bool)):\n"
+        "    try: attempt()\n"
+        "    except StoreError as error: print(error.code)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(data)], capture_output=True, text=True, check=False
+    )
+    assert ended.stdout.split() == ["disk_refuses", "disk_refuses"], ended.stderr
+    assert sorted(path.name for path in data.iterdir()) == ["fresh", disk.LEDGER_FOLDER]
+    store = Store.open(data / disk.LEDGER_FOLDER)
+    assert store.last_height == 4
+    store.close()
