@@ -26,8 +26,9 @@ be computed: a 16-bit mask of those that are not zeros, then their hashes.
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from itertools import islice, pairwise
 from struct import Struct
@@ -53,6 +54,8 @@ RECORD_BYTES = 2 * DIGEST_BYTES
 
 _SPAN = FANOUT * DIGEST_BYTES
 _ZEROS = bytes(_SPAN)
+_PARTS = tuple([slice(start, start + DIGEST_BYTES) for start in range(0, _SPAN, DIGEST_BYTES)])
+"""Where each child stands among 16 that are joined."""
 _first_bits = Struct(">I").unpack_from
 _BUCKET_SHIFT = 32 - BUCKET_BITS
 _MASK_BYTES = FANOUT // 8
@@ -223,16 +226,17 @@ class StateTree:
     def prove(self, entries: Iterable[tuple[bytes, bytes | None]], *, newest: bool = False) -> StateProof:
         """The proof of these entries, (key, stored value bytes or None): settled ones, or the newest."""
         content_of = self._content if newest else self._settled_content
-        node_of = self._newest_node if newest else self._settled_node
+        children_of = self._newest_children if newest else self._settled_children
         entries = tuple(sorted(dict(entries).items()))
         buckets = sorted({bucket_of(sha256(key).digest()) for key, _ in entries})
         siblings = []
         known: Iterable[int] = buckets
         for level in range(DEPTH):
-            parents = sorted({index >> NODE_FANOUT_BITS for index in known})
-            computed = set(known)
-            siblings.extend([_siblings(node_of, level, parent, computed) for parent in parents])
-            known = parents
+            families: dict[int, list[int]] = {}
+            for index in known:
+                families.setdefault(index >> NODE_FANOUT_BITS, []).append(index % FANOUT)
+            siblings += [_siblings(children_of(level, parent), own) for parent, own in families.items()]
+            known = families
         return StateProof(entries, tuple([content_of(bucket) for bucket in buckets]), tuple(siblings))
 
     def _hash_above(self, touched: Iterable[int]) -> list[dict[int, bytes]]:
@@ -284,9 +288,22 @@ class StateTree:
         offset = index * DIGEST_BYTES
         return self._levels[level][offset : offset + DIGEST_BYTES]
 
-    def _newest_node(self, level: int, index: int) -> bytes:
-        offset = index * DIGEST_BYTES
-        return self._levels[level][offset : offset + DIGEST_BYTES]
+    def _newest_children(self, level: int, parent: int) -> bytes:
+        """The 16 nodes of a level below one of the next, joined."""
+        offset = parent * _SPAN
+        return self._levels[level][offset : offset + _SPAN]
+
+    def _settled_children(self, level: int, parent: int) -> bytes:
+        children = self._newest_children(level, parent)
+        first = parent << NODE_FANOUT_BITS
+        for change in reversed(self.pending):
+            replaced = change.nodes[level]
+            for place in range(FANOUT):
+                node = replaced.get(first + place)
+                if node is not None:
+                    at = place * DIGEST_BYTES
+                    children = children[:at] + node + children[at + DIGEST_BYTES :]
+        return children
 
     def _keep(self, contents: Mapping[int, bytes]) -> None:
         """Cache newest contents; the oldest eighth makes room when the bound is passed."""
@@ -411,20 +428,20 @@ class StateProof:
         return nodes[0]
 
 
-def _siblings(
-    node_of: Callable[[int, int], bytes], level: int, parent: int, computed: Collection[int]
-) -> bytes:
-    """The children of a node that a proof must give: a mask, and the hashes that are not zeros."""
-    mask = 0
-    hashes = []
-    for place in range(FANOUT):
-        index = parent << NODE_FANOUT_BITS | place
-        if index not in computed:
-            node = node_of(level, index)
-            if node != ZERO:
-                mask |= 1 << place
-                hashes.append(node)
-    return mask.to_bytes(_MASK_BYTES, "big") + b"".join(hashes)
+def _siblings(children: bytes, computed: Iterable[int]) -> bytes:
+    """The children of a node that a proof must give: a mask, and the hashes that are not zeros.
+
+    `computed` are the places of those that follow from what lies below, ascending.
+    """
+    left_out = list(computed)
+    if ZERO in children:
+        left_out += [place for place, part in enumerate(_PARTS) if children[part] == ZERO]
+    mask = (1 << FANOUT) - 1
+    kept = bytearray(children)
+    for place in sorted(set(left_out), reverse=True):
+        del kept[_PARTS[place]]
+        mask ^= 1 << place
+    return mask.to_bytes(_MASK_BYTES, "big") + kept
 
 
 def root_above(level: int, nodes: bytes) -> bytes:
@@ -477,23 +494,27 @@ def _node(children: bytes) -> bytes:
 def _join(computed: Mapping[int, bytes], siblings: bytes) -> bytes:
     """All 16 children of a node: the computed ones and those that the proof gives."""
     mask = int.from_bytes(siblings[:_MASK_BYTES], "big")
-    if len(siblings) != _MASK_BYTES + DIGEST_BYTES * mask.bit_count():
+    given = _places_in(mask)
+    if len(siblings) != _MASK_BYTES + DIGEST_BYTES * len(given):
         raise VerificationError("siblings do not fit their mask")
-    position = _MASK_BYTES
-    children = []
-    for place in range(FANOUT):
-        node = computed.get(place)
-        if not mask >> place & 1:
-            children.append(ZERO if node is None else node)
-            continue
-        if node is not None:
+    children = [ZERO] * FANOUT
+    for place, node in computed.items():
+        if mask >> place & 1:
             raise VerificationError("a sibling given for a node that is computed")
-        node = siblings[position : position + DIGEST_BYTES]
+        children[place] = node
+    position = _MASK_BYTES
+    for place in given:
+        node = children[place] = siblings[position : position + DIGEST_BYTES]
         if node == ZERO:
             raise VerificationError("a sibling of zeros that the mask should leave out")
-        children.append(node)
         position += DIGEST_BYTES
     return b"".join(children)
+
+
+@lru_cache(maxsize=8_192)
+def _places_in(mask: int) -> tuple[int, ...]:
+    """The bits of a mask, ascending."""
+    return tuple([place for place in range(FANOUT) if mask >> place & 1])
 
 
 def _leaf(content: bytes) -> bytes:

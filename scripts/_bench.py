@@ -21,7 +21,6 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ import _bench_consensus
 import _bench_contracts
 import _bench_core
 import uvloop
+from _bench_limits import signature_checks_per_second, synced_writes_per_second
 from _bench_load import (
     Invoices,
     disk_bytes,
@@ -45,44 +45,8 @@ from rich.table import Table
 
 from clients.network import Network
 from clients.sdk import Session
-from ledger.keys import SigningKey, verify
-from ledger.store import plyvel
 
 CLIENTS = (1, 16, 64, 256)
-
-# ---------------------------------------------------------------- limits of the machine
-
-
-def signature_checks_per_second() -> float:
-    """Ed25519 checks of a 250-byte message on one core, best of three rounds."""
-    key = SigningKey.from_seed(bytes(32))
-    message = bytes(250)
-    domain = b"bench\0"
-    signature = key.sign(domain, message)
-    return _best_rate(lambda: verify(key.public, domain, message, signature), 3_000)
-
-
-def synced_writes_per_second(folder: Path) -> float:
-    """LevelDB puts of 250 bytes, each synced, best of three rounds."""
-    path = folder / "limit"
-    database = plyvel.DB(str(path), create_if_missing=True)
-    counter = iter(range(10**9))
-    value = bytes(250)
-    rate = _best_rate(lambda: database.put(b"%d" % next(counter), value, sync=True), 400)
-    database.close()
-    shutil.rmtree(path)
-    return rate
-
-
-def _best_rate(action: Callable[[], object], times: int) -> float:
-    best = 0.0
-    for _ in range(3):
-        begun = time.perf_counter()
-        for _ in range(times):
-            action()
-        best = max(best, times / (time.perf_counter() - begun))
-    return best
-
 
 # ---------------------------------------------------------------- reads
 

@@ -8,12 +8,15 @@ from typing import Any
 
 from _bench_mixed import ROUNDS, mixed
 from _bench_operations import operations
+from _bench_quotes import quotes
 from _bench_sizes import MEASURED, state_sizes
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 SIZES = (10_000, 100_000, 1_000_000)
+QUOTED_INVOICES = 1_000_000
+"""On the ledger of `--quotes`."""
 
 
 def _progress(console: Console) -> Progress:
@@ -36,6 +39,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--mixed", action="store_true", help="only a mixed business beside plain invoices, on three nodes"
     )
     parser.add_argument(
+        "--quotes",
+        type=int,
+        nargs="?",
+        const=QUOTED_INVOICES,
+        metavar="INVOICES",
+        help="only single quotes and a book of them, on a ledger with so many invoices of 10,000 "
+        f"relationships (default {QUOTED_INVOICES}, which takes some minutes to fill)",
+    )
+    parser.add_argument(
         "--state-sizes",
         type=int,
         nargs="*",
@@ -47,7 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def is_wanted(arguments: argparse.Namespace) -> bool:
     """Whether one of them is asked for."""
-    return arguments.operations or arguments.mixed or arguments.state_sizes is not None
+    asked = (arguments.state_sizes, arguments.quotes)
+    return arguments.operations or arguments.mixed or any(one is not None for one in asked)
 
 
 def measure(folder: Path, console: Console, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -68,6 +81,11 @@ def measure(folder: Path, console: Console, arguments: argparse.Namespace) -> di
             result["state_sizes"] = state_sizes(
                 folder, sizes, seen=lambda count: progress.update(grown, completed=count)
             )
+        if arguments.quotes is not None:
+            entered = progress.add_task("invoices to quote on", total=arguments.quotes)
+            result["quotes"] = quotes(
+                folder, arguments.quotes, seen=lambda count: progress.update(entered, completed=count)
+            )
     return result
 
 
@@ -86,6 +104,8 @@ def report(result: dict[str, Any], console: Console) -> None:
         )
     if "state_sizes" in result:
         _report_sizes(result["state_sizes"], console)
+    if "quotes" in result:
+        _report_quotes(result["quotes"], console)
 
 
 def _report_operations(found: dict[str, Any], console: Console) -> None:
@@ -106,3 +126,23 @@ def _report_sizes(found: dict[str, Any], console: Console) -> None:
     for row in found["sizes"]:
         table.add_row(*[f"{value:,}" for value in row.values()])
     console.print(table)
+
+
+def _report_quotes(found: dict[str, Any], console: Console) -> None:
+    table = Table(
+        title=f"Prices on {found['invoices']:,} invoices of {found['relationships']:,} relationships, "
+        "each recomputed from its proof"
+    )
+    for column in ("", "quotes", "p50 ms", "p90 ms", "a minute", "node CPU ms", "client CPU ms", "bytes"):
+        table.add_column(column, justify="right" if column else "left")
+    for rules in ("shrinkage", "trees"):
+        for name, row in found[rules].items():
+            figures = ("quotes", "p50_ms", "p90_ms", "a_minute", "node_cpu_ms", "client_cpu_ms", "bytes")
+            shown = [f"{row[figure]:,}" if figure in row else "" for figure in figures]
+            table.add_row(f"{name}, {rules}", *shown)
+    console.print(table)
+    console.print(
+        f"{found['signature_check_us']} µs of CPU for a signature check; {found['resident_mib']:,} MiB of "
+        f"memory, {found['disk_bytes_per_invoice']:,} bytes of disk an invoice",
+        highlight=False,
+    )

@@ -71,27 +71,24 @@ def _document(time_ms: int) -> dict[str, Any]:
 class OneVoter:
     """A chain that a lone voter drives: what it seals is committed at once."""
 
-    def __init__(self, folder: Path) -> None:
-        genesis = make_genesis_block(
-            Contracts(), Genesis.from_document(_document(time.time_ns() // 1_000_000 - 1_000))
-        )
+    def __init__(self, folder: Path, genesis: bytes, key: SigningKey, contracts: Contracts) -> None:
+        """Open the ledger of node `NODE` in a folder, a new one or one on which the node has run."""
         self._store = Store.open(folder)
-        self._contracts = Contracts()
-        self.chain = Chain.open(self._store, self._contracts, genesis.data)
-        self.channel = genesis.hash
-        self._key = key_of(NODE)
-        self._numbers = 0
+        self._contracts = contracts
+        self.chain = Chain.open(self._store, contracts, genesis)
+        self.channel = self.chain.channel
+        self._key = key
+        self._term = max(1, self.chain.head.term)
         self.commit([])
 
-    def submit(self, signer: str, operation: dict[str, Any]) -> None:
+    def submit(self, signer: SigningKey, operation: dict[str, Any]) -> None:
         """One operation in a block of its own."""
-        self._numbers += 1
         transaction = Transaction.sign(
-            key_of(signer),
+            signer,
             channel=self.channel,
             operations=[operation],
             valid_until_ms=time.time_ns() // 1_000_000 + 600_000,
-            nonce=self._numbers.to_bytes(8, "big"),
+            nonce=self.chain.head.height.to_bytes(8, "big"),
         )
         self.commit([transaction])
 
@@ -105,22 +102,23 @@ class OneVoter:
         now_ms = time.time_ns() // 1_000_000
         block = self.chain.seal(
             [self._contracts.prepare(transaction) for transaction in transactions],
-            term=1,
+            term=self._term,
             proposer=NODE,
             key=self._key,
             clocks=[Reading.sign(self._key, self.channel, NODE, now_ms)],
             election=self._election() if head.height == 0 else None,
         )
-        self._store.append([(block.height, block.data)], None, (1, None, 0))
-        ack = (NODE, sign_ack(self._key, self.channel, 1, block.height, block.hash))
-        self.chain.commit(Certificate.of(1, block.height, block.hash, [ack]))
+        hard = max(self._store.hard_state, (self._term, None, 0), key=lambda known: known[0])
+        self._store.append([(block.height, block.data)], None, hard)
+        ack = (NODE, sign_ack(self._key, self.channel, self._term, block.height, block.hash))
+        self.chain.commit(Certificate.of(self._term, block.height, block.hash, [ack]))
         if any(block.results):
             raise SystemExit(f"not applied: {next(result for result in block.results if result)}")
 
     def _election(self) -> ElectionCertificate:
-        ballot = Ballot(1, NODE, 0, 0, 0, self.channel)
+        ballot = Ballot(self._term, NODE, 0, 0, 0, self.channel)
         vote = Vote(NODE, ballot, sign_vote(self._key, self.channel, ballot))
-        return ElectionCertificate.of(1, NODE, [vote])
+        return ElectionCertificate.of(self._term, NODE, [vote])
 
     def close(self) -> None:
         """Close the store."""
@@ -133,13 +131,13 @@ def _enter_trade(voter: OneVoter) -> None:
         name = f"supplier{number}"
         order = {"order": "PO-1", "currency": "USD", "date": "2024-01-01"}
         lines = [{"line": "1", "item": "unit", "quantity": QUANTITY, "price_micros": 10**14}]
-        voter.submit("anchor", {"op": "order.issue", "supplier": name, "lines": lines, **order})
+        voter.submit(key_of("anchor"), {"op": "order.issue", "supplier": name, "lines": lines, **order})
         sent = {"shipment": "S-1", "order": "PO-1", "buyer": "anchor", "date": "2024-01-02"}
         moved = {"lines": [{"line": "1", "quantity": QUANTITY}], "units": []}
-        voter.submit(name, {"op": "shipment.dispatch", **sent, **moved})
+        voter.submit(key_of(name), {"op": "shipment.dispatch", **sent, **moved})
         accepted = [{"line": "1", "accepted": QUANTITY, "rejected": 0}]
         found = {"shipment": "S-1", "supplier": name, "date": "2024-01-10", "lines": accepted}
-        voter.submit("anchor", {"op": "goods.receive", **found})
+        voter.submit(key_of("anchor"), {"op": "goods.receive", **found})
 
 
 def state_sizes(
@@ -147,7 +145,9 @@ def state_sizes(
 ) -> dict[str, Any]:
     """Figures at each size, ascending; `seen` is told how many invoices there are."""
     gc.set_threshold(*NODE_GC_THRESHOLDS)
-    voter = OneVoter(folder / "sizes")
+    document = _document(time.time_ns() // 1_000_000 - 1_000)
+    genesis = make_genesis_block(Contracts(), Genesis.from_document(document))
+    voter = OneVoter(folder / "sizes", genesis.data, key_of(NODE), Contracts())
     _enter_trade(voter)
     suppliers = [(f"supplier{number}", key_of(f"supplier{number}")) for number in range(SUPPLIERS)]
     invoices = Invoices(voter.channel, suppliers, "anchor", "Z")

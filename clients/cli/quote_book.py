@@ -16,7 +16,7 @@ from clients.cli.options import Json, ProfileFile, open_session, save
 from clients.cli.screen import GOOD, Advance, Screen
 from clients.sdk import Session
 from contracts.finance.quote import ProvedQuote
-from contracts.finance.quote_book import MAX_PAGE_INVOICES, MAX_PAGES, QuoteBook, Result
+from contracts.finance.quote_book import MAX_PAGES, QuoteBook, Result
 from contracts.pricing.formulae import average_rate
 from ledger.carried import carry
 
@@ -79,14 +79,13 @@ def _priced(
     files: list[str] = []
     models: list[bytes] = []
     pending: QuoteBook | None = None
-    for start in range(0, len(asked), MAX_PAGE_INVOICES):
-        page = session.quote_page(programme, asked[start : start + MAX_PAGE_INVOICES], models)
+    for page in session.quote_book(programme, asked):
         models += page.book.models
         results += page.results
         advance(len(page.results))
         if out is None:
             continue
-        own = page.book if pending or not models else _with_models(page.book, models)
+        own = page.book.completed(models)
         pending = own if pending is None else pending.joined(own)
         if len(pending.pages) == FILE_PAGES:
             files.append(_saved(session, pending, out, len(files)))
@@ -94,11 +93,6 @@ def _priced(
     if pending is not None and out is not None:
         files.append(_saved(session, pending, out, len(files)))
     return results, files
-
-
-def _with_models(page: QuoteBook, models: list[bytes]) -> QuoteBook:
-    """The first page of a file, with the model that the pages before it left to the reader."""
-    return QuoteBook(page.programme, tuple(dict.fromkeys((*page.models, models[-1]))), page.pages)
 
 
 def _saved(session: Session, book: QuoteBook, folder: Path, place: int) -> str:

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -39,6 +41,7 @@ from clients.sdk.statements import VerifiedStatement
 from clients.sdk.transport import CONNECT_TIMEOUT_S, MOST_PAUSE_S, AsyncTransport, Call, SyncTransport
 from clients.trust import keep_changes, load_trust
 from contracts.answer import Argument
+from contracts.finance.quote_book import MAX_PAGE_INVOICES
 from ledger import codec
 from ledger.export import ProvedExport
 from ledger.handover import Followed
@@ -47,6 +50,8 @@ from ledger.statement import ProvedState
 from ledger.transaction import Transaction
 
 PAGE = 500
+PAGES_IN_FLIGHT = 2
+"""Pages of a book that are asked for at once: the node makes one while the client checks the other."""
 BLOCK_PAGE = 100
 
 _EVENT_TIMEOUT = httpx.Timeout(SILENCE_S, connect=CONNECT_TIMEOUT_S)
@@ -196,6 +201,30 @@ class Session(_Base):
     ) -> VerifiedPrices:
         """A programme's prices for a page of invoices, (supplier, number), recomputed here."""
         return self._transport.run(self.conversation.quote_page(programme, invoices, models))
+
+    def quote_book(
+        self, programme: str, invoices: Sequence[tuple[str, str]]
+    ) -> Generator[VerifiedPrices, None, None]:
+        """The prices of any number of invoices, page by page: while one is recomputed here, the next is made.
+
+        A model comes with the first page that was made under it, and need not come again.
+
+        Raises:
+            VerificationError: a page does not prove its prices, or prices something else.
+        """
+        models: list[bytes] = []
+        with ThreadPoolExecutor(PAGES_IN_FLIGHT) as threads:
+            waiting: deque[Future[VerifiedPrices]] = deque()
+            for start in range(0, len(invoices), MAX_PAGE_INVOICES):
+                asked = invoices[start : start + MAX_PAGE_INVOICES]
+                waiting.append(threads.submit(self.quote_page, programme, asked, tuple(models)))
+                if start and len(waiting) < PAGES_IN_FLIGHT:
+                    continue
+                page = waiting.popleft().result()
+                models += page.book.models
+                yield page
+            for page_to_come in waiting:
+                yield page_to_come.result()
 
     def view(self, path: str, **query: str | int | None) -> Any:
         """A JSON view below the channel, as the node tells it (not proved)."""

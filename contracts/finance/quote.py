@@ -14,9 +14,9 @@
 Nobody signs a quote, and nobody needs to: whoever holds the genesis block reads the inputs
 from the proof, computes the price with the same function and compares it with the terms to
 the unit (invariant 22). An offer is priced again from the newest state by the same
-`read_basis` and `priced`, so a quote that has been overtaken is refused there, not paid.
+`Pricer` and `priced`, so a quote that has been overtaken is refused there, not paid.
 
-The proof holds exactly the keys that `read_basis` reads, no more and no fewer: `Reads` notes them. The
+The proof holds exactly the keys that `Pricer` reads, no more and no fewer: `Reads` notes them. The
 inputs, by state key:
 
 | key | gives | absent means |
@@ -140,23 +140,73 @@ def model_in(state: Reader) -> ModelOf:
     return lambda adopted: models.decoded(adopted, models.parts_of(state, adopted))
 
 
-def read_basis(
-    state: Reader, supplier: str, invoice: str, programme: str, model_of: ModelOf | None = None
-) -> Basis:
-    """Read every input of a price; the model by `model_of`, or out of the state.
+@dataclass(frozen=True, slots=True)
+class _Offered:
+    """A programme of receivables, as it stands."""
 
-    Raises:
-        Refusal: `unknown_programme`, `payables_programme`, `unknown_invoice`, `credit_due`.
-        Malformed: a ledger without a business date.
-        VerificationError: `model_of` has not the model in force.
-    """
+    lender: str
+    revision: int
+    terms: ProgrammeTerms
+    rules: eligibility.Rules
+
+
+class Pricer:
+    """Prices of one programme under one state; what they have in common is read once."""
+
+    def __init__(self, state: Reader, programme: str, model_of: ModelOf | None = None) -> None:
+        self._state = state
+        self._programme = programme
+        self._model_of = model_of or model_in(state)
+        self._offered: _Offered | None = None
+        self._model: tuple[bytes, Model] | None = None
+
+    def basis(self, supplier: str, invoice: str) -> Basis:
+        """Read every input of a price.
+
+        Raises:
+            Refusal: `unknown_programme`, `payables_programme`, `unknown_invoice`, `credit_due`.
+            Malformed: a ledger without a business date.
+            VerificationError: the model in force is not where it is taken from.
+        """
+        if self._offered is None:
+            self._offered = _read_offered(self._state, self._programme)
+        return _read_basis(self._state, (supplier, invoice), (self._programme, self._offered), self._in_force)
+
+    def _in_force(self) -> tuple[bytes, Model] | None:
+        """(hash, model) of the champion, read into memory when it is another one than before."""
+        adopted = models.adopted(self._state, models.CHAMPION)
+        if adopted is None:
+            return None
+        if self._model is None or self._model[0] != adopted.model:
+            self._model = adopted.model, self._model_of(adopted)
+        return self._model
+
+
+def read_basis(state: Reader, supplier: str, invoice: str, programme: str) -> Basis:
+    """Every input of one price, as `Pricer.basis`."""
+    return Pricer(state, programme).basis(supplier, invoice)
+
+
+def _read_offered(state: Reader, programme: str) -> _Offered:
     published = state.get(programme_key(programme))
     if published is None:
         raise refuse("unknown_programme", "no such programme", field="programme", found=programme)
     known = Programme._make(published)
     if known.payables:
         raise refuse("payables_programme", "a buyer's payables programme", field="programme", found=programme)
-    lender, terms = known.lender, ProgrammeTerms.from_value(known.terms)
+    terms, rules = ProgrammeTerms.from_value(known.terms), eligibility.Rules.from_value(known.rules)
+    return _Offered(known.lender, known.revision, terms, rules)
+
+
+def _read_basis(
+    state: Reader,
+    asked: tuple[str, str],
+    under: tuple[str, _Offered],
+    model_in_force: Callable[[], tuple[bytes, Model] | None],
+) -> Basis:
+    """The basis of (supplier, invoice) under (programme, its terms)."""
+    (supplier, invoice), (programme, known) = asked, under
+    lender, terms, rules = known.lender, known.terms, known.rules
     submitted = state.get(invoice_key(supplier, invoice))
     if submitted is None:
         raise refuse("unknown_invoice", "no such invoice", field="invoice", found=invoice)
@@ -164,7 +214,6 @@ def read_basis(
     day = state.get(BUSINESS_DATE)
     if type(day) is not int:
         raise Malformed("the ledger has no business date", field="business_date", found=day)
-    rules = eligibility.Rules.from_value(known.rules)
     facts = eligibility.read_facts(state, (lender, programme), rules, supplier, billed)
     history = state.get(relationship.relationship_key(supplier, billed.buyer))
     aggregates = relationship.of_currency(
@@ -190,20 +239,11 @@ def read_basis(
         drawn_on_obligor=facts.drawn_on_obligor.total,
         share_base=rules.share_base or 0,
         features=Features.of(aggregates, day),
-        prediction=_predict(state, supplier, billed, day, terms, model_of or model_in(state)),
+        prediction=predict(model_in_force(), *_asked(state, supplier, billed, day), terms),
     )
     if billed.order:
         require_no_credit_due(state, supplier, billed.buyer, billed.order)
     return Basis(inputs, terms, rules, facts)
-
-
-def _predict(
-    state: Reader, supplier: str, billed: Invoice, day: int, terms: ProgrammeTerms, model_of: ModelOf
-) -> Prediction:
-    """What the model in force says of an invoice, from what the ledger knew without it."""
-    adopted = models.adopted(state, models.CHAMPION)
-    asked, known = _asked(state, supplier, billed, day)
-    return predict(None if adopted is None else (adopted.model, model_of(adopted)), asked, known, terms)
 
 
 def _asked(state: Reader, supplier: str, billed: Invoice, day: int) -> tuple[Asked, Known]:
@@ -349,7 +389,8 @@ class Quote:
         state = Reads(ProvedState(self.state.verify(header.state_root)))
         # 4. They are all the inputs of this price, the model among them, and nothing else is in the proof.
         try:
-            basis = read_basis(state, self.supplier, self.invoice, self.programme, carried_model(self.model))
+            pricer = Pricer(state, self.programme, carried_model(self.model))
+            basis = pricer.basis(self.supplier, self.invoice)
             check_no_surplus(self.state, state.keys, self.model, basis.inputs.prediction.model)
             # 5. Under them the rules give a price at all.
             terms = priced(basis, header.contract_version)
@@ -386,7 +427,7 @@ def make_quote(chain: Chain, supplier: str, invoice: str, programme: str) -> Quo
     """
     header = chain.applied
     state = Reads(chain)
-    basis = read_basis(state, supplier, invoice, programme, model_in(chain))
+    basis = Pricer(state, programme, model_in(chain)).basis(supplier, invoice)
     terms = priced(basis, header.contract_version)
     quote = Quote(
         programme,
@@ -464,6 +505,8 @@ def compare_terms(claimed: dict[str, codec.Value], computed: dict[str, codec.Val
     if claimed.keys() != computed.keys():
         odd = sorted(claimed.keys() ^ computed.keys())[0]
         raise VerificationError("the quote has other terms than a price has", field=f"terms.{odd[:64]}")
+    if codec.encode(claimed) == codec.encode(computed):
+        return
     for name, value in computed.items():
         if codec.encode(claimed[name]) != codec.encode(value):
             raise VerificationError(

@@ -25,6 +25,7 @@ from contracts.finance.quote import (
     QUOTE_LIFE_BLOCKS,
     Chain,
     ModelOf,
+    Pricer,
     ProvedQuote,
     ProvedState,
     Reads,
@@ -32,7 +33,6 @@ from contracts.finance.quote import (
     model_bytes,
     model_in,
     priced,
-    read_basis,
 )
 from contracts.pricing.model import MAX_MODEL_BYTES, Model
 from ledger import codec, proof, shape
@@ -109,6 +109,12 @@ class Page:
             CertifiedHeader.from_value(certified),
         )
 
+    @property
+    def model(self) -> bytes:
+        """Hash of the model in force, if its prices read one; empty elsewhere."""
+        data = dict(self.state.entries).get(models.role_key(models.CHAMPION))
+        return b"" if data is None else models.Adopted._make(codec.decode(data)).model
+
     def verify(self, genesis: GenesisBlock, programme: str, model_of: ModelOf) -> tuple[Result, ...]:
         """What the page proves, row by row; the steps are those of a quote, for each row.
 
@@ -118,9 +124,10 @@ class Page:
         header = self.certified.verify(genesis)
         check_rules_known(header)
         state = Reads(ProvedState(self.state.verify(header.state_root)))
+        pricer = Pricer(state, programme, model_of)
         results = []
         for supplier, invoice, claimed in self.rows:
-            found = _priced(state, header, programme, (supplier, invoice), model_of)
+            found = _priced(pricer, header, (supplier, invoice))
             if _result(found) != claimed:
                 raise VerificationError(
                     "the price does not follow from the proved inputs",
@@ -202,6 +209,12 @@ class QuoteBook:
             raise VerificationError("the file holds a model that no page needs", field="model")
         return tuple(results)
 
+    def completed(self, known: Iterable[bytes]) -> QuoteBook:
+        """The file with all models that its pages need, out of those that the reader had besides its own."""
+        needed = {name for page in self.pages if (name := page.model)}
+        added = [model for model in known if sha256(model).digest() in needed]
+        return replace(self, models=tuple(dict.fromkeys((*self.models, *added))))
+
     def joined(self, other: QuoteBook) -> QuoteBook:
         """One file of both, for the same programme."""
         assert self.programme == other.programme, "a book is of one programme"
@@ -218,8 +231,9 @@ def make_page(chain: Chain, programme: str, asked: Sequence[Asked], known_model:
     assert 0 < len(asked) <= MAX_PAGE_INVOICES, "checked by whoever takes the question"
     header = chain.applied
     state = Reads(chain)
+    pricer = Pricer(state, programme, model_in(chain))
     rows = [
-        (supplier, invoice, _result(_priced(state, header, programme, (supplier, invoice), model_in(chain))))
+        (supplier, invoice, _result(_priced(pricer, header, (supplier, invoice))))
         for supplier, invoice in asked
     ]
     adopted = models.adopted(chain, models.CHAMPION)
@@ -250,10 +264,10 @@ def verify_book(data: bytes, genesis: GenesisBlock) -> tuple[QuoteBook, tuple[Re
     return book, book.verify(genesis)
 
 
-def _priced(state: Reads, header: Header, programme: str, asked: Asked, model_of: ModelOf) -> Result:
+def _priced(pricer: Pricer, header: Header, asked: Asked) -> Result:
     supplier, invoice = asked
     try:
-        basis = read_basis(state, supplier, invoice, programme, model_of)
+        basis = pricer.basis(supplier, invoice)
         terms = priced(basis, header.contract_version)
     except Refusal as refusal:
         return ProvedRefusal(supplier, invoice, refusal, header.height)

@@ -10,7 +10,9 @@ The defaults of the risk fields are those of the running example in docs/pricing
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from itertools import pairwise
+from operator import attrgetter
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -40,6 +42,9 @@ class ObligorLimit(BaseModel):
 
     obligor: Name = Field(description="organisation id of the buyer that owes")
     limit: Amount = Field(description="advances outstanding and reserved, at most; minor units")
+
+
+_obligor_of = attrgetter("obligor")
 
 
 class ProgrammeTerms(BaseModel):
@@ -161,10 +166,10 @@ class ProgrammeTerms(BaseModel):
 
     def limit_of(self, obligor: str) -> int | None:
         """The limit for an obligor in minor units; None if the programme does not take it."""
-        for limit in self.limits:
-            if limit.obligor == obligor:
-                return limit.limit
-        return None
+        place = bisect_left(self.limits, obligor, key=_obligor_of)
+        if place == len(self.limits) or self.limits[place].obligor != obligor:
+            return None
+        return self.limits[place].limit
 
     def to_value(self) -> dict[str, Any]:
         """The map of every field, none left to a default: the same in state, quote and operation."""

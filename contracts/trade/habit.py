@@ -52,7 +52,7 @@ from typing import Any, NamedTuple, Protocol
 
 from contracts.trade.holidays import WEEKDAYS, due_class, month_part, weekday
 from ledger.codec import Value
-from ledger.state import Reader, state_key
+from ledger.state import Reader, reading, state_key
 
 UNIT = 1 << 14
 """Weight of one invoice: fixed point with 14 binary places."""
@@ -142,6 +142,9 @@ class Payment(NamedTuple):
     due_class: int
     size: int
     """Amount on the scale of `amount_size`."""
+
+
+_cell, _payment = reading(Cell), reading(Payment)
 
 
 @lru_cache(maxsize=4_096)
@@ -331,23 +334,23 @@ class Habit:
 
     def total(self, place: int) -> Cell:
         """All payments: 0 the newest few, 1 recent ones, 2 long."""
-        return Cell._make(_CELL.unpack_from(self._data, _SIZE * place))
+        return _cell(_CELL.unpack_from(self._data, _SIZE * place))
 
     def due_on(self, due: int, recent: bool) -> Cell:
         """Those due on a class of day."""
-        return Cell._make(_CELL.unpack_from(self._data, (_RECENT if recent else _LONG) + _SIZE * due))
+        return _cell(_CELL.unpack_from(self._data, (_RECENT if recent else _LONG) + _SIZE * due))
 
     def of_octave(self, place: int) -> Cell:
         """Those of an octave of amounts."""
-        return Cell._make(_CELL.unpack_from(self._data, _AMOUNT_CELLS + _SIZE * place))
+        return _cell(_CELL.unpack_from(self._data, _AMOUNT_CELLS + _SIZE * place))
 
     def issued_on(self, day: int) -> Cell:
         """Those issued on a weekday, Monday 0."""
-        return Cell._make(_CELL.unpack_from(self._data, _ISSUE + _SIZE * day))
+        return _cell(_CELL.unpack_from(self._data, _ISSUE + _SIZE * day))
 
     def in_month_part(self, part: int) -> Cell:
         """Those due in a sixth of a month."""
-        return Cell._make(_CELL.unpack_from(self._data, _MONTH + _SIZE * part))
+        return _cell(_CELL.unpack_from(self._data, _MONTH + _SIZE * part))
 
     @property
     def last_day(self) -> int:
@@ -362,7 +365,7 @@ class Habit:
     def payments(self) -> list[Payment]:
         """The last payments, newest first."""
         end = _RING + _PAYMENT.size * min(PAYMENTS, self.count)
-        return [Payment._make(row) for row in _PAYMENT.iter_unpack(self._data[_RING:end])]
+        return [_payment(row) for row in _PAYMENT.iter_unpack(self._data[_RING:end])]
 
     def of_amount(self, amount: int) -> tuple[int, int]:
         """(invoices, late ones) of exactly this amount, as far as its row tells."""
@@ -386,9 +389,9 @@ class Levels(NamedTuple):
         buyer, network = buyer or NO_BUYER, network or NO_NETWORK
         at_due = _SIZE * (1 + due)
         return cls(
-            Cell._make(_CELL.unpack_from(buyer, 0)),
-            Cell._make(_CELL.unpack_from(buyer, at_due)),
-            Cell._make(_CELL.unpack_from(network, 0)),
-            Cell._make(_CELL.unpack_from(network, at_due)),
-            Cell._make(_CELL.unpack_from(network, _NETWORK_AMOUNTS + _SIZE * place)),
+            _cell(_CELL.unpack_from(buyer, 0)),
+            _cell(_CELL.unpack_from(buyer, at_due)),
+            _cell(_CELL.unpack_from(network, 0)),
+            _cell(_CELL.unpack_from(network, at_due)),
+            _cell(_CELL.unpack_from(network, _NETWORK_AMOUNTS + _SIZE * place)),
         )

@@ -19,6 +19,7 @@ from clients.cli import main
 from clients.cli.exits import REFUSED, USAGE
 from clients.model_report import drift, fared
 from clients.sdk import Session
+from contracts.finance.quote import ProvedQuote
 from contracts.pricing.forest import LEAF
 from contracts.pricing.lateness import FEATURES
 from contracts.pricing.model import Ensemble, Lateness, Model
@@ -113,6 +114,18 @@ def test_a_book_names_prices_and_refusals_and_its_files_verify(tally: Tally, tmp
     assert [price["quote"] for price in verified["prices"]] == [alone["quote"]]
     assert tally.run("fund", "quote", "book", "none", code=USAGE)["error"]["code"] == "unknown_programme"
     assert tally.run("fund", "quote", "book", story.PROGRAMME, "--supplier", "nobody")["invoices"] == 0
+
+
+def test_pages_of_a_book_come_in_the_order_of_its_invoices(channel: Channel) -> None:
+    asked = [("acme", story.INVOICE if number % 60 == 0 else f"N{number}") for number in range(130)]
+    with channel.blocking_session("fund") as session:
+        pages = list(session.quote_book(story.PROGRAMME, asked))
+    assert [len(page.results) for page in pages] == [50, 50, 30]
+    results = [result for page in pages for result in page.results]
+    assert [(row[0], row[1]) for page in pages for row in page.book.pages[0].rows] == asked
+    assert [isinstance(result, ProvedQuote) for result in results] == [n % 60 == 0 for n in range(130)]
+    with channel.blocking_session("fund") as session:
+        assert list(session.quote_book(story.PROGRAMME, [])) == []
 
 
 def test_a_champion_makes_the_price_and_a_challenger_none(

@@ -12,17 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_lateness_model import MODEL
-from test_model_governance import DATA
+from test_model_governance import DATA, HASH
 from test_quote import NUMBER, OPEN_INVOICE, Ledger
 from test_quote_prediction import BY_MODEL, adopt
 
 from contracts.finance.claim import lien_key
 from contracts.finance.eligibility import Rules
+from contracts.finance.model import part_key
 from contracts.finance.programme import programme_key
-from contracts.finance.quote import ProvedQuote, verify_quote
+from contracts.finance.quote import Pricer, ProvedQuote, read_basis, verify_quote
 from contracts.finance.quote_book import MAX_PAGE_INVOICES, ProvedRefusal, QuoteBook, make_page, verify_book
 from contracts.pricing.model import Ensemble, Model
 from contracts.trade.invoice import invoice_key
+from ledger import codec
 from ledger.errors import Malformed, VerificationError
 from ledger.genesis import GenesisBlock
 from ledger.state import state_key
@@ -135,6 +137,33 @@ def test_a_reader_that_has_the_model_need_not_get_it_again(ledger: Ledger) -> No
     assert len(book.verify(ledger.genesis, (DATA,))) == len(ASKED)
     with pytest.raises(VerificationError, match="not in the file"):
         book.verify(ledger.genesis)
+
+
+def test_a_file_is_completed_with_the_models_that_it_needs_and_no_other(ledger: Ledger) -> None:
+    book = make_page(ledger.chain, "invoices", ASKED, HASH)
+    completed = book.completed((OTHER, DATA))
+    assert completed == page(ledger)
+    assert completed.completed((OTHER, DATA)) == completed
+    assert len(verify_book(completed.encode(), ledger.genesis)[1]) == len(ASKED)
+    nothing = make_page(ledger.chain, "none", ASKED[:1])
+    assert nothing.completed((OTHER, DATA)).models == (), "a refusal that read no model needs none"
+
+
+def test_what_the_prices_of_a_page_share_is_read_once(ledger: Ledger) -> None:
+    asked: list[bytes] = []
+
+    class Counted:
+        def get(self, key: bytes) -> codec.Value | None:
+            asked.append(key)
+            return ledger.chain.get(key)
+
+    pricer = Pricer(Counted(), "invoices")
+    first, second = pricer.basis("supplier", NUMBER), pricer.basis("supplier", "B")
+    assert asked.count(programme_key("invoices")) == 1
+    assert asked.count(part_key("bank", HASH, 0)) == 1
+    assert (first, second) == tuple(
+        read_basis(ledger.chain, "supplier", number, "invoices") for number in (NUMBER, "B")
+    )
 
 
 def test_pages_of_different_heights_and_models_join_into_one_file(ledger: Ledger) -> None:
