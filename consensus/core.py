@@ -153,6 +153,14 @@ class Core:
             configuration.is_member(node) for _, configuration in self._configurations
         )
 
+    def _has_left(self, node: str) -> bool:
+        """Whether it was a member, and a change that is committed here has ended that."""
+        return (
+            not self.configuration.is_member(node)
+            and self.configuration_index <= self.commit
+            and self.is_known(node)
+        )
+
     @property
     def is_mute(self) -> bool:
         """Whether this node may have promised what it does not hold (CR-76)."""

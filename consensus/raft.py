@@ -117,6 +117,20 @@ class Raft(Election, Follower, Leader):
             self.trace("recv", msg=message_event(message))
         self._handle(message)
 
+    def is_presumed(self, message: Message) -> bool:
+        """Whether it speaks of a term that its sender, a member that has left, has no part in (CR-61).
+
+        To be asked, and such a message to be dropped, where whoever has left never returns under the same
+        name (CR-62); where somebody may, it could lead by a change that is not known here. What it asks is
+        answered, so that it learns that it has left: its pre-votes. A leader that sealed its own removal is
+        heard until others lead.
+        """
+        if not self._has_left(message.sender):
+            return False
+        if message.term > self.term:
+            return not isinstance(message, PreVote)
+        return isinstance(message, OF_A_LEADER) and message.sender != self.leader
+
     def propose(self, entries: Sequence[Entry]) -> None:
         """Append entries that continue the log in the current term.
 
@@ -314,9 +328,9 @@ class Raft(Election, Follower, Leader):
             return True
         if isinstance(message, PreVoteReply):
             return message.granted
-        if not isinstance(message, Vote) or (message.transfer and self.is_known(message.sender)):
+        if not isinstance(message, Vote):
             return False
-        return self._is_loyal()
+        return self._is_loyal() and not (message.transfer and self.is_known(message.sender))
 
     def _handle(self, message: Message) -> None:
         """To its handler: of a lower term only what is answered with ours is looked at (CR-02)."""

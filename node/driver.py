@@ -309,7 +309,10 @@ class Driver:
             with self._guarded:
                 self._clock.count()
                 self._watch.saw_message(message, self.raft.log.recent)
-                self.raft.step(message)
+                if self.raft.is_presumed(message):
+                    self.raft.drop("message of a member that has left")
+                else:
+                    self.raft.step(message)
             if isinstance(message, messages.Append | messages.Heartbeat) and peer == self.raft.leader:
                 self._catch_up.committed = message.commit
             if not self._clock.sleeps:

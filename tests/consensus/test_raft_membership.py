@@ -25,7 +25,16 @@ from test_raft_elections import answers, leading, win
 
 from consensus.certificates import void_because
 from consensus.errors import ChangeRefused, TransferRefused
-from consensus.messages import AppendReply, Certificate, Entry, Heartbeat, Message, PreVote
+from consensus.messages import (
+    AppendReply,
+    Certificate,
+    Entry,
+    Heartbeat,
+    HeartbeatReply,
+    Message,
+    PreVote,
+    TimeoutNow,
+)
 from consensus.quorum import Configuration
 from consensus.state import HardState, Role
 
@@ -345,6 +354,48 @@ def test_cr61_a_removed_node_that_is_there_hears_of_its_removal() -> None:
     cluster.tick(8)
     assert "n3" not in [peer.node for peer in leader.raft.status().peers]
     assert not [line for line in cluster.said if line.startswith("n3>") and "PreVote " in line]
+
+
+def test_cr61_what_a_removed_member_has_no_part_in_is_told_apart() -> None:
+    """CR-34, CR-61: a liar is removed to be rid of it; its key still speaks until its links are closed."""
+    cluster, leader = grown()
+    change(cluster, leader, joint("n1 n2 n3", "n1 n2 n4"), stable("n1 n2 n4"))
+    cluster.tick(8)
+    term, later = leader.raft.term, leader.raft.term + 7
+    end = (term, leader.raft.last_index)
+    for name in ("n1", "n2", "n4"):
+        raft = cluster[name].raft
+        for sender, is_lie in (("n3", True), ("n2" if name == "n1" else "n1", False)):
+            said: list[Message] = [
+                heartbeat(later, sender=sender, target=name),
+                append(later, end, sender=sender, target=name),
+                ask_vote(later, (later, 99), sender=sender, target=name, transfer=True),
+                answer_vote(later, granted=False, sender=sender, target=name),
+                HeartbeatReply(sender, name, later, 10**9, 1, 0),
+                TimeoutNow(sender, name, later, 10**9),
+                heartbeat(term, sender=sender, target=name),
+                append(term, end, sender=sender, target=name),
+            ]
+            assert [raft.is_presumed(message) for message in said] == [is_lie] * len(said)
+        answered: list[Message] = [
+            ask_pre_vote(later, (later, 99), sender="n3", target=name),
+            HeartbeatReply("n3", name, term, 10**9, 1, 0),
+        ]
+        assert not any(map(raft.is_presumed, answered))
+
+
+def test_cr60_a_leader_is_heard_until_its_own_removal_is_committed_and_others_lead() -> None:
+    """CR-60: it goes on replicating, and tells what it has committed."""
+    cluster, leader = grown()
+    change(cluster, leader, joint("n1 n2 n3", "n2 n3 n4"))
+    leader.propose(b"members", stable("n2 n3 n4"))
+    follower = cluster["n2"].raft
+    while follower.commit < leader.raft.last_index:
+        for name in cluster.names:
+            for message in cluster[name].drain():
+                assert not cluster[message.target].raft.is_presumed(message)
+                cluster[message.target].raft.step(message)
+    assert follower.configuration == stable("n2 n3 n4")
 
 
 def test_cr84_a_learner_is_not_made_the_leader() -> None:
