@@ -1,6 +1,6 @@
 """The clocks of the voters, as far as this node has heard of them.
 
-    every second: our signed reading -> all peers
+    every second, and every four at rest: our signed reading -> all peers
     theirs -> the newest of each is kept -> the next block of this node shows what a quorum has reached
 
 The ledger's time follows from readings (`ledger.clock`), never from one node's clock. The one that was

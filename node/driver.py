@@ -50,6 +50,7 @@ from node.errors import NotAdmitted
 from node.introductions import INTRODUCTION
 from node.leadership import Leadership
 from node.limits import (
+    CALM_CLOCK_TOLD_MS,
     CALM_SWEEP_MS,
     CLOCK_TOLD_MS,
     GOSSIP_MS,
@@ -359,15 +360,19 @@ class Driver:
         except StoreError as error:
             self._on_storage_failed(error)
 
+    @property
+    def _is_calm(self) -> bool:
+        """Whether nothing has happened since this node looked about last, and nothing is to come of it."""
+        is_known = self._swept_height == self._chain.applied.height
+        return is_known and self._is_idle and self._waits_for is None
+
     def _sweep_is_due(self, now_s: float) -> bool:
         """Whether to look again after `SWEEP_MS`: where nothing has happened there is hardly a reason to."""
-        is_calm = (
-            self._is_idle and self._waits_for is None and self._swept_height == self._chain.applied.height
-        )
-        return not is_calm or now_s - self._swept_s >= CALM_SWEEP_MS / 1_000
+        return not self._is_calm or now_s - self._swept_s >= CALM_SWEEP_MS / 1_000
 
     def _sweep(self, now_s: float) -> None:
         """Now and then: a core that halted, transactions in vain or expired, a leader missed for long."""
+        clock_told_ms = CALM_CLOCK_TOLD_MS if self._is_calm else CLOCK_TOLD_MS
         self._swept_s, self._swept_height = now_s, self._chain.applied.height
         denials = self.raft.dropped.get("committed_conflict", 0)
         if denials != self._denials:
@@ -392,7 +397,7 @@ class Driver:
             )
         self._change_members()
         self._meet()
-        if now_s - self._clock_told_s >= CLOCK_TOLD_MS / 1_000:
+        if now_s - self._clock_told_s >= clock_told_ms / 1_000:
             self._clock_told_s = now_s
             self._tell_clock()
         if now_s - self._gossiped_s >= GOSSIP_MS / 1_000:

@@ -14,7 +14,7 @@ from ledger.block import Block
 from ledger.errors import StoreError
 from ledger.state import state_key
 from node.driver import clock_ms
-from node.limits import CALM_SWEEP_MS, SWEEP_MS
+from node.limits import CALM_CLOCK_TOLD_MS, CALM_SWEEP_MS, CLOCK_TOLD_MS, SWEEP_MS
 from node.service import BlockSummary
 
 
@@ -81,6 +81,34 @@ def test_where_nothing_happens_a_node_looks_about_more_rarely(tmp_path: Path) ->
         assert driver._sweep_is_due(driver._swept_s + rarely_s)
         driver._swept_height -= 1
         assert driver._sweep_is_due(driver._swept_s + often_s), "a block was applied"
+        await cluster.stop()
+
+    run(scenario)
+
+
+def test_where_nothing_happens_a_clock_is_told_more_rarely(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        await cluster.level()
+        driver = (await cluster.leader()).driver
+        await until(lambda: driver._is_calm)
+        told: list[int] = []
+        monkeypatch.setattr(driver, "_tell_clock", lambda: told.append(1))
+
+        def tells_after(ms: int) -> bool:
+            told.clear()
+            driver._sweep(driver._clock_told_s + ms / 1_000)
+            return bool(told)
+
+        assert not tells_after(CALM_CLOCK_TOLD_MS - 1)
+        assert tells_after(CALM_CLOCK_TOLD_MS)
+        driver._swept_height -= 1
+        assert tells_after(CLOCK_TOLD_MS), "a block was applied"
         await cluster.stop()
 
     run(scenario)
