@@ -16,6 +16,7 @@ Clients are sessions of the SDK that verify every receipt; what it costs them co
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import statistics
 import sys
@@ -230,15 +231,21 @@ async def _transfers(net: Network, shape: Shape) -> dict[str, Any]:
             said = (await client.get(f"{net.nodes[0].api}/v1/status")).json()
             others = [node.id for node in net.nodes if node.id != said["leader"]]
             leader = net.node(said["leader"])
-            path = f"{leader.api}/v1/channels/{net.channel.hex()}/leader"
             led = {"node": leader.id, "term": said["term"]}
             to = others[number % len(others)]
-            body = network.hand_over_body(led, net.profile(leader.organisation), to)
+            order = json.dumps(network.hand_over_body(led, net.profile(leader.organisation), to))
+            head = (
+                f"POST /v1/channels/{net.channel.hex()}/leader HTTP/1.1\r\n"
+                f"Host: {urlsplit(leader.api).netloc}\r\nContent-Type: application/json\r\n"
+                f"Content-Length: {len(order)}\r\n\r\n"
+            )
+            connection = await connect(leader.api)
             asked_s = time.monotonic()
-            answer = await client.post(path, json=body)
-            if answer.status_code != 200:
-                raise SystemExit(f"leadership was not handed over: {answer.text}")
+            status, answer = await connection.ask((head + order).encode())
             moments.append((asked_s, time.monotonic()))
+            connection.close()
+            if status != 200:
+                raise SystemExit(f"leadership was not handed over: {answer.decode()}")
     await asyncio.sleep(BETWEEN_TRANSFERS_S)
     is_over = True
     await asyncio.gather(*submitting)

@@ -115,6 +115,11 @@ class Connection(asyncio.Protocol):
         self.transport.write(request)
         return self._waiting
 
+    def close(self) -> None:
+        """Nothing more is asked."""
+        assert self.transport is not None
+        self.transport.close()
+
 
 @dataclass
 class Shape:
