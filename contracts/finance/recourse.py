@@ -9,7 +9,8 @@
 | overdue | so many days past due, only if the programme has such recourse | the whole claim |
 
 "Non-recourse" waives the buyer's credit risk only: dilution and warranty stand in every programme. What is
-due is computed on the day it is paid. One demand stands on a claim at a time.
+due is computed on the day it is paid. One demand stands on a claim at a time. A loss that an insurer makes
+good to the lender the supplier does not make good as well; what credit notes took is no part of that loss.
 
 A dilution demand outlives the claim: when the buyer owes nothing more, the supplier still owes the shortfall.
 It ends before where the buyer has paid the lender what was short (`claim.eased`).
@@ -50,6 +51,7 @@ from contracts.finance.claim import (
     rounds,
 )
 from contracts.holdings import book
+from contracts.insurance.indemnity import check_not_indemnified
 from contracts.lifecycle import LifeCycle, Transition
 from contracts.reverse_factoring.approval import is_approved
 from contracts.trade.invoice import (
@@ -281,6 +283,7 @@ def _check_whole(context: Context, supplier: str, number: str, claim: _Claim, ca
     """Refuse a demand for the whole claim that has ended, or that is for the buyer's credit and too early."""
     if claim.turn >= 0:
         raise refuse("not_financed", "the claim has ended", field="invoice", found=number)
+    check_not_indemnified(context.state, supplier, number, claim.lien)
     if cause == WARRANTY:
         return
     if not claim.lien.recourse_days:
@@ -326,6 +329,7 @@ def _due(context: Context, found: Recourse, day: int) -> tuple[_Claim, repayment
     assert claim is not None, "a demand has a claim"
     if found.cause == DILUTION:
         return claim, repayment.Parts(0, 0, claim.lien.shortfall)
+    check_not_indemnified(context.state, found.supplier, found.invoice, claim.lien)
     return claim, repayment.whole(claim.lien, day)
 
 
@@ -399,6 +403,7 @@ def _replacement(context: Context, found: Recourse, number: str) -> tuple[Lien, 
         raise refuse("not_substitutable", "it cannot take the place", field="invoice", found=number)
     assert claim is not None
     assert other is not None
+    check_not_indemnified(context.state, found.supplier, found.invoice, claim.lien)
     if other.order:
         require_no_credit_due(context.state, found.supplier, other.buyer, other.order)
     check_rounds(context.state, found.supplier, number)

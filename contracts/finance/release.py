@@ -15,6 +15,7 @@ from contracts.errors import refuse
 from contracts.fields import Account, Date, Number, Operation, OrganisationId, PositiveAmount
 from contracts.finance import recourse, repayment
 from contracts.finance.claim import Lien, held_lien
+from contracts.insurance.indemnity import check_not_indemnified
 from contracts.trade.invoice import PLEDGED, RELEASED, TITLE
 
 
@@ -70,4 +71,5 @@ def _pledge(context: Context, supplier: str, number: str) -> Lien:
             found=TITLE.states[lien.title],
             expected=TITLE.states[PLEDGED],
         )
+    check_not_indemnified(context.state, supplier, number, lien)
     return lien

@@ -23,7 +23,7 @@ from contracts import invariants
 from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import Number, Operation, OrganisationId, PositiveAmount, Reason
-from contracts.finance.claim import read_lien
+from contracts.finance.claim import Lien, read_lien, shares_of
 from contracts.insurance import coverage
 from contracts.insurance.policy import (
     ACTIVE,
@@ -229,6 +229,29 @@ def promised_to_others(state: Reader, supplier: str, number: str, invoice: Invoi
         if other != assured and found.status in BINDING:
             total += found.indemnity - found.insurers_part(invoice)
     return total
+
+
+def check_not_indemnified(state: Reader, supplier: str, number: str, lien: Lien) -> None:
+    """Refuse to have a supplier make good to a lender what an insurer makes good to it (invariant 19).
+
+    Its own policy, or one that pays it first: from the acceptance on its loss is the insurer's.
+    """
+    for assured, claim in claims_on(state, supplier, number):
+        found = read_claim(state, assured, claim)
+        assert found is not None, "a claim that is listed stands"
+        if found.status not in (ACCEPTED, PAID, SUBROGATED):
+            continue
+        policy = read_policy(state, found.insurer, found.policy)
+        assert policy is not None, "a claim is under a policy"
+        lenders = [share.lender for share in shares_of(lien)]
+        if assured in lenders or (policy.loss_payee and policy.loss_payee == lien.lender):
+            raise refuse(
+                "indemnified",
+                "an insurer makes it good",
+                field="invoice",
+                found=f"claim {claim} of {assured}",
+                expected="no insurance claim that was accepted",
+            )
 
 
 def claim_of(context: Context, assured: str, number: str) -> Claim:

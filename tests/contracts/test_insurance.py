@@ -26,7 +26,7 @@ from insurance_ledger import (
     quote,
     the_claim,
 )
-from trade_ledger import DAY, TradeLedger, dispatch, invoice, payment, receive
+from trade_ledger import DAY, TradeLedger, dispatch, fund, invoice, payment, publish, receive
 
 from contracts.insurance.insurance_views import claim_view, policy_view
 from contracts.insurance.policy import ACTIVE, EXHAUSTED, EXPIRED, SUSPENDED
@@ -352,6 +352,61 @@ def test_the_loss_payee_is_paid_first_up_to_its_principal() -> None:
     trade.done("loan", of_assured("recovery.cede", bank="bank"))
     assert the_claim(trade).ceded == 85_050_00
     trade.check()
+
+
+@pytest.mark.parametrize("is_payee", [False, True])
+def test_what_an_insurer_makes_good_to_a_lender_the_supplier_does_not_make_good_as_well(
+    is_payee: bool,
+) -> None:
+    """Invariant 19: recourse and indemnity together are no more than is owed."""
+    trade = financed(loss_payee="loan" if is_payee else None)
+    assured = "acme"
+    if not is_payee:
+        active(trade, "LOAN", assured="loan", starts="2012-03-01")
+        assured = "loan"
+    demand = {"op": "recourse.demand", "supplier": "acme", "invoice": "INV1", "reason": "see the letter"}
+    warranty = {**demand, "recourse": "R1", "cause": "warranty"}
+    trade.done("loan", warranty)
+    advance(trade, "2012-05-01")
+    trade.done(assured, notify(policy="POL" if is_payee else "LOAN"))
+    advance(trade, "2012-06-25")
+    trade.done(assured, by_assured("claim.file"))
+    indemnity = ask(trade, "INV1", "acme")["indemnity_today"] if is_payee else 715_500_00
+    trade.done("cover", of_assured("claim.accept", "C1", assured, indemnity=indemnity))
+    pay = {"op": "recourse.pay", "lender": "loan", "recourse": "R1", "bank": "bank", "amount": 1}
+    assert trade.refused("acme", pay) == "indemnified"
+    trade.done("cover", of_assured("indemnity.pay", "C1", assured, bank="bank"))
+    assert trade.refused("acme", pay) == "indemnified"
+    trade.confirmed_invoice("GOOD", 950_000_00, "2012-12-01")
+    propose = {"op": "recourse.propose", "lender": "loan", "recourse": "R1", "invoice": "GOOD"}
+    assert trade.refused("acme", propose) == "indemnified"
+    trade.done("loan", {"op": "recourse.close", "recourse": "R1", "reason": "see the policy"})
+    assert trade.refused("loan", {**warranty, "recourse": "R2"}) == "indemnified"
+    note = {"credit": "N1", "invoice": "INV1", "amount": 200_000_00, "date": "2012-06-25"}
+    trade.done("acme", {"op": "credit.issue", **note})
+    trade.done("mega", {"op": "credit.accept", "credit": "N1", "supplier": "acme"})
+    trade.done("loan", {**demand, "recourse": "R3", "cause": "dilution"})
+    trade.check()
+
+
+def test_a_pledge_is_not_repaid_while_its_lender_is_indemnified() -> None:
+    """Invariant 19; a claim that is withdrawn makes nothing good."""
+    trade = insured()
+    active(trade, "LOAN", assured="loan", starts="2012-03-01")
+    trade.done("loan", publish(security="pledge"))
+    offer = trade.offer()
+    trade.done("loan", offer)
+    trade.done("acme", {"op": "finance.accept", "invoice": "INV1"})
+    trade.done("bank", fund("INV1", offer["terms"]["paid_out"]))
+    advance(trade, "2012-05-01")
+    trade.done("loan", notify(policy="LOAN"))
+    advance(trade, "2012-06-25")
+    trade.done("loan", by_assured("claim.file"))
+    trade.done("cover", of_assured("claim.accept", "C1", "loan", indemnity=715_500_00))
+    release = {"op": "release.pay", "invoice": "INV1", "bank": "bank", "amount": 1}
+    assert trade.refused("acme", release) == "indemnified"
+    trade.done("loan", by_assured("claim.withdraw"))
+    assert trade.refused("acme", release) == "amount_mismatch"
 
 
 def test_what_came_in_before_the_indemnity_is_set_off_and_a_settled_loss_is_not_paid() -> None:

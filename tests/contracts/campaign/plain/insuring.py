@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from campaign.plain.arithmetic import MILLION, day_of, up
+from campaign.plain.claims import Claim
 from campaign.plain.world import CONFIRMED, Bill, Cover, Loss, Operation, Policy, World
 
 ASSUMED = {
@@ -141,7 +142,7 @@ def _departures(world: World, bill: Bill, operation: Operation) -> list[tuple[in
 
 
 def _interest(bill: Bill, supplier: str, assured: str, loss_payee: str) -> tuple[int, int, int]:
-    """(what the assured loses of what is open, what comes in before it is reached, what it has a part of).
+    """(what the assured loses of what is open, what comes in before it, what it has a part of).
 
     A lender loses its principal, the supplier the rest; all of it is the supplier's where nobody has bought
     the invoice, or where its policy pays the one lender first.
@@ -154,6 +155,17 @@ def _interest(bill: Bill, supplier: str, assured: str, loss_payee: str) -> tuple
         return bill.open - lenders, lenders, bill.open - lenders
     mine = sum(part.left for part in claim.parts if part.lender == assured)
     return (mine * lenders // claim.principal if mine else 0), 0, lenders
+
+
+def makes_good(world: World, bill: Bill, claim: Claim) -> bool:
+    """Whether an insurer bears what the lenders of a claim lose: their own, or one that pays them first."""
+    lenders = [part.lender for part in claim.parts]
+    for (assured, _), loss in world.losses.items():
+        if world.bills[loss.supplier, loss.invoice] is bill and loss.state in BINDING[:3]:
+            payee = world.policies[loss.insurer, loss.policy].loss_payee
+            if assured in lenders or lenders == [payee]:
+                return True
+    return False
 
 
 def _loss(world: World, assured: str, operation: Operation, *states: str) -> tuple[Loss, Policy, Bill]:

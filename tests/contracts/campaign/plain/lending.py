@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from campaign.plain import insuring
 from campaign.plain.arithmetic import MILLION, day_of, interest, up
 from campaign.plain.claims import Claim, Part
 from campaign.plain.world import Bill, Demand, Operation, Programme, Receivable, World
@@ -210,6 +211,7 @@ def _release(world: World, bill: Bill, day: int, amount: int) -> list[tuple[str,
 
 def _give_back(world: World, bill: Bill, claim: Claim, day: int, amount: int) -> list[tuple[str, int]]:
     assert amount == claim.whole_on(day), f"repaid with {amount}, due is {claim.whole_on(day)}"
+    assert not insuring.makes_good(world, bill, claim), "invariant 19: the supplier pays what an insurer does"
     shares = claim.repay(day)
     _end(world, bill, claim)
     return shares
@@ -233,6 +235,7 @@ def recourse_demand(world: World, signer: str, operation: Operation) -> None:
         assert claim.short, "nothing is short"
     else:
         assert claim is bill.held, "the claim is over"
+        assert not insuring.makes_good(world, bill, claim), "invariant 19: demanded, and indemnified"
     if cause == "overdue":
         assert 0 < claim.recourse_days <= world.day - bill.due, "the buyer's credit is the lender's risk"
     claim.demand = operation["recourse"]
@@ -310,6 +313,7 @@ def recourse_substitute(world: World, signer: str, operation: Operation) -> None
     assert other.due > world.day, f"{other.title} {other.state} takes the place"
     assert (other.buyer, other.currency) == (bill.buyer, bill.currency), "of another buyer, or other money"
     assert other.owed >= claim.principal, "less than the lender has out"
+    assert not insuring.makes_good(world, bill, claim), "invariant 19: replaced, and indemnified"
     assert not claim.is_arrangement or other.approval is not None, "no undertaking in place of one"
     end_demand(world, claim, "Substituted")
     _end_resale(world, claim)
