@@ -23,7 +23,7 @@ transaction from its signer to the file that proves what became of it.
 | `clock` | signed clock readings: what a block's time is worth |
 | `certificate` | signed acknowledgements: the portable proof of commit |
 | **proofs** | |
-| `state_tree` | a root over all state; proofs of presence and of absence |
+| `state_tree`, `bucket_cache` | a root over all state, proofs of presence and absence; its newest parts |
 | `history` | count, hash-chain head and aggregates: proof that nothing is left out |
 | `proof`, `receipt`, `statement`, `verify` | files that prove, and the offline verifier |
 | `export`, `extract` | the whole state with all histories as one file; a part of it |

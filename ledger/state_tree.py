@@ -30,15 +30,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
-from itertools import islice, pairwise
+from itertools import pairwise
 from struct import Struct
 
 from ledger import codec, shape
+from ledger.bucket_cache import BucketCache
 from ledger.errors import Malformed, StoreError, VerificationError
 from ledger.hashing import STATE_BUCKET, STATE_NODE, STATE_VALUE, ZERO
 from ledger.limits import (
     BUCKET_BITS,
-    BUCKET_CACHE_ENTRIES,
     DIGEST_BYTES,
     MAX_PROOF_BYTES,
     MAX_PROOF_ENTRIES,
@@ -91,7 +91,7 @@ class StateTree:
 
     def __init__(self, read: Callable[[int], bytes]) -> None:
         self._read = read
-        self._cache: dict[int, bytes] = {}
+        self._cache = BucketCache()
         self._asked: dict[bytes, tuple[bytes, int, bytes]] = {}
         """Key hash, bucket and its newest contents, of keys that were asked for since the newest change."""
         # Anonymous mappings: the kernel gives zero pages on first touch, so a small ledger stays small.
@@ -125,6 +125,7 @@ class StateTree:
             offset = bucket * DIGEST_BYTES
             leaves[offset : offset + DIGEST_BYTES] = _leaf(content)
             loaded.append(bucket)
+            self._cache.keep({bucket: content})  # or a node that has started would read it again
         self._hash_above(loaded)
 
     def update(self, changes: Changes) -> Change:
@@ -166,7 +167,7 @@ class StateTree:
             replaced[bucket] = leaves[offset:end]
             leaves[offset:end] = sha256(STATE_BUCKET + content).digest() if content else ZERO
         change = Change(before, after, (replaced, *self._hash_above(after)))
-        self._keep(after)
+        self._cache.keep(after)
         self.pending.append(change)
         return change
 
@@ -184,7 +185,6 @@ class StateTree:
         self._asked[key] = key_hash, bucket, content  # what is asked for is often written next
         if not content:
             return True
-        self._cache[bucket] = content
         if key_hash not in content:
             return True
         place = _place(content, key_hash)
@@ -198,7 +198,7 @@ class StateTree:
             for index, node in replaced.items():
                 offset = index * DIGEST_BYTES
                 level[offset : offset + DIGEST_BYTES] = node
-        self._keep(change.before)
+        self._cache.keep(change.before)
 
     def rows(self, count: int) -> Mapping[int, bytes]:
         """Contents of every bucket touched by the `count` oldest pending changes: what to store."""
@@ -271,6 +271,7 @@ class StateTree:
             content = self._read(bucket)
             if leaf != _leaf(content):
                 raise StoreError("a bucket of the state tree is damaged", found=f"bucket {bucket}")
+            self._cache.keep({bucket: content})
         return content
 
     def _settled_content(self, bucket: int) -> bytes:
@@ -304,15 +305,6 @@ class StateTree:
                     at = place * DIGEST_BYTES
                     children = children[:at] + node + children[at + DIGEST_BYTES :]
         return children
-
-    def _keep(self, contents: Mapping[int, bytes]) -> None:
-        """Cache newest contents; the oldest eighth makes room when the bound is passed."""
-        cache = self._cache
-        cache.update(contents)
-        if len(cache) > BUCKET_CACHE_ENTRIES:
-            surplus = len(cache) - BUCKET_CACHE_ENTRIES * 7 // 8
-            for bucket in list(islice(cache, surplus)):
-                del cache[bucket]
 
 
 @dataclass(frozen=True, slots=True)

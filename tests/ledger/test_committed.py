@@ -15,7 +15,7 @@ from ledger.codec import decode, encode
 from ledger.errors import StoreError, TooLarge
 from ledger.genesis import read_genesis
 from ledger.history import History
-from ledger.limits import HISTORY_HEAD_INTERVAL, MAX_PROOF_ENTRIES
+from ledger.limits import CACHED_BUCKET_BYTES, HISTORY_HEAD_INTERVAL, MAX_PROOF_ENTRIES
 from ledger.receipt import Receipt
 from ledger.state import state_key
 
@@ -149,7 +149,7 @@ def test_a_state_proof_has_a_bounded_number_of_keys(node: Node) -> None:
 def test_answers_do_not_depend_on_what_is_cached(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("VALUE_CACHE_ENTRIES", "BLOCK_CACHE_ENTRIES", "HEADER_CACHE_ENTRIES"):
         monkeypatch.setattr(committed, name, 3)
-    monkeypatch.setattr("ledger.state_tree.BUCKET_CACHE_ENTRIES", 3)
+    monkeypatch.setattr("ledger.bucket_cache.BUCKET_CACHE_BYTES", 3 * (CACHED_BUCKET_BYTES + 64))
     for height in range(12):
         node.seal_and_commit(put(f"k{height}", height, height), put(f"k{height // 2}", -height, 100 + height))
     chain = node.chain

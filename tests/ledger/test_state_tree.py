@@ -160,6 +160,22 @@ class TreeMachine(RuleBasedStateMachine):
             assert self.tree.lacks(key) == (key not in newest)
 
 
+def test_a_tree_that_was_loaded_reads_no_bucket_again() -> None:
+    filled = empty_tree()
+    rows = filled.update({b"key%d" % number: b"\x01" for number in range(500)}).after
+    asked: list[int] = []
+
+    def read(bucket: int) -> bytes:
+        asked.append(bucket)
+        return rows[bucket]
+
+    loaded = StateTree(read)
+    loaded.load(sorted(rows.items()))
+    assert not loaded.lacks(b"key7")
+    loaded.update({b"key%d" % number: b"\x02" for number in range(500)})
+    assert asked == []
+
+
 TreeMachine.TestCase.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
 TestTree = TreeMachine.TestCase
 
@@ -296,6 +312,7 @@ def test_an_update_that_cannot_read_a_bucket_changes_nothing() -> None:
 
     tree = StateTree(fails)
     tree.load([(bucket_of(b"k"), sha256(b"k").digest() + value_hash(b"\x01"))])
+    tree._cache.clear()
     before = tree.root
     with pytest.raises(StoreError):
         tree.update({b"k": b"\x02"})

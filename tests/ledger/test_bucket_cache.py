@@ -1,0 +1,49 @@
+"""The cache of buckets keeps what it says, within its bound, and counts the memory that it takes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledger import bucket_cache
+from ledger.bucket_cache import BucketCache
+from ledger.limits import CACHED_BUCKET_BYTES
+
+BOUND = 10 * (CACHED_BUCKET_BYTES + 64)
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bucket_cache, "BUCKET_CACHE_BYTES", BOUND)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.dictionaries(
+            st.integers(0, 20), st.integers(0, 5).map(lambda count: bytes(64 * count)), max_size=9
+        ),
+        max_size=12,
+    )
+)
+def test_it_keeps_the_newest_contents_and_never_more_than_its_bound(kept: list[dict[int, bytes]]) -> None:
+    cache, newest = BucketCache(), dict[int, bytes]()
+    for contents in kept:
+        cache.keep(contents)
+        newest |= contents
+        found = {bucket: content for bucket in range(21) if (content := cache.get(bucket)) is not None}
+        assert found.items() <= newest.items(), "what is kept is the newest"
+        assert len(cache) == len(found)
+        assert cache.size_bytes == sum(CACHED_BUCKET_BYTES + len(content) for content in found.values())
+        assert cache.size_bytes <= BOUND
+
+
+def test_what_was_kept_first_makes_room() -> None:
+    cache = BucketCache()
+    for bucket in range(11):
+        cache.keep({bucket: bytes(64)})
+    assert (cache.get(0), cache.get(1)) == (None, None), "an eighth of eleven, and one more"
+    assert cache.get(10) == bytes(64)
+    cache.clear()
+    assert (len(cache), cache.size_bytes, cache.get(10)) == (0, 0, None)
