@@ -201,6 +201,7 @@ class Driver:
         self._running = False
         self._leader: tuple[int, str | None] = (raft.term, raft.leader)
         self._leaderless_since_s = self._loop.time()
+        """Since when the leader is the one that was noted."""
         self._office: int | None = None
         self._denials = 0
         """How often leaders have denied what is committed, as it was logged last."""
@@ -407,7 +408,8 @@ class Driver:
             self._transfer.drop()
             self._leave_it_to_the_log()
         closed = self._admission.closed
-        if self.raft.leader is None and now_s - self._leaderless_since_s > NO_LEADER_GRACE_MS / 1_000:
+        has_none = self._leader[1] is None  # as of that moment: the core may have lost it just now
+        if has_none and now_s - self._leaderless_since_s > NO_LEADER_GRACE_MS / 1_000:
             if closed is None:
                 self._admission.closed = NotAdmitted("no_leader", "no leader is known")
         elif closed is not None and closed.code == "no_leader":

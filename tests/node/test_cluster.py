@@ -14,7 +14,7 @@ from ledger.block import Block
 from ledger.errors import StoreError
 from ledger.state import state_key
 from node.driver import clock_ms
-from node.limits import CALM_CLOCK_TOLD_MS, CALM_SWEEP_MS, CLOCK_TOLD_MS, SWEEP_MS
+from node.limits import CALM_CLOCK_TOLD_MS, CALM_SWEEP_MS, CLOCK_TOLD_MS, NO_LEADER_GRACE_MS, SWEEP_MS
 from node.service import BlockSummary
 
 
@@ -109,6 +109,31 @@ def test_where_nothing_happens_a_clock_is_told_more_rarely(
         assert tells_after(CALM_CLOCK_TOLD_MS)
         driver._swept_height -= 1
         assert tells_after(CLOCK_TOLD_MS), "a block was applied"
+        await cluster.stop()
+
+    run(scenario)
+
+
+def test_a_leader_that_was_lost_just_now_turns_no_client_away(tmp_path: Path) -> None:
+    """A hand-over begins with a moment without a leader, and may fall together with a look about."""
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        node = next(each for each in cluster.nodes.values() if each.driver.raft.role is Role.FOLLOWER)
+        driver, long_s = node.driver, 2 * NO_LEADER_GRACE_MS / 1_000
+        known, driver.raft.leader = driver.raft.leader, None
+        driver._sweep(driver._leaderless_since_s + long_s)
+        assert driver._admission.closed is None
+        driver._note_leader()
+        driver._sweep(driver._leaderless_since_s + long_s)
+        assert driver._admission.closed is not None
+        assert driver._admission.closed.code == "no_leader"
+        driver.raft.leader = known
+        driver._note_leader()
+        driver._sweep(driver._leaderless_since_s)
+        assert driver._admission.closed is None
         await cluster.stop()
 
     run(scenario)
