@@ -68,6 +68,13 @@ class Home:
         }
 
 
+def commits(voters: int, quorum: int) -> str:
+    """How many of the voters commit a block, and how many losses that bears."""
+    borne = voters - quorum
+    losses = f"the loss of {borne} is borne" if borne else "the loss of one stops the network"
+    return f"{quorum} of {voters} voters commit a block: {losses}"
+
+
 @dataclass(frozen=True, slots=True)
 class Proposed:
     """A proposal as it stands, and who decides about it."""

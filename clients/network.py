@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -459,6 +460,9 @@ def _check_port_free(node: NodeProcess, address: str) -> None:
             ) from None
 
 
+LOG_LINE_BYTES = 1_024
+"""Room for a line of a node's log."""
+
 NEVER_READY = ("lost_data", "removed")
 """Problems of a node that runs as well as it ever will: waiting for it is in vain."""
 
@@ -673,6 +677,8 @@ def _lives(node: NodeProcess) -> bool:
 def _last_words(log: Path) -> str:
     """What a node said last: the sentence that it ended with, or its last log line's event."""
     try:
+        if shutil.disk_usage(log.parent).free < LOG_LINE_BYTES:
+            return f"the disk of {log} is full: what was said last may be missing"
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-3:]
     except OSError:
         return f"no log at {log}"

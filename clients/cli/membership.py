@@ -148,15 +148,17 @@ def members(
         screen.line(
             f"Under way ({', '.join(view['steps_left'])}) to voters {', '.join(target['voters'])}"
             + (f", learners {', '.join(target['learners'])}" if target["learners"] else "")
-            + f", quorum {target['quorum']}."
+            + f"; then {membership.commits(len(target['voters']), target['quorum'])}."
         )
     for each in proposals:
         _show(screen, acting, each)
 
 
 def _commits(view: View) -> str:
-    commits = f"{view['quorum']} voters commit a block"
-    return f"{commits}, with {view['outgoing_quorum']} outgoing ones" if view["joint"] else commits
+    if view["joint"]:
+        return f"{view['quorum']} voters commit a block, with {view['outgoing_quorum']} outgoing ones"
+    voters = sum(1 for each in view["members"] if each["role"] == "voter")
+    return membership.commits(voters, view["quorum"])
 
 
 def add_node(
