@@ -290,6 +290,28 @@ def test_who_does_not_finish_hello_loses_its_place(tmp_path: Path, monkeypatch: 
     run(scenario)
 
 
+def test_what_a_member_says_byte_by_byte_is_heard_once_and_holds_up_nobody(tmp_path: Path) -> None:
+    """Each byte is a TLS record of its own; the last frame never ends."""
+    said = ("slowly", 1)
+
+    async def scenario() -> None:
+        three = Three(tmp_path)
+        async with three.running(), raw_link(three.left, three.c, three.everyone) as (_, writer):
+            unfinished = (MAX_FRAME_BYTES).to_bytes(4, "big") + bytes(500)
+            for byte in hello("c", "a") + frame(said) + unfinished:
+                writer.write(bytes((byte,)))
+                await writer.drain()
+                await asyncio.sleep(0)
+            await until(lambda: ("c", said) in three.left.heard)
+            assert [each for each in three.left.heard if each[0] == "c"] == [("c", said)]
+            await three.unaffected()
+            assert not three.left.statistics.peer_refused
+            (link,) = [link for link in three.left.peers._accepted if link.node == "c"]
+            assert link.reader.held_bytes <= 504
+
+    run(scenario)
+
+
 def test_a_dialled_node_that_never_says_welcome_is_dialled_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
