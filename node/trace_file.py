@@ -5,13 +5,15 @@ file before anybody hears of it. Events get `t`, the clock that all processes of
 A file goes on where the last process ended; a line that it left torn is cut off first.
 
 A trace that can no longer be written ends there, and the node goes on: it serves the operator,
-not the ledger.
+not the ledger. The next start says so in its first event (`gap`), so that nobody is blamed for what
+is not told; a file beside the trace keeps that in mind.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic_ns
 from typing import IO
@@ -23,6 +25,8 @@ from node.errors import SettingsError
 
 log = structlog.get_logger(component="trace")
 
+GAP_SUFFIX = ".gap"
+"""Of the file beside a trace that ended before its process did."""
 READ_BYTES = 65_536
 """How much of a file's end is read at a time in search of its last whole line."""
 
@@ -37,6 +41,8 @@ class TraceFile:
             SettingsError: it cannot be written.
         """
         self.path = path
+        self._gap_file = path.with_name(path.name + GAP_SUFFIX)
+        self._is_after_gap = self._gap_file.exists()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file: IO[bytes] | None = path.open("ab", buffering=0)
@@ -49,6 +55,8 @@ class TraceFile:
         file = self._file
         if file is None:
             return
+        if self._is_after_gap:
+            event = {**event, "gap": True}
         line = json.dumps({**event, "t": monotonic_ns()}, separators=(",", ":")).encode() + b"\n"
         try:
             written = file.write(line)
@@ -57,6 +65,9 @@ class TraceFile:
             return
         if written != len(line):
             self._give_up("only a part of a line was written")
+        elif self._is_after_gap:
+            self._is_after_gap = False
+            self._gap_file.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Write nothing any more."""
@@ -66,6 +77,8 @@ class TraceFile:
 
     def _give_up(self, reason: str | None) -> None:
         log.error("trace_ended", file=str(self.path), error=reason)
+        with suppress(OSError):  # where not even an empty file can be made, the gap is not told of
+            self._gap_file.touch()
         self.close()
 
 

@@ -53,6 +53,7 @@ def _boot(node: Node, event: Event) -> None:
     else:
         node.aside = None
     node.started = True
+    node.has_gap = node.has_gap or bool(event.get("gap"))
     node.observed_from = node.observed_from or event["boot"]
     node.term, node.vote = event["term"], event["vote"]
     node.durable_hard = (node.term, node.vote)

@@ -86,6 +86,7 @@ class Envelope(Family):
         if (
             node.observed_from
             and not event.get("wiped")
+            and not event.get("gap")
             and hard[0] >= node.durable_hard[0]
             and not run.holds("E2", hard in known)
         ):

@@ -29,7 +29,7 @@ class Logs(Family):
         for index, entry in found.items():
             self._write(event, index, entry[1], entry[2], before)
             before = (entry[1], entry[2])
-        if not node.observed_from or event.get("wiped"):
+        if not node.observed_from or event.get("wiped") or event.get("gap"):
             return
         run = self.run
         lacks = [_lacking(kept, event["snap"], found) for kept in node.kept]

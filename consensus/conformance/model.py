@@ -172,6 +172,8 @@ class Node:
     """A boot event was seen; nothing is judged before."""
     observed_from: int = 0
     """The first boot in the trace."""
+    has_gap: bool = False
+    """Whether the trace of a boot ended before the boot did."""
 
     term: int = 0
     vote: str | None = None
@@ -328,7 +330,7 @@ class Run:
 
     def unobserved(self) -> list[str]:
         """Members whose doings are not in the trace from their first boot on."""
-        seen = {name for name, node in self.nodes.items() if node.observed_from == 1}
+        seen = {name for name, node in self.nodes.items() if node.observed_from == 1 and not node.has_gap}
         return sorted(self.members - seen)
 
     def holds(self, rule: str, condition: bool) -> bool:

@@ -29,6 +29,8 @@ class Reads(Family):
         super().__init__(run)
         self._reads: dict[str, Read] = {}
         """Taken on and not served, by id."""
+        self._untold: list[Event] = []
+        """Reads that were served by followers, and that no leader was seen to take on."""
         self._confirmed: set[str] = set()
         """Of these, those that a majority has answered for."""
         self._waiting: dict[str, list[str]] = {}
@@ -88,9 +90,10 @@ class Reads(Family):
             run.broken("R1", event, f"read at {index} is served", f"at most {node.applied}, which is applied")
         read = self._reads.get(rid)
         if read is None:
-            if node.role == "leader" or not run.unobserved():  # else who led may be the one without a trace
-                run.holds("R2", False)
-                run.broken("R2", event, f"read {rid} is served", "one that a leader took on")
+            if node.role == "leader":
+                self._was_not_taken_on(event)
+            else:
+                self._untold.append(event)
             return
         if not run.holds("R3", index >= read.committed):
             expected = f"at least {read.committed}, which was committed when it began"
@@ -100,6 +103,16 @@ class Reads(Family):
         self._leads(node, event, rid)
         self._reads.pop(rid)
         self._confirmed.discard(rid)
+
+    def _was_not_taken_on(self, event: Event) -> None:
+        self.run.holds("R2", False)
+        self.run.broken("R2", event, f"read {event['rid']} is served", "one that a leader took on")
+
+    def at_the_end(self) -> None:
+        """R2: reads that nobody took on, unless who led may be the one without a whole trace."""
+        if not self.run.unobserved():
+            for event in self._untold:
+                self._was_not_taken_on(event)
 
     def _send(self, node: Node, event: Event) -> None:
         message = event["msg"]

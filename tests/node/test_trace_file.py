@@ -50,3 +50,20 @@ def test_a_full_disk_ends_the_trace_and_not_the_node(tmp_path: Path) -> None:
     trace({"seq": 1})
     trace({"seq": 2})
     assert trace._file is None
+
+
+def test_the_start_after_a_trace_that_ended_says_that_there_is_a_gap(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    path = tmp_path / "trace.jsonl"
+    trace = TraceFile(path)
+    trace({"ev": "boot", "boot": 1, "seq": 1})
+    trace._file = Path("/dev/full").open("ab", buffering=0)  # noqa: SIM115 (the trace closes it)
+    trace({"ev": "drop", "boot": 1, "seq": 2})
+    for boot in (2, 3):
+        again = TraceFile(path)
+        again({"ev": "boot", "boot": boot, "seq": 1})
+        again({"ev": "drop", "boot": boot, "seq": 2})
+        again.close()
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(event["boot"], event["seq"]) for event in events if event.get("gap")] == [(2, 1)]

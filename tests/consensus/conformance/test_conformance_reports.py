@@ -81,6 +81,20 @@ def test_what_an_unobserved_member_sent_is_not_held_against_anybody() -> None:
     assert report.unobserved == ["n1"]
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_what_a_node_did_while_its_trace_had_ended_is_not_held_against_anybody(told: bool) -> None:
+    script, n1, n2, n3 = begun()
+    seen = len(script.events)
+    n1.emits("read_start", rid="n2.1.r", index=1)
+    replicate(n1, [n2, n3], entry(2, 1))
+    n2.emits("read_ready", rid="n2.1.r", index=1)
+    script.events[seen:] = [event for event in script.events[seen:] if event["node"] != "n1"]
+    n1.boots(**({"gap": True} if told else {}))
+    report = script.judge()
+    assert set(report.broken) == (set() if told else {"G1", "R2"})
+    assert report.unobserved == (["n1"] if told else [])
+
+
 def test_of_events_of_one_instant_a_message_is_sent_before_it_is_received() -> None:
     script, *_ = begun()
     streams: dict[str, list[Event]] = {}
