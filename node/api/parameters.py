@@ -78,8 +78,10 @@ async def read_level(request: Request, level: Level = "local", at_least: Height 
         await request.app.state.service.reach(linearizable=level == "linearizable", at_least=at_least)
 
 
-def served_channel(request: Request, channel: ChannelPath) -> None:
+async def served_channel(request: Request, channel: ChannelPath) -> None:
     """Let only requests for the channel pass that this node serves.
+
+    It waits for nothing, but what is no coroutine goes to a thread and back: two wakes for each request.
 
     Raises:
         Problem: unknown_channel.
