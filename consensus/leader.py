@@ -412,7 +412,7 @@ class Leader(Reads):
         last = prev_index + len(entries)
         number = self.new_id()
         peer.last_append = number
-        certificate = self._certificate_for(peer, last)
+        certificate = self._certificate_for(voter, peer, last)
         if certificate is not None:
             peer.certified = certificate.index
             peer.certified_by = number
@@ -443,15 +443,19 @@ class Leader(Reads):
                 return first.election
         return self._elected
 
-    def _certificate_for(self, peer: Progress, last: int) -> Certificate | None:
-        """The newest certificate that the follower can use once it holds `last`."""
+    def _certificate_for(self, voter: str, peer: Progress, last: int) -> Certificate | None:
+        """The newest certificate that the follower can use once it holds `last`.
+
+        Of those for what it comes to fetch rather one of its own, if there is one (CR-76).
+        """
         newest = self.certificate
         done = max(peer.certified, peer.commit)
         if newest is None or newest.index <= done:
             return None
-        if newest.index > last:
-            newest = self.log.certificate_within(max(peer.next, done + 1), last)
-        return newest
+        if newest.index <= last and peer.pacing is not Pacing.PROBE:
+            return newest
+        fetched = self.log.certificate_within(max(peer.next, done + 1), last, voter)
+        return fetched or (newest if newest.index <= last else None)
 
     def _heard(self, message: AppendReply | HeartbeatReply | SnapshotReply) -> Progress | None:
         """The follower that answers, its news taken down; None for a stranger or another term."""

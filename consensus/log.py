@@ -231,10 +231,15 @@ class Log:
         del self._tail[:drop]
         self._base += drop
 
-    def certificate_within(self, first: int, last: int) -> Certificate | None:
-        """The newest stored certificate with first ≤ index ≤ last."""
+    def certificate_within(self, first: int, last: int, signer: str) -> Certificate | None:
+        """The newest stored certificate with first ≤ index ≤ last; rather one that `signer` has signed.
+
+        A node that lacks what it has signed learns by it that its disk was set back (CR-76).
+        """
+        newest = None
         for index in range(last, first - 1, -1):
             found = self._reader.certificate(index)
-            if found is not None:
+            if found is not None and any(node == signer for node, _ in found.acks):
                 return found
-        return None
+            newest = newest or found
+        return newest

@@ -152,6 +152,30 @@ def test_cr76_a_disk_set_back_together_with_its_count_of_starts_is_found_out() -
     assert cluster["n1"].raft.term == 1, "without an election"
 
 
+def test_cr76_who_comes_for_blocks_is_shown_its_own_signature_on_one_of_them() -> None:
+    """CR-76: the newest certificate is of others, who went on without it; an older one has its own."""
+    cluster = Cluster()
+    cluster.elect("n1")
+    cluster.propose("n1")
+    cluster.crash("n2")
+    copy = deepcopy(cluster.down["n2"])
+    cluster.start("n2")
+    cluster.isolate("n3")
+    signed = cluster.propose("n1")
+    cluster.crash("n2")
+    cluster.heal()
+    for _ in range(3):
+        cluster.propose("n1")
+    leader = cluster["n1"]
+    assert {node for node, _ in leader.raft.certificate.acks} == {"n1", "n3"}  # type: ignore[union-attr]
+    assert signed is not None
+    del cluster.down["n2"]
+    older = cluster.start("n2", copy)
+    cluster.tick(40)
+    assert older.raft.was_set_back
+    assert older.raft.commit == leader.raft.commit
+
+
 def test_cr76_a_vote_that_the_disk_has_forgotten_is_found_in_the_election_that_it_made() -> None:
     """CR-03, CR-76: no certificate needs to hold an acknowledgement of this node."""
     cluster = Cluster()
