@@ -14,7 +14,7 @@ from contracts import registry
 
 INVOICE = (Path(__file__).parent.parent / "data" / "einvoice" / "ubl-tc434-example4.xml").read_bytes()
 TABLES = {kind: b"\n".join(data.load(name).splitlines()[:8]) + b"\n" for kind, name in data.CSV_FILES.items()}
-ADVICES = {"despatch": DESPATCH_EXAMPLE.encode(), "receipt": RECEIPT_EXAMPLE.encode()}
+ADVICE_FILES = {"despatch": DESPATCH_EXAMPLE.encode(), "receipt": RECEIPT_EXAMPLE.encode()}
 CONTEXT = ImportContext(supplier="seller", buyer="buyer", link_orders=False, term_days=30)
 
 splices = st.one_of(
@@ -54,12 +54,12 @@ def test_a_damaged_invoice_never_crashes_the_importer(changes: list[tuple[int, i
     check(import_bytes(edited(INVOICE, changes), "file", "ubl", CONTEXT))
 
 
-@given(which=st.sampled_from(sorted(ADVICES)), changes=edits)
+@given(which=st.sampled_from(sorted(ADVICE_FILES)), changes=edits)
 @settings(max_examples=200, deadline=None)
 def test_a_damaged_advice_never_crashes_the_importer(
     which: str, changes: list[tuple[int, int, bytes]]
 ) -> None:
-    check(import_bytes(edited(ADVICES[which], changes), "file", "advice", CONTEXT))
+    check(import_bytes(edited(ADVICE_FILES[which], changes), "file", "advice", CONTEXT))
 
 
 @given(kind=st.sampled_from(sorted(TABLES)), changes=edits, decimal_comma=st.booleans())
