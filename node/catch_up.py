@@ -2,7 +2,8 @@
 
 For what was committed long ago without this node nobody waits, and others may want the
 processor. So it yields to them between blocks (`pace`). But it has to get level: when
-it has hardly come nearer since it looked last, it does not yield until it looks again.
+it has hardly come nearer since it looked last, it does not yield until it lacks but half. To
+yield again as soon as it gains would let it lose what it has gained, for ever.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ class CatchUp:
         self._clock_s = clock_s
         self._looked_s = clock_s() - 2 * CATCH_UP_LOOK_S
         self._seen_lag = 0
-        self._hurries = False
+        self._hurries_to = 0
+        """The lag down to which it does not yield; 0 while it does."""
         self._declined_term = -1
 
     def prefers_log(self, offered: int, height: int, term: int) -> bool:
@@ -45,12 +47,16 @@ class CatchUp:
         """Whether whoever has just executed the block of this height can let others have the processor."""
         lag = self.lag(height)
         if lag == 0:
+            self._hurries_to = 0
             return False
         now_s = self._clock_s()
         since_s = now_s - self._looked_s
         if since_s >= CATCH_UP_LOOK_S:
             is_first = since_s >= 2 * CATCH_UP_LOOK_S
             left_percent = 100 - CATCH_UP_LEAST_GAIN_PERCENT
-            self._hurries = not is_first and 100 * lag > left_percent * self._seen_lag
+            if is_first or lag <= self._hurries_to:
+                self._hurries_to = 0
+            elif not self._hurries_to and 100 * lag > left_percent * self._seen_lag:
+                self._hurries_to = lag // 2
             self._looked_s, self._seen_lag = now_s, lag
-        return not self._hurries
+        return not self._hurries_to

@@ -132,7 +132,7 @@ CATCH_UP_SHARE = 0.4
 CATCH_UP_LOOK_S = 10.0
 """How often a node that catches up looks whether it comes nearer."""
 CATCH_UP_LEAST_GAIN_PERCENT = 2
-"""Of what it lacked at the last look; with less it yields to nobody. So it is level within minutes."""
+"""Of what it lacked at the last look; with less it yields to nobody until it lacks but half."""
 PACED_PIECE_S = 0.02
 """Processor time after which work that yields looks whether it has to rest."""
 MAX_REST_S = 0.25

@@ -34,7 +34,10 @@ def test_a_node_that_does_not_come_nearer_yields_no_more_until_it_does() -> None
     assert not catch_up.may_yield(6_000), "until the next look"
     clock.now_s += CATCH_UP_LOOK_S / 2
     catch_up.committed = 11_000
-    assert catch_up.may_yield(7_000)
+    assert not catch_up.may_yield(7_000), "nearer, and yet more than half as far behind"
+    clock.now_s += CATCH_UP_LOOK_S
+    catch_up.committed = 11_500
+    assert catch_up.may_yield(9_000)
 
 
 def test_what_a_node_lacked_long_ago_is_forgotten() -> None:
@@ -54,3 +57,18 @@ def test_who_lacks_less_than_it_holds_asks_each_leader_for_the_log_once() -> Non
     assert not catch_up.prefers_log(3_000, 2_250, term=4), "that leader has no such log"
     assert catch_up.prefers_log(3_250, 2_250, term=5), "the next leader may have it"
     assert not catch_up.prefers_log(0, 0, term=6)
+
+
+def test_a_node_that_only_gains_while_it_yields_to_nobody_gets_level() -> None:
+    clock = _Clock()
+    catch_up = CatchUp(clock)
+    catch_up.committed, height = 10_000, 8_000
+    yields, looks = True, 0
+    while catch_up.lag(height):
+        yields = catch_up.may_yield(height)
+        clock.now_s += CATCH_UP_LOOK_S
+        catch_up.committed += 300
+        height += 250 if yields else 400
+        looks += 1
+        assert looks < 40, f"still {catch_up.committed - height} behind"
+    assert not catch_up.may_yield(height)
