@@ -153,7 +153,7 @@ class Core:
             configuration.is_member(node) for _, configuration in self._configurations
         )
 
-    def _has_left(self, node: str) -> bool:
+    def has_left(self, node: str) -> bool:
         """Whether it was a member, and a change that is committed here has ended that."""
         return (
             not self.configuration.is_member(node)

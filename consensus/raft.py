@@ -125,7 +125,7 @@ class Raft(Election, Follower, Leader):
         answered, so that it learns that it has left: its pre-votes. A leader that sealed its own removal is
         heard until others lead.
         """
-        if not self._has_left(message.sender):
+        if not self.has_left(message.sender):
             return False
         if message.term > self.term:
             return not isinstance(message, PreVote)

@@ -16,7 +16,8 @@ nodes which forward. A leader trusts no other node's checks.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from ledger.errors import TallyError
@@ -77,9 +78,7 @@ class Admission:
         self._executor = executor
         self._pool = pool
         self._checker = checker
-        self.bundles = asyncio.Semaphore(checker.at_once)
-        """Taken for reading and admitting a bundle: many at once would each do their next step before
-        the loop hears another node."""
+        self._bundles = asyncio.Semaphore(checker.at_once)
         self.identify = identify
         """The organisation of a key."""
         self._clock_ms = clock_ms
@@ -87,6 +86,19 @@ class Admission:
         self._statistics = statistics
         self.closed: NotAdmitted | None = None
         """Why nothing is taken in at all, if so."""
+
+    @asynccontextmanager
+    async def turn(self, count: int) -> AsyncIterator[None]:
+        """For reading and admitting so many transactions of one request: a bundle waits for the one before.
+
+        Many bundles at once would each do their next step before the loop hears another node.
+        """
+        if self._checker.is_immediate(count):
+            yield
+            return
+        async with self._bundles:
+            yield
+            await asyncio.sleep(0)  # the loop hears others before the next bundle
 
     async def admit(self, transactions: Sequence[Transaction], *, own: bool) -> list[Entry | Outcome]:
         """For each transaction its entry in the pool, or its outcome if it is committed or refused."""

@@ -390,7 +390,7 @@ class Driver:
                 entry.settle(Outcome(entry.id, "refused", error=error))
         if self.raft.was_set_back and (self.problem is None or self.problem.code != "lost_data"):
             self._on_set_back()
-        if self.problem is None and self._was_removed():
+        if self.problem is None and self.raft.has_left(self.node):
             self.problem = Problem(
                 "removed",
                 f"{self.node} is no member of the channel any more, since block "
@@ -420,15 +420,6 @@ class Driver:
         if reading is not None:
             for peer in self._peers.reachable:
                 self._peers.send(peer, ("clock", reading.to_value()))
-
-    def _was_removed(self) -> bool:
-        """Whether this node was a member once, and a committed change has ended that."""
-        raft = self.raft
-        return (
-            raft.configuration_index <= raft.commit
-            and not raft.configuration.is_member(self.node)
-            and raft.is_known(self.node)
-        )
 
     def _on_set_back(self) -> None:
         """The data folder is an older copy: promise nothing any more, after restarts neither (CR-76)."""

@@ -23,7 +23,7 @@ from ledger.hand_over import HandOverOrder
 from ledger.transaction import Transaction
 from node.errors import NotAdmitted, shutting_down
 from node.leadership import check_order
-from node.limits import HAND_OVER_TIMEOUT_MS, INLINE_SIGNATURE_CHECKS, MAX_SUBSCRIBERS, READ_TIMEOUT_MS
+from node.limits import HAND_OVER_TIMEOUT_MS, MAX_SUBSCRIBERS, READ_TIMEOUT_MS
 from node.mempool import Entry, LoneSubmission, Pool, Submission
 from node.outcome import Outcome, Status
 from node.readiness import NotReady, Reach, Standing, not_ready
@@ -161,12 +161,8 @@ class Service:
         """
         self.statistics.submitted += len(envelopes)
         outcomes: list[Outcome | None] = [None] * len(envelopes)
-        if len(envelopes) <= INLINE_SIGNATURE_CHECKS:
+        async with self._admission.turn(len(envelopes)):
             waiting = await self._admit(envelopes, outcomes)
-        else:
-            async with self._admission.bundles:
-                waiting = await self._admit(envelopes, outcomes)
-                await asyncio.sleep(0)  # the loop hears other nodes before the next bundle
         if waiting:
             self._driver.wake()
             if wait:

@@ -11,8 +11,10 @@ import typer
 from clients.cli.amounts import money, percent, read_amount, read_day, read_percent
 from clients.cli.exits import UsageProblem
 from clients.cli.options import (
+    AtMost,
     DepositBank,
     Json,
+    OfSupplier,
     OutFile,
     ProfileFile,
     ReceiptFile,
@@ -305,10 +307,10 @@ def _opened_bids(session: Session, view: dict[str, Any]) -> list[dict[str, Any]]
     ),
 )
 def list_auctions(
-    supplier: Annotated[str | None, typer.Option("--supplier", "-s", help="Only of this supplier.")] = None,
+    supplier: OfSupplier = None,
     lender: Annotated[str | None, typer.Option(help="Only those in which this lender has a bid.")] = None,
     status: Annotated[str | None, typer.Option(help="open, commit, reveal, ranked, active, …")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    limit: AtMost = 100,
     profile: ProfileFile = None,
     json: Json = False,
 ) -> None:
@@ -338,4 +340,4 @@ def list_auctions(
         ],
         right=("for sale", "bids", "open"),
     )
-    screen.note(f"{len(found)} auctions" + (", there may be more: --limit" if len(found) == limit else ""))
+    screen.count(len(found), "auctions", limit)

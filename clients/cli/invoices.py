@@ -11,7 +11,15 @@ import typer
 
 from clients.cli.amounts import money, read_amount, read_currency, read_day
 from clients.cli.exits import UsageProblem
-from clients.cli.options import Json, ProfileFile, ReceiptFile, SupplierOption, open_session, read_bytes
+from clients.cli.options import (
+    AtMost,
+    Json,
+    ProfileFile,
+    ReceiptFile,
+    SupplierOption,
+    open_session,
+    read_bytes,
+)
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
 from clients.importers.limits import MAX_XML_BYTES
@@ -268,7 +276,7 @@ def list_invoices(
     status: Annotated[
         str | None, typer.Option(help="Only in this state: confirmed, reserved, settled, overdue, …")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    limit: AtMost = 100,
     profile: ProfileFile = None,
     json: Json = False,
 ) -> None:
@@ -308,4 +316,4 @@ def list_invoices(
         ],
         right=("gross", "outstanding"),
     )
-    screen.note(f"{len(found)} invoices" + (", there may be more: --limit" if len(found) == limit else ""))
+    screen.count(len(found), "invoices", limit)

@@ -12,9 +12,11 @@ from clients.cli.amounts import money, percent, read_amount, read_day
 from clients.cli.exits import DONE, REFUSED, UsageProblem
 from clients.cli.importing import directory_of, send, show_files
 from clients.cli.options import (
+    AtMost,
     CommonBank,
     DepositBank,
     Json,
+    OfSupplier,
     ProfileFile,
     ReceiptFile,
     SupplierOption,
@@ -227,8 +229,8 @@ def extend(
 )
 def list_approvals(
     programme: Programme,
-    supplier: Annotated[str | None, typer.Option("--supplier", "-s", help="Only of this supplier.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    supplier: OfSupplier = None,
+    limit: AtMost = 100,
     profile: ProfileFile = None,
     json: Json = False,
 ) -> None:
@@ -239,7 +241,7 @@ def list_approvals(
     if screen.answer({"approvals": found}):
         return
     _show_approvals(screen, found)
-    screen.note(f"{len(found)} invoices" + (", there may be more: --limit" if len(found) == limit else ""))
+    screen.count(len(found), "invoices", limit)
 
 
 def _show_approvals(screen: Screen, found: list[dict[str, Any]]) -> None:

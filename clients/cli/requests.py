@@ -9,7 +9,9 @@ import typer
 
 from clients.cli.amounts import money, read_amount, read_day
 from clients.cli.options import (
+    AtMost,
     Json,
+    OfSupplier,
     ProfileFile,
     ReceiptFile,
     SupplierOption,
@@ -171,10 +173,10 @@ def show(
     ),
 )
 def list_requests(
-    supplier: Annotated[str | None, typer.Option("--supplier", "-s", help="Only of this supplier.")] = None,
+    supplier: OfSupplier = None,
     lender: Annotated[str | None, typer.Option(help="Only to programmes of this lender.")] = None,
     status: Annotated[str | None, typer.Option(help="open, accepted, refused, expired, withdrawn.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    limit: AtMost = 100,
     profile: ProfileFile = None,
     json: Json = False,
 ) -> None:
@@ -203,4 +205,4 @@ def list_requests(
         ],
         right=("outstanding", "quoted"),
     )
-    screen.note(f"{len(found)} requests" + (", there may be more: --limit" if len(found) == limit else ""))
+    screen.count(len(found), "requests", limit)

@@ -9,6 +9,7 @@ import typer
 
 from clients.cli.amounts import money, read_amount, read_day
 from clients.cli.options import (
+    AtMost,
     CommonBank,
     Json,
     OutFile,
@@ -198,7 +199,7 @@ def list_resales(
     seller: Annotated[str | None, typer.Option("--seller", help="Only offers of this lender.")] = None,
     lender: Annotated[str | None, typer.Option(help="Only offers to this lender.")] = None,
     status: Annotated[str | None, typer.Option(help="offered, sold, withdrawn, expired, void.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    limit: AtMost = 100,
     profile: ProfileFile = None,
     json: Json = False,
 ) -> None:
@@ -228,4 +229,4 @@ def list_resales(
         ],
         right=("principal", "price"),
     )
-    screen.note(f"{len(found)} offers" + (", there may be more: --limit" if len(found) == limit else ""))
+    screen.count(len(found), "offers", limit)

@@ -75,6 +75,10 @@ class Screen:
         if not self.quiet:
             self.notes.print(Text(text, style=style))
 
+    def count(self, found: int, things: str, limit: int) -> None:
+        """How many a list shows, and that it may have been cut at its limit."""
+        self.note(f"{found} {things}" + (", there may be more: --limit" if found == limit else ""))
+
     def table(
         self,
         columns: Sequence[str],

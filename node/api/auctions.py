@@ -7,8 +7,16 @@ from starlette.responses import Response
 
 from contracts.market import auction_views as made
 from node.api import answers, auction_views, problems
-from node.api.parameters import DEFAULT_PAGE, After, Limit, NamePath, NameQuery, NumberPath, chain_of
-from node.api.trade import StatusWord
+from node.api.parameters import (
+    DEFAULT_PAGE,
+    After,
+    Limit,
+    NamePath,
+    NameQuery,
+    NumberPath,
+    StatusWord,
+    chain_of,
+)
 
 router = APIRouter(tags=["market"])
 

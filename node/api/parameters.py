@@ -43,6 +43,12 @@ After = Annotated[
 ]
 RequiredName = Annotated[str, Query(pattern=NAME_PATTERN, max_length=MAX_NAME_BYTES)]
 NameQuery = Annotated[str | None, Query(pattern=NAME_PATTERN, max_length=MAX_NAME_BYTES)]
+StatusWord = Annotated[
+    str | None,
+    Query(
+        pattern="^[A-Za-z]+$", max_length=32, description="a word of any axis: Confirmed, Assigned, Overdue"
+    ),
+]
 Last = Annotated[
     int | None,
     Query(ge=1, le=MAX_HISTORY_RECORDS, description="only the newest so many records, proved as a suffix"),

@@ -6,9 +6,7 @@ less than a proof (a history, a quote, a state proof).
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from contracts import views as made
@@ -22,15 +20,9 @@ from node.api.parameters import (
     NameQuery,
     NumberPath,
     RequiredName,
+    StatusWord,
     chain_of,
 )
-
-StatusWord = Annotated[
-    str | None,
-    Query(
-        pattern="^[A-Za-z]+$", max_length=32, description="a word of any axis: Confirmed, Assigned, Overdue"
-    ),
-]
 
 router = APIRouter(tags=["trade"])
 

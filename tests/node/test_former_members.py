@@ -21,7 +21,7 @@ def test_cr61_who_was_removed_deposes_no_leader(tmp_path: Path, monkeypatch: pyt
         node, term = leader.settings.node, leader.driver.raft.term
         (liar, *_) = [name for name in cluster.nodes if name != node]
         lie = ("raft", to_value(Heartbeat(liar, node, term + 9, 1 << 50, 0, None)))
-        monkeypatch.setattr(Raft, "_has_left", lambda _, name: name == liar)
+        monkeypatch.setattr(Raft, "has_left", lambda _, name: name == liar)
         leader.driver.on_message(liar, lie)
         assert (leader.driver.raft.term, leader.driver.leads()) == (term, True)
         assert leader.driver.raft.dropped["message of a member that has left"] == 1
