@@ -11,8 +11,8 @@ import typer
 from clients.cli.amounts import money, percent, read_amount, read_day, read_percent
 from clients.cli.exits import UsageProblem
 from clients.cli.options import (
-    AtMost,
     DepositBank,
+    HowMany,
     Json,
     OfSupplier,
     OutFile,
@@ -310,7 +310,7 @@ def list_auctions(
     supplier: OfSupplier = None,
     lender: Annotated[str | None, typer.Option(help="Only those in which this lender has a bid.")] = None,
     status: Annotated[str | None, typer.Option(help="open, commit, reveal, ranked, active, …")] = None,
-    limit: AtMost = 100,
+    limit: HowMany = 100,
     profile: ProfileFile = None,
     json: Json = False,
 ) -> None:

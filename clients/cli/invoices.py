@@ -12,7 +12,7 @@ import typer
 from clients.cli.amounts import money, read_amount, read_currency, read_day
 from clients.cli.exits import UsageProblem
 from clients.cli.options import (
-    AtMost,
+    HowMany,
     Json,
     ProfileFile,
     ReceiptFile,
@@ -276,7 +276,7 @@ def list_invoices(
     status: Annotated[
         str | None, typer.Option(help="Only in this state: confirmed, reserved, settled, overdue, …")
     ] = None,
-    limit: AtMost = 100,
+    limit: HowMany = 100,
     profile: ProfileFile = None,
     json: Json = False,
 ) -> None:

@@ -42,7 +42,7 @@ ProofFolder = Annotated[
     Path | None, typer.Option("--out", "-o", help="Keep the proofs in this folder; tally verify checks each.")
 ]
 OfSupplier = Annotated[str | None, typer.Option("--supplier", "-s", help="Only of this supplier.")]
-AtMost = Annotated[int, typer.Option(min=1, help="At most so many.")]
+HowMany = Annotated[int, typer.Option(min=1, help="At most so many.")]
 SupplierOption = Annotated[str, typer.Option("--supplier", "-s", help="Organisation id of the supplier.")]
 DepositBank = Annotated[str, typer.Option("--bank", "-b", help="Bank at which you have the deposit.")]
 CommonBank = Annotated[str, typer.Option("--bank", "-b", help="Bank at which both of you have deposits.")]

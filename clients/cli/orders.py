@@ -9,7 +9,7 @@ import typer
 
 from clients.cli.amounts import money, read_amount
 from clients.cli.exits import UsageProblem
-from clients.cli.options import AtMost, Json, ProfileFile, ReceiptFile, SupplierOption, open_session
+from clients.cli.options import HowMany, Json, ProfileFile, ReceiptFile, SupplierOption, open_session
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
 from clients.importers.limits import PRICE_SCALE
@@ -221,7 +221,7 @@ def show(
 def list_orders(
     supplier: Supplier,
     buyer: Annotated[str | None, typer.Option(help="Only of this buyer.")] = None,
-    limit: AtMost = 100,
+    limit: HowMany = 100,
     profile: ProfileFile = None,
     json: Json = False,
 ) -> None:

@@ -12,9 +12,9 @@ from clients.cli.amounts import money, percent, read_amount, read_day
 from clients.cli.exits import DONE, REFUSED, UsageProblem
 from clients.cli.importing import directory_of, send, show_files
 from clients.cli.options import (
-    AtMost,
     CommonBank,
     DepositBank,
+    HowMany,
     Json,
     OfSupplier,
     ProfileFile,
@@ -230,7 +230,7 @@ def extend(
 def list_approvals(
     programme: Programme,
     supplier: OfSupplier = None,
-    limit: AtMost = 100,
+    limit: HowMany = 100,
     profile: ProfileFile = None,
     json: Json = False,
 ) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from clients.cli.amounts import money, read_amount, read_day
 from clients.cli.options import (
-    AtMost,
+    HowMany,
     Json,
     OfSupplier,
     ProfileFile,
@@ -176,7 +176,7 @@ def list_requests(
     supplier: OfSupplier = None,
     lender: Annotated[str | None, typer.Option(help="Only to programmes of this lender.")] = None,
     status: Annotated[str | None, typer.Option(help="open, accepted, refused, expired, withdrawn.")] = None,
-    limit: AtMost = 100,
+    limit: HowMany = 100,
     profile: ProfileFile = None,
     json: Json = False,
 ) -> None:

@@ -9,8 +9,8 @@ import typer
 
 from clients.cli.amounts import money, read_amount, read_day
 from clients.cli.options import (
-    AtMost,
     CommonBank,
+    HowMany,
     Json,
     OutFile,
     ProfileFile,
@@ -199,7 +199,7 @@ def list_resales(
     seller: Annotated[str | None, typer.Option("--seller", help="Only offers of this lender.")] = None,
     lender: Annotated[str | None, typer.Option(help="Only offers to this lender.")] = None,
     status: Annotated[str | None, typer.Option(help="offered, sold, withdrawn, expired, void.")] = None,
-    limit: AtMost = 100,
+    limit: HowMany = 100,
     profile: ProfileFile = None,
     json: Json = False,
 ) -> None:
