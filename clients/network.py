@@ -25,7 +25,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -407,8 +407,12 @@ def free_ports() -> tuple[int, int]:
     return ports
 
 
-def start(network: Network, only: Collection[str] | None = None) -> Network:
+def start(
+    network: Network, only: Collection[str] | None = None, *, environment: Mapping[str, str] | None = None
+) -> Network:
     """Start every node (or those named) that is not running; does not wait for readiness.
+
+    `environment` is given to the processes beside ours.
 
     Raises:
         NetworkError: another process listens on one of their ports; nothing is started.
@@ -420,9 +424,9 @@ def start(network: Network, only: Collection[str] | None = None) -> Network:
     started = network
     for node in starting:
         command = [sys.executable, "-m", "node.main", "--config", str(node.config)]
-        environment = dict(os.environ)
+        variables = {**os.environ, **(environment or {})}
         if node.trace.exists():
-            environment["TALLY_TRACE_FILE"] = str(node.trace)
+            variables["TALLY_TRACE_FILE"] = str(node.trace)
         with node.log.open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 (our own interpreter and file)
                 command,
@@ -430,7 +434,7 @@ def start(network: Network, only: Collection[str] | None = None) -> Network:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                env=environment,
+                env=variables,
             )
         nodes = tuple(
             replace(node, pid=process.pid) if known.id == node.id else known for known in started.nodes

@@ -27,6 +27,7 @@ SELECTED = (
     "isolate leader",
     "bridge",
     "deaf leader",
+    "clock ahead",
     "kill all",
     "older folder",
 )
@@ -36,7 +37,7 @@ SECONDS = 1.8
 
 @pytest.mark.timeout(300)
 def test_faults_lose_and_double_nothing_and_leave_identical_chains(tmp_path: Path) -> None:
-    """CR-05, CR-19, CR-20, CR-21, CR-22, CR-52: kill -9, SIGSTOP, cut, silent and partial links."""
+    """CR-05, CR-19, CR-20, CR-21, CR-22, CR-52, CR-81: kill -9, SIGSTOP, harmed links, a wrong clock."""
     by_name = {fault.name: fault for fault in FAULTS}
     dice = random.Random(1)
 

@@ -6,6 +6,7 @@
     checks      what must hold after every fault
     stage       what a fault is played on
     faults      harm to processes and links
+    clocks      wrong wall clocks
     disks       harm to disks
     campaign    one fault after the other, each followed by every check
 

@@ -6,11 +6,13 @@
 3. Every acknowledged transaction is on the chain, exactly once, at the place that its receipt proved.
 4. No transaction is on the chain twice, and no invoice was applied twice.
 5. The complete, proved histories of the suppliers hold exactly the applied invoices.
+6. The ledger's time never runs backwards nor ahead of ours.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -38,6 +40,7 @@ class Chains:
         self._cluster = cluster
         self._seen = {node: _Seen() for node in cluster.names}
         self._head = b""
+        self._time_ms = 0
         self._places: dict[bytes, tuple[int, int]] = {}
         self._applied: Counter[tuple[str, str]] = Counter()
         self._keys = {cluster.net.profile(name).signing_key().public: name for name in cluster.suppliers}
@@ -101,6 +104,13 @@ class Chains:
         if block.height and header.previous != self._head:
             raise Broken(f"block {block.height} does not follow the one before it")
         self._head = header.hash
+        ahead_ms = header.time_ms - time.time_ns() // 1_000_000
+        if header.time_ms < self._time_ms or ahead_ms > 0:
+            before_ms = self._time_ms - header.time_ms
+            raise Broken(
+                f"block {block.height}'s time is {ahead_ms} ms ahead, {before_ms} ms before its parent's"
+            )
+        self._time_ms = header.time_ms
         for index, transaction in enumerate(block.transactions):
             if transaction.id in self._places:
                 places = self._places[transaction.id], (block.height, index)
