@@ -50,6 +50,7 @@ class Context:
         "_parameters",
         "actor",
         "approver",
+        "changed",
         "channel",
         "day",
         "get",
@@ -75,6 +76,8 @@ class Context:
         """The value of a state key, or None."""
         self.put = state.put
         """Write a state value."""
+        self.changed: dict[tuple[str, str], tuple[Value, ...]] = {}
+        """Invoices that the operation has written again, each as it was before: see `market.standing`."""
         self.channel = channel
         """Channel of the transaction, which is that of the ledger."""
         self.signer = signer

@@ -180,12 +180,10 @@ REMEDIES: dict[str, str] = {
     "rate_too_high": "A bid above the supplier's highest rate takes no part.",
     "bid_too_small": "A bid under the auction's smallest takes no part.",
     "already_sealed": "Bids are being opened: let the auction expire instead.",
-    "auction_stale": "The invoice has changed: let the auction expire, and open another.",
     "already_paid": "Nothing needs to be done: the last winner's payment moves everything.",
     # early payment
     "early_running": "One offer stands at a time: withdraw it first, or let it expire.",
     "no_early_offer": "The buyer offers early payment first.",
-    "early_stale": "The invoice has changed: let the offer expire, and make another.",
     "steps_order": "Give days ascending and discounts descending.",
     # the price
     "not_confirmed": "The buyer must confirm the invoice first.",

@@ -1,8 +1,10 @@
 """Running transactions: the `Executor` that the ledger asks for.
 
 A transaction's operations run in order, each under a savepoint. A refusal takes back what its operation had
-written; in an atomic transaction it takes back everything and ends it. The result is () when every operation
-was applied, else a tuple of (operation index, code, detail), one for each refusal: a refusal is evidence.
+written; in an atomic transaction it takes back everything and ends it. Offers on invoices that an operation
+has changed end with it, whichever operation it is (`contracts.market.standing`). The result is () when every
+operation was applied, else a tuple of (operation index, code, detail), one for each refusal: a refusal is
+evidence.
 
 Any other exception is our own bug and reaches the caller: a node must not acknowledge what it
 cannot compute.
@@ -15,6 +17,7 @@ from typing import NamedTuple
 from contracts.context import BUSINESS_DATE, Context, Run, parameter_key
 from contracts.errors import refuse
 from contracts.fields import Operation
+from contracts.market import standing
 from contracts.parties import identity, membership
 from contracts.registry import OPERATIONS, OperationSpec, parse
 from ledger.codec import Value
@@ -88,6 +91,8 @@ class Contracts:
                     run = spec.run(context) if is_atomic and spec.run is not None else None
                 if run is None:
                     spec.handle(context, operation)
+                    if context.changed:
+                        standing.end_what_changed(context)
                 else:
                     run.take(operation)
             except Refusal as refusal:

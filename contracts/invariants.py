@@ -24,6 +24,7 @@ fails is our own bug: it raises `InvariantBroken` and the node stops rather than
 | 13 | what counts against limits is the sum of the claims | `finance.finance_check.uses_follow_claims` |
 | 6 | an arrangement buys an approved invoice whole | `finance.finance_check.arrangements_are_approved` |
 | 14 | no reservation survives its expiry | `state_check.reservations_are_current` |
+| 14 | no offer survives a change of its invoice | `market.market_check.offers_are_current` |
 | 15 | terminal states absorb | `stays_if_terminal`, `state_check.check_step` |
 | 16 | a declared date is not after the business date; a late one is flagged | `declared_in_time` |
 | 17 | supplier's and buyer's keys were enrolled by different approvers | `approvers_differ` |

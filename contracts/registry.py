@@ -161,7 +161,7 @@ _ROWS: tuple[tuple[type[Operation], Callable[[Context, Any], None], tuple[str, .
     (allotment.AuctionRank, allotment.rank, ()),
     (allotment.AuctionAccept, allotment.accept, (SUPPLIER,)),
     (share.AuctionPay, share.pay, (LENDER,)),
-    (auction.AuctionWithdraw, share.withdraw, (SUPPLIER, LENDER)),
+    (auction.AuctionWithdraw, share.withdraw, (SUPPLIER,)),
     (exchange.ExchangeRequest, exchange.request, ()),
     (exchange.ExchangeQuote, exchange.quote, ()),
     (exchange.ExchangeAccept, exchange.accept, ()),

@@ -450,6 +450,7 @@ CHECKS: tuple[Callable[[Kinds], None], ...] = (
     market_check.bids_are_sealed,
     market_check.parts_are_whole,
     market_check.winners_cash_is_held,
+    market_check.offers_are_current,
     *book_check.CHECKS,
     market_check.pledges_exclude_each_other,
     *finance_check.CHECKS,

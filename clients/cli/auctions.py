@@ -220,7 +220,7 @@ def withdraw(
     receipt: ReceiptFile = None,
     json: Json = False,
 ) -> None:
-    """End an auction whose bids are all sealed (supplier), or whose invoice has changed since."""
+    """End an auction whose bids are all sealed (supplier)."""
     operation = {"op": "auction.withdraw", "supplier": supplier, "auction": number}
     record(profile, lambda _: operation, f"Auction {number} withdrawn", receipt=receipt, as_json=json)
 

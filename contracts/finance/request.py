@@ -13,7 +13,8 @@
 
 An offer reserves the invoice, so one stands at a time: the supplier chooses among the answers whose offer it
 wants. The request is over when the supplier has accepted an offer, when everybody has declined, on its last
-day, or when it is withdrawn.
+day, or when it is withdrawn; and it is void once nothing is left to finance: the invoice is settled,
+cancelled, or in other hands (`contracts.market.standing`).
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from contracts.fields import (
 )
 from contracts.finance.programme import found_programme, own_programme
 from contracts.lifecycle import LifeCycle, Transition
-from contracts.trade.invoice import FREE, TITLE, Invoice, live_invoice
+from contracts.trade.invoice import CHANGED, FREE, TITLE, Invoice, live_invoice
 from ledger.state import Reader, state_key
 
 REQUEST = "request"
@@ -49,7 +50,7 @@ MAX_PROGRAMMES = 16
 LIFE = LifeCycle(
     "request",
     "status",
-    ("Open", "Accepted", "Refused", "Expired", "Withdrawn"),
+    ("Open", "Accepted", "Refused", "Expired", "Withdrawn", "Void"),
     (
         Transition("request.decline", "Open", "Open", "others have not declined"),
         Transition("request.decline", "Open", "Refused", "the last one has declined"),
@@ -59,9 +60,10 @@ LIFE = LifeCycle(
         Transition("payables.finance", "Open", "Accepted", "it is financed under the buyer's programme"),
         Transition("date.advance", "Open", "Expired"),
         Transition("request.withdraw", "Open", "Withdrawn"),
+        Transition(CHANGED, "Open", "Void", "nothing of it is left to finance"),
     ),
 )
-OPEN, ACCEPTED, REFUSED, EXPIRED, WITHDRAWN = range(5)
+OPEN, ACCEPTED, REFUSED, EXPIRED, WITHDRAWN, VOID = range(6)
 
 ANSWER = LifeCycle(
     "answer",
@@ -291,7 +293,7 @@ def withdraw(context: Context, operation: RequestWithdraw) -> None:
 
 
 def close(context: Context, supplier: str, invoice: str, by: str) -> None:
-    """The invoice is financed: the request that is open on it, if there is one, is over."""
+    """The invoice is financed, or never will be: the request that is open on it, if there is one, is over."""
     number = context.get(requested_key(supplier, invoice))
     if number is not None:
         found = _found(context, supplier, number)

@@ -126,8 +126,7 @@ def accept(context: Context, operation: AuctionAccept) -> None:
     status = LIFE.after(found.status, operation.op)
     invoice = live_invoice(context, supplier, found.invoice)
     check_sellable(found.invoice, invoice)
-    if (invoice.outstanding, invoice.due_day) != (found.net, found.due_day):
-        raise refuse("auction_stale", "not the invoice that was bid for", field="auction", found=number)
+    assert (invoice.outstanding, invoice.due_day) == (found.net, found.due_day), "another invoice's is void"
     if invoice.order:
         require_no_credit_due(context.state, supplier, invoice.buyer, invoice.order)
     bids = {lender: _opened_bid(context, supplier, number, lender) for lender, _ in found.parts}

@@ -16,7 +16,9 @@ costs nobody anything.
 
 The price is uniform: every winner gets the rate of the last bid that was needed. Nobody gains by guessing the
 others' rates, and the parts make one claim with one rate. A purchase is whole: advance = net, bank discount.
-From funding on the claim itself is the record: Active while the lien stands, Closed once it is a deal.
+An auction is of one amount: when the invoice changes, or is sold otherwise, it is void at once
+(`contracts.market.standing`). From funding on the claim itself is the record: Active while the lien stands,
+Closed once it is a deal.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import Date, Number, Operation, OrganisationId, PositiveAmount
 from contracts.lifecycle import LifeCycle, Transition
-from contracts.trade.invoice import CONFIRMED, FREE, Invoice, live_invoice
+from contracts.trade.invoice import CHANGED, CONFIRMED, FREE, Invoice, live_invoice
 from ledger.dates import iso_from_day
 from ledger.money import PPM
 from ledger.state import Reader, state_key
@@ -52,6 +54,7 @@ LIFE = LifeCycle(
         "NoBid",
         "Expired",
         "Withdrawn",
+        "Void",
     ),
     (
         Transition("auction.bid", "Open", "Commit"),
@@ -69,18 +72,20 @@ LIFE = LifeCycle(
         Transition("auction.pay", "Agreed", "Funded", "the last winner has paid"),
         Transition("auction.withdraw", "Open", "Withdrawn"),
         Transition("auction.withdraw", "Commit", "Withdrawn"),
-        Transition("auction.withdraw", "Accepted", "Withdrawn", "the invoice has changed"),
-        Transition("auction.withdraw", "Agreed", "Withdrawn", "the invoice has changed"),
         Transition("date.advance", "Open", "NoBid"),
         Transition("date.advance", "Commit", "NoBid", "nobody opened a bid"),
         Transition("date.advance", "Reveal", "Expired"),
         Transition("date.advance", "Ranked", "Expired"),
         Transition("date.advance", "Accepted", "Expired"),
         Transition("date.advance", "Agreed", "Expired"),
+        *[
+            Transition(CHANGED, state, "Void", "or it is sold otherwise")
+            for state in ("Open", "Commit", "Reveal", "Ranked", "Accepted", "Agreed")
+        ],
     ),
 )
-OPEN, COMMIT, REVEAL, RANKED, ACCEPTED, AGREED, FUNDED, NO_BID, EXPIRED, WITHDRAWN = range(10)
-ENDED = (FUNDED, NO_BID, EXPIRED, WITHDRAWN)
+OPEN, COMMIT, REVEAL, RANKED, ACCEPTED, AGREED, FUNDED, NO_BID, EXPIRED, WITHDRAWN, VOID = range(11)
+ENDED = (FUNDED, NO_BID, EXPIRED, WITHDRAWN, VOID)
 
 
 class Auction(NamedTuple):
@@ -129,7 +134,7 @@ class AuctionOpen(Operation):
 
 
 class AuctionWithdraw(Operation):
-    """A supplier ends its auction before bids are opened; afterwards once the invoice has changed."""
+    """A supplier ends its auction before bids are opened."""
 
     op: Literal["auction.withdraw"]
     supplier: OrganisationId

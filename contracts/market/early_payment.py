@@ -5,7 +5,8 @@
 The buyer offers steps, such as 2 % up to the 10th and 1 % up to the 20th. The supplier accepts on the day of
 a step and is promised that step's discount if the buyer pays up to its last day. The buyer pays out of its
 deposit: the discount becomes a credit on the invoice, the rest a payment, and the invoice is settled, in one
-operation. No lender takes part and no title moves; what somebody has a claim on is not paid this way.
+operation. No lender takes part and no title moves; what somebody has a claim on is not paid this way. When
+the invoice changes, or is sold, the offer is void at once, accepted or not (`contracts.market.standing`).
 
 What the supplier gives up, as a rate a year: `formulae.forgone_discount_yield` (2/10 net 30 is 37.24 %).
 """
@@ -24,7 +25,7 @@ from contracts.errors import refuse
 from contracts.fields import Date, Number, Operation, OrganisationId, Part, PositiveAmount
 from contracts.lifecycle import LifeCycle, Transition
 from contracts.market.auction import check_sellable
-from contracts.trade.invoice import Invoice, live_invoice, write_invoice
+from contracts.trade.invoice import CHANGED, Invoice, live_invoice, write_invoice
 from ledger.dates import iso_from_day
 from ledger.money import PPM, divide_up
 from ledger.state import Reader, state_key
@@ -38,16 +39,18 @@ MAX_STEPS = 31
 LIFE = LifeCycle(
     "early payment",
     "status",
-    ("Offered", "Accepted", "Paid", "Expired", "Withdrawn"),
+    ("Offered", "Accepted", "Paid", "Expired", "Withdrawn", "Void"),
     (
         Transition("early.accept", "Offered", "Accepted"),
         Transition("early.pay", "Accepted", "Paid", "the invoice is settled with it"),
         Transition("early.withdraw", "Offered", "Withdrawn"),
         Transition("date.advance", "Offered", "Expired"),
         Transition("date.advance", "Accepted", "Expired", "the buyer did not pay in time"),
+        Transition(CHANGED, "Offered", "Void", "or it is sold"),
+        Transition(CHANGED, "Accepted", "Void", "or it is sold"),
     ),
 )
-OFFERED, ACCEPTED, PAID, EXPIRED, WITHDRAWN = range(5)
+OFFERED, ACCEPTED, PAID, EXPIRED, WITHDRAWN, VOID = range(6)
 RUNNING = (OFFERED, ACCEPTED)
 
 
@@ -192,18 +195,11 @@ def _running(context: Context, supplier: str, number: str) -> EarlyPayment:
     return found
 
 
-def _unchanged(context: Context, supplier: str, number: str, found: EarlyPayment) -> Invoice:
-    """The invoice, still the one that the offer was made on."""
+def _unclaimed(context: Context, supplier: str, number: str, found: EarlyPayment) -> Invoice:
+    """The invoice that a running offer was made on; refused while a lender has reserved it."""
     invoice = live_invoice(context, supplier, number)
     check_sellable(number, invoice)
-    if invoice.outstanding != found.net:
-        raise refuse(
-            "early_stale",
-            "not the amount that was offered on",
-            field="invoice",
-            found=invoice.outstanding,
-            expected=found.net,
-        )
+    assert invoice.outstanding == found.net, "an offer on another amount is void"
     return invoice
 
 
@@ -212,7 +208,7 @@ def accept(context: Context, operation: EarlyAccept) -> None:
     supplier, number = context.actor, operation.invoice
     found = _running(context, supplier, number)
     status = LIFE.after(found.status, operation.op)
-    _unchanged(context, supplier, number, found)
+    _unclaimed(context, supplier, number, found)
     step = step_on(found.steps, context.day)
     assert step is not None, "an offer ends with its last step"
     until, discount_ppm = step
@@ -238,7 +234,7 @@ def pay(context: Context, operation: EarlyPay) -> None:
     if found.buyer != context.actor:
         raise refuse("not_party", "not the buyer of the invoice", field="signer", found=context.actor)
     status = LIFE.after(found.status, operation.op)
-    invoice = _unchanged(context, supplier, number, found)
+    invoice = _unclaimed(context, supplier, number, found)
     outstanding = invoice.outstanding - found.discount
     credited = invoice._replace(
         credited=invoice.credited + found.discount,
@@ -274,6 +270,12 @@ def expire(context: Context, supplier: str, number: str) -> None:
     """Its last day is over: the invoice is due as before."""
     found = _running(context, supplier, number)
     _end(context, supplier, number, found, LIFE.after(found.status, "date.advance"))
+
+
+def end_what_changed(context: Context, supplier: str, number: str) -> None:
+    """Its invoice is not what was offered on: the offer is void."""
+    found = _running(context, supplier, number)
+    _end(context, supplier, number, found, LIFE.after(found.status, CHANGED))
 
 
 def _end(context: Context, supplier: str, number: str, found: EarlyPayment, status: int) -> None:

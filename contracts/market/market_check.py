@@ -10,11 +10,14 @@ from contracts import invariants
 from contracts.errors import InvariantBroken
 from contracts.finance.claim import Lien, shares_of
 from contracts.finance.pledge import Pledge, claims
+from contracts.finance.request import OPEN, Request
 from contracts.market import auction
 from contracts.market.auction import Auction
 from contracts.market.bid import Bid
+from contracts.market.early_payment import RUNNING, EarlyPayment
 from contracts.market.share import hold_purpose
-from contracts.trade.invoice import RESERVED
+from contracts.market.standing import can_be_financed
+from contracts.trade.invoice import CONFIRMED, RESERVED, Invoice
 from contracts.trade.trade_check import Kinds
 
 
@@ -65,16 +68,43 @@ def winners_cash_is_held(kinds: Kinds) -> None:
         held -= expected
         lien = kinds["lien"].get((supplier, found.invoice))
         claim = None if lien is None else Lien._make(lien)
+        is_accepted = found.status in (auction.ACCEPTED, auction.AGREED)
+        if is_accepted != (claim is not None and bool(claim.shares)):
+            raise InvariantBroken(12, f"{supplier} {number}: a claim before the acceptance, or none after it")
         if claim is None or not claim.shares:
             continue
-        if found.status not in (auction.ACCEPTED, auction.AGREED) or claim.title != RESERVED:
-            raise InvariantBroken(12, f"{supplier} {number}: a claim before the acceptance")
+        if claim.title != RESERVED:
+            raise InvariantBroken(12, f"{supplier} {number}: a title before the last winner's payment")
         if tuple([(share.lender, share.part) for share in shares_of(claim)]) != tuple(found.parts):
             raise InvariantBroken(12, f"{supplier} {number}: the claim has other shares")
     if held:
         raise InvariantBroken(14, f"cash set aside for no auction: {min(held)}")
     if running != kinds["auctioned"]:
         raise InvariantBroken(5, "an invoice is in two auctions, or in none")
+
+
+def offers_are_current(kinds: Kinds) -> None:
+    """14: what stands on an invoice for somebody to accept is about the invoice as it is now."""
+    made_on: list[tuple[tuple[str, str], int, int | None]] = []
+    for (supplier, _), value in kinds["auction"].items():
+        found = Auction._make(value)
+        if found.status not in auction.ENDED:
+            made_on.append(((supplier, found.invoice), found.net, found.due_day))
+    for place, value in kinds["early"].items():
+        early = EarlyPayment._make(value)
+        if early.status in RUNNING:
+            made_on.append((place, early.net, None))
+    for place, net, due_day in made_on:
+        invoice = Invoice._make(kinds["invoice"][place])
+        if invoice.validity != CONFIRMED or invoice.contested or not can_be_financed(invoice):
+            raise InvariantBroken(14, f"{place} cannot be sold, and is offered or auctioned")
+        if invoice.outstanding != net or invoice.due_day != (due_day or invoice.due_day):
+            raise InvariantBroken(14, f"{place} has changed since it was offered or auctioned")
+    for (supplier, number), value in kinds["request"].items():
+        asked = Request._make(value)
+        billed = Invoice._make(kinds["invoice"][supplier, asked.invoice])
+        if asked.status == OPEN and not can_be_financed(billed):
+            raise InvariantBroken(14, f"request {supplier} {number}: nothing is left to finance")
 
 
 def pledges_exclude_each_other(kinds: Kinds) -> None:

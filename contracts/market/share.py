@@ -21,7 +21,6 @@ from contracts.fields import Number, Operation, OrganisationId
 from contracts.finance import funding
 from contracts.finance.claim import Lien, Share, divided, read_lien, shares_of
 from contracts.market.auction import (
-    ACCEPTED,
     AGREED,
     COMMIT,
     EXPIRED,
@@ -34,8 +33,7 @@ from contracts.market.auction import (
     found_auction,
     put_auction,
 )
-from contracts.trade.invoice import RESERVED
-from ledger.state import Reader
+from contracts.trade.invoice import CHANGED
 
 
 class AuctionPay(Operation):
@@ -50,15 +48,6 @@ class AuctionPay(Operation):
 def hold_purpose(lender: str, supplier: str, auction: str) -> Purpose:
     """What a winner sets its cash aside for."""
     return Purpose(f"share of {lender}", supplier, auction)
-
-
-def auction_lien(state: Reader, supplier: str, auction: Auction) -> Lien | None:
-    """The reservation that an auction's acceptance has made, unless the invoice has changed since.
-
-    An invoice is in one auction at a time, so a reservation with shares is that auction's.
-    """
-    lien = read_lien(state, supplier, auction.invoice)
-    return lien if lien is not None and lien.title == RESERVED and lien.shares else None
 
 
 def payable(lien: Lien) -> dict[str, int]:
@@ -78,9 +67,8 @@ def pay(context: Context, operation: AuctionPay) -> None:
     paid = (*found.paid, lender)
     is_last = len(paid) == len(found.parts)
     status = LIFE.after(found.status, operation.op, FUNDED if is_last else AGREED)
-    lien = auction_lien(context.state, supplier, found)
-    if lien is None:
-        raise refuse("no_offer", "the invoice has changed since", field="auction", found=number)
+    lien = read_lien(context.state, supplier, found.invoice)
+    assert lien is not None, "an auction without its reservation is void"
     check_open(account_of(context, operation.bank, supplier, found.currency, "bank"), supplier, leaves=False)
     deposit.hold(
         context,
@@ -118,15 +106,12 @@ def _deliver(context: Context, supplier: str, number: str, invoice: str, lien: L
 
 
 def withdraw(context: Context, operation: AuctionWithdraw) -> None:
-    """Withdrawn by the supplier while all bids are sealed; by supplier or winner once the invoice changed."""
+    """Withdrawn by the supplier while all bids are sealed."""
     supplier, number = operation.supplier, operation.auction
     found = found_auction(context, supplier, number)
+    if context.actor != supplier:
+        raise refuse("not_party", "another supplier's auction", field="signer", found=context.actor)
     status = LIFE.after(found.status, operation.op)
-    is_agreed = found.status in (ACCEPTED, AGREED)
-    if context.actor != supplier and not (is_agreed and context.actor in dict(found.parts)):
-        raise refuse("not_party", "not a party that may end it", field="signer", found=context.actor)
-    if is_agreed and auction_lien(context.state, supplier, found) is not None:
-        raise refuse("already_accepted", "the acceptance binds", field="auction", found=number)
     if found.status == COMMIT and context.day > found.commit_until:
         raise refuse(
             "already_sealed", "bids are being opened", field="auction", found=number, expected="Commit phase"
@@ -139,6 +124,12 @@ def expire(context: Context, supplier: str, number: str) -> None:
     found = found_auction(context, supplier, number)
     target = NO_BID if found.status in (OPEN, COMMIT) else EXPIRED
     _end(context, supplier, number, found, LIFE.after(found.status, "date.advance", target))
+
+
+def end_what_changed(context: Context, supplier: str, number: str) -> None:
+    """Its invoice is not what was bid for: it is void, and what winners have set aside is theirs again."""
+    found = found_auction(context, supplier, number)
+    _end(context, supplier, number, found, LIFE.after(found.status, CHANGED))
 
 
 def _end(context: Context, supplier: str, number: str, found: Auction, status: int) -> None:

@@ -84,6 +84,9 @@ FREE, RESERVED, ASSIGNED, PLEDGED, CERTIFICATED = range(5)
 HELD = (ASSIGNED, PLEDGED)
 """Titles under which a lender has the claim to be paid first."""
 
+UNSOLD = (FREE, RESERVED)
+"""Titles under which an offer may stand on an invoice: nobody has paid for it."""
+
 CHANGED, FUNDED, SETTLED = "invoice changed", "invoice funded", "invoice settled"
 RELEASED, SUBSTITUTED = "claim repaid", "receivable substituted"
 """Events that move the title: of `funding`, `collection` and `release` in `contracts.finance`."""
@@ -351,9 +354,12 @@ def wrong_state(invoice: Invoice, expected: str) -> Exception:
 
 
 def write_invoice(context: Context, supplier: str, number: str, invoice: Invoice) -> None:
-    """Write an invoice whose amounts add up (invariant 1)."""
+    """Write an invoice whose amounts add up (invariant 1), and note that this operation has changed it."""
     invariants.amounts_add_up(invoice)
-    context.put(invoice_key(supplier, number), tuple(invoice))
+    key = invoice_key(supplier, number)
+    before: codec.Value = context.get(key)
+    context.changed.setdefault((supplier, number), before)
+    context.put(key, tuple(invoice))
 
 
 def cancel(context: Context, operation: InvoiceCancel) -> None:

@@ -31,7 +31,8 @@ class AuctionView(View):
     auction: str
     supplier: str
     status: str = Field(
-        description="Open, Commit, Reveal, Ranked, Accepted, Agreed, NoBid, Expired or Withdrawn; "
+        description="Open, Commit, Reveal, Ranked, Accepted, Agreed, NoBid, Expired, Withdrawn "
+        "or Void; "
         "once it is paid Active, and Closed when its claim is over"
     )
     invoice: str

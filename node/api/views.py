@@ -457,7 +457,7 @@ class RequestView(View):
 
     supplier: str
     request: str
-    status: str = Field(description="Open, Accepted, Refused, Expired or Withdrawn")
+    status: str = Field(description="Open, Accepted, Refused, Expired, Withdrawn or Void")
     invoice: str
     buyer: str
     currency: str

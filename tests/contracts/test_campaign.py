@@ -120,6 +120,27 @@ def _another_demand(world: World) -> None:
     next(iter(world.demands.values())).state = "Forgotten"
 
 
+def _another_rate(world: World) -> None:
+    next(each for each in world.auctions.values() if each.parts).rate_ppm += 1
+
+
+def _more_discount(world: World) -> None:
+    next(bill.early for bill in world.bills.values() if bill.early is not None).discount += 1
+
+
+def _another_answer(world: World) -> None:
+    answers = next(iter(world.requests.values())).answers
+    answers[next(iter(answers))] = "Forgotten"
+
+
+def _more_to_settle(world: World) -> None:
+    next(iter(world.settlements.values())).amount += 1
+
+
+def _a_dearer_exchange(world: World) -> None:
+    next(each for each in world.exchanges.values() if each.price).price += 1
+
+
 def _more_promised(world: World) -> None:
     next(iter(world.policies.values())).promised += 1
 
@@ -137,6 +158,11 @@ def _more_indemnified(world: World) -> None:
         (_more_paid_on_what_is_over, "ended claim"),
         (_another_holder, "leaf"),
         (_another_demand, "demand"),
+        (_another_rate, "auction"),
+        (_more_discount, "early payment"),
+        (_another_answer, "request"),
+        (_more_to_settle, "settlement"),
+        (_a_dearer_exchange, "exchange"),
         (_more_promised, "policy"),
         (_more_indemnified, "insurance claim"),
     ],

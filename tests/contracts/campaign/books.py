@@ -8,7 +8,7 @@ what the ledger must show afterwards (`compare`).
 | rights | organisation: roles; key: organisation, in force | genesis, key.add, key.revoke |
 | numbers | (owner, kind, number) that was used | whatever creates a document |
 | entries | (account, entry) that was consumed | whatever a bank attests |
-| `plain` | parcels, invoices, claims, demands, auctions, certificates, policies, deposits | see there |
+| `plain` | goods, invoices, claims, demands, offers, certificates, policies, deposits | see there |
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 from campaign.draw import EVERYBODY
 from campaign.ledger import signing_key
+from campaign.plain import standing
 from campaign.plain.arithmetic import MILLION, day_of, up
 from campaign.plain.comparing import compare
 from campaign.plain.operations import FUNCTIONS
@@ -38,6 +39,7 @@ NEW_NUMBERS = {
     "exchange.request": ("exchange", True),
     "recourse.demand": ("recourse", True),
     "resale.offer": ("resale", True),
+    "finance.request": ("request", True),
     "certificate.issue": ("certificate", True),
     "policy.quote": ("policy", True),
     "claim.notify": ("claim", True),
@@ -93,6 +95,7 @@ class Books:
             operation = {**operation, "advance_rate_ppm": _advance_rate_ppm(operation, kinds)}
         try:
             FUNCTIONS[op](self.world, signer, operation)
+            standing.after_each(self.world)
         except (AssertionError, LookupError) as cause:
             raise AssertionError(f"{op} of {signer} was taken: {cause}") from cause
 

@@ -8,6 +8,7 @@ Where an operation was taken that must not be, its function fails with a reason;
 anything else than this one, `comparing` says what.
 
 Read `world` first: what there is. `claims` is the arithmetic of a lender's claim, `deposits` that of cash.
-The rest are the operations, a function of each name: `goods`, `trading`, `lending`, `resales`, `auctions`,
-`reverse_factoring`, `certificates`, `insuring`, `banking`; `operations` finds them.
+The rest are the operations, a function of each name: `goods`, `trading`, `asking`, `lending`, `resales`,
+`auctions`, `reverse_factoring`, `certificates`, `insuring`, `banking`; `operations` finds them. After each of
+them `standing` ends what was made on an invoice that it has changed.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from campaign.plain import asking
 from campaign.plain.arithmetic import day_of, interest, portions
 from campaign.plain.claims import Claim, Part
 from campaign.plain.world import Auction, Bid, Operation, World
@@ -13,6 +14,12 @@ def auction_open(world: World, signer: str, operation: Operation) -> None:
     bill = world.bill(operation, signer)
     assert bill.is_sellable(), f"{bill.title} {bill.state} is auctioned"
     ends = [day_of(operation[f"{phase}_until"]) for phase in ("commit", "reveal", "accept", "fund")]
+    is_running = [
+        each.is_running and each.invoice == operation["invoice"]
+        for (supplier, _), each in world.auctions.items()
+        if supplier == signer
+    ]
+    assert not any(is_running), "in two auctions at a time"
     assert world.day <= ends[0] < ends[1] < ends[2] <= ends[3] < bill.due, "phases out of order"
     opened = Auction(
         operation["invoice"], bill.owed, bill.due, *ends, operation["max_rate_ppm"], operation["min_amount"]
@@ -79,8 +86,7 @@ def auction_rank(world: World, signer: str, operation: Operation) -> None:
 def auction_accept(world: World, signer: str, operation: Operation) -> None:
     found = _named(world, {**operation, "supplier": signer}, "Ranked")
     bill = world.bills[signer, found.invoice]
-    assert bill.is_sellable(), "not what was bid for"
-    assert (bill.owed, bill.due) == (found.net, found.due), "not what was bid for"
+    assert bill.is_sellable(), "a lender has reserved it"
     discount = interest(found.net, found.rate_ppm, found.due - world.day, YEAR_DAYS)
     price = (found.rate_ppm, found.net - discount)
     assert (operation["rate_ppm"], operation["paid_out"]) == price, f"the price is {price}"
@@ -98,6 +104,7 @@ def auction_accept(world: World, signer: str, operation: Operation) -> None:
         is_accepted=True,
     )
     found.state = "Accepted"
+    asking.financed(world, (signer, found.invoice))
 
 
 def auction_pay(world: World, signer: str, operation: Operation) -> None:
@@ -105,8 +112,8 @@ def auction_pay(world: World, signer: str, operation: Operation) -> None:
     supplier, number = operation["supplier"], operation["auction"]
     found = _named(world, operation, "Accepted", "Agreed")
     bill, claim = world.bills[supplier, found.invoice], found.claim
-    assert claim is not None, "the invoice has changed since"
-    assert bill.claim is claim, "the invoice has changed since"
+    assert claim is not None, "paid for before it was accepted"
+    assert bill.claim is claim, "another claim stands"
     names, sizes = [lender for lender, _ in found.parts], [part for _, part in found.parts]
     assert signer in names, "no winner, or paid before"
     assert signer not in found.paid, "no winner, or paid before"
@@ -125,17 +132,14 @@ def auction_pay(world: World, signer: str, operation: Operation) -> None:
 
 def auction_withdraw(world: World, signer: str, operation: Operation) -> None:
     supplier = operation["supplier"]
-    found = _named(world, operation, "Open", "Commit", "Accepted", "Agreed")
-    if found.state in ("Open", "Commit"):
-        assert signer == supplier, "no party that may end it"
-        assert found.state == "Open" or world.day <= found.commit_until, "bids are being opened"
-    else:
-        assert signer == supplier or signer in dict(found.parts), "no party that may end it"
-        assert world.bills[supplier, found.invoice].claim is not found.claim, "the acceptance binds"
-    _end(world, (supplier, operation["auction"]), found, "Withdrawn")
+    found = _named(world, operation, "Open", "Commit")
+    assert signer == supplier, "another supplier's auction"
+    assert found.state == "Open" or world.day <= found.commit_until, "bids are being opened"
+    end(world, (supplier, operation["auction"]), found, "Withdrawn")
 
 
-def _end(world: World, place: tuple[str, str], found: Auction, state: str) -> None:
+def end(world: World, place: tuple[str, str], found: Auction, state: str) -> None:
+    """It is over, and what winners have set aside is theirs again."""
     for lender in found.paid:
         world.cash.give_back(("auction", *place, lender))
     found.state = state
@@ -144,8 +148,8 @@ def _end(world: World, place: tuple[str, str], found: Auction, state: str) -> No
 def expire(world: World) -> None:
     """An auction ends with its last phase."""
     for place, found in world.auctions.items():
-        if found.state in ("Funded", "NoBid", "Expired", "Withdrawn"):
+        if not found.is_running:
             continue
         last = found.fund_until if found.state in ("Accepted", "Agreed") else found.accept_until
         if last < world.day:
-            _end(world, place, found, "NoBid" if found.state in ("Open", "Commit") else "Expired")
+            end(world, place, found, "NoBid" if found.state in ("Open", "Commit") else "Expired")

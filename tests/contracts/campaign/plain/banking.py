@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from campaign.plain.arithmetic import up
 from campaign.plain.deposits import BLOCKED, CLOSED, OPEN, Place
 from campaign.plain.world import Exchange, Operation, World
 
@@ -64,6 +65,9 @@ def redemption_decline(world: World, signer: str, operation: Operation) -> None:
     world.cash.give_back(("redemption", client, number))
 
 
+# exchanges, of currencies with as many digits as each other
+
+
 def exchange_request(world: World, signer: str, operation: Operation) -> None:
     sold = (operation["sold_bank"], operation["sold_currency"], operation["sold"])
     bought = (operation["bought_bank"], operation["bought_currency"])
@@ -78,6 +82,9 @@ def exchange_quote(world: World, signer: str, operation: Operation) -> None:
     bank, currency, amount = asked.sold
     purpose = ("exchange", operation["taker"], operation["exchange"])
     world.cash.set_aside(purpose, (bank, signer, currency), amount)
+    rate = operation["rate"]
+    asked.price, asked.fee = up(amount * rate["numerator"], rate["denominator"]), operation["fee"]
+    assert operation["bought"] == asked.price, f"at that rate it costs {asked.price}"
     asked.state = "Quoted"
 
 
@@ -85,25 +92,27 @@ def exchange_accept(world: World, signer: str, operation: Operation) -> None:
     asked = world.exchanges[signer, operation["exchange"]]
     assert asked.state == "Quoted", "no quote stands"
     world.cash.pay_aside(("exchange", signer, operation["exchange"]), signer)
-    price = operation["bought"] + operation["fee"]
-    world.cash.pay(asked.bought[0], signer, asked.bought[1], [(asked.maker, price)])
+    assert (operation["bought"], operation["fee"]) == (asked.price, asked.fee), "not the price of the quote"
+    payees = [(asked.maker, asked.price + asked.fee)]
+    world.cash.pay(asked.bought[0], signer, asked.bought[1], payees)
     asked.state = "Settled"
 
 
 def exchange_decline(world: World, signer: str, operation: Operation) -> None:
     place = (operation["taker"], operation["exchange"])
     assert signer in (place[0], world.exchanges[place].maker), "no party to it"
-    _end(world, place)
+    assert world.exchanges[place].state in ("Requested", "Quoted"), "nothing to decline"
+    _end(world, place, "Declined")
 
 
-def _end(world: World, place: tuple[str, str]) -> None:
+def _end(world: World, place: tuple[str, str], state: str) -> None:
     if world.exchanges[place].state == "Quoted":
         world.cash.give_back(("exchange", *place))
-    world.exchanges[place].state = "Ended"
+    world.exchanges[place].state = state
 
 
 def expire(world: World) -> None:
     """An exchange stands for the business day."""
     for place, asked in world.exchanges.items():
         if asked.state in ("Requested", "Quoted") and asked.day < world.day:
-            _end(world, place)
+            _end(world, place, "Expired")

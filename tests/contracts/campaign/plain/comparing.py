@@ -7,10 +7,12 @@ from typing import Any
 
 from campaign.plain.claims import Claim
 from campaign.plain.world import World
+from contracts.cash import exchange, settlement
 from contracts.certificates import leaf
 from contracts.finance import claim as lien
-from contracts.finance import recourse, resale
+from contracts.finance import recourse, request, resale
 from contracts.insurance import indemnity, policy
+from contracts.market import auction, early_payment
 from contracts.trade import invoice, shipment
 from contracts.trade.trade_check import Kinds
 
@@ -30,6 +32,11 @@ def compare(world: World, kinds: Kinds) -> None:
         _exposures,
         _demands,
         _resales,
+        _auctions,
+        _early,
+        _requests,
+        _settlements,
+        _exchanges,
         _leaves,
         _policies,
         _losses,
@@ -172,6 +179,78 @@ def _resales(world: World, kinds: Kinds) -> None:
         shown[place] = (resale.STATUS.states[found.status], found.to, found.price, found.expires)
     said = {place: (each.state, each.to, each.price, each.expires) for place, each in world.resales.items()}
     _same("resale", shown, said)
+
+
+def _auctions(world: World, kinds: Kinds) -> None:
+    shown = {}
+    for place, value in kinds["auction"].items():
+        found = auction.Auction._make(value)
+        parts, paid = [tuple(part) for part in found.parts], list(found.paid)
+        shown[place] = (auction.LIFE.states[found.status], found.rate_ppm, parts, paid, found.revealed)
+    said = {
+        place: (
+            each.state,
+            each.rate_ppm,
+            each.parts,
+            each.paid,
+            sum(bool(bid.programme) for bid in each.bids.values()),
+        )
+        for place, each in world.auctions.items()
+    }
+    _same("auction", shown, said)
+
+
+def _early(world: World, kinds: Kinds) -> None:
+    shown = {}
+    for place, value in kinds["early"].items():
+        found = early_payment.EarlyPayment._make(value)
+        shown[place] = (early_payment.LIFE.states[found.status], found.net, found.until, found.discount)
+    said = {
+        place: (bill.early.state, bill.early.net, bill.early.until, bill.early.discount)
+        for place, bill in world.bills.items()
+        if bill.early is not None
+    }
+    _same("early payment", shown, said)
+
+
+def _requests(world: World, kinds: Kinds) -> None:
+    shown = {}
+    for place, value in kinds["request"].items():
+        found = request.Request._make(value)
+        answers = {name: request.ANSWER.states[kinds["answer"][*place, name][0]] for name in found.programmes}
+        shown[place] = (request.LIFE.states[found.status], found.invoice, found.expires, answers)
+    said = {
+        place: (each.state, each.invoice, each.expires, each.answers)
+        for place, each in world.requests.items()
+    }
+    _same("request", shown, said)
+
+
+def _settlements(world: World, kinds: Kinds) -> None:
+    shown = {}
+    for place, value in kinds["settlement"].items():
+        found = settlement.Settlement._make(value)
+        state = settlement.STATUS.states[found.status]
+        shown[place] = (state, found.bank, found.supplier, found.invoice, found.amount, bool(found.entry))
+    said = {
+        place: (each.state, each.bank, each.supplier, each.invoice, each.amount, each.has_cash)
+        for place, each in world.settlements.items()
+    }
+    _same("settlement", shown, said)
+
+
+def _exchanges(world: World, kinds: Kinds) -> None:
+    shown = {}
+    for place, value in kinds["exchange"].items():
+        found = exchange.Exchange._make(value)
+        legs = (found.sold_bank, found.sold_currency, found.sold), (found.bought_bank, found.bought_currency)
+        state = exchange.STATUS.states[found.status]
+        shown[place] = (state, found.maker, *legs, found.bought, found.fee)
+    said = {
+        place: (each.state, each.maker, each.sold, each.bought, each.price, each.fee)
+        for place, each in world.exchanges.items()
+    }
+    _same("exchange", shown, said)
 
 
 def _leaves(world: World, kinds: Kinds) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from campaign.plain import insuring
+from campaign.plain import asking, insuring
 from campaign.plain.arithmetic import MILLION, day_of, interest, up
 from campaign.plain.claims import Claim, Part
 from campaign.plain.world import Bill, Demand, Operation, Programme, Receivable, World
@@ -146,6 +146,10 @@ def finance_accept(world: World, signer: str, operation: Operation) -> None:
     claim = _offered(world.bill(operation, signer))
     assert not claim.is_accepted, "accepted twice"
     claim.is_accepted = True
+    asking.financed(world, (signer, operation["invoice"]))
+    settlement = asking.settlement_of(world, claim)
+    if settlement is not None:
+        settlement.state = "AssetHeld"
 
 
 def finance_withdraw(world: World, signer: str, operation: Operation) -> None:
@@ -162,6 +166,10 @@ def finance_fund(world: World, signer: str, operation: Operation) -> None:
         "not the offer's payout"
     )
     assert claim.is_accepted, "paid before it was accepted"
+    settlement = asking.settlement_of(world, claim)
+    if settlement is not None:
+        assert (settlement.state, settlement.bank) == ("CashHeld", signer), "not the money that is held"
+        settlement.state = "Settled"
     claim.pay_out(day_of(operation["date"]))
 
 
@@ -169,6 +177,7 @@ def finance_settle(world: World, signer: str, operation: Operation) -> None:
     claim = _offered(world.bill(operation))
     assert claim.is_accepted, "not an accepted offer of the lender's"
     assert claim.agent == signer, "not an accepted offer of the lender's"
+    assert asking.settlement_of(world, claim) is None, "a bank has the money for it"
     world.cash.pay(operation["bank"], signer, claim.currency, [(operation["supplier"], claim.paid_out)])
     claim.pay_out(world.day)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from types import ModuleType
 
 from campaign.plain import (
+    asking,
     auctions,
     banking,
     certificates,
@@ -23,6 +24,7 @@ from contracts.registry import OPERATIONS
 Function = Callable[[World, str, Operation], None]
 
 PARTS: tuple[ModuleType, ...] = (
+    asking,
     banking,
     goods,
     trading,
@@ -56,7 +58,6 @@ FUNCTIONS: dict[str, Function] = {
 
 SILENT = (
     *("affiliation", "amendment", "key", "membership", "model", "node", "order", "payee", "pledge"),
-    *("redirection", "request", "settlement"),
-    *("credit.reject", "custody.approve", "custody.nominate", "finance.request"),
+    *("redirection", "credit.reject", "custody.approve", "custody.nominate"),
 )
 """Names, or first parts of names, of operations that change nothing that it knows of."""

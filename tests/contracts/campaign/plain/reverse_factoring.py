@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from campaign.plain import trading
+from campaign.plain import asking, trading
 from campaign.plain.arithmetic import MILLION, day_of, interest, up
 from campaign.plain.claims import Claim, Part
 from campaign.plain.world import CONFIRMED, Approval, Operation, Receivable, World
@@ -99,6 +99,7 @@ def _buy(world: World, name: str, place: Receivable, bank: str) -> None:
         is_arrangement=True,
         is_accepted=True,
     )
+    asking.financed(world, place)
     account, aside = world.cash.aside.get(_purse(programme.lender, name), (("", "", ""), 0))
     payee = (bank, place[0], bill.currency)
     is_there = account == (bank, programme.lender, bill.currency) and aside >= price

@@ -185,6 +185,34 @@ class Auction:
     claim: Claim | None = None
     """What its acceptance has made."""
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it can still lead to a sale."""
+        return self.state not in ("Funded", "NoBid", "Expired", "Withdrawn", "Void")
+
+
+@dataclass
+class Request:
+    """A supplier's request for finance, with what each programme that was asked has said."""
+
+    invoice: str
+    expires: int
+    answers: dict[str, str]
+    state: str = "Open"
+
+
+@dataclass
+class Settlement:
+    """A lender's settlement of its offer, whose cash is in a bank."""
+
+    bank: str
+    supplier: str
+    invoice: str
+    amount: int
+    claim: Claim
+    state: str = "Created"
+    has_cash: bool = False
+
 
 @dataclass
 class Leaf:
@@ -300,6 +328,8 @@ class Exchange:
     bought: tuple[str, str]
     day: int
     state: str = "Requested"
+    price: int = 0
+    fee: int = 0
 
 
 @dataclass
@@ -323,6 +353,8 @@ class World:
     demands: dict[tuple[str, str], Demand] = field(default_factory=dict)
     resales: dict[tuple[str, str], Resale] = field(default_factory=dict)
     auctions: dict[tuple[str, str], Auction] = field(default_factory=dict)
+    requests: dict[tuple[str, str], Request] = field(default_factory=dict)
+    settlements: dict[tuple[str, str], Settlement] = field(default_factory=dict)
     certificates: dict[tuple[str, str], Certificate] = field(default_factory=dict)
     policies: dict[tuple[str, str], Policy] = field(default_factory=dict)
     losses: dict[tuple[str, str], Loss] = field(default_factory=dict)
