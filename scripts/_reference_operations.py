@@ -15,6 +15,10 @@ from contracts.registry import OPERATIONS, OperationSpec
 OF_THE_SIGNER = ("revoked_key", "unknown_key")
 """What any transaction can be refused with, before its operations are looked at."""
 
+CHANGES_INVOICE = "contracts.trade.invoice.write_invoice"
+AFTER_A_CHANGE = "contracts.market.standing.end_what_changed"
+"""What the executor runs after an operation that has changed an invoice."""
+
 GROUPS = {
     "governance": ("date", "key", "membership", "node", "model"),
     "trade": ("order", "amendment", "shipment", "goods", "invoice", "dispute", "credit"),
@@ -41,9 +45,12 @@ def codes_of(calls: Calls, spec: OperationSpec) -> set[str]:
 
 
 def kinds_of(calls: Calls, spec: OperationSpec) -> set[str]:
-    """Kinds of state entries that an operation can read or write."""
+    """Kinds of state entries that an operation can read or write, and what the executor does after it."""
     handler = f"{spec.handle.__module__}.{spec.handle.__qualname__}"
-    return calls.kinds(handler) | {"key", "org", "param"}
+    found = calls.kinds(handler) | {"key", "org", "param"}
+    if any(node is calls.nodes[CHANGES_INVOICE] for node in calls.reached(handler)):
+        found |= calls.kinds(AFTER_A_CHANGE)
+    return found
 
 
 def operations_pages(calls: Calls) -> dict[str, str]:
