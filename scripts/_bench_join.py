@@ -121,6 +121,7 @@ def join(folder: Path, *, transactions: int, note: Note) -> dict[str, Any]:
         loaded = _load(made, bundles, transactions, note)
         loaded_s = time.monotonic() - begun
         saturated = _join(made, "n3", bundles, None, note)
+        note(f"join: {_one_line('saturated', saturated)}")
         rate = PACED_SHARE * saturated["before"]["transactions_per_second"] / bundles.transactions
         paced = _join(made, "n4", bundles, rate, note)
     return {
@@ -229,9 +230,15 @@ async def _until(
                 pass
             if time.monotonic() - told_s > LOAD_SLICE_S:
                 told_s = time.monotonic()
-                note(f"join: {joiner.id} at {status.get('applied_height')} of {status.get('last_height')}")
+                note(f"join: {joiner.id} {_stand(status)}")
             await asyncio.sleep(POLL_S)
     raise SystemExit(f"{joiner.id} has not joined within {JOINED_S:.0f} s: {status}")
+
+
+def _stand(status: dict[str, Any]) -> str:
+    if "applied_height" not in status:
+        return "does not answer yet"
+    return f"has applied block {status['applied_height']}: {(status['not_ready'] or {}).get('sentence', 'ready')}"
 
 
 def _figures(
@@ -275,17 +282,18 @@ def logged(path: Path, event: str) -> dict[str, Any]:
 def join_line(found: dict[str, Any]) -> str:
     """The result in a sentence or two."""
     said = [f"{found['transactions']:,} transactions (loaded in {found['load_seconds']:,.0f} s)"]
-    for name in ("saturated", "paced"):
-        one = found[name]
-        before, transfer, catch_up = one["before"], one["transfer"], one["catch-up"]
-        alone = before["transactions_per_second"]
-        said.append(
-            f"{name}: {one['snapshot_bytes'] / 2**20:,.0f} MiB in {one['snapshot_seconds']} s, level after "
-            f"{one['join_seconds']} s ({transfer['seconds']} s transfer, {catch_up['seconds']} s catch-up; "
-            f"{one['joiner_cpu_seconds']} s CPU); the network meanwhile {one['meanwhile_per_second']:,.0f} "
-            f"of {alone:,.0f} tx/s, {one['kept_percent']} % (transfer "
-            f"{one['kept_percent_transfer']} %, catch-up {one['kept_percent_catch_up']} %, afterwards with "
-            f"three {one['kept_percent_after']} %), p99 {one['meanwhile_p99_ms']:,.0f} ms against "
-            f"{before['p99_ms']:,.0f}"
-        )
+    said += [_one_line(name, found[name]) for name in ("saturated", "paced")]
     return "; ".join(said) + f" (bar: {found['bar_kept_percent']} %)"
+
+
+def _one_line(name: str, one: dict[str, Any]) -> str:
+    before, transfer, catch_up = one["before"], one["transfer"], one["catch-up"]
+    return (
+        f"{name}: {one['snapshot_bytes'] / 2**20:,.0f} MiB in {one['snapshot_seconds']} s, level after "
+        f"{one['join_seconds']} s ({transfer['seconds']} s transfer, {catch_up['seconds']} s catch-up; "
+        f"{one['joiner_cpu_seconds']} s CPU); the network meanwhile {one['meanwhile_per_second']:,.0f} "
+        f"of {before['transactions_per_second']:,.0f} tx/s, {one['kept_percent']} % (transfer "
+        f"{one['kept_percent_transfer']} %, catch-up {one['kept_percent_catch_up']} %, afterwards with "
+        f"three {one['kept_percent_after']} %), p99 {one['meanwhile_p99_ms']:,.0f} ms against "
+        f"{before['p99_ms']:,.0f}"
+    )
