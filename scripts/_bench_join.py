@@ -238,7 +238,8 @@ async def _until(
 def _stand(status: dict[str, Any]) -> str:
     if "applied_height" not in status:
         return "does not answer yet"
-    return f"has applied block {status['applied_height']}: {(status['not_ready'] or {}).get('sentence', 'ready')}"
+    trouble = status["not_ready"] or {"sentence": "ready"}
+    return f"has applied block {status['applied_height']}: {trouble['sentence']}"
 
 
 def _figures(
