@@ -62,7 +62,6 @@ def test_every_answer_is_one_that_the_document_promises(
 
         @settings(
             max_examples=5 if mode.is_positive else 3,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
             derandomize=True,
         )

@@ -118,7 +118,7 @@ def test_what_is_no_page_is_refused(client: ApiClient, channel: str, changed: di
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=200), kind=st.sampled_from([bodies.JSON, bodies.MSGPACK]))
 def test_no_question_is_answered_with_a_server_error(
     client: ApiClient, channel: str, content: bytes, kind: str

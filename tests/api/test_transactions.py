@@ -330,7 +330,7 @@ def test_runs_join_neighbours_only() -> None:
     assert _runs(outcomes) == [(5, 0, 2), (5, 3, 1), (6, 4, 1)]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     content=st.binary(max_size=300), packed=st.booleans(), path=st.sampled_from(["transactions", "bundles"])
 )
@@ -343,7 +343,7 @@ def test_no_body_is_answered_with_a_server_error(
     assert answer.json()["code"]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), path=st.sampled_from(["transactions", "bundles"]))
 def test_damaged_submission_is_refused_as_the_clients_fault(
     client: ApiClient, network: LocalNetwork, channel: str, data: st.DataObject, path: str
@@ -373,7 +373,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     fields=st.dictionaries(
         st.sampled_from(["supplier", "order", "lines", "currency", "x"]), _VALUES, max_size=5

@@ -236,7 +236,7 @@ def test_verify_proves_the_protocol_examples(tally: Any) -> None:
     assert "\x1b[" not in plain.out
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(place=st.integers(0, 2**16), change=st.integers(1, 255))
 def test_verify_refuses_any_changed_byte_and_says_why(
     tmp_path_factory: pytest.TempPathFactory, place: int, change: int

@@ -186,7 +186,7 @@ def test_a_changed_or_unanswered_file_is_refused(tally: Tally, tmp_path: Path) -
     tally.run("acme", "certificate", "show", *leaf(1), "--out", str(files["show"]))
     genesis = read_genesis(tally.channel.network.genesis_path.read_bytes())
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=60, suppress_health_check=list(HealthCheck))
     @given(name=st.sampled_from(sorted(files)), draw=st.data())
     def refuse(name: str, draw: st.DataObject) -> None:
         data = bytearray(files[name].read_bytes())

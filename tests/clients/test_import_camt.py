@@ -267,7 +267,7 @@ def test_other_messages_and_hostile_ones_are_refused() -> None:
     assert codes(import_bytes(bomb, "x", "camt", GIVEN)) == ["xml_forbidden"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_any_damage_to_a_file_gives_problems_and_never_a_crash(data: st.DataObject) -> None:
     text: Any = (SAMPLES / "moov-camt054-batch.xml").read_bytes()

@@ -341,7 +341,7 @@ def test_parties_are_known_by_13_digits(text: str, gln: str | None) -> None:
         lambda value: json.dumps({"epcisBody": {"eventList": value}}).encode()
     )
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_nothing_that_is_read_raises(data: bytes) -> None:
     found = import_bytes(data, "events.json", "epcis")
     assert found.entries == ()

@@ -49,13 +49,13 @@ def check(found: Imported) -> None:
 
 
 @given(changes=edits)
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 def test_a_damaged_invoice_never_crashes_the_importer(changes: list[tuple[int, int, bytes]]) -> None:
     check(import_bytes(edited(INVOICE, changes), "file", "ubl", CONTEXT))
 
 
 @given(which=st.sampled_from(sorted(ADVICE_FILES)), changes=edits)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_damaged_advice_never_crashes_the_importer(
     which: str, changes: list[tuple[int, int, bytes]]
 ) -> None:
@@ -63,7 +63,7 @@ def test_a_damaged_advice_never_crashes_the_importer(
 
 
 @given(kind=st.sampled_from(sorted(TABLES)), changes=edits, decimal_comma=st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_damaged_table_never_crashes_the_importer(
     kind: str, changes: list[tuple[int, int, bytes]], decimal_comma: bool
 ) -> None:
@@ -72,7 +72,7 @@ def test_a_damaged_table_never_crashes_the_importer(
 
 
 @given(content=st.binary(max_size=300), kind=st.sampled_from([*KINDS, "auto"]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_bytes_give_an_answer(content: bytes, kind: str) -> None:
     found = import_bytes(content, "file", kind, CONTEXT)
     check(found)

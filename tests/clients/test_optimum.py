@@ -44,7 +44,7 @@ def best_of_all(offered: list[Opportunity], rules: tuple[Constraint, ...]) -> in
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(markets())
 def test_the_plan_is_the_best_there_is_and_the_bound_is_above_it(
     market: tuple[list[Opportunity], tuple[Constraint, ...]],

@@ -309,7 +309,7 @@ _LIES = st.dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(lie=_LIES, status=st.sampled_from([200, 202, 204, 301, 400, 418, 500]), many=st.booleans())
 def test_lying_node_is_met_with_typed_errors_only(
     liars: Channel, lie: dict[str, Any], status: int, many: bool

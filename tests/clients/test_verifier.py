@@ -148,7 +148,7 @@ def test_report_is_ready_for_json(files: Files, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ALL_KINDS)
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(draw=st.data())
 def test_one_changed_byte_is_refused_with_a_reason(files: Files, kind: str, draw: st.DataObject) -> None:
     data = files.data(kind)
@@ -161,7 +161,7 @@ def test_one_changed_byte_is_refused_with_a_reason(files: Files, kind: str, draw
     assert caught.value.remedy
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=200))
 def test_any_bytes_are_refused_not_crashed_on(files: Files, data: bytes) -> None:
     with pytest.raises(TallyError):

@@ -213,7 +213,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(VALUES)
 def test_cr88_random_values_are_no_messages(value: Any) -> None:
     """CR-88: one error type, whatever comes."""
@@ -316,7 +316,7 @@ INPUTS = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(INPUTS, max_size=40), st.sampled_from([(), (1, 1, 2)]))
 def test_cr88_no_input_breaks_the_node(inputs: list[Any], terms: tuple[int, ...]) -> None:
     """CR-88: random and mutated messages between ticks, proposals and slow syncs.

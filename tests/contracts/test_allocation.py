@@ -71,7 +71,7 @@ def markets(draw: st.DrawFn) -> tuple[list[Opportunity], tuple[Constraint, ...]]
     return chosen, allocation.constraints(chosen, mandate, held, limits)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(markets(), st.lists(st.integers(0, 10**15), min_size=12, max_size=12))
 def test_greedy_keeps_every_rule_and_no_prices_give_a_bound_below_it(
     market: tuple[list[Opportunity], tuple[Constraint, ...]], prices: list[int]
@@ -84,7 +84,7 @@ def test_greedy_keeps_every_rule_and_no_prices_give_a_bound_below_it(
     assert allocation.greedy(offered, rules, plan) == plan, "nothing more fits"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(markets(), st.data())
 def test_any_plan_is_repaired_into_one_that_keeps_every_rule(
     market: tuple[list[Opportunity], tuple[Constraint, ...]], data: st.DataObject
@@ -97,7 +97,7 @@ def test_any_plan_is_repaired_into_one_that_keeps_every_rule(
         assert kept == tuple(wild)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(markets(), st.data())
 def test_a_plan_broken_on_purpose_is_refused_with_the_rule_that_it_breaks(
     market: tuple[list[Opportunity], tuple[Constraint, ...]], data: st.DataObject

@@ -200,7 +200,7 @@ bid_lists = st.lists(
 ).map(lambda bids: [Opened(f"l{i}", *bid, digest(bytes([i]))) for i, bid in enumerate(bids)])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(net=st.integers(1, 2_000), bids=bid_lists, data=st.data())
 def test_parts_add_up_whatever_the_order_of_arrival(
     net: int, bids: list[Opened], data: st.DataObject
@@ -225,7 +225,7 @@ def test_parts_add_up_whatever_the_order_of_arrival(
         assert abs(given_parts.get(bid.lender, 0) - exact) < 1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     parts=st.lists(st.integers(1, 10**6), min_size=1, max_size=8),
     paid=st.lists(st.integers(1, 10**6), max_size=6),

@@ -78,7 +78,7 @@ def invoices(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(invoices(), min_size=2, max_size=7))
 def test_a_run_of_invoices_leaves_the_ledger_that_lone_ones_leave(run: list[dict[str, Any]]) -> None:
     alone, together = trade(), trade()
@@ -89,7 +89,7 @@ def test_a_run_of_invoices_leaves_the_ledger_that_lone_ones_leave(run: list[dict
     assert together.records == alone.records
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(invoices(), min_size=2, max_size=7))
 def test_a_run_is_refused_by_the_first_that_is_refused_one_by_one_and_leaves_nothing(
     run: list[dict[str, Any]],

@@ -213,7 +213,6 @@ class CertificateMachine(RuleBasedStateMachine):
 CertificateMachine.TestCase.settings = settings(
     max_examples=25,
     stateful_step_count=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestCertificates = CertificateMachine.TestCase

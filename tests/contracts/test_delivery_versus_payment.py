@@ -128,7 +128,7 @@ def test_a_payment_whose_payee_has_no_deposit_moves_nothing() -> None:
     assert trade.state.data == before
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     parts=st.lists(st.tuples(st.booleans(), st.integers(1, MILLION)), max_size=5), days=st.integers(0, 200)
 )

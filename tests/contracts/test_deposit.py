@@ -240,7 +240,7 @@ def test_invariant_10_one_unit_more_or_less_anywhere_shows_in_the_whole_state(
     assert broken(trade, change) in (10, 11)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(amounts=st.lists(st.integers(1, 10**14), min_size=1, max_size=6), data=st.data())
 def test_invariant_10_what_is_minted_is_owed_until_it_is_redeemed(
     amounts: list[int], data: st.DataObject

@@ -116,7 +116,6 @@ class DisclosedFinance(FinanceMachine):
 _FEW = settings(
     max_examples=8,
     stateful_step_count=50,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 DisclosedTrade.TestCase.settings = _FEW

@@ -152,7 +152,7 @@ def test_steps_that_do_not_fit_are_refused(steps: tuple[tuple[str, int], ...], c
     assert trade.refused("mega", offer()) == "early_running"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     net=st.integers(1, 10**12),
     ppm=st.lists(st.integers(1, 999_999), min_size=1, max_size=8, unique=True),

@@ -254,7 +254,7 @@ def test_a_programme_shows_what_lies_over_its_cap_to_the_unit() -> None:
 AMOUNTS = st.integers(0, 10**9)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     part=AMOUNTS,
     others=AMOUNTS,

@@ -366,6 +366,5 @@ TestFinanceMachine = FinanceMachine.TestCase
 TestFinanceMachine.settings = settings(
     max_examples=20,
     stateful_step_count=30,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

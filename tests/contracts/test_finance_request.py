@@ -198,7 +198,7 @@ def test_refusals(signer: str, operation: dict[str, Any], code: str) -> None:
     trade.check()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(steps=st.lists(st.sampled_from("qQdDwoxat"), max_size=12))
 def test_a_request_is_open_or_over_whatever_comes(steps: list[str]) -> None:
     """Invariants 14 and 15."""

@@ -159,7 +159,7 @@ def test_an_invoice_is_financed_a_bounded_number_of_times() -> None:
     trade.check()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(gross=st.integers(10_000, 10**9), paid=st.integers(0, 100), days=st.integers(0, 200))
 def test_invariant_26_a_release_restores_owner_and_amount_whatever_was_paid(
     gross: int, paid: int, days: int

@@ -53,7 +53,7 @@ def trees(draw: st.DrawFn) -> Tree:
     return grown(splits, draw(st.lists(POINTS, min_size=size, max_size=size)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(trees(), max_size=6), st.lists(VALUES, min_size=FEATURES, max_size=FEATURES))
 def test_all_trees_at_once_are_each_tree_walked(forest: list[Tree], values: list[int]) -> None:
     ready = Forest.of(forest)

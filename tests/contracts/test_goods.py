@@ -195,7 +195,7 @@ def test_an_amendment_needs_both_signatures_and_the_number_of_what_stands() -> N
     trade.check()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     accepted=st.integers(0, 60),
     more=st.integers(0, 30),

@@ -36,7 +36,7 @@ payments = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(payments, max_size=80))
 def test_the_entry_has_one_size_whatever_came(history: list[Settled]) -> None:
     state = Overlay(Nothing())
@@ -60,7 +60,6 @@ def faded(cell: tuple[int, ...], shift: int, days: int) -> tuple[int, ...]:
     return tuple([part - (part >> shift) + more for part, more in zip(cell, added, strict=True)])
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.integers(1, 10), min_size=1, max_size=12),
     st.lists(st.integers(-200, 400), max_size=60),
@@ -87,7 +86,7 @@ def test_cells_stay_within_their_bytes_for_ever(shift: int, days: int) -> None:
     assert habit.LEAST_DAYS * UNIT << shift <= alone[2] <= habit.MOST_DAYS * UNIT << shift
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(payments, min_size=1, max_size=40))
 def test_an_invoice_changes_its_own_cells_and_no_other(history: list[Settled]) -> None:
     before, entries = None, None

@@ -31,7 +31,7 @@ from ledger.state import state_key
 STEPS = st.lists(st.tuples(st.sampled_from("pcaiswr"), st.integers(1, 400_000_00)), max_size=10)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(steps=STEPS)
 def test_invariants_19_and_21_hold_whatever_comes_in_between(steps: list[tuple[str, int]]) -> None:
     """Payments, credit notes and every step of two claims on one invoice, in any order."""

@@ -35,7 +35,7 @@ from contracts.trade.order import OrderLine
 from ledger import codec
 from ledger.state import Overlay, state_key
 
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=25)
 amounts = st.integers(0, 10**12)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.pricing.forest import LEAF
@@ -30,7 +30,6 @@ def test_a_model_is_its_bytes() -> None:
     assert Model.decode(MODEL.encode()) == MODEL
 
 
-@settings(deadline=None)
 @given(DESCRIPTIONS)
 def test_reasons_add_up_to_the_score(description: list[int]) -> None:
     values = MODEL.values(description)
@@ -38,7 +37,6 @@ def test_reasons_add_up_to_the_score(description: list[int]) -> None:
     assert start + sum(reason.points for reason in reasons) == LATE.score(values)
 
 
-@settings(deadline=None)
 @given(DESCRIPTIONS)
 def test_outputs_stay_in_their_range(description: list[int]) -> None:
     found = MODEL.predict(description)

@@ -211,6 +211,5 @@ TestMarketMachine = MarketMachine.TestCase
 TestMarketMachine.settings = settings(
     max_examples=16,
     stateful_step_count=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

@@ -383,7 +383,7 @@ MOVES = st.one_of(
 
 
 @given(st.lists(MOVES, max_size=25))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_whatever_is_proposed_the_membership_stays_sound_and_no_id_returns(moves: list[Any]) -> None:
     """CR-58, CR-62: ids that left are never in force again, keys belong to one id."""
     network = Network(parameters={"membership_approvals": 1})

@@ -455,7 +455,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(steps=STEPS, standing=st.booleans(), money=st.sampled_from([0, 150_000, 1_000_000]))
 def test_every_law_holds_whatever_comes_in_between(steps: str, standing: bool, money: int) -> None:
     trade = programme(money=money, standing=standing)

@@ -86,7 +86,7 @@ def test_two_claims_on_one_receivable_break_the_law() -> None:
         trade.check()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     noise=st.lists(st.sampled_from(" -./_"), max_size=6),
     zeros=st.integers(0, 3),

@@ -50,7 +50,7 @@ def bill(trade: TradeLedger, number: str, supplier: str, buyer: str, gross: int)
     trade.done(buyer, {**confirm(number, gross), "supplier": supplier})
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(programmes(), st.lists(amounts, min_size=8, max_size=8), amounts, shares)
 def test_every_offer_of_a_plan_is_taken_by_the_ledger_in_the_order_given(
     published: list[dict[str, Any]], gross: list[int], budget: int, cap_ppm: int

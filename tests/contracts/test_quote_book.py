@@ -186,7 +186,7 @@ def book_file() -> tuple[bytes, GenesisBlock]:
     return data, opened.genesis
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 10**9), st.integers(1, 255))
 def test_any_changed_byte_of_a_book_is_refused(place: int, change: int) -> None:
     data, genesis = book_file()

@@ -168,7 +168,7 @@ def test_a_new_customer_gets_the_prior() -> None:
 PAYMENTS = st.lists(st.tuples(st.integers(1, 10**7), st.integers(-5, 30)), max_size=6)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(PAYMENTS, st.integers(1, 10**7))
 def test_an_invoice_is_described_as_it_would_have_been_before_it_came(
     payments: list[tuple[int, int]], amount: int

@@ -84,7 +84,7 @@ def test_an_empty_deposit_pays_nothing_back_and_nothing_is_lost() -> None:
     trade.check()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     over=st.integers(0, 20_000),
     steps=st.lists(st.tuples(st.booleans(), st.integers(1, 12_000)), max_size=6),

@@ -136,7 +136,7 @@ JUNK = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(sample=st.sampled_from(SAMPLES), data=st.data())
 def test_any_junk_in_any_field_is_malformed_or_applied_or_refused_and_never_a_crash(
     sample: dict[str, Any], data: st.DataObject

@@ -21,7 +21,7 @@ Bill = tuple[int, int, int]
 """(amount, days to due date, share paid in percent)"""
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     bills=st.lists(
         st.tuples(st.integers(1, 10**9), st.integers(1, 900), st.integers(0, 100)), min_size=1, max_size=90
@@ -58,7 +58,7 @@ def test_the_open_basis_is_what_is_confirmed_and_unpaid(bills: list[Bill], order
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     overdue=st.lists(st.integers(1, 2_000), max_size=40),
     ahead=st.lists(st.integers(0, MAX_TERM_DAYS), max_size=60),

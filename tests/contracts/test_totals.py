@@ -70,7 +70,7 @@ def test_a_breakdown_that_does_not_fit_is_refused(taxes: list[Any], code: str) -
     assert TradeLedger().refused("acme", taxed(taxes=taxes)) == code
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     amount=st.integers(1, 10**9),
     rate_ppm=st.sampled_from([1, 55_000, 190_000, 1_000_000]),

@@ -476,6 +476,5 @@ TestTradeMachine = TradeMachine.TestCase
 TestTradeMachine.settings = settings(
     max_examples=30,
     stateful_step_count=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

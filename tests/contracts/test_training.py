@@ -85,7 +85,7 @@ def by_number(examples: tuple[Example, ...]) -> dict[str, Example]:
     return {example.invoice: example for example in examples}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @example([(1, 1, 1, 3), (0, 1, 1, 0), (0, 1, 1, 0)])
 @given(DEALS)
 def test_rows_describe_what_the_ledger_described_on_the_day(deals: list[tuple[int, int, int, int]]) -> None:
@@ -94,7 +94,7 @@ def test_rows_describe_what_the_ledger_described_on_the_day(deals: list[tuple[in
     assert {number: row.description for number, row in rows.items()} == trade.described
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(DEALS)
 def test_the_future_changes_no_row(deals: list[tuple[int, int, int, int]]) -> None:
     """Everything still open is paid, and one more deal made: only outcomes and later rows differ."""

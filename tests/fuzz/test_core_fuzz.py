@@ -38,7 +38,7 @@ def test_a_core_among_liars_keeps_its_laws(number: int) -> None:
 
 
 @seed(20_261_124)
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=60, suppress_health_check=list(HealthCheck), database=None)
 @given(
     st.sampled_from(range(3)),
     st.lists(

@@ -39,7 +39,7 @@ def test_the_corpus_is_read_or_refused(name: str) -> None:
 
 
 @seed(20_261_124)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], database=None)
 @given(st.binary(max_size=200), st.sampled_from(sorted(TARGETS)))
 @example(b"\0\0\0\1\xc0" * 3, "stream")
 def test_any_bytes_are_read_or_refused(data: bytes, name: str) -> None:

@@ -596,7 +596,7 @@ def _folders(tmp_path_factory: pytest.TempPathFactory) -> None:
     ChainMachine.temporary = tmp_path_factory.mktemp
 
 
-ChainMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+ChainMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=20)
 TestChain = ChainMachine.TestCase
 
 

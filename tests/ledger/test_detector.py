@@ -49,7 +49,7 @@ def watched(node: Node, draw: Random) -> list[Evidence]:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 2**32))
 def test_no_honest_history_frames_anybody(seed: int):
     """CR-70: terms, cut logs, crashes, lying leaders, two of them in one term: no pair is a proof."""

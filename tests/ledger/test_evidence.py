@@ -135,7 +135,7 @@ def test_every_changed_byte_proves_nothing_or_still_names_the_same(node: str, fa
             assert proved.nodes == guilty
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=200))
 def test_noise_is_no_evidence(data: bytes):
     with pytest.raises((Malformed, VerificationError)):

@@ -40,7 +40,6 @@ def walks(draw):
 
 
 @given(walks(), st.data())
-@settings(deadline=None)
 def test_every_legal_sequence_is_followed_to_its_end(steps, data):
     blocks = Blocks()
     handovers = []
@@ -62,7 +61,6 @@ def test_every_legal_sequence_is_followed_to_its_end(steps, data):
 
 
 @given(walks(), st.data())
-@settings(deadline=None)
 def test_no_step_may_be_left_out_or_come_twice_or_early(steps, data):
     blocks = Blocks()
     handovers = [blocks.handover(step) for step in steps]
@@ -85,7 +83,7 @@ def steps_from(handovers):
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_no_changed_byte_of_a_file_passes(data):
     blocks = Blocks()
     steps = steps_to(THREE, settled("n2", "n4", "n5"))
@@ -98,7 +96,7 @@ def test_no_changed_byte_of_a_file_passes(data):
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_no_changed_byte_of_a_carried_file_passes(data):
     blocks = Blocks()
     steps = steps_to(THREE, settled("n2", "n4", "n5"))

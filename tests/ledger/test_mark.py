@@ -55,7 +55,7 @@ def test_a_missing_mark_is_said_to_be_missing(tmp_path) -> None:
         MarkFile.open(tmp_path / "mark")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(kept=st.integers(0, SLOT_BYTES - 1))
 def test_a_torn_write_leaves_the_mark_before_it(tmp_path_factory, kept) -> None:
     path = tmp_path_factory.mktemp("mark") / "mark"

@@ -79,7 +79,7 @@ class OverlayMachine(RuleBasedStateMachine):
         assert self.overlay.chained == heads
 
 
-OverlayMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+OverlayMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
 TestOverlay = OverlayMachine.TestCase
 
 

@@ -69,7 +69,7 @@ def test_the_empty_state_has_the_zero_root() -> None:
     assert tree.root == ZERO
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(entries, st.randoms(use_true_random=False), st.integers(1, 5))
 def test_root_depends_on_the_entries_and_not_on_order_or_batches(state, random, batches) -> None:
     expected = root_by_definition(state)
@@ -81,7 +81,7 @@ def test_root_depends_on_the_entries_and_not_on_order_or_batches(state, random, 
     assert tree.root == expected
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(entries, entries)
 def test_deleting_what_was_added_gives_the_root_back(state, more) -> None:
     tree = empty_tree()
@@ -176,7 +176,7 @@ def test_a_tree_that_was_loaded_reads_no_bucket_again() -> None:
     assert asked == []
 
 
-TreeMachine.TestCase.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+TreeMachine.TestCase.settings = settings(max_examples=30, stateful_step_count=25)
 TestTree = TreeMachine.TestCase
 
 STATE = {key: codec.encode((number, key)) for number, key in enumerate([*TOGETHER[:2], *APART[:3]])}

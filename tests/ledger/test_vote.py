@@ -103,7 +103,7 @@ def test_votes_out_of_order_have_no_form():
         ElectionCertificate.from_value((election[0], election[1], election[2][:1] * 2))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.integers(0, 7))
 def test_certificate_with_a_changed_bit_is_void(place: int, bit: int):
     """Every bit counts (CR-07): a changed certificate elects nobody, or has no form."""

@@ -233,7 +233,7 @@ OPERATIONS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(blocks=st.lists(st.lists(OPERATIONS, max_size=4), min_size=1, max_size=3), is_wrong=st.booleans())
 def test_stateless_execution_agrees_with_the_chain(
     tmp_path_factory: pytest.TempPathFactory, blocks: list[list[list[dict[str, Any]]]], is_wrong: bool
@@ -271,7 +271,7 @@ def test_node_with_other_rules_is_found_by_its_roots(node: Node, tmp_path: Path)
     assert Evidence("n1", wrong).verify(TRUST, RULES).height == 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_changed_byte_proves_nothing_or_still_names_the_same(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
