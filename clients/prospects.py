@@ -15,14 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 
 from clients.sdk import Session, VerifiedHistory
 from clients.sdk.questions import answers
 from contracts.context import business_day
-from contracts.finance.model import CHAMPION, role_key
 from contracts.finance.programme import read_programme
 from contracts.finance.quote import ProvedQuote
 from contracts.finance.quote_book import MAX_PAGE_INVOICES, ProvedRefusal, QuoteBook, Result
@@ -145,16 +144,14 @@ def prices(
 
     Results are in the order asked for. A model that is in force comes over once, and stands in each book.
     """
-    models: list[bytes] = []
     found: list[Result] = []
     books: list[QuoteBook] = []
     for programme, group in groupby(asked, key=lambda one: one[0]):
         invoices = [(supplier, number) for _, supplier, number in group]
         for first in range(0, len(invoices), MAX_PAGE_INVOICES):
-            page = session.quote_page(programme, invoices[first : first + MAX_PAGE_INVOICES], models)
-            models += page.book.models
+            page = session.quote_page(programme, invoices[first : first + MAX_PAGE_INVOICES])
             found += page.results
-            books.append(_with_model(page.book, models))
+            books.append(page.book)
             advance(len(page.results))
     return found, books
 
@@ -165,15 +162,6 @@ def _terms(state: Reader, name: str, lender: str) -> ProgrammeTerms | None:
     if published is None or published.lender != lender or published.payables:
         return None
     return ProgrammeTerms.from_value(published.terms)
-
-
-def _with_model(book: QuoteBook, models: Sequence[bytes]) -> QuoteBook:
-    """A page that stands alone: with the model in force, if its prices need one."""
-    champion = role_key(CHAMPION)
-    needs = any(
-        key == champion and value is not None for page in book.pages for key, value in page.state.entries
-    )
-    return replace(book, models=tuple(models[-1:]) if needs else ())
 
 
 def open_receivables(history: VerifiedHistory) -> tuple[Open, ...]:

@@ -77,16 +77,13 @@ def _priced(
 ) -> tuple[list[Result], list[str]]:
     results: list[Result] = []
     files: list[str] = []
-    models: list[bytes] = []
     pending: QuoteBook | None = None
     for page in session.quote_book(programme, asked):
-        models += page.book.models
         results += page.results
         advance(len(page.results))
         if out is None:
             continue
-        own = page.book.completed(models)
-        pending = own if pending is None else pending.joined(own)
+        pending = page.book if pending is None else pending.joined(page.book)
         if len(pending.pages) == FILE_PAGES:
             files.append(_saved(session, pending, out, len(files)))
             pending = None

@@ -50,7 +50,6 @@ from clients.sdk.transport import (
 )
 from contracts import registry
 from contracts.answer import Answer, Argument, verify_answer
-from contracts.finance.quote import verify_quote
 from contracts.finance.quote_book import QuoteBook
 from ledger import codec
 from ledger.carried import carry, opened
@@ -78,6 +77,8 @@ VALIDITY_MS = 600_000
 NONCE_BYTES = 12
 MAX_PROVED_KEYS = 64
 """State entries that a node proves in one file."""
+MAX_KEPT_MODELS = 4
+"""Models of lateness that a session keeps, so that a node need not send them again."""
 MAX_PROVED_HEADERS = 4_096
 """Hashes of headers that a session remembers as proved."""
 
@@ -119,6 +120,8 @@ class Conversation:
         self.clock = clock
         self.prefix = f"/v1/channels/{genesis.channel.hex()}"
         self._proved: OrderedDict[bytes, None] = OrderedDict()
+        self._models: tuple[bytes, ...] = ()
+        """Models that came with proved prices, the newest last."""
 
     def sign(
         self, operations: Sequence[OperationLike], *, atomic: bool = True, valid_for_ms: int = VALIDITY_MS
@@ -383,16 +386,12 @@ class Conversation:
             VerificationError: the file does not prove its price, or prices something else.
         """
         asked = {"programme": programme, "supplier": supplier, "invoice": invoice}
-        call = Call(
-            "POST",
-            f"{self.prefix}/quotes",
-            body=json.dumps(asked).encode(),
-            content_type="application/json",
-            accept=MSGPACK_FILE,
-        )
+        known = self._models
+        call = self._prices_call("/quotes", asked, known)
 
         def read(data: bytes) -> tuple[VerifiedQuote, int]:
-            quote = VerifiedQuote(verify_quote(data, self.genesis), self._kept(data))
+            quote = VerifiedQuote.read(data, self.genesis, known)
+            self._keep_model(quote.quote.model)
             for name, wanted in asked.items():
                 if getattr(quote, name) != wanted:
                     raise VerificationError(
@@ -405,36 +404,45 @@ class Conversation:
 
         return (yield from self._proof(call, read))
 
-    def quote_page(
-        self, programme: str, invoices: Sequence[tuple[str, str]], models: Sequence[bytes] = ()
-    ) -> Steps[VerifiedPrices]:
+    def quote_page(self, programme: str, invoices: Sequence[tuple[str, str]]) -> Steps[VerifiedPrices]:
         """A programme's prices for at most `MAX_PAGE_INVOICES` invoices, (supplier, number), recomputed here.
-
-        `models` are those that the caller has already, the newest last: it need not come again.
 
         Raises:
             VerificationError: the file does not prove its prices, or prices something else.
         """
-        newest = sha256(models[-1]).hexdigest() if models else ""
-        asked = {"programme": programme, "invoices": list(invoices), "model": newest}
-        call = Call(
-            "POST",
-            f"{self.prefix}/quotes/book",
-            body=json.dumps(asked).encode(),
-            content_type="application/json",
-            accept=MSGPACK_FILE,
-        )
+        asked = {"programme": programme, "invoices": list(invoices)}
+        known = self._models
+        call = self._prices_call("/quotes/book", asked, known)
 
         def read(data: bytes) -> tuple[VerifiedPrices, int]:
             inner, trust = opened(data, self.genesis)
-            book = QuoteBook.decode(inner)
-            results = book.verify(trust, models)
+            book = QuoteBook.decode(inner).completed(known)
+            results = book.verify(trust)
+            for model in book.models:
+                self._keep_model(model)
             found = [(supplier, number) for page in book.pages for supplier, number, _ in page.rows]
             if book.programme != programme or found != list(invoices):
                 raise VerificationError("the quotes are for something else", field="invoices")
             return VerifiedPrices(book, results), results[0].height
 
         return (yield from self._proof(call, read))
+
+    def _prices_call(self, path: str, asked: Mapping[str, Any], known: Sequence[bytes]) -> Call:
+        """A question for prices, which says what model the session has: that need not come again."""
+        newest = sha256(known[-1]).hexdigest() if known else ""
+        return Call(
+            "POST",
+            self.prefix + path,
+            body=json.dumps({**asked, "model": newest}).encode(),
+            content_type="application/json",
+            accept=MSGPACK_FILE,
+        )
+
+    def _keep_model(self, model: bytes) -> None:
+        """Keep a model that proved prices were made under, as the newest."""
+        if model and self._models[-1:] != (model,):
+            older = [known for known in self._models if known != model]
+            self._models = (*older, model)[-MAX_KEPT_MODELS:]
 
     def _proof(self, call: Call, read: Callable[[bytes], tuple[T, int]]) -> Steps[T]:
         """A proof that is not older than what this session has seen."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from clients.errors import Refused
 from contracts.answer import ProvedAnswer
-from contracts.finance.quote import ProvedQuote
+from contracts.finance.quote import ProvedQuote, Quote
 from contracts.finance.quote_book import QuoteBook, Result
 from contracts.pricing import QuoteTerms
 from ledger import codec
+from ledger.carried import carry, opened
+from ledger.handover import Followed, MembershipChain
 from ledger.history import ProvedHistory
 from ledger.transaction import Transaction
 
@@ -109,8 +111,27 @@ class VerifiedQuote:
     """A price that was recomputed here from proved inputs."""
 
     proved: ProvedQuote
-    data: bytes
-    """The quote file."""
+    quote: Quote
+    """With the model in force."""
+    changes: MembershipChain
+    """Those that a later reader needs."""
+
+    @classmethod
+    def read(cls, data: bytes, trust: Followed, known: Iterable[bytes] = ()) -> VerifiedQuote:
+        """The price in a quote file, out of which one of these known models may be left.
+
+        Raises:
+            Malformed, NonCanonical, TooLarge: not a quote file.
+            VerificationError: it does not prove its terms.
+        """
+        inner, under = opened(data, trust)
+        quote = Quote.decode(inner).completed(known)
+        return cls(quote.verify(under), quote, Followed.of(under).chain)
+
+    @property
+    def data(self) -> bytes:
+        """The quote file."""
+        return carry(self.quote.encode(), self.changes)
 
     @property
     def programme(self) -> str:

@@ -196,33 +196,25 @@ class Session(_Base):
         client, nodes = self._transport.client, conversation.nodes
         return fetch(client, nodes, path, conversation.genesis, to, took, least)
 
-    def quote_page(
-        self, programme: str, invoices: Sequence[tuple[str, str]], models: Sequence[bytes] = ()
-    ) -> VerifiedPrices:
+    def quote_page(self, programme: str, invoices: Sequence[tuple[str, str]]) -> VerifiedPrices:
         """A programme's prices for a page of invoices, (supplier, number), recomputed here."""
-        return self._transport.run(self.conversation.quote_page(programme, invoices, models))
+        return self._transport.run(self.conversation.quote_page(programme, invoices))
 
     def quote_book(
         self, programme: str, invoices: Sequence[tuple[str, str]]
     ) -> Generator[VerifiedPrices, None, None]:
         """The prices of any number of invoices, page by page: while one is recomputed here, the next is made.
 
-        A model comes with the first page that was made under it, and need not come again.
-
         Raises:
             VerificationError: a page does not prove its prices, or prices something else.
         """
-        models: list[bytes] = []
         with ThreadPoolExecutor(PAGES_IN_FLIGHT) as threads:
             waiting: deque[Future[VerifiedPrices]] = deque()
             for start in range(0, len(invoices), MAX_PAGE_INVOICES):
                 asked = invoices[start : start + MAX_PAGE_INVOICES]
-                waiting.append(threads.submit(self.quote_page, programme, asked, tuple(models)))
-                if start and len(waiting) < PAGES_IN_FLIGHT:
-                    continue
-                page = waiting.popleft().result()
-                models += page.book.models
-                yield page
+                waiting.append(threads.submit(self.quote_page, programme, asked))
+                if not start or len(waiting) == PAGES_IN_FLIGHT:
+                    yield waiting.popleft().result()
             for page_to_come in waiting:
                 yield page_to_come.result()
 
@@ -496,11 +488,9 @@ class AsyncSession(_Base):
         """A programme's price for an invoice, recomputed here from proved inputs."""
         return await self._transport.run(self.conversation.quote(programme, supplier, invoice))
 
-    async def quote_page(
-        self, programme: str, invoices: Sequence[tuple[str, str]], models: Sequence[bytes] = ()
-    ) -> VerifiedPrices:
+    async def quote_page(self, programme: str, invoices: Sequence[tuple[str, str]]) -> VerifiedPrices:
         """A programme's prices for a page of invoices, (supplier, number), recomputed here."""
-        return await self._transport.run(self.conversation.quote_page(programme, invoices, models))
+        return await self._transport.run(self.conversation.quote_page(programme, invoices))
 
     async def view(self, path: str, **query: str | int | None) -> Any:
         """A JSON view below the channel, as the node tells it (not proved)."""

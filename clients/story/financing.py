@@ -15,7 +15,6 @@ from clients.errors import NetworkError, NodeProblem, Refused
 from clients.importers import ImportContext, import_file
 from clients.sdk import Session, VerifiedQuote
 from clients.story.stage import BANK, BUYER, LENDER, SUPPLIER, Facts, Stage
-from contracts.finance.quote import verify_quote
 from ledger.errors import VerificationError
 
 PROGRAMME = "harbour-2012"
@@ -87,7 +86,7 @@ def _check_offline(stage: Stage, *paths: Path) -> None:
 def _stored_quote(stage: Stage) -> VerifiedQuote:
     """The quote of an earlier run, which still proves its price."""
     content = (stage.evidence / QUOTE_FILE).read_bytes()
-    quote = VerifiedQuote(verify_quote(content, stage.session(LENDER).genesis), content)
+    quote = VerifiedQuote.read(content, stage.session(LENDER).genesis)
     paid_out = money(quote.terms.paid_out, quote.terms.currency)
     stage.done(f"invoice {quote.invoice} was financed by an earlier run: {paid_out} paid out")
     return quote

@@ -11,6 +11,9 @@
 | state proof | every input of the price: see `INPUTS`; what is absent is proved absent |
 | certified | the header of the block after which this was the state, proved to be committed |
 
+A node leaves out the model of a reader that has it (`make_quote`); with it the file is complete again, and
+only then proves its price (`Quote.completed`).
+
 Nobody signs a quote, and nobody needs to: whoever holds the genesis block reads the inputs
 from the proof, computes the price with the same function and compares it with the terms to
 the unit (invariant 22). An offer is priced again from the newest state by the same
@@ -39,8 +42,9 @@ inputs, by state key:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Protocol
 
 from contracts.context import BUSINESS_DATE, business_day
@@ -373,6 +377,12 @@ class Quote:
             CertifiedHeader.from_value(certified),
         )
 
+    def completed(self, known: Iterable[bytes]) -> Quote:
+        """The file with the model in force, if it is left out and one of these."""
+        if self.model:
+            return self
+        return replace(self, model=b"".join(of_hashes(known, {named_model(self.state)})))
+
     def verify(self, genesis: GenesisBlock) -> ProvedQuote:
         """What the file proves: the price, recomputed from its proved inputs.
 
@@ -418,8 +428,8 @@ class Quote:
         )
 
 
-def make_quote(chain: Chain, supplier: str, invoice: str, programme: str) -> Quote:
-    """The quote at the applied height.
+def make_quote(chain: Chain, supplier: str, invoice: str, programme: str, known_model: bytes = b"") -> Quote:
+    """The quote at the applied height; without the model if the reader has it, by its hash.
 
     Raises:
         Refusal: the invoice gets no price; the code says why.
@@ -435,7 +445,7 @@ def make_quote(chain: Chain, supplier: str, invoice: str, programme: str) -> Quo
         invoice,
         header.height + QUOTE_LIFE_BLOCKS,
         terms.to_value(),
-        model_bytes(chain),
+        model_bytes(chain, known_model),
         chain.state_proof(sorted(state.keys)),
         chain.certified(),
     )
@@ -454,10 +464,23 @@ def verify_quote(data: bytes, genesis: GenesisBlock) -> ProvedQuote:
     return Quote.decode(data).verify(genesis)
 
 
-def model_bytes(state: Reader) -> bytes:
-    """The bytes of the model in force; empty where shrinkage holds."""
+def model_bytes(state: Reader, known_model: bytes = b"") -> bytes:
+    """The bytes of the model in force; empty where shrinkage holds, and for whoever knows it by its hash."""
     adopted = models.adopted(state, models.CHAMPION)
-    return b"" if adopted is None else b"".join(models.parts_of(state, adopted))
+    if adopted is None or adopted.model == known_model:
+        return b""
+    return b"".join(models.parts_of(state, adopted))
+
+
+def named_model(state: StateProof) -> bytes:
+    """Hash of the model in force that a proof names; empty if it names none."""
+    data = dict(state.entries).get(models.role_key(models.CHAMPION))
+    return b"" if data is None else models.Adopted._make(codec.decode(data)).model
+
+
+def of_hashes(known: Iterable[bytes], wanted: Container[bytes]) -> list[bytes]:
+    """Those of the models whose hashes are wanted."""
+    return [model for model in known if sha256(model).digest() in wanted]
 
 
 def carried_model(data: bytes) -> ModelOf:

@@ -32,6 +32,8 @@ from contracts.finance.quote import (
     check_rules_known,
     model_bytes,
     model_in,
+    named_model,
+    of_hashes,
     priced,
 )
 from contracts.pricing.model import MAX_MODEL_BYTES, Model
@@ -109,12 +111,6 @@ class Page:
             CertifiedHeader.from_value(certified),
         )
 
-    @property
-    def model(self) -> bytes:
-        """Hash of the model in force, if its prices read one; empty elsewhere."""
-        data = dict(self.state.entries).get(models.role_key(models.CHAMPION))
-        return b"" if data is None else models.Adopted._make(codec.decode(data)).model
-
     def verify(self, genesis: GenesisBlock, programme: str, model_of: ModelOf) -> tuple[Result, ...]:
         """What the page proves, row by row; the steps are those of a quote, for each row.
 
@@ -185,18 +181,17 @@ class QuoteBook:
         read = [Page.from_value(page) for page in shape.sequence(pages, MAX_PAGES, "quotes.pages", least=1)]
         return cls(shape.name(programme, "quotes.programme"), found, tuple(read))
 
-    def verify(self, genesis: GenesisBlock, known: Iterable[bytes] = ()) -> tuple[Result, ...]:
-        """What the file proves, row by row; `known` are models that the reader has, besides the file's own.
+    def verify(self, genesis: GenesisBlock) -> tuple[Result, ...]:
+        """What the file proves, row by row.
 
         Raises:
             VerificationError: with the step that failed.
         """
-        own = {sha256(model).digest(): model for model in self.models}
-        models_held = own | {sha256(model).digest(): model for model in known}
+        held = {sha256(model).digest(): model for model in self.models}
         used: set[bytes] = set()
 
         def model_of(adopted: models.Adopted) -> Model:
-            data = models_held.get(adopted.model)
+            data = held.get(adopted.model)
             if data is None:
                 raise VerificationError(
                     "the model in force is not in the file", field="model", expected=adopted.model.hex()
@@ -205,14 +200,13 @@ class QuoteBook:
             return models.decoded(adopted, (data,))
 
         results = [result for page in self.pages for result in page.verify(genesis, self.programme, model_of)]
-        if own.keys() - used:
+        if held.keys() - used:
             raise VerificationError("the file holds a model that no page needs", field="model")
         return tuple(results)
 
     def completed(self, known: Iterable[bytes]) -> QuoteBook:
         """The file with all models that its pages need, out of those that the reader had besides its own."""
-        needed = {name for page in self.pages if (name := page.model)}
-        added = [model for model in known if sha256(model).digest() in needed]
+        added = of_hashes(known, {named_model(page.state) for page in self.pages})
         return replace(self, models=tuple(dict.fromkeys((*self.models, *added))))
 
     def joined(self, other: QuoteBook) -> QuoteBook:
@@ -236,12 +230,8 @@ def make_page(chain: Chain, programme: str, asked: Sequence[Asked], known_model:
         (supplier, invoice, _result(_priced(pricer, header, (supplier, invoice))))
         for supplier, invoice in asked
     ]
-    adopted = models.adopted(chain, models.CHAMPION)
-    needs_model = (
-        adopted is not None
-        and adopted.model != known_model
-        and models.role_key(models.CHAMPION) in state.keys
-    )
+    reads_model = models.role_key(models.CHAMPION) in state.keys
+    model = model_bytes(chain, known_model) if reads_model else b""
     page = Page(
         header.height + QUOTE_LIFE_BLOCKS,
         tuple(rows),
@@ -249,7 +239,7 @@ def make_page(chain: Chain, programme: str, asked: Sequence[Asked], known_model:
         chain.certified(),
     )
     assert page.certified.header.hash == header.hash, "proof and certificate are of one height"
-    return QuoteBook(programme, (model_bytes(chain),) if needs_model else (), (page,))
+    return QuoteBook(programme, (model,) if model else (), (page,))
 
 
 def verify_book(data: bytes, genesis: GenesisBlock) -> tuple[QuoteBook, tuple[Result, ...]]:

@@ -33,6 +33,15 @@ Pair = Annotated[tuple[OrganisationId, Number], Strict(False)]
 """(supplier, invoice number): an array, which JSON and MessagePack read as different types."""
 
 
+KnownModel = Annotated[
+    str,
+    Field(
+        pattern="^([0-9a-f]{64})?$",
+        description="hash of the model that the reader has: it is left out of the file if it is in force",
+    ),
+]
+
+
 class QuoteForm(BaseModel):
     """What shall be priced: the invoice of a supplier, under a lender's programme."""
 
@@ -41,6 +50,7 @@ class QuoteForm(BaseModel):
     programme: ProgrammeId
     supplier: OrganisationId
     invoice: Number
+    model: KnownModel = ""
 
 
 class BookForm(BaseModel):
@@ -52,11 +62,7 @@ class BookForm(BaseModel):
     invoices: Annotated[list[Pair], Strict(False)] = Field(
         min_length=1, max_length=MAX_PAGE_INVOICES, description="(supplier, invoice number) of each"
     )
-    model: str = Field(
-        default="",
-        pattern="^([0-9a-f]{64})?$",
-        description="hash of the model that the reader has: it is left out of the file if it is in force",
-    )
+    model: KnownModel = ""
 
 
 class ChallengerView(BaseModel):
@@ -102,7 +108,8 @@ async def post_quote(request: Request) -> Response:
     """The quote file, or its terms as JSON, by the Accept header."""
     asked = await _asked(request, QuoteForm, MAX_BODY_BYTES)
     chain = request.app.state.service.chain
-    quote = make_quote(chain, asked.supplier, asked.invoice, asked.programme)
+    known_model = bytes.fromhex(asked.model)
+    quote = make_quote(chain, asked.supplier, asked.invoice, asked.programme, known_model)
     if bodies.wants_msgpack(request.scope):
         return answers.file(chain, quote.encode(), "invoice.quote")
     beside = challenge(chain, asked.supplier, asked.invoice, asked.programme)

@@ -156,6 +156,13 @@ def test_a_champion_makes_the_price_and_a_challenger_none(
             adopt(tally, role)
     after = tally.run("fund", "quote", story.PROGRAMME, "acme", story.INVOICE)
     assert after["terms"]["model"] == HASH
+    with channel.blocking_session("fund") as session:
+        first, again = (session.quote(story.PROGRAMME, "acme", story.INVOICE) for _ in range(2))
+        (page,) = session.quote_book(story.PROGRAMME, [("acme", story.INVOICE)])
+    assert first.data == again.data, "a file has the model, whether it came along or not"
+    assert page.book.models == (MODEL,)
+    asked = [json.loads(body) for node in channel.nodes.values() for _, _, body in node.requests[-3:] if body]
+    assert [question["model"] for question in asked if "programme" in question][-3:] == ["", HASH, HASH]
     tally.run("fund", "match", "lender", "--out", str(tmp_path / "kept"))
     (prices,) = (tmp_path / "kept").glob("*.quotes")
     assert tally.run("fund", "verify", str(prices))["proved"], "the model is kept with them"

@@ -81,6 +81,22 @@ def test_the_model_in_force_makes_the_price_and_comes_along(ledger: Ledger) -> N
     assert set(reasons) <= {"base", *MODEL.features}
 
 
+def test_a_reader_that_has_the_model_gets_the_quote_without_it_and_completes_the_file(ledger: Ledger) -> None:
+    adopt(ledger, DATA)
+    whole = ledger.quote()
+    short = make_quote(ledger.chain, "supplier", NUMBER, "invoices", HASH)
+    assert short == replace(whole, model=b"")
+    assert short.completed((DATA[:-1], DATA)) == whole.completed((DATA[:-1],)) == whole
+    assert short.completed((DATA[:-1],)) == short, "no other model takes its place"
+    with pytest.raises(VerificationError, match="not those of the model in force"):
+        verify_quote(short.encode(), ledger.genesis)
+
+
+def test_a_reader_with_an_older_model_gets_the_one_in_force(ledger: Ledger) -> None:
+    adopt(ledger, DATA)
+    assert make_quote(ledger.chain, "supplier", NUMBER, "invoices", bytes(32)).model == DATA
+
+
 def test_a_quote_by_an_isotonic_model_is_verified_by_whoever_has_its_bytes(ledger: Ledger) -> None:
     """Its probability lies on the steps, rounded down between two of them; nobody needs what fitted them."""
     score = MODEL.late.score(MODEL.values(_described(ledger)))
