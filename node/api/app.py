@@ -6,6 +6,7 @@ two hot endpoints, which no framework documents by itself, into the OpenAPI docu
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -15,12 +16,13 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ledger.errors import TallyError
 from node.api import (
     auctions,
     blocks,
+    bodies,
     cash,
     certificates,
     documentation,
@@ -108,10 +110,11 @@ def create_app(service: Service) -> FastAPI:
 
 
 class Front:
-    """What the server calls: submissions go straight to their endpoint, all else through FastAPI.
+    """What the server calls: submissions and quotes go straight to their endpoint, all else through FastAPI.
 
     The same endpoints are routes of the app, which describes them and answers for what is not
-    exactly one of these paths; on the way through it a request passes eight more layers.
+    exactly one of these paths; on the way through it a request passes eight more layers, and some
+    hundred patterns that its path is held against. A quote that names a level of reading goes that way.
 
     `direct` is for the connections: by the bytes of its URL, a submission that they may take
     whole, without a scope and a task.
@@ -122,18 +125,23 @@ class Front:
         channel: str = app.state.channel.hex()
         telemetry: Telemetry = app.state.telemetry
         self._path_params = {"channel": channel}
-        self._submissions: dict[str, tuple[transactions.Submission, Observed]] = {}
-        for path, endpoint in app.state.submissions.items():
-            place = CHANNEL_PREFIX.format(channel=channel) + path
-            self._submissions[place] = (endpoint, Observed(endpoint, telemetry))
-        place = CHANNEL_PREFIX.format(channel=channel) + "/transactions"
-        lone = transactions.DirectSubmission(self._submissions[place][0], app.state.service, telemetry)
+        prefix = CHANNEL_PREFIX.format(channel=channel)
+        submissions: dict[str, transactions.Submission] = app.state.submissions
+        self._submissions = {
+            prefix + path: (endpoint, Observed(endpoint, telemetry)) for path, endpoint in submissions.items()
+        }
+        self._quotes = {
+            prefix + path: (endpoint, Observed(_straight(app, endpoint), telemetry))
+            for path, endpoint in (("/quotes", quotes.post_quote), ("/quotes/book", quotes.post_book))
+        }
+        place = prefix + "/transactions"
+        lone = transactions.DirectSubmission(submissions["/transactions"], app.state.service, telemetry)
         self.direct = {place.encode(): lone, f"{place}?wait=committed".encode(): lone}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        found = self._submissions.get(scope["path"]) if scope["type"] == "http" else None
-        if found is None or scope["method"] != "POST":
+        found = self._found(scope)
+        if found is None:
             await self._app(scope, receive, send)
             return
         scope["endpoint"], observed = found
@@ -143,6 +151,28 @@ class Front:
         except Exception as error:
             response = await _on_bug(Request(scope), error)
             await response(scope, receive, send)
+
+    def _found(self, scope: Scope) -> tuple[object, Observed] | None:
+        if scope["type"] != "http" or scope["method"] != "POST":
+            return None
+        path: str = scope["path"]
+        return self._submissions.get(path) or (None if scope["query_string"] else self._quotes.get(path))
+
+
+def _straight(app: FastAPI, endpoint: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
+    """An endpoint that reads its request itself, called as the framework would."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = app
+        try:
+            response = await endpoint(Request(scope, receive))
+        except TallyError as error:
+            response = problems.response(error)
+        except bodies.Disconnected:
+            return
+        await response(scope, receive, send)
+
+    return call
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

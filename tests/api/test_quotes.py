@@ -16,7 +16,7 @@ from contracts.finance.quote import ProvedQuote, verify_quote
 from contracts.finance.quote_book import MAX_PAGE_INVOICES, ProvedRefusal, verify_book
 from ledger import codec
 from ledger.genesis import read_genesis
-from node.api import bodies, quotes
+from node.api import bodies, create_app, quotes
 
 ASKED = {"programme": story.PROGRAMME, "supplier": "acme", "invoice": story.INVOICE}
 
@@ -85,6 +85,35 @@ def test_body_that_is_no_question_is_refused(
 ) -> None:
     answer = client.post(f"{channel}/quotes", content=content, headers={"content-type": kind})
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+@pytest.mark.parametrize(
+    "path", ["/quotes", "/quotes/book", "/quotes?level=linearizable", "/quotes?level=no"]
+)
+@pytest.mark.parametrize("accept", [bodies.JSON, bodies.MSGPACK_FILE])
+@pytest.mark.parametrize(
+    "body", [{}, ASKED, {**ASKED, "invoice": "none"}, {**ASKED, "model": "0" * 64}, "BOOK"]
+)
+def test_a_quote_that_goes_straight_is_answered_as_by_the_framework(
+    client: ApiClient, network: LocalNetwork, channel: str, path: str, accept: str, body: object
+) -> None:
+    framework = ApiClient(create_app(network.nodes["n1"]))
+    answers = [
+        one.post(channel + path, json=BOOK if body == "BOOK" else body, headers={"accept": accept})
+        for one in (client, framework)
+    ]
+    assert len({(one.status_code, tuple(one.headers.items()), one.content) for one in answers}) == 1
+    framework.close()
+
+
+def test_a_quote_that_goes_straight_is_counted_under_its_operation(client: ApiClient, channel: str) -> None:
+    def counted() -> str:
+        lines = client.get("/metrics").text.splitlines()
+        return "".join([line for line in lines if 'operation="post_quote",status="200"' in line])
+
+    before = counted()
+    assert client.post(f"{channel}/quotes", json=ASKED).status_code == 200
+    assert counted() != before
 
 
 BOOK = {"programme": story.PROGRAMME, "invoices": [["acme", story.INVOICE], ["acme", "none"]]}
