@@ -1,6 +1,8 @@
-"""What all tests share: how random examples are drawn, and in which order tests run."""
+"""What all tests share: how random examples are drawn, in which order tests run, and what is no garbage."""
 
 from __future__ import annotations
+
+import gc
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,3 +16,9 @@ settings.load_profile("tallystick")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Real processes first: they wait more than they compute, so others have something to do beside them."""
     items.sort(key=lambda item: item.get_closest_marker("processes") is None)
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays: to look through it for garbage took a fifth of all time."""
+    gc.collect()
+    gc.freeze()

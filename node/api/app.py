@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
@@ -42,12 +42,10 @@ from node.api import (
     trade,
     transactions,
 )
-from node.api.parameters import read_level, served_channel
+from node.api.channel import CHANNEL_PREFIX
 from node.api.problems import Problem
 from node.service import Service
 from node.telemetry import Observed, Telemetry
-
-CHANNEL_PREFIX = "/v1/channels/{channel}"
 
 _log = structlog.get_logger("node.api")
 
@@ -62,7 +60,6 @@ def create_app(service: Service) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/v1/openapi.json",
-        generate_unique_id_function=lambda route: route.name,
     )
     app.state.service = service
     app.state.channel = service.chain.channel
@@ -73,13 +70,8 @@ def create_app(service: Service) -> FastAPI:
     }
     for path, endpoint in app.state.submissions.items():
         app.router.routes.append(Route(CHANNEL_PREFIX + path, endpoint, methods=["POST"]))
-    app.include_router(status.router)
-    channel = APIRouter(
-        prefix=CHANNEL_PREFIX,
-        dependencies=[Depends(served_channel), Depends(read_level)],
-        responses=problems.documented(404, 409, 422, 503),
-    )
     for resource in (
+        status,
         leader,
         transactions,
         blocks,
@@ -98,8 +90,7 @@ def create_app(service: Service) -> FastAPI:
         evidence,
         exports,
     ):
-        channel.include_router(resource.router)
-    app.include_router(channel)
+        app.router.routes.extend(resource.router.routes)
     app.add_middleware(Observed, telemetry=app.state.telemetry)
     app.add_exception_handler(TallyError, _on_tally_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)

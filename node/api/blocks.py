@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
@@ -22,6 +22,7 @@ from ledger import codec
 from ledger.block import Block
 from ledger.limits import MAX_BLOCK_BYTES
 from node.api import answers, bodies, problems
+from node.api.channel import channel_router
 from node.api.parameters import BlockForm, BlockLimit, FromHeight, HeightPath
 from node.api.problems import Problem
 from node.api.values import shown
@@ -31,7 +32,7 @@ MAX_PAGE_BYTES = 2 * MAX_BLOCK_BYTES
 """Bytes of blocks after which a page takes no further one."""
 DEFAULT_BLOCK_PAGE = 20
 
-router = APIRouter(tags=["blocks"])
+router = channel_router("blocks")
 
 
 class HeaderView(BaseModel):

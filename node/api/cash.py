@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from contracts.cash import cash_views as made
 from contracts.cash.deposit import deposit_key
 from node.api import answers, bodies, cash_views, problems
+from node.api.channel import channel_router
 from node.api.parameters import (
     DEFAULT_PAGE,
     After,
@@ -26,7 +27,7 @@ from node.api.relationships import proved_history
 CurrencyPath = Annotated[str, Path(pattern="^[A-Z]{3}$", description="ISO 4217 code")]
 Status = Annotated[str | None, Query(pattern="^[A-Za-z]+$", max_length=32, description="such as Requested")]
 
-router = APIRouter(tags=["cash"])
+router = channel_router("cash")
 
 _ONE = problems.documented(404, 422)
 _FILE = {200: {"content": {bodies.MSGPACK_FILE: {}}}, **problems.documented(404, 422, 503)}

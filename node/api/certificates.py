@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from contracts.certificates import certificate_views as made
 from contracts.certificates.leaf import certificate_key
 from node.api import answers, bodies, certificate_views, problems
+from node.api.channel import channel_router
 from node.api.parameters import (
     DEFAULT_PAGE,
     After,
@@ -20,7 +21,7 @@ from node.api.parameters import (
 )
 from node.api.relationships import proved_history
 
-router = APIRouter(tags=["certificates"])
+router = channel_router("certificates")
 
 _ONE = problems.documented(404, 422)
 _FILE = {200: {"content": {bodies.MSGPACK_FILE: {}}}, **problems.documented(404, 422, 503)}

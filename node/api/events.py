@@ -14,12 +14,13 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import Header, Query, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
 from ledger.limits import INT_MAX
 from node.api import problems
+from node.api.channel import channel_router
 from node.api.problems import Problem
 from node.limits import MAX_SUBSCRIBERS
 from node.service import BlockSummary, Service
@@ -38,7 +39,7 @@ AfterHeight = Annotated[
     int | None, Query(ge=0, le=INT_MAX, description="start after this height; Last-Event-ID wins")
 ]
 
-router = APIRouter(tags=["events"])
+router = channel_router("events")
 
 
 @router.get(

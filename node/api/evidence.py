@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import Path, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from node.api import answers, bodies, problems
+from node.api.channel import channel_router
 from node.api.problems import Problem
 from node.evidence import SUFFIX, EvidenceStore, Kept
 
-router = APIRouter(tags=["evidence"])
+router = channel_router("evidence")
 
 
 class KeptEvidenceView(BaseModel):

@@ -11,13 +11,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from time import perf_counter, thread_time
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from ledger.chain import Chain
 from ledger.export import frames
 from node.api import problems
+from node.api.channel import channel_router
 from node.api.parameters import chain_of
 from node.errors import NotAdmitted
 from node.limits import MAX_EXPORTS
@@ -26,7 +27,7 @@ from node.telemetry import Telemetry
 
 EXPORT = "application/vnd.tallystick.export"
 
-router = APIRouter(tags=["exports"])
+router = channel_router("exports")
 
 
 @router.get(

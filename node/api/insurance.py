@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from contracts.insurance import insurance_views as made
 from node.api import answers, insurance_views, problems
+from node.api.channel import channel_router
 from node.api.parameters import DEFAULT_PAGE, After, Limit, NamePath, NameQuery, NumberPath, chain_of
 
 Status = Annotated[str | None, Query(pattern="^[A-Za-z]+$", max_length=32, description="such as Filed")]
 
-router = APIRouter(tags=["insurance"])
+router = channel_router("insurance")
 
 _ONE = problems.documented(404, 422)
 

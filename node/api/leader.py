@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -13,8 +13,9 @@ from ledger.hand_over import HandOverOrder
 from ledger.identifiers import NAME_PATTERN
 from ledger.limits import INT_MAX, MAX_NAME_BYTES
 from node.api import bodies, problems
+from node.api.channel import channel_router
 
-router = APIRouter(tags=["node"])
+router = channel_router("node")
 
 _Node = Annotated[str, Field(pattern=NAME_PATTERN, max_length=MAX_NAME_BYTES)]
 

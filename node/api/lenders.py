@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from contracts.holdings.book import book_key
 from node.api import answers, bodies, problems
+from node.api.channel import channel_router
 from node.api.parameters import Last, NamePath, chain_of
 from node.api.relationships import proved_history
 
-router = APIRouter(tags=["lenders"])
+router = channel_router("lenders")
 
 
 @router.get(

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from contracts.parties import membership_views as made
 from ledger.limits import INT_MAX
 from node.api import answers, bodies, problems, views
+from node.api.channel import channel_router
 from node.api.parameters import DEFAULT_PAGE, After, Limit, NumberPath, chain_of
 
-router = APIRouter(tags=["membership"])
+router = channel_router("membership")
 
 _ANY = problems.documented(404, 422)
 AfterHeight = Annotated[int, Query(ge=0, le=INT_MAX, description="only changes above this height")]

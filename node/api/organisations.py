@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from contracts import views as made
 from contracts.reverse_factoring import payables_views as of_payables
 from node.api import answers, problems, views
+from node.api.channel import channel_router
 from node.api.parameters import DEFAULT_PAGE, After, Limit, NamePath, NameQuery, NumberPath, chain_of
 
-router = APIRouter(tags=["organisations"])
+router = channel_router("organisations")
 
 _ANY = problems.documented(404, 422)
 

@@ -9,7 +9,6 @@ from fastapi import Path, Query, Request
 from ledger.chain import Chain
 from ledger.identifiers import IDENTIFIER_PATTERN, NAME_PATTERN
 from ledger.limits import INT_MAX, MAX_HISTORY_RECORDS, MAX_IDENTIFIER_LENGTH, MAX_NAME_BYTES
-from node.api.problems import Problem
 
 HEX_32 = "^[0-9a-f]{64}$"
 MAX_PAGE = 500
@@ -72,38 +71,3 @@ def chain_of(request: Request) -> Chain:
     """The chain of the node that serves the request."""
     chain: Chain = request.app.state.service.chain
     return chain
-
-
-async def read_level(request: Request, level: Level = "local", at_least: Height = 0) -> None:
-    """Let a read begin only when this node may answer it at the level that it names.
-
-    Raises:
-        NotAdmitted: that takes too long.
-    """
-    if level != "local" or at_least:
-        await request.app.state.service.reach(linearizable=level == "linearizable", at_least=at_least)
-
-
-async def served_channel(request: Request, channel: ChannelPath) -> None:
-    """Let only requests for the channel pass that this node serves.
-
-    It waits for nothing, but what is no coroutine goes to a thread and back: two wakes for each request.
-
-    Raises:
-        Problem: unknown_channel.
-    """
-    served: bytes = request.app.state.channel
-    if channel != served.hex():
-        raise unknown_channel(channel, served)
-
-
-def unknown_channel(found: str, served: bytes) -> Problem:
-    """The error of a path that names a channel which this node does not serve."""
-    return Problem(
-        "this node does not serve that channel",
-        code="unknown_channel",
-        field="channel",
-        found=found,
-        expected=served.hex(),
-        remedy="Use the channel id of your profile; GET /v1/status names the one that this node serves.",
-    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
 from starlette.responses import Response
 
@@ -20,13 +20,14 @@ from contracts.pricing import Prediction
 from ledger import codec
 from ledger.errors import Malformed
 from node.api import answers, bodies, problems
+from node.api.channel import channel_router
 from node.api.values import shown
 
 MAX_BODY_BYTES = 4_096
 MAX_BOOK_BODY_BYTES = 65_536
 """A page's question: `MAX_PAGE_INVOICES` pairs of names."""
 
-router = APIRouter(tags=["quotes"])
+router = channel_router("quotes")
 
 Form = TypeVar("Form", bound=BaseModel)
 Pair = Annotated[tuple[OrganisationId, Number], Strict(False)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from contracts import views as made
@@ -16,6 +16,7 @@ from ledger.history import History
 from ledger.limits import MAX_STATE_KEY_BYTES
 from ledger.statement import Statement
 from node.api import answers, bodies, problems, views
+from node.api.channel import channel_router
 from node.api.parameters import Last, NamePath, RequiredName, chain_of
 from node.api.problems import Problem
 
@@ -27,7 +28,7 @@ StateKeys = Annotated[
     Query(alias="key", min_length=1, max_length=MAX_PROVED_KEYS, description="state keys in hex"),
 ]
 
-router = APIRouter(tags=["relationships"])
+router = channel_router("relationships")
 
 _FILE = {200: {"content": {bodies.MSGPACK_FILE: {}}}, **problems.documented(404, 422, 503)}
 

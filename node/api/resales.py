@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from contracts.finance import resale_views as made
 from node.api import answers, problems, views
+from node.api.channel import channel_router
 from node.api.parameters import (
     DEFAULT_PAGE,
     After,
@@ -18,7 +19,7 @@ from node.api.parameters import (
     chain_of,
 )
 
-router = APIRouter(tags=["market"])
+router = channel_router("market")
 
 _ONE = problems.documented(404, 422)
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import PlainTextResponse, Response
 
 from node.api import bodies, problems
+from node.api.channel import name_of
 from node.api.problems import Problem
 from node.api.values import shown
 from node.readiness import REMEDIES
@@ -43,7 +44,7 @@ class StatusView(BaseModel):
     not_ready: NotReadyView | None = Field(description="why not, if so")
 
 
-router = APIRouter(tags=["node"])
+router = APIRouter(tags=["node"], generate_unique_id_function=name_of)
 
 
 @router.get(

@@ -6,12 +6,13 @@ less than a proof (a history, a quote, a state proof).
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from contracts import views as made
 from contracts.finance import request_views as of_requests
 from node.api import answers, problems, views
+from node.api.channel import channel_router
 from node.api.parameters import (
     DEFAULT_PAGE,
     After,
@@ -24,7 +25,7 @@ from node.api.parameters import (
     chain_of,
 )
 
-router = APIRouter(tags=["trade"])
+router = channel_router("trade")
 
 _ONE = problems.documented(404, 422)
 

@@ -29,7 +29,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qs
 
 import structlog
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -38,7 +38,8 @@ from ledger import codec
 from ledger.errors import TallyError
 from ledger.limits import MAX_BUNDLE_BYTES, MAX_TRANSACTION_BYTES
 from node.api import answers, bodies, problems
-from node.api.parameters import DEFAULT_WAIT_MS, MAX_WAIT_MS, TransactionPath, unknown_channel
+from node.api.channel import channel_router, unknown_channel
+from node.api.parameters import DEFAULT_WAIT_MS, MAX_WAIT_MS, TransactionPath
 from node.api.wire import Answer
 from node.errors import NotAdmitted
 from node.outcome import Outcome
@@ -110,7 +111,7 @@ class EnvelopesForm(BaseModel):
     envelopes: list[str] = Field(description="base64 of each envelope", min_length=1)
 
 
-router = APIRouter(tags=["transactions"])
+router = channel_router("transactions")
 
 
 @router.get(

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class View(BaseModel):
     """Base of all views: exactly the named fields."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class BilledLineView(View):

@@ -20,6 +20,7 @@ from ledger.fault import SignedAck
 from ledger.genesis import Genesis, read_genesis
 from ledger.keys import SigningKey
 from node import evidence as module
+from node.api.channel import CHANNEL_PREFIX
 from node.api.evidence import router
 from node.api.problems import Problem
 from node.evidence import EvidenceStore
@@ -117,15 +118,17 @@ def test_one_liar_does_not_fill_the_store(store: EvidenceStore, monkeypatch: pyt
 def test_api_lists_proofs_and_serves_them_as_files(store: EvidenceStore) -> None:
     (made,) = store.keep(lie(store, "n2", 5))
     app = FastAPI()
-    app.include_router(router, prefix="/v1/channels/c")
+    app.include_router(router)
     chain: Any = SimpleNamespace(applied=SimpleNamespace(height=3))
     app.state.service = SimpleNamespace(evidence=store, chain=chain)
+    app.state.channel = GENESIS.channel
+    channel = CHANNEL_PREFIX.format(channel=GENESIS.channel.hex())
 
     def get(path: str) -> httpx.Response:
         async def ask() -> httpx.Response:
             transport = httpx.ASGITransport(app)
             async with httpx.AsyncClient(transport=transport, base_url="http://node") as client:
-                return await client.get(f"/v1/channels/c/evidence{path}")
+                return await client.get(f"{channel}/evidence{path}")
 
         return asyncio.run(ask())
 
