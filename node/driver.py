@@ -394,7 +394,7 @@ class Driver:
             self.problem = Problem(
                 "removed",
                 f"{self.node} is no member of the channel any more, since block "
-                f"{self.raft.configuration_index}: stop it; its folder may be kept as an archive",
+                f"{self.raft.configuration_index}",
             )
         self._change_members()
         self._meet()

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from ledger import node_certificate
 from ledger.errors import Malformed
+from ledger.handover import Followed
 from ledger.keys import SigningKey
-from ledger.membership import Member, Membership
+from ledger.membership import Member
 from node.errors import SettingsError
 
 
@@ -50,23 +51,23 @@ class Identity:
             )
         return cls(node, key, certificate)
 
-    def member_of(self, membership: Membership) -> Member:
-        """This node's entry in the membership.
+    def member_of(self, known: Followed) -> Member:
+        """This node's entry in the newest membership that has it: one that was removed runs, and says so.
 
         Raises:
-            SettingsError: not a member, or a member with another key.
+            SettingsError: never a member, or a member with another key.
         """
-        member = membership.member(self.node)
+        member = known.member(self.node)
         if member is None:
             raise SettingsError(
                 "this node is not a member of the channel",
                 field="node",
                 found=self.node,
-                expected=", ".join(known.node for known in membership.members),
+                expected=", ".join(each.node for each in known.newest.members),
             )
         if member.key != self.key.public:
             raise SettingsError(
-                "the genesis block has another key for this node",
+                "the channel has another key for this node",
                 field="key_file",
                 found=self.key.public.hex(),
                 expected=member.key.hex(),

@@ -81,8 +81,9 @@ class Node:
         try:
             self.chain = Chain.open(self._store, executor, genesis_data)
             self.neighbourhood = Neighbourhood(self.chain, settings.genesis_file, settings.peer_addresses())
-            if not settings.joining or self.chain.membership.is_member(settings.node):
-                identity.member_of(self.chain.membership)
+            known = self.neighbourhood.known()
+            if not settings.joining or known.member(settings.node) is not None:
+                identity.member_of(known)
             self._store.claim(identity.key.public)
             self._has_lost_data = self._has_lost_data or self._was_set_back()
             self._mute_until = self._begin_again_from()

@@ -104,6 +104,28 @@ def test_every_disk_is_lost_once_and_old_and_new_proofs_hold(tally: Tally, tmp_p
         tally.run("verify", f"PO-{number}.receipt", "--genesis", "alone/genesis.block")
     _, node = network.Network.load(tmp_path / "net").nodes[:2]
     tally.run("audit", "--node", node.api, "--genesis", "alone/genesis.block")
+    _is_left_out_for_good(tally, "n3-2")
+
+
+def _is_left_out_for_good(tally: Tally, node: str) -> None:
+    """CR-61: a member that is removed says so, also when it is started again, and stops nobody."""
+    proposed = tally.json("network", "remove", node, "--dir", "net", "--as", "anchor")
+    for organisation in ("lender", "bank"):
+        if not proposed["adopted"]:
+            proposed = tally.json(
+                "network", "approve", proposed["proposal"], "--dir", "net", "--as", organisation
+            )
+    net = network.Network.load(tally.folder / "net")
+    wait_until(
+        lambda: network.wait_ready(net, only={node}).get(node, {}).get("code") == "removed",
+        f"{node} knows that it was removed",
+    )
+    tally.run("network", "down", "--dir", "net")
+    config = net.node(node).config
+    founders = config.read_text(encoding="utf-8").replace("joining = true\n", "")
+    config.write_text(founders, encoding="utf-8")
+    told = tally.run("network", "up", "--dir", "net", "--detach")
+    assert f"{node} runs and is not ready: {node} is no member of the channel any more" in told.stderr
 
 
 def _host(folder: Path, node: str) -> str:
