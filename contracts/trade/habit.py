@@ -76,6 +76,7 @@ _PARTS, _BITS, _DAYS = 4, 32, 2
 """Parts of a cell, bits of a part, and the place of the signed one."""
 _PAYMENT = Struct("<hhBB")
 _AMOUNT = Struct("<HHHH")
+_ROW, _row, _row_at = _AMOUNT.size, _AMOUNT.pack, _AMOUNT.unpack_from
 _TAIL = Struct("<II")
 _newest = Struct(_TAIL.format + _PAYMENT.format[1:]).pack
 
@@ -92,7 +93,7 @@ _LAST = _MONTH + _SIZE * MONTH_PARTS
 _RING = _LAST + _TAIL.size
 _RING_END = _RING + _PAYMENT.size * PAYMENTS
 _TABLE = _RING_END
-_AMOUNTS_SIZE = _AMOUNT.size * AMOUNTS
+_AMOUNTS_SIZE = _ROW * AMOUNTS
 HABIT_BYTES = _TABLE + _AMOUNTS_SIZE
 _NETWORK_AMOUNTS = _SIZE * (1 + WEEKDAYS)
 BUYER_BYTES = _NETWORK_AMOUNTS
@@ -175,39 +176,42 @@ def _slot(amount: int) -> tuple[int, int]:
     return mixed >> 58, mixed >> 42 & 0xFFFF
 
 
-class _Lanes:
+Fade = Callable[[bytes, int], bytes]
+"""Cells after one more paid invoice, so many days late."""
+
+
+def _lanes(shifts: tuple[int, ...]) -> Fade:
     """Cells side by side in one integer of 32 bits a part, so that all of them fade and add at once.
 
     A signed part is kept as its distance from the least number that its four bytes can hold: then every
     part is at least zero, a shift of the whole, cut to each part, fades each by itself, and no part ever
     borrows from its neighbour.
     """
+    size = _SIZE * len(shifts)
+    masks = dict.fromkeys(sorted(set(shifts)), 0)
+    signs = bias = 0
+    for cell, shift in enumerate(shifts):
+        least = 8 * _SIZE * cell
+        for part in range(_PARTS):
+            masks[shift] |= ((1 << (_BITS - shift)) - 1) << (least + _BITS * part)
+        sign = 1 << (least + _BITS * _DAYS + _BITS - 1)
+        signs |= sign
+        bias += sign >> shift
+    fades = tuple(masks.items())
+    each = sum([1 << (8 * _SIZE * cell) for cell in range(len(shifts))])
+    added = tuple([bias + each * _addend(days) for days in range(LEAST_DAYS, MOST_BEYOND_DAYS + 1)])
+    from_bytes = int.from_bytes
 
-    def __init__(self, shifts: tuple[int, ...]) -> None:
-        self._size = _SIZE * len(shifts)
-        fades = dict.fromkeys(sorted(set(shifts)), 0)
-        self._signs = bias = 0
-        for cell, shift in enumerate(shifts):
-            least = 8 * _SIZE * cell
-            for part in range(_PARTS):
-                fades[shift] |= ((1 << (_BITS - shift)) - 1) << (least + _BITS * part)
-            sign = 1 << (least + _BITS * _DAYS + _BITS - 1)
-            self._signs |= sign
-            bias += sign >> shift
-        self._fades = tuple(fades.items())
-        each = sum([1 << (8 * _SIZE * cell) for cell in range(len(shifts))])
-        self._added = tuple([bias + each * _addend(days) for days in range(LEAST_DAYS, MOST_BEYOND_DAYS + 1)])
-
-    def after(self, cells: bytes, settled: Settled) -> bytes:
-        """The cells after one more paid invoice."""
-        days = settled.paid_day - settled.due_day
+    def after(cells: bytes, days: int) -> bytes:
         if not LEAST_DAYS <= days <= MOST_BEYOND_DAYS:
             days = LEAST_DAYS if days < LEAST_DAYS else MOST_BEYOND_DAYS
-        parts = int.from_bytes(cells, "little") ^ self._signs
-        sums = parts + self._added[days - LEAST_DAYS]
-        for shift, mask in self._fades:
-            sums -= parts >> shift & mask
-        return (sums ^ self._signs).to_bytes(self._size, "little")
+        parts = from_bytes(cells, "little") ^ signs
+        faded = 0
+        for shift, mask in fades:
+            faded |= parts >> shift & mask
+        return (parts + added[days - LEAST_DAYS] - faded ^ signs).to_bytes(size, "little")
+
+    return after
 
 
 def _addend(days: int) -> int:
@@ -219,7 +223,7 @@ def _addend(days: int) -> int:
 
 _OWN_SHIFTS = (*TOTAL_SHIFTS, RECENT_SHIFT, LONG_SHIFT, AMOUNT_SHIFT, ISSUE_SHIFT, MONTH_SHIFT)
 _ABOVE_SHIFTS = (TOTAL_SHIFTS[-1], LONG_SHIFT, NETWORK_SHIFT, NETWORK_SHIFT, NETWORK_SHIFT)
-_OWN, _ALL = _Lanes(_OWN_SHIFTS), _Lanes((*_OWN_SHIFTS, *_ABOVE_SHIFTS))
+_fade_own, _fade_all = _lanes(_OWN_SHIFTS), _lanes((*_OWN_SHIFTS, *_ABOVE_SHIFTS))
 _own_cells = Struct(f"{_RECENT}s" + f"{_SIZE}s" * 5).unpack
 _all_cells = Struct(f"{_RECENT}s" + f"{_SIZE}s" * 10).unpack
 
@@ -272,25 +276,24 @@ def _split(first: int, cells: tuple[int, ...], end: int, rest: str = "") -> Spli
 def observe(state: Writer, supplier: str, buyer: str, settled: Settled) -> None:
     """Take one paid invoice into the habits of the relationship, the buyer and the network."""
     own_key, buyer_key = habit_key(supplier, buyer), habit_key("", buyer)
-    due_day, issue_day, _, amount, currency = settled
+    due_day, issue_day, paid_day, amount, currency = settled
     places = _places(due_day, issue_day, currency, amount.bit_length())
     own = places.own(state.get(own_key) or NO_HABIT)
     all_buyer, before_due, on_due, after_due = places.buyer(state.get(buyer_key) or NO_BUYER)
-    network = places.network(state.get(NETWORK_KEY) or NO_NETWORK)
-    cells = b"".join((*own[:11:2], all_buyer, on_due, *network[::2]))
-    *of_own, all_buyer, on_due, everybody, all_due, of_amount = _all_cells(_ALL.after(cells, settled))
-    state.put(own_key, _entry(own, of_own, places.due, settled))
-    state.put(buyer_key, b"".join((all_buyer, before_due, on_due, after_due)))
-    entry = (everybody, network[1], all_due, network[3], of_amount, network[5])
-    state.put(NETWORK_KEY, b"".join(entry))
+    everybody, gap, all_due, gap_2, of_amount, gap_3 = places.network(state.get(NETWORK_KEY) or NO_NETWORK)
+    cells = b"".join((*own[:11:2], all_buyer, on_due, everybody, all_due, of_amount))
+    after = _all_cells(_fade_all(cells, paid_day - due_day))
+    state.put(own_key, _entry(own, after[:6], places.due, settled))
+    state.put(buyer_key, b"".join((after[6], before_due, after[7], after_due)))
+    state.put(NETWORK_KEY, b"".join((after[8], gap, after[9], gap_2, after[10], gap_3)))
 
 
 def fold(habit: bytes | None, settled: Settled) -> bytes:
     """The relationship's entry after one more paid invoice; a pure function of both."""
-    due_day, issue_day, _, amount, currency = settled
+    due_day, issue_day, paid_day, amount, currency = settled
     places = _places(due_day, issue_day, currency, amount.bit_length())
     own = places.own(habit or NO_HABIT)
-    cells = _OWN.after(b"".join(own[:11:2]), settled)
+    cells = _fade_own(b"".join(own[:11:2]), paid_day - due_day)
     return _entry(own, _own_cells(cells), places.due, settled)
 
 
@@ -304,24 +307,27 @@ def _entry(own: tuple[Any, ...], cells: Sequence[bytes], due: int, settled: Sett
         late, age = max(-32_768, min(32_767, late)), max(-32_768, min(32_767, age))
     newest = _newest(paid_day, count + 1, late, age, due, amount_size(amount))
     at, row = _counted(amounts, amount, late > 0)
-    before, after = amounts[:at], amounts[at + _AMOUNT.size :]
-    parts = (total, gap, recent, gap_2, long, gap_3, of_amount, gap_4, issue, gap_5, month, gap_6)
-    return b"".join((*parts, newest, payments, before, row, after))
+    # fmt: off
+    return b"".join((
+        total, gap, recent, gap_2, long, gap_3, of_amount, gap_4, issue, gap_5, month, gap_6,
+        newest, payments, amounts[:at], row, amounts[at + _ROW :],
+    ))
+    # fmt: on
 
 
 def _counted(amounts: bytes, amount: int, is_late: bool) -> tuple[int, bytes]:
     """Offset of an exact amount's row, and the row after one more invoice."""
     row, tag = _slot(amount)
-    at = _AMOUNT.size * row
-    known, strength, seen, late_ones = _AMOUNT.unpack_from(amounts, at)
+    at = _ROW * row
+    known, strength, seen, late_ones = _row_at(amounts, at)
     if known == tag and seen:
         if seen == MOST_SEEN:
             seen, late_ones = seen // 2, late_ones // 2
         strength = min(MOST_STRENGTH, strength + STRENGTH_OF_HIT)
-        return at, _AMOUNT.pack(tag, strength, seen + 1, late_ones + is_late)
+        return at, _row(tag, strength, seen + 1, late_ones + is_late)
     if strength > 1:
-        return at, _AMOUNT.pack(known, strength - 1, seen, late_ones)
-    return at, _AMOUNT.pack(tag, FIRST_STRENGTH, 1, is_late)
+        return at, _row(known, strength - 1, seen, late_ones)
+    return at, _row(tag, FIRST_STRENGTH, 1, is_late)
 
 
 class Habit:
@@ -370,7 +376,7 @@ class Habit:
     def of_amount(self, amount: int) -> tuple[int, int]:
         """(invoices, late ones) of exactly this amount, as far as its row tells."""
         row, tag = _slot(amount)
-        known, _, seen, late_ones = _AMOUNT.unpack_from(self._data, _TABLE + _AMOUNT.size * row)
+        known, _, seen, late_ones = _row_at(self._data, _TABLE + _ROW * row)
         return (seen, late_ones) if known == tag else (0, 0)
 
 

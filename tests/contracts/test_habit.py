@@ -65,10 +65,10 @@ def faded(cell: tuple[int, ...], shift: int, days: int) -> tuple[int, ...]:
     st.lists(st.integers(-200, 400), max_size=60),
 )
 def test_cells_side_by_side_fade_and_add_as_each_alone(shifts: list[int], lateness: list[int]) -> None:
-    lanes = habit._Lanes(tuple(shifts))
+    after = habit._lanes(tuple(shifts))
     together, alone = bytes(16 * len(shifts)), [(0, 0, 0, 0)] * len(shifts)
     for days in lateness:
-        together = lanes.after(together, settled(late=days))
+        together = after(together, days)
         alone = [faded(cell, shift, days) for cell, shift in zip(alone, shifts, strict=True)]
         assert list(habit._CELL.iter_unpack(together)) == alone
 
@@ -77,9 +77,9 @@ def test_cells_side_by_side_fade_and_add_as_each_alone(shifts: list[int], latene
 @pytest.mark.parametrize("shift", [2, 6, 10])
 def test_cells_stay_within_their_bytes_for_ever(shift: int, days: int) -> None:
     cells, alone = bytes(32), (0, 0, 0, 0)
-    lanes = habit._Lanes((shift, shift))
+    after = habit._lanes((shift, shift))
     for _ in range(40 << shift):
-        cells = lanes.after(cells, settled(late=days))
+        cells = after(cells, days)
         alone = faded(alone, shift, days)
     assert list(habit._CELL.iter_unpack(cells)) == [alone, alone]
     assert alone[0] <= UNIT << shift
