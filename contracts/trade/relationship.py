@@ -59,6 +59,7 @@ Aggregates are a map: currency -> tuple in the order of `Aggregates` below.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -330,22 +331,16 @@ def _opened(sums: Aggregates, due: int, invoices: int, amount: int) -> Aggregate
     """The sums with amounts entering (or, negative, leaving) the open basis at a due date."""
     if not invoices and not amount:
         return sums
-    floor, *rest = sums.open
-    weeks = {entry[0]: entry for entry in rest}
-    place = due // 7
-    week, count, total, days = floor if place <= floor[0] else weeks.get(place, (place, 0, 0, 0))
+    weeks, place = list(sums.open), due // 7
+    at = 0 if place <= weeks[0][0] else bisect_left(weeks, (place,), 1)
+    is_known = at == 0 or (at < len(weeks) and weeks[at][0] == place)
+    week, count, total, days = weeks[at] if is_known else (place, 0, 0, 0)
     changed = (week, count + invoices, total + amount, days + amount * due)
-    if place <= floor[0]:
-        floor = changed
-    elif changed[1] or changed[2]:
-        weeks[place] = changed
-    else:
-        weeks.pop(place, None)
-    ordered = [weeks[key] for key in sorted(weeks)]
-    if len(ordered) >= MAX_OPEN_WEEKS:
-        oldest = ordered.pop(0)
-        floor = (oldest[0], floor[1] + oldest[1], floor[2] + oldest[2], floor[3] + oldest[3])
-    return _with(sums, open=(floor, *ordered))
+    weeks[at : at + is_known] = [changed] if at == 0 or changed[1] or changed[2] else []
+    if len(weeks) > MAX_OPEN_WEEKS:
+        floor, oldest = weeks[:2]
+        weeks[:2] = [(oldest[0], floor[1] + oldest[1], floor[2] + oldest[2], floor[3] + oldest[3])]
+    return _with(sums, open=tuple(weeks))
 
 
 def _order(sums: Aggregates, record: codec.Value) -> Aggregates:
