@@ -13,6 +13,7 @@ Read `plan.py` (what a seed chooses) and `checks.py` (what is judged after every
     snapshots      real snapshots: chunks of peers, staging on a modelled disk
     signing        acknowledgements by a keyed hash
     process        one node: the core and its caller, with points at which it can be killed
+    late_clock     a clock that counts an idle node's ticks late, as a node does
     network        loss, delay, order, doubles, cuts, replays, forgeries
     clients        who submit, ask again, and remember what they were told
     checks         the rules, judged from outside

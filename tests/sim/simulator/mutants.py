@@ -499,6 +499,7 @@ class RemembersEarlierBoots(Raft):
         peer = self._peers.get(message.sender)
         if peer is not None:
             peer.boot = message.id >> 40
+            peer.matched_by = max(peer.matched_by, message.re)
         return super()._heard(message)
 
 

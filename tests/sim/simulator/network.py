@@ -2,7 +2,8 @@
 
 A link is one way. Whatever is on a link when it is cut is lost. Senders are authenticated (in
 the node by TLS), so nobody forges the lies of an honest member: what is forged is what a
-broken or hostile transport and peers can produce without holding the members' keys.
+broken or hostile transport and peers can produce without holding the members' keys; and whatever
+those say who were members once, and have kept their keys.
 """
 
 from __future__ import annotations
@@ -44,7 +45,14 @@ class Network:
         self.cuts: Counter[Link] = Counter()
         """How many partitions cut a link at the moment."""
         plan = world.plan
-        self._is_plain = not (plan.replay_ppm or plan.forge_ppm or plan.loss_ppm or plan.duplicate_ppm)
+        disturbances = (
+            plan.replay_ppm,
+            plan.forge_ppm,
+            plan.poses_ppm,
+            plan.loss_ppm,
+            plan.duplicate_ppm,
+        )
+        self._is_plain = not any(disturbances)
         """Whether nothing is done to messages but that they take time."""
         self._last: dict[Link, int] = {}
         self._remembered: list[Message] = []
@@ -75,6 +83,8 @@ class Network:
         if plan.forge_ppm and chance() * 1_000_000 < plan.forge_ppm:
             counted["forged"] += 1
             self._forge(message)
+        if plan.poses_ppm and chance() * 1_000_000 < plan.poses_ppm:
+            self._pose(message)
         if plan.loss_ppm and chance() * 1_000_000 < plan.loss_ppm:
             counted["lost"] += 1
             return
@@ -136,6 +146,14 @@ class Network:
             self._world.carry_absurd(
                 self.delay_us(), replace(message, sender=STRANGER, term=message.term + 3)
             )
+
+    def _pose(self, message: Message) -> None:
+        """Somebody speaks of the next term, who may have left the members by then."""
+        everyone = self._plan.everyone
+        sender = everyone[self._draw.randrange(len(everyone))]
+        if sender != message.target and not isinstance(message, PreVote):
+            posed = replace(message, sender=sender, term=message.term + 1)
+            self._world.carry_posed(self.delay_us(), posed)
 
     def _absurd(self, message: Message) -> Message:
         """A message that is addressed wrongly or holds what cannot be."""

@@ -156,6 +156,13 @@ class Plan:
     """Most entries in one write."""
     turn_us: int = 0
     """Inputs of this stretch are taken in before output is asked for."""
+    sleeps: bool = False
+    """Idle nodes count their ticks late (`late_clock.py`)."""
+    gathers_us: int = 0
+    """For so long after a commit a leader holds the news of it back, for the next block to tell it."""
+    poses_ppm: int = 0
+    """Who has left the members never returns, and is believed no more, whatever it says (CR-61); with 0
+    anybody may return."""
     refuse_ppm: int = 0
     """Blocks that a node cannot reproduce, by node and block."""
 
@@ -202,8 +209,18 @@ class Plan:
         return 2 * self.election_ticks * self.tick_us
 
 
-def plan_of(seed: int, *, steps: int = 2_000, nodes: tuple[int, int] = (3, 7), blocks: str = OPAQUE) -> Plan:
-    """The plan that a seed stands for; `nodes` is the least and the greatest number of them."""
+def plan_of(
+    seed: int,
+    *,
+    steps: int = 2_000,
+    nodes: tuple[int, int] = (3, 7),
+    blocks: str = OPAQUE,
+    driven: bool = True,
+) -> Plan:
+    """The plan that a seed stands for; `nodes` is the least and the greatest number of them.
+
+    Without what a driver adds (`driven`) a seed is what it was when there was nothing of that.
+    """
     draw = Random(f"plan {seed}")
 
     def on(share: float = 0.5) -> bool:
@@ -264,7 +281,8 @@ def plan_of(seed: int, *, steps: int = 2_000, nodes: tuple[int, int] = (3, 7), b
         max_uncommitted_entries=draw.choice((2, 8, 48)),
         max_uncommitted_bytes=draw.choice((300, 1_000_000)),
     )
-    return _with_faults(_with_operations(_with_blocks(plan, blocks)), draw)
+    plan = _with_faults(_with_operations(_with_blocks(plan, blocks)), draw)
+    return _as_driven(plan) if driven else plan
 
 
 def _with_blocks(plan: Plan, blocks: str) -> Plan:
@@ -397,6 +415,37 @@ def _change(plan: Plan, draw: Random, at_us: int) -> Fault:
     return Fault(at_us, CHANGE, tuple(sorted(voters)), count=quorum, learners=tuple(sorted(learners)))
 
 
+def _as_driven(plan: Plan) -> Plan:
+    """What a node's driver does beside carrying out what the core says, each in half of the plans."""
+    draw = Random(f"driver {plan.seed}")
+    plan = replace(
+        plan,
+        sleeps=draw.random() < 0.5,
+        gathers_us=int(plan.timeout_us * draw.choice((0.001, 0.01, 0.1))) if draw.random() < 0.5 else 0,
+    )
+    is_changed = any(fault.kind == CHANGE for fault in plan.faults)
+    return _departing(plan, draw.choice((5_000, 50_000))) if is_changed and draw.random() < 0.5 else plan
+
+
+def _departing(plan: Plan, poses_ppm: int) -> Plan:
+    """The plan, but that nobody who was left out of a change is in a later one."""
+    members, gone = set(plan.names), set[str]()
+    faults: list[Fault] = []
+    for fault in plan.faults:
+        if fault.kind == CHANGE:
+            voters = tuple(name for name in fault.nodes if name not in gone)
+            sound = [name for name in voters if name not in plan.victims]
+            quorum = max(len(voters) // 2 + 1, min(fault.count, len(voters) - 1))
+            if len(sound) < quorum:
+                continue
+            learners = tuple(name for name in fault.learners if name not in gone)
+            gone |= members.difference(voters, learners)
+            members = {*voters, *learners}
+            fault = replace(fault, nodes=voters, count=quorum, learners=learners)
+        faults.append(fault)
+    return replace(plan, poses_ppm=poses_ppm, faults=tuple(faults))
+
+
 def _links(shuffled: list[str], draw: Random) -> tuple[Link, ...]:
     """What a partition cuts: whole halves, one node, one way only, a bridge, single links."""
     names = shuffled
@@ -437,6 +486,9 @@ AMBIENT: dict[str, dict[str, int | bool]] = {
     "skew": {"skew_ppm": 0, "wall_us": 0},
     "late reports": {"report_us": 0, "turn_us": 0},
     "refusals": {"refuse_ppm": 0},
+    "former members": {"poses_ppm": 0},
+    "late ticks": {"sleeps": False},
+    "late news": {"gathers_us": 0},
     "reads": {"read_us": 0},
     "snapshot": {"snapshot_every": 0, "snapshot_fails_ppm": 0},
 }

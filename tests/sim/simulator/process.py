@@ -36,6 +36,7 @@ from ledger.errors import StoreError
 from simulator.blocks import AnyDisk, NotReproduced
 from simulator.device import PowerCut
 from simulator.disk import Work
+from simulator.late_clock import LateClock
 from simulator.ledger_blocks import LedgerApplication, seed_key
 from simulator.ledger_disk import LedgerDisk
 from simulator.snapshots import Transfer
@@ -95,6 +96,8 @@ class Process:
         """Length of the log at which a change was tried that may not be made yet."""
         self.pool: dict[int, None] = {}
         self._office: int | None = None
+        self._gathers = (0, 0)
+        """The height that a leader saw committed last, and until when it holds the news of it back."""
         self.refused: set[bytes] = set()
         self.refusing = False
         """The core is being told of a refusal; it cuts its log for no leader's sake."""
@@ -126,25 +129,49 @@ class Process:
             world.draws(name, self.boot),
             world.tracer,
         )
+        self._clock = LateClock(self) if plan.sleeps else None
         if disk.snapshot is not None:
             self.raft.snapshot_available(disk.snapshot)
 
+    def hear(self, message: Message) -> None:
+        """A message for the core: of members that have left it hears only questions, as in a node."""
+        if self._plan.poses_ppm and self.raft.is_presumed(message):
+            self.raft.drop("message of a member that has left")
+        else:
+            self.raft.step(message)
+        self.world.checks.after(self)
+
     def step(self, message: Message) -> None:
         """A message has arrived."""
-        self.raft.step(message)
-        self.world.checks.after(self)
+        self.hear(message)
         self.wake()
 
     def tick(self) -> None:
-        """A tick of this node's clock."""
-        self.raft.tick()
-        self.world.checks.after(self)
+        """A tick of this node's clock, or the ring of one that counts late."""
+        if self._clock is None:
+            self.world.after(self.world.tick_us(self.name), "tick", self)
+            self.raft.tick()
+            self.world.checks.after(self)
+        elif not self._clock.rings():
+            return
         self.turn()
-        if isinstance(self.app, LedgerApplication) and self.raft.now % CLOCK_TOLD_TICKS == 0:
-            self.world.tell_clock(self, self.app.reading())
+        if self._clock is None:
+            self._tell_clock(1)
         if self._liar is not None:
             for message in self._liar.ticked():
                 self._let_go(message)
+
+    def count(self) -> None:
+        """Ticks that are counted late are counted before anything else is said to the core."""
+        ticks = 0 if self._clock is None else self._clock.count(self.world.tick_us(self.name))
+        if ticks:
+            self.world.checks.after(self)
+            self._tell_clock(ticks)
+
+    def _tell_clock(self, ticks: int) -> None:
+        """Now and then the others hear what this node's wall clock has reached; so many ticks passed."""
+        if isinstance(self.app, LedgerApplication) and self.raft.now % CLOCK_TOLD_TICKS < ticks:
+            self.world.tell_clock(self, self.app.reading())
 
     def submit(self, transaction: int) -> None:
         """A client hands in a transaction, or a follower passes it on."""
@@ -167,8 +194,10 @@ class Process:
     def turn(self) -> None:
         """Take all that the core has to say and carry it out."""
         self.turn_is_due = False
+        if self._clock is not None:
+            self.count()
         while True:
-            ready = self.raft.ready()
+            ready = self.raft.ready(expects_more=self._plan.gathers_us > 0 and self._expects_more())
             if ready is not None:
                 self._carry_out(ready)
             elif not self._seal() and not self._change_members():
@@ -177,6 +206,19 @@ class Process:
         if self.pool and leader is not None and leader != self.name:
             self.world.forward(self.name, leader, list(self.pool))
             self.pool.clear()
+        if self._clock is not None:
+            self._clock.set(self.world.tick_us(self.name))
+
+    def _expects_more(self) -> bool:
+        """For a moment after each commit: clients that were answered may have more to send."""
+        raft = self.raft
+        if self._office != raft.term or raft.role is not Role.LEADER or raft.transferee is not None:
+            return False
+        if self._gathers[0] != raft.commit:
+            self._gathers = (raft.commit, self.world.now + self._plan.gathers_us)
+            self.world.after(self._plan.gathers_us, "turn", self)
+            self.world.counted["news of a commit held back"] += 1
+        return self.world.now < self._gathers[1]
 
     def _carry_out(self, ready: Ready) -> None:
         self.world.checks.handed(self, ready)

@@ -73,6 +73,7 @@ class DeviceImport(SnapshotImport):
         assert device is not None, "it was taken in there"
         block = staging.make_store(owner, hard)
         MarkSlots(device).write(staging.mark_of(block, hard))
+        device.cut_after = None  # the power was to go until here, and held
         self._disk.ready, self._disk.incoming = device, None
 
 

@@ -82,10 +82,12 @@ _KINDS = {
     "read": 15,
     "transfer": 16,
     "clock": 17,
+    "posed": 18,
 }
 Event = tuple[int, int, str, str, int, Any]
 _OWN: dict[str, Callable[[Process], None]] = {
     "turn": Process.turn,
+    "tick": Process.tick,
     "reproduced": Process.reproduced,
     "written": Process.written,
     "reported": Process.reported,
@@ -93,6 +95,8 @@ _OWN: dict[str, Callable[[Process], None]] = {
     "read": Process.read,
 }
 """Events of one life of a node that say no more than that it is time."""
+_TOLD_OF_TICKS = frozenset({"message", "absurd", "posed", "read", "transfer"})
+"""Events before which a node counts the ticks that it has not counted yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +213,10 @@ class World:
         """A message will arrive that must change nothing."""
         self._push(delay_us, "absurd", message.target, 0, message)
 
+    def carry_posed(self, delay_us: int, message: Message) -> None:
+        """A message will arrive that must change nothing if its sender has left the members by then."""
+        self._push(delay_us, "posed", message.target, 0, message)
+
     def forward(self, sender: str, target: str, transactions: list[int]) -> None:
         """A follower passes transactions on to the leader."""
         if not self.network.cuts[sender, target]:
@@ -282,6 +290,10 @@ class World:
         self._paused.pop(name, None)
         self.disks[name].store.close()
         self._push(1, "restart", name, self.disks[name].boot, None)
+
+    def tick_us(self, name: str) -> int:
+        """How long a tick of this node's clock lasts at the moment."""
+        return self.plan.tick_us if self.is_calm else self._tick_us[name]
 
     def wall_ms(self, name: str) -> int:
         """A node's wall clock, which no timeout looks at."""
@@ -393,25 +405,23 @@ class World:
             else:
                 self._mend(kind, name, boot, value)
             return
+        if self.plan.sleeps and kind in _TOLD_OF_TICKS:
+            node.count()
         if kind == "message":
             self._deliver(node, value)
         elif kind in _OWN:
             _OWN[kind](node)
-        elif kind == "tick":
-            tick_us = self.plan.tick_us if self.is_calm else self._tick_us[name]
-            self._push(tick_us, "tick", name, boot, None)
-            node.tick()
         elif kind == "forward":
             for transaction in value:
                 node.submit(transaction)
         elif kind == "clock":
             node.app.heard_clock(value)
         elif kind == "absurd":
-            before = self._visible(node)
-            node.raft.step(value)
-            self.checks.obeyed(node, before, self._visible(node))
-            self.checks.after(node)
-            node.wake()
+            self._tell_in_vain(node, value, node.raft.step)
+        elif kind == "posed":
+            if node.raft.has_left(value.sender):
+                self.counted["posed by a member that has left"] += 1
+                self._tell_in_vain(node, value, node.hear)
         elif kind == "transfer":
             node.transfer(value)
         else:
@@ -435,12 +445,18 @@ class World:
         if isinstance(message, Vote):
             raft = node.raft
             before = raft.vote == message.sender and raft.term == message.term
-            raft.step(message)
+            node.hear(message)
             self.checks.answered(node, message, before)
-            self.checks.after(node)
             node.wake()
         else:
             node.step(message)
+
+    def _tell_in_vain(self, node: Process, message: Message, tell: Callable[[Message], None]) -> None:
+        before = self._visible(node)
+        tell(message)
+        self.checks.obeyed(node, before, self._visible(node))
+        self.checks.after(node)
+        node.wake()
 
     @staticmethod
     def _visible(node: Process) -> tuple[object, ...]:
@@ -485,6 +501,8 @@ class World:
             return
         if fault.kind == CHANGE:
             if isinstance(self.blocks, LedgerBlocks):
+                if self.plan.poses_ppm and any(number > FIRST_CHANGE for number in self.clients.waiting):
+                    return  # adopted the other way round, the earlier one could bring somebody back
                 self._changes += 1
                 self.blocks.adopt(FIRST_CHANGE + self._changes, fault.nodes, fault.count, fault.learners)
                 self.clients.adopt(FIRST_CHANGE + self._changes)
