@@ -32,6 +32,7 @@ fails is our own bug: it raises `InvariantBroken` and the node stops rather than
 | 19 | what a lender gets back of its advance is at most its advance | `paid_back_at_most_once` |
 | 19 | what a lender has advanced is open, owed, paid back, written off or sold on | `book_adds_up` |
 | 19 | cash + indemnity - ceded recoveries ≤ amount owed | `never_more_than_owed` |
+| 19 | a lender is paid once | `insurance.insurance_check.insurers_have_what_they_paid_for` |
 | 20 | indemnities ≤ limit; indemnity ≤ insured share x loss | `within_cover`, `indemnity_in_share` |
 | 21 | allocations add up to the total | `parts_add_up`, `allocation_is_complete` |
 | 21 | what is left of a payment is kept until it goes back | `finance.finance_check.unapplied_is_kept` |
@@ -155,14 +156,15 @@ def claim_moved_with_cash(sold: Resale, principal: int) -> None:
 
 
 def claim_adds_up(lien: Lien, outstanding: int) -> None:
-    """Invariant 6 after funding: the lender's and the supplier's parts are what the buyer owes.
+    """Invariant 6 after funding: what is the lender's, the supplier's and its insurer's is what is owed.
 
     A shortfall is what credit notes took beyond the reserve: principal that is no longer the buyer's to pay.
     """
-    parts = (lien.principal, lien.reserve_left, lien.shortfall)
+    parts = (lien.principal, lien.reserve_left, lien.shortfall, lien.subrogated)
     if lien.shares and sum(share[2] for share in lien.shares) != lien.principal:
         raise InvariantBroken(6, f"shares of {lien.shares} are not the principal {lien.principal}")
-    if min(parts) < 0 or lien.principal + lien.reserve_left - lien.shortfall != outstanding:
+    whole = lien.principal + lien.reserve_left + lien.subrogated - lien.shortfall
+    if min(parts) < 0 or whole != outstanding:
         raise InvariantBroken(6, f"parts {parts} against outstanding {outstanding}")
     if lien.shortfall > lien.principal:
         raise InvariantBroken(6, f"{lien.shortfall} is short of {lien.principal}")
@@ -181,8 +183,8 @@ def bid_as_committed(commitment: bytes, opened: bytes, day: int, sealed_until: i
 
 
 def paid_back_at_most_once(lien: Lien) -> None:
-    """Invariant 19: what buyer and supplier have paid back of an advance, and what is due, add up to it."""
-    parts = (lien.principal, lien.collected, lien.repaid)
+    """Invariant 19: what buyer, supplier and its insurer have paid of an advance, and what is due, are it."""
+    parts = (lien.principal, lien.collected, lien.repaid, lien.indemnified)
     if min(parts) < 0 or sum(parts) != lien.advance:
         raise InvariantBroken(19, f"{parts} of an advance of {lien.advance}")
     if not 0 <= lien.costs_paid <= lien.costs_charged <= lien.costs_limit:
@@ -200,6 +202,7 @@ def book_adds_up(totals: BookTotals) -> None:
         totals.repaid,
         totals.written_off,
         totals.sold,
+        totals.indemnified,
     )
     if min(totals) < 0 or sum(parts) != totals.advanced or totals.recovered > totals.written_off:
         raise InvariantBroken(19, f"{parts} of {totals.advanced} advanced, {totals.recovered} recovered")
@@ -208,7 +211,7 @@ def book_adds_up(totals: BookTotals) -> None:
 def proceeds_to_holders(holders: Sequence[str], supplier: str, postings: Iterable[tuple[str, str]]) -> None:
     """Invariant 18: (organisation, account) of a buyer's money on a receivable that lenders hold."""
     for organisation, account in postings:
-        if organisation not in ((supplier,) if account == "reserve" else holders):
+        if organisation not in ((supplier,) if account in ("reserve", "in trust") else holders):
             raise InvariantBroken(18, f"{account} to {organisation}; the holders of record are {holders}")
 
 

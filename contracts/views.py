@@ -197,6 +197,8 @@ def _finance(state: Reader, supplier: str, number: str) -> View | None:
                 "costs_paid",
                 "collected",
                 "repaid",
+                "indemnified",
+                "subrogated",
             )
         },
     }

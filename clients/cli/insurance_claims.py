@@ -215,23 +215,17 @@ def subrogate(
     _say("subrogate", number, "subrogated", profile, receipt, json)
 
 
-@app.command(
-    epilog=examples(
-        "tally insurance recover L-1 --bank bank --profile net/profiles/acme.json",
-        "tally insurance recover L-1 --assured acme --bank bank --profile net/profiles/fund.json",
-    )
-)
+@app.command(epilog=examples("tally insurance recover L-1 --bank bank --profile net/profiles/acme.json"))
 def recover(
     number: ClaimNumber,
     bank: CommonBank,
-    assured: Annotated[str, typer.Option("--assured", "-a", help="Whose claim; yours if not given.")] = "",
     profile: ProfileFile = None,
     receipt: ReceiptFile = None,
     json: Json = False,
 ) -> None:
-    """Cede the insurer its part of what came in, out of your deposit (assured, or loss payee)."""
-    whose = assured or load_profile(profile).organisation
-    operation = {"op": "recovery.cede", "claim": number, "assured": whose, "bank": bank}
+    """Cede the insurer its part of what came in, out of your deposit (assured)."""
+    own = load_profile(profile).organisation
+    operation = {"op": "recovery.cede", "claim": number, "assured": own, "bank": bank}
     record(profile, lambda _: operation, f"Recovery on {number} shared", receipt=receipt, as_json=json)
 
 

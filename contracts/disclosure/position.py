@@ -4,7 +4,7 @@
 |---|---|---|---|
 | receivable | supplier | outstanding | an invoice that nobody bought, or what a certificate leaves of it |
 | purchase | lender | its part of the principal | a claim, Assigned |
-| reserve | supplier | reserve left | the same claim: what the supplier gets once the buyer has paid |
+| reserve | supplier | reserve left, and what is its insurer's | the same claim, once the buyer has paid |
 | advance | lender | its part of the principal; what frees the pledge | a claim, or a leaf, that is Pledged |
 | recourse | lender | what is left to it | a claim that is over, of which the supplier owes a shortfall |
 | certificate | holder of record | what is left | a live leaf of a certificate, accepted by its payee |
@@ -102,7 +102,9 @@ def _of_claim(base: Position, lien: Lien, title: int) -> Iterator[Position]:
     for share in shares_of(lien):
         yield base._replace(holder=share.lender, asset=asset, programme=lien.programme, amount=share.left)
     if title == invoice.ASSIGNED:
-        yield base._replace(asset=RESERVE, programme=lien.programme, amount=lien.reserve_left)
+        yield base._replace(
+            asset=RESERVE, programme=lien.programme, amount=lien.reserve_left + lien.subrogated
+        )
 
 
 def _of_ended_claims(source: Source) -> Iterator[Position]:

@@ -10,8 +10,9 @@
 A receivable is named by the parts of its document's key: (supplier, invoice) for an invoice. Claims of every
 kind stand under the one key "lien", so that what reserves, buys or pledges a receivable excludes the rest.
 
-From funding to the end principal + reserve left - shortfall = what the invoice owes or had written off, with
-0 ≤ shortfall ≤ principal (invariant 6), and principal + collected + repaid = advance (invariant 19).
+From funding to the end principal + reserve left + subrogated - shortfall = what the invoice owes or had
+written off, with 0 ≤ shortfall ≤ principal (invariant 6), and principal + collected + repaid + indemnified =
+advance (invariant 19).
 """
 
 from __future__ import annotations
@@ -108,6 +109,10 @@ class Lien(NamedTuple):
     """Number of its holder's offer to another lender that stands: see `contracts.finance.resale`."""
     bought: Link = ()
     """The sale by which its holder came by it; empty where the supplier sold it to this one."""
+    indemnified: int = 0
+    """Principal that the supplier's insurer has paid: see `contracts.insurance.subrogation`."""
+    subrogated: int = 0
+    """What the buyer owes to that insurer in place of lender and supplier; the supplier has it in trust."""
 
     @property
     def costs_due(self) -> int:
@@ -322,7 +327,7 @@ def expose_less(context: Context, supplier: str, lien: Lien, principal: int) -> 
 
 
 def reduced(lien: Lien, reduction: int, outstanding: int) -> Lien:
-    """An assigned claim after its invoice fell by `reduction` to `outstanding`; minor units."""
+    """A claim after what its parties are owed fell by `reduction` to `outstanding`; minor units."""
     demand = formulae.shortfall_absorbed(lien.reserve_left, reduction)
     if lien.restores:
         covered = lien.principal - lien.shortfall
@@ -355,7 +360,7 @@ class Tranches(NamedTuple):
 
 
 def waterfall(lien: Lien, amount: int, day: int) -> tuple[Lien, Tranches]:
-    """The claim after an amount of at most what the buyer owes, and who gets what of it.
+    """The claim after an amount of at most what the buyer owes its parties, and who gets what of it.
 
     Costs of collection, then overdue interest, both at most what the supplier's reserve bears; then the
     lender's principal; the rest is the supplier's reserve.

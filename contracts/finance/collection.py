@@ -20,6 +20,8 @@ from contracts.errors import refuse
 from contracts.fields import Number, Operation, OrganisationId, PositiveAmount, Reason
 from contracts.finance import recourse
 from contracts.finance.claim import (
+    Lien,
+    accrued,
     agent,
     close_claim,
     eased,
@@ -28,13 +30,25 @@ from contracts.finance.claim import (
     put_claim,
     read_lien,
     reduced,
+    repaid,
     shares_of,
     to_lenders,
     waterfall,
 )
 from contracts.finance.offer import end_reservation
 from contracts.holdings import book
-from contracts.trade.invoice import CERTIFICATED, CHANGED, FREE, HELD, RESERVED, SETTLED, TITLE, Invoice
+from contracts.insurance.indemnity import open_amount, own_claim, read_claim
+from contracts.trade.invoice import (
+    CERTIFICATED,
+    CHANGED,
+    FREE,
+    HELD,
+    RESERVED,
+    SETTLED,
+    TITLE,
+    Invoice,
+    live_invoice,
+)
 
 
 class FinanceCharge(Operation):
@@ -79,7 +93,9 @@ def before_change(context: Context, supplier: str, number: str, invoice: Invoice
     if lien.title == RESERVED:
         return end_reservation(context, supplier, number, invoice, lien, CHANGED)
     if reduction:
-        after = reduced(lien, reduction, invoice.outstanding - reduction)
+        taken_over, lien = _for_insurer(context, supplier, number, lien, open_amount(invoice) - reduction)
+        left = invoice.outstanding - reduction - lien.subrogated
+        after = reduced(lien, reduction - taken_over, left)
         put_claim(context, supplier, number, after)
         book.bore(context, supplier, number, lien, after)
     return invoice
@@ -100,7 +116,9 @@ def collect(context: Context, supplier: str, number: str, amount: int, day: int)
     """
     lien = read_lien(context.state, supplier, number)
     assert lien is not None, "a receivable that is held has a claim"
-    after, parts = waterfall(lien, amount, day)
+    invoice = live_invoice(context, supplier, number)
+    taken_over, lien = _for_insurer(context, supplier, number, lien, open_amount(invoice) - amount)
+    after, parts = waterfall(lien, amount - taken_over, day)
     put_claim(context, supplier, number, recourse.when_eased(context, lien, eased(after)))
     expose_less(context, supplier, lien, parts.principal)
     book.received(
@@ -116,11 +134,49 @@ def collect(context: Context, supplier: str, number: str, amount: int, day: int)
     postings = (
         *to_lenders(lien, parts.costs, parts.interest, parts.principal),
         (supplier, "reserve", lien.currency, parts.reserve),
+        (supplier, "in trust", lien.currency, taken_over),
     )
     invariants.allocation_is_complete(amount, [posting[3] for posting in postings])
     holders = [share.lender for share in shares_of(lien)]
     invariants.proceeds_to_holders(holders, supplier, [posting[:2] for posting in postings])
     return postings
+
+
+def _for_insurer(context: Context, supplier: str, number: str, lien: Lien, open_now: int) -> tuple[int, Lien]:
+    """What of a change is the insurer's, once so much is open on the invoice; the claim without it.
+
+    Whoever paid an indemnity has its part of all that comes in or falls away from then on, beside the
+    waterfall and not after it: the supplier has it in trust until it cedes it.
+    """
+    if not lien.subrogated:
+        return 0, lien
+    claim = read_claim(context.state, supplier, own_claim(context.state, supplier, number))
+    assert claim is not None, "what was taken over was paid for by a claim of the supplier's"
+    left = claim.indemnity - claim.insurers_part(open_now)
+    return lien.subrogated - left, lien._replace(subrogated=left)
+
+
+def indemnify(
+    context: Context, supplier: str, number: str, lien: Lien, paid: tuple[int, int], day: int
+) -> None:
+    """The supplier's insurer has paid (lender, supplier) on a day: so much less of what is open is theirs.
+
+    What the supplier was short of a principal that is paid it owes no longer, as when the buyer pays it.
+    """
+    to_lender, to_supplier = paid
+    less = repaid(lien, to_lender)._replace(
+        indemnified=lien.indemnified + to_lender,
+        reserve_left=lien.reserve_left - to_supplier,
+        subrogated=to_lender + to_supplier,
+        interest_from=max(lien.interest_from, day),
+        interest_due=accrued(lien, day),
+    )
+    after = eased(less)
+    put_claim(context, supplier, number, recourse.when_eased(context, lien, after))
+    expose_less(context, supplier, lien, to_lender)
+    book.indemnified(context, supplier, number, lien, to_lender, to_supplier)
+    book.bore(context, supplier, number, less, after)
+    invariants.claim_adds_up(after, open_amount(live_invoice(context, supplier, number)))
 
 
 def after_change(context: Context, supplier: str, number: str, invoice: Invoice) -> Invoice:

@@ -17,14 +17,15 @@ lender's own part of a claim that several share; days are days since 1970:
 | recover | costs, interest, principal, reserve | somebody pays on what was written off |
 | end | principal, reserve | the claim is over; what is left of the principal the supplier owes |
 | recoup | principal | the supplier pays that |
+| indemnify | principal, reserve | the supplier's insurer pays the lender, and the supplier |
 | move | invoice, reserve before, reserve, due date | another receivable takes its place |
 | sell | lender, price, principal, reserve | another lender has paid for it, and has it from now on |
 
 What a lender buys of another is a `buy` too: the advance is the principal that is left, the discount what the
 price is below it, the tenor the days that are left.
 
-`reserve` in `collect`, `bear`, `recover` and `end` is what leaves the supplier's reserve in the claim.
-Reserve and shortfall of a shared claim stand in the book of the lender that acts for all
+`reserve` in `collect`, `bear`, `recover`, `indemnify` and `end` is what leaves the supplier's reserve in the
+claim. Reserve and shortfall of a shared claim stand in the book of the lender that acts for all
 (`contracts.finance.claim.agent`).
 
 The totals are `fold` over the records, so one proof of the entry shows a whole portfolio, and whoever holds
@@ -56,7 +57,7 @@ EMPTY: dict[str, tuple[int, ...]] = {}
 class Totals(NamedTuple):
     """Running sums of one lender in one currency, minor units; none is ever below zero.
 
-    advanced = principal + owed + collected + repaid + written off + sold.
+    advanced = principal + owed + collected + repaid + written off + sold + indemnified.
     """
 
     claims: int = 0
@@ -90,6 +91,8 @@ class Totals(NamedTuple):
     """Principal of claims sold to other lenders."""
     sold_for: int = 0
     """What they paid."""
+    indemnified: int = 0
+    """Principal that suppliers' insurers have paid."""
 
 
 _MOST_BYTES_OF_ONE = 1 + 3 + 3 + 9 * len(Totals._fields)
@@ -121,6 +124,7 @@ RECORD_FIELDS: dict[str, tuple[str, ...]] = {
     "recoup": ("principal",),
     "move": ("to_invoice", "was_reserve", "reserve", "due_date"),
     "sell": ("to_lender", "price", "principal", "reserve"),
+    "indemnify": ("principal", "reserve"),
 }
 """Names of a record's places after those of `HEAD_FIELDS`; those that end in `_date` are days."""
 
@@ -194,6 +198,11 @@ _CHANGES: dict[str, Callable[[Places], dict[str, int]]] = {
         "reserve": -of["reserve"],
         "sold": of["principal"],
         "sold_for": of["price"],
+    },
+    "indemnify": lambda of: {
+        "principal": -of["principal"],
+        "indemnified": of["principal"],
+        "reserve": -of["reserve"],
     },
 }
 """What a record of each kind changes of the totals."""
@@ -282,6 +291,19 @@ def recouped(context: Context, supplier: str, number: str, lien: Lien, amount: i
     for lender, part in divided(lien, amount):
         if part:
             _enter(context, lender, "recoup", lien, supplier, number, part)
+
+
+def indemnified(
+    context: Context, supplier: str, number: str, lien: Lien, principal: int, reserve: int
+) -> None:
+    """Enter what the supplier's insurer has paid: principal to the lender, reserve to the supplier.
+
+    After a write-off it is a recovery, like what anybody else pays.
+    """
+    if lien.written_off:
+        _enter(context, lien.lender, "recover", lien, supplier, number, 0, 0, principal, reserve)
+    else:
+        _enter(context, lien.lender, "indemnify", lien, supplier, number, principal, reserve)
 
 
 def moved(context: Context, supplier: str, number: str, lien: Lien, to: tuple[str, Lien, int]) -> None:

@@ -8,7 +8,7 @@ of one currency, lateness centidays, shares ppm, days since 1970.
 | expected days late | tenor - days from purchase to the due date, at least 0; by advance | half away |
 | realised days late | max(0, day from which no principal was left - due date); by advance | half away |
 | share late | claims realised after their due date / claims | half away |
-| paid back | principal that buyers and suppliers paid / advance, by days past the due date | half away |
+| paid back | principal that anybody paid / advance, by days past the due date | half away |
 | expected loss | advance · PD · LGD for the claim's tenor, by its programme's terms | up, each claim |
 | realised loss | written off - recovered | exact |
 
@@ -37,7 +37,7 @@ from ledger.money import PPM, divide_half_away
 AGES = (0, 7, 15, 30, 60, 90)
 """Days past the due date at which the share paid back is taken."""
 
-_PAID_BACK = ("collect", "repay", "recover", "recoup")
+_PAID_BACK = ("collect", "repay", "recover", "recoup", "indemnify")
 """Kinds of records whose principal somebody paid."""
 
 LossOf = Callable[[Position], int | None]

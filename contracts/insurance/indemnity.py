@@ -118,17 +118,17 @@ class Claim(NamedTuple):
     """The insurer's part of recoveries that it has."""
     reason: str = ""
 
-    def reached(self, invoice: Invoice) -> int:
+    def reached(self, open_now: int) -> int:
         """What came in, or fell away, of the pool since the loss was fixed; minor units."""
-        return max(0, min(self.pool, self.base - open_amount(invoice) - self.ahead))
+        return max(0, min(self.pool, self.base - open_now - self.ahead))
 
-    def recovered(self, invoice: Invoice) -> int:
+    def recovered(self, open_now: int) -> int:
         """The assured's part of that, its loss at most; minor units."""
-        return divide_up(self.reached(invoice) * self.loss, self.pool) if self.pool else 0
+        return divide_up(self.reached(open_now) * self.loss, self.pool) if self.pool else 0
 
-    def insurers_part(self, invoice: Invoice) -> int:
+    def insurers_part(self, open_now: int) -> int:
         """The insurer's part of that, rounded up: what a fraction leaves is in its account `recoveries`."""
-        return divide_up(self.reached(invoice) * self.indemnity, self.pool) if self.pool else 0
+        return divide_up(self.reached(open_now) * self.indemnity, self.pool) if self.pool else 0
 
 
 class ClaimNotify(Operation):
@@ -220,6 +220,13 @@ def claims_on(state: Reader, supplier: str, invoice: str) -> tuple[tuple[str, st
     return tuple([(pair[0], pair[1]) for pair in state.get(insured_key(supplier, invoice)) or ()])
 
 
+def own_claim(state: Reader, supplier: str, invoice: str) -> str:
+    """Number of the supplier's claim on its invoice, empty for none; it has one at a time."""
+    return next(
+        (number for assured, number in claims_on(state, supplier, invoice) if assured == supplier), ""
+    )
+
+
 def promised_to_others(state: Reader, supplier: str, number: str, invoice: Invoice, assured: str) -> int:
     """Indemnities on an invoice to other assureds, less what is the insurers' of recoveries."""
     total = 0
@@ -227,7 +234,7 @@ def promised_to_others(state: Reader, supplier: str, number: str, invoice: Invoi
         found = read_claim(state, other, claim)
         assert found is not None, "a claim that is listed stands"
         if other != assured and found.status in BINDING:
-            total += found.indemnity - found.insurers_part(invoice)
+            total += found.indemnity - found.insurers_part(open_amount(invoice))
     return total
 
 
@@ -397,6 +404,9 @@ def decide(state: Reader, assured: str, claim: Claim) -> Decision:
     assert cover is not None, "a claim is about a buyer that the policy names"
     lien = read_lien(state, claim.supplier, claim.invoice)
     loss, ahead, pool = coverage.interest(invoice, claim.supplier, lien, assured, policy.loss_payee)
+    if lien is not None and _is_made_good(state, claim, lien, assured):
+        loss, ahead, pool = coverage.interest(invoice, claim.supplier, lien, assured, "")
+        loss = loss if assured == claim.supplier else 0
     left = max(0, claim.limit - cover.used)
     others = promised_to_others(state, claim.supplier, claim.invoice, invoice, assured)
     indemnity = min(
@@ -405,6 +415,24 @@ def decide(state: Reader, assured: str, claim: Claim) -> Decision:
         open_amount(invoice) - others,
     )
     return Decision(loss, ahead, pool, min(loss, left), indemnity)
+
+
+def _is_made_good(state: Reader, claim: Claim, lien: Lien, assured: str) -> bool:
+    """Whether another policy makes good what a claim's one lender loses: its own, or the supplier's.
+
+    A principal is insured once, by the claim that was accepted first: two insurers of it could not both
+    have their part of what the buyer pays.
+    """
+    for other, number in claims_on(state, claim.supplier, claim.invoice):
+        found = read_claim(state, other, number)
+        assert found is not None, "a claim that is listed stands"
+        if other == assured or found.status not in BINDING:
+            continue
+        policy = read_policy(state, found.insurer, found.policy)
+        assert policy is not None, "a claim is under a policy"
+        if lien.lender and lien.lender in (other, policy.loss_payee):
+            return True
+    return False
 
 
 def _check_indemnity(indemnity: int, operation: ClaimAccept) -> None:

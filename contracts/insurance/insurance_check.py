@@ -8,7 +8,17 @@ from collections.abc import Callable
 from contracts import invariants
 from contracts.cash.bank import CESSION, INDEMNITY, PREMIUM, BankEntry
 from contracts.errors import InvariantBroken
-from contracts.insurance.indemnity import BINDING, CLAIM, PAID, SHARED, SUBROGATED, WITHDRAWN, Claim
+from contracts.finance.claim import Lien
+from contracts.insurance.indemnity import (
+    BINDING,
+    CLAIM,
+    PAID,
+    SHARED,
+    SUBROGATED,
+    WITHDRAWN,
+    Claim,
+    open_amount,
+)
 from contracts.insurance.policy import ACTIVE, BOUND, EXHAUSTED, LIFE, QUOTED, Cover, Policy
 from contracts.trade.invoice import Invoice
 from contracts.trade.trade_check import Kinds
@@ -72,13 +82,34 @@ def never_more_than_owed(kinds: Kinds) -> None:
         if claim.status != WITHDRAWN:
             listed[claim.supplier, claim.invoice] += ((key[0], key[1]),)
         if claim.status in BINDING:
-            net[claim.supplier, claim.invoice] += claim.indemnity - claim.insurers_part(invoice)
-            invariants.recovery_adds_up(claim.reached(invoice), claim.insurers_part(invoice), claim)
+            open_now = open_amount(invoice)
+            part = claim.insurers_part(open_now)
+            net[claim.supplier, claim.invoice] += claim.indemnity - part
+            invariants.recovery_adds_up(claim.reached(open_now), part, claim)
     for place, amount in net.items():
         invariants.never_more_than_owed(amount, Invoice._make(kinds["invoice"][place]))
     found = {place: tuple(sorted(tuple(pair) for pair in value)) for place, value in kinds["insured"].items()}
     if found != dict(listed):
         raise InvariantBroken(19, "the claims on an invoice are not those that are listed")
+
+
+def insurers_have_what_they_paid_for(kinds: Kinds) -> None:
+    """19: what an insurer has taken over of a lender's claim is what it paid and has not recovered."""
+    expected: dict[tuple[str, str], int] = {}
+    for (assured, _), value in kinds["claim"].items():
+        claim = Claim._make(value)
+        place = (claim.supplier, claim.invoice)
+        standing = kinds["lien"].get(place)
+        if standing is None or assured != claim.supplier or claim.status not in (PAID, SUBROGATED, SHARED):
+            continue
+        payee = Policy._make(kinds["policy"][claim.insurer, claim.policy]).loss_payee
+        if payee and payee == Lien._make(standing).lender and not claim.ahead:
+            open_now = open_amount(Invoice._make(kinds["invoice"][place]))
+            expected[place] = claim.indemnity - claim.insurers_part(open_now)
+    for place, value in kinds["lien"].items():
+        found, due = Lien._make(value).subrogated, expected.get((place[0], place[1]), 0)
+        if found != due:
+            raise InvariantBroken(19, f"{place}: an insurer has taken over {found}, and paid for {due}")
 
 
 def indemnities_fit_limits(kinds: Kinds) -> None:
@@ -135,6 +166,7 @@ CHECKS: tuple[Callable[[Kinds], None], ...] = (
     insurance_is_paid_once,
     assureds_are_independent,
     never_more_than_owed,
+    insurers_have_what_they_paid_for,
     indemnities_fit_limits,
     claims_are_paid_as_they_say,
 )

@@ -143,8 +143,8 @@ def _claim(state: Reader, assured: str, number: str, claim: Claim) -> View:
         "filed": iso_from_day(claim.filed) if claim.filed else None,
         "reason": claim.reason or None,
         "indemnity_today": max(0, decide(state, assured, claim).indemnity) if is_open else None,
-        "recovered": claim.recovered(invoice),
-        "to_cede": max(0, claim.insurers_part(invoice) - claim.ceded),
+        "recovered": claim.recovered(open_amount(invoice)),
+        "to_cede": max(0, claim.insurers_part(open_amount(invoice)) - claim.ceded),
     }
 
 
@@ -316,7 +316,7 @@ def _next_of_claim(facts: Facts, claim: Claim) -> str:
         return f"file from {iso_from_day(max(facts.file_from, facts.day))}"
     if claim.status == PAID:
         return "subrogate, then cede what is the insurer's of recoveries"
-    if claim.status == SUBROGATED and claim.insurers_part(facts.invoice) > claim.ceded:
+    if claim.status == SUBROGATED and claim.insurers_part(open_amount(facts.invoice)) > claim.ceded:
         return "cede what is the insurer's of recoveries"
     if claim.status == FILED:
         return "wait for the insurer's decision"

@@ -3,12 +3,18 @@
 | leg | operation | from | to |
 |---|---|---|---|
 | indemnity | `indemnity.pay`, `indemnity.attest` | insurer | loss payee, up to its principal; assured |
-| recovery | `recovery.cede`, `recovery.attest` | assured, or loss payee | insurer |
+| recovery | `recovery.cede`, `recovery.attest` | assured | insurer |
 
 Each leg moves in one operation out of a deposit, or stays in a bank that attests it. Of what comes in after
 the loss was fixed the insurer has the part that it bore, indemnity : loss, rounded up on the sum of all
 recoveries (the fraction is in its account `recoveries`); the rest stays with the assured (invariant 21).
 What came in before the indemnity is set off against it.
+
+What a loss payee is paid it has of its principal: its claim falls by it, as if the buyer had paid, while the
+buyer owes as much as before. The insurer stands in for so much (`claim.Lien.subrogated`). From then on its
+part of what the buyer pays goes beside the waterfall to the assured, in trust, who cedes it; the rest runs
+down to what is left to the lender, then to the supplier. So nobody recovers twice, and an uninsured part of
+the loss is borne in the order of the waterfall: by the supplier's reserve first, then by the lender.
 """
 
 from __future__ import annotations
@@ -22,7 +28,8 @@ from contracts.cash import bank, deposit
 from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import Account, Date, Number, Operation, OrganisationId, PositiveAmount
-from contracts.finance.claim import read_lien
+from contracts.finance import collection
+from contracts.finance.claim import Lien, read_lien
 from contracts.insurance.indemnity import (
     CLAIM,
     SHARED,
@@ -31,6 +38,7 @@ from contracts.insurance.indemnity import (
     claim_of,
     insurers_claim,
     invoice_of,
+    open_amount,
     promised_to_others,
     put_claim,
 )
@@ -67,7 +75,7 @@ class ClaimSubrogate(Operation):
 
 
 class RecoveryCede(Operation):
-    """The assured, or the loss payee, pays the insurer its part of recoveries out of its deposit."""
+    """The assured pays the insurer its part of recoveries out of its deposit."""
 
     op: Literal["recovery.cede"]
     claim: Number
@@ -91,7 +99,10 @@ class _Payout(NamedTuple):
     """An accepted claim as paid, and who gets what of it."""
 
     claim: Claim
-    payees: tuple[tuple[str, int], ...]
+    lien: Lien | None
+    """The claim of the loss payee, where it holds the invoice and has no policy of its own for it."""
+    to_payee: int
+    to_assured: int
 
 
 def _payout(context: Context, assured: str, number: str, by: str) -> _Payout:
@@ -103,7 +114,7 @@ def _payout(context: Context, assured: str, number: str, by: str) -> _Payout:
     claim = claim_of(context, assured, number)
     status = CLAIM.after(claim.status, by)
     invoice = invoice_of(context, claim)
-    set_off = claim.insurers_part(invoice)
+    set_off = claim.insurers_part(open_amount(invoice))
     amount = claim.indemnity - set_off
     if amount <= 0:
         raise refuse("nothing_to_indemnify", "the loss has come in", field="claim", found=number)
@@ -111,12 +122,12 @@ def _payout(context: Context, assured: str, number: str, by: str) -> _Payout:
     invariants.never_more_than_owed(amount + others, invoice)
     lien = read_lien(context.state, claim.supplier, claim.invoice)
     payee = policy_of(context, claim.insurer, claim.policy).loss_payee
-    first = 0
-    if payee and lien is not None and lien.title in HELD and lien.lender == payee != assured:
-        first = min(amount, lien.principal)
     paid = claim._replace(status=status, paid=amount, ceded=set_off)
-    payees = ((payee, first), (assured, amount - first)) if first else ((assured, amount),)
-    return _Payout(paid, payees)
+    is_payees = bool(payee) and lien is not None and lien.title in HELD and lien.lender == payee != assured
+    if lien is None or not is_payees or claim.ahead:
+        return _Payout(paid, None, 0, amount)
+    first = min(amount, lien.principal)
+    return _Payout(paid, lien, first, amount - first)
 
 
 def pay(context: Context, operation: IndemnityPay) -> None:
@@ -128,26 +139,35 @@ def pay(context: Context, operation: IndemnityPay) -> None:
         bank_id=operation.bank,
         payer=payout.claim.insurer,
         currency=payout.claim.currency,
-        payees=payout.payees,
+        payees=_payees(operation.assured, payout),
         purpose=deposit.Purpose(bank.INDEMNITY, operation.assured, operation.claim),
     )
-    _paid(context, operation.assured, operation.claim, payout)
+    _paid(context, operation.assured, operation.claim, payout, context.day)
 
 
 def attest(context: Context, operation: IndemnityAttest) -> None:
     """Attested by the bank: the claim is Paid."""
     payout = _payout(context, operation.assured, operation.claim, operation.op)
     _consume(context, operation, bank.INDEMNITY, payout.claim.currency, payout.claim.paid)
-    _paid(context, operation.assured, operation.claim, payout)
+    _paid(context, operation.assured, operation.claim, payout, operation.date)
 
 
-def _paid(context: Context, assured: str, number: str, payout: _Payout) -> None:
+def _payees(assured: str, payout: _Payout) -> tuple[tuple[str, int], ...]:
+    """(organisation, amount) of an indemnity, each above zero: the loss payee first."""
+    parts = ((payout.lien.lender if payout.lien else "", payout.to_payee), (assured, payout.to_assured))
+    return tuple([(payee, amount) for payee, amount in parts if amount])
+
+
+def _paid(context: Context, assured: str, number: str, payout: _Payout, day: int) -> None:
     claim = payout.claim
     put_claim(context, assured, number, claim)
+    if payout.lien is not None:
+        place = (claim.supplier, claim.invoice)
+        collection.indemnify(context, *place, payout.lien, (payout.to_payee, payout.to_assured), day)
     context.post(
         (
             (claim.insurer, "indemnities", claim.currency, -claim.paid),
-            *((payee, "indemnity", claim.currency, amount) for payee, amount in payout.payees),
+            *((payee, "indemnity", claim.currency, amount) for payee, amount in _payees(assured, payout)),
         )
     )
 
@@ -186,23 +206,27 @@ def _cession(context: Context, assured: str, number: str, by: str) -> tuple[Clai
     """
     claim = claim_of(context, assured, number)
     invoice = invoice_of(context, claim)
-    part = claim.insurers_part(invoice)
-    status = CLAIM.after(claim.status, by, SHARED if claim.reached(invoice) == claim.pool else SUBROGATED)
+    reached = claim.reached(open_amount(invoice))
+    part = claim.insurers_part(open_amount(invoice))
+    status = CLAIM.after(claim.status, by, SHARED if reached == claim.pool else SUBROGATED)
     if part == claim.ceded:
         raise refuse(
             "nothing_recovered", "the insurer has its part of what came in", field="claim", found=number
         )
-    invariants.recovery_adds_up(claim.reached(invoice), part, claim)
+    invariants.recovery_adds_up(reached, part, claim)
     return claim._replace(status=status, ceded=part), part - claim.ceded
 
 
 def cede(context: Context, operation: RecoveryCede) -> None:
-    """Paid by whoever holds the recovery: its deposit pays the insurer its part."""
+    """Paid by the assured, who has what came in: its deposit pays the insurer its part."""
     claim, amount = _cession(context, operation.assured, operation.claim, operation.op)
-    payee = policy_of(context, claim.insurer, claim.policy).loss_payee
-    if context.actor not in (operation.assured, payee):
+    if context.actor != operation.assured:
         raise refuse(
-            "not_party", "neither the assured nor the loss payee", field="signer", found=context.actor
+            "not_party",
+            "not the assured",
+            field="signer",
+            found=context.actor,
+            expected=operation.assured,
         )
     deposit.pay(
         context,

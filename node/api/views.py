@@ -78,6 +78,8 @@ class FinanceView(View):
     costs_paid: int
     collected: int
     repaid: int
+    indemnified: int = Field(description="principal that the supplier's insurer has paid")
+    subrogated: int = Field(description="what the buyer owes to that insurer; the supplier has it in trust")
 
 
 class InvoiceView(View):

@@ -13,6 +13,7 @@ from trade_ledger import TradeLedger
 from contracts.certificates import leaf_check
 from contracts.certificates.leaf import HELD, REDEEMED, SPLIT, Leaf, Promise
 from contracts.errors import InvariantBroken
+from contracts.insurance.indemnity import open_amount
 from contracts.state_check import by_kind
 from contracts.trade.invoice import Invoice
 from contracts.trade.trade_check import Kinds
@@ -176,9 +177,9 @@ def test_an_insured_loss_is_recovered_once_the_buyer_gives_a_certificate_for_it(
     trade = insured()
     accepted(trade, INDEMNITY)
     before = Invoice._make(trade.entry("invoice", *INVOICE) or ())
-    assert the_claim(trade).recovered(before) == 0
+    assert the_claim(trade).recovered(open_amount(before)) == 0
     trade.done("mega", issue(amount=950_000_00, maturity="2012-12-01", invoice="INV1"))
     trade.done("acme", on_leaf("accept"))
     trade.check()
     after = Invoice._make(trade.entry("invoice", *INVOICE) or ())
-    assert the_claim(trade).recovered(after) == the_claim(trade).loss
+    assert the_claim(trade).recovered(open_amount(after)) == the_claim(trade).loss

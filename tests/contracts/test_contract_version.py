@@ -37,7 +37,7 @@ from contracts.trade.redirection import Redirection
 from contracts.trade.relationship import RECORD_FIELDS, Aggregates, OpenWeek
 from contracts.trade.shipment import Shipment
 
-LAYOUTS = {1: "83efa2b6c3c0c8343ed53b38902c8707d789203e5334fbcac14287a2979b852b"}
+LAYOUTS = {1: "bc6478f8f070882127cfe02afd1c21748eb60967aa41cccd271d035665867708"}
 
 
 def test_stored_values_keep_their_form_within_a_contract_version() -> None:

@@ -28,6 +28,7 @@ from insurance_ledger import (
 )
 from trade_ledger import DAY, TradeLedger, dispatch, fund, invoice, payment, publish, receive
 
+from contracts.finance.claim import Lien, last_deal, read_lien
 from contracts.insurance.insurance_views import claim_view, policy_view
 from contracts.insurance.policy import ACTIVE, EXHAUSTED, EXPIRED, SUSPENDED
 
@@ -349,9 +350,77 @@ def test_the_loss_payee_is_paid_first_up_to_its_principal() -> None:
     assert balance(trade, "acme").available - had[1] == 850_500_00 - 807_500_00
     trade.done("acme", by_assured("claim.subrogate"))
     trade.done("bank", payment("INV1", 95_000_00, "LATE"))
-    trade.done("loan", of_assured("recovery.cede", bank="bank"))
+    assert trade.refused("loan", of_assured("recovery.cede", bank="bank")) == "not_party"
+    trade.done("acme", of_assured("recovery.cede", bank="bank"))
     assert the_claim(trade).ceded == 85_050_00
     trade.check()
+
+
+def lien(trade: TradeLedger) -> Lien:
+    """The claim on INV1."""
+    found = read_lien(trade.state, "acme", "INV1")
+    assert found is not None
+    return found
+
+
+def test_a_loss_payee_is_paid_once_and_recoveries_are_shared_beside_the_waterfall() -> None:
+    """Invariants 6, 19 and 21: half of a loss is insured; the buyer then pays half of what it owes.
+
+    The insurer bears half of what is lost at last, the supplier's reserve the rest as far as it goes.
+    """
+    buyers = [{"buyer": "mega", "limit": 9_000_000_00, "suppliers": ["acme"]}]
+    trade = financed(loss_payee="loan", buyers=buyers, insured_ppm=500_000, deductible=0)
+    accepted(trade, 475_000_00)
+    trade.done("cover", of_assured("indemnity.pay", bank="bank"))
+    had = {name: balance(trade, name).available for name in ("cover", "acme", "loan")}
+    found = lien(trade)
+    assert (found.principal, found.reserve_left, found.subrogated) == (332_500_00, 142_500_00, 475_000_00)
+    assert (found.indemnified, found.collected) == (475_000_00, 0)
+    assert trade.entry("exposure", "loan", "mega", "USD") == (0, 332_500_00)
+    trade.check()
+    trade.done("acme", by_assured("claim.subrogate"))
+    make = {"op": "payment.make", "invoice": "INV1", "supplier": "acme", "bank": "bank", "currency": "USD"}
+    trade.done("mega", {**make, "amount": 475_000_00})
+    trade.done("acme", of_assured("recovery.cede", bank="bank"))
+    gained = {name: balance(trade, name).available - had[name] for name in had}
+    assert gained == {"cover": 237_500_00, "acme": 0, "loan": 237_500_00}
+    trade.check()
+    trade.done("mega", {**make, "amount": 475_000_00})
+    trade.done("acme", of_assured("recovery.cede", bank="bank"))
+    gained = {name: balance(trade, name).available - had[name] for name in had}
+    over = last_deal(trade.state, "acme", "INV1")
+    assert over is not None
+    late = over.interest_paid
+    assert late > 0, "overdue interest is borne by the reserve, and runs on what the insurer has not paid"
+    assert gained == {"cover": 475_000_00, "acme": 142_500_00 - late, "loan": 332_500_00 + late}
+    assert claim_state(trade) == "RecoveriesShared"
+    assert read_lien(trade.state, "acme", "INV1") is None
+    trade.check()
+
+
+def test_a_principal_is_insured_once_by_the_policy_whose_claim_was_accepted_first() -> None:
+    """Invariant 19: the lender's own policy, or the supplier's that pays it first; not both."""
+    buyers = [{"buyer": "mega", "limit": 9_000_000_00, "suppliers": ["acme"]}]
+    for first in ("acme", "loan"):
+        trade = financed(loss_payee="loan", buyers=buyers)
+        active(trade, "LOAN", assured="loan", starts="2012-03-01", buyers=buyers)
+        advance(trade, "2012-05-01")
+        trade.done("acme", notify())
+        trade.done("loan", notify("L1", policy="LOAN"))
+        advance(trade, "2012-06-25")
+        trade.done("acme", by_assured("claim.file"))
+        trade.done("loan", by_assured("claim.file", "L1"))
+        own = of_assured("claim.accept", "L1", "loan", indemnity=722_250_00)
+        if first == "acme":
+            trade.done("cover", of_assured("claim.accept", indemnity=850_500_00))
+            assert trade.refused("cover", own) == "nothing_to_indemnify"
+        else:
+            trade.done("cover", own)
+            trade.done("cover", of_assured("claim.accept", indemnity=123_750_00))
+            had = balance(trade, "loan").available
+            trade.done("cover", of_assured("indemnity.pay", bank="bank"))
+            assert balance(trade, "loan").available == had, "the rest is the supplier's own loss"
+        trade.check()
 
 
 @pytest.mark.parametrize("is_payee", [False, True])
@@ -385,7 +454,12 @@ def test_what_an_insurer_makes_good_to_a_lender_the_supplier_does_not_make_good_
     note = {"credit": "N1", "invoice": "INV1", "amount": 200_000_00, "date": "2012-06-25"}
     trade.done("acme", {"op": "credit.issue", **note})
     trade.done("mega", {"op": "credit.accept", "credit": "N1", "supplier": "acme"})
-    trade.done("loan", {**demand, "recourse": "R3", "cause": "dilution"})
+    short = {**demand, "recourse": "R3", "cause": "dilution"}
+    if is_payee:  # the insurer has its part of what fell away; the reserve bears the rest
+        assert trade.refused("loan", short) == "no_shortfall"
+        assert (lien(trade).principal, lien(trade).subrogated) == (92_000_00, 715_500_00 - 150_631_58)
+    else:
+        trade.done("loan", short)
     trade.check()
 
 

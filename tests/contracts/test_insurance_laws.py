@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cash_ledger import balance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from insurance_ledger import (
@@ -23,8 +24,10 @@ from insurance_ledger import (
 from trade_ledger import TradeLedger, payment
 
 from contracts.errors import InvariantBroken
+from contracts.finance.claim import Lien, last_deal, read_lien
 from contracts.invariants import claim_in_bounds, indemnity_in_share, within_cover
 from contracts.state_check import check_state
+from contracts.trade.invoice import read_invoice
 from ledger import codec
 from ledger.state import state_key
 
@@ -49,6 +52,92 @@ def test_invariants_19_and_21_hold_whatever_comes_in_between(steps: list[tuple[s
             trade.submit(signer, operation)
         trade.check()
         trade.check_step(before)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    share_ppm=st.integers(1, 1_000_000),
+    before=st.integers(0, 900_000_00),
+    payments=st.lists(st.integers(1, 500_000_00), max_size=5),
+    fell_away=st.integers(0, 200_000_00),
+)
+def test_invariant_19_nobody_recovers_twice_whatever_was_insured_and_paid(
+    share_ppm: int, before: int, payments: list[int], fell_away: int
+) -> None:
+    """A lender is paid by the supplier's insurer, then the buyer pays: everybody has its own, to the unit.
+
+    At any time lender and insurer have at most what they have laid out. Once the buyer has paid all that it
+    owes they have exactly that, but for what a credit note took: that is the supplier's to bear.
+    """
+    buyers = [{"buyer": "mega", "limit": 9_000_000_00, "suppliers": ["acme"]}]
+    terms = {"insured_ppm": share_ppm, "deductible": 0, "maximum": 9_000_000_00}
+    trade = financed(loss_payee="loan", buyers=buyers, **terms)
+    if before:
+        trade.done("bank", payment("INV1", before, "EARLY"))
+    laid_out = outlay(trade)
+    advance(trade, "2012-05-01")
+    trade.done("acme", notify())
+    advance(trade, "2012-06-25")
+    trade.done("acme", by_assured("claim.file"))
+    indemnity = expected_indemnity(trade, "C1", "acme")
+    if not indemnity:  # a unit of an insured share too small to pay anything
+        return
+    had = cash(trade)
+    trade.done("cover", of_assured("claim.accept", indemnity=indemnity))
+    trade.done("cover", of_assured("indemnity.pay", bank="bank"))
+    trade.done("acme", by_assured("claim.subrogate"))
+    if fell_away:
+        for signer, operation in operations(trade, "c", fell_away, 0):
+            trade.submit(signer, operation)
+    for amount in (*payments, 2**40):
+        owed = outstanding(trade)
+        if owed:
+            trade.done("mega", {**BUYER_PAYS, "amount": min(owed, amount)})
+        trade.submit("acme", of_assured("recovery.cede", bank="bank"))
+        trade.check()
+        gained = {name: amount - had[name] for name, amount in cash(trade).items()}
+        assert gained["cover"] <= 0, "an insurer gains nothing by a loss"
+        assert gained["loan"] <= laid_out + earned(trade), "a lender is paid once"
+    assert gained["cover"] == 0
+    assert gained["loan"] == laid_out + earned(trade) - shortfall(trade)
+    assert sum(gained.values()) == 0, "cash goes round and none is made"
+
+
+BUYER_PAYS = {"op": "payment.make", "invoice": "INV1", "supplier": "acme", "bank": "bank", "currency": "USD"}
+
+
+def cash(trade: TradeLedger) -> dict[str, int]:
+    """Deposits of everybody."""
+    return {name: balance(trade, name).available for name in ("cover", "acme", "loan", "mega")}
+
+
+def outlay(trade: TradeLedger) -> int:
+    """Principal that the lender still has out."""
+    found = read_lien(trade.state, "acme", "INV1")
+    return 0 if found is None else found.principal
+
+
+def _newest(trade: TradeLedger) -> Lien:
+    found = read_lien(trade.state, "acme", "INV1") or last_deal(trade.state, "acme", "INV1")
+    assert found is not None
+    return found
+
+
+def earned(trade: TradeLedger) -> int:
+    """Overdue interest that was paid."""
+    return _newest(trade).interest_paid
+
+
+def shortfall(trade: TradeLedger) -> int:
+    """What the supplier still owes the lender."""
+    return _newest(trade).shortfall
+
+
+def outstanding(trade: TradeLedger) -> int:
+    """What the buyer owes."""
+    found = read_invoice(trade.state, "acme", "INV1")
+    assert found is not None
+    return found.outstanding
 
 
 def operations(trade: TradeLedger, step: str, amount: int, index: int) -> list[tuple[str, dict[str, Any]]]:

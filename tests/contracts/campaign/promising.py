@@ -143,7 +143,10 @@ def notify(draw: Draw, facts: Facts) -> Facts | None:
     ]
     if not overdue:
         return None
-    (supplier, number), found = draw.rng.choice(overdue[-12:])
+    liens = draw.ledger.kinds["lien"]
+    payees = [each for each in overdue if each[0] in liens and liens[each[0]][1] == policy.loss_payee]
+    rather = payees if payees and draw.rng.random() < 0.7 else overdue
+    (supplier, number), found = draw.rng.choice(rather[-12:])
     shipments = [
         parts[1]
         for parts, value in draw.ledger.kinds["shipment"].items()

@@ -334,7 +334,7 @@ def _can_be_set_off(kinds: Kinds, found: Found) -> bool:
 
 def _has_recovered(kinds: Kinds, found: Found) -> bool:
     billed = invoice.Invoice._make(kinds["invoice"][found.value.supplier, found.value.invoice])
-    return bool(found.value.insurers_part(billed) > found.value.ceded)
+    return bool(found.value.insurers_part(indemnity.open_amount(billed)) > found.value.ceded)
 
 
 def _moves(kinds: Kinds, found: Found) -> bool:

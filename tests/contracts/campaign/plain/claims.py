@@ -1,9 +1,11 @@
 """A lender's claim on a receivable: what is the lender's of it, what the supplier's, and who gets what.
 
-    lender's principal + supplier's reserve - shortfall = what the buyer has not paid, written off or not
+    lender's principal + supplier's reserve + insurer's part - shortfall
+        = what the buyer has not paid, written off or not
 
-A shortfall is what the buyer owes no longer and the lender still has out: the supplier answers for it. It is
-never more than the principal.
+The insurer's part is what it has paid to lender and supplier for the buyer, and has not had back. A shortfall
+is what the buyer owes no longer and the lender still has out: the supplier answers for it. It is never more
+than the principal.
 """
 
 from __future__ import annotations
@@ -60,6 +62,10 @@ class Claim:
     short: int = 0
     collected: int = 0
     repaid: int = 0
+    indemnified: int = 0
+    """Principal that the supplier's insurer has paid."""
+    insurers: int = 0
+    """What the buyer owes to that insurer; the supplier takes it in for it."""
 
     @property
     def advance(self) -> int:
@@ -122,6 +128,17 @@ class Claim:
         self._set_off()
         assert self.reserve >= 0, "the supplier's part was paid twice"
         return shares
+
+    def indemnify(self, to_lender: int, to_supplier: int, day: int) -> None:
+        """The supplier's insurer pays both: it stands in for so much of what the buyer owes."""
+        self.interest_due = self.interest_on(day)
+        self.interest_from = max(self.interest_from, day)
+        self._less(to_lender)
+        self.indemnified += to_lender
+        self.reserve -= to_supplier
+        self.insurers = to_lender + to_supplier
+        self._set_off()
+        assert self.reserve >= 0, "the supplier was paid more than its part"
 
     def _set_off(self) -> None:
         """What the buyer has paid after all, the supplier owes no longer: its reserve falls instead."""

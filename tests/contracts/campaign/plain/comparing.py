@@ -118,6 +118,7 @@ def _of_claim(claim: Claim) -> tuple[object, ...]:
     return (
         [(part.lender, part.programme, part.advance, part.left) for part in claim.parts],
         (claim.reserve, claim.short, claim.paid_out, claim.collected, claim.repaid),
+        (claim.indemnified, claim.insurers),
         (claim.interest_from, claim.interest_due, claim.costs_charged, claim.costs_due),
         (claim.is_accepted, claim.is_given_up, claim.is_arrangement, claim.expires),
         (claim.demand, claim.resale),
@@ -131,6 +132,7 @@ def _of_lien(value: Any) -> tuple[object, ...]:
     return (
         shares,
         (reserve, found.shortfall, found.paid_out, found.collected, found.repaid),
+        (found.indemnified, found.subrogated),
         (found.interest_from, found.interest_due, found.costs_charged, found.costs_due),
         (
             bool(found.accepted),

@@ -157,6 +157,18 @@ def _interest(bill: Bill, supplier: str, assured: str, loss_payee: str) -> tuple
     return (mine * lenders // claim.principal if mine else 0), 0, lenders
 
 
+def _is_insured_by_another(world: World, bill: Bill, assured: str) -> bool:
+    """Whether the principal of the one lender of a claim is insured by another policy than the assured's."""
+    lenders = [part.lender for part in bill.held.parts] if bill.held is not None else []
+    return any(
+        other != assured
+        and loss.state in BINDING
+        and world.bills[loss.supplier, loss.invoice] is bill
+        and lenders in ([other], [world.policies[loss.insurer, loss.policy].loss_payee])
+        for (other, _), loss in world.losses.items()
+    )
+
+
 def makes_good(world: World, bill: Bill, claim: Claim) -> bool:
     """Whether an insurer bears what the lenders of a claim lose: their own, or one that pays them first."""
     lenders = [part.lender for part in claim.parts]
@@ -196,7 +208,11 @@ def claim_accept(world: World, signer: str, operation: Operation) -> None:
     assert bill.state == CONFIRMED, "a dispute blocks it"
     assert not bill.contested, "a dispute blocks it"
     cover = policy.covers[bill.buyer]
-    found.loss, found.ahead, found.pool = _interest(bill, found.supplier, assured, policy.loss_payee)
+    payee = policy.loss_payee
+    if _is_insured_by_another(world, bill, assured):
+        assert assured == found.supplier, "a principal that is insured twice"
+        payee = ""
+    found.loss, found.ahead, found.pool = _interest(bill, found.supplier, assured, payee)
     found.base, found.insured = bill.open, min(found.loss, max(0, found.limit - cover.used))
     of_loss = max(0, found.insured - policy.deductible) * policy.share_ppm // MILLION
     room = bill.open - _promised_to_others(world, found, assured)
@@ -229,6 +245,22 @@ def _recovered(world: World, found: Loss) -> int:
 def _insurers_part(world: World, found: Loss) -> int:
     """What an insurer bore of a loss it has of a recovery; the fraction of a unit is its own."""
     return up(_recovered(world, found) * found.indemnity, found.pool)
+
+
+def taken_over(world: World, supplier: str, invoice: str, less: int) -> int:
+    """What of `less` that comes in, or falls away, is that of the insurer of a supplier's whole claim."""
+    claim = world.bills[supplier, invoice].held
+    if claim is None or not claim.insurers:
+        return 0
+    (found,) = [
+        loss
+        for (assured, _), loss in world.losses.items()
+        if (assured, loss.supplier, loss.invoice) == (supplier, supplier, invoice)
+        and loss.state in ("Paid", "Subrogated", "RecoveriesShared")
+    ]
+    came = found.base - (world.bills[supplier, invoice].open - less)
+    left = found.indemnity - up(min(came, found.pool) * found.indemnity, found.pool)
+    return claim.insurers - left
 
 
 def claim_reject(world: World, signer: str, operation: Operation) -> None:
@@ -278,8 +310,10 @@ def _indemnify(world: World, operation: Operation) -> tuple[Loss, list[tuple[str
     found.state = "Paid"
     claim, payee = bill.held, policy.loss_payee
     first = 0
-    if claim is not None and len(claim.parts) == 1 and claim.agent == payee != assured:
+    if claim is not None and len(claim.parts) == 1 and claim.agent == payee != assured and not found.ahead:
         first = min(found.paid, claim.principal)
+        day = day_of(operation["date"]) if "date" in operation else world.day
+        claim.indemnify(first, found.paid - first, day)
     return found, [(payee, first), (assured, found.paid - first)]
 
 
@@ -290,7 +324,7 @@ def claim_subrogate(world: World, signer: str, operation: Operation) -> None:
 
 def recovery_cede(world: World, signer: str, operation: Operation) -> None:
     found, policy, _ = _loss(world, operation["assured"], operation, "Subrogated")
-    assert signer in (operation["assured"], policy.loss_payee), "neither the assured nor the loss payee"
+    assert signer == operation["assured"], "not the assured, who has what came in"
     payees = [(found.insurer, _cede(world, found))]
     world.cash.pay(operation["bank"], signer, policy.currency, payees)
 

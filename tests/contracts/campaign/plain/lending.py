@@ -38,14 +38,9 @@ def changed(world: World, place: Receivable, less: int = 0) -> None:
     if bill.claim is not None and not bill.claim.is_paid:
         bill.claim = None
     elif bill.claim is not None and less:
-        bill.claim.bear(less, bill.owed - less)
-
-
-def collected(world: World, bill: Bill) -> None:
-    """A demand for what is short is over once the buyer's money has made it up."""
-    claim = bill.held
-    if claim is not None and not claim.short and _is_for_dilution(world, claim):
-        end_demand(world, claim, "Closed")
+        insurers = insuring.taken_over(world, *place, less)
+        bill.claim.insurers -= insurers
+        bill.claim.bear(less - insurers, bill.owed - less - bill.claim.insurers)
 
 
 def _is_for_dilution(world: World, claim: Claim) -> bool:

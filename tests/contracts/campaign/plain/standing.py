@@ -1,8 +1,8 @@
-"""What ends because an invoice is not what it was: auctions, early payments, requests, settlements."""
+"""What ends by itself when an invoice, or what is short of a claim on it, is not what it was."""
 
 from __future__ import annotations
 
-from campaign.plain import auctions
+from campaign.plain import auctions, lending
 from campaign.plain.world import LIVE, Bill, World
 
 
@@ -20,6 +20,11 @@ def after_each(world: World) -> None:
     for (supplier, _), request in world.requests.items():
         if request.state == "Open" and not _is_unsold(world.bills[supplier, request.invoice]):
             request.state = "Void"
+    for (_, number), demand in world.demands.items():
+        claim = world.bills[demand.supplier, demand.invoice].held
+        is_met = claim is not None and claim.demand == number and not claim.short
+        if claim is not None and is_met and demand.cause == "dilution":
+            lending.end_demand(world, claim, "Closed")
     for settlement in world.settlements.values():
         claim = world.bills[settlement.supplier, settlement.invoice].claim
         if settlement.state in ("Created", "AssetHeld", "CashHeld") and claim is not settlement.claim:

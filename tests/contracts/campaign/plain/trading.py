@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from campaign.plain import lending
+from campaign.plain import insuring, lending
 from campaign.plain.arithmetic import MILLION, day_of, up
 from campaign.plain.world import (
     CANCELLED,
@@ -149,13 +149,16 @@ def receive(world: World, place: Receivable, amount: int, day: int) -> list[tupl
     """The buyer's money on a receivable: who gets what of it."""
     lending.changed(world, place)
     bill = world.bills[place]
-    shares = [(place[0], amount)] if bill.held is None else bill.held.collect(place[0], amount, day)
+    shares = [(place[0], amount)]
+    if bill.held is not None:
+        insurers = insuring.taken_over(world, *place, amount)
+        bill.held.insurers -= insurers
+        shares = [(place[0], insurers), *bill.held.collect(place[0], amount - insurers, day)]
     assert sum(share for _, share in shares) == amount, "money is lost between the parties"
     if bill.given_up:
         bill.given_up -= amount
     bill.paid += amount
     bill.contested = min(bill.contested, bill.owed)
-    lending.collected(world, bill)
     lending.settled(world, place)
     return shares
 
