@@ -143,8 +143,7 @@ class Replay:
 
     def _settle(self, overlay: Overlay, block: Block) -> None:
         changes, values = settled_writes(overlay)
-        self._tree.update(changes)
-        self.buckets.update(self._tree.rows(1))
+        self.buckets.update(self._tree.update(changes).after)
         self._tree.settle(1)
         if self._tree.root != block.header.state_root:
             raise VerificationError(

@@ -634,7 +634,7 @@ class Chain(Committed):
         return CommitBatch(
             height=settled[-1].block.height,
             state=state,
-            buckets=self._tree.rows(count),
+            hashes=self._tree.hashes(count),
             records=[record for pending in settled for record in pending.executed.records],
             heads=[head for pending in settled for head in pending.executed.heads],
             transactions=[

@@ -152,12 +152,13 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class StateChunk:
-    """Entries of the subtrees [first, end), with the rows of the state tree above them."""
+    """Entries of the subtrees [first, end)."""
 
     first: int
     end: int
     entries: tuple[tuple[bytes, bytes], ...]
-    buckets: tuple[tuple[int, bytes], ...]
+    hashes: tuple[bytes, ...]
+    """Key hash and value hash of each entry, joined; in no order."""
 
     @property
     def histories(self) -> list[tuple[bytes, int, bytes]]:
@@ -185,17 +186,21 @@ def check_state(manifest: Manifest, first: int, end: int, data: bytes) -> StateC
     start, subtrees = shape.array(codec.decode(data, MAX_SNAPSHOT_CHUNK_BYTES), 2, "state")
     shape.integer(start, "state.first", least=first, most=first)
     entries: list[tuple[bytes, bytes]] = []
-    buckets: list[tuple[int, bytes]] = []
+    hashes: list[bytes] = []
     for index, runs in enumerate(shape.sequence(subtrees, end - first, "state.subtrees", least=1), first):
-        contents = _read_subtree(index, runs, entries)
+        records = _read_subtree(index, runs, entries)
+        contents = {bucket: b"".join(sorted(held)) for bucket, held in records.items()}
         if subtree_root(SNAPSHOT_TREE_LEVEL, index, contents) != manifest.node(index):
             raise VerificationError("the entries of a subtree are not those of the state", found=index)
-        buckets.extend(contents.items())
-    return StateChunk(first, first + len(subtrees), tuple(entries), tuple(buckets))
+        for held in records.values():
+            hashes += held
+    return StateChunk(first, first + len(subtrees), tuple(entries), tuple(hashes))
 
 
-def _read_subtree(index: int, runs: codec.Value, entries: list[tuple[bytes, bytes]]) -> dict[int, bytes]:
-    """Contents of the subtree's buckets; adds its entries."""
+def _read_subtree(
+    index: int, runs: codec.Value, entries: list[tuple[bytes, bytes]]
+) -> dict[int, list[bytes]]:
+    """Records of the subtree's buckets, in no order; adds its entries."""
     records: dict[int, list[bytes]] = {}
     for run in shape.sequence(runs, _MAX_PIECES, "state.runs"):
         shape.octets_within(run, MAX_SNAPSHOT_CHUNK_BYTES, "state.run", least=1)
@@ -218,7 +223,7 @@ def _read_subtree(index: int, runs: codec.Value, entries: list[tuple[bytes, byte
             else:
                 held.append(record)
             entries.append((key, value))
-    return {bucket: b"".join(sorted(held)) for bucket, held in records.items()}
+    return records
 
 
 @dataclass(frozen=True, slots=True)

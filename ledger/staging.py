@@ -33,7 +33,7 @@ from ledger.errors import StoreError, TallyError, VerificationError, store_error
 from ledger.genesis import GenesisBlock
 from ledger.handover import Followed, MembershipChain
 from ledger.history import count_and_head
-from ledger.limits import MAX_VALIDITY_MS
+from ledger.limits import DIGEST_BYTES, MAX_VALIDITY_MS
 from ledger.mark import Mark, MarkFile
 from ledger.merkle import Accumulator, peak_positions
 from ledger.snapshot import (
@@ -202,8 +202,8 @@ class Staging(Rows):
         batch = self.batch()
         for key, value in chunk.entries:
             batch.put(b"s" + key, value)
-        for bucket, content in chunk.buckets:
-            batch.put(b"t" + bucket.to_bytes(3, "big"), content)
+        for record in chunk.hashes:
+            batch.put(b"t" + record[:DIGEST_BYTES], record[DIGEST_BYTES:])
         for key, count, head in chunk.histories:
             batch.put(_TO_COME + key, number(count) + head)
         batch.put(_STATE + first.to_bytes(2, "big"), chunk.end.to_bytes(2, "big"))

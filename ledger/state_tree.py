@@ -9,8 +9,8 @@
 The shape never changes: no rotation, no split, no memory of the order of insertion. An
 update costs a hash per touched bucket and one for each touched inner node *of a whole
 block*, so it stays near flat while a bucket grows from no record to ten (10 million
-keys). Node hashes live in memory (34 MiB, paged in as they are touched); bucket contents
-are rows of the store, 64 bytes a record, of which a bounded part is cached.
+keys). Node hashes live in memory (34 MiB, paged in as they are touched); the records of a
+bucket, 64 bytes each, are rows of the store, and a bounded part of the buckets is cached.
 
 Blocks in flight are applied to the tree at once, because their headers name the root.
 Each `update` is remembered as a `Change` with everything that it replaced. Readers are
@@ -75,6 +75,8 @@ def value_hash(value: bytes) -> bytes:
 class Change:
     """One update: the contents of the touched buckets, and the hashes that it replaced by level."""
 
+    hashes: dict[bytes, bytes]
+    """Key hash to value hash of the entries that it set; empty for those it took away."""
     before: dict[int, bytes]
     after: dict[int, bytes]
     nodes: tuple[dict[int, bytes], ...]
@@ -112,7 +114,7 @@ class StateTree:
         return self._settled_node(DEPTH, 0)
 
     def load(self, rows: Iterable[tuple[int, bytes]]) -> None:
-        """Fill the empty tree from the store's bucket rows.
+        """Fill the empty tree with the store's buckets.
 
         Raises:
             StoreError: a row that cannot be a bucket's.
@@ -134,6 +136,7 @@ class StateTree:
         Raises:
             StoreError: a bucket cannot be read; the tree is as before.
         """
+        hashes: dict[bytes, bytes] = {}
         before: dict[int, bytes] = {}
         after: dict[int, bytes] = {}
         asked = self._asked
@@ -151,7 +154,11 @@ class StateTree:
                 if content is None:
                     content = self._content(bucket)
                 before[bucket] = content
-            record = b"" if value is None else key_hash + sha256(STATE_VALUE + value).digest()
+            if value is None:
+                record = hashes[key_hash] = b""
+            else:
+                hashed = hashes[key_hash] = sha256(STATE_VALUE + value).digest()
+                record = key_hash + hashed
             if content:
                 place = _place(content, key_hash)
                 end = place + RECORD_BYTES if content[place : place + DIGEST_BYTES] == key_hash else place
@@ -166,7 +173,7 @@ class StateTree:
             end = offset + DIGEST_BYTES
             replaced[bucket] = leaves[offset:end]
             leaves[offset:end] = sha256(STATE_BUCKET + content).digest() if content else ZERO
-        change = Change(before, after, (replaced, *self._hash_above(after)))
+        change = Change(hashes, before, after, (replaced, *self._hash_above(after)))
         self._cache.keep(after)
         self.pending.append(change)
         return change
@@ -200,13 +207,13 @@ class StateTree:
                 level[offset : offset + DIGEST_BYTES] = node
         self._cache.keep(change.before)
 
-    def rows(self, count: int) -> Mapping[int, bytes]:
-        """Contents of every bucket touched by the `count` oldest pending changes: what to store."""
+    def hashes(self, count: int) -> Mapping[bytes, bytes]:
+        """Key hash to value hash, or to nothing, after the `count` oldest pending changes: what to store."""
         if count == 1:
-            return self.pending[0].after
-        merged: dict[int, bytes] = {}
+            return self.pending[0].hashes
+        merged: dict[bytes, bytes] = {}
         for change in self.pending[:count]:
-            merged.update(change.after)
+            merged.update(change.hashes)
         return merged
 
     def settle(self, count: int) -> None:

@@ -14,7 +14,7 @@ Two atomic batches and no third:
 | block | `b` height | block bytes |
 | certificate | `c` height | certificate bytes, where one block was certified by name |
 | state | `s` state key | value bytes |
-| bucket | `t` bucket, 3 bytes | key hash, value hash, … of the state tree |
+| entry of the state tree | `t` key hash | value hash |
 | record | `r` state key, sequence | record bytes of the history at that key |
 | head | `k` state key, sequence | head of the chain before that record, every 64th |
 | location | `x` first 16 bytes of a transaction id | height, index (2 bytes) |
@@ -26,7 +26,10 @@ A log that was begun from a snapshot has a *base*: of the blocks below it only t
 block is held, and of the tree over header hashes only what later proofs need.
 
 Heights, sequences and indexes are 5 bytes, big-endian. No state key begins another, so
-records of one history are contiguous.
+records of one history are contiguous. So are the key hashes of one bucket of the state tree: a
+new key costs a row, where rows of whole buckets were written again for each of their keys. A bucket
+is read by an iterator. LevelDB counts the files that a read of a single key has to look into, and
+merges those where it often looked in vain, however large: at random keys that is all of them.
 
 Threads: `append` runs in one storage thread; everything else, `commit` included, in the
 main one. LevelDB orders concurrent writes; `last_height` is set after the log is durable.
@@ -40,13 +43,14 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, Self
 
 from ledger import codec, shape
 from ledger.errors import StoreError, TallyError, store_error
 from ledger.limits import (
+    BUCKET_BITS,
     HISTORY_HEAD_INTERVAL,
     LEVELDB_BLOCK_BYTES,
     LEVELDB_BLOOM_BITS,
@@ -62,7 +66,7 @@ if sys.version_info >= (3, 13):  # plyvel has wheels up to 3.12; plyvel-next car
 else:
     import plyvel
 
-FORMAT = 1
+FORMAT = 2
 HardState = tuple[int, str | None, int]
 """(term, node voted for in it or None, term of the last leader that was followed)"""
 
@@ -72,6 +76,8 @@ MARK_FILE = "mark"
 _ASIDE = "log-set-aside"
 NUMBER_BYTES = 5
 ID_BYTES = 16
+_BUCKET_SHIFT = 3 * 8 - BUCKET_BITS
+"""Bits of a key hash's first three bytes that are not the bucket's number."""
 FORMAT_KEY = b"mformat"
 HARD_KEY = b"mhard"
 APPLIED_KEY = b"mapplied"
@@ -92,7 +98,8 @@ class CommitBatch:
 
     height: int
     state: Mapping[bytes, bytes | None]
-    buckets: Mapping[int, bytes]
+    hashes: Mapping[bytes, bytes]
+    """Key hash to value hash of the changed entries; empty where the entry is gone."""
     records: Sequence[tuple[bytes, int, bytes]] = ()
     heads: Sequence[tuple[bytes, int, bytes]] = ()
     transactions: Sequence[tuple[bytes, int, int]] = ()
@@ -112,26 +119,28 @@ class Rows:
         """Give up the handle."""
         self._db.close()
 
-    def get(self, key: bytes, *, check: bool = True) -> bytes | None:
+    def get(self, key: bytes) -> bytes | None:
         """The value of one row.
 
         Raises:
             StoreError: the disk refuses, or holds something else than was written.
         """
         try:
-            value: bytes | None = self._db.get(key, verify_checksums=check)
+            value: bytes | None = self._db.get(key, verify_checksums=True)
         except plyvel.Error as error:
             raise store_error("the database cannot be read", _said(error)) from None
         return value
 
-    def rows(self, start: bytes, stop: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+    def rows(
+        self, start: bytes, stop: bytes, *, reverse: bool = False, check: bool = True
+    ) -> Iterator[tuple[bytes, bytes]]:
         """The rows with start <= key < stop, ascending unless reversed.
 
         Raises:
             StoreError: the disk refuses, or holds something else than was written.
         """
         try:
-            with self._db.iterator(start=start, stop=stop, reverse=reverse, verify_checksums=True) as rows:
+            with self._db.iterator(start=start, stop=stop, reverse=reverse, verify_checksums=check) as rows:
                 yield from rows
         except plyvel.Error as error:
             raise store_error("the database cannot be read", _said(error)) from None
@@ -324,11 +333,11 @@ class Store(Rows):
                 batch.delete(b"s" + key)
             else:
                 put(b"s" + key, value)
-        for bucket, content in sorted(changed.buckets.items()):
-            if content:
-                put(b"t" + bucket.to_bytes(3, "big"), content)
+        for key_hash, value_hash in sorted(changed.hashes.items()):
+            if value_hash:
+                put(b"t" + key_hash, value_hash)
             else:
-                batch.delete(b"t" + bucket.to_bytes(3, "big"))
+                batch.delete(b"t" + key_hash)
         for key, sequence, record in changed.records:
             put(b"r" + key + number(sequence), record)
         for key, sequence, head in changed.heads:
@@ -399,12 +408,18 @@ class Store(Rows):
 
         Not checked here: the tree compares them with the hash that it holds for the bucket.
         """
-        return self.get(b"t" + bucket.to_bytes(3, "big"), check=False) or b""
+        first = bucket << _BUCKET_SHIFT
+        last = (first | (1 << _BUCKET_SHIFT) - 1).to_bytes(3, "big")
+        rows = self.rows(b"t" + first.to_bytes(3, "big"), beyond(b"t" + last), check=False)
+        return b"".join([key[1:] + value for key, value in rows])
 
     def buckets(self) -> Iterator[tuple[int, bytes]]:
         """Every bucket that is not empty, ascending."""
-        for key, content in self.rows(b"t", b"u"):
-            yield int.from_bytes(key[1:], "big"), content
+        rows = self.rows(b"t", b"u")
+        for first, found in groupby(
+            rows, key=lambda row: int.from_bytes(row[0][1:4], "big") >> _BUCKET_SHIFT
+        ):
+            yield first, b"".join([key[1:] + value for key, value in found])
 
     def records(self, key: bytes, first: int, count: int) -> list[bytes]:
         """Records of a history, `count` from sequence number `first`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from bucket_rows import BucketRows
 from clock_readings import clocks_at
 from elections import elected_if_needed
 
@@ -76,8 +77,8 @@ class SmallChain:
     """Blocks over a state that tests write as they like."""
 
     def __init__(self) -> None:
-        self.rows: dict[int, bytes] = {}
-        self.tree = StateTree(lambda bucket: self.rows.get(bucket, b""))
+        self.rows = BucketRows()
+        self.tree = StateTree(self.rows.bucket)
         self.state: dict[bytes, codec.Value] = {}
         self.genesis: GenesisBlock = read_genesis(
             genesis_block(Genesis.from_document(document()), self.tree.root).data
@@ -123,7 +124,7 @@ class SmallChain:
             self.tree.update(
                 {key: None if value is None else codec.encode(value) for key, value in state.writes.items()}
             )
-            self.rows.update(self.tree.rows(1))
+            self.rows.put(self.tree.hashes(1))
             self.tree.settle(1)
             for key, _, record in state.records:
                 self.records.setdefault(key, []).append(record)

@@ -31,7 +31,7 @@ from ledger import keys
 from ledger.block import Block
 from ledger.chain import Chain, ExecutorBug
 from ledger.errors import BlockInvalid, Malformed, StoreError, TooLarge
-from ledger.limits import MAX_BLOCK_TRANSACTIONS, MAX_STATE_VALUE_BYTES, MAX_VALIDITY_MS
+from ledger.limits import DIGEST_BYTES, MAX_BLOCK_TRANSACTIONS, MAX_STATE_VALUE_BYTES, MAX_VALIDITY_MS
 from ledger.state import Overlay, state_key
 from ledger.store import CommitBatch
 from ledger.transaction import Transaction
@@ -501,8 +501,8 @@ def test_a_genesis_of_other_rules_is_refused(make_node, tmp_path) -> None:
 def test_state_that_does_not_have_the_applied_root_stops_the_node(make_node) -> None:
     node = make_node()
     node.seal_and_commit(put("x", 1))
-    (bucket, _), *_ = node.store.buckets()
-    node.store._db.delete(b"t" + bucket.to_bytes(3, "big"))
+    (_, content), *_ = node.store.buckets()
+    node.store._db.delete(b"t" + content[:DIGEST_BYTES])
     with pytest.raises(StoreError, match="root"):
         node.reopen()
 

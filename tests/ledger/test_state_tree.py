@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 import pytest
+from bucket_rows import BucketRows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -98,8 +99,8 @@ class TreeMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.rows: dict[int, bytes] = {}
-        self.tree = StateTree(lambda bucket: self.rows.get(bucket, b""))
+        self.rows = BucketRows()
+        self.tree = StateTree(self.rows.bucket)
         self.states: list[dict[bytes, bytes]] = [{}]
 
     @rule(
@@ -128,7 +129,7 @@ class TreeMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def settle(self, data: st.DataObject) -> None:
         count = data.draw(st.integers(1, len(self.states) - 1))
-        self.rows.update(self.tree.rows(count))
+        self.rows.put(self.tree.hashes(count))
         self.tree.settle(count)
         del self.states[:count]
 
@@ -138,8 +139,8 @@ class TreeMachine(RuleBasedStateMachine):
 
     @rule()
     def load_afresh(self) -> None:
-        fresh = StateTree(lambda bucket: self.rows.get(bucket, b""))
-        fresh.load((bucket, content) for bucket, content in self.rows.items() if content)
+        fresh = StateTree(self.rows.bucket)
+        fresh.load(self.rows.buckets().items())
         assert fresh.root == self.tree.settled_root
 
     @invariant()

@@ -39,6 +39,14 @@ def copy(folder: Path, name: str) -> Path:
     return target
 
 
+LAST_BUCKET = (1 << 20) - 1
+
+
+def key_hash(bucket: int, rest: int) -> bytes:
+    """A hash of 32 bytes that begins with the 20 bits of the bucket's number."""
+    return (bucket << 236 | rest).to_bytes(32, "big")
+
+
 def log_file(folder: Path) -> Path:
     return max((folder / "db").glob("*.log"))
 
@@ -80,7 +88,7 @@ def test_a_commit_is_read_back_whole(folder: Path) -> None:
         CommitBatch(
             height=2,
             state={b"a": b"1", b"b": b"2"},
-            buckets={5: b"x" * 64, (1 << 20) - 1: b"y" * 64},
+            hashes={key_hash(5, 1): b"x" * 32, key_hash(LAST_BUCKET, 2): b"y" * 32},
             records=[(b"log", 0, b"r0"), (b"log", 1, b"r1"), (b"log", 2, b"r2")],
             heads=[(b"log", 0, bytes(32))],
             transactions=[(b"i" * 32, 2, 999)],
@@ -89,13 +97,18 @@ def test_a_commit_is_read_back_whole(folder: Path) -> None:
         )
     )
     store.commit(
-        CommitBatch(height=3, state={b"a": None, b"c": b"3"}, buckets={5: b""}, certificate=b"certificate 3")
+        CommitBatch(
+            height=3,
+            state={b"a": None, b"c": b"3"},
+            hashes={key_hash(5, 1): b""},
+            certificate=b"certificate 3",
+        )
     )
     store.close()
     store = Store.open(folder)
     assert store.applied_height == 3
     assert [store.state(key) for key in (b"a", b"b", b"c")] == [None, b"2", b"3"]
-    assert list(store.buckets()) == [((1 << 20) - 1, b"y" * 64)]
+    assert list(store.buckets()) == [(LAST_BUCKET, key_hash(LAST_BUCKET, 2) + b"y" * 32)]
     assert store.records(b"log", 1, 2) == [b"r1", b"r2"]
     assert store.head(b"log", 0) == bytes(32)
     assert store.head(b"log", 64) is None
@@ -109,6 +122,30 @@ def test_a_commit_is_read_back_whole(folder: Path) -> None:
         None,
     ]
     store.close()
+
+
+def test_a_bucket_is_the_run_of_its_key_hashes(store: Store) -> None:
+    store.append([block(height) for height in range(3)])
+    ends = [0, (1 << 236) - 1]
+    held = {
+        key_hash(bucket, rest): bytes([place]) * 32
+        for place, (bucket, rest) in enumerate(
+            (bucket, rest) for bucket in (0, 6, 7, 8, LAST_BUCKET - 1, LAST_BUCKET) for rest in ends
+        )
+    }
+    store.commit(CommitBatch(1, {}, held))
+    expected = {
+        bucket: b"".join(key_hash(bucket, rest) + held[key_hash(bucket, rest)] for rest in ends)
+        for bucket in (0, 6, 7, 8, LAST_BUCKET - 1, LAST_BUCKET)
+    }
+    assert list(store.buckets()) == list(expected.items())
+    for bucket in (0, 5, 6, 7, 8, 9, LAST_BUCKET - 1, LAST_BUCKET):
+        assert store.bucket(bucket) == expected.get(bucket, b"")
+    store.commit(
+        CommitBatch(2, {}, {key_hash(7, 3): b"n" * 32, key_hash(7, ends[1]): b"", key_hash(8, 0): b"m" * 32})
+    )
+    assert store.bucket(7) == key_hash(7, 0) + held[key_hash(7, 0)] + key_hash(7, 3) + b"n" * 32
+    assert store.bucket(8) == key_hash(8, 0) + b"m" * 32 + expected[8][64:]
 
 
 def test_missing_records_and_nodes_are_an_error_and_not_an_answer(store: Store) -> None:
