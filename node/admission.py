@@ -111,38 +111,60 @@ class Admission:
 
     def admit_one(self, transaction: Transaction, *, own: bool) -> Entry | Outcome:
         """The same for one transaction, whose signature is checked where it stands."""
-        sifted = self._sift((transaction,), own)
-        if sifted.fresh:
-            self._settle(sifted, (transaction.signature_ok(),), raced=False)
-        return sifted.complete()[0]
+        try:
+            found = self._look(transaction, self._now_ms())
+            if isinstance(found, Entry | Outcome):
+                return found
+            organisation, is_held = found
+            self._pool.check_room(organisation, 1, transaction.size)
+        except TallyError as error:
+            return self._refused(transaction, error)
+        return self._take_in(transaction, organisation, transaction.signature_ok(), own, is_held)
+
+    def _now_ms(self) -> int:
+        return max(self._clock_ms(), self._chain.applied.time_ms)
+
+    def _look(self, transaction: Transaction, now_ms: int) -> Entry | Outcome | tuple[str, bool]:
+        """Its entry or place; if it is new, its organisation, and whether a block in flight holds it.
+
+        Raises:
+            TallyError: it is not to be taken in.
+        """
+        identity = transaction.id
+        entry = self._pool.entry(identity)
+        if entry is not None:
+            return entry
+        self._check_channel(transaction)
+        is_held = self._chain.knows(identity)
+        if is_held:
+            found = self._committed(identity)
+            if found is not None:
+                return found
+        if self.closed is not None:
+            raise self.closed
+        self._check_window(transaction, now_ms)
+        return self.identify(transaction.signer), is_held
 
     def _sift(self, transactions: Sequence[Transaction], own: bool) -> _Sifted:
         """All that stands before the check of signatures."""
         sifted = _Sifted(transactions, own)
         answers, organisations = sifted.answers, sifted.organisations
         seen: set[bytes] = set()
-        now_ms = max(self._clock_ms(), self._chain.applied.time_ms)
+        now_ms = self._now_ms()
         for place, transaction in enumerate(transactions):
             identity = transaction.id
             try:
-                entry = self._pool.entry(identity)
-                if entry is not None:
-                    answers[place] = entry
+                found = self._look(transaction, now_ms)
+                if isinstance(found, Entry | Outcome):
+                    answers[place] = found
                     continue
-                self._check_channel(transaction)
-                if self._chain.knows(identity):
-                    found = self._committed(identity)
-                    if found is not None:
-                        answers[place] = found
-                        continue
-                    sifted.pending.add(identity)
-                if self.closed is not None:
-                    raise self.closed
+                organisation, is_held = found
                 if identity in seen:
                     raise NotAdmitted("doubled_in_bundle", "the same transaction twice in one bundle")
                 seen.add(identity)
-                self._check_window(transaction, now_ms)
-                organisations.append(self.identify(transaction.signer))
+                if is_held:
+                    sifted.pending.add(identity)
+                organisations.append(organisation)
                 sifted.fresh.append(place)
             except TallyError as error:
                 answers[place] = self._refused(transaction, error)

@@ -58,6 +58,8 @@ class Reports:
 
     durable: Callable[[list[Work]], None]
     """These are on the disk, in this order."""
+    handed: Callable[[], None]
+    """What was to be reproduced is on its way to the disk, which takes its time."""
     accepted: Callable[[Block], None]
     """This block of another node was reproduced, and will be stored."""
     refused: Callable[[Entry, TallyError], None]
@@ -99,6 +101,11 @@ class Appender:
         self._stopped = False
         self._thread = threading.Thread(target=self._store_all, name="storage", daemon=True)
         self._thread.start()
+
+    @property
+    def is_reproducing(self) -> bool:
+        """Whether blocks of others are on their way through here."""
+        return self._reproducing is not None
 
     def put(self, ready: Ready) -> None:
         """Take over what a Ready asks to be stored."""
@@ -160,6 +167,7 @@ class Appender:
                 if rest_s and self._may_yield(entry.index):
                     await asyncio.sleep(rest_s)
             self._hand_to_storage(work)
+            self._reports.handed()
 
     def _reproduced_all(self, task: asyncio.Task[None]) -> None:
         self._reproducing = None

@@ -20,6 +20,7 @@ from ledger.chain import Chain
 from ledger.clock import Reading, shown_by, time_of
 from ledger.errors import Malformed
 from ledger.keys import SigningKey
+from ledger.membership import Membership
 from node.limits import CLOCK_DIFFERENCE_WARNED_MS
 
 log = structlog.get_logger(component="clocks")
@@ -37,6 +38,8 @@ class Clocks:
         self._chain = chain
         self._clock_ms = clock_ms
         self._newest: dict[str, Reading] = {}
+        self._looked: tuple[int, Membership, int | None] | None = None
+        """This node's clock, who counts, and what was found then: many ask within one millisecond."""
         self.ahead_ms: dict[str, int] = {}
         """How far each member's clock lay ahead of this node's when it was heard last; negative: behind."""
         self._differs: set[str] = set()
@@ -64,6 +67,7 @@ class Clocks:
             return
         if not reading.is_signed_by(member.key, self._chain.channel):
             raise Malformed("a clock reading that its node did not sign", field="reading.signature")
+        self._looked = None
         self._forget_strangers()
         self._note_difference(peer, reading.time_ms - self._clock_ms())
         self._newest[peer] = reading
@@ -88,11 +92,17 @@ class Clocks:
 
     def _shown_ms(self) -> int | None:
         """What a quorum of the voters' clocks have reached, this node's of now included; None if too few."""
+        own_ms, membership = self._clock_ms(), self._chain.membership
+        looked = self._looked
+        if looked is not None and looked[0] == own_ms and looked[1] is membership:
+            return looked[2]
         heard = list(self._newest.values())
-        if self._chain.membership.is_voter(self._node):
-            heard.append(Reading(self._node, self._clock_ms(), _UNSIGNED))
-        shown = shown_by(heard, self._chain.membership)
-        return time_of(shown) if shown else None
+        if membership.is_voter(self._node):
+            heard.append(Reading(self._node, own_ms, _UNSIGNED))
+        shown = shown_by(heard, membership)
+        shown_ms = time_of(shown) if shown else None
+        self._looked = (own_ms, membership, shown_ms)
+        return shown_ms
 
     def _forget_strangers(self) -> None:
         """Who is no member any more is neither counted nor shown."""

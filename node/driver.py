@@ -178,6 +178,7 @@ class Driver:
             verify=self._verify,
             reports=Reports(
                 self._on_durable,
+                self._commit_due,
                 self._on_accepted,
                 self._on_refused,
                 self._on_dropped,
@@ -202,6 +203,8 @@ class Driver:
         self._leader: tuple[int, str | None] = (raft.term, raft.leader)
         self._leaderless_since_s = self._loop.time()
         """Since when the leader is the one that was noted."""
+        self._due: Certificate | None = None
+        """Of what is committed and not applied yet."""
         self._office: int | None = None
         self._denials = 0
         """How often leaders have denied what is committed, as it was logged last."""
@@ -280,6 +283,14 @@ class Driver:
         if not self._turn_is_due:
             self._turn_is_due = True
             self._loop.call_soon(self._turn)
+
+    def submitted(self) -> None:
+        """Something waits in the pool: have a turn, unless a leader would only find that it waits for more.
+
+        Sixteen clients come in nearly as many turns of the loop; the commit, or the time for them, wakes it.
+        """
+        if not self.leads() or self._sealing.is_time(self.raft.commit, self.in_flight):
+            self.wake()
 
     def _wake_once_read(self) -> None:
         """Have a turn, but look first at what came while this process waited for the processor."""
@@ -500,8 +511,11 @@ class Driver:
         if ready.hard or ready.entries or ready.truncate_from is not None:
             self._appender.put(ready)
         if ready.certificate is not None:
-            self._commit(ready.certificate)
+            self._due = ready.certificate
+        if not (ready.entries and self._appender.is_reproducing):
+            self._commit_due()  # else once they are on their way to the disk: the leader waits for that
         if ready.reads or ready.reads_failed:
+            self._commit_due()
             self.leadership.answered(ready)
         if ready.lost_office:
             self._office = None
@@ -637,6 +651,12 @@ class Driver:
                 except Malformed as error:
                     raise BlockInvalid("operations of no form", found=error) from None
         return self._chain.check(block, checked)
+
+    def _commit_due(self) -> None:
+        """Apply what is committed."""
+        certificate, self._due = self._due, None
+        if certificate is not None:
+            self._commit(certificate)
 
     def _commit(self, certificate: Certificate) -> None:
         try:

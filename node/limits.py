@@ -109,6 +109,8 @@ MAX_GROUP_BLOCKS = 16
 
 MAX_HEAD_BYTES = 65_536
 """Request line and headers; looked at whenever a read ends within them."""
+MAX_KNOWN_HEADS, MAX_KNOWN_HEAD_BYTES = 256, 1_024
+"""Heads of submissions that are known by their bytes, and the longest one that is worth it."""
 REQUEST_TIMEOUT_S = 60.0
 """From a request's first byte, or from the connection before it, until the last one."""
 MAX_API_CONNECTIONS = 2_048

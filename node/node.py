@@ -165,7 +165,7 @@ class Node:
             peers=self.peers,
             admission=self._admission,
             leads=self.driver.leads,
-            wake=self.driver.wake,
+            wake=self.driver.submitted,
             statistics=self.statistics,
         )
         self.service = Service(

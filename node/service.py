@@ -164,7 +164,7 @@ class Service:
         async with self._admission.turn(len(envelopes)):
             waiting = await self._admit(envelopes, outcomes)
         if waiting:
-            self._driver.wake()
+            self._driver.submitted()
             if wait:
                 await self._wait(outcomes, waiting, timeout_ms)
         for place, entry in waiting:
@@ -214,7 +214,7 @@ class Service:
             return
         LoneSubmission(answer, told, _unknown, self._submit_timeout_ms / 1_000)
         self._pool.adopt(answer)
-        self._driver.wake()
+        self._driver.submitted()
 
     async def _wait(
         self, outcomes: list[Outcome | None], waiting: list[tuple[int, Entry]], timeout_ms: int | None

@@ -43,6 +43,7 @@ from node.api import (
     transactions,
 )
 from node.api.channel import CHANNEL_PREFIX
+from node.api.connections import Heads
 from node.api.problems import Problem
 from node.service import Service
 from node.telemetry import Observed, Telemetry
@@ -108,7 +109,7 @@ class Front:
     hundred patterns that its path is held against. A quote that names a level of reading goes that way.
 
     `direct` is for the connections: by the bytes of its URL, a submission that they may take
-    whole, without a scope and a task.
+    whole, without a scope and a task. They keep in `heads` how such requests began.
     """
 
     def __init__(self, app: FastAPI) -> None:
@@ -128,6 +129,7 @@ class Front:
         place = prefix + "/transactions"
         lone = transactions.DirectSubmission(submissions["/transactions"], app.state.service, telemetry)
         self.direct = {place.encode(): lone, f"{place}?wait=committed".encode(): lone}
+        self.heads: Heads = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

@@ -12,7 +12,8 @@ sees it is refused as everywhere else: by a problem document.
 | not_http | 400 | what came is not HTTP/1.1 |
 
 A submission of one transaction as most clients send it is taken here as soon as it is whole, and answered
-in one write. Whatever is unusual about a request sends it the long way, where all is understood.
+in one write. Whatever is unusual about a request sends it the long way, where all is understood. A client
+begins its requests with the same bytes each time: a head that was read once is not parsed again.
 """
 
 from __future__ import annotations
@@ -28,7 +29,13 @@ from node.api import bodies
 from node.api.problems import Problem
 from node.api.wire import Answer
 from node.errors import NotAdmitted
-from node.limits import MAX_API_CONNECTIONS, MAX_HEAD_BYTES, REQUEST_TIMEOUT_S
+from node.limits import (
+    MAX_API_CONNECTIONS,
+    MAX_HEAD_BYTES,
+    MAX_KNOWN_HEAD_BYTES,
+    MAX_KNOWN_HEADS,
+    REQUEST_TIMEOUT_S,
+)
 
 _MSGPACK = bodies.MSGPACK.encode()
 _LOOKED_AT = frozenset((b"content-type", b"accept", b"content-length", b"transfer-encoding"))
@@ -47,13 +54,18 @@ class Direct(Protocol):
         ...
 
 
+Heads = dict[bytes, tuple[Direct, int]]
+"""Request line and headers of submissions, without the empty line: who takes them, and the length of the body."""
+_HEAD_END = b"\r\n\r\n"
+
+
 class Exchange:
     """One request that is taken directly, and its answer; stands where the server has its cycle."""
 
     __slots__ = (
-        "_direct",
         "_protocol",
         "body",
+        "direct",
         "disconnected",
         "keep_alive",
         "more_body",
@@ -65,7 +77,7 @@ class Exchange:
     """The server sets it when a connection is lost; nobody waits for it."""
 
     def __init__(self, protocol: BoundedProtocol, direct: Direct) -> None:
-        self._direct = direct
+        self.direct = direct
         self._protocol = protocol
         self.scope = protocol.scope
         self.body = b""
@@ -77,7 +89,7 @@ class Exchange:
     def begin(self) -> None:
         """The request is whole."""
         self.more_body = False
-        self._direct.take(self.body, self._told)
+        self.direct.take(self.body, self._told)
 
     def _told(self, answer: Answer) -> None:
         self.response_started = self.response_complete = True
@@ -95,6 +107,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._direct: Mapping[bytes, Direct] = getattr(self.app, "direct", {})
+        self._heads: Heads = getattr(self.app, "heads", {})
         self._head_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -122,8 +135,13 @@ class BoundedProtocol(HttpToolsProtocol):
         """Read on, and see that what has begun comes to an end."""
         if self.transport.is_closing():
             return
+        begins = self._is_between_requests()
+        if begins and self._take_known(data):
+            return
         super().data_received(data)
         cycle = self.cycle
+        if begins and type(cycle) is Exchange:
+            self._know(data, cycle)
         if cycle is not None and cycle.scope is self.scope:
             self._head_bytes = 0
             if not cycle.more_body:
@@ -145,6 +163,33 @@ class BoundedProtocol(HttpToolsProtocol):
                 return
         if self._timer is None:
             self._timer = self.loop.call_later(self.request_timeout_s, self._too_slow)
+
+    def _is_between_requests(self) -> bool:
+        """Whether the next byte begins a request, and all before it are answered."""
+        cycle = self.cycle
+        if cycle is None:
+            return self._head_bytes == 0
+        return cycle.response_complete and not cycle.more_body and cycle.scope is self.scope
+
+    def _take_known(self, data: bytes) -> bool:
+        """Take a whole request whose head is known; whether it was one."""
+        head, _, body = data.partition(_HEAD_END)
+        direct, length = self._heads.get(head, (None, 0))
+        if direct is None or length != len(body) or self.flow.write_paused:
+            return False
+        self._unset_keepalive_if_required()
+        self.cycle = exchange = Exchange(self, direct)
+        exchange.body = body
+        exchange.begin()
+        return True
+
+    def _know(self, data: bytes, exchange: Exchange) -> None:
+        """Keep the head of a request that was read whole, and nothing beyond it."""
+        head, _, body = data.partition(_HEAD_END)
+        if exchange.body == body and not exchange.more_body and len(head) <= MAX_KNOWN_HEAD_BYTES:
+            if len(self._heads) >= MAX_KNOWN_HEADS:
+                self._heads.clear()
+            self._heads[head] = (exchange.direct, len(body))
 
     def on_headers_complete(self) -> None:
         """Begin to serve the request."""

@@ -315,3 +315,34 @@ def test_direct_submissions_are_counted_like_all_others(
         assert 'tally_http_request_seconds_count{operation="submit_transaction"} 2.0' in exposed
 
     on_site(network, monkeypatch, scenario)
+
+
+class _NoParser:
+    """Stands where a connection has its parser, and must not be asked."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"the parser was asked: {name}")
+
+
+def test_a_head_that_is_known_is_not_parsed_again(
+    network: LocalNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also on another connection; a request that comes in pieces, or is longer than its head says, is parsed."""
+    envelopes = [signed(network.channel, order(f"PO-D1{number}")).envelope for number in range(4)]
+
+    async def scenario(site: Site) -> None:
+        await site.ask(site.request(envelopes[0]))
+        connection, wire = site.connect()
+        parser, connection.parser = connection.parser, _NoParser()
+        connection.data_received(site.request(envelopes[1]))
+        await answered(wire)
+        connection.parser = parser
+        request = site.request(envelopes[2])
+        connection.data_received(request[:-1])
+        connection.data_received(request[-1:])
+        await answered(wire, 2)
+        connection.data_received(site.request(envelopes[3]) + site.request(envelopes[0]))
+        await answered(wire, 4)
+        assert b"".join(wire.sent).count(b"HTTP/1.1 200") == 4
+
+    assert on_site(network, monkeypatch, scenario).direct == 4, "all but the last, which does not wait its turn"
