@@ -29,8 +29,10 @@ from consensus.ready import Ready
 from consensus.state import HardState
 from ledger.block import Block
 from ledger.chain import Chain, VerifiedBlock
+from ledger.codec import Value
 from ledger.errors import BlockInvalid, Malformed, StoreError, TallyError
 from ledger.store import Store
+from ledger.transaction import Transaction
 from node.limits import CATCH_UP_SHARE, MAX_GROUP_BLOCKS
 from node.pace import Yielding
 from node.raft_storage import entry_of
@@ -58,8 +60,6 @@ class Reports:
 
     durable: Callable[[list[Work]], None]
     """These are on the disk, in this order."""
-    handed: Callable[[], None]
-    """What was to be reproduced is on its way to the disk, which takes its time."""
     accepted: Callable[[Block], None]
     """This block of another node was reproduced, and will be stored."""
     refused: Callable[[Entry, TallyError], None]
@@ -80,6 +80,7 @@ class Appender:
         *,
         chain: Chain,
         store: Store,
+        read: Callable[[Value], Transaction],
         verify: Callable[[Block], Awaitable[VerifiedBlock]],
         reports: Reports,
         may_yield: Callable[[int], bool],
@@ -90,6 +91,7 @@ class Appender:
         self._pace = Yielding(CATCH_UP_SHARE)
         self._chain = chain
         self._store = store
+        self._read = read
         self._verify = verify
         self._reports = reports
         self._statistics = statistics
@@ -104,8 +106,13 @@ class Appender:
 
     @property
     def is_reproducing(self) -> bool:
-        """Whether blocks of others are on their way through here."""
+        """Whether blocks of others are being reproduced."""
         return self._reproducing is not None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is on its way through here."""
+        return self._reproducing is not None or self._storing > 0
 
     def put(self, ready: Ready) -> None:
         """Take over what a Ready asks to be stored."""
@@ -167,7 +174,6 @@ class Appender:
                 if rest_s and self._may_yield(entry.index):
                     await asyncio.sleep(rest_s)
             self._hand_to_storage(work)
-            self._reports.handed()
 
     def _reproduced_all(self, task: asyncio.Task[None]) -> None:
         self._reproducing = None
@@ -195,7 +201,7 @@ class Appender:
         held = self._chain.pending_block(entry.index)
         if held is not None and held.hash == entry.hash:
             return
-        block = Block.decode(entry.data)
+        block = Block.decode(entry.data, self._read)
         if (block.height, block.header.term, block.hash) != (entry.index, entry.term, entry.hash):
             raise BlockInvalid(
                 "the block is not the one that its entry names", field="entry", found=block.hash.hex()

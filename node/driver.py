@@ -42,7 +42,8 @@ from ledger.executor import Executor, Prepared
 from ledger.keys import SigningKey
 from ledger.membership import Membership
 from ledger.store import Store
-from node import disk, mempool
+from node import ahead, disk, mempool
+from node.ahead import AHEAD, Ahead
 from node.appender import Appender, Reports, Work
 from node.catch_up import CatchUp
 from node.clocks import Clocks
@@ -172,13 +173,14 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._guarded = _Guard(self._on_storage_failed, self._on_bug)
         self._catch_up = CatchUp(self._loop.time)
+        self._ahead = Ahead(executor, pool)
         self._appender = Appender(
             chain=chain,
             store=store,
+            read=self._ahead.read,
             verify=self._verify,
             reports=Reports(
                 self._on_durable,
-                self._commit_due,
                 self._on_accepted,
                 self._on_refused,
                 self._on_dropped,
@@ -204,7 +206,7 @@ class Driver:
         self._leaderless_since_s = self._loop.time()
         """Since when the leader is the one that was noted."""
         self._due: Certificate | None = None
-        """Of what is committed and not applied yet."""
+        """Of what is committed and not applied yet: a follower first acknowledges the blocks that it came with."""
         self._office: int | None = None
         self._denials = 0
         """How often leaders have denied what is committed, as it was logged last."""
@@ -349,6 +351,9 @@ class Driver:
             self._watch.take_header(content)
         elif kind == "clock":
             self.clocks.take(peer, content)
+        elif kind == AHEAD:
+            if peer == self.raft.leader:
+                self._ahead.take_in(content)
         elif kind == INTRODUCTION:
             answer = self._peers.introductions.hear_member(content, peer)
             if answer is not None:
@@ -491,6 +496,8 @@ class Driver:
             if self._pool.waiting and leader is not None and leader != self.node:
                 self._forwarder.forward(leader)
             self._peers.flush()
+            if not self._appender.is_busy:
+                self._commit_due()
         if self._running:
             self._clock.set(is_idle=self._is_idle)
 
@@ -511,9 +518,10 @@ class Driver:
         if ready.hard or ready.entries or ready.truncate_from is not None:
             self._appender.put(ready)
         if ready.certificate is not None:
+            self._commit_due()
             self._due = ready.certificate
-        if not (ready.entries and self._appender.is_reproducing):
-            self._commit_due()  # else once they are on their way to the disk: the leader waits for that
+            if not (ready.entries and self._appender.is_reproducing):
+                self._commit_due()
         if ready.reads or ready.reads_failed:
             self._commit_due()
             self.leadership.answered(ready)
@@ -565,6 +573,7 @@ class Driver:
             return False
         entries = self._sealing.take()
         began_s = perf_counter()
+        self._tell_ahead(entries)
         try:
             block = self._propose([entry.prepared for entry in entries], self.raft.term)
         except BlockInvalid:
@@ -580,6 +589,14 @@ class Driver:
             entry.offered += 1
         self._pool.put_back(entries[sealed:])
         return True
+
+    def _tell_ahead(self, entries: list[mempool.Entry]) -> None:
+        """The others begin with what they can do before the block is there."""
+        message = ahead.message([entry.prepared.transaction for entry in entries])
+        if message is not None:
+            for peer in self._peers.reachable:
+                self._peers.queue(peer, message)
+            self._peers.flush()
 
     def _fitting(self, entries: list[mempool.Entry]) -> list[mempool.Entry]:
         """Those that a block may hold now; the others wait until they expire, or their time has come."""
@@ -638,8 +655,8 @@ class Driver:
         checked: dict[bytes, Prepared] = {}
         unknown = []
         for transaction in block.transactions:
-            prepared = self._pool.prepared(transaction.id)
-            if prepared is not None and prepared.transaction.signature == transaction.signature:
+            prepared = self._ahead.checked(transaction)
+            if prepared is not None:
                 checked[transaction.id] = prepared
             else:
                 unknown.append(transaction)

@@ -55,7 +55,7 @@ class Direct(Protocol):
 
 
 Heads = dict[bytes, tuple[Direct, int]]
-"""Request line and headers of submissions, without the empty line: who takes them, and the length of the body."""
+"""Request line and headers of a submission, without the empty line: who takes it, and how long its body is."""
 _HEAD_END = b"\r\n\r\n"
 
 

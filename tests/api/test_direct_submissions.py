@@ -327,7 +327,7 @@ class _NoParser:
 def test_a_head_that_is_known_is_not_parsed_again(
     network: LocalNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also on another connection; a request that comes in pieces, or is longer than its head says, is parsed."""
+    """Also on another connection; a request that comes in pieces, or with the next one, is parsed."""
     envelopes = [signed(network.channel, order(f"PO-D1{number}")).envelope for number in range(4)]
 
     async def scenario(site: Site) -> None:
@@ -345,4 +345,6 @@ def test_a_head_that_is_known_is_not_parsed_again(
         await answered(wire, 4)
         assert b"".join(wire.sent).count(b"HTTP/1.1 200") == 4
 
-    assert on_site(network, monkeypatch, scenario).direct == 4, "all but the last, which does not wait its turn"
+    assert on_site(network, monkeypatch, scenario).direct == 4, (
+        "all but the last, which does not wait its turn"
+    )
