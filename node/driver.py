@@ -206,7 +206,7 @@ class Driver:
         self._leaderless_since_s = self._loop.time()
         """Since when the leader is the one that was noted."""
         self._due: Certificate | None = None
-        """Of what is committed and not applied yet: a follower first acknowledges the blocks that it came with."""
+        """Of what is committed and not applied yet: the blocks that it came with are acknowledged first."""
         self._office: int | None = None
         self._denials = 0
         """How often leaders have denied what is committed, as it was logged last."""

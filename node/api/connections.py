@@ -55,7 +55,7 @@ class Direct(Protocol):
 
 
 Heads = dict[bytes, tuple[Direct, int]]
-"""Request line and headers of a submission, without the empty line: who takes it, and how long its body is."""
+"""By request line and headers of a submission: who takes it, and the length of its body."""
 _HEAD_END = b"\r\n\r\n"
 
 
