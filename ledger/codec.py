@@ -47,6 +47,11 @@ def encode(value: Value) -> bytes:
     return _packed(value)
 
 
+def pack(value: Value) -> bytes:
+    """The canonical bytes of a value whose parts were all decoded or encoded before, its maps in order."""
+    return _packed(value)
+
+
 def encode_key(parts: tuple[str | int | bytes, ...]) -> bytes:
     """The canonical bytes of a flat array of texts, integers and byte strings: what state keys are made of.
 

@@ -88,7 +88,7 @@ class Receipt:
 
     def encode(self) -> bytes:
         """The bytes of the file."""
-        return codec.encode(self.to_value())
+        return codec.pack(self.to_value())
 
     @classmethod
     def decode(cls, data: bytes) -> Receipt:

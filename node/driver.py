@@ -491,7 +491,8 @@ class Driver:
             self._carry_out_all()
             if self._seal():
                 self._carry_out_all()
-                self.wake()  # the next block after the loop has heard the others
+                if self._pool.waiting:
+                    self.wake()  # the next block after the loop has heard the others
             leader = self.raft.leader
             if self._pool.waiting and leader is not None and leader != self.node:
                 self._forwarder.forward(leader)
@@ -719,7 +720,8 @@ class Driver:
                 if work.stored:
                     last = work.stored[-1]
                     self.raft.persisted(last.index, last.hash)
-        self._turn()
+        if self._due is not None or not self.raft.is_quiet:
+            self._turn()
 
     def _on_accepted(self, block: Block) -> None:
         self._watch.saw_block(block)

@@ -197,7 +197,9 @@ class Submission:
         """
         shown = self._single_answer(outcome)
         status = 200 if shown["status"] == "committed" else 202
-        return _packed_or_not(status, shown, None if packed else _view_of_one)
+        if packed:
+            return Answer(status, bodies.MSGPACK, codec.pack(shown))
+        return _packed_or_not(status, shown, _view_of_one)
 
     def _single_answer(self, outcome: Outcome) -> dict[str, Any]:
         if outcome.status not in ("committed", "accepted"):
