@@ -21,7 +21,7 @@ on a short history after its start flatters late payers. As is usual, a PSI belo
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from math import isqrt, log
 from typing import Any, NamedTuple
@@ -106,7 +106,7 @@ def fared(examples: Sequence[Example], says: Says) -> Figures:
         divide_half_away(squared, count * PPM),
         divide_half_away(missed, count),
         divide_half_away(predicted * PPM, realised) if realised else None,
-        _bands(scored),
+        bands([(found.late_ppm, days > 0) for found, days in scored]),
     )
 
 
@@ -129,14 +129,16 @@ def _auc(ordered: Sequence[tuple[int, bool]]) -> int | None:
     return divide_half_away(twice * PPM, 2 * late * punctual)
 
 
-def _bands(scored: Sequence[tuple[Lateness, int]]) -> tuple[Band, ...]:
+def bands(foretold: Iterable[tuple[int, bool]]) -> tuple[Band, ...]:
+    """Tenths of (probability in ppm, was late) by the probability, ascending, of sizes as equal as can be."""
+    scored = sorted(foretold, key=lambda pair: pair[0])
     edges = [len(scored) * place // BANDS for place in range(BANDS + 1)]
     found = []
     for start, end in pairwise(edges):
         part = scored[start:end]
         if part:
-            late = sum(days > 0 for _, days in part)
-            mean = divide_half_away(sum(found.late_ppm for found, _ in part), len(part))
+            late = sum(was_late for _, was_late in part)
+            mean = divide_half_away(sum(late_ppm for late_ppm, _ in part), len(part))
             share = divide_half_away(late * PPM, len(part))
             found.append(Band(len(part), mean, share, *interval(late, len(part))))
     return tuple(found)

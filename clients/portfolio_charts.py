@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from clients import chart
 from clients.chart import Bar, Judged, Section, Series
 from clients.drawing import SERIES, Drawing
+from clients.model_report import Band
 from clients.portfolio_report import SHOWN_NAMES, Calibration, Distribution, Names, Part, Report
 from contracts.holdings.vintage import AGES
 from ledger.dates import iso_from_day
@@ -23,6 +24,7 @@ TITLES = {
     "discounts": "Discount and fee on the advance",
     "expected-lateness": "Expected days late",
     "lateness": "Days late, expected and realised",
+    "as-priced": "Share late, as priced and realised",
     "paid-back": "Paid back, by month of purchase",
     "ageing": "Ageing of the principal",
     "obligors": "Principal by obligor",
@@ -46,6 +48,7 @@ def charts(report: Report, part: Part) -> dict[str, Drawing]:
         "discounts": _histogram(part.discounts, "discounts", in_percent, "share of the advance", note),
         "expected-lateness": _histogram(part.lateness, "expected-lateness", str, "days", note),
         "lateness": _lateness(part, note),
+        "as-priced": _curve("as-priced", part.as_priced, note),
         "paid-back": _paid_back(part, note),
         "ageing": _ageing(part, note),
         "obligors": _names(part.obligors, "obligors", currency, note),
@@ -147,10 +150,12 @@ def _names(found: Names, name: str, currency: str, note: str) -> Drawing | None:
 
 def calibration(found: Calibration | None, note: str) -> Drawing | None:
     """The calibration curve; None without an invoice that has an outcome."""
-    if found is None or found.figures is None:
-        return None
-    judged: Sequence[Judged] = [
+    return None if found is None or found.figures is None else _curve(CALIBRATION, found.figures.bands, note)
+
+
+def _curve(name: str, bands: Sequence[Band], note: str) -> Drawing | None:
+    judged = [
         Judged(*(ppm / PPM for ppm in (band.predicted_ppm, band.late_ppm, band.low_ppm, band.high_ppm)))
-        for band in found.figures.bands
+        for band in bands
     ]
-    return chart.calibration(TITLES[CALIBRATION], judged, note)
+    return chart.calibration(TITLES[name], judged, note) if judged else None

@@ -18,6 +18,8 @@ from contracts.holdings.vintage import AGES, Fared, Vintage
 from ledger.dates import iso_from_day
 from ledger.money import Money
 
+WILSON = "Intervals are Wilson's, 5 % to 95 %, as if invoices were independent."
+
 _LAYOUT = """
 :root{color-scheme:light dark}
 body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:70rem;padding:1rem;
@@ -100,6 +102,8 @@ def _part(report: Report, part: Part) -> list[str]:
         _figure(drawn, "expected-lateness", "Whole days after the due date at which the price expected the "
                 f"payment. {at}"),
         _figure(drawn, "lateness", _lateness_says(part.fared, at)),
+        _figure(drawn, "as-priced", "Claims that fell due, by tenths of the probability of late payment for "
+                f"which they were priced. {WILSON} {at}"),
         _figure(drawn, "paid-back", "Share of the advance that buyers and suppliers had paid so many "
                 f"days after the due date, of claims that have reached that age. {at}"),
         _figure(drawn, "ageing", "Principal by days past the present due date; in brackets the number of "
@@ -285,8 +289,7 @@ def _calibration(report: Report) -> list[str]:
     if found.figures is None or drawing is None:
         return [heading, f'<p class="small">{escape(_counted(found))} {_at(report)}</p>']
     figures = found.figures
-    intervals = "Intervals are Wilson's, 5 % to 95 %, as if invoices were independent."
-    says = f"{_counted(found)} {intervals} {_at(report)}"
+    says = f"{_counted(found)} {WILSON} {_at(report)}"
     bands = table(
         ("tenth", "invoices", "predicted late", "late", "5 % to 95 %"),
         [

@@ -8,6 +8,7 @@
 | prices | yield at purchase, discount and fee on the advance, expected days late: distributions | book |
 | lateness, vintages | `contracts.holdings.vintage` | book |
 | loss | expected by the terms of the programmes as they stand, and realised | book, proved state |
+| as priced | probability of late payment at purchase and realised share late, in tenths | book |
 | ageing | principal by days past due, the buckets of `contracts.disclosure.ageing` | book |
 | concentration | principal by obligor and supplier, and the sum of the squared shares (Herfindahl) | book |
 | calibration | predicted and realised share late of the lender's invoices, `clients.model_report` | export |
@@ -24,7 +25,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from clients.model_report import Figures
+from clients.model_report import Band, Figures, bands
 from contracts.disclosure.ageing import BUCKETS, bucket_of, share
 from contracts.holdings import portfolio, portfolio_views, vintage
 from contracts.holdings.book import Totals
@@ -140,6 +141,8 @@ class Part(NamedTuple):
     lateness: Distribution
     """Expected days late."""
     fared: Fared
+    as_priced: tuple[Band, ...]
+    """Judged claims by the probability of late payment for which they were priced."""
     vintages: tuple[Vintage, ...]
     ageing: tuple[Bucket, ...]
     obligors: Names
@@ -187,6 +190,7 @@ def _part(basis: Basis, currency: str, claims: Sequence[Claim]) -> Part:
         ),
         distribution(held, vintage.expected_late, 1),
         vintage.fared(held, day, basis.loss_of),
+        bands(vintage.foretold(held, day)),
         vintage.vintages(claims, day, basis.loss_of),
         _ageing(at_risk, day),
         _names(held, "obligor", day),
@@ -270,6 +274,7 @@ def _part_document(part: Part) -> dict[str, Any]:
             "expected_days_late": _distribution_document(part.lateness),
         },
         "fared": _fared_document(part.fared),
+        "as_priced": [band._asdict() for band in part.as_priced],
         "vintages": [
             {
                 "month": one.month,

@@ -105,6 +105,8 @@ class Lien(NamedTuple):
     """1 if it arose under a supplier finance arrangement of the buyer (IAS 7 §44F to 44H), 0 if not."""
     quote: bytes = b""
     """Digest of the quote that was offered; empty for an auction's price."""
+    late_ppm: int | None = None
+    """Probability of late payment in that quote; None where none was predicted."""
     resale: str = ""
     """Number of its holder's offer to another lender that stands: see `contracts.finance.resale`."""
     bought: Link = ()

@@ -126,6 +126,7 @@ def offer(context: Context, operation: FinanceOffer) -> None:
         default_days=terms.default_days,
         costs_limit=divide_down(quote.net * terms.costs_ppm, PPM),
         quote=quote.quote,
+        late_ppm=quote.late_ppm,
     )
     invariants.purchase_adds_up(lien.net, lien.advance, lien.reserve)
     invariants.one_claim(invoice.title == FREE, read_lien(context.state, supplier, number))

@@ -7,7 +7,7 @@ lender's own part of a claim that several share; days are days since 1970:
 
 | kind | then | written when |
 |---|---|---|
-| buy | buyer, programme, net, advance, reserve, discount, fee, tenor, due date, is pledge | it is paid for |
+| buy | buyer, programme, net, advance, reserve, discount, fee, tenor, due date, pledge, late | it is paid |
 | collect | costs, interest, principal, reserve | the buyer pays, or pays for more time |
 | repay | costs, interest, principal | the supplier pays |
 | bear | reserve, shortfall | a credit note or a lower confirmation is borne; a shortfall is set off |
@@ -23,6 +23,9 @@ lender's own part of a claim that several share; days are days since 1970:
 
 What a lender buys of another is a `buy` too: the advance is the principal that is left, the discount what the
 price is below it, the tenor the days that are left.
+
+`late` is the probability of late payment in the quote at which it was bought, in ppm; nil where none was
+predicted: in an auction, of a payable, and from another lender.
 
 `reserve` in `collect`, `bear`, `recover`, `indemnify` and `end` is what leaves the supplier's reserve in the
 claim. Reserve and shortfall of a shared claim stand in the book of the lender that acts for all
@@ -112,6 +115,7 @@ RECORD_FIELDS: dict[str, tuple[str, ...]] = {
         "tenor_days",
         "due_date",
         "is_pledge",
+        "late_ppm",
     ),
     "collect": ("costs", "interest", "principal", "reserve"),
     "repay": ("costs", "interest", "principal"),
@@ -220,7 +224,7 @@ def bought(context: Context, supplier: str, number: str, lien: Lien, due_day: in
     for share, net, discount, fee in zip(shares_of(lien), nets, discounts, fees, strict=True):
         reserve = lien.reserve if share.lender == agent(lien) else 0
         places = (lien.buyer, lien.programme, net, share.part, reserve, discount, fee)
-        terms = (lien.tenor_days, due_day, lien.pledges)
+        terms = (lien.tenor_days, due_day, lien.pledges, lien.late_ppm)
         _enter(context, share.lender, "buy", lien, supplier, number, *places, *terms)
 
 
@@ -322,7 +326,7 @@ def resold(context: Context, supplier: str, number: str, lien: Lien, to: tuple[L
     _enter(context, lien.lender, "sell", lien, supplier, number, after.lender, price, principal, reserve)
     tenor_days = max(0, lien.interest_from - context.day)
     amounts = (principal + reserve - lien.shortfall, principal, reserve, principal - price, 0)
-    places = (lien.buyer, after.programme, *amounts, tenor_days, due_day, lien.pledges)
+    places = (lien.buyer, after.programme, *amounts, tenor_days, due_day, lien.pledges, None)
     _enter(context, after.lender, "buy", after, supplier, number, *places)
     if lien.shortfall:
         _enter(context, after.lender, "bear", after, supplier, number, 0, lien.shortfall)

@@ -63,6 +63,8 @@ class Position(NamedTuple):
     """Day on which it was over, 0 while it is open."""
     first_due_day: int = 0
     """Due day when it was bought: what its price was made for."""
+    late_ppm: int | None = None
+    """Probability of late payment for which it was priced; None where none was predicted."""
     cleared: int = 0
     """Day from which no principal was at risk: paid back, written off or owed by the supplier; 0 before."""
 
@@ -153,6 +155,7 @@ def _position(claim: Sequence[codec.Value]) -> Position:
         of["is_pledge"],
         book.after_record(Totals(), bought),
         first_due_day=of["due_date"],
+        late_ppm=of["late_ppm"],
     )
     for record in later:
         known = found._replace(sums=book.after_record(found.sums, record))

@@ -54,6 +54,7 @@ def position_view(position: Position, day: int) -> View:
         "recovered": position.sums.recovered,
         "owed_by_supplier": position.sums.owed,
         "sold_for": position.sums.sold_for,
+        "late_ppm": position.late_ppm,
         "expected_yield_ppm": portfolio.expected_yield((position,)),
     }
 

@@ -145,6 +145,15 @@ def days_late(position: Position, day: int) -> int:
     return (position.cleared or day) - position.first_due_day
 
 
+def foretold(held: Iterable[Position], day: int) -> list[tuple[int, bool]]:
+    """(probability of late payment at purchase in ppm, was late) of judged claims that had one."""
+    return [
+        (position.late_ppm, days_late(position, day) > 0)
+        for position in held
+        if position.late_ppm is not None and is_judged(position, day)
+    ]
+
+
 def expected_loss(position: Position, terms: ProgrammeTerms, history: Features) -> int:
     """Expected loss of a claim by a programme's terms, for the tenor at which it was bought; minor units.
 

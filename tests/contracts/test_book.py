@@ -62,6 +62,7 @@ def test_a_claim_that_is_paid_in_full_is_bought_collected_and_ended() -> None:
     trade.check()
     assert kinds(trade) == ["buy", "collect", "end"]
     (position,) = positions(trade)
+    assert position.late_ppm == claim.late_ppm == 350_000, "an empty network's prior: what the quote said"
     assert (position.principal, position.sums.reserve, position.is_open) == (0, 0, False)
     assert totals(trade).collected == claim.advance
 

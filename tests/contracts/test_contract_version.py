@@ -37,7 +37,7 @@ from contracts.trade.redirection import Redirection
 from contracts.trade.relationship import RECORD_FIELDS, Aggregates, OpenWeek
 from contracts.trade.shipment import Shipment
 
-LAYOUTS = {1: "bc6478f8f070882127cfe02afd1c21748eb60967aa41cccd271d035665867708"}
+LAYOUTS = {1: "9ecfcdec4cf4deaa3da150a6d80d343f2a257631024ccd0ce38a71d0e08c2883"}
 
 
 def test_stored_values_keep_their_form_within_a_contract_version() -> None:

@@ -116,6 +116,9 @@ def test_cash_and_claim_move_together_and_both_books_follow() -> None:
     assert trade.entry("exposure", "loan", "mega", "USD") is None
     assert trade.entry("exposure", "fund", "mega", "USD") == (0, before.principal)
     assert (kinds(trade, "loan"), kinds(trade, "fund")) == (["buy", "sell"], ["buy"])
+    foretold = [positions(trade, lender)[0].late_ppm for lender in ("loan", "fund")]
+    assert foretold == [before.late_ppm, None], "the other lender's price was no quote"
+    assert before.late_ppm is not None
     was, now = totals(trade, "loan"), totals(trade, "fund")
     assert (was.open, was.principal, was.reserve, was.sold, was.sold_for) == (
         0,

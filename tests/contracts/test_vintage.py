@@ -37,6 +37,14 @@ def no_loss(_: object) -> None:
     return None
 
 
+def test_what_was_foretold_at_purchase_is_held_against_what_came_of_judged_claims() -> None:
+    foretold = [bought(MARCH, "P", 100, late_ppm=900_000), *RECORDS[1:4], bought(APRIL + 99, "E", 1)]
+    places = list(foretold[1])
+    places[-1] = None
+    held = positions([foretold[0], tuple(places), *foretold[2:]])
+    assert vintage.foretold(held, DAY) == [(900_000, True), (0, True), (0, True)], "B none, E not due"
+
+
 def test_what_a_price_expected_is_held_against_the_due_date_of_the_purchase() -> None:
     a, b, c, d, e = positions(RECORDS)
     assert [vintage.expected_late(one) for one in (a, b, c, d, e)] == [2, 0, 5, 0, 0]
