@@ -110,6 +110,7 @@ def execute(
         except Exception as bug:
             raise ExecutorBug(f"transaction {each.transaction.id.hex()}: {bug!r}") from bug
         results.append(result)
+        overlay.keep()
     return tuple(results)
 
 

@@ -112,6 +112,13 @@ class Overlay:
         self.records.append((key, sequence, record))
         self.chained.append((before, after))
 
+    def keep(self) -> None:
+        """Let what is written so far stay: savepoints taken before are void.
+
+        What was replaced is let go at once, so that the next writes find its memory free and warm.
+        """
+        self._undo.clear()
+
     def savepoint(self) -> int:
         """A mark of everything written so far, for `rollback`."""
         return len(self.records) << 32 | len(self._undo)
@@ -119,6 +126,7 @@ class Overlay:
     def rollback(self, savepoint: int) -> None:
         """Take back everything written since `savepoint`; savepoints taken later are void."""
         undo, kept = self._undo, savepoint & 0xFFFFFFFF
+        assert kept <= len(undo), "a savepoint of writes that were not kept since"
         while len(undo) > kept:
             key, was_written, before = undo.pop()
             if was_written:

@@ -69,6 +69,11 @@ class OverlayMachine(RuleBasedStateMachine):
         del self.savepoints[place:]
         self.overlay.rollback(savepoint)
 
+    @rule()
+    def keep(self) -> None:
+        self.overlay.keep()
+        self.savepoints.clear()
+
     @invariant()
     def reads_its_own_writes(self) -> None:
         for key in KEYS:
@@ -96,6 +101,16 @@ def test_a_deleted_entry_reads_as_absent_although_it_stands_below() -> None:
     overlay.delete(KEYS[0])
     assert overlay.get(KEYS[0]) is None
     assert overlay.writes == {KEYS[0]: None}
+
+
+def test_what_is_kept_is_never_taken_back() -> None:
+    overlay = Overlay(Below({}))
+    overlay.put(KEYS[0], 1)
+    before = overlay.savepoint()
+    overlay.keep()
+    with pytest.raises(AssertionError, match="not kept"):
+        overlay.rollback(before)
+    assert overlay.get(KEYS[0]) == 1
 
 
 def test_values_and_keys_beyond_their_bounds_are_a_bug_of_the_contract() -> None:
