@@ -64,6 +64,13 @@ def test_cr70_a_wrong_block_in_place_of_an_acknowledged_one_frames_nobody() -> N
         assert outcome.violation is None, describe(outcome)
 
 
+def test_cr70_what_a_liar_makes_in_the_name_of_another_is_no_lie_of_that_one() -> None:
+    """CR-70: a usurper's block in the name of a leader that made its own at that term and height later."""
+    outcome = World(lying_plan_of(920_038, steps=4_000)).run()
+    assert outcome.violation is None, describe(outcome)
+    assert outcome.counted.get("lie: two_headers", 0) == 1
+
+
 def test_every_lie_is_in_the_table() -> None:
     assert set(PROVED) | {"withholds"} == set(LIES), "withholding leaves no proof"
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from consensus import Ballot, Certificate, ElectionCertificate, Entry, Message
 from consensus.messages import Append, AppendReply, Heartbeat, VoteReply
+from ledger.block import Block
 from ledger.detector import Detector
 from ledger.errors import VerificationError
 from ledger.evidence import Evidence
@@ -50,7 +51,8 @@ class Court:
         self._followed = 0
         self.wrong: set[bytes] = set()
         """Blocks that no honest node may acknowledge."""
-        self._sealed: dict[tuple[str, int, int], set[bytes]] = {}
+        self._sealed: dict[tuple[str, int, int], list[Block]] = {}
+        """By proposer, term and height, also what was made in a proposer's name without its key."""
         self._voted: dict[tuple[str, int], set[str]] = {}
         self._shown: dict[str, tuple[int, int]] = {}
         """The furthest (term, index) that each node showed to have acknowledged."""
@@ -98,9 +100,8 @@ class Court:
             return
         wrong: WrongBlock | None = chain.refute(self._blocks.block(entry.data))
         if wrong is not None:
-            header = wrong.block.header
-            if verify(seed_key(header.proposer).public, HEADER_DOMAIN, header.data, wrong.block.signature):
-                self.lies["wrong_block", header.proposer] += 1
+            if _is_signed(wrong.block):
+                self.lies["wrong_block", wrong.block.header.proposer] += 1
             self._take(self._detector.saw_wrong_block(wrong))
 
     def follow(self, app: LedgerApplication) -> None:
@@ -127,9 +128,9 @@ class Court:
         block = self._blocks.block(entry.data)
         header = block.header
         place = (header.proposer, header.term, header.height)
-        hashes = self._sealed.setdefault(place, set())
-        hashes.add(header.hash)
-        if len(hashes) > 1:
+        sealed = self._sealed.setdefault(place, [])
+        sealed.append(block)
+        if len(sealed) > 1 and len([each for each in sealed if _is_signed(each)]) > 1:
             self.lies["two_headers", header.proposer] += 1
         self._take(self._detector.saw_header(SignedHeader(header, block.signature)))
 
@@ -160,3 +161,9 @@ class Court:
             for node in proved.nodes:
                 if node not in self._liars:
                     self._fail("framed_by_proof", f"{node}: {proved.says}")
+
+
+def _is_signed(block: Block) -> bool:
+    """Whether its proposer made it."""
+    header = block.header
+    return verify(seed_key(header.proposer).public, HEADER_DOMAIN, header.data, block.signature)
