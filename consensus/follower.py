@@ -360,6 +360,9 @@ class Follower(Core):
         if certificate.index > self.log.persisted and not self.is_mute:
             self._look_for_own(certificate)
         certificates = self._certificates
+        if not certificates:
+            certificates.append(certificate)
+            return
         if certificate in certificates:
             return
         insort(certificates, certificate, key=lambda held: held.index)
@@ -405,10 +408,10 @@ class Follower(Core):
 
     def _advance(self) -> None:
         """Commit by the newest certificate that is held, confirmed and durable (CR-39)."""
-        if self.halted is not None or self.role is not Role.FOLLOWER:
+        certificates = self._certificates
+        if not certificates or self.halted is not None or self.role is not Role.FOLLOWER:
             return
         limit = min(self.confirmed, self.log.persisted)
-        certificates = self._certificates
         while certificates:
             place = len(certificates) - 1
             while place >= 0 and certificates[place].index > limit:

@@ -460,7 +460,7 @@ class Leader(Reads):
     def _heard(self, message: AppendReply | HeartbeatReply | SnapshotReply) -> Progress | None:
         """The follower that answers, its news taken down; None for a stranger or another term."""
         peer = self._peers.get(message.sender)
-        if peer is None or message.term != self.term:
+        if peer is None or message.term != self.hard.term:
             return None
         is_silent = self.now - peer.heard > self.config.election_ticks
         if not peer.hears(message.id >> BOOT_SHIFT, is_silent=is_silent):
@@ -472,7 +472,8 @@ class Leader(Reads):
             peer.answered = max(peer.answered, message.re)
         if not isinstance(message, SnapshotReply) and message.commit <= self.commit:
             peer.commit = message.commit
-        self._confirm_reads()
+        if self._reads:
+            self._confirm_reads()
         return peer
 
     def _on_append_reply(self, message: AppendReply) -> None:
@@ -530,11 +531,10 @@ class Leader(Reads):
         if book is None:
             return
         own = self.log.persisted
-        if self._office and own >= self._office and self.configuration.has_quorum([self.node]):
+        if own > self.commit and 0 < self._office <= own and self.configuration.has_quorum([self.node]):
             entry = self.log.entry(own)
             assert entry is not None
-            if own > self.commit:
-                book.open(own, entry.hash)
+            book.open(own, entry.hash)
         certificate = book.certify(self.node, own, self.configuration, self.configuration_index)
         self._count_bad(book)
         if certificate is None:

@@ -386,7 +386,7 @@ def check(message: Message) -> str | None:
     """What is absurd in a message, or None (CR-88)."""
     if not 0 <= message.id <= MAX_MESSAGE_ID:
         return "message id out of range"
-    if not (0 if type(message) in REPLIES else 1) <= message.term <= MAX_TERM:
+    if not 0 <= message.term <= MAX_TERM or (message.term == 0 and type(message) not in REPLIES):
         return "term out of range"
     judge = _CHECKS.get(type(message))
     return None if judge is None else judge(message)

@@ -111,7 +111,7 @@ class Raft(Election, Follower, Leader):
         if reason is not None:
             self.drop(reason)
             return
-        if message.term > self.term and not self._keeps_term(message):
+        if message.term > self.hard.term and not self._keeps_term(message):
             self._adopt(message.term)
         if self._tracer is not None:
             self.trace("recv", msg=message_event(message))
@@ -311,7 +311,7 @@ class Raft(Election, Follower, Leader):
         absurd = check(message)
         if absurd is not None:
             return f"absurd: {absurd}"
-        if message.term > self.term + MAX_TERM_STEP:
+        if message.term > self.hard.term + MAX_TERM_STEP:
             return "absurd: term too far ahead"
         return None
 
@@ -335,7 +335,7 @@ class Raft(Election, Follower, Leader):
     def _handle(self, message: Message) -> None:
         """To its handler: of a lower term only what is answered with ours is looked at (CR-02)."""
         now, lower = self._handlers[type(message)]
-        handler = lower if message.term < self.term else now
+        handler = lower if message.term < self.hard.term else now
         if handler is not None:
             handler(message)
 

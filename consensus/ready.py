@@ -43,14 +43,13 @@ the next input, and when `quiet_ticks` have passed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from consensus.messages import Certificate, ElectionCertificate, Entry, Message
 from consensus.state import HardState, SnapshotPoint, Soft
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(NamedTuple):
     """One step's output; see the module for what to do with it, in which order."""
 
     hard: HardState | None

@@ -10,6 +10,7 @@ A block's data is `proposer|tx,tx,…|padding`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 
 from consensus import Authority, Ballot, Certificate, Configuration, ElectionCertificate, Entry
@@ -27,10 +28,11 @@ def block_hash(
     return blake2b(b"%d|%d|" % (index, term) + previous + data + members, digest_size=12).digest()
 
 
-def transactions_of(data: bytes) -> list[int]:
+@lru_cache(4_096)
+def transactions_of(data: bytes) -> tuple[int, ...]:
     """The transactions in a block."""
     listed = data.split(b"|", 2)[1] if data else b""
-    return [int(part) for part in listed.split(b",")] if listed else []
+    return tuple([int(part) for part in listed.split(b",")]) if listed else ()
 
 
 class Application:
@@ -103,7 +105,7 @@ class Application:
                 self._known.pop(number, None)
         del self.chain[height:]
 
-    def apply(self, certificate: Certificate) -> list[tuple[Entry, list[int]]]:
+    def apply(self, certificate: Certificate) -> list[tuple[Entry, Sequence[int]]]:
         """Apply all blocks up to a certificate; they are returned with their transactions."""
         index = certificate.index
         if not self.applied < index < len(self.chain):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Clients:
         self.reads[node] = self.reads.get(node, 0) + 1
         self._world.counted["reads served"] += 1
 
-    def applied(self, node: str, transactions: list[int]) -> None:
+    def applied(self, node: str, transactions: Sequence[int]) -> None:
         """A node has committed these; whoever asked this node hears of it."""
         for number in transactions:
             asked = self.waiting.get(number)

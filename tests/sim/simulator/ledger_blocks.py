@@ -417,9 +417,9 @@ class LedgerApplication:
         self.chain.drop_from(height)
         self._pending = {number: at for number, at in self._pending.items() if at < height}
 
-    def apply(self, certificate: Certificate) -> list[tuple[Entry, list[int]]]:
+    def apply(self, certificate: Certificate) -> list[tuple[Entry, Sequence[int]]]:
         """Apply all blocks up to a certificate; they are returned with their transactions."""
-        applied = []
+        applied: list[tuple[Entry, Sequence[int]]] = []
         for block in self.chain.commit(certificate_of(certificate)):
             numbers = self._blocks.numbers_of(block)
             for number in numbers:

@@ -64,13 +64,11 @@ class Network:
         link = (message.sender, message.target)
         counted = self._world.counted
         counted["messages"] += 1
-        if self._world.is_calm:
-            self._schedule(message, link)
-            return
-        if self.cuts[link]:
+        is_calm = self._world.is_calm
+        if not is_calm and self.cuts.get(link):
             counted["cut off"] += 1
             return
-        if self._is_plain:
+        if is_calm or self._is_plain:
             self._schedule(message, link)
             return
         plan, chance = self._plan, self._draw.random

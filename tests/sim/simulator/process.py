@@ -134,17 +134,12 @@ class Process:
             self.raft.snapshot_available(disk.snapshot)
 
     def hear(self, message: Message) -> None:
-        """A message for the core: of members that have left it hears only questions, as in a node."""
+        """A message has arrived; of members that have left the core hears only questions, as in a node."""
         if self._plan.poses_ppm and self.raft.is_presumed(message):
             self.raft.drop("message of a member that has left")
         else:
             self.raft.step(message)
         self.world.checks.after(self)
-
-    def step(self, message: Message) -> None:
-        """A message has arrived."""
-        self.hear(message)
-        self.wake()
 
     def tick(self) -> None:
         """A tick of this node's clock, or the ring of one that counts late."""
@@ -230,7 +225,8 @@ class Process:
         if ready.certificate is not None:
             self._apply(ready.certificate)
             self.point("applied")
-        self._serve(ready)
+        if ready.reads or ready.reads_failed:
+            self._serve(ready)
         if ready.lost_office:
             self._office = None
         if ready.took_office is not None:

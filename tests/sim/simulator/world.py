@@ -61,6 +61,7 @@ RECORDED_NUMBERS = 4_096
 FIRST_CHANGE = 10_000_000
 """Numbers of transactions that adopt other members begin here."""
 CALM_CLIENT_US = 1_500
+NEVER_US = 2**63
 HEALING_TIMEOUTS = 30
 """Longest election timeouts within which a healed cluster must agree and go on."""
 _KINDS = {
@@ -156,6 +157,8 @@ class World:
         """Healed: nothing is disturbed any more, and nothing slow."""
         self._faults = sorted(plan.faults, key=lambda fault: fault.at_us)
         self._next_fault = 0
+        self._strikes_us = 0
+        """When the next fault happens."""
         self._crash_draw = self.stream("crashes")
         rates = self.stream("clocks")
         self._tick_us = {
@@ -316,7 +319,8 @@ class World:
         trace = ""
         try:
             while self.steps < self.plan.steps:
-                self._strike()
+                if self.now >= self._strikes_us:
+                    self._strike()
                 self._step()
             if self.plan.liar:
                 self._judge_lies()
@@ -364,19 +368,21 @@ class World:
         """Play on until this much time has passed, without healing."""
         end = self.now + simulated_us
         while self.now < end:
-            self._strike()
+            if self.now >= self._strikes_us:
+                self._strike()
             self._step()
 
     def _step(self) -> None:
         """One event."""
         time, _, kind, name, boot, value = heappop(self._events)
-        self.now = max(time, self.now)
-        node = self.processes.get(name) if name else None
+        if time > self.now:
+            self.now = time
+        node = self.processes.get(name)
         if name and (node is None or (boot and boot != node.boot)):
             if kind in ("restart", "mend", "unpause", "fast"):
                 self._mend(kind, name, boot, value)
             return
-        if name in self._paused and kind not in ("unpause", "mend", "fast"):
+        if self._paused and name in self._paused and kind not in ("unpause", "mend", "fast"):
             self._push(max(self._paused[name] - self.now, 1), kind, name, boot, value)
             return
         if name:
@@ -443,13 +449,12 @@ class World:
         if self.observes:
             observe(self.counted, node, message)
         if isinstance(message, Vote):
-            raft = node.raft
-            before = raft.vote == message.sender and raft.term == message.term
+            before = node.raft.vote == message.sender and node.raft.term == message.term
             node.hear(message)
             self.checks.answered(node, message, before)
-            node.wake()
         else:
-            node.step(message)
+            node.hear(message)
+        node.wake()
 
     def _tell_in_vain(self, node: Process, message: Message, tell: Callable[[Message], None]) -> None:
         before = self._visible(node)
@@ -489,6 +494,8 @@ class World:
             self._next_fault += 1
             self.counted[fault.kind] += 1
             self._carry_out(fault)
+        is_over = self._next_fault == len(self._faults)
+        self._strikes_us = NEVER_US if is_over else self._faults[self._next_fault].at_us
 
     def _carry_out(self, fault: Fault) -> None:
         lasts = max(fault.lasts_us, 1)
