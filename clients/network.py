@@ -108,12 +108,17 @@ class NodeProcess:
 
     @property
     def is_running(self) -> bool:
-        """Whether the recorded process lives and is this node, not a stranger that got its number."""
+        """Whether the recorded process lives and is this node, not a stranger that got its number.
+
+        A process that has just begun its program has no arguments for a moment. One that has ended, or that
+        is the kernel's own, has none either, but no program to name.
+        """
+        process = Path(f"/proc/{self.pid}")
         try:
-            command = Path(f"/proc/{self.pid}/cmdline").read_bytes()
+            command = (process / "cmdline").read_bytes()
+            return str(self.config).encode() in command if command else bool((process / "exe").readlink())
         except OSError:
             return False
-        return str(self.config).encode() in command
 
 
 @dataclass(frozen=True, slots=True)
