@@ -28,7 +28,8 @@ from ledger.limits import MAX_MEMBERS
 from ledger.state import Overlay
 from ledger.transaction import Transaction
 
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2
+"""Of the rules: raised whenever a block may come out otherwise than under the ones before."""
 
 MAX_DETAIL_LENGTH = 240
 """Characters of a refusal's detail on the ledger."""

@@ -153,7 +153,7 @@ def _genesis(time_ms: int) -> bytes:
         "version": 1,
         "name": "core",
         "time_ms": time_ms,
-        "contract_version": 1,
+        "contract_version": Contracts.version,
         "quorum": 1,
         "nodes": [{"id": NODE, "organisation": "operator", "key": _key(NODE).public, "certificate": b"none"}],
         "organisations": [

@@ -430,7 +430,7 @@ def _document(roles: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
         "version": 1,
         "name": "fraud drill",
         "time_ms": FIRST_DAY * 86_400_000,
-        "contract_version": 1,
+        "contract_version": Contracts.version,
         "quorum": 1,
         "nodes": [node],
         "organisations": organisations,

@@ -87,7 +87,7 @@ class FedLedger:
             "version": 1,
             "name": "evaluation",
             "time_ms": 86_400_000,
-            "contract_version": 1,
+            "contract_version": Contracts.version,
             "quorum": 1,
             "nodes": [node],
             "organisations": organisations,

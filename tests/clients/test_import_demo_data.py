@@ -115,7 +115,7 @@ class MemoryLedger:
             "version": 1,
             "name": "demonstration data",
             "time_ms": 1_150_000_000_000,
-            "contract_version": 1,
+            "contract_version": Contracts.version,
             "quorum": 1,
             "nodes": [
                 {"id": "n1", "organisation": "scms", "key": self.keys["scms"].public, "certificate": b"c"}

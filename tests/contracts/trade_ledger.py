@@ -50,7 +50,7 @@ def document(
         "version": 1,
         "name": "test",
         "time_ms": 1_330_000_000_000,
-        "contract_version": 1,
+        "contract_version": Contracts.version,
         "quorum": 1,
         "nodes": [
             {"id": "n1", "organisation": "root", "key": KEYS["root"].public, "certificate": b"c"},

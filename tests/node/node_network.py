@@ -15,6 +15,7 @@ from typing import Any
 import uvloop
 from key_value import KeyValue, set_pair
 
+from contracts import Contracts
 from ledger import node_certificate
 from ledger.chain import Chain
 from ledger.codec import Value
@@ -119,7 +120,7 @@ class Cluster:
             "version": 1,
             "name": "test",
             "time_ms": 1_700_000_000_000,
-            "contract_version": 1,
+            "contract_version": Contracts.version,
             "quorum": count // 2 + 1,
             "nodes": [
                 {

@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 from key_value import KeyValue
 
+from contracts import Contracts
 from ledger.certificate import sign_ack
 from ledger.errors import Malformed, VerificationError
 from ledger.evidence import Evidence
@@ -34,7 +35,7 @@ GENESIS = read_genesis(
                 "version": 1,
                 "name": "test",
                 "time_ms": 1,
-                "contract_version": 1,
+                "contract_version": Contracts.version,
                 "quorum": 2,
                 "nodes": [
                     {"id": node, "organisation": "org", "key": key.public, "certificate": b""}

@@ -65,8 +65,8 @@ BACKBONE = {
     "finance.settle": 5.0,
 }
 """What most of the rest needs to have happened, and the weight of it."""
-KEEN = ("auction", "claim", "indemnity", "recovery", "recourse", "resale")
-"""First parts of names of operations that seldom have anything to be about."""
+KEEN = ("auction", "claim", "indemnity", "recovery", "recourse", "resale", "refund", "certificate.refund")
+"""Names, or first parts of names, of operations that seldom have anything to be about."""
 SELDOM_NAMES = ("key", "membership", "node", "model", "custody", "programme", "deposit")
 ENDS = (
     "cancel",
@@ -84,7 +84,7 @@ ENDS = (
 )
 """Last parts of names of operations that end a document, or stop it."""
 NAMES = list(OPERATIONS)
-IS_KEEN = {name for name in NAMES if name.split(".")[0] in KEEN}
+IS_KEEN = {name for name in NAMES if name in KEEN or name.split(".")[0] in KEEN}
 IS_SELDOM = {name for name in NAMES if name.split(".")[0] in SELDOM_NAMES or name.split(".")[1] in ENDS}
 
 
@@ -145,7 +145,7 @@ def _weight(draw: Draw, name: str) -> float:
     is_end = name.split(".")[1] in ENDS
     if name in draw.favourites:
         least = 3.0 if name in IS_KEEN else OFTEN
-        return 1 / (1 + taken) if is_end else max(least, FAVOURITE / (1 + taken))
+        return FAVOURITE / (1 + taken) ** 2 if is_end else max(least, FAVOURITE / (1 + taken))
     if name in IS_KEEN and not is_end:
         return 2.0
     return SELDOM + 0.2 / (1 + taken) if name in IS_SELDOM else OFTEN + 1 / (1 + taken)
