@@ -428,7 +428,7 @@ def start(
             _check_port_free(node, address)
     started = network
     for node in starting:
-        command = [sys.executable, "-m", "node.main", "--config", str(node.config)]
+        command = [sys.executable, "-m", "node", "--config", str(node.config)]
         variables = {**os.environ, **(environment or {})}
         if node.trace.exists():
             variables["TALLY_TRACE_FILE"] = str(node.trace)

@@ -1,4 +1,4 @@
-"""`python -m node.main --config FILE`: one node process.
+"""`python -m node --config FILE`: one node process.
 
 The loop, the HTTP server and the links run in one thread; signatures and the synced writes
 have threads of their own. SIGTERM or SIGINT stops in order: nothing new is taken in, what
@@ -212,7 +212,7 @@ def _announce(settings: Settings, api_port: int, peer_port: int) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command; its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m node.main", description="Run one Tallystick node.")
+    parser = argparse.ArgumentParser(prog="python -m node", description="Run one Tallystick node.")
     parser.add_argument("--config", type=Path, required=True, help="the node's settings, TOML or JSON")
     parser.add_argument(
         "--repair", action="store_true", help="set a damaged ledger aside; the next start fetches it anew"
@@ -230,6 +230,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.setswitchinterval(THREAD_SWITCH_S)
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
+        gc.enable()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(serve(settings))
     except TallyError as error:
@@ -239,7 +240,3 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(f"cannot listen or write: {error}", file=sys.stderr)  # noqa: T201
         return EXIT_SETTINGS
-
-
-if __name__ == "__main__":
-    sys.exit(main())

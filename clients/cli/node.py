@@ -56,7 +56,7 @@ def _become_node(config: Path, *options: str, variables: Mapping[str, str] = Map
             found=config,
             remedy="`tally network up` writes one for each node to DIR/nodes/NODE/node.toml.",
         )
-    command = [sys.executable, "-m", "node.main", "--config", str(config), *options]
+    command = [sys.executable, "-m", "node", "--config", str(config), *options]
     os.environ.update(variables)
     os.execv(sys.executable, command)  # noqa: S606 (our own interpreter and module)
 

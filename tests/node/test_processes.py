@@ -95,7 +95,7 @@ class Processes:
         return f"{self.api[name]}/v1/channels/{self.channel.hex()}/{path}"
 
     def start(self, name: str) -> None:
-        command = [sys.executable, "-m", "node.main", "--config", str(self.folder / name / "node.json")]
+        command = [sys.executable, "-m", "node", "--config", str(self.folder / name / "node.json")]
         self.running[name] = subprocess.Popen(command, stderr=subprocess.DEVNULL)
 
     def signal(self, name: str, number: int) -> int:
@@ -239,7 +239,7 @@ def test_a_bad_configuration_ends_with_a_sentence_and_a_code_of_its_own(tmp_path
     config = network.folder / "n1" / "node.json"
     settings = json.loads(config.read_text())
     config.write_text(json.dumps({**settings, "key_file": "../n2/n2.key"}))
-    command = [sys.executable, "-m", "node.main", "--config", str(config)]
+    command = [sys.executable, "-m", "node", "--config", str(config)]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 2
     assert "another key" in ended.stderr
@@ -248,7 +248,7 @@ def test_a_bad_configuration_ends_with_a_sentence_and_a_code_of_its_own(tmp_path
 
 def _ended(network: Processes, name: str) -> str:
     """What a node says that must not start."""
-    command = [sys.executable, "-m", "node.main", "--config", str(network.folder / name / "node.json")]
+    command = [sys.executable, "-m", "node", "--config", str(network.folder / name / "node.json")]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
@@ -337,7 +337,7 @@ def _repaired(network: Processes, name: str) -> str:
     command = [
         sys.executable,
         "-m",
-        "node.main",
+        "node",
         "--config",
         str(network.folder / name / "node.json"),
         "--repair",
