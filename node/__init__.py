@@ -29,9 +29,9 @@ A log that is too far ahead is not replayed but fetched as a state:
     snapshot_server  gives chunks, to whoever sends `snapshot_asks`
     snapshot_fetch   which chunk from whom; `snapshot_import` checks and keeps them
 
-Around all this: `node` puts one together, `main` is the process, `disk` says what the data folder still
-holds of what was promised, `second_mark` beside the key finds out that it was set back, `settings`,
-`identity`, `statistics`, `telemetry`, `trace_file`, `logs`, `limits`, `errors`.
+Around all this: `node` puts one together, `main` is the process and `__main__` its start, `disk` says what
+the data folder still holds of what was promised, `second_mark` beside the key finds out that it was set
+back, `settings`, `identity`, `statistics`, `telemetry`, `trace_file`, `logs`, `limits`, `errors`.
 
 May import: ledger, consensus, contracts.
 """

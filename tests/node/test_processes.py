@@ -342,5 +342,5 @@ def _repaired(network: Processes, name: str) -> str:
         str(network.folder / name / "node.json"),
         "--repair",
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     return done.stdout + done.stderr

@@ -12,7 +12,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ sys.path.append(str(ROOT / "scripts"))
 
 import _train_model  # noqa: E402
 from _evaluate_pricing import as_written, fit, merged, predictions  # noqa: E402
-from _pricing_ledger import feed  # noqa: E402
+from _pricing_ledger import Description, feed  # noqa: E402
 from _pricing_report import figures, outcomes, report  # noqa: E402
 from _pricing_rows import Row, RowError, read_rows  # noqa: E402
 from _pricing_training import (  # noqa: E402
@@ -137,8 +137,17 @@ def test_nothing_is_certain_and_a_few_rows_give_no_curve() -> None:
     assert isotonic(odds[:99], (odds[:99] > -3).astype(int)) is None
 
 
-@pytest.mark.parametrize("way", ["platt", "isotonic"])
-def test_a_calibrated_model_has_the_same_trees_and_is_bytes_that_anybody_reads(way: str) -> None:
+@dataclass
+class Learned:
+    """A history, its descriptions and the model that is fitted to them."""
+
+    rows: list[Row]
+    described: list[Description]
+    model: Model
+
+
+@pytest.fixture(scope="module")
+def learned() -> Learned:
     """Late are 10 % or 30 % of the invoices, by customer, from a day on 40 % or 80 %: calibration helps."""
     chance, rows = random.Random(14), []
     for row in book(1_000, 14):
@@ -146,14 +155,22 @@ def test_a_calibrated_model_has_the_same_trees_and_is_bytes_that_anybody_reads(w
         share = (0.8 if is_even else 0.4) if is_worse else (0.3 if is_even else 0.1)
         rows.append(replace(row, cleared=row.due + (4 if chance.random() < share else -2)))
     described = feed(rows, rows)
-    plain, model = fit(rows, described), fit(rows, described, way)
-    assert plain is not None
+    model = fit(rows, described)
+    assert model is not None
+    return Learned(rows, described, model)
+
+
+@pytest.mark.parametrize("way", ["platt", "isotonic"])
+def test_a_calibrated_model_has_the_same_trees_and_is_bytes_that_anybody_reads(
+    learned: Learned, way: str
+) -> None:
+    plain, model = learned.model, fit(learned.rows, learned.described, way)
     assert model is not None
     assert (model.late.base, model.late.trees) == (plain.late.base, plain.late.trees)
     assert (model.days, model.beyond) == (plain.days, plain.beyond)
     assert model.late.curve != plain.late.curve == UNCALIBRATED
     assert Model.decode(model.encode()) == model
-    found = predictions(model, described[-100:])
+    found = predictions(model, learned.described[-100:])
     assert all(type(figure) is int for lateness in found for figure in lateness)
 
 
@@ -233,17 +250,13 @@ def test_a_payment_before_the_issue_is_not_known_on_the_day_of_issue() -> None:
     assert feed([row], [row])[0][0] == 0
 
 
-def test_a_trained_model_is_integers_and_the_same_twice() -> None:
-    rows = book(1_000, 4)
-    described = feed(rows, rows)
-    model = fit(rows, described)
-    assert model is not None
-    again = fit(rows, described)
+def test_a_trained_model_is_integers_and_the_same_twice(learned: Learned) -> None:
+    again = fit(learned.rows, learned.described)
     assert again is not None
-    assert model.encode() == again.encode()
-    assert Model.decode(model.encode()) == model
+    assert learned.model.encode() == again.encode()
+    assert Model.decode(again.encode()) == again
     later = book(200, 5, first=FIRST + 240)
-    found = predictions(model, feed(rows, later))
+    found = predictions(again, feed(learned.rows, later))
     assert all(type(figure) is int for lateness in found for figure in lateness)
 
 
