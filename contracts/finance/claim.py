@@ -267,6 +267,11 @@ def accrued(lien: Lien, day: int) -> int:
     return lien.interest_due + divide_up(lien.principal * lien.discount_rate_ppm * days, PPM * lien.day_count)
 
 
+def accrue(lien: Lien, day: int) -> Lien:
+    """The claim with the overdue interest of the days so far, before its principal changes."""
+    return lien._replace(interest_due=accrued(lien, day), interest_from=max(lien.interest_from, day))
+
+
 def payoff(lien: Lien, day: int) -> int:
     """What repays a claim as a whole on a day: costs, overdue interest and principal; minor units."""
     return lien.costs_due + accrued(lien, day) + lien.principal
@@ -367,17 +372,16 @@ def waterfall(lien: Lien, amount: int, day: int) -> tuple[Lien, Tranches]:
     Costs of collection, then overdue interest, both at most what the supplier's reserve bears; then the
     lender's principal; the rest is the supplier's reserve.
     """
-    due = accrued(lien, day)
+    lien = accrue(lien, day)
     costs = min(lien.costs_due, lien.reserve_left, amount)
-    interest = min(due, lien.reserve_left - costs, amount - costs)
+    interest = min(lien.interest_due, lien.reserve_left - costs, amount - costs)
     principal = min(amount - costs - interest, lien.principal)
     reserve = amount - costs - interest - principal
     after = repaid(lien, principal)._replace(
         collected=lien.collected + principal,
         reserve_left=lien.reserve_left - costs - interest - reserve,
         costs_paid=lien.costs_paid + costs,
-        interest_from=max(lien.interest_from, day),
-        interest_due=due - interest,
+        interest_due=lien.interest_due - interest,
         interest_paid=lien.interest_paid + interest,
     )
     return after, Tranches(costs, interest, principal, reserve)

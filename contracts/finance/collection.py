@@ -21,7 +21,7 @@ from contracts.fields import Number, Operation, OrganisationId, PositiveAmount, 
 from contracts.finance import recourse
 from contracts.finance.claim import (
     Lien,
-    accrued,
+    accrue,
     agent,
     close_claim,
     eased,
@@ -164,12 +164,10 @@ def indemnify(
     What the supplier was short of a principal that is paid it owes no longer, as when the buyer pays it.
     """
     to_lender, to_supplier = paid
-    less = repaid(lien, to_lender)._replace(
+    less = repaid(accrue(lien, day), to_lender)._replace(
         indemnified=lien.indemnified + to_lender,
         reserve_left=lien.reserve_left - to_supplier,
         subrogated=to_lender + to_supplier,
-        interest_from=max(lien.interest_from, day),
-        interest_due=accrued(lien, day),
     )
     after = eased(less)
     put_claim(context, supplier, number, recourse.when_eased(context, lien, after))

@@ -37,6 +37,7 @@ from contracts.fields import (
 from contracts.finance import repayment
 from contracts.finance.claim import (
     Lien,
+    accrue,
     accrued,
     agent,
     check_rounds,
@@ -341,7 +342,8 @@ def _met(context: Context, lender: str, number: str, found: Recourse, claim: _Cl
         repayment.give_back(context, found.supplier, found.invoice, lien, day)
         return
     short = lien.shortfall
-    after = repaid(lien, short)._replace(repaid=lien.repaid + short, shortfall=0)
+    standing = accrue(lien, day) if claim.turn < 0 else lien
+    after = repaid(standing, short)._replace(repaid=lien.repaid + short, shortfall=0)
     invariants.paid_back_at_most_once(after)
     if claim.turn < 0:
         expose_less(context, found.supplier, lien, short)

@@ -12,7 +12,7 @@ from trade_ledger import TradeLedger, fund, payment, publish
 
 from contracts import invariants, views
 from contracts.errors import InvariantBroken
-from contracts.finance.claim import Lien, last_deal, payoff, read_lien
+from contracts.finance.claim import Lien, accrued, last_deal, payoff, read_lien
 from contracts.finance.recourse import STATUS, read_recourse
 from contracts.holdings import portfolio
 from contracts.holdings.book import book_key
@@ -20,7 +20,7 @@ from contracts.state_check import by_kind, demands_follow_claims
 from contracts.trade.invoice import Invoice
 from contracts.trade.relationship import of_currency
 from ledger import codec
-from ledger.dates import iso_from_day
+from ledger.dates import day_from_iso, iso_from_day
 
 NET = 950_000_00
 ADVANCE, RESERVE = 807_500_00, 142_500_00
@@ -274,6 +274,20 @@ def test_a_late_credit_note_is_demanded_to_the_unit(rule: str, expected: int) ->
     trade.check()
     trade.done("bank", payment("INV1", 750_000_00, "IN 1"))
     assert (deal(trade).principal, deal(trade).shortfall) == (0, 0)
+    trade.check()
+
+
+def test_overdue_interest_of_a_shortfall_is_not_lost_when_it_is_paid_late() -> None:
+    """It ran on the whole principal until the day on which the supplier paid."""
+    trade = financed()
+    credit(trade, 200_000_00)
+    trade.done("loan", demand("dilution"))
+    trade.done("root", {"op": "date.advance", "date": "2012-06-25"})
+    before = accrued(lien(trade), day_from_iso("2012-06-25"))
+    paid = {"date": "2012-06-25", "lender": "loan", "recourse": "R1"}
+    trade.done("bank", attested("recourse.attest", 57_500_00, **paid))
+    assert lien(trade).interest_due == before > 0
+    assert accrued(lien(trade), day_from_iso("2012-06-25")) == before
     trade.check()
 
 

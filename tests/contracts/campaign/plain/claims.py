@@ -131,8 +131,7 @@ class Claim:
 
     def indemnify(self, to_lender: int, to_supplier: int, day: int) -> None:
         """The supplier's insurer pays both: it stands in for so much of what the buyer owes."""
-        self.interest_due = self.interest_on(day)
-        self.interest_from = max(self.interest_from, day)
+        self._accrue(day)
         self._less(to_lender)
         self.indemnified += to_lender
         self.reserve -= to_supplier
@@ -166,8 +165,14 @@ class Claim:
         self.costs_due = self.interest_due = self.short = 0
         return shares
 
-    def make_up(self) -> list[tuple[str, int]]:
+    def _accrue(self, day: int) -> None:
+        """Interest of the days so far is due, before the principal changes."""
+        self.interest_due = self.interest_on(day)
+        self.interest_from = max(self.interest_from, day)
+
+    def make_up(self, day: int) -> list[tuple[str, int]]:
         """The supplier pays what is short; who gets what."""
+        self._accrue(day)
         amount, self.short = self.short, 0
         self.repaid += amount
         return self._less(amount)

@@ -283,7 +283,7 @@ def _met(
     if found.cause != "dilution":
         return _give_back(world, bill, claim, day, amount)
     assert amount == claim.short, f"{amount} is paid, {claim.short} is short"
-    return claim.make_up()
+    return claim.make_up(day)
 
 
 def recourse_offset(world: World, signer: str, operation: Operation) -> None:

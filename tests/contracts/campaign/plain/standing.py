@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from campaign.plain import auctions, lending
-from campaign.plain.world import LIVE, Bill, World
+from campaign.plain.world import CONFIRMED, LIVE, Bill, World
 
 
 def after_each(world: World) -> None:
@@ -37,4 +37,4 @@ def _is_unsold(bill: Bill) -> bool:
 
 def _stands(bill: Bill, net: int) -> bool:
     """Whether a bill is what somebody has named a price for, reserved by a lender or not."""
-    return _is_unsold(bill) and bill.state == "Confirmed" and not bill.contested and bill.owed == net
+    return _is_unsold(bill) and bill.state == CONFIRMED and not bill.contested and bill.owed == net
