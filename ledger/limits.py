@@ -93,10 +93,10 @@ MAX_TREE_DEPTH = 48
 
 BUCKET_BITS = 20
 NODE_FANOUT_BITS = 4
-BUCKET_CACHE_BYTES = 96 * 1_048_576
-"""Buckets of the state tree kept in memory: every one of them up to some 600,000 keys."""
-CACHED_BUCKET_BYTES = 110
-"""What a bucket that is kept takes beside its contents: its place in a map, its number, the object's head."""
+BUCKET_CACHE_BYTES = 192 * 1_048_576
+"""Buckets of the state tree kept in memory: every one of them up to some 2,400,000 keys."""
+CACHED_BUCKET_BYTES = 48
+"""What a bucket that is kept takes beside its contents: the object's head, and what the allocator adds."""
 ID_FILTER_BITS = 27
 """Of a transaction id, that the filter of known ids tells apart: 16 MiB."""
 VALUE_CACHE_ENTRIES = 100_000

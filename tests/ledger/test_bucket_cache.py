@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ledger import bucket_cache
 from ledger.bucket_cache import BucketCache
-from ledger.limits import CACHED_BUCKET_BYTES
+from ledger.limits import BUCKET_BITS, CACHED_BUCKET_BYTES
 
 BOUND = 10 * (CACHED_BUCKET_BYTES + 64)
 
@@ -34,16 +34,23 @@ def test_it_keeps_the_newest_contents_and_never_more_than_its_bound(kept: list[d
         newest |= contents
         found = {bucket: content for bucket in range(21) if (content := cache.get(bucket)) is not None}
         assert found.items() <= newest.items(), "what is kept is the newest"
-        assert len(cache) == len(found)
         assert cache.size_bytes == sum(CACHED_BUCKET_BYTES + len(content) for content in found.values())
         assert cache.size_bytes <= BOUND
+    assert len(cache) == sum(cache.get(bucket) is not None for bucket in range(21))
 
 
-def test_what_was_kept_first_makes_room() -> None:
+def test_buckets_make_room_in_turn_and_no_more_of_them_than_must() -> None:
     cache = BucketCache()
     for bucket in range(11):
         cache.keep({bucket: bytes(64)})
-    assert (cache.get(0), cache.get(1)) == (None, None), "an eighth of eleven, and one more"
-    assert cache.get(10) == bytes(64)
+    assert [cache.get(bucket) for bucket in range(11)] == [None, *[bytes(64)] * 10]
+    cache.keep({0: bytes(64), (1 << BUCKET_BITS) - 1: bytes(64)})
+    assert (cache.get(0), cache.get(1), cache.get(2)) == (bytes(64), None, None), (
+        "the turn has passed the first"
+    )
+    cache.keep({bucket: bytes(128) for bucket in range(3, 10)})
+    assert (len(cache), cache.get(0)) == (7, bytes(64))
+    cache.keep({5: bytes(10 * 64 + 9 * CACHED_BUCKET_BYTES)})
+    assert (len(cache), cache.get(5)) == (1, bytes(10 * 64 + 9 * CACHED_BUCKET_BYTES)), "all others, round"
     cache.clear()
     assert (len(cache), cache.size_bytes, cache.get(10)) == (0, 0, None)
