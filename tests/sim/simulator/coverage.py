@@ -80,7 +80,7 @@ EXERCISED: dict[str, tuple[str, ...]] = {
     "CR-57": ("certified while joint", "elected while joint"),
     "CR-58": ("refused as ChangeRefused",),
     "CR-59": ("learner promoted",),
-    "CR-60": ("dropped: resigned: no longer a voter",),
+    "CR-60": ("hands over before it leaves", "dropped: resigned: no longer a voter"),
     "CR-61": ("vote asked by a former member", "posed by a member that has left"),
     "CR-63": ("snapshots made",),
     "CR-64": ("snapshots installed", "snapshot offered that is held"),

@@ -455,6 +455,7 @@ class Process:
                 heir = raft.successor()  # as a node's driver does: a voter that stays leads first
                 if heir is not None:
                     raft.transfer(heir)
+                    self.world.counted["hands over before it leaves"] += 1
                 return False
             return self._propose([], raft.term, None, following)
         now = raft.configuration

@@ -197,7 +197,7 @@ class World:
     @property
     def up(self) -> list[str]:
         """The nodes that run."""
-        return [name for name in self.plan.everyone if name in self.processes]
+        return [name for name in self._number if name in self.processes]
 
     @property
     def leaders(self) -> list[str]:
