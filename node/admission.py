@@ -189,7 +189,9 @@ class Admission:
     def _known(self, identity: bytes) -> Entry | Outcome | None:
         """While signatures were checked, the same transaction may have come by another way."""
         entry = self._pool.entry(identity)
-        return self._committed(identity) if entry is None else entry
+        if entry is not None or not self._chain.knows(identity):
+            return entry
+        return self._committed(identity)
 
     def _committed(self, identity: bytes) -> Outcome | None:
         found = self._chain.outcome(identity)

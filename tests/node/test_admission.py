@@ -66,6 +66,26 @@ async def code_of(node: Node, envelope: bytes) -> str:
     return outcome.error.code
 
 
+def test_a_bundle_of_new_transactions_is_not_searched_for_in_the_ledger(tmp_path: Path) -> None:
+    """Its signatures take so long to check that others have their turn, and may bring the same meanwhile."""
+
+    async def scenario(cluster: Cluster, node: Node) -> None:
+        found = node.chain.outcome
+        asked: list[bytes] = []
+        node.chain.outcome = lambda identity: asked.append(identity) or found(identity)  # type: ignore[method-assign, func-returns-value]
+        bundle = [cluster.transaction(f"k{number}", number).envelope for number in range(20)]
+        outcomes = await node.service.submit(bundle)
+        assert [outcome.status for outcome in outcomes] == ["committed"] * 20
+        assert not asked
+        again = await node.service.submit(bundle)
+        assert [(each.height, each.index) for each in again] == [
+            (each.height, each.index) for each in outcomes
+        ]
+        assert len(asked) == 20
+
+    on_one_node(tmp_path, scenario)
+
+
 def test_each_bad_transaction_is_refused_with_its_own_code(tmp_path: Path) -> None:
     async def scenario(cluster: Cluster, node: Node) -> None:
         good = cluster.transaction("k", 1)
