@@ -37,7 +37,7 @@ transaction from its signer to the file that proves what became of it.
 | `durable` | files and renames that outlast a crash |
 | `snapshot`, `snapshot_source`, `staging` | the state in checked chunks: given away, and taken in |
 | `executor` | what the ledger asks of the business rules |
-| `committed` | reads and proofs at the applied height, and nothing else |
+| `committed`, `value_cache` | reads and proofs at the applied height and nowhere else; values at hand |
 | `id_filter` | which transaction ids are certainly not on the chain |
 | `inflight`, `chain` | blocks executed but not committed; seal, check, accept, drop, commit |
 

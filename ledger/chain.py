@@ -87,7 +87,7 @@ class Chain(Committed):
     def __init__(self, store: Store, executor: Executor, genesis: GenesisBlock) -> None:
         super().__init__(store, genesis)
         self._executor = executor
-        self._flight = InFlight(self, self._values.get, self._tree.lacks)
+        self._flight = InFlight(self, self._values.read_before, self._tree.lacks)
         self._ids = IdFilter()
         self._history = merkle.Accumulator()
         self.snapshot_interval = SNAPSHOT_INTERVAL_BLOCKS
@@ -434,7 +434,7 @@ class Chain(Committed):
         self._tree.settle(count)
         blocks = []
         for pending in self._flight.pop_oldest(count):
-            self._keep_values(pending.executed.values)
+            self._values.keep_written(pending.executed.changes, pending.executed.values)
             self._keep_block(pending.block)
             for transaction in pending.block.transactions:
                 self._ids.add(transaction.id)

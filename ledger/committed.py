@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import islice
-from typing import Any
 
 from ledger import codec, merkle
 from ledger.block import Block, Header
@@ -23,6 +21,7 @@ from ledger.genesis import GenesisBlock
 from ledger.handover import Handover, MembershipChain
 from ledger.history import NO_RECORDS, History, HistoryEntry, chain
 from ledger.limits import (
+    BLOCK_CACHE_BYTES,
     BLOCK_CACHE_ENTRIES,
     HEADER_CACHE_ENTRIES,
     HISTORY_HEAD_INTERVAL,
@@ -31,7 +30,6 @@ from ledger.limits import (
     MAX_PROOF_BYTES,
     MAX_PROOF_ENTRIES,
     MAX_SCAN_ENTRIES,
-    VALUE_CACHE_ENTRIES,
 )
 from ledger.membership import IN_FORCE_KEY, Membership
 from ledger.preamble import Preamble
@@ -39,6 +37,7 @@ from ledger.receipt import Receipt
 from ledger.state import state_key
 from ledger.state_tree import StateProof, StateTree
 from ledger.store import Store
+from ledger.value_cache import ValueCache, bound
 
 _MAX_KEY_PARTS = 15
 """Elements of an array whose length is part of its first byte (`0x90 | length`)."""
@@ -68,8 +67,9 @@ class Committed:
         """The membership that governs the applied block."""
         self._store = store
         self._tree = StateTree(store.bucket)
-        self._values: dict[bytes, codec.Value] = {}
+        self._values = ValueCache()
         self._blocks: dict[int, Block] = {}
+        self._blocks_bytes = 0
         self._headers: dict[int, Header] = {}
         self._certified: dict[int, CertifiedHeader] = {}
         self._memberships: dict[int, Membership] = {}
@@ -95,8 +95,8 @@ class Committed:
             data = self._store.state(key)
             if data is None:
                 return None
-            value = self._values[key] = codec.decode(data)
-            _bound(self._values, VALUE_CACHE_ENTRIES)
+            value = codec.decode(data)
+            self._values.keep_read(key, value)
         return value
 
     def scan(
@@ -161,7 +161,7 @@ class Committed:
         if header is None and 0 <= height <= self.applied.height:
             self._check_held(height)
             header = self._headers[height] = self._read_header(height)
-            _bound(self._headers, HEADER_CACHE_ENTRIES)
+            bound(self._headers, HEADER_CACHE_ENTRIES)
         return header
 
     def certified(self, height: int | None = None) -> CertifiedHeader:
@@ -174,7 +174,7 @@ class Committed:
         known = self._certified.get(wanted)
         if known is None:
             known = self._certified[wanted] = self._certify(wanted)
-            _bound(self._certified, BLOCK_CACHE_ENTRIES)
+            bound(self._certified, BLOCK_CACHE_ENTRIES)
         return known
 
     def locate(self, identity: bytes) -> tuple[int, int] | None:
@@ -328,7 +328,7 @@ class Committed:
             membership = Preamble.decode(self.handover(changes[place - 1]).preamble).membership
             assert membership is not None, "a block that changes the membership carries it"
             known = self._memberships[changes[place - 1]] = membership
-            _bound(self._memberships, BLOCK_CACHE_ENTRIES)
+            bound(self._memberships, BLOCK_CACHE_ENTRIES)
         return known
 
     def change_header(self, height: int) -> Header:
@@ -396,23 +396,12 @@ class Committed:
             raise StoreError("the log holds another block than the one committed", found=f"height {height}")
 
     def _keep_block(self, block: Block) -> None:
-        self._blocks[block.height] = block
+        blocks = self._blocks
+        self._blocks_bytes += len(block.data)
+        blocks[block.height] = block
+        while len(blocks) > 1 and (
+            len(blocks) > BLOCK_CACHE_ENTRIES or self._blocks_bytes > BLOCK_CACHE_BYTES
+        ):
+            self._blocks_bytes -= len(blocks.pop(next(iter(blocks))).data)
         self._headers[block.height] = block.header
-        _bound(self._blocks, BLOCK_CACHE_ENTRIES)
-        _bound(self._headers, HEADER_CACHE_ENTRIES)
-
-    def _keep_values(self, written: dict[bytes, codec.Value | None]) -> None:
-        values = self._values
-        for key, value in written.items():
-            if value is None:
-                values.pop(key, None)
-            else:
-                values[key] = value
-        _bound(values, VALUE_CACHE_ENTRIES)
-
-
-def _bound(cache: dict[Any, Any], most: int) -> None:
-    """Let the oldest eighth of a cache go once it holds more than its bound."""
-    if len(cache) > most:
-        for key in list(islice(cache, len(cache) - most * 7 // 8)):
-            del cache[key]
+        bound(self._headers, HEADER_CACHE_ENTRIES)

@@ -99,12 +99,17 @@ CACHED_BUCKET_BYTES = 48
 """What a bucket that is kept takes beside its contents: the object's head, and what the allocator adds."""
 ID_FILTER_BITS = 27
 """Of a transaction id, that the filter of known ids tells apart: 16 MiB."""
-VALUE_CACHE_ENTRIES = 100_000
-"""Committed state values kept decoded in memory."""
+READ_VALUES_KEPT = 50_000
+"""Committed state values that were read, kept decoded in memory."""
+WRITTEN_VALUES_KEPT = 100_000
+"""Committed state values that were written and not read since, kept in memory as bytes."""
 HISTORY_HEAD_INTERVAL = 64
 """Records of a history between two kept heads of its chain: a suffix re-hashes at most this many more."""
 BLOCK_CACHE_ENTRIES = 32
 """Applied blocks kept decoded in memory, for the receipts that are asked for at once."""
+BLOCK_CACHE_BYTES = 1_048_576
+"""Their bytes as stored, unless the newest alone has more: decoded they take some six times as much. These
+are four large blocks, one more than a leader has in flight."""
 HEADER_CACHE_ENTRIES = 4_096
 MAX_SCAN_ENTRIES = 10_000
 """State entries that one scan returns; the next one continues after the last key."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from small_ledger import GENESIS, Node, put, record, transaction
 
-from ledger import committed
+from ledger import committed, value_cache
 from ledger.certificate import CertifiedHeader
 from ledger.codec import decode, encode
 from ledger.errors import StoreError, TooLarge
@@ -147,13 +147,21 @@ def test_a_state_proof_has_a_bounded_number_of_keys(node: Node) -> None:
 
 
 def test_answers_do_not_depend_on_what_is_cached(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("VALUE_CACHE_ENTRIES", "BLOCK_CACHE_ENTRIES", "HEADER_CACHE_ENTRIES"):
+    for name in ("BLOCK_CACHE_ENTRIES", "HEADER_CACHE_ENTRIES"):
         monkeypatch.setattr(committed, name, 3)
+    for name in ("READ_VALUES_KEPT", "WRITTEN_VALUES_KEPT"):
+        monkeypatch.setattr(value_cache, name, 3)
     monkeypatch.setattr("ledger.bucket_cache.BUCKET_CACHE_BYTES", 3 * (CACHED_BUCKET_BYTES + 64))
     for height in range(12):
         node.seal_and_commit(put(f"k{height}", height, height), put(f"k{height // 2}", -height, 100 + height))
     chain = node.chain
-    for cache in (chain._values, chain._blocks, chain._headers, chain._tree._cache):
+    for cache in (
+        chain._values._read,
+        chain._values._written,
+        chain._blocks,
+        chain._headers,
+        chain._tree._cache,
+    ):
         assert len(cache) <= 3
     heights = list(range(13))
     random.Random(1).shuffle(heights)
