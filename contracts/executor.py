@@ -79,7 +79,7 @@ class Contracts:
         spec: OperationSpec | None = None
         run: Run | None = None
         for index, operation in enumerate(prepared.operations):
-            savepoint = state.savepoint() if index else start
+            savepoint = start if is_atomic else state.savepoint()
             try:
                 if context is None:
                     transaction = prepared.transaction

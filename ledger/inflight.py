@@ -53,7 +53,7 @@ _NOT_WRITTEN = object()
 class InFlight:
     """The pending blocks, ascending, with the state and the transaction ids that they hold."""
 
-    __slots__ = ("_applied", "_ids", "_is_absent", "_recent", "_values", "_writers", "blocks")
+    __slots__ = ("_applied", "_ids", "_is_absent", "_recent", "_values", "blocks")
 
     def __init__(
         self,
@@ -66,7 +66,6 @@ class InFlight:
         self._recent = recent
         self._is_absent = is_absent
         self._values: dict[bytes, codec.Value | None] = {}
-        self._writers: dict[bytes, int] = {}
         self._ids: set[bytes] = set()
         self.blocks: list[PendingBlock] = []
 
@@ -93,33 +92,21 @@ class InFlight:
     def pop_oldest(self, count: int) -> list[PendingBlock]:
         """Take the `count` oldest blocks away; the applied state has their writes now."""
         popped = self.blocks[:count]
-        del self.blocks[:count]
-        if not self.blocks:
-            self._clear()
-            return popped
-        values, writers = self._values, self._writers
-        for pending in popped:
-            height = pending.block.height
-            for key in pending.executed.values:
-                if writers.get(key) == height:  # else a later block has overwritten it
-                    del writers[key], values[key]
-            self._ids.difference_update([transaction.id for transaction in pending.block.transactions])
+        self._keep(self.blocks[count:])
         return popped
 
     def pop_newest(self, count: int) -> None:
         """Take the `count` newest blocks away; the state is again what it was before them."""
-        del self.blocks[len(self.blocks) - count :]
-        self._clear()
-        for pending in self.blocks:
+        self._keep(self.blocks[: len(self.blocks) - count])
+
+    def _keep(self, blocks: list[PendingBlock]) -> None:
+        """These blocks alone are in flight now: one or two at most times."""
+        self.blocks[:] = blocks
+        self._values.clear()
+        self._ids.clear()
+        for pending in blocks:
             self._lay(pending)
 
-    def _clear(self) -> None:
-        self._values.clear()
-        self._writers.clear()
-        self._ids.clear()
-
     def _lay(self, pending: PendingBlock) -> None:
-        values = pending.executed.values
-        self._values.update(values)
-        self._writers.update(dict.fromkeys(values, pending.block.height))
+        self._values.update(pending.executed.values)
         self._ids.update([transaction.id for transaction in pending.block.transactions])

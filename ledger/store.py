@@ -328,12 +328,15 @@ class Store(Rows):
             )
         batch = self._db.write_batch()
         put = batch.put
-        for key, value in sorted(changed.state.items()):  # neighbours find their place sooner
+        state, hashes = changed.state, changed.hashes
+        for key in sorted(state):  # neighbours find their place sooner
+            value = state[key]
             if value is None:
                 batch.delete(b"s" + key)
             else:
                 put(b"s" + key, value)
-        for key_hash, value_hash in sorted(changed.hashes.items()):
+        for key_hash in sorted(hashes):
+            value_hash = hashes[key_hash]
             if value_hash:
                 put(b"t" + key_hash, value_hash)
             else:

@@ -48,10 +48,12 @@ def submit(context: Context, operation: InvoiceSubmit) -> None:
 class Billing:
     """Invoices of one supplier that follow one another."""
 
-    __slots__ = ("_context", "_histories", "_lines", "_orders")
+    __slots__ = ("_backdating_days", "_context", "_histories", "_lines", "_orders", "_price_tolerance_ppm")
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._backdating_days = context.parameter("backdating_days", DEFAULT_BACKDATING_DAYS)
+        self._price_tolerance_ppm = context.parameter("price_tolerance_ppm")
         self._histories: dict[str, InvoiceHistory] = {}
         """By buyer."""
         self._orders: dict[tuple[str, str], str] = {}
@@ -75,7 +77,7 @@ class Billing:
         if context.get(key) is not None:
             raise refuse("duplicate_number", "invoice number used", field="invoice", found=number)
         day = context.day
-        backdating_days = context.parameter("backdating_days", DEFAULT_BACKDATING_DAYS)
+        backdating_days = self._backdating_days
         backdated = int(day - issued > backdating_days)
         invariants.declared_in_time(issued, day, backdated, backdating_days)
         lines = tuple([(line.line, line.quantity, line.amount) for line in operation.lines])
@@ -147,7 +149,7 @@ class Billing:
                     found=f"line {name}: {invoiced} + {quantity}",
                     expected=f"at most {accepted}",
                 )
-            most = line_amount(quantity, price_micros, context.parameter("price_tolerance_ppm"))
+            most = line_amount(quantity, price_micros, self._price_tolerance_ppm)
             if amount > most:
                 raise refuse(
                     "price_above_order",
