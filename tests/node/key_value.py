@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from contracts import Contracts
 from ledger.codec import Value
 from ledger.errors import Malformed
 from ledger.genesis import Genesis
@@ -24,7 +25,7 @@ class Set:
 class KeyValue:
     """An executor for tests. `twist` makes this node compute something else than the others."""
 
-    version = 1
+    version = Contracts.version  # it stands where a node has those
 
     def __init__(self) -> None:
         self.twist = False
