@@ -35,7 +35,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from contracts.context import Context, organisation_key
 from contracts.errors import refuse
@@ -159,7 +159,7 @@ Change = Annotated[
     Add | Promote | Demote | Remove | Replace | SetQuorum | Abandon,
     Field(discriminator="kind", description="what shall change"),
 ]
-_CHANGES: TypeAdapter[Change] = TypeAdapter(Change)
+_CHANGES: TypeAdapter[Change] = TypeAdapter(Change, config=ConfigDict(defer_build=True))
 
 
 class MembershipPropose(Operation):

@@ -15,9 +15,9 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from contracts.fields import MAX_TERM_DAYS, read_part
+from contracts.fields import MAX_TERM_DAYS, Part, read_part
 from ledger import codec
 from ledger.identifiers import NAME_PATTERN
 from ledger.limits import MAX_NAME_BYTES
@@ -35,10 +35,8 @@ Count = Annotated[int, Field(strict=True, ge=0, le=100_000)]
 Name = Annotated[str, Field(strict=True, pattern=NAME_PATTERN, max_length=MAX_NAME_BYTES)]
 
 
-class ObligorLimit(BaseModel):
+class ObligorLimit(Part):
     """How much the lender is willing to have advanced against one buyer's invoices."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     obligor: Name = Field(description="organisation id of the buyer that owes")
     limit: Amount = Field(description="advances outstanding and reserved, at most; minor units")
@@ -47,10 +45,8 @@ class ObligorLimit(BaseModel):
 _obligor_of = attrgetter("obligor")
 
 
-class ProgrammeTerms(BaseModel):
+class ProgrammeTerms(Part):
     """What a lender offers, in numbers; rates are ppm, amounts minor units of `currency`."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     currency: str = Field(description="ISO 4217 code of every amount here and of eligible invoices")
     limits: tuple[ObligorLimit, ...] = Field(
