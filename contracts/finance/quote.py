@@ -76,7 +76,7 @@ QUOTE_LIFE_BLOCKS = 10_000
 MAX_QUOTE_BYTES = 1_048_576 + MAX_MODEL_BYTES
 """Bytes of a quote file; a usual one has about 10,000 and the model's."""
 
-PRICED_BY: Mapping[int, Callable[[QuoteInputs, ProgrammeTerms], QuoteTerms]] = {1: price}
+PRICED_BY: Mapping[int, Callable[[QuoteInputs, ProgrammeTerms], QuoteTerms]] = {1: price, 2: price}
 """Contract version to the price function in force under it: old quotes keep their rules."""
 
 

@@ -14,11 +14,13 @@ from typing import Any
 
 import contracts
 from contracts import CONTRACT_VERSION
+from contracts.answer import ANSWERED_UNDER
 from contracts.cash.deposit import LINE_FIELDS, Balance
 from contracts.certificates.leaf import Totals
 from contracts.errors import REMEDIES
 from contracts.executor import NUMBER_PARAMETERS
 from contracts.finance.claim import Share
+from contracts.finance.quote import PRICED_BY
 from contracts.holdings.book import RECORD_FIELDS as BOOK_FIELDS
 from contracts.holdings.book import Totals as BookTotals
 from contracts.insurance.indemnity import Claim
@@ -88,3 +90,8 @@ def test_versions_are_never_declared_twice() -> None:
     """A version that was in force keeps its digest; a new one gets its own."""
     assert max(DECLARED) == CONTRACT_VERSION
     assert len(set(DECLARED.values())) == len(DECLARED)
+
+
+def test_prices_and_answers_are_made_under_the_version_in_force() -> None:
+    assert max(PRICED_BY) == CONTRACT_VERSION
+    assert max(ANSWERED_UNDER) == CONTRACT_VERSION
