@@ -133,10 +133,10 @@ class Traffic(Family):
 
 
 def _not_held(node: Node, message: Event) -> str | None:
-    """What of an append its sender's log does not hold."""
+    """What of an append its sender's log does not hold; the genesis everybody holds."""
     term, index = message["prev"]
     held = node.log.at(index)
-    if held is None or held.term != term:
+    if [term, index] != [0, 0] and (held is None or held.term != term):
         return f"prev {position(term, index)}"
     for place, entry in enumerate(message["entries"], index + 1):
         held = node.log.at(entry[0])

@@ -637,6 +637,18 @@ def test_a_broken_rule_is_named_and_no_other(name: str) -> None:
     assert report.exercised[rule] > 0
 
 
+def test_a_log_that_begins_with_the_first_entry_may_be_sent_from_the_genesis_on() -> None:
+    """G4, CR-48: what stands before the first entry is known to all, so nothing of it is invented."""
+    script, n1, *_ = begun()
+    n1.snapshots(1)
+    n1.compacts(1)
+    n1.sends("append", "n2", prev=[0, 0], entries=[entry(1, 1)], commit=1)
+    report = script.judge()
+    assert report.ok, [str(each) for each in report.violations]
+    n1.sends("append", "n2", prev=[0, 0], entries=[entry(1, 2)], commit=1)
+    assert script.broken() == {"G4"}
+
+
 def test_every_rule_has_a_case() -> None:
     assert {name.split("_", maxsplit=1)[0].upper() for name in CASES} == set(RULES)
 
