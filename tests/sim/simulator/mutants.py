@@ -150,8 +150,8 @@ class AcknowledgesBeforeSync(_WithLog):
 
     log_class = _MarksAtHandOut
 
-    def ready(self) -> Any:
-        ready = super().ready()
+    def ready(self, *, expects_more: bool = False) -> Any:
+        ready = super().ready(expects_more=expects_more)
         if ready is not None and ready.entries and self.role is not Role.LEADER:
             self._settle()
         return ready
