@@ -22,6 +22,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter, time_ns
 from typing import TYPE_CHECKING
@@ -353,7 +354,7 @@ class Driver:
             self.clocks.take(peer, content)
         elif kind == AHEAD:
             if peer == self.raft.leader:
-                self._ahead.take_in(content)
+                self._ahead.take_in(content, partial(self._peers.refused, peer))
         elif kind == INTRODUCTION:
             answer = self._peers.introductions.hear_member(content, peer)
             if answer is not None:
@@ -653,14 +654,7 @@ class Driver:
         Raises:
             BlockInvalid: with what is wrong.
         """
-        checked: dict[bytes, Prepared] = {}
-        unknown = []
-        for transaction in block.transactions:
-            prepared = self._ahead.checked(transaction)
-            if prepared is not None:
-                checked[transaction.id] = prepared
-            else:
-                unknown.append(transaction)
+        checked, unknown = self._ahead.sort(block)
         verdicts = await self._checker.check(unknown)
         for transaction, is_good in zip(unknown, verdicts, strict=True):
             if is_good:

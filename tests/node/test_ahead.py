@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from key_value import KeyValue, set_pair
@@ -15,12 +19,12 @@ from ledger import keys
 from ledger.block import Block
 from ledger.certificate import Certificate
 from ledger.codec import Value
-from ledger.errors import Malformed
+from ledger.errors import Malformed, TallyError
 from ledger.keys import SigningKey
 from ledger.transaction import Transaction
 from node import ahead
 from node.ahead import AHEAD, Ahead
-from node.limits import AHEAD_BYTES, AHEAD_LEAST, AHEAD_MOST, MAX_AHEAD_KEPT
+from node.limits import AHEAD_BYTES, AHEAD_LEAST, AHEAD_MOST, MAX_AHEAD_KEPT, SEAL_WINDOW_BLOCKS
 from node.mempool import Entry, Pool
 from node.signatures import SignatureChecker
 
@@ -48,61 +52,118 @@ def test_only_blocks_of_some_transactions_and_few_bytes_are_sent_ahead() -> None
     assert ahead.message([large] * (most + 1)) is None
 
 
+@dataclass
+class Case:
+    """One node's side, and what it held against the leader."""
+
+    pool: Pool = field(default_factory=Pool)
+    refused: list[TallyError] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.ahead = Ahead(KeyValue(), self.pool)
+
+    async def hear(self, *transactions: Transaction) -> None:
+        self.ahead.take_in(tuple([each.parts for each in transactions]), self.refused.append)
+        await asyncio.sleep(0)
+
+    def knows(self, transaction: Transaction) -> bool:
+        """Whether it need not be checked in a block, which comes now."""
+        read = self.ahead.read(transaction.parts)
+        assert read == transaction
+        block = cast(Block, SimpleNamespace(transactions=(read,)))
+        checked, unknown = self.ahead.sort(block)
+        assert [*checked, *[each.id for each in unknown]] == [read.id]
+        return not unknown
+
+
 def test_what_was_sent_ahead_is_neither_decoded_nor_checked_again() -> None:
-    waiting = Ahead(KeyValue(), Pool())
-    sent = some(AHEAD_LEAST)
-    waiting.take_in(tuple(each.parts for each in sent))
-    read = waiting.read(sent[0].parts)
-    assert read == sent[0]
-    checked = waiting.checked(read)
-    assert checked is not None
-    assert checked.transaction is read
-    assert waiting.checked(read) is None, "it is kept until its block has come"
-    assert waiting.checked(waiting.read(some(1, first=99)[0].parts)) is None, "nobody sent it"
+    async def scenario() -> None:
+        case = Case()
+        sent = some(AHEAD_LEAST)
+        await case.hear(*sent)
+        assert case.ahead.read(sent[0].parts) is case.ahead.read(sent[0].parts)
+        assert case.knows(sent[0])
+        assert not case.knows(sent[0]), "it is kept until its block has come"
+        assert not case.knows(*some(1, first=99)), "nobody sent it"
+        assert not case.refused
+
+    run(scenario)
 
 
-def test_a_transaction_of_the_pool_counts_as_checked_if_its_signature_is_the_same() -> None:
+def test_a_transaction_counts_as_checked_only_with_the_signature_that_was_checked() -> None:
     """An id does not cover the signature."""
-    pool = Pool()
-    (held,) = some(1)
-    forged = with_signature_of(SigningKey.generate(), held)
-    pool.add(Entry(KeyValue().prepare(held), "org", 0.0, own=True))
-    waiting = Ahead(KeyValue(), pool)
-    assert waiting.checked(held) is not None
-    assert waiting.checked(forged) is None
-    with pytest.raises(Malformed):
-        waiting.take_in((forged.parts,))
-    waiting.take_in((held.parts,))
-    assert waiting.read(forged.parts) == forged
-    assert waiting.checked(forged) is None
+
+    async def scenario() -> None:
+        case = Case()
+        (held,) = some(1)
+        forged = with_signature_of(SigningKey.generate(), held)
+        case.pool.add(Entry(KeyValue().prepare(held), "org", 0.0, own=True))
+        assert case.knows(held)
+        assert not case.knows(forged)
+        await case.hear(held)
+        assert not case.knows(forged)
+        await case.hear(forged)
+        assert [error.code for error in case.refused] == ["bad_forward"]
+        assert not case.knows(forged)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("content", [None, {}, tuple([b""] * (AHEAD_MOST + 1))])
+def test_what_is_no_list_of_transactions_is_no_message(content: Value) -> None:
+    async def scenario() -> None:
+        with pytest.raises(Malformed):
+            Case().ahead.take_in(content, pytest.fail)
+
+    run(scenario)
 
 
 @pytest.mark.parametrize(
-    "content",
+    "parts",
     [
-        None,
-        ((),),
-        ((b"", b""),),
-        (({}, {}),),
-        tuple([b""] * (AHEAD_MOST + 1)),
-        (with_signature_of(SigningKey.generate(), some(1)[0]).parts,),
-        (set_pair(CHANNEL, CLIENT, "k", 1, op="launch").parts,),
+        (),
+        (b"", b""),
+        ({}, {}),
+        with_signature_of(SigningKey.generate(), some(1)[0]).parts,
+        set_pair(CHANNEL, CLIENT, "k", 1, op="launch").parts,
     ],
 )
-def test_nothing_is_kept_of_what_no_honest_leader_sends(content: Value) -> None:
-    waiting = Ahead(KeyValue(), Pool())
-    with pytest.raises(Malformed):
-        waiting.take_in(content)
-    assert not waiting._checked
+def test_what_no_honest_leader_sends_is_counted_against_it(parts: Value) -> None:
+    async def scenario() -> None:
+        case = Case()
+        case.ahead.take_in((parts, some(1)[0].parts), case.refused.append)
+        await asyncio.sleep(0)
+        assert len(case.refused) == 1
+        assert not case.knows(*some(1)), "what follows is not looked at"
+
+    run(scenario)
 
 
 def test_what_never_comes_in_a_block_is_forgotten() -> None:
-    waiting = Ahead(KeyValue(), Pool())
-    sent = some(MAX_AHEAD_KEPT + 1)
-    for start in range(0, len(sent), AHEAD_MOST):
-        waiting.take_in(tuple(each.parts for each in sent[start : start + AHEAD_MOST]))
-    assert waiting.checked(sent[0]) is None
-    assert waiting.checked(sent[1]) is not None
+    async def scenario() -> None:
+        case = Case()
+        sent = some(MAX_AHEAD_KEPT + 1)
+        for start in range(0, len(sent), AHEAD_MOST):
+            await case.hear(*sent[start : start + AHEAD_MOST])
+            case.knows(*some(1, first=9_999))
+        assert not case.knows(sent[0])
+        assert case.knows(sent[1])
+
+    run(scenario)
+
+
+def test_a_leader_that_sends_no_blocks_is_not_heard_any_more() -> None:
+    async def scenario() -> None:
+        case = Case()
+        sent = some(SEAL_WINDOW_BLOCKS + 2)
+        for each in sent[:-1]:
+            await case.hear(each)
+        assert not case.knows(sent[SEAL_WINDOW_BLOCKS])
+        assert case.knows(sent[SEAL_WINDOW_BLOCKS - 1])
+        await case.hear(sent[-1])
+        assert case.knows(sent[-1]), "a block has come since"
+
+    run(scenario)
 
 
 def test_followers_have_checked_a_small_block_when_it_comes(
@@ -127,7 +188,7 @@ def test_followers_have_checked_a_small_block_when_it_comes(
         await cluster.level()
         assert sorted(checked) == [0, 0, AHEAD_LEAST], "the leader's door, and nothing at the others"
         (other,) = [node for node in cluster.nodes.values() if node is not leader][:1]
-        other.driver.on_message("n9", (AHEAD, "not heard, as it is not the leader's"))
+        other.driver.on_message("n9", (AHEAD, "not heard: it is not the leader's"))
         with pytest.raises(Malformed):
             other.driver.on_message(leader.driver.node, (AHEAD, "heard"))
         await cluster.stop()
