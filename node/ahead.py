@@ -1,11 +1,13 @@
 """What the leader is about to seal, sent ahead of the block and checked by the others while it is sealed.
 
-    ["ahead", [[body, signature], …]]               leader to the others
+    ["ahead", [[body, signature], …]]               leader to as many others as a quorum needs
 
 While a leader executes a small block the others would wait for it, and then it for them. So they read the
 transactions and check their signatures in that time, which is about half of what they have to do for the
-block. The message promises nothing: a block is judged by its own bytes, and one that nobody sent ahead, or
-that was lost, is checked when it comes. A large block is not sent ahead: where there is one, nobody waits.
+block. Whom the leader does not wait for is not told, since every message costs both sides.
+
+The message promises nothing: a block is judged by its own bytes, and one that nobody sent ahead, or that was
+lost, is checked when it comes. A large block is not sent ahead: where there is one, nobody waits.
 """
 
 from __future__ import annotations

@@ -593,10 +593,10 @@ class Driver:
         return True
 
     def _tell_ahead(self, entries: list[mempool.Entry]) -> None:
-        """The others begin with what they can do before the block is there."""
+        """As many others as a quorum needs begin with what they can do before the block is there."""
         message = ahead.message([entry.prepared.transaction for entry in entries])
         if message is not None:
-            for peer in self._peers.reachable:
+            for peer in self.raft.advanced()[: self.raft.configuration.quorum - 1]:
                 self._peers.queue(peer, message)
             self._peers.flush()
 

@@ -166,7 +166,7 @@ def test_a_leader_that_sends_no_blocks_is_not_heard_any_more() -> None:
     run(scenario)
 
 
-def test_followers_have_checked_a_small_block_when_it_comes(
+def test_a_follower_that_completes_a_quorum_has_checked_a_small_block_when_it_comes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cluster = Cluster.make(tmp_path)
@@ -186,7 +186,7 @@ def test_followers_have_checked_a_small_block_when_it_comes(
         outcomes = await leader.service.submit([each.envelope for each in sent])
         assert {each.height for each in outcomes} == {outcomes[0].height}
         await cluster.level()
-        assert sorted(checked) == [0, 0, AHEAD_LEAST], "the leader's door, and nothing at the others"
+        assert sorted(checked) == [0, AHEAD_LEAST, AHEAD_LEAST], "the leader, and whom it does not wait for"
         (other,) = [node for node in cluster.nodes.values() if node is not leader][:1]
         other.driver.on_message("n9", (AHEAD, "not heard: it is not the leader's"))
         with pytest.raises(Malformed):
