@@ -47,8 +47,8 @@ from ledger.snapshot import (
 from ledger.store import (
     APPLIED_KEY,
     BASE_KEY,
-    FORMAT,
     FORMAT_KEY,
+    FORMAT_VALUE,
     HARD_KEY,
     ID_BYTES,
     MARK_FILE,
@@ -128,6 +128,7 @@ class Staging(Rows):
         """
         staging = cls(ledger, db, manifest, trust)
         batch = staging.batch(sync=True)
+        batch.put(FORMAT_KEY, FORMAT_VALUE)
         batch.put(_MANIFEST_KEY, manifest.encode())
         batch.put(_MEMBERSHIPS_KEY, trust.chain.encode())
         below = manifest.header
@@ -163,6 +164,8 @@ class Staging(Rows):
         """What was begun on a database; None if that is nothing sound."""
         rows = Rows(db)
         try:
+            if rows.get(FORMAT_KEY) != FORMAT_VALUE:
+                return None
             memberships = MembershipChain.decode(rows.get(_MEMBERSHIPS_KEY) or b"")
             trust = Followed.of(genesis).extended(memberships.handovers)
             manifest = Manifest.decode(rows.get(_MANIFEST_KEY) or b"")
@@ -353,7 +356,6 @@ class Staging(Rows):
         if self.manifest.certified.via is None:
             certificate = self.manifest.certified.certificate
             batch.put(b"c" + number(header.height), codec.encode(certificate.to_value()))
-        batch.put(FORMAT_KEY, codec.encode(FORMAT))
         batch.put(OWNER_KEY, owner)
         batch.put(HARD_KEY, codec.encode(hard))
         for key in (BASE_KEY, APPLIED_KEY):

@@ -78,7 +78,7 @@ NUMBER_BYTES = 5
 ID_BYTES = 16
 _BUCKET_SHIFT = 3 * 8 - BUCKET_BITS
 """Bits of a key hash's first three bytes that are not the bucket's number."""
-FORMAT_KEY = b"mformat"
+FORMAT_KEY, FORMAT_VALUE = b"mformat", codec.encode(FORMAT)
 HARD_KEY = b"mhard"
 APPLIED_KEY = b"mapplied"
 OWNER_KEY = b"mowner"
@@ -470,11 +470,7 @@ class Store(Rows):
 
     def _load(self) -> None:
         """Read the meta rows, find the end of the log, and compare it with the mark."""
-        version = self.get(FORMAT_KEY)
-        if version is None and self._mark.mark.height < 0:
-            self.write(_put(self._db.write_batch(), FORMAT_KEY, codec.encode(FORMAT)))
-        elif version != codec.encode(FORMAT):
-            raise StoreError("unknown format of the store", found=version, expected=FORMAT)
+        self._check_format()
         applied, hard, base = (self.get(key) for key in (APPLIED_KEY, HARD_KEY, BASE_KEY))
         if base is not None:
             self._base = int.from_bytes(base, "big")
@@ -487,6 +483,24 @@ class Store(Rows):
             self._last = int.from_bytes(key[1:], "big")
             break
         self._check_mark()
+
+    def _check_format(self) -> None:
+        version = self.get(FORMAT_KEY)
+        if version is None and self._mark.mark.height < 0:
+            self.write(_put(self._db.write_batch(), FORMAT_KEY, FORMAT_VALUE))
+        elif version is None:
+            raise StoreError("the database has lost the format of its rows", field="format")
+        elif version != FORMAT_VALUE:
+            raise StoreError(
+                "the ledger is in the format of other software",
+                code="other_format",
+                field="format",
+                found=version.hex(),
+                expected=FORMAT_VALUE.hex(),
+                remedy="Nothing is damaged, so repair nothing: start the node with the software that wrote "
+                "it. To run this software, it joins under a new id while a quorum of others has the ledger: "
+                "`tally network readmit`.",
+            )
 
     def _check_mark(self) -> None:
         mark = self._mark.mark

@@ -102,7 +102,7 @@ def set_aside(data_dir: Path, look: Callable[[Store], object]) -> Path:
     except (StoreLocked, StoreRefused):
         raise
     except StoreError as error:
-        if error.code in ("wrong_genesis", "wrong_owner"):
+        if error.code in ("wrong_genesis", "wrong_owner", "other_format"):
             raise
         mark = MarkFile.open(ledger / MARK_FILE)
     else:

@@ -33,7 +33,7 @@ from ledger.snapshot import SUBTREES, Manifest
 from ledger.snapshot_source import NotReady, PinnedState, Shelf
 from ledger.staging import Staging
 from ledger.state import state_key
-from ledger.store import Store
+from ledger.store import FORMAT_KEY, Store, open_database
 
 GENESIS_BLOCK = read_genesis(GENESIS)
 TRUST = Followed.of(GENESIS_BLOCK)
@@ -535,7 +535,13 @@ def test_what_was_taken_in_is_there_after_a_restart(source: Node, tmp_path: Path
     other = Staging.begin(target, newer.manifest(source.chain.certified()), TRUST)
     assert other.state_left() == [(0, SUBTREES)], "what belongs to another height is thrown away"
     other.close()
-    damaged = next((target.with_name("target.incoming") / "db").glob("MANIFEST-*"))
+    incoming = target.with_name("target.incoming")
+    older = open_database(incoming, create=False)
+    older.put(FORMAT_KEY, b"\1")
+    older.close()
+    assert Staging.resume(target, GENESIS_BLOCK) is None, "rows of other software are not mixed with ours"
+    Staging.begin(target, newer.manifest(source.chain.certified()), TRUST).close()
+    damaged = next((incoming / "db").glob("MANIFEST-*"))
     damaged.write_bytes(b"nonsense")
     assert Staging.resume(target, GENESIS_BLOCK) is None
     newer.close()

@@ -12,7 +12,15 @@ import pytest
 
 from ledger.errors import StoreError
 from ledger.mark import Mark, MarkFile
-from ledger.store import CommitBatch, HardState, Store, StoreLocked
+from ledger.store import (
+    FORMAT_KEY,
+    FORMAT_VALUE,
+    CommitBatch,
+    HardState,
+    Store,
+    StoreLocked,
+    open_database,
+)
 
 
 @pytest.fixture
@@ -457,6 +465,29 @@ def test_a_folder_belongs_to_one_key(folder: Path) -> None:
             assert refused.value.code == "wrong_owner"
             assert (b"a" * 32).hex() in str(refused.value)
         store.close()
+
+
+def test_a_ledger_in_the_format_of_other_software_is_not_called_damaged(folder: Path) -> None:
+    store = Store.open(folder)
+    store.append([block(0)])
+    for found, code in ((b"\1", "other_format"), (None, "store_damaged")):
+        batch = store.batch()
+        if found is None:
+            batch.delete(FORMAT_KEY)
+        else:
+            batch.put(FORMAT_KEY, found)
+        store.write(batch)
+        store.close()
+        with pytest.raises(StoreError) as refused:
+            Store.open(folder)
+        assert refused.value.code == code
+        assert ("repair nothing" in refused.value.remedy) == (code == "other_format")
+        database = open_database(folder, create=False)
+        database.put(FORMAT_KEY, FORMAT_VALUE)
+        database.close()
+        store = Store.open(folder)
+    assert store.block(0) is not None
+    store.close()
 
 
 def test_what_leveldb_says_is_shown_as_text(folder: Path) -> None:

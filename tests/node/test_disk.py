@@ -10,7 +10,7 @@ import pytest
 
 from consensus.limits import BOOT_SHIFT, MAX_MESSAGE_ID
 from ledger.errors import StoreError
-from ledger.store import Store
+from ledger.store import FORMAT_KEY, Store, open_database
 from node import disk
 from node.errors import SettingsError
 from node.raft_storage import MOST_BOOT, next_boot
@@ -73,6 +73,23 @@ def test_a_sound_ledger_is_not_set_aside(tmp_path: Path) -> None:
     Store.open(data / disk.LEDGER_FOLDER).close()
     with pytest.raises(StoreError, match="not damaged"):
         disk.set_aside(data, lambda _: None)
+
+
+def test_a_ledger_of_other_software_is_not_set_aside(tmp_path: Path) -> None:
+    """Nodes are upgraded together: repaired together, they would have nobody to fetch it from."""
+    data = tmp_path / "data"
+    disk.prepare(data)
+    store = Store.open(data / disk.LEDGER_FOLDER)
+    store.append([(0, b"block 0")], hard=(7, "n1", 7))
+    store.close()
+    database = open_database(data / disk.LEDGER_FOLDER, create=False)
+    database.put(FORMAT_KEY, b"\1")
+    database.close()
+    with pytest.raises(StoreError) as refused:
+        disk.set_aside(data, lambda _: None)
+    assert refused.value.code == "other_format"
+    assert disk.promised(data) is None
+    assert (data / disk.LEDGER_FOLDER).exists()
 
 
 @pytest.mark.parametrize(
