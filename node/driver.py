@@ -209,6 +209,8 @@ class Driver:
         self._due: Certificate | None = None
         """Of what is committed and not applied yet: the blocks that it came with are acknowledged first."""
         self._office: int | None = None
+        self._was_set_back = False
+        """Whether this start has found out that the data folder is an older copy."""
         self._denials = 0
         """How often leaders have denied what is committed, as it was logged last."""
         self._waits_for: str | None = None
@@ -405,9 +407,11 @@ class Driver:
             for entry in self._pool.expire(self._chain.applied.time_ms):
                 error = NotAdmitted("expired", "block time has passed the transaction's validity")
                 entry.settle(Outcome(entry.id, "refused", error=error))
-        if self.raft.was_set_back and (self.problem is None or self.problem.code != "lost_data"):
+        if self.raft.was_set_back and not self._was_set_back:
+            self._was_set_back = True
             self._on_set_back()
-        if self.problem is None and self.raft.has_left(self.node):
+        # A member whose disk is lost is removed for that in the end, and cannot be readmitted then.
+        if self.raft.has_left(self.node) and (self.problem is None or self.problem.code == "lost_data"):
             self.problem = Problem(
                 "removed",
                 f"{self.node} is no member of the channel any more, since block "

@@ -1,4 +1,4 @@
-"""CR-61: a member that was removed for its lies still has links; what it says of terms is not heard."""
+"""CR-61: who was removed is not heard on terms, whatever links it has, and says that it was removed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from node_network import Cluster, run
 
 from consensus.messages import Heartbeat, to_value
 from consensus.raft import Raft
+from node.driver import lost_data
 
 
 def test_cr61_who_was_removed_deposes_no_leader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,6 +29,31 @@ def test_cr61_who_was_removed_deposes_no_leader(tmp_path: Path, monkeypatch: pyt
         monkeypatch.undo()
         leader.driver.on_message(liar, lie)
         assert leader.driver.raft.term == term + 9, "a member's word moves the term"
+        await cluster.stop()
+
+    run(scenario)
+
+
+def test_cr61_who_was_removed_for_its_lost_disk_asks_no_more_to_be_readmitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        leader = await cluster.leader()
+        driver = next(node.driver for node in cluster.nodes.values() if node is not leader)
+        driver.problem = lost_data(driver.node)
+        driver._sweep(0.0)
+        assert driver.problem.code == "lost_data"
+        monkeypatch.setattr(Raft, "has_left", lambda _, name: name == driver.node)
+        for was_set_back in (False, True, True):
+            driver.raft.was_set_back = was_set_back
+            driver._sweep(0.0)
+            assert driver.problem.code == "removed"
+        assert not driver.problem.sentence.endswith(f"readmit {driver.node}")
+        monkeypatch.undo()
         await cluster.stop()
 
     run(scenario)
