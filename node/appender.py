@@ -111,8 +111,12 @@ class Appender:
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is on its way through here."""
-        return self._reproducing is not None or self._storing > 0
+        """Whether something is on its way through here.
+
+        A task that is done is taken notice of later, perhaps after the last work was reported.
+        """
+        is_reproducing = self._reproducing is not None and not self._reproducing.done()
+        return is_reproducing or self._storing > 0
 
     def put(self, ready: Ready) -> None:
         """Take over what a Ready asks to be stored."""
