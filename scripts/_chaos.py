@@ -43,6 +43,8 @@ def main() -> int:
         for fault in FAULTS:
             print(f"{fault.name:24} {(fault.play.__doc__ or '').strip().splitlines()[0]}")
         return 0
+    if arguments.dir:
+        arguments.dir.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="tallystick-chaos-", dir=arguments.dir))
     report = asyncio.run(_campaign(arguments, folder, console))
     if report["broken"] is None:
