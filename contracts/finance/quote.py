@@ -67,6 +67,7 @@ from ledger.certificate import CertifiedHeader
 from ledger.errors import Malformed, Refusal, VerificationError
 from ledger.genesis import GenesisBlock
 from ledger.identifiers import checked_identifier
+from ledger.limits import DIGEST_BYTES
 from ledger.state import Reader
 from ledger.state_tree import StateProof
 
@@ -378,7 +379,11 @@ class Quote:
         )
 
     def completed(self, known: Iterable[bytes]) -> Quote:
-        """The file with the model in force, if it is left out and one of these."""
+        """The file with the model in force, if it is left out and one of these.
+
+        Raises:
+            Malformed, NonCanonical: its proof names no model where one stands.
+        """
         if self.model:
             return self
         return replace(self, model=b"".join(of_hashes(known, {named_model(self.state)})))
@@ -473,9 +478,16 @@ def model_bytes(state: Reader, known_model: bytes = b"") -> bytes:
 
 
 def named_model(state: StateProof) -> bytes:
-    """Hash of the model in force that a proof names; empty if it names none."""
+    """Hash of the model in force that a proof names; empty if it names none. Nothing is proved yet.
+
+    Raises:
+        Malformed, NonCanonical: what stands there names no model.
+    """
     data = dict(state.entries).get(models.role_key(models.CHAMPION))
-    return b"" if data is None else models.Adopted._make(codec.decode(data)).model
+    if data is None:
+        return b""
+    _, model, _ = shape.array(codec.decode(data), 3, "champion")
+    return shape.octets(model, DIGEST_BYTES, "champion.model")
 
 
 def of_hashes(known: Iterable[bytes], wanted: Container[bytes]) -> list[bytes]:

@@ -205,7 +205,11 @@ class QuoteBook:
         return tuple(results)
 
     def completed(self, known: Iterable[bytes]) -> QuoteBook:
-        """The file with all models that its pages need, out of those that the reader had besides its own."""
+        """The file with all models that its pages need, out of those that the reader had besides its own.
+
+        Raises:
+            Malformed, NonCanonical: a page's proof names no model where one stands.
+        """
         added = of_hashes(known, {named_model(page.state) for page in self.pages})
         return replace(self, models=tuple(dict.fromkeys((*self.models, *added))))
 

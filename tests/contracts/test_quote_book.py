@@ -18,7 +18,7 @@ from test_quote_prediction import BY_MODEL, adopt
 
 from contracts.finance.claim import lien_key
 from contracts.finance.eligibility import Rules
-from contracts.finance.model import part_key
+from contracts.finance.model import part_key, role_key
 from contracts.finance.programme import programme_key
 from contracts.finance.quote import Pricer, ProvedQuote, read_basis, verify_quote
 from contracts.finance.quote_book import MAX_PAGE_INVOICES, ProvedRefusal, QuoteBook, make_page, verify_book
@@ -28,8 +28,10 @@ from ledger import codec
 from ledger.errors import Malformed, VerificationError
 from ledger.genesis import GenesisBlock
 from ledger.state import state_key
+from ledger.state_tree import StateProof
 
 ASKED = [("supplier", NUMBER), ("supplier", "B"), ("supplier", "C"), ("supplier", "none"), ("nobody", "X")]
+CHAMPION_KEY = role_key("champion")
 OTHER = Model(MODEL.features, MODEL.late, MODEL.days, Ensemble(1, (), ())).encode()
 
 
@@ -147,6 +149,29 @@ def test_a_file_is_completed_with_the_models_that_it_needs_and_no_other(ledger: 
     assert len(verify_book(completed.encode(), ledger.genesis)[1]) == len(ASKED)
     nothing = make_page(ledger.chain, "none", ASKED[:1])
     assert nothing.completed((OTHER, DATA)).models == (), "a refusal that read no model needs none"
+
+
+@pytest.mark.parametrize(
+    "named",
+    [5, (), {"model": HASH}, ("root", HASH), ("root", {}, 1), ("root", "text", 1), ("root", (HASH, {}), 1)],
+)
+def test_a_file_that_names_no_model_where_one_stands_is_refused_with_a_sentence(
+    ledger: Ledger, named: codec.Value
+) -> None:
+    """A reader looks for the model before it verifies: what it reads there may be a lie."""
+    quote, book = ledger.quote(), page(ledger)
+
+    def forged(state: StateProof) -> StateProof:
+        lie = codec.encode(named)
+        return replace(
+            state, entries=tuple([(key, lie if key == CHAMPION_KEY else data) for key, data in state.entries])
+        )
+
+    with pytest.raises(Malformed, match="wrong form"):
+        replace(quote, model=b"", state=forged(quote.state)).completed((DATA,))
+    told = replace(book.pages[0], state=forged(book.pages[0].state))
+    with pytest.raises(Malformed, match="wrong form"):
+        replace(book, models=(), pages=(told,)).completed((DATA,))
 
 
 def test_what_the_prices_of_a_page_share_is_read_once(ledger: Ledger) -> None:
