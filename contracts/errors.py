@@ -50,6 +50,7 @@ REMEDIES: dict[str, str] = {
     "model_hash": "Upload the parts in their order; all but the last have the full length.",
     "model_form": "Publish what `contracts.pricing.model` encodes, within its bounds.",
     "model_feature": "Name features that the model reads.",
+    "model_falls": "Name only features with which every tree rises, or grow the trees so that they do.",
     "unknown_model": "Publish the model in this role first.",
     # form across fields
     "line_twice": "Name each line once.",

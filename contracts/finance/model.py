@@ -122,7 +122,7 @@ def upload(context: Context, operation: ModelUpload) -> None:
 
 
 def publish(context: Context, operation: ModelPublish) -> None:
-    """Published by an operator or a lender: its parts are the model that the hash names."""
+    """Published by an operator or a lender: its parts are the model of that hash, rising as it says."""
     key = proposal_key(operation.model, operation.role)
     if context.get(key) is not None:
         raise refuse("model_proposed", "published before in this role", field="model")
@@ -130,6 +130,14 @@ def publish(context: Context, operation: ModelPublish) -> None:
     unknown = [name for name in operation.record.rising if name not in model.features]
     if unknown:
         raise refuse("model_feature", "not a feature of the model", field="record.rising", found=unknown[0])
+    falling = model.late.falling({model.features.index(name) for name in operation.record.rising})
+    if falling is not None:
+        raise refuse(
+            "model_falls",
+            "more of this feature may lower the probability",
+            field="record.rising",
+            found=model.features[falling],
+        )
     is_voting = context.actor in membership.voting_organisations(membership.in_force(context.state))
     approvals = (context.actor,) if is_voting else ()
     _write(

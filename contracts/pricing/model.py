@@ -30,7 +30,7 @@ How trees are evaluated is said in `contracts.pricing.forest`.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import NamedTuple
@@ -93,9 +93,30 @@ class Ensemble:
             sorted(found, key=lambda reason: (-abs(reason.points), reason.feature))
         )
 
+    def falling(self, rising: Collection[int]) -> int | None:
+        """One of these features of which more may mean less of the output; None if there is none.
+
+        An output rises with a feature if each tree does, and a tree does if at each of its splits on the
+        feature no leaf on the left exceeds one on the right: so trees are grown that must rise.
+        """
+        return next((found for tree in self.trees if (found := _falling(tree, rising)) is not None), None)
+
     def to_value(self) -> codec.Value:
         """The canonical array."""
         return (self.base, self.trees, self.curve)
+
+
+def _falling(tree: Tree, rising: Collection[int]) -> int | None:
+    """The feature of a split with a leaf on the left that exceeds one on the right."""
+    bounds = [(node[4], node[4]) for node in tree]
+    for place in range(len(tree) - 1, -1, -1):
+        feature, _, left, right, _ = tree[place]
+        if feature == LEAF:
+            continue
+        if feature in rising and bounds[left][1] > bounds[right][0]:
+            return feature
+        bounds[place] = min(bounds[left][0], bounds[right][0]), max(bounds[left][1], bounds[right][1])
+    return None
 
 
 def on_curve(curve: Sequence[tuple[int, int]], score: int) -> int:

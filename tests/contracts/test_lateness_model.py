@@ -45,6 +45,17 @@ def test_outputs_stay_in_their_range(description: list[int]) -> None:
     assert all(type(figure) is int for figure in found)
 
 
+@given(DESCRIPTIONS, st.integers(0, 10**9))
+def test_more_of_a_feature_with_which_an_output_rises_never_lowers_it(
+    description: list[int], more: int
+) -> None:
+    assert LATE.falling({0, 1}) is None
+    before = MODEL.values(description)
+    for place in range(len(NAMES)):
+        after = tuple([value + more * (at == place) for at, value in enumerate(before)])
+        assert LATE.output(after) >= LATE.output(before)
+
+
 @given(st.integers(-(10**7), 10**7), st.integers(-(10**7), 10**7))
 def test_a_curve_never_falls(one: int, other: int) -> None:
     low, high = sorted((one, other))

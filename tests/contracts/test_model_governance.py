@@ -10,6 +10,7 @@ from test_lateness_model import MODEL
 from trade_ledger import TradeLedger
 
 from contracts.finance.model import in_role
+from contracts.pricing.forest import LEAF
 from contracts.pricing.model import Ensemble, Model
 from ledger import codec
 
@@ -109,6 +110,24 @@ def test_what_is_no_whole_model_is_refused(operations: list[dict[str, Any]], cod
     if before:
         ledger.done("root", *before)
     assert ledger.refused("root", last) == code
+
+
+def test_a_model_that_falls_with_a_feature_of_which_its_record_says_that_it_rises_is_refused() -> None:
+    """Not only a split on it: a leaf anywhere on its left must not exceed one on its right."""
+    ledger = TradeLedger()
+    crossed = (
+        (0, 400_000, 1, 2, 0),
+        (1, 60, 3, 4, 0),
+        (LEAF, 0, 0, 0, 50),
+        (LEAF, 0, 0, 0, -7),
+        (LEAF, 0, 0, 0, 51),
+    )
+    model = Model(MODEL.features, Ensemble(0, (*MODEL.late.trees, crossed), ()), MODEL.days, MODEL.beyond)
+    name = sha256(model.encode()).digest()
+    ledger.done("root", upload(model.encode(), 0, name))
+    assert ledger.refused("root", publish(name)) == "model_falls"
+    ledger.done("root", publish(name, record={**RECORD, "rising": ("amount",)}))
+    assert in_role(ledger.state, "champion") == model
 
 
 def test_another_lenders_upload_is_in_nobodys_way() -> None:

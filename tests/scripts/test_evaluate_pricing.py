@@ -30,6 +30,7 @@ from _pricing_report import figures, outcomes, report  # noqa: E402
 from _pricing_rows import Row, RowError, read_rows  # noqa: E402
 from _pricing_training import (  # noqa: E402
     MICRO,
+    RISING,
     STEPS,
     UNCALIBRATED,
     TrainingSet,
@@ -255,6 +256,9 @@ def test_a_trained_model_is_integers_and_the_same_twice(learned: Learned) -> Non
     assert again is not None
     assert learned.model.encode() == again.encode()
     assert Model.decode(again.encode()) == again
+    rising = {again.features.index(name) for name in RISING}
+    assert again.late.falling(rising) is None, "what its record says is what the ledger finds"
+    assert again.late.falling(range(len(again.features))) is not None
     later = book(200, 5, first=FIRST + 240)
     found = predictions(again, feed(learned.rows, later))
     assert all(type(figure) is int for lateness in found for figure in lateness)
