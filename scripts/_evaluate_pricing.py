@@ -97,9 +97,10 @@ def main() -> int:
     options = arguments()
     console = Console(stderr=True)
     try:
+        options.out.open("a").close()
         history, scored = read_rows(options.history), read_rows([options.score])
     except (RowError, OSError) as error:
-        console.print(f"[red]{error}[/red]")
+        console.print(str(error), style="red", markup=False)
         return 2
     fed = merged(history, scored) if options.mode == "rolling" else history
     is_trained = options.model == "trees"

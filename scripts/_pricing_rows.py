@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from ledger.money import CURRENCIES
+from contracts.fields import MAX_TERM_DAYS
+from ledger.dates import LAST_DAY
+from ledger.money import CURRENCIES, MAX_AMOUNT
 
 _EPOCH = date(1970, 1, 1)
 NAMES = {
@@ -29,7 +32,7 @@ DEFAULT_CURRENCY = "USD"
 
 
 class RowError(Exception):
-    """A row that cannot be read: which, and what is wrong."""
+    """A file or row that cannot be read, or that no ledger takes: which, and what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +53,15 @@ def read_rows(paths: Iterable[Path]) -> list[Row]:
     """All rows of the files, in their order.
 
     Raises:
-        RowError: a column is missing or a cell cannot be read; with file and line.
+        RowError: a file is no CSV, a column is missing, a cell cannot be read or lies beyond what a ledger
+            takes; with file and line.
+        OSError: a file cannot be read.
     """
     return [row for path in paths for row in _read_file(path)]
 
 
 def _read_file(path: Path) -> list[Row]:
-    data = path.read_bytes()
-    if data[:2] == b"\x1f\x8b":
-        data = gzip.decompress(data)
-    reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig")))
+    reader = csv.DictReader(io.StringIO(_text(path)), restval="")
     present = set(reader.fieldnames or ())
     columns = {
         meaning: next((name for name in names if name in present), None) for meaning, names in NAMES.items()
@@ -71,24 +73,60 @@ def _read_file(path: Path) -> list[Row]:
     for line, cells in enumerate(reader, 2):
         try:
             rows.append(_row({meaning: cells[name] if name else "" for meaning, name in columns.items()}))
-        except (ValueError, InvalidOperation, KeyError) as error:
+        except ValueError as error:
             raise RowError(f"{path}, line {line}: {error}") from None
     return rows
 
 
+def _text(path: Path) -> str:
+    data = path.read_bytes()
+    try:
+        if data[:2] == b"\x1f\x8b":
+            data = gzip.decompress(data)
+        return data.decode("utf-8-sig")
+    except (gzip.BadGzipFile, zlib.error, EOFError, UnicodeDecodeError) as error:
+        raise RowError(f"{path}: neither CSV in UTF-8 nor that gzipped: {error}") from None
+
+
 def _row(cell: dict[str, str]) -> Row:
+    """One row.
+
+    Raises:
+        ValueError: what is wrong with it.
+    """
     currency = cell["currency"] or DEFAULT_CURRENCY
-    cleared = cell["cleared"]
-    amount = Decimal(cell["amount"]).scaleb(CURRENCIES[currency])
+    if currency not in CURRENCIES:
+        raise ValueError(f"{currency} is no currency")
+    issued, due = _day(cell["issued"]), _day(cell["due"])
+    if issued < 1:
+        raise ValueError(f"issued on {cell['issued']}, a ledger begins on 1970-01-02")
+    if due - issued > MAX_TERM_DAYS:
+        raise ValueError(f"due {due - issued} days after its issue, a ledger takes {MAX_TERM_DAYS}")
+    cleared = _day(cell["cleared"]) if cell["cleared"] else None
+    if max(due, cleared or 0) > LAST_DAY:
+        raise ValueError("a day after the year 2999")
+    amount = _amount(cell["amount"]).scaleb(CURRENCIES[currency])
+    if amount > MAX_AMOUNT:
+        raise ValueError(f"an amount of {cell['amount']}, a ledger takes {MAX_AMOUNT} minor units")
     return Row(
         cell["invoice"],
         cell["customer"],
-        _day(cell["issued"]),
-        _day(cell["due"]),
-        _day(cleared) if cleared else None,
+        issued,
+        due,
+        cleared,
         max(1, int(amount.to_integral_value())),
         currency,
     )
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        found = Decimal("nan")
+    if not found.is_finite():
+        raise ValueError(f"{text!r} is no amount")
+    return found
 
 
 def _day(text: str) -> int:

@@ -294,6 +294,42 @@ def test_a_file_without_a_due_date_is_refused(tmp_path: Path) -> None:
         read_rows([path])
 
 
+HEAD = "invoice_id,customer_id,issue_date,due_date,clear_date,amount,currency"
+
+
+@pytest.mark.parametrize(
+    ("row", "found"),
+    [
+        ("I1,C1,2019-01-01,2019-02-01,,Infinity,USD", "Infinity"),
+        ("I1,C1,2019-01-01,2019-02-01,,NaN,USD", "NaN"),
+        ("I1,C1,2019-01-01,2019-02-01,,1e400,USD", "1e400"),
+        ("I1,C1,2019-01-01,2019-02-01,,,USD", "is no amount"),
+        ("I1,C1,2019-01-01,2019-02-01,,5.00,XXQ", "XXQ is no currency"),
+        ("I1,C1,2019-01-01,2019-13-01,,5.00,USD", "month"),
+        ("I1,C1,2019-01-01,2029-02-01,,5.00,USD", "3684 days after its issue"),
+        ("I1,C1,1960-01-01,1960-02-01,,5.00,USD", "1970"),
+        ("I1,C1,2019-01-01,2019-02-01,3500-01-01,5.00,USD", "2999"),
+        ("I1,C1", "isoformat"),
+    ],
+)
+def test_a_row_that_no_ledger_takes_is_refused_with_its_line(tmp_path: Path, row: str, found: str) -> None:
+    """Before anything is fed: a run over forty thousand rows must not end in the middle of its training."""
+    path = tmp_path / "bad.csv"
+    path.write_text(f"{HEAD}\nI0,C1,2019-01-01,2019-02-01,,5.00,USD\n{row}\n")
+    with pytest.raises(RowError, match="line 3") as refused:
+        read_rows([path])
+    assert found in str(refused.value)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bad.csv"
+    whole = gzip.compress(HEAD.encode())
+    for data in (HEAD.encode() + b"\xe9", whole[:-3], whole[:12], b"\x1f\x8b\xff\xff"):
+        path.write_bytes(data)
+        with pytest.raises(RowError, match="neither CSV"):
+            read_rows([path])
+
+
 @pytest.mark.parametrize("mode", ["rolling", "frozen"])
 def test_the_script_scores_every_row(tmp_path: Path, mode: str) -> None:
     history = book(300, 8)
