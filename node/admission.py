@@ -113,7 +113,7 @@ class Admission:
         """The same for one transaction, whose signature is checked where it stands."""
         try:
             found = self._look(transaction, self._now_ms())
-            if isinstance(found, Entry | Outcome):
+            if not isinstance(found, tuple):
                 return found
             organisation, is_held = found
             self._pool.check_room(organisation, 1, transaction.size)
@@ -155,7 +155,7 @@ class Admission:
             identity = transaction.id
             try:
                 found = self._look(transaction, now_ms)
-                if isinstance(found, Entry | Outcome):
+                if not isinstance(found, tuple):
                     answers[place] = found
                     continue
                 organisation, is_held = found

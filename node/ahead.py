@@ -90,6 +90,8 @@ class Ahead:
         Raises:
             Malformed, NonCanonical, TooLarge: with the field that is wrong.
         """
+        if not self._checked:  # before large blocks nothing was sent
+            return Transaction.from_parts(parts)
         is_envelope = type(parts) is tuple and [type(part) for part in parts] == [bytes, bytes]
         checked = self._checked.get(parts) if is_envelope else None
         return Transaction.from_parts(parts) if checked is None else checked.transaction
@@ -100,7 +102,8 @@ class Ahead:
         checked: dict[bytes, Prepared] = {}
         unknown: list[Transaction] = []
         for transaction in block.transactions:
-            found = self._checked.pop(transaction.parts, None) or self._pool.prepared(transaction.id)
+            found = self._checked.pop(transaction.parts, None) if self._checked else None
+            found = found or self._pool.prepared(transaction.id)
             if found is not None and found.transaction.signature == transaction.signature:
                 checked[transaction.id] = found
             else:
