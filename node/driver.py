@@ -597,8 +597,11 @@ class Driver:
         return True
 
     def _tell_ahead(self, entries: list[mempool.Entry]) -> None:
-        """As many others as a quorum needs begin with what they can do before the block is there."""
-        message = ahead.message([entry.prepared.transaction for entry in entries])
+        """As many others as a quorum needs begin with what they can do before the block is there.
+
+        What another node forwarded it has checked itself.
+        """
+        message = ahead.message([entry.prepared.transaction for entry in entries if entry.own])
         if message is not None:
             for peer in self.raft.advanced()[: self.raft.configuration.quorum - 1]:
                 self._peers.queue(peer, message)

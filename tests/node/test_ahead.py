@@ -187,6 +187,13 @@ def test_a_follower_that_completes_a_quorum_has_checked_a_small_block_when_it_co
         assert {each.height for each in outcomes} == {outcomes[0].height}
         await cluster.level()
         assert sorted(checked) == [0, AHEAD_LEAST, AHEAD_LEAST], "the leader, and whom it does not wait for"
+        checked.clear()
+        follower = next(node for node in cluster.nodes.values() if node is not leader)
+        await follower.service.submit(
+            [cluster.transaction(f"f{number}", number).envelope for number in range(AHEAD_LEAST)]
+        )
+        await cluster.level()
+        assert sorted(checked) == [0, *[AHEAD_LEAST] * 3], "what it forwards a follower has checked"
         (other,) = [node for node in cluster.nodes.values() if node is not leader][:1]
         other.driver.on_message("n9", (AHEAD, "not heard: it is not the leader's"))
         with pytest.raises(Malformed):
