@@ -10,8 +10,8 @@ judge; a rule with 0 was not tested by this run.
 A node whose disk was set back, or lost, says so in its trace. Then the disk is named, and what the
 node broke because of it is held against the disk and not against a rule.
 
-The exit code is 0 if no rule was broken, 1 if one was, 2 if a file cannot be read, 3 if no step of
-the protocol but a disk that was set back broke one.
+The exit code is 0 if no rule was broken, 1 if one was, 2 if a file cannot be read or none has an
+event, 3 if no step of the protocol but a disk that was set back broke one.
 """
 
 from __future__ import annotations
@@ -41,6 +41,9 @@ def main() -> int:
         report = judge(arguments.files)
     except (OSError, UnicodeDecodeError) as error:
         print(f"cannot read a trace: {error}", file=sys.stderr)
+        return UNREADABLE
+    if not report.events:
+        print("no event in any of these files: nothing was judged", file=sys.stderr)
         return UNREADABLE
     if arguments.json:
         print(json.dumps(report.as_dict()))
@@ -76,7 +79,7 @@ def _events(path: Path) -> Iterator[Event]:
         for line in file:
             try:
                 event: Any = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 if not line.endswith(b"\n"):
                     return
                 event = {"ev": "not JSON", "found": repr(line[:80])}

@@ -106,6 +106,7 @@ def _report(outcome: Outcome, arguments: argparse.Namespace) -> None:
         outcome = shrink(outcome, _play)
         print(f"Made smaller, {describe(outcome)}\n{describe_plan(outcome.plan)}", file=stream, flush=True)
     assert outcome.violation is not None, "only failures are reported"
+    arguments.save.mkdir(parents=True, exist_ok=True)
     path = arguments.save / f"simulation-{outcome.plan.seed}.json"
     record = {"rule": outcome.violation.rule, "digest": outcome.digest, "plan": to_json(outcome.plan)}
     path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
@@ -113,11 +114,11 @@ def _report(outcome: Outcome, arguments: argparse.Namespace) -> None:
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    record: dict[str, Any] = json.loads(arguments.replay.read_text(encoding="utf-8"))
+    plan, digest = arguments.replay
     with ExitStack() as stack:
         tracer = _tracer(arguments.trace, stack)
-        outcome = World(from_json(record["plan"]), tracer=tracer).run()
-    same = outcome.digest == record["digest"]
+        outcome = World(plan, tracer=tracer).run()
+    same = outcome.digest == digest
     if arguments.json:
         found = None if outcome.violation is None else outcome.violation.rule
         print(json.dumps({"rule": found, "digest": outcome.digest, "same": same}))
@@ -181,9 +182,9 @@ def _arguments() -> argparse.Namespace:
         prog="scripts/simulate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seed", type=int, help="the first seed (default 1)")
-    parser.add_argument("--seeds", type=int, help="how many (default 1,000, or 1 if --seed is given)")
+    parser.add_argument("--seeds", type=_count, help="how many (default 1,000, or 1 if --seed is given)")
     parser.add_argument(
-        "--steps", type=int, default=4_000, help="disturbed steps of each run (default 4,000)"
+        "--steps", type=_count, default=4_000, help="disturbed steps of each run (default 4,000)"
     )
     parser.add_argument(
         "--nodes",
@@ -212,9 +213,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--minutes", type=float, default=10.0, help="at most this long (default 10)")
     parser.add_argument(
-        "--trace", type=Path, metavar="FILE", help="write every node's trace, a line an event"
+        "--trace", type=_new_file, metavar="FILE", help="write every node's trace, a line an event"
     )
-    parser.add_argument("--replay", type=Path, metavar="FILE", help="play a failure again")
+    parser.add_argument("--replay", type=_failure, metavar="FILE", help="play a failure again")
     parser.add_argument(
         "--save",
         type=Path,
@@ -233,6 +234,28 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--speed", action="store_true", help="measure a healthy cluster of five instead")
     parser.add_argument("--json", action="store_true", help="the summary as one line of JSON")
     return parser.parse_args()
+
+
+def _count(text: str) -> int:
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError("at least 1, or nothing is tried")
+    return int(text)
+
+
+def _new_file(text: str) -> Path:
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"no file can be written at {text}")
+    return path
+
+
+def _failure(text: str) -> tuple[Plan, str]:
+    """The plan and the digest of a run that was written to a file."""
+    try:
+        record = json.loads(Path(text).read_text(encoding="utf-8"))
+        return from_json(record["plan"]), str(record["digest"])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise argparse.ArgumentTypeError(f"{text} is no failure that a simulation wrote: {error}") from None
 
 
 def _nodes(text: str) -> tuple[int, int]:

@@ -126,6 +126,21 @@ def test_a_node_may_be_killed_after_any_of_its_events(node: str) -> None:
         assert broken <= {"G1", "Q4"}, "others heard what the file does not tell, and nothing else is wrong"
 
 
+def test_files_without_an_event_are_no_run_that_broke_no_rule(tmp_path: Path) -> None:
+    empty, torn, deep = (tmp_path / name for name in ("empty", "torn", "deep"))
+    empty.touch()
+    torn.write_text('{"v":1,"ev":"bo')
+    for files in ((empty,), (torn,), (empty, torn)):
+        ended = _run(*files)
+        assert ended.returncode == 2
+        assert "nothing was judged" in ended.stderr
+        assert not ended.stdout
+    deep.write_text("[" * 100_000 + "\n")
+    ended = _run(empty, deep)
+    assert ended.returncode == 1
+    assert "Broken: E3" in ended.stdout
+
+
 def _write(folder: Path, script: Script) -> list[Path]:
     paths = []
     for name in script.writers:
