@@ -506,6 +506,30 @@ def wait_ready(
     return never
 
 
+def wait_answering(network: Network, only: Collection[str]) -> None:
+    """Wait until these nodes answer, ready or not: one that cannot run has ended by then.
+
+    Raises:
+        NetworkError: a node ended, or does not answer in time; with the end of its log.
+    """
+    deadline = time.monotonic() + START_TIMEOUT_S
+    with httpx.Client(timeout=5) as client:
+        for node in network.nodes:
+            while _is_meant(node, only) and not _answers(client, node):
+                if not _lives(node):
+                    raise _not_running(node, f"node {node.id} has ended", "node_ended")
+                if time.monotonic() > deadline:
+                    raise _not_running(node, f"node {node.id} does not answer", "not_ready")
+                time.sleep(POLL_S)
+
+
+def _answers(client: httpx.Client, node: NodeProcess) -> bool:
+    try:
+        return client.get(f"{node.api}/healthz").is_success
+    except httpx.HTTPError:
+        return False
+
+
 def _is_never_ready(client: httpx.Client, node: NodeProcess, never: dict[str, dict[str, Any]]) -> bool:
     """Whether it says so; why is then added to `never`."""
     reason = _reason(client, node)

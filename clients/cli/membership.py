@@ -262,7 +262,11 @@ def _locate(change: View, address: str | None) -> None:
 
 
 def _joined(acting: _Acting, home: Home, instead_of: str | None = None) -> None:
-    """In a local network the node is listed and started; elsewhere a service manager does that."""
+    """In a local network the node is listed and started; elsewhere a service manager does that.
+
+    Raises:
+        NetworkError: it cannot run.
+    """
     if acting.network is None:
         return
     entry = NodeProcess(
@@ -277,7 +281,8 @@ def _joined(acting: _Acting, home: Home, instead_of: str | None = None) -> None:
     )
     running = [each for each in acting.network.nodes if each.id == home.node and each.is_running]
     if not running:
-        network.start(network.join(acting.network, entry, instead_of=instead_of), only={home.node})
+        joined = network.join(acting.network, entry, instead_of=instead_of)
+        network.wait_answering(network.start(joined, only={home.node}), {home.node})
 
 
 def promote(

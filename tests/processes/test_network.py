@@ -15,6 +15,7 @@ import pytest
 from tally_process import Tally, wait_until
 
 from clients import network
+from clients.errors import NetworkError
 
 INVOICES = 400
 KILL_AFTER = 100
@@ -163,7 +164,17 @@ def test_a_node_that_does_not_start_is_named_with_its_reason_and_the_others_are_
     assert error["code"] == "node_ended"
     assert "n2" in error["message"]
     assert "node.key" in error["found"]
-    assert not any(node.is_running for node in network.Network.load(tally.folder / "net").nodes)
+    known = network.Network.load(tally.folder / "net")
+    assert not any(node.is_running for node in known.nodes)
+
+    # Who has joined is not ready for long: it is enough that it answers, and it is told if it cannot run.
+    started = network.start(known, only={"n1"})
+    network.wait_answering(started, {"n1"})
+    with pytest.raises(NetworkError) as ended:
+        network.wait_answering(network.start(started, only={"n2"}), {"n2"})
+    assert ended.value.code == "node_ended"
+    assert "node.key" in str(ended.value.found)
+    network.down(started)
 
 
 def test_a_node_that_does_not_start_any_more_leaves_the_others_running(tally: Tally) -> None:
