@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -48,6 +49,8 @@ DEFAULT_NODES = 3
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 20
 POLL_S = 0.05
+PORTS = range(12_000, 32_000)
+"""Where free ports are looked for."""
 
 DEFAULT_ORGANISATIONS: tuple[dict[str, Any], ...] = (
     {"id": "anchor", "name": "Anchor buyer", "roles": ["buyer"]},
@@ -834,8 +837,15 @@ def _ports(nodes: int, base_port: int | None) -> list[tuple[int, int]]:
 
 
 def _free_ports(count: int, held: contextlib.ExitStack) -> Iterator[int]:
-    """Ports that are free now, all different because all are held at once."""
-    for _ in range(count):
+    """Ports that are free now, all different because all are held at once.
+
+    They are below those that the system gives to outgoing connections: one of these could hold a
+    node's port whenever the node does not run.
+    """
+    chance = random.SystemRandom()
+    while count:
         listener = held.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        yield listener.getsockname()[1]
+        with contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", chance.choice(PORTS)))
+            count -= 1
+            yield listener.getsockname()[1]

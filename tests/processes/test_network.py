@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,13 @@ def test_a_node_that_does_not_start_any_more_leaves_the_others_running(tally: Ta
     assert "n2" in error["message"]
     stands = tally.json("network", "status", "--dir", "net", code=3)["nodes"]
     assert [node["id"] for node in stands if node["running"]] == ["n1", "n3"]
+
+
+def test_no_outgoing_connection_takes_the_ports_of_a_node_that_is_away() -> None:
+    ports = [port for _ in range(50) for port in network.free_ports()]
+    with socket.create_server(("127.0.0.1", 0)) as given:
+        assert max(ports) < given.getsockname()[1], "the system gives ports of its own above ours"
+    assert all(port in network.PORTS for port in ports)
 
 
 def test_a_reader_that_goes_away_is_no_error(tally: Tally, tmp_path: Path) -> None:
