@@ -30,11 +30,13 @@ from contracts.parties.identity import ACTIVE
 from ledger.chain import Chain
 from ledger.errors import TallyError
 from ledger.limits import LEVELDB_OPEN_FILES, MAX_MEMBERS
+from ledger.store import Store
 from node import disk, logs
 from node.admission import Identify
 from node.api.app import Front, create_app
 from node.api.connections import BoundedProtocol
 from node.errors import NotAdmitted
+from node.identity import Identity
 from node.limits import (
     API_KEEP_ALIVE_S,
     GC_THRESHOLDS,
@@ -210,6 +212,18 @@ def _announce(settings: Settings, api_port: int, peer_port: int) -> None:
     log.info("listening", **addresses)
 
 
+def _repair(settings: Settings) -> Path:
+    """Set the ledger aside, which must be this node's own and damaged; where it lies now."""
+    genesis = settings.genesis_file.read_bytes()
+    identity = Identity.load(settings.node, settings.key_file, settings.certificate_file)
+
+    def look(store: Store) -> None:
+        store.claim(identity.key.public)
+        Chain.open(store, Contracts(), genesis)
+
+    return disk.set_aside(settings.data_dir, look)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command; its exit code."""
     parser = argparse.ArgumentParser(prog="python -m node", description="Run one Tallystick node.")
@@ -221,9 +235,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = Settings.load(given.config)
         if given.repair:
-            genesis = settings.genesis_file.read_bytes()
-            aside = disk.set_aside(settings.data_dir, lambda store: Chain.open(store, Contracts(), genesis))
-            print(f"set aside: {aside}")  # noqa: T201 (the command's answer)
+            print(f"set aside: {_repair(settings)}")  # noqa: T201 (the command's answer)
             return 0
         logs.configure(settings.node, settings.log_file, settings.log_level)
         BoundedProtocol.most_connections = _api_connections()
@@ -235,7 +247,8 @@ def main(arguments: list[str] | None = None) -> int:
             return runner.run(serve(settings))
     except TallyError as error:
         print(f"{error}. {error.remedy}", file=sys.stderr)  # noqa: T201 (before there is a log)
-        log.error("cannot_run", **error.as_dict())
+        if not given.repair:
+            log.error("cannot_run", **error.as_dict())
         return EXIT_SETTINGS
     except OSError as error:
         print(f"cannot listen or write: {error}", file=sys.stderr)  # noqa: T201

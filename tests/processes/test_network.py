@@ -17,6 +17,8 @@ from tally_process import Tally, wait_until
 
 from clients import network
 from clients.errors import NetworkError
+from ledger.keys import SigningKey
+from ledger.store import Store
 
 INVOICES = 400
 KILL_AFTER = 100
@@ -186,6 +188,24 @@ def test_a_node_that_does_not_start_any_more_leaves_the_others_running(tally: Ta
     assert "n2" in error["message"]
     stands = tally.json("network", "status", "--dir", "net", code=3)["nodes"]
     assert [node["id"] for node in stands if node["running"]] == ["n1", "n3"]
+
+
+def test_the_ledger_of_another_node_is_not_repaired_but_named(tally: Tally) -> None:
+    made = network.create(
+        tally.folder / "net",
+        nodes=2,
+        base_port=None,
+        organisations=network.DEFAULT_ORGANISATIONS,
+        parameters=None,
+        name="swapped",
+    )
+    n1, n2 = made.nodes
+    store = Store.open(n1.data / "ledger")
+    store.claim(SigningKey.load(n2.config.with_name("node.key")).public)
+    store.close()
+    said = tally.run("node", "repair", "--config", n1.config, code=2)
+    assert said.stderr.startswith("the folder holds the ledger of another node")
+    assert not said.stdout
 
 
 def test_no_outgoing_connection_takes_the_ports_of_a_node_that_is_away() -> None:
