@@ -226,17 +226,13 @@ class Leader(Reads):
 
     def successor(self) -> str | None:
         """The most advanced voter beside this leader, among those heard lately (CR-85)."""
-        return next(iter(self.advanced()), None)
-
-    def advanced(self) -> list[str]:
-        """The voters beside this leader that were heard lately, the most advanced first."""
         oldest = self.now - self.config.election_ticks
         able = [
             (peer.match, node)
             for node, peer in self._peers.items()
             if node in self.configuration.voters and peer.heard > oldest and not peer.is_mute
         ]
-        return [node for _, node in sorted(able, reverse=True)]
+        return max(able)[1] if able else None
 
     def transfer(self, target: str) -> None:
         """Hand the leadership over to `target` (CR-82).

@@ -29,7 +29,7 @@ operation that was refused, ascending.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -234,12 +234,8 @@ class Block:
         )
 
     @classmethod
-    def decode(
-        cls, data: bytes, read: Callable[[codec.Value], Transaction] = Transaction.from_parts
-    ) -> Block:
+    def decode(cls, data: bytes) -> Block:
         """Read a block's bytes and check that its body is the one that its header describes.
-
-        `read` makes a transaction of its envelope: whoever has read it before need not do it again.
 
         Raises:
             Malformed, NonCanonical, TooLarge: with the field that is wrong.
@@ -252,7 +248,8 @@ class Block:
         shape.octets_within(preamble, MAX_PREAMBLE_BYTES, "block.preamble")
         shape.sequence(envelopes, MAX_BLOCK_TRANSACTIONS, "block.transactions")
         shape.sequence(results, MAX_BLOCK_TRANSACTIONS, "block.results")
-        transactions = tuple([read(envelope) for envelope in envelopes])
+        from_parts = Transaction.from_parts
+        transactions = tuple([from_parts(envelope) for envelope in envelopes])
         _check_counts(transactions)
         for index, result in enumerate(results):
             if result != APPLIED:

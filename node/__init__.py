@@ -8,7 +8,6 @@ Read `driver` first: the only loop around the consensus core, and `tick_clock` i
     mempool        what was taken in and is not yet seen on the ledger; fair shares
     forwarding     to the leader, again after every change of leader
     driver         seals, proposes, carries out what the core says, commits; when it is time, says `sealing`
-    ahead          a small block's transactions, checked by the others while it is sealed
     appender       reproduce, store, report: strictly in order, one thread for the disk
     catch_up       how far behind this node is, and whether it may yield to others
     raft_storage   the ledger as the core's log

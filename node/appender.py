@@ -29,10 +29,8 @@ from consensus.ready import Ready
 from consensus.state import HardState
 from ledger.block import Block
 from ledger.chain import Chain, VerifiedBlock
-from ledger.codec import Value
 from ledger.errors import BlockInvalid, Malformed, StoreError, TallyError
 from ledger.store import Store
-from ledger.transaction import Transaction
 from node.limits import CATCH_UP_SHARE, MAX_GROUP_BLOCKS
 from node.pace import Yielding
 from node.raft_storage import entry_of
@@ -80,7 +78,6 @@ class Appender:
         *,
         chain: Chain,
         store: Store,
-        read: Callable[[Value], Transaction],
         verify: Callable[[Block], Awaitable[VerifiedBlock]],
         reports: Reports,
         may_yield: Callable[[int], bool],
@@ -91,7 +88,6 @@ class Appender:
         self._pace = Yielding(CATCH_UP_SHARE)
         self._chain = chain
         self._store = store
-        self._read = read
         self._verify = verify
         self._reports = reports
         self._statistics = statistics
@@ -205,7 +201,7 @@ class Appender:
         held = self._chain.pending_block(entry.index)
         if held is not None and held.hash == entry.hash:
             return
-        block = Block.decode(entry.data, self._read)
+        block = Block.decode(entry.data)
         if (block.height, block.header.term, block.hash) != (entry.index, entry.term, entry.hash):
             raise BlockInvalid(
                 "the block is not the one that its entry names", field="entry", found=block.hash.hex()

@@ -22,7 +22,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from time import perf_counter, time_ns
 from typing import TYPE_CHECKING
@@ -43,8 +42,7 @@ from ledger.executor import Executor, Prepared
 from ledger.keys import SigningKey
 from ledger.membership import Membership
 from ledger.store import Store
-from node import ahead, disk, mempool
-from node.ahead import AHEAD, Ahead
+from node import disk, mempool
 from node.appender import Appender, Reports, Work
 from node.catch_up import CatchUp
 from node.clocks import Clocks
@@ -174,11 +172,9 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._guarded = _Guard(self._on_storage_failed, self._on_bug)
         self._catch_up = CatchUp(self._loop.time)
-        self._ahead = Ahead(executor, pool)
         self._appender = Appender(
             chain=chain,
             store=store,
-            read=self._ahead.read,
             verify=self._verify,
             reports=Reports(
                 self._on_durable,
@@ -354,9 +350,6 @@ class Driver:
             self._watch.take_header(content)
         elif kind == "clock":
             self.clocks.take(peer, content)
-        elif kind == AHEAD:
-            if peer == self.raft.leader:
-                self._ahead.take_in(content, partial(self._peers.refused, peer))
         elif kind == INTRODUCTION:
             answer = self._peers.introductions.hear_member(content, peer)
             if answer is not None:
@@ -579,7 +572,6 @@ class Driver:
             return False
         entries = self._sealing.take()
         began_s = perf_counter()
-        self._tell_ahead(entries)
         try:
             block = self._propose([entry.prepared for entry in entries], self.raft.term)
         except BlockInvalid:
@@ -595,17 +587,6 @@ class Driver:
             entry.offered += 1
         self._pool.put_back(entries[sealed:])
         return True
-
-    def _tell_ahead(self, entries: list[mempool.Entry]) -> None:
-        """As many others as a quorum needs begin with what they can do before the block is there.
-
-        What another node forwarded it has checked itself.
-        """
-        message = ahead.message([entry.prepared.transaction for entry in entries if entry.own])
-        if message is not None:
-            for peer in self.raft.advanced()[: self.raft.configuration.quorum - 1]:
-                self._peers.queue(peer, message)
-            self._peers.flush()
 
     def _fitting(self, entries: list[mempool.Entry]) -> list[mempool.Entry]:
         """Those that a block may hold now; the others wait until they expire, or their time has come."""
@@ -661,7 +642,14 @@ class Driver:
         Raises:
             BlockInvalid: with what is wrong.
         """
-        checked, unknown = self._ahead.sort(block)
+        checked: dict[bytes, Prepared] = {}
+        unknown = []
+        for transaction in block.transactions:
+            prepared = self._pool.prepared(transaction.id)
+            if prepared is not None and prepared.transaction.signature == transaction.signature:
+                checked[transaction.id] = prepared
+            else:
+                unknown.append(transaction)
         verdicts = await self._checker.check(unknown)
         for transaction, is_good in zip(unknown, verdicts, strict=True):
             if is_good:

@@ -45,14 +45,6 @@ MAX_FORWARD_WAITING = 4 * MAX_FORWARD_TRANSACTIONS
 MAX_FORWARD_WAITING_BYTES = 2 * MAX_BLOCK_BYTES
 """Bytes of them; a member that floods fills its own share and nobody else's."""
 
-AHEAD_LEAST, AHEAD_MOST = 4, 64
-"""Transactions of a block that are sent ahead of it: one message more must be worth it, and a check of
-so many, some 4 ms, holds up a node for no longer than executing the block."""
-AHEAD_BYTES = 262_144
-"""Bytes of them."""
-MAX_AHEAD_KEPT = 4 * AHEAD_MOST
-"""Transactions that were sent ahead, and whose block has not come."""
-
 INLINE_SIGNATURE_CHECKS = 6
 """Up to this many signatures are checked where they stand: a hop to a thread costs 2 to 3 checks."""
 SIGNATURE_THREADS = 2
@@ -210,7 +202,6 @@ assert MAX_FRAME_BYTES > MAX_BUNDLE_BYTES, "one bundle fits one forwarding frame
 assert MAX_FRAME_BYTES > MAX_APPEND_BYTES + MAX_BLOCK_BYTES, "a full append and one more block fit a frame"
 assert MAX_FRAME_ELEMENTS > 2 + 3 * MAX_FORWARD_TRANSACTIONS, "a full forward fits a frame"
 assert MAX_FORWARD_WAITING_BYTES > MAX_FRAME_BYTES, "one frame of forwards always finds room"
-assert MAX_AHEAD_KEPT > SEAL_WINDOW_BLOCKS * AHEAD_MOST, "what is in flight is kept"
 assert SEAL_TRANSACTIONS <= MAX_BLOCK_TRANSACTIONS, "what is sealed is a legal block"
 assert MAX_BUNDLE_TRANSACTIONS <= MAX_POOL_TRANSACTIONS, "an empty pool takes any bundle"
 assert PIPELINED_SEAL_OPERATIONS <= SEAL_TRANSACTIONS

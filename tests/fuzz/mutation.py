@@ -20,21 +20,7 @@ EDGES = (
 HEADS = (0x80, 0x90, 0xA0, 0xBF, 0xC0, 0xC1, 0xC4, 0xC6, 0xC7, 0xCB, 0xCF, 0xD3, 0xDC, 0xDD, 0xDE, 0xDF, 0xFF)
 """First bytes of MessagePack that begin something else."""
 
-TEXTS = (
-    "",
-    "n1",
-    "n2",
-    "n3",
-    "n9",
-    "raft",
-    "ahead",
-    "forward",
-    "forwarded",
-    "hello",
-    "block",
-    "x" * 65,
-    "\u2028",
-)
+TEXTS = ("", "n1", "n2", "n3", "n9", "raft", "forward", "forwarded", "hello", "block", "x" * 65, "\u2028")
 
 
 def any_value(chance: Random, depth: int = 0) -> Any:

@@ -17,9 +17,7 @@ def any_value(chance: random.Random, depth: int = 0) -> codec.Value:
     """Some canonical value, likely to look like a message."""
     kind = chance.randrange(9 if depth < 4 else 6)
     if kind == 0:
-        return chance.choice(
-            ["raft", "ahead", "forward", "forwarded", "hello", "n1", "n2", "n3", "block", ""]
-        )
+        return chance.choice(["raft", "forward", "forwarded", "hello", "n1", "n2", "n3", "block", ""])
     if kind == 1:
         return chance.choice([0, 1, 2, 5, -1, 2**48, 2**63 - 1, -(2**63)])
     if kind == 2:
@@ -58,7 +56,6 @@ def test_no_message_of_a_member_breaks_a_node(tmp_path: Path) -> None:
         ("raft", to_value(Heartbeat("n2", "n1", 3, 4, 0, None))),
         ("raft", to_value(Append("n2", "n1", 3, 5, 0, 0, (entry,), 0, None))),
         ("forward", (cluster.transaction("k", 1).parts, cluster.transaction("l", 2).parts)),
-        ("ahead", (cluster.transaction("k", 1).parts, cluster.transaction("l", 2).parts)),
         ("forwarded", ((bytes(32), "busy", "full"),)),
     ]
 
