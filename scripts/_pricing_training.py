@@ -96,6 +96,8 @@ BEYOND = {
 class TrainingSet:
     """Descriptions with what became of the invoices."""
 
+    features: tuple[str, ...]
+    """Those of `TRAINED_ON` that are not the same in all rows: the others teach nothing."""
     values: np.ndarray
     late: np.ndarray
     days: np.ndarray
@@ -110,14 +112,17 @@ class TrainingSet:
         end = max((row.cleared for row in rows if row.cleared is not None), default=0)
         chosen = [place for place, row in enumerate(rows) if row.due < end and row.issued <= end]
         places = [FEATURES.index(name) for name in TRAINED_ON]
+        values = np.array(
+            [[descriptions[place][at] for at in places] for place in chosen], dtype=np.float64
+        ).reshape(-1, len(places))
+        telling = (values != values[:1]).any(axis=0)
         days = []
         for place in chosen:
             row = rows[place]
             days.append((end if row.cleared is None else row.cleared) - row.due)
         return cls(
-            np.array(
-                [[descriptions[place][at] for at in places] for place in chosen], dtype=np.float64
-            ).reshape(-1, len(places)),
+            tuple([name for name, tells in zip(TRAINED_ON, telling, strict=True) if tells]),
+            values[:, telling],
             np.array([lateness > 0 for lateness in days], dtype=np.int64),
             np.array(days, dtype=np.float64),
             weight=np.array([0.5 ** ((end - rows[place].due) / HALF_LIFE_DAYS) for place in chosen]),
@@ -131,7 +136,7 @@ class TrainingSet:
     @property
     def is_enough(self) -> bool:
         """Whether a model can be trained on it."""
-        return len(self) >= LEAST_ROWS and 0 < int(self.late.sum()) < len(self)
+        return len(self) >= LEAST_ROWS and bool(self.features) and 0 < int(self.late.sum()) < len(self)
 
 
 def _mature(since_due: np.ndarray) -> np.ndarray:
@@ -156,7 +161,7 @@ def train(known: TrainingSet, calibration: str = "") -> Model:
         beyond = _fit_beyond(known, known.mature)
         factor = _factor(known)
     return Model(
-        TRAINED_ON,
+        known.features,
         Ensemble(*_quantised(late), curve or UNCALIBRATED),
         Ensemble(*_quantised(days), ((-400 * MICRO, -40_000), (400 * MICRO, 40_000))),
         Ensemble(*_quantised(beyond), _curve(lambda score: 100 * factor * exp(score), -6, 5)),
@@ -164,7 +169,7 @@ def train(known: TrainingSet, calibration: str = "") -> Model:
 
 
 def _fit_late(known: TrainingSet, chosen: np.ndarray) -> HistGradientBoostingClassifier:
-    rising = [int(name in RISING) for name in TRAINED_ON]
+    rising = [int(name in RISING) for name in known.features]
     model = HistGradientBoostingClassifier(
         **LATE, monotonic_cst=rising, early_stopping=False, random_state=SEED
     )

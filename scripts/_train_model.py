@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from _pricing_rows import Row
-from _pricing_training import CALIBRATIONS, OLDER_SHARE, RISING, TRAINED_ON, TrainingSet, train
+from _pricing_training import CALIBRATIONS, OLDER_SHARE, RISING, TrainingSet, train
 from rich.console import Console
 
 from clients.model_report import fared
@@ -87,7 +87,7 @@ def record_of(root: bytes, rows: Sequence[Example], last: int, calibration: str)
         "brier_ppm": figures.brier_ppm,
         "mae_centidays": figures.mae_centidays,
         "dbt_ratio_ppm": figures.dbt_ratio_ppm or 0,
-        "rising": sorted(RISING & set(TRAINED_ON)),
+        "rising": sorted(RISING & set(judged.features)),
     }
 
 

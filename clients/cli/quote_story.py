@@ -85,6 +85,9 @@ LATENESS_WORDS = {
     "issue_weekday": "weekday of issue",
     "network_weekday": "share late of everybody, such a day",
     "network_amount": "share late of everybody, such amounts",
+    "disputed": "share of invoices disputed",
+    "diluted": "share credited of what was billed",
+    "delivered_late": "share of deliveries late",
 }
 assert {*FEATURES, BASE, BUYER, RELATIONSHIP, OVERDUE} == LATENESS_WORDS.keys(), "every reason has words"
 assert set(REASONS) == REASON_WORDS.keys()

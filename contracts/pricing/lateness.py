@@ -1,6 +1,6 @@
 """What a model sees of an invoice: integers, from the state as it stands before the invoice is priced.
 
-    describe(asked, habit, levels, open) -> one integer for each name of `FEATURES`
+    describe(asked, habit, levels, open, trade) -> one integer for each name of `FEATURES`
 
 Shares are ppm, lateness centidays, spans days. `MISSING` stands where nothing is known. Every place is O(1):
 it reads fixed cells of `contracts.trade.habit` and the open weeks of the relationship.
@@ -34,7 +34,7 @@ from contracts.trade.habit import (
     octave,
 )
 from contracts.trade.holidays import WEEKDAYS, day_of_month, days_to_banking, due_class, month_part, weekday
-from contracts.trade.relationship import EMPTY, of_currency, relationship_key
+from contracts.trade.relationship import EMPTY, Aggregates, of_currency, relationship_key
 from ledger.money import PPM
 from ledger.state import Reader
 
@@ -97,6 +97,9 @@ FEATURES = (
     "issue_weekday",
     "network_weekday",
     "network_amount",
+    "disputed",
+    "diluted",
+    "delivered_late",
 )
 """Names of the places of a description, in order."""
 
@@ -117,6 +120,30 @@ class Open(NamedTuple):
     invoices: int
     overdue_fresh: int
     """Those overdue for at most `FRESH_WEEKS` weeks."""
+
+
+class Trade(NamedTuple):
+    """How what was traded went so far: shares in ppm, none of nothing; `count` tells how much there was."""
+
+    disputed: int
+    """Disputed invoices, of those and the ones paid in full."""
+    diluted: int
+    """Credited of what was billed, mean over closed periods: the present one may hold the invoice itself."""
+    delivered_late: int
+    """Receipts of goods after their scheduled date."""
+
+    @classmethod
+    def of(cls, sums: Aggregates) -> Trade:
+        """Of a relationship in one currency."""
+        return cls(
+            _part(sums.disputed_invoices * PPM, sums.disputed_invoices + sums.settled_invoices),
+            _part(sums.periods_dilution_ppm, sums.periods),
+            _part(sums.deliveries_late * PPM, sums.deliveries),
+        )
+
+
+def _part(part: int, whole: int) -> int:
+    return part // whole if whole else 0
 
 
 def open_besides(weeks: OpenWeeks, day: int, due_day: int | None = None) -> Open:
@@ -173,9 +200,10 @@ class Known(NamedTuple):
     habit: Habit
     levels: Levels
     opened: Open
+    trade: Trade
 
 
-def describe(asked: Asked, habit: Habit, levels: Levels, opened: Open) -> tuple[int, ...]:
+def describe(asked: Asked, habit: Habit, levels: Levels, opened: Open, trade: Trade) -> tuple[int, ...]:
     """The description of an invoice: one integer for each name of `FEATURES`."""
     due = due_class(asked.due_day, asked.currency)
     place = octave(asked.amount)
@@ -235,6 +263,7 @@ def describe(asked: Asked, habit: Habit, levels: Levels, opened: Open) -> tuple[
         weekday(asked.issue_day),
         network_due,
         network_amount,
+        *trade,
     )
 
 
@@ -311,7 +340,7 @@ def read_known(
         octave(asked.amount),
     )
     habit = Habit(state.get(habit_key(supplier, buyer)))
-    return Known(habit, levels, open_besides(sums.open, asked.day, open_due_day))
+    return Known(habit, levels, open_besides(sums.open, asked.day, open_due_day), Trade.of(sums))
 
 
 def describe_in(

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.pricing.forest import LEAF
-from contracts.pricing.lateness import FEATURES, MISSING, Asked, Open, describe, open_besides
+from contracts.pricing.lateness import FEATURES, MISSING, Asked, Open, Trade, describe, open_besides
 from contracts.pricing.model import Ensemble, Model, on_curve, shrinkage
 from contracts.trade.habit import Cell, Habit, Levels
+from contracts.trade.relationship import Aggregates
 from ledger import codec
 from ledger.errors import Malformed
 
@@ -125,11 +126,20 @@ ASKED = Asked(18_000, 18_000, 18_030, 100_00, "USD")
 
 def test_a_new_customer_gets_the_prior() -> None:
     nobody = Levels(NO_CELL, NO_CELL, NO_CELL, NO_CELL, NO_CELL)
-    described = describe(ASKED, Habit(None), nobody, Open(0, 0))
+    described = describe(ASKED, Habit(None), nobody, Open(0, 0), Trade.of(Aggregates()))
     assert len(described) == len(FEATURES)
     assert all(type(value) is int for value in described)
     assert dict(zip(FEATURES, described, strict=True))["last"] == MISSING
     assert shrinkage(described).late_ppm == 350_000
+
+
+def test_disputes_credit_notes_and_late_deliveries_are_described_as_shares() -> None:
+    assert Trade.of(Aggregates()) == (0, 0, 0)
+    sums = Aggregates(
+        disputed_invoices=1, settled_invoices=3, periods=2, periods_dilution_ppm=30_000, period_billed=900,
+        period_diluted=900, deliveries=8, deliveries_late=2
+    )  # fmt: skip
+    assert Trade.of(sums) == (250_000, 15_000, 250_000)
 
 
 def test_an_invoice_says_nothing_of_itself() -> None:

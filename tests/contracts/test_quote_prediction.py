@@ -198,6 +198,18 @@ def test_an_invoice_is_described_as_it_would_have_been_before_it_came(
     assert basis.inputs.prediction == predict(None, asked, before, basis.terms)
 
 
+def test_a_dispute_is_known_to_the_model_of_every_later_invoice_of_the_relationship() -> None:
+    trade = traded([(100_00, 3), (100_00, 0), (100_00, -1)])
+    day, due = day_from_iso("2012-03-01"), day_from_iso("2012-04-26")
+    asked = Asked(day, day_from_iso("2012-02-20"), due, 500_00, "USD")
+    assert read_known(trade.state, "acme", "mega", asked).trade.disputed == 0
+    trade.confirmed_invoice("NEW", 500_00)
+    contested = {"invoice": "NEW", "supplier": "acme", "amount": 1, "reason": "short"}
+    trade.done("mega", {"op": "invoice.dispute", **contested})
+    assert read_known(trade.state, "acme", "mega", asked).trade.disputed == 250_000
+    assert read_known(trade.state, "acme", "other", asked).trade.disputed == 0
+
+
 # what an offer and its acceptance bind
 
 
