@@ -168,7 +168,9 @@ def _drawn(found: Report, name: str, currency: str, kind: str) -> bytes:
             code="empty_chart",
             field="--chart",
             found=name,
-            expected="a book with such claims" if name != CALIBRATION else "an export, with --from",
+            expected="a book with such claims"
+            if name != CALIBRATION
+            else "an export, with --from, in which a bought invoice has ended",
         )
     return drawing.svg().encode() if kind == SVG else raster.png(drawing)
 
