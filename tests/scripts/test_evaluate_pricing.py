@@ -187,9 +187,9 @@ def test_a_record_is_that_of_a_model_that_was_calibrated_the_same_way_on_older_r
         return stand_in
 
     monkeypatch.setattr(_train_model, "train", train)
-    nothing = (0,) * len(FEATURES)
+    places = len(FEATURES)
     rows = [
-        Example("s", "b", str(at), "EUR", at, at, at + 30, 100, nothing, PAID, late, at + 30 + late)
+        Example("s", "b", str(at), "EUR", at, at, at + 30, 100, (at,) * places, PAID, late, at + 30 + late)
         for at, late in enumerate([0, 0, 0, 0, 3] * 200)
     ]
     last = max(row.ended_day for row in rows)
@@ -200,6 +200,17 @@ def test_a_record_is_that_of_a_model_that_was_calibrated_the_same_way_on_older_r
     assert record["brier_ppm"] == 160_000, "0.8 · 0.2² + 0.2 · 0.8²"
     assert [way for _, way in asked] == ["isotonic"] * 2
     assert asked[0][0] < asked[1][0] <= 1_000
+
+
+def test_what_is_the_same_in_all_rows_is_not_read_by_their_model() -> None:
+    """Nor counted as something to choose from: a training set without disputes has the model that it had
+    before there was such a feature."""
+    rows = book(600, 11)
+    told = FEATURES.index("count")
+    described = [tuple([at if place == told else 7 for place in range(len(FEATURES))]) for at in range(600)]
+    assert TrainingSet.of(rows, described).features == ("count",)
+    assert not TrainingSet.of(rows, [(7,) * len(FEATURES)] * 600).is_enough
+    assert TrainingSet.of([], []).features == ()
 
 
 def test_clear_dates_after_the_moment_of_pricing_change_no_description() -> None:
