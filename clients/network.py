@@ -504,7 +504,7 @@ def wait_ready(
                     raise _not_running(node, f"node {node.id} has ended", "node_ended")
             if time.monotonic() > deadline:
                 node = waiting[0]
-                raise _not_ready(node, _reason(client, node), timeout_s)
+                raise _not_ready(node, _reason(client, node), timeout_s, never)
             time.sleep(POLL_S)
     return never
 
@@ -557,12 +557,16 @@ def told(reason: dict[str, Any]) -> str:
     return f"{sentence} ({reason.get('code', '')}). {reason.get('remedy', '')}".strip()
 
 
-def _not_ready(node: NodeProcess, reason: dict[str, Any], timeout_s: float) -> NetworkError:
+def _not_ready(
+    node: NodeProcess, reason: dict[str, Any], timeout_s: float, never: dict[str, dict[str, Any]]
+) -> NetworkError:
+    """It is not ready, perhaps because of those that never will be."""
     late = f"node {node.id} is not ready after {timeout_s:.0f} s"
     if not reason:
         return _not_running(node, late, "not_ready")
+    others = "".join(f"; {name}: {why.get('sentence')}" for name, why in never.items())
     return NetworkError(
-        f"{late}: {reason.get('sentence')}",
+        f"{late}: {reason.get('sentence')}{others}",
         code="not_ready",
         found=reason.get("code"),
         remedy=str(reason.get("remedy", "")),

@@ -41,7 +41,8 @@ REMEDIES: dict[str, str] = {
     "of a member of today in `peers`, or genesis.memberships: docs/operations.md, A member that was away.",
     "no_quorum": "Start the other voters, or mend the network between them; `peers` in /v1/status shows each "
     "link.",
-    "no_leader": "Wait: an election takes about a second. If it stays so, compare logs and clocks.",
+    "no_leader": "Wait: an election takes about a second. If it stays so, look at `promises` in /v1/status "
+    "of each voter: where it is false there is no vote. Then compare logs and clocks.",
     "new_leader": "Wait: it takes as long as one block.",
     "catching_up": "Wait: `applied_height` in /v1/status shows how far it is. Use another node meanwhile.",
     "empty_ledger": "Wait for the first leader's first block.",

@@ -87,13 +87,14 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: unreadable, not TOML or JSON, or with a value that is not permitted.
         """
+        form = "json" if path.suffix == ".json" else "toml"
         try:
             text = path.read_text(encoding="utf-8")
-            values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+            values = json.loads(text) if form == "json" else tomllib.loads(text)
         except OSError as error:
             raise SettingsError(f"cannot read {path}", found=error.strerror) from None
         except ValueError as error:
-            raise SettingsError(f"{path} is not {path.suffix.lstrip('.')}", found=str(error)[:200]) from None
+            raise SettingsError(f"{path} is not {form}", found=str(error)[:200]) from None
         if not isinstance(values, dict):
             raise SettingsError(f"{path} does not hold a table of settings", found=type(values).__name__)
         for name in _PATHS:

@@ -62,6 +62,13 @@ def test_a_file_that_is_not_toml_is_refused(tmp_path: Path, text: str) -> None:
         load(tmp_path, text)
 
 
+def test_a_file_without_an_ending_is_taken_for_toml(tmp_path: Path) -> None:
+    settings = tmp_path / "settings"
+    settings.write_bytes(b"\xff")
+    with pytest.raises(SettingsError, match="settings is not toml"):
+        Settings.load(settings)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot read"):
         Settings.load(tmp_path / "absent.toml")

@@ -19,6 +19,7 @@ from clients import network
 from clients.errors import NetworkError
 from ledger.keys import SigningKey
 from ledger.store import Store
+from node.driver import lost_data
 
 INVOICES = 400
 KILL_AFTER = 100
@@ -188,6 +189,25 @@ def test_a_node_that_does_not_start_any_more_leaves_the_others_running(tally: Ta
     assert "n2" in error["message"]
     stands = tally.json("network", "status", "--dir", "net", code=3)["nodes"]
     assert [node["id"] for node in stands if node["running"]] == ["n1", "n3"]
+
+
+def test_nodes_that_wait_in_vain_for_one_that_lost_its_disk_say_so(tally: Tally) -> None:
+    made = network.create(
+        tally.folder / "net",
+        nodes=2,
+        base_port=None,
+        organisations=network.DEFAULT_ORGANISATIONS,
+        parameters=None,
+        name="lost",
+    )
+    (made.nodes[1].data / "fresh").unlink()
+    started = network.start(made)
+    network.wait_answering(started, {"n1", "n2"})
+    with pytest.raises(NetworkError) as late:
+        network.wait_ready(started, timeout_s=1)
+    assert late.value.message.startswith("node n1 is not ready after 1 s: no leader is known")
+    assert late.value.message.endswith("; n2: " + lost_data("n2").sentence)
+    network.down(started)
 
 
 def test_the_ledger_of_another_node_is_not_repaired_but_named(tally: Tally) -> None:
