@@ -4,7 +4,8 @@
     for evidence in store.keep(store.detector.saw_ack(node, ack)):  gossip(evidence.encode())
     store.take(data)                                                a proof that was gossiped
 
-A proof is a file `<id>.evidence` in the folder, written whole or not at all. What is kept has been
+A proof is a file `<id>.evidence` in the folder, written whole or not at all; one that an operator puts there
+may have another name. What is kept has been
 verified, whoever it came from, and is verified again when the folder is opened. One proof of each
 (kind, node, term, height) is enough. A liar may make as many proofs against itself as it likes, so
 there is a bound for each accused node besides those for all together: lies of others still find room.
@@ -18,14 +19,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import structlog
+
 from ledger.detector import Detector
 from ledger.durable import replace_file
-from ledger.errors import TallyError
+from ledger.errors import TallyError, TooLarge
 from ledger.evidence import Evidence, Proved
 from ledger.executor import Executor
 from ledger.genesis import GenesisBlock
 from ledger.limits import MAX_EVIDENCE_BYTES
 from node.limits import MAX_PROOF_STORE_BYTES, MAX_PROOFS, MAX_PROOFS_PER_NODE
+
+log = structlog.get_logger(component="evidence")
 
 SUFFIX = ".evidence"
 
@@ -37,6 +42,7 @@ class Kept:
     id: str
     proved: Proved
     size_bytes: int
+    file: Path
 
 
 class EvidenceStore:
@@ -60,14 +66,17 @@ class EvidenceStore:
         store = cls(folder, trust, executor)
         folder.mkdir(parents=True, exist_ok=True)
         for path in sorted(folder.glob(f"*{SUFFIX}")):
-            if path.stat().st_size > MAX_EVIDENCE_BYTES:
-                continue
-            data = path.read_bytes()
             try:
-                evidence = Evidence.decode(data)
-                store._note(evidence, evidence.verify(trust, executor), len(data))
-            except TallyError:
+                size_bytes = path.stat().st_size
+                if size_bytes > MAX_EVIDENCE_BYTES:
+                    raise TooLarge("a proof", found=f"{size_bytes} bytes", expected=MAX_EVIDENCE_BYTES)
+                evidence = Evidence.decode(path.read_bytes())
+                proved = evidence.verify(trust, executor)
+            except TallyError as error:
+                log.warning("proves_nothing", file=str(path), reason=str(error))
                 continue
+            if evidence.place not in store._kept:
+                store._note(evidence, Kept(evidence.id.hex(), proved, size_bytes, path))
         return store
 
     def kept(self) -> list[Kept]:
@@ -76,9 +85,8 @@ class EvidenceStore:
 
     def read(self, identity: str) -> bytes | None:
         """The bytes of a proof by its id, 64 hex digits; None if it is not kept."""
-        if not any(kept.id == identity for kept in self._kept.values()):
-            return None
-        return (self._folder / f"{identity}{SUFFIX}").read_bytes()
+        found = next((kept for kept in self._kept.values() if kept.id == identity), None)
+        return None if found is None else found.file.read_bytes()
 
     def keep(self, found: Iterable[Evidence]) -> list[Evidence]:
         """Store what the detector found; what is new, to be told to the other nodes.
@@ -110,11 +118,12 @@ class EvidenceStore:
         if len(data) > MAX_EVIDENCE_BYTES or self._bytes + len(data) > MAX_PROOF_STORE_BYTES:
             return False
         proved = evidence.verify(self.detector.trust, self._executor)
-        replace_file(self._folder / f"{evidence.id.hex()}{SUFFIX}", data)
-        self._note(evidence, proved, len(data))
+        file = self._folder / f"{evidence.id.hex()}{SUFFIX}"
+        replace_file(file, data)
+        self._note(evidence, Kept(evidence.id.hex(), proved, len(data), file))
         return True
 
-    def _note(self, evidence: Evidence, proved: Proved, size_bytes: int) -> None:
-        self._kept[evidence.place] = Kept(evidence.id.hex(), proved, size_bytes)
-        self._bytes += size_bytes
+    def _note(self, evidence: Evidence, kept: Kept) -> None:
+        self._kept[evidence.place] = kept
+        self._bytes += kept.size_bytes
         self._by_node[evidence.node] += 1

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from key_value import KeyValue
+from structlog.testing import capture_logs
 
 from contracts import Contracts
 from ledger.certificate import sign_ack
@@ -100,7 +101,22 @@ def test_files_that_prove_nothing_are_left_alone(store: EvidenceStore, tmp_path:
     (path,) = (tmp_path / "proofs").glob("*.evidence")
     (tmp_path / "proofs" / "other.evidence").write_bytes(b"noise")
     path.write_bytes(path.read_bytes()[:-1] + b"\0")
-    assert EvidenceStore.open(tmp_path / "proofs", GENESIS, KeyValue()).kept() == []
+    with capture_logs() as logged:
+        assert EvidenceStore.open(tmp_path / "proofs", GENESIS, KeyValue()).kept() == []
+    assert [line["file"] for line in logged] == sorted([str(path), str(path.with_name("other.evidence"))])
+
+
+def test_a_proof_that_an_operator_puts_there_is_served_whatever_its_file_is_called(
+    store: EvidenceStore, tmp_path: Path
+) -> None:
+    (made,) = store.keep(lie(store, "n2", 5))
+    (path,) = (tmp_path / "proofs").glob("*.evidence")
+    for name in ("from-the-bank.evidence", "again.evidence"):
+        path.with_name(name).write_bytes(path.read_bytes())
+    path.unlink()
+    again = EvidenceStore.open(tmp_path / "proofs", GENESIS, KeyValue())
+    (kept,) = again.kept()
+    assert again.read(kept.id) == made.encode()
 
 
 def test_one_liar_does_not_fill_the_store(store: EvidenceStore, monkeypatch: pytest.MonkeyPatch) -> None:
