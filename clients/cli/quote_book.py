@@ -47,7 +47,7 @@ def book(
     if out is not None:
         _make_folder(out)
     with open_session(profile) as session:
-        asked = list(_invoices(session, programme, set(supplier or ())))
+        asked = list(dict.fromkeys(_invoices(session, programme, set(supplier or ()))))
         started = time.perf_counter()
         with screen.progress("pricing", len(asked)) as advance:
             results, files = _priced(session, programme, asked, out, advance)

@@ -200,8 +200,11 @@ class QuoteBook:
             return models.decoded(adopted, (data,))
 
         results = [result for page in self.pages for result in page.verify(genesis, self.programme, model_of)]
-        if held.keys() - used:
-            raise VerificationError("the file holds a model that no page needs", field="model")
+        if held.keys() - used or len(held) < len(self.models):
+            raise VerificationError("the file holds a model that no page needs, or one twice", field="model")
+        asked = [(page.expires_height, *row[:2]) for page in self.pages for row in page.rows]
+        if len(set(asked)) < len(asked):
+            raise VerificationError("the file prices an invoice twice at one height", field="invoices")
         return tuple(results)
 
     def completed(self, known: Iterable[bytes]) -> QuoteBook:

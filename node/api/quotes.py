@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Annotated, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, field_validator
 from starlette.responses import Response
 
 from contracts.fields import Number, OrganisationId, ProgrammeId
@@ -64,6 +64,14 @@ class BookForm(BaseModel):
         min_length=1, max_length=MAX_PAGE_INVOICES, description="(supplier, invoice number) of each"
     )
     model: KnownModel = ""
+
+    @field_validator("invoices")
+    @classmethod
+    def _each_once(cls, invoices: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """A file that names an invoice twice at one height proves nothing."""
+        if len(set(invoices)) < len(invoices):
+            raise ValueError("each invoice once")
+        return invoices
 
 
 class ChallengerView(BaseModel):

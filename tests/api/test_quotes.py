@@ -138,6 +138,7 @@ def test_a_page_of_prices_recomputes_offline(client: ApiClient, network: LocalNe
         {"invoices": [["acme"]]},
         {"invoices": [["No Body", "1"]]},
         {"invoices": "acme"},
+        {"invoices": [["acme", "A-1"], ["acme", "A-1"]]},
         {"model": "00"},
         {"colour": "red"},
     ],

@@ -104,6 +104,9 @@ def forgeries(ledger: Ledger) -> dict[str, QuoteBook]:
         "no model": replace(book, models=()),
         "another model": replace(book, models=(OTHER,)),
         "a model too many": replace(book, models=(DATA, OTHER)),
+        "a model twice": replace(book, models=(DATA, DATA)),
+        "an invoice twice": with_page(rows=(*rows, rows[0])),
+        "a page twice": replace(book, pages=(only, only)),
         "another programme": replace(book, programme="none"),
     }
 
@@ -120,6 +123,9 @@ KINDS = [
     "no model",
     "another model",
     "a model too many",
+    "a model twice",
+    "an invoice twice",
+    "a page twice",
     "another programme",
 ]
 
