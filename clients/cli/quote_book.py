@@ -32,7 +32,7 @@ def book(
         list[str] | None, typer.Option("--supplier", "-s", help="Only invoices of this supplier; repeatable.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder for the proof files; made if need be.")
+        Path | None, typer.Option("--out", "-o", help="Folder for the proof files; a book there is replaced.")
     ] = None,
     profile: ProfileFile = None,
     json: Json = False,
@@ -89,6 +89,8 @@ def _priced(
             pending = None
     if pending is not None and out is not None:
         files.append(_saved(session, pending, out, len(files)))
+    if out is not None:
+        _remove_older(out, len(files))
     return results, files
 
 
@@ -96,6 +98,13 @@ def _saved(session: Session, book: QuoteBook, folder: Path, place: int) -> str:
     path = folder / f"{place + 1:04}.quotes"
     save(carry(book.encode(), session.genesis.chain), path, "book of quotes")
     return str(path)
+
+
+def _remove_older(folder: Path, files: int) -> None:
+    """Remove what an earlier book of more files left behind: it is no part of this one."""
+    for path in folder.glob("[0-9][0-9][0-9][0-9].quotes"):
+        if int(path.stem) > files:
+            path.unlink()
 
 
 def _make_folder(folder: Path) -> None:

@@ -116,6 +116,16 @@ def test_a_book_names_prices_and_refusals_and_its_files_verify(tally: Tally, tmp
     assert tally.run("fund", "quote", "book", story.PROGRAMME, "--supplier", "nobody")["invoices"] == 0
 
 
+def test_a_book_replaces_the_longer_one_that_its_folder_held(tally: Tally, tmp_path: Path) -> None:
+    """Prices of yesterday beside those of today would be taken for the same book."""
+    for name in ("0001.quotes", "0002.quotes", "0003.quotes", "notes.quotes", "0002.txt"):
+        (tmp_path / name).write_bytes(b"older")
+    tally.run("fund", "quote", "book", story.PROGRAMME, "--out", str(tmp_path))
+    assert (tmp_path / "0001.quotes").read_bytes() != b"older"
+    left = sorted(path.name for path in tmp_path.iterdir() if path.suffix in (".quotes", ".txt"))
+    assert left == ["0001.quotes", "0002.txt", "notes.quotes"]
+
+
 def test_pages_of_a_book_come_in_the_order_of_its_invoices(channel: Channel) -> None:
     asked = [("acme", story.INVOICE if number % 60 == 0 else f"N{number}") for number in range(130)]
     with channel.blocking_session("fund") as session:
