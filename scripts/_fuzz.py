@@ -38,7 +38,7 @@ MAX_FINDINGS = 10
 
 
 def main() -> int:
-    """0 if nothing was found."""
+    """0 if something was tried and nothing found."""
     arguments = _arguments()
     names = arguments.target or [CORE, *TARGETS]
     deadline = monotonic() + arguments.minutes * 60
@@ -60,6 +60,9 @@ def main() -> int:
     )
     for what, count in sorted(counted.items()):
         print(f"  {what:<32} {count:>12,}")
+    if number == arguments.seed:
+        print("nothing was tried: give it more cases, or more time", file=sys.stderr)
+        return 2
     return 1 if findings else 0
 
 
