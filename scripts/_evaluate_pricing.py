@@ -10,13 +10,14 @@ from pathlib import Path
 from _pricing_ledger import Description, feed
 from _pricing_report import outcomes, report
 from _pricing_rows import Row, RowError, read_rows
-from _pricing_training import CALIBRATIONS, TrainingSet, train
+from _pricing_training import CALIBRATIONS, LEAVES, TREES, TrainingSet, train
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from contracts.pricing.model import Lateness, Model, shrinkage
 from ledger.money import PPM
 
+SHRINKAGE = "shrinkage"
 DESCRIPTION = """\
 Score invoices for late payment with the ledger's own contracts, and say how good the scores are.
 
@@ -49,9 +50,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="CSV that is written")
     parser.add_argument(
         "--model",
-        choices=("trees", "shrinkage"),
-        default="trees",
-        help="trees trained on the history, or the default that needs no training",
+        choices=(*LEAVES, SHRINKAGE),
+        default=TREES,
+        help="trees or a scorecard trained on the history, or the default that needs no training",
     )
     parser.add_argument(
         "--calibrate",
@@ -75,10 +76,12 @@ def merged(history: list[Row], scored: list[Row]) -> list[Row]:
     return list(known.values())
 
 
-def fit(history: list[Row], descriptions: list[Description], calibration: str = "") -> Model | None:
+def fit(
+    history: list[Row], descriptions: list[Description], calibration: str = "", kind: str = TREES
+) -> Model | None:
     """The model of a history; None if it has too few rows to learn from."""
     known = TrainingSet.of(history, descriptions)
-    return train(known, calibration) if known.is_enough else None
+    return train(known, calibration, kind) if known.is_enough else None
 
 
 def predictions(model: Model | None, descriptions: list[Description]) -> list[Lateness]:
@@ -103,7 +106,7 @@ def main() -> int:
         console.print(str(error), style="red", markup=False)
         return 2
     fed = merged(history, scored) if options.mode == "rolling" else history
-    is_trained = options.model == "trees"
+    is_trained = options.model != SHRINKAGE
     steps = (2 * len(history) if is_trained else 0) + len(fed) + len(scored)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
@@ -112,7 +115,7 @@ def main() -> int:
         if is_trained:
             described = feed(history, history, progress=lambda: progress.advance(task))
             progress.update(task, description="training")
-            model = fit(history, described, options.calibrate)
+            model = fit(history, described, options.calibrate, options.model)
         progress.update(task, description="scoring")
         found = predictions(model, feed(fed, scored, progress=lambda: progress.advance(task)))
     written = [as_written(lateness) for lateness in found]

@@ -90,6 +90,10 @@ BEYOND = {
     "min_samples_leaf": 80,
     "l2_regularization": 5.0,
 }
+TREES, SCORECARD = "trees", "scorecard"
+LEAVES = {TREES: {}, SCORECARD: {"max_leaf_nodes": 2}}
+"""What each kind of model changes. A scorecard's trees have one split each: it is a sum of points of single
+features, which a person can check by hand."""
 
 
 @dataclass(frozen=True)
@@ -148,18 +152,19 @@ Curve = tuple[tuple[int, int], ...]
 """A polyline from millionths of a score's unit to an output, as `contracts.pricing.model` has it."""
 
 
-def train(known: TrainingSet, calibration: str = "") -> Model:
-    """The quantised model; its probabilities calibrated on the newest rows by a way of `CALIBRATIONS`, if one
-    is named and helps.
+def train(known: TrainingSet, calibration: str = "", kind: str = TREES) -> Model:
+    """The quantised model, of a kind of `LEAVES`.
+
+    Its probabilities are calibrated on the newest rows by a way of `CALIBRATIONS`, if one is named and helps.
     """
     with threadpool_limits(1):
-        late = _fit_late(known, np.arange(len(known)))
-        curve = _calibrated(known, calibration) if calibration else None
+        late = _fit_late(known, np.arange(len(known)), kind)
+        curve = _calibrated(known, calibration, kind) if calibration else None
         days = HistGradientBoostingRegressor(
-            **DAYS, loss="absolute_error", early_stopping=False, random_state=SEED
+            **{**DAYS, **LEAVES[kind]}, loss="absolute_error", early_stopping=False, random_state=SEED
         ).fit(known.values, known.days.clip(LEAST_DAYS, MOST_DAYS), sample_weight=known.weight)
-        beyond = _fit_beyond(known, known.mature)
-        factor = _factor(known)
+        beyond = _fit_beyond(known, known.mature, kind)
+        factor = _factor(known, kind)
     return Model(
         known.features,
         Ensemble(*_quantised(late), curve or UNCALIBRATED),
@@ -168,21 +173,21 @@ def train(known: TrainingSet, calibration: str = "") -> Model:
     )
 
 
-def _fit_late(known: TrainingSet, chosen: np.ndarray) -> HistGradientBoostingClassifier:
+def _fit_late(known: TrainingSet, chosen: np.ndarray, kind: str) -> HistGradientBoostingClassifier:
     rising = [int(name in RISING) for name in known.features]
     model = HistGradientBoostingClassifier(
-        **LATE, monotonic_cst=rising, early_stopping=False, random_state=SEED
+        **{**LATE, **LEAVES[kind]}, monotonic_cst=rising, early_stopping=False, random_state=SEED
     )
     return model.fit(known.values[chosen], known.late[chosen], sample_weight=known.weight[chosen])
 
 
-def _calibrated(known: TrainingSet, calibration: str) -> Curve | None:
+def _calibrated(known: TrainingSet, calibration: str, kind: str) -> Curve | None:
     """The curve of the probability, from the newest rows as trees score them that had not seen them."""
     in_time = np.argsort(known.due, kind="stable")
     older, newer = np.split(in_time, [int(len(in_time) * OLDER_SHARE)])
     if not 0 < known.late[older].sum() < len(older):
         return None
-    scores = _fit_late(known, older).decision_function(known.values[newer])
+    scores = _fit_late(known, older, kind).decision_function(known.values[newer])
     return helpful(CALIBRATIONS[calibration], scores, known.late[newer])
 
 
@@ -252,13 +257,15 @@ def _share(log_odds):
     return 1 / (1 + np.exp(-log_odds))
 
 
-def _fit_beyond(known: TrainingSet, chosen: np.ndarray) -> HistGradientBoostingRegressor:
+def _fit_beyond(known: TrainingSet, chosen: np.ndarray, kind: str) -> HistGradientBoostingRegressor:
     days = known.days[chosen].clip(0, MOST_BEYOND_DAYS)
-    model = HistGradientBoostingRegressor(**BEYOND, loss="poisson", early_stopping=False, random_state=SEED)
+    model = HistGradientBoostingRegressor(
+        **{**BEYOND, **LEAVES[kind]}, loss="poisson", early_stopping=False, random_state=SEED
+    )
     return model.fit(known.values[chosen], days, sample_weight=known.weight[chosen])
 
 
-def _factor(known: TrainingSet) -> float:
+def _factor(known: TrainingSet, kind: str) -> float:
     """What the days beyond terms of the newest rows were to what trees said that had not seen them.
 
     Trees keep to the level of the rows that they were grown on; this carries it on to the next ones.
@@ -266,7 +273,7 @@ def _factor(known: TrainingSet) -> float:
     mature = np.flatnonzero(known.mature)
     in_time = mature[np.argsort(known.due[mature], kind="stable")]
     older, newer = np.split(in_time, [int(len(in_time) * OLDER_SHARE)])
-    said = _fit_beyond(known, older).predict(known.values[newer]).sum()
+    said = _fit_beyond(known, older, kind).predict(known.values[newer]).sum()
     realised = known.days[newer].clip(0, MOST_BEYOND_DAYS).sum()
     if not said or not realised:
         return 1.0

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from _pricing_rows import Row
-from _pricing_training import CALIBRATIONS, OLDER_SHARE, RISING, TrainingSet, train
+from _pricing_training import CALIBRATIONS, LEAVES, OLDER_SHARE, RISING, TREES, TrainingSet, train
 from rich.console import Console
 
 from clients.model_report import fared
@@ -40,6 +40,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the model's bytes")
     parser.add_argument("--record", type=Path, required=True, metavar="FILE", help="its record, JSON")
     parser.add_argument(
+        "--kind",
+        choices=sorted(LEAVES),
+        default=TREES,
+        help="trees; or a scorecard, the points of single features, easier to check by hand and less exact",
+    )
+    parser.add_argument(
         "--calibrate",
         choices=sorted(CALIBRATIONS),
         default="",
@@ -63,18 +69,20 @@ def row_of(example: Example) -> Row:
     )
 
 
-def learn(rows: Sequence[Example], calibration: str) -> Model | None:
+def learn(rows: Sequence[Example], calibration: str, kind: str = TREES) -> Model | None:
     """The model of these rows; None if they are too few."""
     known = TrainingSet.of([row_of(row) for row in rows], [row.description for row in rows])
-    return train(known, calibration) if known.is_enough else None
+    return train(known, calibration, kind) if known.is_enough else None
 
 
-def record_of(root: bytes, rows: Sequence[Example], last: int, calibration: str) -> dict[str, Any] | None:
+def record_of(
+    root: bytes, rows: Sequence[Example], last: int, calibration: str, kind: str = TREES
+) -> dict[str, Any] | None:
     """The record of a model that is trained on all rows; None if the older ones are too few to be tested."""
     in_time = sorted(rows, key=lambda row: row.due_day)
     cut = int(len(in_time) * OLDER_SHARE)
     older, newer = in_time[:cut], [row for row in in_time[cut:] if row.is_known]
-    judged = learn(older, calibration)
+    judged = learn(older, calibration, kind)
     if judged is None or not newer:
         return None
     figures = fared(newer, judged.predict)
@@ -101,8 +109,8 @@ def main() -> int:
         console.print(f"[red]{error}[/red]")
         return 2
     rows, last = usable(found.examples())
-    record = record_of(found.proved.header.state_root, rows, last, options.calibrate)
-    model = learn(rows, options.calibrate)
+    record = record_of(found.proved.header.state_root, rows, last, options.calibrate, options.kind)
+    model = learn(rows, options.calibrate, options.kind)
     if record is None or model is None:
         console.print(f"{len(rows)} rows are too few to train on and to test: the default model needs none.")
         return 1

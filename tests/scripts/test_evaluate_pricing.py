@@ -31,12 +31,15 @@ from _pricing_rows import Row, RowError, read_rows  # noqa: E402
 from _pricing_training import (  # noqa: E402
     MICRO,
     RISING,
+    SCORECARD,
     STEPS,
+    TREES,
     UNCALIBRATED,
     TrainingSet,
     helpful,
     isotonic,
     platt,
+    train,
 )
 
 from contracts.pricing.lateness import FEATURES  # noqa: E402
@@ -182,7 +185,8 @@ def test_a_record_is_that_of_a_model_that_was_calibrated_the_same_way_on_older_r
     asked: list[tuple[int, str]] = []
     stand_in = Model(FEATURES[:1], Ensemble(200_000, (), ()), Ensemble(0, (), ()), Ensemble(0, (), ()))
 
-    def train(known: TrainingSet, calibration: str) -> Model:
+    def train(known: TrainingSet, calibration: str, kind: str) -> Model:
+        assert kind == TREES
         asked.append((len(known), calibration))
         return stand_in
 
@@ -273,6 +277,15 @@ def test_a_trained_model_is_integers_and_the_same_twice(learned: Learned) -> Non
     later = book(200, 5, first=FIRST + 240)
     found = predictions(again, feed(learned.rows, later))
     assert all(type(figure) is int for lateness in found for figure in lateness)
+
+
+def test_a_scorecard_is_a_sum_of_points_of_single_features(learned: Learned) -> None:
+    known = TrainingSet.of(learned.rows, learned.described)
+    card = train(known, kind=SCORECARD)
+    assert Model.decode(card.encode()) == card
+    assert all(len(tree) == 3 for output in (card.late, card.days, card.beyond) for tree in output.trees)
+    found = predictions(card, learned.described)
+    assert len({lateness.late_ppm for lateness in found}) > 10
 
 
 def test_an_invoice_in_both_files_is_fed_once_with_its_clear_date() -> None:
