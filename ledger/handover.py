@@ -67,7 +67,9 @@ class Handover:
             VerificationError: with the step that failed.
         """
         header = self.certified.header
-        # 1. The preamble is the block's, and holds the membership that its header names.
+        # 1. The block is of this channel; the preamble is its own, and holds the membership that it names.
+        if header.channel != channel:
+            raise _refused("the membership change is of another channel", header, "wrong_channel")
         if preamble_hash(self.preamble) != header.preamble:
             raise _refused("the preamble is not the one that the header names", header)
         try:

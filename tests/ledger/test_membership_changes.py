@@ -337,6 +337,9 @@ def test_receipts_of_all_times_verify_with_the_changes_and_only_old_ones_without
         later.verify(TRUSTED)
     assert caught.value.code == "unknown_membership"
     assert "fetch" in caught.value.remedy
+    with pytest.raises(VerificationError, match="of another channel") as foreign:
+        leader.chain.membership_chain().verify(replace(TRUSTED, channel=bytes(32)))
+    assert foreign.value.code == "wrong_channel", "whatever else differs on another ledger"
 
 
 def test_former_voters_prove_nothing_after_they_have_left(leader):
