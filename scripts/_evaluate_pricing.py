@@ -100,8 +100,8 @@ def main() -> int:
     options = arguments()
     console = Console(stderr=True)
     try:
-        options.out.open("a").close()
         history, scored = read_rows(options.history), read_rows([options.score])
+        options.out.open("a").close()
     except (RowError, OSError) as error:
         console.print(str(error), style="red", markup=False)
         return 2

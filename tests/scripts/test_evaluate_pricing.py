@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "scripts"))
 
 import _train_model  # noqa: E402
-from _evaluate_pricing import as_written, fit, merged, predictions  # noqa: E402
+from _evaluate_pricing import as_written, fit, main, merged, predictions  # noqa: E402
 from _pricing_ledger import Description, feed  # noqa: E402
 from _pricing_report import figures, outcomes, report  # noqa: E402
 from _pricing_rows import Row, RowError, read_rows  # noqa: E402
@@ -352,6 +352,23 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         path.write_bytes(data)
         with pytest.raises(RowError, match="neither CSV"):
             read_rows([path])
+
+
+def test_what_cannot_be_read_or_written_is_said_before_anything_is_learnt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows, bad = write(tmp_path / "rows.csv.gz", book(20, 3)), tmp_path / "bad.csv"
+    bad.write_text(f"{HEAD}\nI1,C1\n")
+    for scored, out, said in (
+        (rows, tmp_path / "none" / "out.csv", "No such file or directory"),
+        (bad, tmp_path / "out.csv", "line 2"),
+        (tmp_path / "none.csv", tmp_path / "out.csv", "No such file or directory"),
+    ):
+        arguments = ["--history", rows, "--score", scored, "--mode", "rolling", "--out", out]
+        monkeypatch.setattr(sys, "argv", ["evaluate-pricing", *map(str, arguments)])
+        assert main() == 2
+        assert said in " ".join(capsys.readouterr().err.split())
+        assert not out.exists()
 
 
 @pytest.mark.parametrize("mode", ["rolling", "frozen"])
