@@ -30,8 +30,8 @@ from trade_ledger import invoice
 from contracts.registry import OPERATIONS
 
 SEED = 1
-SEEDS = (3, 7, 8)
-"""Of the ledgers that are played here: of recourse, of certificates, of insurance."""
+SEEDS = (3, 7, 8, 10)
+"""Of the ledgers that are played here: of recourse, of certificates, of insurance, of trade."""
 LEAST_SHARE = 0.6
 """Of the operations of the registry, that so few operations have seen applied at least."""
 
