@@ -277,6 +277,7 @@ class Driver:
         reading = self.clocks.own()
         if reading is not None:
             self._peers.send(peer, ("clock", reading.to_value()))
+        self._watch.tell_forks(lambda proof: self._peers.send(peer, proof))
         self.wake()
 
     def wake(self) -> None:

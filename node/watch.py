@@ -12,6 +12,7 @@ this node takes part no more until people have looked at it (CR-74).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import structlog
 
@@ -111,6 +112,14 @@ class Watch:
         new = self.evidence.take(content)
         if new is not None:
             self._tell([new])
+
+    def tell_forks(self, tell: Callable[[codec.Value], object]) -> None:
+        """What proves two histories, for a peer that may have been away when that was found (CR-74)."""
+        for kept in self.evidence.kept():
+            if kept.proved.kind != TwoCertificates.kind or kept.size_bytes > MAX_GOSSIPED_EVIDENCE_BYTES:
+                continue
+            with suppress(FileNotFoundError):  # the operator has decided, and taken it away
+                tell(("evidence", self.evidence.read(kept.id)))
 
     def take_header(self, content: codec.Value) -> None:
         """A peer's newest certified header.

@@ -145,6 +145,16 @@ def test_cr74_a_fork_with_certificates_stops_the_channel(tmp_path: Path) -> None
         problem = cluster.nodes[name].driver.problem
         assert problem is not None
         assert problem.code == "forked", "a restart forgets nothing"
+        away = next(each for each in cluster.nodes if each not in (name, leader.settings.node))
+        await cluster.stop(away)
+        kept = list((tmp_path / away).rglob("*.evidence"))
+        assert kept
+        for proof in kept:
+            proof.unlink()
+        await cluster.start(away)
+        await until(
+            lambda: cluster.nodes[away].driver.problem is not None, "who was away is told when it links"
+        )
         await cluster.stop()
 
     run(scenario)
