@@ -50,9 +50,13 @@ def gather(
     item: Callable[[Line, Head], Item],
     line_id: str = "",
 ) -> Gathered[Head, Item]:
-    """Documents by the text of their `key` columns; no two rows of one share the text of `line_id`."""
+    """Documents by the text of their `key` columns; no two rows of one share the text of `line_id`.
+
+    A row whose `key` has an empty cell may be a line of any document, so all are withheld.
+    """
     documents: dict[tuple[str, ...], Document[Head, Item]] = {}
     bad: set[tuple[str, ...]] = set()
+    is_whole = True
     seen: dict[tuple[str, ...], int] = {}
     for line in lines:
         identity = tuple(line.raw(column) for column in key)
@@ -80,6 +84,9 @@ def gather(
         except ImportProblem as problem:
             problems.add(problem)
             bad.add(identity)
+            is_whole = is_whole and not (problem.code == "missing_value" and problem.column in key)
+    if not is_whole:
+        bad |= documents.keys()
     whole = tuple(document for identity, document in documents.items() if identity not in bad)
     return Gathered(whole, len(bad))
 

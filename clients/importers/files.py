@@ -10,7 +10,7 @@ is in the file, the answer is an `Imported`; problems are listed in it and not r
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from clients.importers import (
@@ -129,6 +129,8 @@ def import_bytes(
         problems.add(problem)
         return _nothing(file, *problems.listed(), kind=kind)
     outcome = layout.read(table, context, problems)
+    if not table.is_whole:
+        outcome = replace(outcome, entries=(), withheld=outcome.documents, skipped=0)
     ignored = tuple(column for column in table.columns if column not in layout.required + layout.optional)
     return _imported(file, layout.kind, outcome, problems, rows=len(table.lines), ignored=ignored)
 

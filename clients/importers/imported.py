@@ -6,7 +6,8 @@
                                    summary   counts for the person who dropped the file
 
 A document (an order, an invoice) with a bad line gives no operation at all: half an
-invoice would be a wrong one. It is counted as `withheld`.
+invoice would be a wrong one. It is counted as `withheld`. A row that is left out unread, or has no
+number of a document, may belong to any, so a file with such a row gives none.
 """
 
 from __future__ import annotations

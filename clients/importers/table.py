@@ -49,6 +49,8 @@ class Table:
     file: str
     columns: tuple[str, ...]
     lines: tuple[Line, ...]
+    is_whole: bool
+    """Whether every row became a line: one that was left out may belong to any document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +215,7 @@ def read_table(data: bytes, file: str, *, decimal_comma: bool, problems: Problem
         problems.add(problem)
         return None
     lines: list[Line] = []
+    known_problems = len(problems)
     for number, cells in _rows(reader, problems):
         if len(lines) == MAX_CSV_ROWS:
             problems.add(
@@ -230,7 +233,7 @@ def read_table(data: bytes, file: str, *, decimal_comma: bool, problems: Problem
             problems.add(misshapen.at(file, number))
             continue
         lines.append(Line(file, number, dict(zip(columns, cells, strict=True)), decimal_comma))
-    return Table(file, columns, tuple(lines))
+    return Table(file, columns, tuple(lines), len(problems) == known_problems)
 
 
 def _decoded(data: bytes) -> str:

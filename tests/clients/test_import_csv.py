@@ -193,6 +193,17 @@ def test_files_of_another_form_are_refused(text: str, code: str, line: int) -> N
     assert (problem.code, problem.line) == (code, line)
 
 
+@pytest.mark.parametrize(
+    "row", ["PO-1,acme,bigco", '"PO-1', "x" * 2_000 + "," * 8, ",acme,bigco,EUR,2024-01-05,3,Nuts,1,1"]
+)
+def test_no_document_is_sent_if_a_row_of_the_file_may_be_a_line_of_any(row: str) -> None:
+    whole = imported(ORDERS)
+    found = imported(ORDERS + row + "\n")
+    assert whole.operations
+    assert not found.operations
+    assert found.summary.withheld == found.summary.documents >= whole.summary.documents
+
+
 def test_bytes_that_are_not_utf8_are_refused_with_their_line() -> None:
     found = import_bytes(INVOICES.replace("R-1", "R-é").encode("latin-1"), "file.csv")
     assert [(problem.code, problem.line) for problem in found.errors] == [("not_utf8", 2)]
