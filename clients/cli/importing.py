@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,7 +25,7 @@ from clients.cli.exits import DONE, REFUSED, USAGE, UsageProblem
 from clients.cli.options import Json, ProfileFile, load_profile, open_session
 from clients.cli.recording import recorded_document
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
-from clients.errors import NodeProblem, OutcomeUnknown
+from clients.errors import NodeProblem, NotAdmitted, OutcomeUnknown
 from clients.importers import (
     KINDS,
     BankBook,
@@ -43,6 +43,7 @@ from clients.sdk import Recorded, Session
 from clients.sdk.conversation import segment
 from clients.trust import load_genesis
 from ledger.genesis import GenesisBlock
+from ledger.transaction import Transaction
 
 CHUNK = 100
 """Documents sent in one bundle."""
@@ -246,17 +247,23 @@ def send(screen: Screen, session: Session, entries: Sequence[Entry], receipts: P
                 index.writerow(("operation", "document", "outcome", "height", "id", "receipt"))
             for start in range(0, len(entries), CHUNK):
                 chunk = entries[start : start + CHUNK]
-                recorded = session.record([session.sign(entry.operation) for entry in chunk])
-                names = _save_receipts(recorded, receipts)
-                for entry, outcome in zip(chunk, recorded, strict=True):
-                    index.writerow(_index_row(entry, outcome, names[outcome.receipt]))
-                file.flush()
+                signed = [session.sign(entry.operation) for entry in chunk]
+                recorded: Sequence[Recorded] = ()
+                try:
+                    recorded = session.record(signed)
+                except (OutcomeUnknown, NotAdmitted) as error:
+                    recorded = error.recorded
+                    raise
+                finally:
+                    index.writerows(_index_rows(chunk, signed, recorded, receipts))
+                    file.flush()
+                    sent.recorded += recorded
                 sent.entries += chunk
-                sent.recorded += recorded
                 advance(len(chunk))
-    except OutcomeUnknown as error:
+    except (OutcomeUnknown, NotAdmitted) as error:
         error.remedy = (
-            f"{len(sent.recorded)} documents are recorded, see {receipts / 'index.csv'}; ask for the rest."
+            f"{len(sent.recorded)} documents are recorded: see {receipts / 'index.csv'}, which also has the "
+            "ids of those without an outcome, for tally receipt."
         )
         raise
     except OSError as error:
@@ -267,26 +274,36 @@ def send(screen: Screen, session: Session, entries: Sequence[Entry], receipts: P
 
 
 def _save_receipts(recorded: Sequence[Recorded], receipts: Path) -> dict[bytes, str]:
-    """Write each receipt once, although it may cover many documents; receipt to file name."""
+    """Write each receipt once, although it may cover many documents; receipt to file name.
+
+    A file of another ledger, or of another run of documents, is not overwritten.
+    """
     names: dict[bytes, str] = {}
     for outcome in recorded:
         if outcome.receipt not in names:
-            names[outcome.receipt] = f"{outcome.height}-{outcome.index}.receipt"
-            (receipts / names[outcome.receipt]).write_bytes(outcome.receipt)
+            place = f"{outcome.height}-{outcome.index}"
+            path = receipts / f"{place}.receipt"
+            if path.exists() and path.read_bytes() != outcome.receipt:
+                path = receipts / f"{place}-{outcome.id.hex()[:16]}.receipt"
+            path.write_bytes(outcome.receipt)
+            names[outcome.receipt] = path.name
     return names
 
 
-def _index_row(entry: Entry, recorded: Recorded, receipt: str) -> tuple[object, ...]:
-    """The document's row of the index."""
-    outcome = "applied" if recorded.is_applied else recorded.refusals[0].code
-    return (
-        entry.operation["op"],
-        document_number(entry.operation),
-        outcome,
-        recorded.height,
-        recorded.id.hex(),
-        receipt,
-    )
+def _index_rows(
+    entries: Sequence[Entry], signed: Sequence[Transaction], recorded: Sequence[Recorded], receipts: Path
+) -> Iterator[tuple[object, ...]]:
+    """The documents' rows of the index; what was recorded of them has its receipt written."""
+    names = _save_receipts(recorded, receipts)
+    outcomes = {outcome.id: outcome for outcome in recorded}
+    for entry, transaction in zip(entries, signed, strict=True):
+        document = (entry.operation["op"], document_number(entry.operation))
+        found = outcomes.get(transaction.id)
+        if found is None:
+            yield (*document, "no outcome", "", transaction.id.hex(), "")
+        else:
+            became = "applied" if found.is_applied else found.refusals[0].code
+            yield (*document, became, found.height, found.id.hex(), names[found.receipt])
 
 
 def document_number(operation: dict[str, Any]) -> str:

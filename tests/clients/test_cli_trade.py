@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import csv
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from local_sessions import Channel
 
-from clients.cli import credit_notes, invoices, main, orders, recording, shipments
+from clients.cli import credit_notes, importing, invoices, main, orders, recording, shipments
+from clients.cli.screen import Screen
+from clients.errors import OutcomeUnknown
 from clients.importers import Entry, together
+from clients.sdk import Recorded, Session
 from contracts.reverse_factoring.payables import MAX_APPROVED_AT_ONCE
 from contracts.trade.confirmation import MAX_CONFIRMED_AT_ONCE
+from ledger.transaction import Transaction
 
 SSCC = "340123450000000017"
 
@@ -144,3 +149,46 @@ def test_under_a_payables_programme_they_are_approvals_of_a_hundred_at_most() ->
 
 def test_nothing_is_read_from_a_profile_that_is_not_there(tmp_path: Path) -> None:
     assert main(["shipment", "show", "acme", "S-9", "--profile", str(tmp_path / "none.json")]) == 2
+
+
+def test_an_import_that_is_cut_off_keeps_the_receipts_it_has_and_the_ids_of_the_rest(
+    channel: Channel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supplier = channel.blocking_session("acme")
+    record = supplier.record
+    signed: list[Transaction] = []
+
+    def cut_off(_session: Session, transactions: Sequence[Transaction]) -> list[Recorded]:
+        signed.extend(transactions)
+        raise OutcomeUnknown("cut off", tuple(transactions[2:]), tuple(record(transactions[:2])))
+
+    monkeypatch.setattr(Session, "record", cut_off)
+    entries = [_billed(number) for number in range(3)]
+    (tmp_path / "1-0.receipt").write_bytes(b"of another ledger")
+    with supplier, pytest.raises(OutcomeUnknown) as cut:
+        importing.send(Screen(quiet=True), supplier, entries, tmp_path)
+    assert cut.value.remedy.startswith("2 documents are recorded")
+    with (tmp_path / "index.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["outcome"] for row in rows] == ["applied", "applied", "no outcome"]
+    assert [row["id"] for row in rows] == [transaction.id.hex() for transaction in signed]
+    assert {(tmp_path / row["receipt"]).is_file() for row in rows[:2]} == {True}
+    assert (tmp_path / "1-0.receipt").read_bytes() == b"of another ledger"
+
+
+def _billed(number: int) -> Entry:
+    line = {"line": str(number), "quantity": 1, "amount": 100 + number}
+    operation = {
+        "op": "invoice.submit",
+        "invoice": f"CUT-{number}",
+        "buyer": "anchor",
+        "currency": "EUR",
+        "issue_date": "2024-03-01",
+        "due_date": "2024-05-01",
+        "order": "",
+        "lines": (line,),
+        "tax": 0,
+        "gross": 100 + number,
+        "document": b"",
+    }
+    return Entry("acme", "2024-03-01", operation, number)
