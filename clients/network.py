@@ -40,6 +40,7 @@ from ledger import node_certificate
 from ledger.executor import make_genesis_block
 from ledger.genesis import Genesis
 from ledger.hand_over import HandOverOrder
+from ledger.identifiers import checked_name
 from ledger.keys import SigningKey
 from ledger.limits import MAX_MEMBERS
 
@@ -210,6 +211,8 @@ class Network:
                 for entry in content["nodes"]
             )
             profiles = {name: Path(file) for name, file in content["profiles"].items()}
+            if not nodes:
+                raise ValueError("no nodes in it")
             return cls(folder, bytes.fromhex(content["channel"]), nodes, profiles)
         except FileNotFoundError:
             raise NetworkError(
@@ -217,7 +220,7 @@ class Network:
                 code="no_network",
                 remedy=f"Make one: tally network up --dir {folder}",
             ) from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise NetworkError(f"cannot read {path}", code="no_network", found=str(error)[:120]) from None
 
 
@@ -312,6 +315,8 @@ def create(
         NetworkError: a number of nodes or a list of organisations that makes no network.
         Malformed: organisations or parameters that the genesis document does not permit.
     """
+    for place, entry in enumerate(organisations):
+        checked_name(entry["id"], f"organisations[{place}].id")  # files are called after it
     if timing not in TIMINGS:
         raise NetworkError(
             "no such timing", code="timing", field="--timing", found=timing, expected=" or ".join(TIMINGS)
@@ -788,7 +793,7 @@ def _make_organisation(
         "name": entry.get("name", entry["id"]),
         "lei": entry.get("lei", ""),
         "roles": list(entry.get("roles", [])),
-        "identifiers": [list(pair) for pair in entry.get("identifiers", [])],
+        "identifiers": entry.get("identifiers", []),
         "keys": [{"key": key.public, "name": "main", "enrolled_by": enrolled_by}],
     }
 

@@ -74,10 +74,15 @@ class Profile:
     @classmethod
     def _from_fields(cls, fields: dict[str, Any], path: Path) -> Profile:
         for name in ("name", "organisation", "genesis", "channel"):
-            if not isinstance(fields.get(name), str) or not fields[name]:
-                raise ProfileError(f"profile {path}", field=name, found=fields.get(name), expected="text")
+            if not is_printable(fields.get(name)):
+                raise ProfileError(
+                    f"profile {path}",
+                    field=name,
+                    found=ascii(fields.get(name))[:80],
+                    expected="printable text",
+                )
         key = fields.get("key")
-        if key is not None and not isinstance(key, str):
+        if key is not None and not is_printable(key):
             raise ProfileError(f"profile {path}", field="key", expected="the path of a key file, or nothing")
         folder = path.parent
         return cls(
@@ -119,6 +124,11 @@ def _channel(text: str, path: Path) -> bytes:
     if len(channel) != DIGEST_BYTES:
         raise ProfileError(f"profile {path}", field="channel", found=text[:80], expected="64 hex digits")
     return channel
+
+
+def is_printable(text: object) -> bool:
+    """Whether it is text with something in it, and nothing that a path or a terminal cannot take."""
+    return isinstance(text, str) and text.isprintable() and bool(text)
 
 
 def is_node_url(url: object) -> bool:

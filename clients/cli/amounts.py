@@ -9,9 +9,10 @@ Commas group thousands and a point divides; anything that could be read in two w
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from clients.cli.exits import UsageProblem
+from contracts.fields import MAX_QUANTITY
 from ledger.dates import day_from_iso
 from ledger.errors import TallyError
 from ledger.money import PPM, Money, Rate, currency_digits
@@ -19,6 +20,7 @@ from ledger.money import PPM, Money, Rate, currency_digits
 _WITH_CURRENCY = re.compile(
     r"(?:(?P<before>[A-Za-z]{3})\s*)?(?P<number>[-0-9.,]+)(?:\s*(?P<after>[A-Za-z]{3}))?"
 )
+_COUNT = re.compile(r"[0-9]{1,13}")
 _GROUPED = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 _EXAMPLE = "such as '1,234.56 EUR'"
 
@@ -88,6 +90,11 @@ def read_currency(text: str, field: str = "currency") -> str:
     return text.upper()
 
 
+def read_count(text: str) -> int | None:
+    """A whole number of units, as digits; None if it is written otherwise or beyond `MAX_QUANTITY`."""
+    return int(text) if _COUNT.fullmatch(text) and int(text) <= MAX_QUANTITY else None
+
+
 def read_day(text: str, field: str) -> str:
     """A day as ISO text.
 
@@ -111,7 +118,7 @@ def read_percent(text: str, field: str) -> int:
     """
     try:
         ppm = Decimal(text.removesuffix("%").strip()) * PPM / 100
-    except InvalidOperation:
+    except ArithmeticError:
         ppm = Decimal(-1)
     if not ppm.is_finite() or not 0 <= ppm <= PPM or ppm != int(ppm):
         raise UsageProblem(

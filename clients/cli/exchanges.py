@@ -112,7 +112,9 @@ def read_rate(text: str, field: str) -> dict[str, int]:
         UsageProblem: not a number above zero, or with more digits than the ledger takes.
     """
     try:
-        numerator, denominator = Decimal(text).as_integer_ratio()
+        rate = Decimal(text)
+        is_written_out = abs(rate.adjusted()) <= MAX_RATE_PART.bit_length()  # a fraction that fits in memory
+        numerator, denominator = rate.as_integer_ratio() if is_written_out else (0, 0)
     except (InvalidOperation, ValueError, OverflowError):
         numerator = denominator = 0
     if not (0 < numerator <= MAX_RATE_PART and 0 < denominator <= MAX_RATE_PART):

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli.amounts import money, read_amount, read_currency, read_day
+from clients.cli.amounts import money, read_amount, read_count, read_currency, read_day
 from clients.cli.exits import UsageProblem
 from clients.cli.options import (
     HowMany,
@@ -87,7 +87,8 @@ def submit(
 def _read_line(text: str, index: int, currency: str) -> tuple[dict[str, Any], str]:
     """One `--line`, and the currency that it is in."""
     parts = [part.strip() for part in text.split(":")]
-    if len(parts) != 3 or not parts[1].isascii() or not parts[1].isdigit():
+    quantity = read_count(parts[1]) if len(parts) == 3 else None
+    if quantity is None:
         raise UsageProblem(
             "not an invoice line",
             code="line",
@@ -96,7 +97,7 @@ def _read_line(text: str, index: int, currency: str) -> tuple[dict[str, Any], st
             expected="LINE : QUANTITY : AMOUNT, such as '1 : 100 : 9,500.00 EUR'",
         )
     amount = read_amount(parts[2], f"--line {index + 1}", currency)
-    return {"line": parts[0], "quantity": int(parts[1]), "amount": amount.amount}, amount.currency
+    return {"line": parts[0], "quantity": quantity, "amount": amount.amount}, amount.currency
 
 
 @app.command(

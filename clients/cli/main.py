@@ -5,6 +5,7 @@
 | an option or argument (typer) | the usage and what is wrong | 2 |
 | a `TallyError` | code, message, field, found, expected, remedy | `exits.exit_code_of` |
 | what the system refuses: a full disk, a closed file | the sentence, on standard error | 2 |
+| text that is not UTF-8 (a file's name may be; it is shown with escapes) | the sentence | 2 |
 | Ctrl-C | "Interrupted" | 130 |
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from functools import cache
+from io import TextIOWrapper
 
 import typer
 from typer.core import TyperGroup
@@ -96,6 +98,9 @@ def command() -> TyperGroup:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code (see `exits`)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     screen = Screen(asks_for_json(arguments))
     try:
         code = command()(
@@ -108,6 +113,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _show_usage(error, screen)
     except OSError as error:
         _show_refused_by_system(error, screen)
+        return USAGE
+    except UnicodeEncodeError as error:
+        screen.error(UsageProblem("text that is not UTF-8", code="not_utf8", found=ascii(error.object)[:80]))
         return USAGE
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED

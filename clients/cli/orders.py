@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli.amounts import money, read_amount
+from clients.cli.amounts import money, read_amount, read_count
 from clients.cli.exits import UsageProblem
 from clients.cli.options import HowMany, Json, ProfileFile, ReceiptFile, SupplierOption, open_session
 from clients.cli.recording import record
@@ -87,9 +87,10 @@ def _read_line(text: str, known: dict[str, Any], currency: str) -> dict[str, Any
     """One amended line as a person wrote it; price and item are the order's where they are left out."""
     name, *rest = [part.strip() for part in text.split(":")]
     before = known.get(name, {})
-    quantity, price, item = (*rest, "", "", "")[:3]
+    written, price, item = (*rest, "", "", "")[:3]
+    quantity = read_count(written)
     is_complete = bool(before) or (bool(price) and bool(item))
-    if len(rest) > 3 or not (quantity.isascii() and quantity.isdigit()) or not is_complete:
+    if len(rest) > 3 or quantity is None or not is_complete:
         raise UsageProblem(
             "not an order line",
             code="line",
@@ -104,7 +105,7 @@ def _read_line(text: str, known: dict[str, Any], currency: str) -> dict[str, Any
     return {
         "line": name,
         "item": item or before["item"],
-        "quantity": int(quantity),
+        "quantity": quantity,
         "price_micros": price_micros,
     }
 

@@ -6,7 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli.amounts import money, percent, read_amount, read_currency, read_day, read_percent
+from clients.cli.amounts import (
+    money,
+    percent,
+    read_amount,
+    read_count,
+    read_currency,
+    read_day,
+    read_percent,
+)
 from clients.cli.covers import PolicyNumber
 from clients.cli.exits import UsageProblem
 from clients.cli.options import Json, ProfileFile, ReceiptFile, open_session
@@ -53,11 +61,8 @@ def read_prior(text: str) -> dict[str, int]:
     Raises:
         UsageProblem: another form.
     """
-    parts = text.split("/")
-    if len(parts) != 2 or not all(part.isascii() and part.isdigit() for part in parts):
-        parts = ["1", "0"]
-    defaults, trials = (int(part[:9]) for part in parts)
-    if defaults >= trials:
+    defaults, trials = [read_count(part) for part in f"{text}/".split("/")][:2]
+    if text.count("/") != 1 or defaults is None or trials is None or defaults >= trials:
         raise UsageProblem(
             "not a prior", code="prior", field="--prior", found=text[:40], expected="such as 3/250"
         )

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli.amounts import read_day
+from clients.cli.amounts import read_count, read_day
 from clients.cli.exits import UsageProblem
 from clients.cli.options import Json, ProfileFile, ReceiptFile, SupplierOption, open_session
 from clients.cli.recording import record
@@ -34,10 +34,8 @@ def read_quantities(texts: list[str], names: tuple[str, ...], option: str) -> tu
     lines = []
     for text in texts:
         line, *numbers = [part.strip() for part in text.split(":")]
-        is_read = 1 <= len(numbers) <= len(names) and all(
-            number.isascii() and number.isdigit() for number in numbers
-        )
-        if not line or not is_read:
+        counted = [count for count in map(read_count, numbers) if count is not None]
+        if not line or len(counted) != len(numbers) or not 1 <= len(counted) <= len(names):
             raise UsageProblem(
                 "not a line with its quantity",
                 code="line",
@@ -45,7 +43,7 @@ def read_quantities(texts: list[str], names: tuple[str, ...], option: str) -> tu
                 found=text[:60],
                 expected=":".join(["LINE", *(name.upper() for name in names)]) + ", such as '1:100'",
             )
-        counted = [int(number) for number in numbers] + [0] * (len(names) - len(numbers))
+        counted += [0] * (len(names) - len(numbers))
         lines.append({"line": line, **dict(zip(names, counted, strict=True))})
     return tuple(lines)
 

@@ -243,7 +243,7 @@ class SyncTransport:
                     _check_size(size_bytes, step.node)
                     chunks.append(chunk)
                 return Reply(step.node, response.status_code, response.headers, b"".join(chunks))
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             return _unreachable(step.node, error)
 
     def close(self) -> None:
@@ -291,7 +291,7 @@ class AsyncTransport:
                     _check_size(size_bytes, step.node)
                     chunks.append(chunk)
                 return Reply(step.node, response.status_code, response.headers, b"".join(chunks))
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             return _unreachable(step.node, error)
 
     async def close(self) -> None:
@@ -299,7 +299,9 @@ class AsyncTransport:
         await self.client.aclose()
 
 
-def _unreachable(node: str, error: httpx.HTTPError) -> Unreachable:
+def _unreachable(node: str, error: Exception) -> Unreachable:
+    if isinstance(error, httpx.InvalidURL | UnicodeError):
+        return Unreachable(node, "is no address that can be looked up", was_sent=False)
     if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError | httpx.PoolTimeout):
         return Unreachable(node, "does not take connections", was_sent=False)
     if isinstance(error, httpx.TimeoutException):

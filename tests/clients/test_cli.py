@@ -214,6 +214,21 @@ def test_dead_nodes_end_with_3(tally: Any, supplier: str) -> None:
         assert ran.document["error"]["code"] == "unavailable"
 
 
+@pytest.mark.parametrize(
+    "url", ["http://\1x:1", "http://xn--a:1", f"http://{'a' * 70}.com", "http://x\ud800"]
+)
+def test_a_node_whose_address_cannot_be_looked_up_is_named(
+    url: str, tally: Any, tmp_path: Path, supplier: str
+) -> None:
+    path = tmp_path / "profile.json"
+    known = json.loads(Path(supplier).read_text())
+    files = {name: str(Path(supplier).parent / known[name]) for name in ("key", "genesis")}
+    path.write_text(json.dumps({**known, **files, "nodes": [url]}))
+    ran = tally("history", "acme", "anchor", "--profile", path, "--json")
+    assert ran.code == UNAVAILABLE
+    assert "is no address that can be looked up" in ran.document["error"]["found"]
+
+
 def test_a_timeout_that_is_no_number_is_refused(
     tally: Any, supplier: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,6 +279,33 @@ def test_verify_of_several_files_is_as_good_as_the_worst(tally: Any, tmp_path: P
     plain = tally("verify", RECEIPT, bad, "--genesis", GENESIS)
     assert plain.code == REFUSED
     assert "NOT PROVED" in plain.out
+
+
+NOT_UTF8 = b"\xff".decode("utf-8", "surrogateescape")
+"""As an argument of a command comes that is no text, such as a file's name."""
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_text_that_is_not_utf8_is_refused_and_shown_with_escapes(
+    more: tuple[str, ...], tally: Any, tmp_path: Path, supplier: str
+) -> None:
+    changed = tmp_path / NOT_UTF8
+    changed.write_bytes(Path(RECEIPT).read_bytes()[:-1])
+    ran = tally("verify", changed, "--genesis", GENESIS, *more)
+    assert (ran.code, "\\udcff" in ran.out) == (REFUSED, True)
+    ran = tally("invoice", "show", "acme", NOT_UTF8, "--profile", supplier, *more)
+    assert (ran.code, "not_utf8" in ran.out + ran.notes) == (USAGE, True)
+
+
+@pytest.mark.parametrize("field", ["name", "organisation", "key", "genesis"])
+@pytest.mark.parametrize("text", ["a\0b", "\ud800", "a\nb"])
+def test_a_profile_with_text_that_no_path_takes_is_refused(
+    field: str, text: str, tally: Any, tmp_path: Path, supplier: str
+) -> None:
+    path = tmp_path / "profile.json"
+    path.write_text(json.dumps({**json.loads(Path(supplier).read_text()), field: text}))
+    ran = tally("history", "acme", "anchor", "--profile", path, "--json")
+    assert (ran.code, ran.document["error"]["field"]) == (USAGE, field)
 
 
 def test_verify_names_what_is_missing(tally: Any, tmp_path: Path, supplier: str) -> None:
@@ -426,6 +468,7 @@ def test_files_that_are_not_there_and_kinds_that_do_not_exist(
         (("--line", "1:1:100.00 EUX"), "--line 1"),
         (("--line", "1:1:-100.00 EUR"), "--line 1"),
         (("--line", "1:x:100.00 EUR"), "--line 1"),
+        (("--line", f"1:{'9' * 5_000}:100.00 EUR"), "--line 1"),
         (("--line", "1:1:1.00 EUR", "--line", "2:1:1.00 USD"), "--line 2"),
         (("--line", "1:1:1.00 EUR", "--tax", "1 USD"), "--tax"),
         (("--line", "1:1:1.00 EUR", "--due", "2024-02-30"), "--due"),
@@ -503,6 +546,43 @@ def test_networks_that_cannot_be(tally: Any, tmp_path: Path) -> None:
         ran = tally("network", "up", "--dir", folder, *arguments, "--detach", "--json")
         assert ran.code == USAGE
         assert not (folder / "network.json").exists()
+    for command in ("status", "down"):
+        ran = tally("network", command, "--dir", tmp_path, "--json")
+        assert (ran.code, ran.document["error"]["code"]) == (USAGE, "no_network")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"id": "../../elsewhere"},
+        {"id": ""},
+        {"id": "a/b"},
+        {"id": "a\0b"},
+        {"id": "acme", "name": 5},
+        {"id": "acme", "identifiers": [5]},
+        {"id": "acme", "identifiers": [[{}, 1]]},
+        {"id": "acme", "roles": [{}]},
+    ],
+)
+def test_organisations_that_no_genesis_block_takes_are_refused(
+    entry: dict[str, Any], tally: Any, tmp_path: Path
+) -> None:
+    listed = tmp_path / "organisations.json"
+    listed.write_text(json.dumps([{"roles": ["supplier"], **entry}]))
+    folder = tmp_path / "one" / "net"
+    ran = tally("network", "up", "--dir", folder, "-n", "1", "--organisations", listed, "--json")
+    assert ran.code == USAGE
+    assert ran.document["error"]["field"]
+    assert {path.name for path in tmp_path.rglob("*.pem")} <= {"acme.pem", "node.pem"}
+    assert not (folder / "network.json").exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["null", "[" * 100_000, '{"nodes": [], "profiles": {}, "channel": ""}', '{"nodes": [], "profiles": []}'],
+)
+def test_a_damaged_description_of_a_network_is_named(content: str, tally: Any, tmp_path: Path) -> None:
+    (tmp_path / "network.json").write_text(content)
     for command in ("status", "down"):
         ran = tally("network", command, "--dir", tmp_path, "--json")
         assert (ran.code, ran.document["error"]["code"]) == (USAGE, "no_network")

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clients.cli.amounts import days, money, percent, read_amount, read_day
+from clients.cli.amounts import days, money, percent, read_amount, read_count, read_day, read_percent
 from clients.cli.exits import UsageProblem
+from contracts.fields import MAX_QUANTITY
 from ledger.money import CURRENCIES, MAX_AMOUNT
 
 amounts = st.integers(1, MAX_AMOUNT)
@@ -73,6 +74,23 @@ def test_another_currency_than_the_documents_is_refused() -> None:
         "USD",
         "EUR",
     )
+
+
+@pytest.mark.parametrize(
+    "text", ["9e999999", "-9e999999", "1e-999999", "NaN", "sNaN", "Infinity", "", "100.00001"]
+)
+def test_what_is_no_percentage_is_refused(text: str) -> None:
+    with pytest.raises(UsageProblem):
+        read_percent(text, "--share")
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("0", 0), (str(MAX_QUANTITY), MAX_QUANTITY), (str(MAX_QUANTITY + 1), None), ("9" * 5_000, None)],
+)
+def test_a_count_has_digits_and_a_bound(text: str, count: int | None) -> None:
+    assert read_count(text) == count
+    assert read_count(f"{text}\u00b2") is None
 
 
 @given(st.text(max_size=30))

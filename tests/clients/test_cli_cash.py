@@ -465,7 +465,9 @@ def test_a_rate_is_read_exactly(text: str, fraction: tuple[int, int]) -> None:
     assert tuple(read_rate(text, "--rate").values()) == fraction
 
 
-@pytest.mark.parametrize("text", ["", "-1", "0", "nan", "inf", "1e30", "1,08", "1.0000000000001"])
+@pytest.mark.parametrize(
+    "text", ["", "-1", "0", "nan", "inf", "1e30", "1e999999999", "1e-999999999", "1,08", "1.0000000000001"]
+)
 def test_what_is_no_rate_is_refused(text: str) -> None:
     with pytest.raises(UsageProblem):
         read_rate(text, "--rate")

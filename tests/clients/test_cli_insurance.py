@@ -201,7 +201,7 @@ def test_what_is_no_limit_is_refused(text: str) -> None:
         read_buyers([text], "EUR")
 
 
-@pytest.mark.parametrize("text", ["", "3", "3/3", "4/3", "-1/3", "a/b", "1/2/3"])
+@pytest.mark.parametrize("text", ["", "3", "3/3", "4/3", "-1/3", "a/b", "1/2/3", "1/99999999999999"])
 def test_what_is_no_prior_is_refused(text: str) -> None:
     with pytest.raises(UsageProblem):
         read_prior(text)
