@@ -48,7 +48,8 @@ def find_files(folder: Path) -> list[Path]:
             field="--dir",
             remedy="Name a node's data folder, a network's folder, or any folder with files of evidence.",
         )
-    return sorted(islice(folder.rglob(f"*{SUFFIX}"), MAX_FILES))
+    found = (path for path in folder.rglob(f"*{SUFFIX}") if path.is_file())
+    return sorted(islice(found, MAX_FILES))
 
 
 def fetch(url: str, genesis: GenesisBlock, deadline_s: float) -> list[tuple[str, bytes]]:

@@ -480,7 +480,7 @@ def _check_port_free(node: NodeProcess, address: str) -> None:
 LOG_LINE_BYTES = 1_024
 """Room for a line of a node's log."""
 
-NEVER_READY = ("lost_data", "removed")
+NEVER_READY = ("lost_data", "removed", "forked")
 """Problems of a node that runs as well as it ever will: waiting for it is in vain."""
 
 

@@ -5,10 +5,10 @@
     store.take(data)                                                a proof that was gossiped
 
 A proof is a file `<id>.evidence` in the folder, written whole or not at all; one that an operator puts there
-may have another name. What is kept has been
-verified, whoever it came from, and is verified again when the folder is opened. One proof of each
-(kind, node, term, height) is enough. A liar may make as many proofs against itself as it likes, so
-there is a bound for each accused node besides those for all together: lies of others still find room.
+may have another name. What is kept has been verified, whoever it came from, and is verified again when the
+folder is opened. One proof of each (kind, node, term, height) is enough. A liar may make as many proofs
+against itself as it likes, so there is a bound for each accused node besides those for all together: lies of
+others still find room.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class EvidenceStore:
 
     @classmethod
     def open(cls, folder: Path, trust: GenesisBlock, executor: Executor) -> Self:
-        """The store in a folder, which is made if it is not there; files that prove nothing are left alone.
+        """The store in a folder, which is made if it is not there. What proves nothing there is left alone.
 
         Raises:
             OSError: the folder cannot be read or made.
@@ -72,7 +72,7 @@ class EvidenceStore:
                     raise TooLarge("a proof", found=f"{size_bytes} bytes", expected=MAX_EVIDENCE_BYTES)
                 evidence = Evidence.decode(path.read_bytes())
                 proved = evidence.verify(trust, executor)
-            except TallyError as error:
+            except (TallyError, OSError) as error:
                 log.warning("proves_nothing", file=str(path), reason=str(error))
                 continue
             if evidence.place not in store._kept:

@@ -56,8 +56,8 @@ BEFORE_S = 20.0
 WARM_S = 3.0
 POLL_S = 0.25
 JOINED_S = 1_500.0
-PACED_SHARE = 0.55
-"""Of what the saturated voters did before the join."""
+PACED_SHARE = 0.4
+"""Of what the saturated voters did before the join: less than three nodes can do on the same two cores."""
 BAR_PERCENT = 80
 
 

@@ -113,6 +113,7 @@ def test_nothing_but_proved_evidence_ends_with_code_0(tally: Any, tmp_path: Path
 
 
 def test_list_of_a_network_folder_checks_every_file(tally: Any, network: Path) -> None:
+    (network / "a-folder.evidence").mkdir()
     code, out = tally("evidence", "list", "--dir", network, "--json")
     listed = json.loads(out)["evidence"]
     assert code == DONE

@@ -100,10 +100,14 @@ def test_files_that_prove_nothing_are_left_alone(store: EvidenceStore, tmp_path:
     store.keep(lie(store, "n2", 5))
     (path,) = (tmp_path / "proofs").glob("*.evidence")
     (tmp_path / "proofs" / "other.evidence").write_bytes(b"noise")
+    (tmp_path / "proofs" / "folder.evidence").mkdir()
     path.write_bytes(path.read_bytes()[:-1] + b"\0")
     with capture_logs() as logged:
         assert EvidenceStore.open(tmp_path / "proofs", GENESIS, KeyValue()).kept() == []
-    assert [line["file"] for line in logged] == sorted([str(path), str(path.with_name("other.evidence"))])
+    names = ("folder.evidence", "other.evidence")
+    assert [line["file"] for line in logged] == sorted(
+        [str(path), *(str(path.with_name(name)) for name in names)]
+    )
 
 
 def test_a_proof_that_an_operator_puts_there_is_served_whatever_its_file_is_called(
