@@ -42,6 +42,7 @@ from clients.importers.camt_reading import MARK
 from clients.sdk import Recorded, Session
 from clients.sdk.conversation import segment
 from clients.trust import load_genesis
+from contracts.errors import REMEDIES
 from ledger.genesis import GenesisBlock
 from ledger.transaction import Transaction
 
@@ -353,3 +354,5 @@ def _show_sent(screen: Screen, sent: Sent, receipts: Path, *, is_dry: bool, with
     codes = Counter(recorded.refusals[0].code for recorded in sent.recorded if not recorded.is_applied)
     for code, count in codes.most_common():
         screen.line(f"{count} refused by a rule [{code}]; see {receipts / 'index.csv'}", BAD)
+        if code in REMEDIES:
+            screen.line(f"  → {REMEDIES[code]}")

@@ -17,6 +17,7 @@ from clients.cli.options import (
     ProfileFile,
     ReceiptFile,
     SupplierOption,
+    checked_word,
     open_session,
     read_bytes,
 )
@@ -24,10 +25,14 @@ from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
 from clients.importers.limits import MAX_XML_BYTES
 from clients.sdk import Session
+from contracts.trade.invoice import CASH, TITLE, VALIDITY
 
 Number = Annotated[str, typer.Argument(metavar="INVOICE", help="Invoice number, as the supplier writes it.")]
 Supplier = Annotated[str, typer.Argument(metavar="SUPPLIER", help="Organisation id of the supplier.")]
 Reason = Annotated[str, typer.Option(help="Why, for people; no personal data.")]
+
+STATES = (*VALIDITY.states, *TITLE.states, *CASH.states, "NotDue", "Matured", "Overdue")
+"""On all axes of an invoice; the last three follow from the business date."""
 
 app = typer.Typer(
     name="invoice", help="Submit, confirm, dispute, reject, cancel and show invoices.", no_args_is_help=True
@@ -283,8 +288,9 @@ def list_invoices(
 ) -> None:
     """A supplier's invoices, as a node tells them (not proved)."""
     screen = Screen(json)
+    wanted = checked_word(status, STATES)
     with open_session(profile) as session:
-        found = list(islice(session.invoices(supplier, buyer=buyer, status=status), limit))
+        found = list(islice(session.invoices(supplier, buyer=buyer, status=wanted), limit))
     if screen.answer({"invoices": found}):
         return
     screen.table(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -144,15 +144,19 @@ def trusted_genesis(genesis: Path | None, profile: Path | None) -> GenesisBlock:
     return load_trust(known.genesis, known.channel)
 
 
-def checked_word(status: str | None) -> str | None:
-    """The state that a list is asked for, if any.
+def checked_word(status: str | None, states: Collection[str] = ()) -> str | None:
+    """The state that a list is asked for, if any; in any case of letters, one of `states` if they are known.
 
     Raises:
-        UsageProblem: it is no word.
+        UsageProblem: it is no word, or none of them.
     """
-    if status is not None and not status.isalpha():
+    is_known = not states or status is None or status.lower() in {state.lower() for state in states}
+    if status is not None and not (status.isalpha() and is_known):
         raise UsageProblem(
-            "no such state", field="--status", found=status[:40], expected="a word, such as open"
+            "no such state",
+            field="--status",
+            found=status[:40],
+            expected="one of " + ", ".join(states) if states else "a word, such as open",
         )
     return status
 

@@ -207,6 +207,15 @@ def test_without_a_profile_the_remedy_is_named(tally: Any) -> None:
     assert "TALLY_PROFILE" in ran.document["error"]["remedy"]
 
 
+def test_a_state_that_no_invoice_has_is_refused_and_not_answered_with_an_empty_list(
+    tally: Any, supplier: str
+) -> None:
+    for word, code in (("nonsense", USAGE), ("over due", USAGE), ("OVERDUE", UNAVAILABLE)):
+        ran = tally("invoice", "list", "acme", "--status", word, "--profile", supplier, "--json")
+        assert ran.code == code
+        assert code == UNAVAILABLE or "Confirmed" in ran.document["error"]["expected"]
+
+
 def test_dead_nodes_end_with_3(tally: Any, supplier: str) -> None:
     for arguments in (("history", "supplier", "anchor"), ("invoice", "show", "supplier", "R-1")):
         ran = tally(*arguments, "--profile", supplier, "--json")
