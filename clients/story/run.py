@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from clients.cli.exits import DONE, INTERRUPTED, exit_code_of
+from clients.cli.exits import DONE, INTERRUPTED, UsageProblem, exit_code_of
 from clients.cli.network import watch
 from clients.cli.screen import STRONG, Screen
 from clients.story import einvoice, ending, failover, financing, tampering, trade
@@ -59,11 +59,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.once:
             stage.screen.note("The network is up. Ctrl-C stops it.")
             watch(stage.net, {node.id for node in stage.net.nodes})
-    except TallyError as error:
-        stage.screen.error(error)
+    except (TallyError, OSError) as error:
+        problem = error if isinstance(error, TallyError) else _refused_by_system(error)
+        stage.screen.error(problem)
         if options.json:
-            print(json.dumps({"ok": False, "error": error.as_dict()}), flush=True)  # noqa: T201
-        return exit_code_of(error) or 1
+            print(json.dumps({"ok": False, "error": problem.as_dict()}), flush=True)  # noqa: T201
+        return exit_code_of(problem) or 1
     except KeyboardInterrupt:
         if not is_told:
             stage.screen.note("Interrupted. The next run goes on from here.")
@@ -99,6 +100,16 @@ def _play(stage: Stage) -> Facts:
         **stage.net.as_dict(),
         "chapters": chapters,
     }
+
+
+def _refused_by_system(error: OSError) -> UsageProblem:
+    return UsageProblem(
+        f"the system refuses {error.filename or 'what the story does'}",
+        code="system",
+        found=error.strerror or type(error).__name__,
+        remedy="If a file of the folder is missing, begin a fresh ledger: delete the folder, or give another "
+        "--dir. Else check free space, permissions and limits.",
+    )
 
 
 def _close(stage: Stage) -> None:

@@ -13,6 +13,8 @@ import pytest
 from tally_process import Tally
 
 from clients import network
+from clients.cli.exits import USAGE
+from clients.story import run
 
 TIMEOUT_S = 150
 
@@ -65,3 +67,18 @@ def test_the_story_is_told_whole_and_can_be_told_again(tmp_path: Path) -> None:
     assert again["chapters"]["trade"]["transactions"] == 0
     assert again["chapters"]["finance"]["financed"] == chapters["finance"]["financed"]
     assert again["chapters"]["failover"]["height"] > chapters["failover"]["height"]
+
+
+def test_a_file_that_is_missing_ends_the_story_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def miss(_stage: object) -> None:
+        (tmp_path / "invoice.quote").read_bytes()
+
+    monkeypatch.setattr(run, "_play", miss)
+    monkeypatch.setattr(run.signal, "signal", lambda *_: None)
+    assert run.main(["--dir", str(tmp_path), "--once", "--json"]) == USAGE
+    shown = capsys.readouterr()
+    error = json.loads(shown.out.splitlines()[-1])["error"]
+    assert (error["code"], error["found"]) == ("system", "No such file or directory")
+    assert "invoice.quote" in error["message"] + shown.err
