@@ -10,7 +10,6 @@ from typing import Any, cast
 from consensus.messages import Entry
 from consensus.ready import Ready
 from ledger.store import Store
-from ledger.transaction import Transaction
 from node.appender import Appender, Reports
 from node.statistics import Statistics
 
@@ -33,7 +32,6 @@ def test_nothing_is_on_its_way_any_more_when_the_last_work_is_reported(tmp_path:
         appender = Appender(
             chain=cast(Any, SimpleNamespace(pending_block=lambda _: None)),
             store=store,
-            read=Transaction.from_parts,
             verify=fail,
             reports=Reports(
                 durable=report,
