@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -35,6 +36,18 @@ class _Console(Console):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+_CONTROL = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069]")
+"""What would steer a terminal, or turn the text around: nodes and files may say it, and are shown to have."""
+
+
+def _visible(text: str) -> str:
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def _text(text: str, style: str = "") -> Text:
+    return Text(_visible(text), style=style)
+
+
 class Screen:
     """Where one command's answer goes."""
 
@@ -60,7 +73,7 @@ class Screen:
 
     def line(self, text: str = "", style: str = "") -> None:
         """One line of the answer."""
-        self.out.print(Text(text, style=style))
+        self.out.print(_text(text, style=style))
 
     def text(self, text: str) -> None:
         """An answer that is a file, byte for byte."""
@@ -73,7 +86,7 @@ class Screen:
     def note(self, text: str, style: str = FAINT) -> None:
         """One line beside the answer."""
         if not self.quiet:
-            self.notes.print(Text(text, style=style))
+            self.notes.print(_text(text, style=style))
 
     def count(self, found: int, things: str, limit: int) -> None:
         """How many a list shows, and that it may have been cut at its limit."""
@@ -99,7 +112,7 @@ class Screen:
         for column in columns:
             table.add_column(column, justify="right" if column in right else "left", overflow="fold")
         for index, row in enumerate(cells):
-            table.add_row(*(Text(cell) for cell in row), style=styles[index] if styles else "")
+            table.add_row(*(_text(cell) for cell in row), style=styles[index] if styles else "")
         self.out.print(table, soft_wrap=False)
 
     def _plain_table(
@@ -121,8 +134,8 @@ class Screen:
             self.line(title, STRONG)
         width = max((len(name) for name, _ in facts), default=0)
         for name, value in facts:
-            text = Text(f"  {name.ljust(width)}  ", style=FAINT)
-            text.append(str(value), style="not dim")
+            text = _text(f"  {name.ljust(width)}  ", style=FAINT)
+            text.append(_visible(str(value)), style="not dim")
             self.out.print(text)
 
     @contextmanager
@@ -153,21 +166,21 @@ class Screen:
                 }
             self.answer({"error": document, **more})
             return
-        heading = Text("Refused" if isinstance(error, Refused) else "Error", style=f"{STRONG} {BAD}")
-        heading.append(f" [{error.code}] ", style=BAD)
-        heading.append(error.message, style="default not bold")
+        heading = _text("Refused" if isinstance(error, Refused) else "Error", style=f"{STRONG} {BAD}")
+        heading.append(_visible(f" [{error.code}] "), style=BAD)
+        heading.append(_visible(error.message), style="default not bold")
         self.notes.print(heading)
         field = (error.field or "").removeprefix("operations[0].") or None
         for name, value in (("field", field), ("found", error.found), ("expected", error.expected)):
             if value is not None:
-                self.notes.print(Text(f"  {name:<9}{value}"))
+                self.notes.print(_text(f"  {name:<9}{value}"))
         if isinstance(error, Refused):
             recorded = error.recorded
             self.notes.print(
-                Text(f"  recorded at height {recorded.height}, transaction {recorded.id.hex()}", style=FAINT)
+                _text(f"  recorded at height {recorded.height}, transaction {recorded.id.hex()}", style=FAINT)
             )
         if error.remedy:
-            self.notes.print(Text(f"  → {error.remedy}"))
+            self.notes.print(_text(f"  → {error.remedy}"))
 
 
 def examples(*lines: str) -> str:

@@ -317,6 +317,14 @@ def test_a_profile_with_text_that_no_path_takes_is_refused(
     assert (ran.code, ran.document["error"]["field"]) == (USAGE, field)
 
 
+def test_what_is_shown_steers_no_terminal(tally: Any, tmp_path: Path) -> None:
+    ran = tally("verify", tmp_path / "\x1b[31mred\u202e\r", "--genesis", GENESIS)
+    assert "\\x1b[31mred\\u202e\\r: NOT PROVED" in ran.out
+    ran = tally("keys", "show", tmp_path / "\x1b[31mred")
+    assert "\\x1b[31mred" in ran.notes
+    assert "\x1b" not in ran.out + ran.notes
+
+
 def test_verify_names_what_is_missing(tally: Any, tmp_path: Path, supplier: str) -> None:
     assert tally("verify", tmp_path / "none", "--genesis", GENESIS).code == USAGE
     assert tally("verify", RECEIPT, "--genesis", tmp_path / "none").code == USAGE
