@@ -22,7 +22,7 @@ from urllib.parse import quote as percent_encoded
 
 from pydantic import BaseModel
 
-from clients.errors import NodeProblem, NotAdmitted, OutcomeUnknown, Unavailable
+from clients.errors import BrokenAnswer, NodeProblem, NotAdmitted, OutcomeUnknown, Unavailable
 from clients.sdk.books import VerifiedBook, read_book
 from clients.sdk.certificates import VerifiedCertificate, read_certificate
 from clients.sdk.histories import read_history, read_party_history
@@ -502,7 +502,7 @@ class Conversation:
         """A proof file as it is kept: with the membership changes that a later reader needs."""
         return carry(data, self.genesis.chain)
 
-    def view(self, path: str, query: Mapping[str, str | int | None] | None = None) -> Steps[Any]:
+    def view(self, path: str, query: Mapping[str, str | int | None] | None = None) -> Steps[dict[str, Any]]:
         """A JSON view below the channel, as the node tells it: not proved.
 
         Raises:
@@ -522,7 +522,7 @@ class Conversation:
     def status(self) -> Steps[dict[str, Any]]:
         """Where the node in use stands."""
         reply = yield from self.ask(Call("GET", "/v1/status"))
-        return dict(_json(reply))
+        return _json(reply)
 
     def raw_blocks(self, first: int, limit: int) -> Steps[list[tuple[int, bytes, codec.Value]]]:
         """A page of (height, block bytes, certificate value or None) from a height upwards."""
@@ -597,11 +597,21 @@ def _is_raw_block(entry: codec.Value) -> bool:
     return type(entry) is tuple and len(entry) == 3 and type(entry[0]) is int and type(entry[1]) is bytes
 
 
-def _json(reply: Reply) -> Any:
+class _Told(dict[str, Any]):
+    """A JSON object of a node, which may leave out what the protocol says."""
+
+    def __missing__(self, name: str) -> Any:
+        raise BrokenAnswer("a node answers something else than the protocol says", found=f"no {name}")
+
+
+def _json(reply: Reply) -> dict[str, Any]:
     try:
-        return json.loads(reply.body)
+        told = json.loads(reply.body, object_hook=_Told)
     except (ValueError, RecursionError) as error:
         raise broken(reply, str(error)[:120]) from None
+    if not isinstance(told, _Told):
+        raise broken(reply, "no JSON object")
+    return told
 
 
 def _named(error: TallyError, source: str) -> VerificationError:

@@ -218,7 +218,7 @@ class Session(_Base):
             for page_to_come in waiting:
                 yield page_to_come.result()
 
-    def view(self, path: str, **query: str | int | None) -> Any:
+    def view(self, path: str, **query: str | int | None) -> dict[str, Any]:
         """A JSON view below the channel, as the node tells it (not proved)."""
         return self._transport.run(self.conversation.view(path, query))
 
@@ -238,7 +238,7 @@ class Session(_Base):
         Raises:
             NodeProblem: `unknown_invoice`.
         """
-        return dict(self.view(f"/invoices/{segment(supplier)}/{segment(number)}"))
+        return self.view(f"/invoices/{segment(supplier)}/{segment(number)}")
 
     def invoices(
         self, supplier: str, *, buyer: str | None = None, status: str | None = None
@@ -252,7 +252,7 @@ class Session(_Base):
         Raises:
             NodeProblem: `unknown_order`.
         """
-        return dict(self.view(f"/orders/{segment(supplier)}/{segment(buyer)}/{segment(number)}"))
+        return self.view(f"/orders/{segment(supplier)}/{segment(buyer)}/{segment(number)}")
 
     def orders(self, supplier: str, buyer: str | None = None) -> Iterator[dict[str, Any]]:
         """A supplier's orders, of one buyer if asked for (not proved)."""
@@ -264,7 +264,7 @@ class Session(_Base):
         Raises:
             NodeProblem: `unknown_shipment`.
         """
-        return dict(self.view(f"/shipments/{segment(supplier)}/{segment(number)}"))
+        return self.view(f"/shipments/{segment(supplier)}/{segment(number)}")
 
     def credit(self, supplier: str, number: str) -> dict[str, Any]:
         """A credit note as it stands (not proved).
@@ -272,7 +272,7 @@ class Session(_Base):
         Raises:
             NodeProblem: `unknown_credit`.
         """
-        return dict(self.view(f"/credits/{segment(supplier)}/{segment(number)}"))
+        return self.view(f"/credits/{segment(supplier)}/{segment(number)}")
 
     def relationships(self, party: str) -> list[dict[str, Any]]:
         """With whom an organisation trades (not proved)."""
@@ -288,7 +288,7 @@ class Session(_Base):
         Raises:
             NodeProblem: `unknown_programme`.
         """
-        return dict(self.view(f"/programmes/{segment(name)}"))
+        return self.view(f"/programmes/{segment(name)}")
 
     def enrolments(self, programme: str) -> Iterator[dict[str, Any]]:
         """The suppliers that take part in a payables programme (not proved)."""
@@ -305,7 +305,7 @@ class Session(_Base):
         Raises:
             NodeProblem: `not_approved`.
         """
-        return dict(self.view(f"/approvals/{segment(supplier)}/{segment(number)}"))
+        return self.view(f"/approvals/{segment(supplier)}/{segment(number)}")
 
     def request(self, supplier: str, number: str) -> dict[str, Any]:
         """A request for finance with its answers (not proved).
@@ -313,7 +313,7 @@ class Session(_Base):
         Raises:
             NodeProblem: `unknown_request`.
         """
-        return dict(self.view(f"/requests/{segment(supplier)}/{segment(number)}"))
+        return self.view(f"/requests/{segment(supplier)}/{segment(number)}")
 
     def requests(
         self, *, supplier: str | None = None, lender: str | None = None, status: str | None = None
@@ -327,7 +327,7 @@ class Session(_Base):
         Raises:
             NodeProblem: `unknown_auction`.
         """
-        return dict(self.view(f"/auctions/{segment(supplier)}/{segment(number)}"))
+        return self.view(f"/auctions/{segment(supplier)}/{segment(number)}")
 
     def auctions(
         self, *, supplier: str | None = None, lender: str | None = None, status: str | None = None
@@ -492,7 +492,7 @@ class AsyncSession(_Base):
         """A programme's prices for a page of invoices, (supplier, number), recomputed here."""
         return await self._transport.run(self.conversation.quote_page(programme, invoices))
 
-    async def view(self, path: str, **query: str | int | None) -> Any:
+    async def view(self, path: str, **query: str | int | None) -> dict[str, Any]:
         """A JSON view below the channel, as the node tells it (not proved)."""
         return await self._transport.run(self.conversation.view(path, query))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local_sessions import Channel
+from local_sessions import Channel, answer_with
 
 from clients.cli import credit_notes, importing, invoices, main, orders, recording, shipments
 from clients.cli.screen import Screen
@@ -192,3 +192,18 @@ def _billed(number: int) -> Entry:
         "document": b"",
     }
     return Entry("acme", "2024-03-01", operation, number)
+
+
+@pytest.mark.parametrize("content", [b"null", b"[]", b"{}", b'{"currency": "EUR"}', b"5"])
+def test_a_view_that_a_node_cannot_mean_ends_with_a_sentence(
+    content: bytes, channel: Channel, tally: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for node in channel.nodes.values():
+        node.misbehave = answer_with(200, content=content)
+    try:
+        for command in ("invoice show acme R-1", "invoice list acme", "invoice confirm R-1 -s acme"):
+            assert tally("anchor", command) == 1
+            assert "[broken_answer]" in capsys.readouterr().err
+    finally:
+        for node in channel.nodes.values():
+            node.misbehave = None
