@@ -502,7 +502,7 @@ def wait_ready(
         while waiting := [
             node
             for node in waiting
-            if not _is_ready(client, node) and not _is_never_ready(client, node, never)
+            if not _is_well(client, node, "readyz") and not _is_never_ready(client, node, never)
         ]:
             for node in meant:
                 if not _lives(node):
@@ -523,19 +523,12 @@ def wait_answering(network: Network, only: Collection[str]) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     with httpx.Client(timeout=5) as client:
         for node in network.nodes:
-            while _is_meant(node, only) and not _answers(client, node):
+            while _is_meant(node, only) and not _is_well(client, node, "healthz"):
                 if not _lives(node):
                     raise _not_running(node, f"node {node.id} has ended", "node_ended")
                 if time.monotonic() > deadline:
                     raise _not_running(node, f"node {node.id} does not answer", "not_ready")
                 time.sleep(POLL_S)
-
-
-def _answers(client: httpx.Client, node: NodeProcess) -> bool:
-    try:
-        return client.get(f"{node.api}/healthz").is_success
-    except httpx.HTTPError:
-        return False
 
 
 def _is_never_ready(client: httpx.Client, node: NodeProcess, never: dict[str, dict[str, Any]]) -> bool:
@@ -705,9 +698,10 @@ def status_at(api: str) -> dict[str, Any]:
         ) from None
 
 
-def _is_ready(client: httpx.Client, node: NodeProcess) -> bool:
+def _is_well(client: httpx.Client, node: NodeProcess, probe: str) -> bool:
+    """Whether the node answers one of its probes, `healthz` or `readyz`, with yes."""
     try:
-        return client.get(f"{node.api}/readyz").status_code == 200
+        return client.get(f"{node.api}/{probe}").status_code == 200
     except httpx.HTTPError:
         return False
 

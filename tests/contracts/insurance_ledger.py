@@ -132,6 +132,16 @@ def booked(amount: int, entry: str, **more: Any) -> dict[str, Any]:
     return {"account": ACCOUNT, "entry": entry, "date": DAY, "amount": amount, **more}
 
 
+def filed_by_both(trade: TradeLedger) -> None:
+    """The supplier's claim C1 under POL, and the lender's L1 under LOAN, a policy of its own."""
+    advance(trade, "2012-05-01")
+    trade.done("acme", notify())
+    trade.done("loan", notify("L1", policy="LOAN"))
+    advance(trade, "2012-06-25")
+    trade.done("acme", by_assured("claim.file"))
+    trade.done("loan", by_assured("claim.file", "L1"))
+
+
 def accepted(
     trade: TradeLedger, indemnity: int, claim: str = "C1", assured: str = "acme", **more: Any
 ) -> None:

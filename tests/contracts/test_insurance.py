@@ -17,6 +17,7 @@ from insurance_ledger import (
     booked,
     by_assured,
     claim_state,
+    filed_by_both,
     financed,
     insured,
     notify,
@@ -319,12 +320,7 @@ def test_a_lender_is_insured_for_its_principal_and_the_supplier_for_the_rest() -
     trade = financed()
     active(trade, "LOAN", assured="loan", starts="2012-03-01")
     assert ask(trade)["loss_today"] == 142_500_00
-    advance(trade, "2012-05-01")
-    trade.done("acme", notify())
-    trade.done("loan", notify("L1", policy="LOAN"))
-    advance(trade, "2012-06-25")
-    trade.done("acme", by_assured("claim.file"))
-    trade.done("loan", by_assured("claim.file", "L1"))
+    filed_by_both(trade)
     trade.done("cover", of_assured("claim.accept", "L1", "loan", indemnity=715_500_00))
     trade.done("cover", of_assured("claim.accept", indemnity=123_750_00))
     trade.done("bank", of_assured("indemnity.attest", "L1", "loan", **booked(715_500_00, "I1")))
@@ -404,12 +400,7 @@ def test_a_principal_is_insured_once_by_the_policy_whose_claim_was_accepted_firs
     for first in ("acme", "loan"):
         trade = financed(loss_payee="loan", buyers=buyers)
         active(trade, "LOAN", assured="loan", starts="2012-03-01", buyers=buyers)
-        advance(trade, "2012-05-01")
-        trade.done("acme", notify())
-        trade.done("loan", notify("L1", policy="LOAN"))
-        advance(trade, "2012-06-25")
-        trade.done("acme", by_assured("claim.file"))
-        trade.done("loan", by_assured("claim.file", "L1"))
+        filed_by_both(trade)
         own = of_assured("claim.accept", "L1", "loan", indemnity=722_250_00)
         if first == "acme":
             trade.done("cover", of_assured("claim.accept", indemnity=850_500_00))

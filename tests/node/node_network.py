@@ -148,6 +148,12 @@ class Cluster:
         ports = dict(zip([each.node for each in files], free_ports(count), strict=True))
         return cls(folder, files, genesis_file, client, ports=ports)
 
+    async def up(self) -> Node:
+        """Start all nodes and wait until they are ready; who leads."""
+        await self.start()
+        await self.ready()
+        return await self.leader()
+
     async def start(self, *names: str) -> None:
         """Open nodes and let them take part; all that are named, or all."""
         wanted = [each for each in self.files if not names or each.node in names]

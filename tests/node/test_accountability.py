@@ -40,9 +40,7 @@ def test_cr70_a_leader_of_two_minds_is_named_to_all(tmp_path: Path) -> None:
     cluster = Cluster.make(tmp_path)
 
     async def scenario() -> None:
-        await cluster.start()
-        await cluster.ready()
-        leader = await cluster.leader()
+        leader = await cluster.up()
         name = leader.settings.node
         await leader.service.submit([cluster.transaction("k", 1).envelope])
         await cluster.level()
@@ -102,9 +100,7 @@ def test_cr74_a_fork_with_certificates_stops_the_channel(tmp_path: Path) -> None
     cluster = Cluster.make(tmp_path)
 
     async def scenario() -> None:
-        await cluster.start()
-        await cluster.ready()
-        leader = await cluster.leader()
+        leader = await cluster.up()
         await leader.service.submit([cluster.transaction("k", 1).envelope])
         await cluster.level()
         victim = honest(cluster, leader.settings.node)[0]
@@ -170,9 +166,7 @@ def test_cr48_cr67_a_node_far_behind_goes_on_from_a_snapshot(
     cluster = Cluster.make(tmp_path)
 
     async def scenario() -> None:
-        await cluster.start()
-        await cluster.ready()
-        leader = await cluster.leader()
+        leader = await cluster.up()
         name = next(name for name in cluster.nodes if name != leader.settings.node)
         await cluster.stop(name)
         for number in range(35):

@@ -21,10 +21,8 @@ def test_a_follower_acknowledges_a_block_before_it_applies_the_one_before(
     cluster = Cluster.make(tmp_path)
 
     async def scenario() -> None:
-        await cluster.start()
-        await cluster.ready()
+        leader = await cluster.up()
         await cluster.level()
-        leader = await cluster.leader()
         follower = next(node for node in cluster.nodes.values() if node is not leader)
         said: list[tuple[str, int]] = []
         queue, commit = follower.peers.queue, follower.chain.commit

@@ -113,9 +113,7 @@ def test_a_leader_whose_clock_is_far_off_goes_on_with_the_others(tmp_path: Path,
     cluster = Cluster.make(tmp_path)
 
     async def scenario() -> None:
-        await cluster.start()
-        await cluster.ready()
-        leader = await cluster.leader()
+        leader = await cluster.up()
         right = leader.driver.clocks._clock_ms
         leader.driver.clocks._clock_ms = lambda: right() + off_ms
         for number in range(3):

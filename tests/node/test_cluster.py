@@ -42,10 +42,8 @@ def test_an_idle_leader_has_no_turn_for_an_answer_that_changes_nothing(
     cluster = Cluster.make(tmp_path)
 
     async def scenario() -> None:
-        await cluster.start()
-        await cluster.ready()
+        leader = await cluster.up()
         await cluster.level()
-        leader = await cluster.leader()
         driver, raft = leader.driver, leader.driver.raft
         peer, follower = next(each for each in cluster.nodes.items() if each[1] is not leader)
         turns: list[int] = []
@@ -164,9 +162,7 @@ def test_a_client_that_sends_one_after_the_other_is_never_made_to_wait_for_other
     cluster = Cluster.make(tmp_path)
 
     async def scenario() -> None:
-        await cluster.start()
-        await cluster.ready()
-        leader = await cluster.leader()
+        leader = await cluster.up()
         before = leader.statistics.sealed_blocks
         waits = leader.statistics.gathering_waits
         for number in range(8):
@@ -183,9 +179,7 @@ def test_submissions_outlive_the_leader(tmp_path: Path) -> None:
     cluster = Cluster.make(tmp_path)
 
     async def scenario() -> None:
-        await cluster.start()
-        await cluster.ready()
-        leader = await cluster.leader()
+        leader = await cluster.up()
         others = [node for node in cluster.nodes.values() if node is not leader]
         transactions = [cluster.transaction(f"k{number}", number) for number in range(400)]
         submissions = [
@@ -213,9 +207,7 @@ def test_without_a_majority_the_outcome_is_unknown_and_known_later(tmp_path: Pat
     cluster = Cluster.make(tmp_path)
 
     async def scenario() -> None:
-        await cluster.start()
-        await cluster.ready()
-        leader = await cluster.leader()
+        leader = await cluster.up()
         others = [name for name in cluster.nodes if name != leader.settings.node]
         await cluster.stop(*others)
         transaction = cluster.transaction("k", 1)
@@ -240,9 +232,7 @@ def test_a_block_that_cannot_be_reproduced_is_kept_shown_and_not_acknowledged(tm
     cluster = Cluster.make(tmp_path)
 
     async def scenario() -> None:
-        await cluster.start()
-        await cluster.ready()
-        leader = await cluster.leader()
+        leader = await cluster.up()
         name = next(name for name in cluster.nodes if name != leader.settings.node)
         odd = cluster.nodes[name]
         cluster.executors[name].twist = True
@@ -274,9 +264,7 @@ def test_a_node_whose_disk_fails_acknowledges_nothing_any_more(tmp_path: Path) -
     cluster = Cluster.make(tmp_path)
 
     async def scenario() -> None:
-        await cluster.start()
-        await cluster.ready()
-        leader = await cluster.leader()
+        leader = await cluster.up()
         name = leader.settings.node
 
         def fail(*_: object) -> None:
@@ -386,9 +374,7 @@ def test_a_bug_in_the_rules_stops_the_node_before_anything_is_recorded(tmp_path:
     cluster = Cluster.make(tmp_path)
 
     async def scenario() -> None:
-        await cluster.start()
-        await cluster.ready()
-        leader = await cluster.leader()
+        leader = await cluster.up()
 
         def explode(*_: object) -> None:
             raise ZeroDivisionError("a bug")

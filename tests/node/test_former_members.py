@@ -16,9 +16,7 @@ def test_cr61_who_was_removed_deposes_no_leader(tmp_path: Path, monkeypatch: pyt
     cluster = Cluster.make(tmp_path)
 
     async def scenario() -> None:
-        await cluster.start()
-        await cluster.ready()
-        leader = await cluster.leader()
+        leader = await cluster.up()
         node, term = leader.settings.node, leader.driver.raft.term
         (liar, *_) = [name for name in cluster.nodes if name != node]
         lie = ("raft", to_value(Heartbeat(liar, node, term + 9, 1 << 50, 0, None)))
@@ -40,9 +38,7 @@ def test_cr61_who_was_removed_for_its_lost_disk_asks_no_more_to_be_readmitted(
     cluster = Cluster.make(tmp_path)
 
     async def scenario() -> None:
-        await cluster.start()
-        await cluster.ready()
-        leader = await cluster.leader()
+        leader = await cluster.up()
         driver = next(node.driver for node in cluster.nodes.values() if node is not leader)
         driver.problem = lost_data(driver.node)
         driver._sweep(0.0)

@@ -35,9 +35,7 @@ def test_cr82_leadership_moves_without_a_failed_submission(tmp_path: Path) -> No
     cluster = operated(tmp_path)
 
     async def scenario() -> None:
-        await cluster.start()
-        await cluster.ready()
-        leader = await cluster.leader()
+        leader = await cluster.up()
         target = next(name for name in cluster.nodes if name != leader.settings.node)
         nodes = list(cluster.nodes.values())
 
@@ -64,9 +62,7 @@ def test_cr84_leadership_goes_only_to_another_voter_and_only_from_the_leader(tmp
     cluster = operated(tmp_path)
 
     async def scenario() -> None:
-        await cluster.start()
-        await cluster.ready()
-        leader = await cluster.leader()
+        leader = await cluster.up()
         for target in (leader.settings.node, "stranger"):
             with pytest.raises(LeadershipStays):
                 await leader.service.hand_over(order(cluster, leader, target))
@@ -89,9 +85,7 @@ def test_cr83_who_hands_over_is_told_at_once_how_it_ended(
     cluster = operated(tmp_path)
 
     async def scenario() -> None:
-        await cluster.start()
-        await cluster.ready()
-        leader = await cluster.leader()
+        leader = await cluster.up()
         target = next(node for node in cluster.nodes.values() if node is not leader)
         name = target.settings.node
         monkeypatch.setattr(target.driver.raft, "_may_campaign", lambda: False)
@@ -114,9 +108,7 @@ def test_cr85_a_leader_that_is_stopped_in_order_hands_over_first(
     cluster = Cluster.make(tmp_path)
 
     async def scenario() -> None:
-        await cluster.start()
-        await cluster.ready()
-        leader = await cluster.leader()
+        leader = await cluster.up()
         others = [node for node in cluster.nodes.values() if node is not leader]
         transaction = cluster.transaction("k", 1)
         timed_out = []
@@ -186,9 +178,7 @@ def test_cr78_without_a_quorum_no_linearizable_read_is_answered(
     cluster = Cluster.make(tmp_path)
 
     async def scenario() -> None:
-        await cluster.start()
-        await cluster.ready()
-        leader = await cluster.leader()
+        leader = await cluster.up()
         await cluster.stop(*[name for name in cluster.nodes if name != leader.settings.node])
         with pytest.raises(NotAdmitted, match="no leader confirmed"):
             await leader.service.reach(linearizable=True, at_least=0)
@@ -205,9 +195,7 @@ def test_reads_wait_for_a_height_without_looking_for_it(tmp_path: Path) -> None:
     cluster = Cluster.make(tmp_path)
 
     async def scenario() -> None:
-        await cluster.start()
-        await cluster.ready()
-        leader = await cluster.leader()
+        leader = await cluster.up()
         height = leader.chain.applied.height
         near, far = [
             asyncio.create_task(leader.service.reach(linearizable=False, at_least=height + more))
@@ -233,9 +221,7 @@ def test_cr81_jumps_of_the_wall_clock_move_no_timeout(
     cluster = Cluster.make(tmp_path)
 
     async def scenario() -> None:
-        await cluster.start()
-        await cluster.ready()
-        leader = await cluster.leader()
+        leader = await cluster.up()
         raft = leader.driver.raft
         term, now = raft.term, raft.now
         jump_ns = days * 86_400 * 1_000_000_000
@@ -256,9 +242,7 @@ def test_reads_that_wait_when_a_node_is_stopped_are_told(tmp_path: Path) -> None
     cluster = Cluster.make(tmp_path)
 
     async def scenario() -> None:
-        await cluster.start()
-        await cluster.ready()
-        leader = await cluster.leader()
+        leader = await cluster.up()
         await cluster.stop(*[name for name in cluster.nodes if name != leader.settings.node])
         waiting = [
             asyncio.create_task(leader.service.reach(linearizable=True, at_least=0)),

@@ -143,9 +143,7 @@ def test_cr64_a_log_that_passed_the_snapshot_while_the_node_closes_is_kept(tmp_p
         await cluster.nodes[name].service.submit([cluster.transaction(f"k{number}", number).envelope])
 
     async def scenario() -> None:
-        await cluster.start()
-        await cluster.ready()
-        leader = await cluster.leader()
+        leader = await cluster.up()
         for node in cluster.nodes.values():
             node.chain.snapshot_interval = 5
         behind = next(node for node in cluster.nodes.values() if node is not leader)

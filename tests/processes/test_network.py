@@ -32,6 +32,18 @@ def tally(tmp_path: Path) -> Iterator[Tally]:
         network.down(network.Network.load(tmp_path / "net"))
 
 
+def _two_nodes(tally: Tally) -> network.Network:
+    """A network of two nodes that was made and never ran."""
+    return network.create(
+        tally.folder / "net",
+        nodes=2,
+        base_port=None,
+        organisations=network.DEFAULT_ORGANISATIONS,
+        parameters=None,
+        name="two",
+    )
+
+
 def _invoices(path: Path) -> set[str]:
     """A file of invoices, each over another amount; their numbers."""
     numbers = [f"R-{number:04d}" for number in range(INVOICES)]
@@ -155,14 +167,7 @@ def test_a_foreground_network_stops_its_nodes_on_sigterm_and_loses_nothing(
 
 
 def test_a_node_that_does_not_start_is_named_with_its_reason_and_the_others_are_stopped(tally: Tally) -> None:
-    network.create(
-        tally.folder / "net",
-        nodes=2,
-        base_port=None,
-        organisations=network.DEFAULT_ORGANISATIONS,
-        parameters=None,
-        name="broken",
-    )
+    _two_nodes(tally)
     (tally.folder / "net" / "nodes" / "n2" / "node.key").unlink()
     error = tally.json("network", "up", "--dir", "net", "--detach", code=3)["error"]
     assert error["code"] == "node_ended"
@@ -192,14 +197,7 @@ def test_a_node_that_does_not_start_any_more_leaves_the_others_running(tally: Ta
 
 
 def test_nodes_that_wait_in_vain_for_one_that_lost_its_disk_say_so(tally: Tally) -> None:
-    made = network.create(
-        tally.folder / "net",
-        nodes=2,
-        base_port=None,
-        organisations=network.DEFAULT_ORGANISATIONS,
-        parameters=None,
-        name="lost",
-    )
+    made = _two_nodes(tally)
     (made.nodes[1].data / "fresh").unlink()
     started = network.start(made)
     network.wait_answering(started, {"n1", "n2"})
@@ -211,14 +209,7 @@ def test_nodes_that_wait_in_vain_for_one_that_lost_its_disk_say_so(tally: Tally)
 
 
 def test_the_ledger_of_another_node_is_not_repaired_but_named(tally: Tally) -> None:
-    made = network.create(
-        tally.folder / "net",
-        nodes=2,
-        base_port=None,
-        organisations=network.DEFAULT_ORGANISATIONS,
-        parameters=None,
-        name="swapped",
-    )
+    made = _two_nodes(tally)
     n1, n2 = made.nodes
     store = Store.open(n1.data / "ledger")
     store.claim(SigningKey.load(n2.config.with_name("node.key")).public)
