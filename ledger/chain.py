@@ -476,6 +476,8 @@ class Chain(Committed):
             )
         self._history = self._stored_history()
         self.applied_membership = self._stored_membership()
+        if store.base_height and self._log_covers_validity():
+            store.forget_recent()
         self._replay()
 
     def _replay(self) -> None:
@@ -487,6 +489,11 @@ class Chain(Committed):
                 raise StoreError(
                     "a block in the log cannot be reproduced", found=f"height {height}: {error}"
                 ) from error
+
+    def _log_covers_validity(self) -> bool:
+        """Whether every transaction that could still come again is in a block that the log holds."""
+        base = self._read_header(self._store.base_height)
+        return base.time_ms + MAX_VALIDITY_MS < self.applied.time_ms
 
     def _execute(self, prepared: Sequence[Prepared], time_ms: int, changed: Membership | None) -> Executed:
         overlay = Overlay(self._flight)

@@ -301,10 +301,16 @@ def decode_records(data: bytes) -> list[RecordRun]:
 
 @dataclass(frozen=True, slots=True)
 class RecentBlock:
-    """The header of an earlier block and the ids of its transactions, in its order."""
+    """The header of an earlier block, and ids and signatures of its transactions, in its order."""
 
     header: Header
-    ids: tuple[bytes, ...]
+    leaves: bytes
+
+    @property
+    def ids(self) -> list[bytes]:
+        """The ids of its transactions, in its order."""
+        starts = range(0, len(self.leaves), _LEAF_BYTES)
+        return [self.leaves[start : start + DIGEST_BYTES] for start in starts]
 
 
 def encode_recent(blocks: Sequence[tuple[bytes, bytes]]) -> bytes:
@@ -331,7 +337,7 @@ def check_recent(height: int, block_hash: bytes, data: bytes) -> list[RecentBloc
             raise VerificationError("not all transactions of a block", field="recent.leaves")
         if merkle.root([merkle.leaf_hash(piece) for piece in pieces]) != header.transactions_root:
             raise VerificationError("ids that are not those of their block", field="recent.leaves")
-        blocks.append(RecentBlock(header, tuple([piece[:DIGEST_BYTES] for piece in pieces])))
+        blocks.append(RecentBlock(header, leaves))
         height, block_hash = height - 1, header.previous
     return blocks
 

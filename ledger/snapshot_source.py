@@ -43,7 +43,7 @@ from ledger.snapshot import (
 )
 from ledger.store import Rows
 
-STATE, RECORD, HEAD, BLOCK, NUMBER_BYTES = b"s", b"r", b"k", b"b", 5
+STATE, RECORD, HEAD, BLOCK, RECENT, NUMBER_BYTES = b"s", b"r", b"k", b"b", b"e", 5
 """Kinds of rows, as `ledger.store` names them."""
 
 SPOOL_STEP_ENTRIES = 500
@@ -177,28 +177,33 @@ class PinnedState:
         """A chunk of headers and transaction ids from a height downwards.
 
         Raises:
-            NotKept: the log does not reach that far back.
+            NotKept: neither the log nor what a snapshot told of the time before it reaches that far back.
             StoreError: the disk refuses.
         """
-        blocks = []
+        blocks: list[tuple[bytes, bytes]] = []
         size = 0
         while height >= 0 and size < SNAPSHOT_CHUNK_BYTES:
-            data = self._view.get(BLOCK + _number(height))
-            if data is None:
+            recent = self._recent(height)
+            if recent is None:
                 break
-            block = codec.trusted(data)
-            leaves = b"".join(
-                [
-                    sha256(TRANSACTION + body).digest() + signature
-                    for body, signature in block[_TRANSACTIONS_AT]
-                ]
-            )
-            blocks.append((block[_HEADER_AT], leaves))
-            size += len(block[_HEADER_AT]) + len(leaves)
+            blocks.append(recent)
+            size += len(recent[0]) + len(recent[1])
             height -= 1
         if not blocks:
             raise NotKept("a block before the beginning of this log", found=height)
         return encode_recent(blocks)
+
+    def _recent(self, height: int) -> tuple[bytes, bytes] | None:
+        """Header, and ids and signatures joined, of a block of the log or shortly before it."""
+        data = self._view.get(BLOCK + _number(height))
+        if data is None:
+            told = self._view.get(RECENT + _number(height))
+            return None if told is None else codec.trusted(told)
+        block = codec.trusted(data)
+        leaves = [
+            sha256(TRANSACTION + body).digest() + signature for body, signature in block[_TRANSACTIONS_AT]
+        ]
+        return block[_HEADER_AT], b"".join(leaves)
 
     def _block(self, height: int) -> bytes:
         data = self._view.get(BLOCK + _number(height))

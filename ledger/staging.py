@@ -59,6 +59,7 @@ from ledger.store import (
     StoreLocked,
     number,
     open_database,
+    recent_row,
 )
 
 INCOMING, READY, REPLACED, BEFORE = ".incoming", ".ready", ".replaced", ".before-"
@@ -226,6 +227,8 @@ class Staging(Rows):
         batch = self.batch()
         for block in check_recent(height, block_hash, data):
             _put_locations(batch, block.header.height, block.ids)
+            if block.header.height > 0:
+                batch.put(*recent_row(block.header.height, block.header.data, block.leaves))
             is_last = block.header.height == 0 or (
                 block.header.time_ms + MAX_VALIDITY_MS < self.manifest.header.time_ms
             )

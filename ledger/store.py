@@ -18,12 +18,15 @@ Two atomic batches and no third:
 | record | `r` state key, sequence | record bytes of the history at that key |
 | head | `k` state key, sequence | head of the chain before that record, every 64th |
 | location | `x` first 16 bytes of a transaction id | height, index (2 bytes) |
+| recent | `e` height | header, ids and signatures of a block of the last hour before the base |
 | handover | `h` height | proof of the membership change at that height, once another has followed |
 | node | `n` level (1 byte), index | complete node of the tree over header hashes |
 | meta | `m` name | format, owner, term and vote, applied height, base height |
 
 A log that was begun from a snapshot has a *base*: of the blocks below it only the genesis
-block is held, and of the tree over header hashes only what later proofs need.
+block is held, and of the tree over header hashes only what later proofs need. What the snapshot told
+of the last hour before it stays until the log covers an hour by itself, so that the node can give a
+snapshot away from the beginning.
 
 Heights, sequences and indexes are 5 bytes, big-endian. No state key begins another, so
 records of one history are contiguous. So are the key hashes of one bucket of the state tree: a
@@ -377,6 +380,19 @@ class Store(Rows):
             raise StoreError("a block is missing from the log", found=f"height {height}")
         return data
 
+    def forget_recent(self) -> None:
+        """Delete what a snapshot told of the blocks before the base; not synced.
+
+        Raises:
+            StoreError: the disk refuses.
+        """
+        for key, _ in self.rows(b"e", b"f"):
+            batch = self._db.write_batch()
+            for height in range(int.from_bytes(key[1:], "big"), self._base):
+                batch.delete(b"e" + number(height))
+            self.write(batch)
+            break
+
     def certificate(self, height: int) -> bytes | None:
         """The certificate kept for exactly this height, if one is."""
         return self.get(b"c" + number(height))
@@ -596,6 +612,11 @@ def _said(error: Exception) -> str:
     """What LevelDB said: its errors hold bytes."""
     said = error.args[0] if error.args else ""
     return (said.decode(errors="replace") if isinstance(said, bytes) else str(error))[:200]
+
+
+def recent_row(height: int, header: bytes, leaves: bytes) -> tuple[bytes, bytes]:
+    """The row that tells of a block before the base: its header, and ids and signatures joined."""
+    return b"e" + number(height), codec.encode((header, leaves))
 
 
 def number(number: int) -> bytes:

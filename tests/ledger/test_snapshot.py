@@ -23,14 +23,16 @@ from small_ledger import (
 )
 
 from ledger import codec, snapshot, staging
+from ledger.block import Block
 from ledger.certificate import Certificate, CertifiedHeader
 from ledger.committed import NotHeld
 from ledger.errors import Malformed, StoreError, TallyError, VerificationError
 from ledger.executor import ExecutorBug
 from ledger.genesis import read_genesis
 from ledger.handover import Followed
+from ledger.limits import MAX_VALIDITY_MS
 from ledger.snapshot import SUBTREES, Manifest
-from ledger.snapshot_source import NotReady, PinnedState, Shelf
+from ledger.snapshot_source import NotKept, NotReady, PinnedState, Shelf
 from ledger.staging import Staging
 from ledger.state import state_key
 from ledger.store import FORMAT_KEY, Store, open_database
@@ -82,6 +84,12 @@ def take_all(taken: Staging, state: PinnedState, part: int = 300) -> None:
 
 def rows(store: Store, kinds: bytes = b"strkx") -> dict[bytes, bytes]:
     return {key: value for kind in kinds for key, value in store.rows(bytes((kind,)), bytes((kind + 1,)))}
+
+
+def follow(node: Node, block: Block) -> None:
+    node.accept(block)
+    node.append(block)
+    node.commit(block)
 
 
 def transferred(node: Node, state: PinnedState, target: Path) -> Path:
@@ -196,21 +204,49 @@ def test_heights_around_the_base_are_held_or_said_not_to_be(
 
 
 def test_a_snapshot_of_a_ledger_that_itself_began_with_one(source: Node, tmp_path: Path) -> None:
+    """CR-63: it gives away at once what it was given, the ids of the last hour included."""
     fill(source, 3)
     transferred(source, pinned(source, tmp_path), tmp_path / "second")
     second = Node(tmp_path / "second")
-    fill_from = second.chain.applied.height
-    block = source.seal_and_commit(put("y", 1, 9_999), time_ms=START_MS + 100)
-    second.accept(block)
-    second.append(block)
-    second.commit(block)
+    follow(second, source.seal_and_commit(put("y", 1, 9_999), time_ms=START_MS + 100))
     state = pinned(second, tmp_path)
     manifest = state.manifest(second.chain.certified())
     assert manifest.verify(TRUST) == source.chain.applied
     assert manifest == pinned(source, tmp_path).manifest(source.chain.certified())
-    with pytest.raises(TallyError, match="before the beginning"):
-        state.recent(fill_from - 1)
+    assert state.recent(state.height - 1) == pinned(source, tmp_path).recent(state.height - 1)
+    transferred(second, state, tmp_path / "third")
+    state.close()
     second.close()
+    third = Node(tmp_path / "third")
+    try:
+        assert rows(third.store) == rows(source.store)
+        objection = third.chain.objection(put("k1", 1, 1000), START_MS)
+        assert objection is not None
+        assert objection.code == "duplicate_transaction"
+    finally:
+        third.close()
+
+
+def test_what_a_snapshot_told_of_the_hour_before_it_goes_once_the_log_covers_one(
+    source: Node, tmp_path: Path
+) -> None:
+    for height in range(3):
+        source.seal_and_commit(put("x", height, height), time_ms=START_MS + height)
+    transferred(source, pinned(source, tmp_path), tmp_path / "second")
+    second = Node(tmp_path / "second")
+    try:
+        base_ms = second.chain.applied.time_ms
+        for later_ms, told in ((MAX_VALIDITY_MS, [1, 2]), (MAX_VALIDITY_MS + 1, [])):
+            follow(second, source.seal_and_commit(time_ms=base_ms + later_ms))
+            second.reopen()
+            assert [int.from_bytes(key[1:], "big") for key in rows(second.store, b"e")] == told
+            state = pinned(second, tmp_path)
+            transferred(second, state, tmp_path / f"after {later_ms}")
+            state.close()
+        with pytest.raises(NotKept, match="before the beginning"):
+            pinned(second, tmp_path).recent(second.chain.first_height - 1)
+    finally:
+        second.close()
 
 
 def test_commits_end_at_each_multiple_of_the_interval_on_every_node(source: Node, tmp_path: Path) -> None:

@@ -77,6 +77,13 @@ def test_a_power_cut_that_was_to_come_before_a_snapshot_was_whole_comes_no_more(
     assert outcome.counted["real snapshots installed"] > 0
 
 
+def test_a_cluster_that_only_those_remain_of_who_began_with_a_snapshot_brings_others_on() -> None:
+    """CR-63: who held the log from its beginning had left, and two learners needed a snapshot."""
+    outcome = World(plan_of(910_039, steps=4_000, blocks=REAL)).run()
+    assert outcome.violation is None, describe(outcome)
+    assert outcome.counted["real snapshots installed"] > 0
+
+
 @pytest.mark.parametrize("jump_us", [LARGE_JUMP_US, -LARGE_JUMP_US])
 def test_a_quorum_of_clocks_may_be_wrong_and_set_right_again(jump_us: int) -> None:
     """CR-81: time stands still until it is reached again; blocks go on, and those that join take them."""
