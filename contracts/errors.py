@@ -52,6 +52,8 @@ REMEDIES: dict[str, str] = {
     "model_feature": "Name features that the model reads.",
     "model_falls": "Name only features with which every tree rises, or grow the trees so that they do.",
     "unknown_model": "Publish the model in this role first.",
+    "model_in_role": "Nothing needs to be done.",
+    "model_replaced": "Publish a model of other bytes: what another has replaced does not come back.",
     # form across fields
     "line_twice": "Name each line once.",
     "sum_mismatch": "gross = lines - allowances + charges + tax - prepaid + rounding, to the minor unit.",

@@ -31,7 +31,7 @@ from contracts.parties import membership
 from contracts.pricing.lateness import FEATURES
 from contracts.pricing.model import MAX_MODEL_BYTES, Model
 from ledger.codec import Value
-from ledger.errors import Malformed, VerificationError
+from ledger.errors import Malformed, Refusal, VerificationError
 from ledger.limits import DIGEST_BYTES, MAX_BYTES_LENGTH
 from ledger.money import PPM
 from ledger.state import Reader, state_key
@@ -151,8 +151,10 @@ def publish(context: Context, operation: ModelPublish) -> None:
 def approve(context: Context, operation: ModelApprove) -> None:
     """Approved by an organisation that runs a voter."""
     proposal: Value = context.get(proposal_key(operation.model, operation.role))
-    if proposal is None or proposal[4] != OPEN:
-        raise refuse("unknown_model", "no open proposal of this model", field="model")
+    if proposal is None:
+        raise refuse("unknown_model", "no proposal of this model for this role", field="model")
+    if proposal[4] == ADOPTED:
+        raise _decided(context, operation)
     if context.actor not in membership.voting_organisations(membership.in_force(context.state)):
         raise refuse("runs_no_voter", "runs no voter", field="signer", found=context.actor)
     publisher, parts, record, approvals, _ = proposal
@@ -160,6 +162,15 @@ def approve(context: Context, operation: ModelApprove) -> None:
         raise refuse("already_approved", "approved before", field="model")
     approvals = tuple(sorted((*approvals, context.actor)))
     _write(context, operation.model, operation.role, (publisher, parts, record, approvals, OPEN))
+
+
+def _decided(context: Context, operation: ModelApprove) -> Refusal:
+    """Why a proposal that was adopted takes no more approvals: its model has the role, or had it."""
+    known = adopted(context.state, operation.role)
+    assert known is not None, "an adopted model has taken the role"
+    if known.model == operation.model:
+        return refuse("model_in_role", "the model has this role", field="model")
+    return refuse("model_replaced", "another model has taken this role since", field="model")
 
 
 def _write(context: Context, model: bytes, role: str, proposal: Value) -> None:

@@ -64,6 +64,10 @@ def test_a_newer_model_takes_the_role() -> None:
     name = sha256(newer.encode()).digest()
     ledger.done("root", upload(newer.encode(), 0, name), publish(name))
     assert in_role(ledger.state, "champion") == newer
+    older = {"op": "model.approve", "model": HASH, "role": "champion"}
+    assert ledger.refused("root", older) == "model_replaced", "it was adopted once, and is no more"
+    assert ledger.refused("root", {**older, "model": name}) == "model_in_role"
+    assert ledger.refused("root", {**older, "role": "challenger"}) == "unknown_model"
 
 
 def test_an_isotonic_model_is_published_like_any_other_and_one_whose_steps_fall_is_refused() -> None:
@@ -100,7 +104,7 @@ BROKEN = b"\x93\x01\x02\x03"
         ([{"op": "model.approve", "model": HASH, "role": "champion"}], "unknown_model"),
         (
             [upload(DATA), publish(), {"op": "model.approve", "model": HASH, "role": "champion"}],
-            "unknown_model",
+            "model_in_role",
         ),
     ],
 )
