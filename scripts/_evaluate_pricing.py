@@ -7,6 +7,7 @@ import csv
 import sys
 from pathlib import Path
 
+from _outputs import require_writable
 from _pricing_ledger import Description, feed
 from _pricing_report import outcomes, report
 from _pricing_rows import Row, RowError, read_rows
@@ -95,13 +96,21 @@ def as_written(found: Lateness) -> tuple[float, float, float]:
     return found.late_ppm / PPM, float((found.days_centidays + 50) // 100), found.beyond_centidays / 100
 
 
+def _write(path: Path, scored: list[Row], written: list[tuple[float, float, float]]) -> None:
+    with path.open("w", newline="") as file:
+        lines = csv.writer(file, lineterminator="\n")
+        lines.writerow(("invoice_id", "p_late", "days_late", "dbt"))
+        for row, (p_late, days_late, dbt) in zip(scored, written, strict=True):
+            lines.writerow((row.invoice, f"{p_late:.6f}", f"{days_late:.0f}", f"{dbt:.2f}"))
+
+
 def main() -> int:
     """Run; the exit code."""
     options = arguments()
     console = Console(stderr=True)
     try:
         history, scored = read_rows(options.history), read_rows([options.score])
-        options.out.open("a").close()
+        require_writable(options.out)
     except (RowError, OSError) as error:
         console.print(str(error), style="red", markup=False)
         return 2
@@ -119,11 +128,11 @@ def main() -> int:
         progress.update(task, description="scoring")
         found = predictions(model, feed(fed, scored, progress=lambda: progress.advance(task)))
     written = [as_written(lateness) for lateness in found]
-    with options.out.open("w", newline="") as file:
-        lines = csv.writer(file, lineterminator="\n")
-        lines.writerow(("invoice_id", "p_late", "days_late", "dbt"))
-        for row, (p_late, days_late, dbt) in zip(scored, written, strict=True):
-            lines.writerow((row.invoice, f"{p_late:.6f}", f"{days_late:.0f}", f"{dbt:.2f}"))
+    try:
+        _write(options.out, scored, written)
+    except OSError as error:
+        console.print(f"cannot write {options.out}: {error.strerror}", style="red", markup=False)
+        return 2
     if is_trained and model is None:
         console.print("The history is too short to train on: the default model was used.")
     if options.report:

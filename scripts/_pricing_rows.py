@@ -108,15 +108,13 @@ def _row(cell: dict[str, str]) -> Row:
     amount = _amount(cell["amount"]).scaleb(CURRENCIES[currency])
     if amount > MAX_AMOUNT:
         raise ValueError(f"an amount of {cell['amount']}, a ledger takes {MAX_AMOUNT} minor units")
-    return Row(
-        cell["invoice"],
-        cell["customer"],
-        issued,
-        due,
-        cleared,
-        max(1, int(amount.to_integral_value())),
-        currency,
-    )
+    units = int(amount.to_integral_value())
+    if units < 1:
+        raise ValueError(
+            f"an amount of {cell['amount']}, an invoice is over one minor unit of {currency} or more; "
+            "leave out the row of a credit note or of nothing"
+        )
+    return Row(cell["invoice"], cell["customer"], issued, due, cleared, units, currency)
 
 
 def _amount(text: str) -> Decimal:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from _outputs import require_writable
 from _pricing_rows import Row
 from _pricing_training import CALIBRATIONS, LEAVES, OLDER_SHARE, RISING, TREES, TrainingSet, train
 from rich.console import Console
@@ -104,9 +105,10 @@ def main() -> int:
     options = arguments()
     console = Console(stderr=True)
     try:
+        require_writable(options.out, options.record)
         found = read_training(options.source, load_trust(options.genesis))
-    except TallyError as error:
-        console.print(f"[red]{error}[/red]")
+    except (TallyError, OSError) as error:
+        console.print(str(error), style="red", markup=False)
         return 2
     rows, last = usable(found.examples())
     record = record_of(found.proved.header.state_root, rows, last, options.calibrate, options.kind)
@@ -114,8 +116,12 @@ def main() -> int:
     if record is None or model is None:
         console.print(f"{len(rows)} rows are too few to train on and to test: the default model needs none.")
         return 1
-    options.out.write_bytes(model.encode())
-    options.record.write_text(json.dumps(record, indent=2) + "\n")
+    try:
+        options.out.write_bytes(model.encode())
+        options.record.write_text(json.dumps(record, indent=2) + "\n")
+    except OSError as error:
+        console.print(f"cannot write the model and its record: {error}", style="red", markup=False)
+        return 2
     console.print(f"{options.out}: trained on {len(rows):,} rows; its record is in {options.record}")
     return 0
 

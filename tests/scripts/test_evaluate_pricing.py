@@ -328,6 +328,10 @@ HEAD = "invoice_id,customer_id,issue_date,due_date,clear_date,amount,currency"
         ("I1,C1,2019-01-01,2019-02-01,,NaN,USD", "NaN"),
         ("I1,C1,2019-01-01,2019-02-01,,1e400,USD", "1e400"),
         ("I1,C1,2019-01-01,2019-02-01,,,USD", "is no amount"),
+        ("I1,C1,2019-01-01,2019-02-01,,0.00,USD", "leave out the row"),
+        ("I1,C1,2019-01-01,2019-02-01,,-5.00,USD", "leave out the row"),
+        ("I1,C1,2019-01-01,2019-02-01,,0.004,USD", "leave out the row"),
+        ("I1,C1,2019-01-01,2019-02-01,,0.4,JPY", "one minor unit of JPY"),
         ("I1,C1,2019-01-01,2019-02-01,,5.00,XXQ", "XXQ is no currency"),
         ("I1,C1,2019-01-01,2019-13-01,,5.00,USD", "month"),
         ("I1,C1,2019-01-01,2029-02-01,,5.00,USD", "3684 days after its issue"),
@@ -369,6 +373,31 @@ def test_what_cannot_be_read_or_written_is_said_before_anything_is_learnt(
         assert main() == 2
         assert said in " ".join(capsys.readouterr().err.split())
         assert not out.exists()
+
+
+def test_places_that_a_model_cannot_be_written_to_are_said_before_it_is_learnt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def learn(*_: object) -> None:
+        pytest.fail("an export was read, and learnt from, whose model nobody can have")
+
+    monkeypatch.setattr(_train_model, "read_training", learn)
+    there = tmp_path / "there"
+    there.write_bytes(b"a model that was made before")
+    for out, record in (
+        (tmp_path / "none" / "a.model", there),
+        (there, tmp_path),
+        (tmp_path / "a", tmp_path),
+    ):
+        named = {"--from": there, "--genesis": there, "--out": out, "--record": record}
+        monkeypatch.setattr(
+            sys, "argv", ["train-model", *[str(part) for pair in named.items() for part in pair]]
+        )
+        assert _train_model.main() == 2
+        said = " ".join(capsys.readouterr().err.split())
+        assert "No such file or directory" in said or "Is a directory" in said
+    assert there.read_bytes() == b"a model that was made before"
+    assert [path.name for path in tmp_path.iterdir()] == ["there"], "nothing half is left"
 
 
 @pytest.mark.parametrize("mode", ["rolling", "frozen"])
