@@ -77,6 +77,9 @@ QUOTE_LIFE_BLOCKS = 10_000
 MAX_QUOTE_BYTES = 1_048_576 + MAX_MODEL_BYTES
 """Bytes of a quote file; a usual one has about 10,000 and the model's."""
 
+MAX_KEPT_PROGRAMMES = 64
+"""Programmes whose terms and rules are kept as they were read, so that a price need not read them again."""
+
 PRICED_BY: Mapping[int, Callable[[QuoteInputs, ProgrammeTerms], QuoteTerms]] = {1: price, 2: price}
 """Contract version to the price function in force under it: old quotes keep their rules."""
 
@@ -192,10 +195,26 @@ def read_basis(state: Reader, supplier: str, invoice: str, programme: str) -> Ba
     return Pricer(state, programme).basis(supplier, invoice)
 
 
+_kept: dict[str, tuple[codec.Value, _Offered]] = {}
+"""The state value of a programme to what was read from it. A ledger hands out the same value until another
+revision replaces it, and values are never changed in place: only that very value is known by what it held."""
+
+
 def _read_offered(state: Reader, programme: str) -> _Offered:
     published = state.get(programme_key(programme))
     if published is None:
         raise refuse("unknown_programme", "no such programme", field="programme", found=programme)
+    kept = _kept.get(programme)
+    if kept is not None and kept[0] is published:
+        return kept[1]
+    offered = _parsed(published, programme)
+    if len(_kept) >= MAX_KEPT_PROGRAMMES:
+        _kept.clear()
+    _kept[programme] = published, offered
+    return offered
+
+
+def _parsed(published: codec.Value, programme: str) -> _Offered:
     known = Programme._make(published)
     if known.payables:
         raise refuse("payables_programme", "a buyer's payables programme", field="programme", found=programme)

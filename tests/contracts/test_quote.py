@@ -469,3 +469,32 @@ def test_the_proof_in_a_quote_is_small() -> None:
     data, _ = quote_file()
     assert len(data) < 8_192
     assert isinstance(Quote.decode(data).state, StateProof)
+
+
+def test_a_programme_is_read_once_for_each_revision(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And another ledger's programme of the same name and revision is not taken for it."""
+    read: list[int] = []
+    whole = ProgrammeTerms.from_value
+
+    def from_value(value: dict[str, Any]) -> ProgrammeTerms:
+        read.append(value["fee_ppm"])
+        return whole(value)
+
+    def publish_with(at: Ledger, revision: int, fee_ppm: int) -> None:
+        terms = TERMS.model_copy(update={"fee_ppm": fee_ppm})
+        at.write({programme_key("invoices"): ("bank", revision, terms.to_value(), Rules().to_value(), ())})
+
+    def fees(*ledgers: Ledger) -> list[int]:
+        return [read_basis(at.chain, "supplier", NUMBER, "invoices").terms.fee_ppm for at in ledgers]
+
+    monkeypatch.setattr(ProgrammeTerms, "from_value", from_value)
+    other = Ledger(tmp_path / "other")
+    publish_with(other, 1, 7_000)
+    assert fees(ledger, ledger, other, other, ledger) == [2_500, 2_500, 7_000, 7_000, 2_500]
+    assert read == [2_500, 7_000, 2_500]
+    publish_with(ledger, 2, 3_000)
+    assert fees(ledger, ledger) == [3_000, 3_000]
+    assert read[3:] == [3_000]
+    other.store.close()
