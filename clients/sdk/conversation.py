@@ -23,6 +23,7 @@ from urllib.parse import quote as percent_encoded
 from pydantic import BaseModel
 
 from clients.errors import BrokenAnswer, NodeProblem, NotAdmitted, OutcomeUnknown, Unavailable
+from clients.kept_models import KeptModels
 from clients.sdk.books import VerifiedBook, read_book
 from clients.sdk.certificates import VerifiedCertificate, read_certificate
 from clients.sdk.histories import read_history, read_party_history
@@ -77,8 +78,6 @@ VALIDITY_MS = 600_000
 NONCE_BYTES = 12
 MAX_PROVED_KEYS = 64
 """State entries that a node proves in one file."""
-MAX_KEPT_MODELS = 4
-"""Models of lateness that a session keeps, so that a node need not send them again."""
 MAX_PROVED_HEADERS = 4_096
 """Hashes of headers that a session remembers as proved."""
 
@@ -108,6 +107,7 @@ class Conversation:
         deadline_s: float = DEADLINE_S,
         clock: Callable[[], float] = time.monotonic,
         keep: Callable[[Followed], None] = lambda _: None,
+        models: KeptModels | None = None,
     ) -> None:
         self.genesis = Followed.of(genesis)
         """What is trusted: it grows when the channel's nodes change, and then goes to `keep`."""
@@ -120,8 +120,7 @@ class Conversation:
         self.clock = clock
         self.prefix = f"/v1/channels/{genesis.channel.hex()}"
         self._proved: OrderedDict[bytes, None] = OrderedDict()
-        self._models: tuple[bytes, ...] = ()
-        """Models that came with proved prices, the newest last."""
+        self._models = models or KeptModels()
 
     def sign(
         self, operations: Sequence[OperationLike], *, atomic: bool = True, valid_for_ms: int = VALIDITY_MS
@@ -386,12 +385,12 @@ class Conversation:
             VerificationError: the file does not prove its price, or prices something else.
         """
         asked = {"programme": programme, "supplier": supplier, "invoice": invoice}
-        known = self._models
+        known = self._models.known()
         call = self._prices_call("/quotes", asked, known)
 
         def read(data: bytes) -> tuple[VerifiedQuote, int]:
             quote = VerifiedQuote.read(data, self.genesis, known)
-            self._keep_model(quote.quote.model)
+            self._models.keep(quote.quote.model)
             for name, wanted in asked.items():
                 if getattr(quote, name) != wanted:
                     raise VerificationError(
@@ -411,7 +410,7 @@ class Conversation:
             VerificationError: the file does not prove its prices, or prices something else.
         """
         asked = {"programme": programme, "invoices": list(invoices)}
-        known = self._models
+        known = self._models.known()
         call = self._prices_call("/quotes/book", asked, known)
 
         def read(data: bytes) -> tuple[VerifiedPrices, int]:
@@ -419,7 +418,7 @@ class Conversation:
             book = QuoteBook.decode(inner).completed(known)
             results = book.verify(trust)
             for model in book.models:
-                self._keep_model(model)
+                self._models.keep(model)
             found = [(supplier, number) for page in book.pages for supplier, number, _ in page.rows]
             if book.programme != programme or found != list(invoices):
                 raise VerificationError("the quotes are for something else", field="invoices")
@@ -437,12 +436,6 @@ class Conversation:
             content_type="application/json",
             accept=MSGPACK_FILE,
         )
-
-    def _keep_model(self, model: bytes) -> None:
-        """Keep a model that proved prices were made under, as the newest."""
-        if model and self._models[-1:] != (model,):
-            older = [known for known in self._models if known != model]
-            self._models = (*older, model)[-MAX_KEPT_MODELS:]
 
     def _proof(self, call: Call, read: Callable[[bytes], tuple[T, int]]) -> Steps[T]:
         """A proof that is not older than what this session has seen."""

@@ -23,6 +23,7 @@ from typing import Any, Self
 import httpx
 
 from clients.errors import NodeProblem, Unavailable
+from clients.kept_models import KeptModels, kept_model_file
 from clients.profile import Profile
 from clients.sdk.books import VerifiedBook
 from clients.sdk.certificates import VerifiedCertificate
@@ -70,6 +71,7 @@ class _Base:
             self._key,
             deadline_s=deadline_s,
             keep=partial(keep_changes, profile.genesis),
+            models=KeptModels(kept_model_file(profile.genesis)),
         )
 
     @property

@@ -17,12 +17,13 @@ from test_cli_cash import Tally
 
 from clients.cli import main
 from clients.cli.exits import REFUSED, USAGE
+from clients.kept_models import kept_model_file
 from clients.model_report import drift, fared
 from clients.sdk import Session
 from contracts.finance.quote import ProvedQuote
 from contracts.pricing.forest import LEAF
 from contracts.pricing.lateness import FEATURES
-from contracts.pricing.model import Ensemble, Lateness, Model
+from contracts.pricing.model import MAX_MODEL_BYTES, Ensemble, Lateness, Model
 from contracts.pricing.training import PAID, Example
 
 STUMP = ((0, 45, 1, 2, 0), (LEAF, 0, 0, 0, -100), (LEAF, 0, 0, 0, 300))
@@ -166,13 +167,16 @@ def test_a_champion_makes_the_price_and_a_challenger_none(
             adopt(tally, role)
     after = tally.run("fund", "quote", story.PROGRAMME, "acme", story.INVOICE)
     assert after["terms"]["model"] == HASH
+    kept = kept_model_file(channel.network.genesis_path)
+    assert kept.read_bytes() == MODEL
+    kept.unlink()
     with channel.blocking_session("fund") as session:
         first, again = (session.quote(story.PROGRAMME, "acme", story.INVOICE) for _ in range(2))
         (page,) = session.quote_book(story.PROGRAMME, [("acme", story.INVOICE)])
     assert first.data == again.data, "a file has the model, whether it came along or not"
     assert page.book.models == (MODEL,)
-    asked = [json.loads(body) for node in channel.nodes.values() for _, _, body in node.requests[-3:] if body]
-    assert [question["model"] for question in asked if "programme" in question][-3:] == ["", HASH, HASH]
+    assert models_named(channel)[-3:] == ["", HASH, HASH]
+    keeps_the_model_between_commands(tally, channel, kept)
     tally.run("fund", "match", "lender", "--out", str(tmp_path / "kept"))
     (prices,) = (tmp_path / "kept").glob("*.quotes")
     assert tally.run("fund", "verify", str(prices))["proved"], "the model is kept with them"
@@ -188,6 +192,37 @@ def test_a_champion_makes_the_price_and_a_challenger_none(
     none = tally.run("fund", "model", "report", "--from", str(export), "--since", "2024-01-01", code=USAGE)
     assert none["error"]["code"] == "no_rows"
     assert tally.run("fund", "model", "approve", "abc", code=USAGE)["error"]["field"] == "HASH"
+
+
+def models_named(channel: Channel) -> list[str]:
+    """Hashes of models that questions for prices said to have, oldest question first."""
+    asked = [
+        json.loads(body)
+        for node in channel.nodes.values()
+        for _, _, body in node.requests
+        if body[:1] == b"{"
+    ]
+    return [question["model"] for question in asked if "programme" in question]
+
+
+def keeps_the_model_between_commands(tally: Tally, channel: Channel, kept: Path) -> None:
+    """What is kept is known by the hash of its bytes: whatever else stands there is fetched again."""
+    for held, named in (
+        (MODEL, HASH),
+        (MODEL[:-1], sha256(MODEL[:-1]).hexdigest()),
+        (b"", ""),
+        (bytes(MAX_MODEL_BYTES + 1), ""),
+    ):
+        kept.write_bytes(held)
+        told = tally.run("fund", "quote", story.PROGRAMME, "acme", story.INVOICE)
+        assert told["terms"]["model"] == HASH
+        assert models_named(channel)[-1] == named
+        assert kept.read_bytes() == MODEL
+    kept.unlink()
+    kept.mkdir()
+    assert tally.run("fund", "quote", story.PROGRAMME, "acme", story.INVOICE)["terms"]["model"] == HASH
+    assert list(kept.parent.glob("*.model.*")) == [], "no draft is left"
+    kept.rmdir()
 
 
 def adopt(tally: Tally, role: str) -> None:
