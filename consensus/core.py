@@ -83,6 +83,8 @@ class Core:
         self.role = Role.FOLLOWER
         self.leader: str | None = None
         self.tally = Tally(self.configuration)
+        self.asked_at: dict[str, int] = {}
+        """Voters that were asked for a vote and have not answered since, with the tick of the first time."""
         self.now = 0
         self.elapsed = 0
         self.timeout = 0
@@ -168,6 +170,20 @@ class Core:
         return self.was_set_back or (until is not None and self.commit < until)
 
     @property
+    def silent_voters(self) -> tuple[tuple[str, int], ...]:
+        """While there is no leader: (voter, ticks) of those that have let requests for a vote of more than
+        an election timeout go unanswered; ascending. They are down, cut off, or have lost data (CR-76)."""
+        least = self.config.election_ticks
+        waited = [(node, self.now - asked) for node, asked in self.asked_at.items()]
+        return tuple(
+            sorted(
+                (node, ticks)
+                for node, ticks in waited
+                if ticks >= least and self.configuration.is_voter(node)
+            )
+        )
+
+    @property
     def accepted(self) -> int:
         """The term of the last leader whose append this node took."""
         return max(self.hard.accepted, self.log.last_term)
@@ -191,6 +207,8 @@ class Core:
         if self.role is Role.FOLLOWER and self.leader == leader:
             return
         self._leave_role()
+        if leader is not None:
+            self.asked_at.clear()
         if leader != self.leader:
             self.leader = leader
             self._draw_timeout()

@@ -84,6 +84,7 @@ class Election(Core):
             return
         for voter in self.configuration.electorate:
             if voter != self.node:
+                self.asked_at.setdefault(voter, self.now)
                 ask = PreVote(self.node, voter, self.term + 1, self.new_id(), self.last_term, self.last_index)
                 self.emit(ask)
 
@@ -103,6 +104,7 @@ class Election(Core):
         position = (self.last_term, self.last_index)
         for voter in self.configuration.electorate:
             if voter != self.node:
+                self.asked_at.setdefault(voter, self.now)
                 self.emit(Vote(self.node, voter, self.term, self.new_id(), *position, transfer))
 
     def _ballot(self, candidate: str) -> Ballot:
@@ -180,6 +182,7 @@ class Election(Core):
         return (message.last_term, message.last_index) >= (self.last_term, self.last_index)
 
     def _on_pre_vote_reply(self, message: PreVoteReply) -> None:
+        self.asked_at.pop(message.sender, None)
         if self.role is not Role.PRECANDIDATE or not self.configuration.is_voter(message.sender):
             return
         if message.term != (self.term + 1 if message.granted else self.term):
@@ -191,6 +194,7 @@ class Election(Core):
             self._follow(None)
 
     def _on_vote_reply(self, message: VoteReply) -> None:
+        self.asked_at.pop(message.sender, None)
         if self.role is not Role.CANDIDATE or message.term != self.term:
             return
         if not self.configuration.is_voter(message.sender):

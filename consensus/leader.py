@@ -111,6 +111,7 @@ class Leader(Reads):
         assert self.log.persisted == self.log.last_index, "only a node with a durable log campaigns"
         self._become(Role.LEADER)
         self.leader = self.node
+        self.asked_at.clear()
         self._peers = {}
         self._meet_members()
         self._book = AckBook(self.term, self.authority)

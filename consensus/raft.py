@@ -291,6 +291,7 @@ class Raft(Election, Follower, Leader):
             self.configuration_index,
             self.transferee,
             self.is_mute,
+            self.silent_voters,
             self.uncommitted_bytes,
             self.halted,
             self.refusal,

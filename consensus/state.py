@@ -186,6 +186,8 @@ class Status:
     """To whom leadership is being handed over."""
     is_mute: bool
     """Whether this node lost data and must not vote or acknowledge yet (CR-76)."""
+    silent_voters: tuple[tuple[str, int], ...]
+    """Who does not answer requests for a vote, and for how many ticks; empty while there is a leader."""
     uncommitted_bytes: int
     halted: str | None
     refusal: Refusal | None

@@ -187,6 +187,7 @@ class Driver:
             may_yield=self._catch_up.may_yield,
             statistics=statistics,
         )
+        self._tick_ms = tick_ms
         self._clock = TickClock(raft, tick_ms, self._turn, statistics.turn_delay)
         self.leadership = Leadership(raft, self._count_ticks, self.wake)
         self.clocks = Clocks(node=node, key=key, chain=chain, clock_ms=clock_ms)
@@ -425,10 +426,17 @@ class Driver:
         closed = self._admission.closed
         has_none = self._leader[1] is None  # as of that moment: the core may have lost it just now
         if has_none and now_s - self._leaderless_since_s > NO_LEADER_GRACE_MS / 1_000:
-            if closed is None:
-                self._admission.closed = NotAdmitted("no_leader", "no leader is known")
+            if closed is None or closed.code == "no_leader":
+                silent = ", ".join(self.silent_voters_ms)
+                said = f"; these voters do not answer when asked for a vote: {silent}" if silent else ""
+                self._admission.closed = NotAdmitted("no_leader", f"no leader is known{said}")
         elif closed is not None and closed.code == "no_leader":
             self._admission.closed = None
+
+    @property
+    def silent_voters_ms(self) -> dict[str, int]:
+        """While there is no leader: voters that do not answer requests for a vote, and for how long, ms."""
+        return {node: ticks * self._tick_ms for node, ticks in self.raft.silent_voters}
 
     def _tell_clock(self) -> None:
         reading = self.clocks.own()

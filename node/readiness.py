@@ -19,7 +19,7 @@ by the proofs that it is handed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from node.errors import NotAdmitted
@@ -41,8 +41,8 @@ REMEDIES: dict[str, str] = {
     "of a member of today in `peers`, or genesis.memberships: docs/operations.md, A member that was away.",
     "no_quorum": "Start the other voters, or mend the network between them; `peers` in /v1/status shows each "
     "link.",
-    "no_leader": "Wait: an election takes about a second. If it stays so, look at `promises` in /v1/status "
-    "of each voter: where it is false there is no vote. Then compare logs and clocks.",
+    "no_leader": "Wait: an election takes about a second. If it stays so, call whoever runs the voters "
+    "named: data is lost where `promises` in /v1/status is false. If none is named, compare logs and clocks.",
     "new_leader": "Wait: it takes as long as one block.",
     "catching_up": "Wait: `applied_height` in /v1/status shows how far it is. Use another node meanwhile.",
     "empty_ledger": "Wait for the first leader's first block.",
@@ -102,6 +102,10 @@ class Standing:
     majority: int
     """Voters that an election takes, this node included if it is one."""
     is_voter: bool
+    is_mute: bool
+    """Whether this node has lost data, and gives no vote for that."""
+    silent_ms: Mapping[str, int]
+    """Voters that do not answer requests of this node for a vote, and for how long."""
     others: Sequence[Reach]
 
 
@@ -155,9 +159,13 @@ def _without_leader(stands: Standing) -> NotReady:
             f"no leader is known: a leader takes {stands.majority} voters, and this node is linked with "
             f"{_names(linked)}; without a link: {_problems(missed)}",
         )
-    return NotReady(
-        "no_leader", f"no leader is known, though enough are linked ({_names(linked)}): an election goes on"
-    )
+    sentence = f"no leader is known, though enough are linked ({_names(linked)}): an election goes on"
+    if stands.is_mute:
+        sentence += "; this node has lost data, and gives no vote before it has committed as far as it signed"
+    if stands.silent_ms:
+        silent = ", ".join(f"{voter} (for {ms // 1_000} s)" for voter, ms in stands.silent_ms.items())
+        sentence += f"; without an answer when asked for a vote: {silent}"
+    return NotReady("no_leader", sentence)
 
 
 def _names(nodes: Iterable[str]) -> str:

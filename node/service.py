@@ -133,6 +133,8 @@ class Service:
                 is_gone=self._neighbourhood.has_lost(node),
                 majority=membership.majority,
                 is_voter=membership.is_voter(node),
+                is_mute=driver.raft.is_mute,
+                silent_ms=driver.silent_voters_ms,
                 others=[
                     Reach(peer.node, peer.sending and peer.hearing, peer.problem, peer.is_met)
                     for peer in self._peers.status()
@@ -327,6 +329,7 @@ class Service:
             "learners": list(raft.configuration.learners),
             "transferee": raft.transferee,
             "promises": not raft.is_mute,
+            "silent_voters_ms": self._driver.silent_voters_ms,
             "certificate_days_left": lasts.days,
             "clocks_ahead_ms": dict(sorted(self._driver.clocks.ahead_ms.items())),
             "peers": [asdict(peer) for peer in self._peers.status()],

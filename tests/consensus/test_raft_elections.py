@@ -589,3 +589,25 @@ def test_a_node_whose_log_is_not_durable_leaves_the_election_to_others() -> None
     node.sync()
     node.raft.tick()
     assert node.raft.role is Role.PRECANDIDATE
+
+
+def test_voters_that_do_not_answer_are_known_until_one_does_or_somebody_leads() -> None:
+    """CR-76: a mute voter says nothing to a candidate; whom to call is seen at the candidate."""
+    node = lone()
+    timeout = node.raft.config.election_ticks
+    asked = campaigning(node)
+    asked_at = node.raft.now
+    assert node.raft.silent_voters == (), "just asked"
+    while node.raft.now < asked_at + timeout:
+        node.raft.tick()
+        node.drain()
+    assert node.raft.silent_voters == (("n2", timeout), ("n3", timeout))
+    assert node.raft.status().silent_voters == node.raft.silent_voters
+    answers(node, grant(next(ask for ask in asked if ask.target == "n3"), granted=False))
+    assert node.raft.silent_voters == (("n2", timeout),), "a refusal is an answer"
+    for _ in range(5 * timeout):
+        node.raft.tick()
+        node.drain()
+    assert dict(node.raft.silent_voters)["n2"] == 6 * timeout, "counted from the first request on"
+    answers(node, heartbeat(node.raft.term + 1, sender="n3"))
+    assert (node.raft.leader, node.raft.silent_voters) == ("n3", ())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +30,8 @@ READY = Standing(
     is_gone=False,
     majority=2,
     is_voter=True,
+    is_mute=False,
+    silent_ms={},
     others=(LINKED, SILENT),
 )
 
@@ -42,6 +45,12 @@ CASES: dict[str, tuple[Standing, str, str]] = {
     ),
     "removed while away": (replace(READY, followed_height=9, is_gone=True), "removed", "block 9"),
     "an election": (replace(READY, leader=None), "no_leader", "linked (n2)"),
+    "voters that do not answer": (
+        replace(READY, leader=None, silent_ms={"n2": 12_300, "n3": 900}),
+        "no_leader",
+        "; without an answer when asked for a vote: n2 (for 12 s), n3 (for 0 s)",
+    ),
+    "a repaired node": (replace(READY, leader=None, is_mute=True), "no_leader", "has lost data, and gives"),
     "too few voters": (
         replace(READY, leader=None, others=(SILENT, replace(SILENT, node="n4"))),
         "no_quorum",
@@ -100,6 +109,31 @@ def test_every_code_has_a_case_or_a_problem_a_remedy_and_a_line_in_the_documents
     for code in REMEDIES:
         assert f"`{code}`" in documented, code
         assert code in (node.readiness.__doc__ or ""), code
+
+
+def test_voters_that_lost_their_disks_are_named_to_whoever_waits_for_their_vote(tmp_path: Path) -> None:
+    """CR-76: of two mute voters nothing is heard, so the third says whom to call, and for how long."""
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        await cluster.start()
+        await cluster.ready()
+        await cluster.stop()
+        for lost in ("n2", "n3"):
+            shutil.rmtree(cluster.folder / lost)
+            (cluster.folder / lost).mkdir()
+        await cluster.start()
+        node = cluster.nodes["n1"]
+        await until(lambda: set(node.service.status()["silent_voters_ms"]) == {"n2", "n3"}, "the silent")
+        shown = node.service.status()["not_ready"]
+        assert shown["code"] == "no_leader"
+        assert re.search(r"asked for a vote: n2 \(for \d+ s\), n3 \(for \d+ s\)$", shown["sentence"])
+        assert "promises" in shown["remedy"]
+        await until(lambda: "n2, n3" in str(node.driver._admission.closed), "the refusal")
+        assert cluster.nodes["n2"].service.status()["silent_voters_ms"] == {}
+        await cluster.stop()
+
+    run(scenario)
 
 
 def test_a_node_alone_says_whom_it_misses_and_an_election_is_told_from_a_quorum_lost(tmp_path: Path) -> None:
