@@ -36,7 +36,7 @@ from ledger.limits import MAX_IDENTIFIER_LENGTH
 from ledger.state import Reader
 from ledger.state_tree import StateProof
 
-ANSWERED_UNDER = (2,)
+ANSWERED_UNDER = (2, 3)
 """Contract versions whose state these functions read."""
 
 Argument = str | int

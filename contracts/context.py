@@ -77,7 +77,7 @@ class Context:
         self.put = state.put
         """Write a state value."""
         self.changed: dict[tuple[str, str], tuple[Value, ...]] = {}
-        """Invoices that the operation has written again, each as it was before: see `market.standing`."""
+        """Invoices that the operation has written again, or whose claim, as they were: `market.standing`."""
         self.channel = channel
         """Channel of the transaction, which is that of the ledger."""
         self.signer = signer

@@ -162,8 +162,8 @@ REMEDIES: dict[str, str] = {
     "not_substitutable": "Propose a confirmed, free, undisputed invoice to this buyer that covers the claim.",
     # sale between lenders
     "unknown_resale": "Use the organisation id of the lender that sells, and the number of its offer.",
+    "certificate_open": "Take back the certificate that waits for its payee, or wait for the answer.",
     "resale_open": "One offer stands at a time: withdraw it first, or let it expire.",
-    "resale_stale": "The claim has changed: withdraw the offer and make another.",
     "claim_shared": "The shares of a claim stay with the lenders that have paid for them.",
     "not_assigned": "Only what the lender has bought is sold on; a pledge stays with its lender.",
     # pledge registry
@@ -195,7 +195,7 @@ REMEDIES: dict[str, str] = {
     "already_financed": "Take another invoice: a claim ends only by payment, withdrawal or expiry.",
     "obligor_not_eligible": "Use a programme that takes this buyer.",
     "nothing_outstanding": "The invoice has nothing left to pay.",
-    "past_due": "Only invoices before their due date are bought.",
+    "past_due": "What is due is not bought, sold on or replaced any more: have it paid.",
     "tenor_too_short": "Use a programme with a shorter tenor.",
     "tenor_too_long": "Use a programme with a longer tenor.",
     "nothing_paid_out": "Discount and fee would eat the advance.",

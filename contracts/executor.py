@@ -28,7 +28,7 @@ from ledger.limits import MAX_MEMBERS
 from ledger.state import Overlay
 from ledger.transaction import Transaction
 
-CONTRACT_VERSION = 2
+CONTRACT_VERSION = 3
 """Of the rules: raised whenever a block may come out otherwise than under the ones before."""
 
 MAX_DETAIL_LENGTH = 240

@@ -10,6 +10,11 @@ the face leaves what is outstanding on it and stands on its own. No credit note 
 (invariant 25): a credit reduces what is left of the invoice, the rest of it is a claim of the buyer on the
 supplier.
 
+Until then it stands on the invoice like any offer, one at a time, and is void as soon as nobody could accept
+it: by the operation that makes another invoice of it (`end_what_changed`), or with its last day. That is the
+day before the cut-off, at most `expiry.MAX_DAYS_AHEAD` days after the issue, and no day on which the invoice
+is overdue: a promise of a later day would close what was not paid, and no history would show it as late.
+
 A freeze is the operator's or a regulator's. It answers a court or a sanction, and none of them gains by it;
 the obligor and its bank, who would save or delay a payment by it, have no such power. It stops what moves a
 leaf, not the payment at maturity: money is stopped on the account (`custody.block`).
@@ -34,6 +39,7 @@ from contracts.certificates.leaf import (
     drawn_key,
     found_leaf,
     promise_key,
+    promised_key,
     read_promise,
     read_totals,
     record,
@@ -54,7 +60,17 @@ from contracts.fields import (
     Reason,
 )
 from contracts.parties.identity import SUPPLIER
-from contracts.trade.invoice import CERTIFICATED, CONFIRMED, TITLE, Invoice, live_invoice, write_invoice
+from contracts.trade.invoice import (
+    CERTIFICATED,
+    CHANGED,
+    CONFIRMED,
+    TITLE,
+    UNSOLD,
+    Invoice,
+    live_invoice,
+    write_invoice,
+)
+from ledger.dates import iso_from_day
 from ledger.money import CurrencyMismatch
 
 CERTIFICATE = "certificate"
@@ -168,10 +184,13 @@ def issue(context: Context, operation: CertificateIssue) -> None:
         operation.invoice,
         context.stored_approver,
     )
+    place, expires = Place(obligor, number, 0), min(cut_off - 1, context.day + expiry.MAX_DAYS_AHEAD)
     if operation.invoice:
-        _drawn_on(context, obligor, promise)
+        expires = min(expires, _drawn_on(context, obligor, promise).due_day)
+        context.put(promised_key(payee, operation.invoice), number)
+    expiry.schedule(context, subject(place), expires)
     context.put(promise_key(obligor, number), tuple(promise))
-    root = Leaf(ISSUED, payee, operation.amount, 1, -1)
+    root = Leaf(ISSUED, payee, operation.amount, 1, -1, expires=expires)
     said = (
         promise.currency,
         promise.maturity,
@@ -180,11 +199,13 @@ def issue(context: Context, operation: CertificateIssue) -> None:
         promise.highest_tier,
         promise.invoice,
     )
-    record(context, Place(obligor, number, 0), root, "issue", payee, operation.amount, said)
+    record(context, place, root, "issue", payee, operation.amount, said)
 
 
 def _drawn_on(context: Context, obligor: str, promise: Promise) -> Invoice:
-    """The invoice that a certificate replaces; refused unless it is free, confirmed and covers the face."""
+    """The invoice that a certificate is to replace; refused unless it is free, confirmed, not overdue, covers
+    the face, and no other certificate waits for its payee.
+    """
     invoice = live_invoice(context, promise.payee, promise.invoice)
     if invoice.buyer != obligor:
         raise refuse("not_party", "invoice of another buyer", field="invoice", found=promise.invoice)
@@ -195,6 +216,17 @@ def _drawn_on(context: Context, obligor: str, promise: Promise) -> Invoice:
     if invoice.contested:
         raise refuse("disputed", "an amount is in dispute", field="invoice", found=invoice.contested)
     TITLE.after(invoice.title, "certificate.accept")
+    if context.day > invoice.due_day:
+        raise refuse(
+            "past_due",
+            "it is overdue",
+            field="invoice",
+            found=iso_from_day(context.day),
+            expected=f"at most {iso_from_day(invoice.due_day)}",
+        )
+    standing = context.get(promised_key(promise.payee, promise.invoice))
+    if standing is not None:
+        raise refuse("certificate_open", "one waits for its payee", field="invoice", found=str(standing))
     if promise.face > invoice.outstanding:
         raise refuse(
             "exceeds_outstanding",
@@ -221,12 +253,12 @@ def accept(context: Context, operation: CertificateAccept) -> None:
     if taker != context.actor:
         raise refuse("not_party", "offered to another", field="signer", found=context.actor, expected=taker)
     tier = leaf.tier
+    expiry.cancel(context, subject(place))
     if leaf.status == ISSUED:
         context.require_independent(place.obligor, promise.approver)
         if promise.invoice:
-            _certificate_invoice(context, place, promise)
+            _certificate_invoice(context, place, promise, leaf)
     else:
-        expiry.cancel(context, subject(place))
         _note(context, place, promise, leaf.holder, "let_go", leaf.amount)
         tier += 1
     held = leaf._replace(status=status, holder=taker, tier=tier, offered_to="", expires=0)
@@ -234,10 +266,12 @@ def accept(context: Context, operation: CertificateAccept) -> None:
     _note(context, place, promise, taker, "hold", leaf.amount)
 
 
-def _certificate_invoice(context: Context, place: Place, promise: Promise) -> None:
+def _certificate_invoice(context: Context, place: Place, promise: Promise, leaf: Leaf) -> None:
     """Replace what is outstanding on the invoice by the certificate, as far as its face goes; for good."""
     supplier, number = promise.payee, promise.invoice
-    invoice = _drawn_on(context, place.obligor, promise)
+    invoice = live_invoice(context, supplier, number)
+    assert is_as_drawn_on(promise, leaf, invoice), "what was promised on another invoice is void"
+    context.state.delete(promised_key(supplier, number))
     invariants.drawn_within_net(promise.face, invoice.net)
     certificated = invoice._replace(
         title=TITLE.after(invoice.title, "certificate.accept"),
@@ -273,29 +307,49 @@ def move(context: Context, place: Place, promise: Promise, before: str, after: L
 def decline(context: Context, operation: CertificateDecline) -> None:
     """Declined by whom it is offered to, or taken back by who offers it."""
     place = operation.place
-    _, leaf = found_leaf(context, place)
+    promise, leaf = found_leaf(context, place)
     status = STATUS.after(leaf.status, operation.op)
     parties = (place.obligor, leaf.holder) if leaf.status == ISSUED else (leaf.holder, leaf.offered_to)
     if context.actor not in parties:
         raise refuse("not_party", "not a party to the offer", field="signer", found=context.actor)
-    if leaf.status == ISSUED:
-        record(context, place, leaf._replace(status=status), "void", leaf.holder, leaf.amount)
-    else:
-        _take_back(context, place, leaf, status)
+    _end_offer(context, place, promise, leaf, status)
 
 
 def expire(context: Context, obligor: str, document: str) -> None:
-    """The last day of an offer is over: the leaf is its holder's again."""
+    """The last day of an offer is over: the leaf is its holder's again, or void if it was only issued."""
     certificate, _, number = document.rpartition("#")
     place = Place(obligor, certificate, int(number))
-    _, leaf = found_leaf(context, place)
-    _take_back(context, place, leaf, STATUS.after(leaf.status, EXPIRED))
+    promise, leaf = found_leaf(context, place)
+    _end_offer(context, place, promise, leaf, STATUS.after(leaf.status, EXPIRED))
 
 
-def _take_back(context: Context, place: Place, leaf: Leaf, status: int) -> None:
+def end_what_changed(context: Context, supplier: str, number: str, invoice: Invoice) -> None:
+    """A certificate on an invoice that nobody could accept any more is void: see `market.standing`."""
+    standing = context.get(promised_key(supplier, number))
+    if standing is None:
+        return
+    place = Place(invoice.buyer, str(standing), 0)
+    promise, leaf = found_leaf(context, place)
+    if not is_as_drawn_on(promise, leaf, invoice):
+        _end_offer(context, place, promise, leaf, STATUS.after(leaf.status, CHANGED))
+
+
+def is_as_drawn_on(promise: Promise, leaf: Leaf, invoice: Invoice) -> bool:
+    """Whether an issued certificate can take the place of its invoice, once no lender has reserved it."""
+    is_owed = invoice.validity == CONFIRMED and not invoice.contested and promise.face <= invoice.outstanding
+    return is_owed and invoice.title in UNSOLD and leaf.expires <= invoice.due_day
+
+
+def _end_offer(context: Context, place: Place, promise: Promise, leaf: Leaf, status: int) -> None:
+    """End what is offered and not taken: what was only issued is void, another leaf its holder's again."""
     expiry.cancel(context, subject(place))
-    back = leaf._replace(status=status, offered_to="", expires=0, price=0, repay=0)
-    record(context, place, back, "back", leaf.holder, leaf.left)
+    ended = leaf._replace(status=status, offered_to="", expires=0, price=0, repay=0)
+    if leaf.status == ISSUED:
+        if promise.invoice:
+            context.state.delete(promised_key(promise.payee, promise.invoice))
+        record(context, place, ended._replace(frozen=0), "void", leaf.holder, leaf.amount)
+    else:
+        record(context, place, ended, "back", leaf.holder, leaf.left)
 
 
 def subject(place: Place) -> expiry.Subject:

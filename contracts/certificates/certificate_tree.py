@@ -92,7 +92,7 @@ def _written_off(leaf: Leaf, _party: str, amount: int) -> Leaf:
 
 _CHANGES: dict[str, Callable[[Leaf, str, int], Leaf]] = {
     "accept": _accepted,
-    "void": lambda leaf, _party, _: leaf._replace(status=VOID),
+    "void": lambda leaf, _party, _: leaf._replace(status=VOID, frozen=0),
     "burn": lambda leaf, _party, _: leaf._replace(status=SPLIT),
     "transfer": lambda leaf, party, _: leaf._replace(status=TRANSFER_PENDING, offered_to=party),
     "reserve": lambda leaf, party, _: leaf._replace(status=RESERVED, offered_to=party),

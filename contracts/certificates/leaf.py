@@ -3,6 +3,7 @@
     ("promise", obligor, certificate)     -> Promise: what was promised; never changes
     ("certificate", obligor, certificate) -> [records, head, Totals]: the history of the whole tree
     ("leaf", obligor, certificate, leaf)  -> Leaf, numbered from 0, the root
+    ("promised", supplier, invoice)       -> certificate on it that its payee has not accepted yet
     ("drawn", supplier, invoice)          -> (obligor, certificate) of an invoice that is Certificated
 
 A certificate is a tree. A split burns a leaf and mints its children; what nobody has split is live. The
@@ -16,7 +17,7 @@ The history (`ledger.history`) has a record for every change of every leaf: busi
 |---|---|---|---|
 | issue | the obligor promises; `ISSUE_FIELDS` follow | payee | face |
 | accept | the payee, or the next owner, accepts | holder from now on | what is left |
-| void | the payee declines, or the obligor takes it back | payee | face |
+| void | the payee declines, the obligor takes it back, or nobody can accept it any more | payee | face |
 | burn, mint | a holder splits: the parent, then each child | holder | amount |
 | transfer, reserve | a holder offers a leaf | to whom | what is left |
 | back | the offer is declined or has expired | holder | what is left |
@@ -39,6 +40,7 @@ from contracts.context import Context
 from contracts.errors import refuse
 from contracts.finance.claim import expose_to
 from contracts.lifecycle import LifeCycle, Transition
+from contracts.trade.invoice import CHANGED
 from ledger import codec, history
 from ledger.state import Reader, state_key
 
@@ -67,6 +69,8 @@ STATUS = LifeCycle(
     (
         Transition("certificate.accept", "Issued", "Held", "by the payee; its invoice is Certificated"),
         Transition("certificate.decline", "Issued", "Void", "by the payee, or the obligor"),
+        Transition(EXPIRED, "Issued", "Void", "its last day has passed"),
+        Transition(CHANGED, "Issued", "Void", "paid, sold, disputed or otherwise not what it was drawn on"),
         Transition("certificate.split", "Held", "Split", "burnt; its children are Held"),
         Transition("certificate.transfer", "Held", "TransferPending"),
         Transition("certificate.accept", "TransferPending", "Held", "by its new owner"),
@@ -115,6 +119,8 @@ STATUS = LifeCycle(
 ) = range(12)
 
 OFFERED = (TRANSFER_PENDING, RESERVED)
+"""What comes back to its holder when it is not taken."""
+EXPIRING = (ISSUED, *OFFERED)
 """What ends by itself when it is not taken."""
 PAYABLE = (HELD, SOLD, PLEDGED, DISHONOURED)
 """What the obligor owes at maturity."""
@@ -160,7 +166,7 @@ class Leaf(NamedTuple):
     offered_to: str = ""
     """Next owner or lender while it is offered."""
     expires: int = 0
-    """Last day of the offer."""
+    """Last day of the offer, or on which the payee can accept what was issued."""
     price: int = 0
     """What the lender pays, or has paid, for the title or on the pledge."""
     repay: int = 0
@@ -231,6 +237,11 @@ def certificate_key(obligor: str, certificate: str) -> bytes:
 def leaf_key(place: Place) -> bytes:
     """State key of a leaf."""
     return state_key("leaf", *place)
+
+
+def promised_key(supplier: str, invoice: str) -> bytes:
+    """State key of the certificate on an invoice that its payee has not accepted yet."""
+    return state_key("promised", supplier, invoice)
 
 
 def drawn_key(supplier: str, invoice: str) -> bytes:

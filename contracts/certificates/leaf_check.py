@@ -10,9 +10,10 @@ from collections.abc import Iterable
 
 from contracts import invariants
 from contracts.cash.bank import CERTIFICATE_REFUND, LEAF_MATURITY, LEAF_REPAYMENT, LEAF_SALE, BankEntry
-from contracts.certificates.certificate import subject
+from contracts.certificates.certificate import is_as_drawn_on, subject
 from contracts.certificates.leaf import (
     DISHONOURED,
+    EXPIRING,
     ISSUED,
     OFFERED,
     PLEDGED,
@@ -101,11 +102,28 @@ def certificates_stay_within_invoices(kinds: Kinds) -> None:
         raise InvariantBroken(4, "Certificated invoices are not those of accepted certificates")
 
 
+def promises_stand_alone(kinds: Kinds) -> None:
+    """5, 14: one certificate waits for its payee on an invoice, and it can be accepted."""
+    promised = {}
+    for key, value in kinds["promise"].items():
+        promise, root = Promise._make(value), Leaf._make(kinds["leaf"][*key, 0])
+        if not promise.invoice or root.status != ISSUED:
+            continue
+        place = (promise.payee, promise.invoice)
+        promised[place] = key[1]
+        if not is_as_drawn_on(promise, root, Invoice._make(kinds["invoice"][place])):
+            raise InvariantBroken(14, f"{key} is promised in place of another invoice than there is")
+    if promised != kinds["promised"]:
+        raise InvariantBroken(5, "certificates that wait for their payees are not those on invoices")
+
+
 def one_claim(kinds: Kinds) -> None:
     """5, 18: a leaf is offered or pledged to one party, as its state says; no offer outlives the cut-off."""
     for place, leaf in _leaves(kinds).items():
-        if bool(leaf.offered_to) != (leaf.status in OFFERED) or bool(leaf.expires) != bool(leaf.offered_to):
+        if bool(leaf.offered_to) != (leaf.status in OFFERED):
             raise InvariantBroken(5, f"{place} is {STATUS.states[leaf.status]}, offered to {leaf.offered_to}")
+        if bool(leaf.expires) != (leaf.status in EXPIRING):
+            raise InvariantBroken(5, f"{place} is {STATUS.states[leaf.status]}, until {leaf.expires}")
         if bool(leaf.lender) > (leaf.status in _PLEDGES) or bool(leaf.lender) < (leaf.status == PLEDGED):
             raise InvariantBroken(5, f"{place}: a pledge of {leaf.lender} where none can be")
         promise = Promise._make(kinds["promise"][place[:2]])
@@ -169,7 +187,7 @@ def at_stake(kinds: Kinds) -> Iterable[tuple[str, str, str, int]]:
 
 def offers(kinds: Kinds) -> dict[tuple[str, ...], int]:
     """14: what of leaves must be scheduled to expire, with its last day."""
-    return {subject(place): leaf.expires for place, leaf in _leaves(kinds).items() if leaf.status in OFFERED}
+    return {subject(place): leaf.expires for place, leaf in _leaves(kinds).items() if leaf.status in EXPIRING}
 
 
 def leaves_follow_their_table(before: Kinds, after: Kinds) -> None:
@@ -192,6 +210,7 @@ CHECKS = (
     trees_add_up,
     pieces_add_up,
     certificates_stay_within_invoices,
+    promises_stand_alone,
     one_claim,
     leaves_move_with_cash,
     proceeds_add_up,

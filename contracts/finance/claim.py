@@ -26,6 +26,7 @@ from contracts.finance import resale
 from contracts.finance.resale import Link
 from contracts.finance.usage import change_use
 from contracts.pricing import formulae
+from contracts.trade.invoice import note_change
 from ledger.codec import Value
 from ledger.money import PPM, divide_up, split_by_weights
 from ledger.state import Reader, state_key
@@ -246,14 +247,18 @@ def held_lien(context: Context, supplier: str, invoice: str) -> Lien:
 
 
 def put_claim(context: Context, supplier: str, invoice: str, lien: Lien) -> None:
-    """Write a standing claim; invariants 6 and 19 are checked where the invoice is written."""
+    """Write a standing claim, and note that this operation has changed it: see `market.standing`.
+
+    Invariants 6 and 19 are checked where the invoice is written.
+    """
+    note_change(context, supplier, invoice)
     context.put(lien_key(supplier, invoice), tuple(lien))
 
 
 def close_claim(context: Context, supplier: str, invoice: str, lien: Lien) -> None:
     """End a claim that was paid for: the title is free again, the claim is kept as a deal."""
     if lien.resale:
-        resale.end(context, lien.lender, lien.resale, resale.ENDS)
+        resale.end(context, lien.lender, lien.resale, resale.CHANGED)
         lien = lien._replace(resale="")
     turn = rounds(context.state, supplier, invoice)
     assert turn < MAX_ROUNDS, "offers are refused before there are so many"

@@ -80,7 +80,7 @@ MAX_QUOTE_BYTES = 1_048_576 + MAX_MODEL_BYTES
 MAX_KEPT_PROGRAMMES = 64
 """Programmes whose terms and rules are kept as they were read, so that a price need not read them again."""
 
-PRICED_BY: Mapping[int, Callable[[QuoteInputs, ProgrammeTerms], QuoteTerms]] = {1: price, 2: price}
+PRICED_BY: Mapping[int, Callable[[QuoteInputs, ProgrammeTerms], QuoteTerms]] = dict.fromkeys((1, 2, 3), price)
 """Contract version to the price function in force under it: old quotes keep their rules."""
 
 

@@ -20,8 +20,8 @@ from ledger.state import Reader, state_key
 RESALE = "resale"
 """What such an offer is called among the things that expire."""
 
-ENDS = "claim ends"
-"""The event by which a claim that is over ends the offer on it."""
+CHANGED = "claim changed"
+"""The event by which a claim that is over, or not what was offered any more, ends the offer on it."""
 
 STATUS = LifeCycle(
     "resale",
@@ -32,7 +32,7 @@ STATUS = LifeCycle(
         Transition("resale.fund", "Offered", "Sold", "a bank attests the price"),
         Transition("resale.withdraw", "Offered", "Withdrawn", "by either side"),
         Transition("date.advance", "Offered", "Expired", "its last day has passed"),
-        Transition(ENDS, "Offered", "Void", "paid, repaid, or another receivable has taken its place"),
+        Transition(CHANGED, "Offered", "Void", "over, or not what was offered any more"),
     ),
 )
 OFFERED, SOLD, WITHDRAWN, EXPIRED, VOID = range(5)

@@ -14,7 +14,8 @@ from contracts.cash.bank import BankEntry
 from contracts.errors import InvariantBroken
 from contracts.finance.claim import Lien
 from contracts.finance.resale import OFFERED, SOLD, STATUS, Link, Resale
-from contracts.trade.invoice import HELD
+from contracts.finance.secondary import is_as_offered
+from contracts.trade.invoice import ASSIGNED, HELD, Invoice
 from contracts.trade.trade_check import Kinds
 
 
@@ -79,6 +80,18 @@ def offers_stand_on_claims(kinds: Kinds) -> None:
         raise InvariantBroken(14, "a claim that is over is still offered")
 
 
+def offers_are_current(kinds: Kinds) -> None:
+    """14: what is offered between lenders is what the claim is now, and nobody disputes or demands it."""
+    for (supplier, number), value in kinds["lien"].items():
+        lien = Lien._make(value)
+        if not lien.resale:
+            continue
+        found = Resale._make(kinds["resale"][lien.lender, lien.resale])
+        invoice = Invoice._make(kinds["invoice"][supplier, number])
+        if lien.title != ASSIGNED or lien.shares or not is_as_offered(found, lien, invoice):
+            raise InvariantBroken(14, f"the claim on {supplier} {number} is not what its holder offers")
+
+
 def offers(kinds: Kinds) -> dict[tuple[str, ...], int]:
     """14: what must be scheduled to expire, with its last day."""
     return {
@@ -102,4 +115,8 @@ def offers_follow_their_table(was: Kinds, now: Kinds) -> None:
             raise InvariantBroken(15, f"the offer {key} is not what it was")
 
 
-CHECKS: tuple[Callable[[Kinds], None], ...] = (claims_follow_their_sales, offers_stand_on_claims)
+CHECKS: tuple[Callable[[Kinds], None], ...] = (
+    claims_follow_their_sales,
+    offers_stand_on_claims,
+    offers_are_current,
+)

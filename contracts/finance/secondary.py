@@ -15,7 +15,8 @@ hold as for any purchase (invariant 13).
 Only what was bought whole is sold on. A pledge secures an advance and stays with it; the shares of a claim
 belong together. Nothing changes hands from the due date on: that is the cut-off, and whoever holds it then is
 who is to be paid. Nor while the buyer disputes it, is in default on it, or a demand on the supplier stands.
-The price was that of the claim as it was: what has changed since is offered anew.
+The price was that of the claim as it was: the operation that makes another one of it ends the offer
+(`end_what_changed`), and what is taken back later revives nothing.
 
 Credit insurance does not go with it. A policy insures the loss of its assured: the seller has none any more,
 and the other lender is insured by its own policy, or not at all (`contracts.insurance.coverage.interest`).
@@ -41,13 +42,13 @@ from contracts.fields import (
     ProgrammeId,
 )
 from contracts.finance import eligibility, resale
-from contracts.finance.claim import Lien, expose_lender, held_lien, put_claim
+from contracts.finance.claim import Lien, expose_lender, held_lien, put_claim, read_lien
 from contracts.finance.limit import check_room
 from contracts.finance.resale import RESALE, STATUS, Resale, found_resale, read_resale, resale_key
 from contracts.holdings import book
 from contracts.parties import payee
 from contracts.parties.identity import LENDER
-from contracts.trade.invoice import ASSIGNED, TITLE, Invoice, live_invoice
+from contracts.trade.invoice import ASSIGNED, CONFIRMED, TITLE, Invoice, live_invoice
 from contracts.trade.order import require_no_credit_due
 from ledger.dates import iso_from_day
 
@@ -166,9 +167,13 @@ def _sellable(context: Context, seller: str, supplier: str, number: str) -> tupl
     if lien.recourse:
         raise refuse("recourse_open", "a demand stands", field="invoice", found=lien.recourse)
     _check_before_due(context.day, invoice, "invoice")
+    _check_no_credit_due(context, supplier, lien, invoice)
+    return lien, invoice
+
+
+def _check_no_credit_due(context: Context, supplier: str, lien: Lien, invoice: Invoice) -> None:
     if invoice.order and not lien.arrangement:
         require_no_credit_due(context.state, supplier, invoice.buyer, invoice.order)
-    return lien, invoice
 
 
 def _check_before_due(day: int, invoice: Invoice, field: str) -> None:
@@ -188,7 +193,7 @@ def settle(context: Context, operation: ResaleSettle) -> None:
     seller, number = operation.seller, operation.resale
     found = _offered(context, seller, number, context.actor, operation.op)
     _check_price(found, operation.price, "price")
-    lien = _unchanged(context, seller, found)
+    lien = _as_offered(context, found)
     evidence = deposit.pay(
         context,
         bank_id=operation.bank,
@@ -210,7 +215,7 @@ def fund(context: Context, operation: ResaleFund) -> None:
     _check_price(found, operation.amount, "amount")
     if operation.date < found.offered:
         raise refuse("date_order", "paid before it was offered", field="date")
-    lien = _unchanged(context, seller, found)
+    lien = _as_offered(context, found)
     payee.check_paid_to(context, seller, found.currency, operation.payee)
     entry = bank.BankEntry(
         context.actor, bank.RESALE, seller, number, found.currency, found.price, operation.date
@@ -238,20 +243,31 @@ def _check_price(found: Resale, paid: int, field: str) -> None:
         )
 
 
-def _unchanged(context: Context, seller: str, found: Resale) -> Lien:
-    """The claim, still the one that was offered."""
-    lien, invoice = _sellable(context, seller, found.supplier, found.invoice)
-    now = (lien.principal, invoice.outstanding, invoice.due_day)
-    offered = (found.principal, found.outstanding, found.due_day)
-    if now != offered:
-        raise refuse(
-            "resale_stale",
-            "not the claim that was offered",
-            field="resale",
-            found=f"principal {now[0]}, {now[1]} outstanding, due {iso_from_day(now[2])}",
-            expected=f"principal {offered[0]}, {offered[1]} outstanding, due {iso_from_day(offered[2])}",
-        )
+def _as_offered(context: Context, found: Resale) -> Lien:
+    """The claim on which an offer stands; refused while goods went back that are still billed."""
+    lien = held_lien(context, found.supplier, found.invoice)
+    invoice = live_invoice(context, found.supplier, found.invoice)
+    assert is_as_offered(found, lien, invoice), "an offer of what has changed is void"
+    assert context.day < invoice.due_day, "an offer ends before the due date"
+    _check_no_credit_due(context, found.supplier, lien, invoice)
     return lien
+
+
+def is_as_offered(found: Resale, lien: Lien, invoice: Invoice) -> bool:
+    """Whether a claim is still the one that a price was named for."""
+    now = (lien.principal, invoice.outstanding, invoice.due_day)
+    is_sound = invoice.validity == CONFIRMED and not (invoice.contested or invoice.defaulted)
+    return is_sound and not lien.recourse and now == (found.principal, found.outstanding, found.due_day)
+
+
+def end_what_changed(context: Context, supplier: str, number: str) -> None:
+    """The offer on a claim is void once the claim is not what was offered: see `market.standing`."""
+    lien = read_lien(context.state, supplier, number)
+    if lien is None or not lien.resale:
+        return
+    found = found_resale(context, lien.lender, lien.resale)
+    if not is_as_offered(found, lien, live_invoice(context, supplier, number)):
+        _end(context, lien.lender, lien.resale, found, resale.CHANGED)
 
 
 def _deliver(context: Context, link: tuple[str, str], sold: Resale, lien: Lien, programme: str) -> None:

@@ -5,6 +5,8 @@
 | offer of early payment, accepted or not | changes, or is sold |
 | auction, from its opening to the last winner's payment | changes, or is sold otherwise |
 | request for finance | owes nothing any more, or is sold or certificated |
+| certificate on it that its payee has not accepted | owes less than the face, is sold or disputed |
+| offer of the claim on it to another lender | changes, or the claim: a demand on the supplier, an indemnity |
 
 A change is a payment, a credit, a lower confirmation, an earlier due date, a dispute, a default, a
 cancellation: who bid for the invoice, or promised a discount on it, did so for another one. Nothing waits for
@@ -18,8 +20,9 @@ no operation can forget it; invariant 14 says the same of every state (`market_c
 
 from __future__ import annotations
 
+from contracts.certificates import certificate
 from contracts.context import Context
-from contracts.finance import request
+from contracts.finance import request, secondary
 from contracts.market import early_payment, share
 from contracts.market.auction import auctioned_key
 from contracts.market.early_payment import RUNNING, read_early
@@ -27,12 +30,14 @@ from contracts.trade.invoice import CHANGED, CONFIRMED, UNSOLD, Invoice, read_in
 
 
 def end_what_changed(context: Context) -> None:
-    """End what stands on the invoices that the operation has changed, where it was made on another one."""
+    """End what stands on the invoices and claims that the operation has changed."""
     for (supplier, number), value in context.changed.items():
         before, after = Invoice._make(value), read_invoice(context.state, supplier, number)
         assert after is not None, "an invoice never goes away"
         if before.title not in UNSOLD:
+            secondary.end_what_changed(context, supplier, number)
             continue
+        certificate.end_what_changed(context, supplier, number, after)
         if not can_be_financed(after):
             request.close(context, supplier, number, CHANGED)
         if before.validity == CONFIRMED and not _is_same(before, after):

@@ -356,10 +356,14 @@ def wrong_state(invoice: Invoice, expected: str) -> Exception:
 def write_invoice(context: Context, supplier: str, number: str, invoice: Invoice) -> None:
     """Write an invoice whose amounts add up (invariant 1), and note that this operation has changed it."""
     invariants.amounts_add_up(invoice)
-    key = invoice_key(supplier, number)
-    before: codec.Value = context.get(key)
+    note_change(context, supplier, number)
+    context.put(invoice_key(supplier, number), tuple(invoice))
+
+
+def note_change(context: Context, supplier: str, number: str) -> None:
+    """Note that this operation changes an invoice or the claim on it: what stands on them may end."""
+    before: codec.Value = context.get(invoice_key(supplier, number))
     context.changed.setdefault((supplier, number), before)
-    context.put(key, tuple(invoice))
 
 
 def cancel(context: Context, operation: InvoiceCancel) -> None:

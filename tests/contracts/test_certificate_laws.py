@@ -22,10 +22,13 @@ from ledger import codec
 ROOT, FREE, PASSED_ON, SOLD, PLEDGED = (("mega", "C1", leaf) for leaf in range(5))
 DRAWN = ("mega", "C1")
 INVOICE = ("acme", "INV1")
+ISSUED = ("mega", "C2", 0)
 
 
 def living() -> TradeLedger:
-    """A certificate on an invoice, split into a leaf that is held, one offered, one sold, one pledged."""
+    """A certificate on an invoice, split into a leaf that is held, one offered, one sold, one pledged; and
+    one on another invoice, which nobody has accepted.
+    """
     trade = TradeLedger()
     trade.confirmed_invoice()
     trade.done("mega", issue(amount=400_00, invoice="INV1"))
@@ -33,6 +36,8 @@ def living() -> TradeLedger:
     trade.done("acme", transfer(2), reserve(3, price=90_00), reserve(4, price=40_00, repay=50_00))
     trade.done("bank", attested("fund", 90_00, "E1", leaf=3, lender="loan"))
     trade.done("bank", attested("fund", 40_00, "E2", leaf=4, lender="loan"))
+    trade.confirmed_invoice("INV2", 7_00, due="2012-05-31")
+    trade.done("mega", issue("C2", 7_00, invoice="INV2", maturity="2012-06-30"))
     return trade
 
 
@@ -88,6 +93,20 @@ BROKEN: tuple[tuple[str, Callable[[Kinds], None], int, Break], ...] = (
     ("a second root", leaf_check.pieces_add_up, 3, lambda k: leaf(k, FREE, parent=-1)),
     ("its own parent", leaf_check.pieces_add_up, 3, lambda k: leaf(k, FREE, parent=1)),
     ("a parent that is not there", leaf_check.pieces_add_up, 3, lambda k: leaf(k, FREE, parent=-2)),
+    ("issued for good", leaf_check.one_claim, 5, lambda k: leaf(k, ISSUED, expires=0)),
+    ("on another invoice", leaf_check.promises_stand_alone, 5, lambda k: k["promised"].clear()),
+    (
+        "on what is settled",
+        leaf_check.promises_stand_alone,
+        14,
+        lambda k: k["invoice"].update({("acme", "INV2"): k["invoice"][INVOICE]}),
+    ),
+    (
+        "accepted and promised",
+        leaf_check.promises_stand_alone,
+        5,
+        lambda k: k["promised"].update({INVOICE: "C1"}),
+    ),
     ("above its parent", leaf_check.pieces_add_up, 3, lambda k: leaf(k, ROOT, tier=2)),
     (
         "more than the net",
@@ -172,14 +191,12 @@ def test_a_broken_step_is_refused(number: int, spoil: Break) -> None:
     assert broken.value.number == number
 
 
-def test_an_insured_loss_is_recovered_once_the_buyer_gives_a_certificate_for_it() -> None:
-    """Laws of insurance (19 to 21) and of certificates hold together on one invoice."""
+def test_an_insured_loss_is_not_recovered_by_a_promise_to_pay_it_later() -> None:
+    """A certificate takes the place of no overdue invoice: what is insured is that it was not paid."""
     trade = insured()
     accepted(trade, INDEMNITY)
     before = Invoice._make(trade.entry("invoice", *INVOICE) or ())
     assert the_claim(trade).recovered(open_amount(before)) == 0
-    trade.done("mega", issue(amount=950_000_00, maturity="2012-12-01", invoice="INV1"))
-    trade.done("acme", on_leaf("accept"))
+    later = issue(amount=950_000_00, maturity="2012-12-01", invoice="INV1")
+    assert trade.refused("mega", later) == "past_due"
     trade.check()
-    after = Invoice._make(trade.entry("invoice", *INVOICE) or ())
-    assert the_claim(trade).recovered(open_amount(after)) == the_claim(trade).loss

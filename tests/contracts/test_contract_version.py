@@ -31,7 +31,10 @@ from contracts.trade.habit import Cell, Payment
 from contracts.trade.invoice import Invoice
 from contracts.trade.relationship import RECORD_FIELDS, Aggregates, OpenWeek
 
-DECLARED = {2: "8507015b6ee4099457082cc4ddddf2a72dd2d775e5c951ccbeedaf06db222196"}
+DECLARED = {
+    2: "74701b7afa276fbc697f20ba2aea988a8a27adaf712e2a12e0cffc1ea55a3d3e",
+    3: "94a9e1b9943b9f008337fa02f5ad661a9681ff6002b3225ddbefa94ea70def1b",
+}
 """Digest of what a version declares. Of version 1 the forms alone were watched, and by far not all."""
 
 INSIDE = (Aggregates, Balance, BookTotals, Cell, OpenWeek, Payment, Share, Totals)

@@ -56,9 +56,40 @@ def test_invariant_4_no_certificate_above_what_is_confirmed_and_open(trade: Trad
     trade.confirmed_invoice()
     assert trade.refused("mega", issue(amount=FACE + 1, invoice="INV1")) == "exceeds_outstanding"
     trade.done("mega", issue("C1", invoice="INV1"))
-    trade.done("mega", issue("C2", invoice="INV1"))
-    trade.done("acme", on_leaf("accept", 0, "C2"))
-    assert trade.refused("acme", on_leaf("accept", 0, "C1")) == "wrong_state", "drawn on twice"
+    assert trade.refused("mega", issue("C2", invoice="INV1")) == "certificate_open"
+    trade.done("acme", on_leaf("accept", 0, "C1"))
+    assert trade.refused("mega", issue("C2", invoice="INV1")) == "wrong_state", "drawn on twice"
+    trade.check()
+
+
+def test_a_certificate_that_nobody_accepts_ends_by_itself(trade: TradeLedger) -> None:
+    """Invariant 14: with the day before the cut-off, or after so many days as any offer."""
+    trade.done("mega", issue("C1"), issue("C2", maturity="2012-12-01"))
+    assert certificate_view(trade.state, "mega", "C1")["leaves"][0]["expires"] == "2012-04-22"  # type: ignore[index]
+    trade.check()
+    trade.done("root", on_leaf("freeze", reason="court order"))
+    advance(trade, "2012-04-22")
+    assert (status(trade), status(trade, 0, "C2")) == ("Issued", "Issued")
+    advance(trade, CUT_OFF)
+    assert (status(trade), status(trade, 0, "C2")) == ("Void", "Issued")
+    assert not leaf_of(trade).frozen, "nothing is left to stop"
+    trade.check()
+    advance(trade, "2012-05-30")
+    assert status(trade, 0, "C2") == "Issued", "90 days"
+    advance(trade, "2012-05-31")
+    assert status(trade, 0, "C2") == "Void"
+    trade.check()
+
+
+def test_no_certificate_takes_the_place_of_what_is_overdue(trade: TradeLedger) -> None:
+    """A promise of a later day would close the open debt, and its lateness would be in no history."""
+    trade.confirmed_invoice()
+    later = issue(invoice="INV1", maturity="2012-12-01")
+    advance(trade, "2012-04-27")
+    assert trade.refused("mega", later) == "past_due"
+    trade.confirmed_invoice("INV2", 5_00, due="2012-04-27")
+    trade.done("mega", {**later, "invoice": "INV2", "amount": 5_00})
+    trade.done("acme", on_leaf("accept"))
     trade.check()
 
 

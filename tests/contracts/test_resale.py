@@ -302,16 +302,66 @@ def test_an_offer_ends_when_another_receivable_takes_the_place() -> None:
     trade.check()
 
 
-def test_what_has_changed_since_is_offered_anew() -> None:
+def paid(trade: TradeLedger) -> None:
+    trade.done("bank", payment("INV1", 1_00, "IN 1"))
+
+
+def credited(trade: TradeLedger) -> None:
+    note = {"op": "credit.issue", "credit": "C", "invoice": "INV1", "amount": 1_00, "date": DAY}
+    trade.done("acme", note)
+    trade.done("mega", {"op": "credit.accept", "credit": "C", "supplier": "acme"})
+
+
+def disputed(trade: TradeLedger) -> None:
+    trade.done("mega", {"op": "invoice.dispute", **HOLDER, "amount": 1_00, "reason": "late"})
+
+
+def demanded(trade: TradeLedger) -> None:
+    cause = {"cause": "warranty", "reason": "broken"}
+    trade.done("loan", {"op": "recourse.demand", "recourse": "R1", **HOLDER, **cause})
+
+
+def agreed(trade: TradeLedger) -> None:
+    """The buyer contests a part and then confirms less."""
+    disputed(trade)
+    less = {"op": "invoice.confirm", **HOLDER, "net": 999_999_00, "due_date": "2012-04-26"}
+    trade.done("mega", less)
+
+
+@pytest.mark.parametrize("happens", [paid, credited, disputed, demanded, agreed])
+def test_invariant_14_an_offer_of_what_has_changed_is_void_at_once_and_another_may_follow(
+    happens: Callable[[TradeLedger], None],
+) -> None:
     trade = held()
     offered = offer(trade)
     trade.done("loan", offered)
-    trade.done("bank", payment("INV1", 1_00, "IN 1"))
-    assert trade.refused("fund", settle(offered["price"])) == "resale_stale"
-    trade.done("loan", withdraw())
+    happens(trade)
+    assert (standing(trade), lien(trade).resale) == ("Void", "")
+    assert trade.entry("expires", "resale", "loan", "S1") is None, "nothing waits for its last day"
+    assert trade.refused("fund", settle(offered["price"])) == "wrong_state"
+    trade.check()
+    if lien(trade).recourse:
+        trade.done("loan", {"op": "recourse.close", "recourse": "R1", "reason": "mended"})
+    if trade.entry("invoice", "acme", "INV1")[10]:  # type: ignore[index]
+        trade.done("mega", {"op": "dispute.withdraw", **HOLDER, "reason": "found"})
+    assert standing(trade) == "Void", "what is taken back revives nothing"
     again = offer(trade, number="S2")
     trade.done("loan", again)
     trade.done("fund", settle(again["price"], "S2"))
+    trade.check()
+
+
+def test_an_offer_stands_while_nothing_of_the_claim_changes() -> None:
+    """What another invoice does, and what the seller charges at its own cost, ends nothing."""
+    trade = held(costs_ppm=20_000)
+    offered = offer(trade)
+    trade.done("loan", offered)
+    trade.confirmed_invoice("INV2", 1_000_000_01)
+    trade.done("bank", payment("INV2", 1_00, "IN 1"))
+    trade.done("loan", {"op": "finance.charge", **HOLDER, "amount": 1_00, "reason": "post"})
+    assert standing(trade) == "Offered"
+    trade.check()
+    trade.done("fund", settle(offered["price"]))
     trade.check()
 
 
@@ -337,15 +387,6 @@ def test_only_the_lender_it_is_offered_to_pays_exactly_its_price() -> None:
 # what cannot be sold
 
 
-def disputed(trade: TradeLedger) -> None:
-    trade.done("mega", {"op": "invoice.dispute", **HOLDER, "amount": 1_00, "reason": "late"})
-
-
-def demanded(trade: TradeLedger) -> None:
-    cause = {"cause": "warranty", "reason": "broken"}
-    trade.done("loan", {"op": "recourse.demand", "recourse": "R1", **HOLDER, **cause})
-
-
 def due(trade: TradeLedger) -> None:
     advance(trade, "2012-04-26")
 
@@ -367,9 +408,8 @@ def test_what_is_disputed_demanded_due_or_in_default_does_not_change_hands(
     offered = offer(trade, expires="2012-04-25")
     trade.done("loan", offered)
     happens(trade)
-    if standing(trade) == "Offered":
-        assert trade.refused("fund", settle(offered["price"])) == code
-        trade.done("loan", withdraw())
+    assert standing(trade) in ("Void", "Expired")
+    assert trade.refused("fund", settle(offered["price"])) == "wrong_state"
     assert trade.refused("loan", {**offered, "resale": "S2"}) == code
     trade.check()
 
@@ -529,6 +569,28 @@ def test_invariant_14_a_claim_that_is_over_and_still_offered_is_refused() -> Non
     found["deal"][key] = tuple(Lien._make(found["deal"][key])._replace(resale="S1"))
     with pytest.raises(InvariantBroken, match="invariant 14"):
         resale_check.offers_stand_on_claims(found)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("resale", {"principal": 1}),
+        ("resale", {"outstanding": 1}),
+        ("resale", {"due_day": 1}),
+        ("lien", {"recourse": "R1"}),
+        ("lien", {"title": 3}),
+    ],
+)
+def test_invariant_14_an_offer_of_what_the_claim_is_not_is_refused(
+    kind: str, changes: dict[str, Any]
+) -> None:
+    trade = held()
+    trade.done("loan", offer(trade))
+    found = state_of(trade)
+    resale_check.offers_are_current(found)
+    change(found, kind, SALE if kind == "resale" else CLAIM, **changes)
+    with pytest.raises(InvariantBroken, match="invariant 14"):
+        resale_check.offers_are_current(found)
 
 
 @pytest.mark.parametrize("changes", [{"status": 0}, {"price": 1}, {"to": "loan"}])

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from auction_ledger import NET, accept, auction, market, open_auction, pay, ranked
 from cash_ledger import balance
-from certificate_ledger import issue, on_leaf
+from certificate_ledger import issue, on_leaf, status
 from trade_ledger import TradeLedger, invoice, payment
 
+from contracts.certificates.leaf import read_totals
 from contracts.errors import InvariantBroken
 from contracts.finance import request
 from contracts.market import auction as auctions
@@ -71,6 +72,12 @@ def standing() -> TradeLedger:
     trade.done("acme", ASKED)
     trade.check()
     return trade
+
+
+def promised(trade: TradeLedger, amount: int = NET) -> str:
+    """Where mega's certificate C2 on INV1 stands, which acme has not answered."""
+    trade.done("mega", issue("C2", amount, invoice="INV1", maturity="2012-12-01"))
+    return status(trade, 0, "C2")
 
 
 def states(trade: TradeLedger) -> tuple[str, str, str]:
@@ -150,6 +157,73 @@ def test_a_request_for_an_invoice_that_nobody_confirmed_ends_when_its_buyer_reje
     asked = request.read_request(trade.state, "acme", "R1")
     assert asked is not None
     assert request.LIFE.states[asked.status] == "Void"
+    trade.check()
+
+
+OTHER_DATE = {"op": "invoice.confirm", "supplier": "acme", "invoice": "INV1", "net": NET}
+LOWER = {**OTHER_DATE, "net": NET - 1, "due_date": "2012-04-26"}
+ENDS: dict[str, list[Step]] = {
+    **{name: steps for name, (steps, _) in CHANGES.items() if "certificate" not in name},
+    "less is confirmed": [("mega", DISPUTE), ("mega", LOWER)],
+    "its last day has passed": [("root", {"op": "date.advance", "date": "2012-04-27"})],
+}
+"""What ends a promise on the whole of INV1 that the payee has not accepted."""
+
+
+@pytest.mark.parametrize("change", ENDS)
+def test_a_certificate_that_nobody_accepted_is_void_as_soon_as_its_invoice_is_not_what_it_was_drawn_on(
+    change: str,
+) -> None:
+    """Invariants 5 and 14: a promise in place of what is settled otherwise is none."""
+    trade = market()
+    assert promised(trade) == "Issued"
+    trade.check()
+    for signer, operation in ENDS[change]:
+        trade.done(signer, operation)
+        trade.check()
+    assert status(trade, 0, "C2") == "Void"
+    assert trade.refused("acme", on_leaf("accept", 0, "C2")) == "wrong_state"
+    kinds = by_kind((key, codec.decode(data)) for key, data in trade.state.data.items())
+    assert not kinds["promised"], "another one may be drawn on the invoice"
+    assert not kinds["expires"], "nothing waits for its last day"
+    totals = read_totals(trade.state, "mega", "C2")
+    assert (totals.issued, totals.live) == (0, 0), "its history says so"
+
+
+def test_a_certificate_of_a_part_stands_as_long_as_its_face_is_owed() -> None:
+    trade = market()
+    promised(trade, NET // 2)
+    trade.done("bank", payment("INV1", NET // 2, "IN 1"))
+    assert status(trade, 0, "C2") == "Issued"
+    trade.check()
+    trade.done("bank", payment("INV1", 1, "IN 2"))
+    assert status(trade, 0, "C2") == "Void"
+    trade.check()
+
+
+def test_a_lenders_offer_keeps_a_certificate_waiting_and_its_payment_ends_it() -> None:
+    trade = market()
+    promised(trade)
+    terms = trade.quote_terms("INV1", "of-loan")
+    place = {"programme": "of-loan", "supplier": "acme", "invoice": "INV1", "expires": "2012-03-04"}
+    trade.done("loan", {"op": "finance.offer", **place, "terms": terms})
+    assert status(trade, 0, "C2") == "Issued"
+    assert trade.refused("acme", on_leaf("accept", 0, "C2")) == "wrong_state", "a lender has its price on it"
+    trade.done("acme", {"op": "finance.accept", "invoice": "INV1"})
+    trade.done("loan", SETTLE)
+    assert status(trade, 0, "C2") == "Void"
+    trade.check()
+
+
+def test_one_certificate_stands_on_an_invoice_at_a_time() -> None:
+    """Invariant 5."""
+    trade = market()
+    promised(trade)
+    assert trade.refused("mega", issue("C3", NET, invoice="INV1")) == "certificate_open"
+    trade.done("mega", on_leaf("decline", 0, "C2"))
+    trade.done("mega", issue("C3", NET, invoice="INV1"))
+    trade.done("acme", on_leaf("accept", 0, "C3"))
+    assert status(trade, 0, "C3") == "Held"
     trade.check()
 
 

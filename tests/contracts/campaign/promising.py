@@ -20,6 +20,8 @@ def certificate_issue(draw: Draw, facts: Facts) -> Facts:
         and Invoice._make(value).title == FREE
         and Invoice._make(value).outstanding
         and not Invoice._make(value).contested
+        and Invoice._make(value).due_day >= draw.day
+        and parts not in draw.ledger.kinds["promised"]
     ]
     if free and draw.rng.random() < 0.6:
         (payee, invoice), found = draw.rng.choice(free[-5:])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from campaign.plain.arithmetic import day_of, portions
-from campaign.plain.world import Bill, Certificate, Leaf, Operation, World
+from campaign.plain.world import CONFIRMED, Bill, Certificate, Leaf, Operation, World
 
 PAYABLE = ("Held", "Sold", "Pledged", "Dishonoured")
 OFFERED = ("TransferPending", "Reserved")
+LONGEST_DAYS = 90
+"""Days that an offer of any kind stands at most."""
 
 
 def certificate_issue(world: World, signer: str, operation: Operation) -> None:
@@ -24,10 +26,13 @@ def certificate_issue(world: World, signer: str, operation: Operation) -> None:
         operation["smallest"],
         operation["highest_tier"],
         operation["invoice"],
-        [Leaf(payee, face, 1, -1)],
+        [Leaf(payee, face, 1, -1, expires=min(cut_off - 1, world.day + LONGEST_DAYS))],
     )
     if made.invoice:
-        _drawn_on(world, signer, made)
+        bill = _drawn_on(world, signer, made)
+        others = [each for each in waiting(world) if (each.payee, each.invoice) == (payee, made.invoice)]
+        assert not others, "invariant 5: promised twice"
+        made.leaves[0].expires = min(made.leaves[0].expires, bill.due)
     world.certificates[signer, operation["certificate"]] = made
 
 
@@ -36,7 +41,26 @@ def _drawn_on(world: World, obligor: str, made: Certificate) -> Bill:
     assert (bill.buyer, bill.currency) == (obligor, made.currency), "drawn on another's invoice"
     assert bill.is_sellable(), "invariant 4: drawn on more than is owed"
     assert made.face <= bill.owed, "invariant 4: drawn on more than is owed"
+    assert world.day <= bill.due, "what is overdue is replaced by a later day"
     return bill
+
+
+def waiting(world: World) -> list[Certificate]:
+    """Certificates on invoices that their payees have not answered."""
+    return [each for each in world.certificates.values() if each.invoice and each.leaves[0].state == "Issued"]
+
+
+def end_promises(world: World) -> None:
+    """What was issued in place of an invoice is void once it could not take that place."""
+    for made in waiting(world):
+        bill, leaf = world.bills[made.payee, made.invoice], made.leaves[0]
+        is_unsold = bill.title in ("Free", "Reserved") and bill.state == CONFIRMED and not bill.contested
+        if not is_unsold or bill.owed < made.face or bill.due < leaf.expires:
+            _void(leaf)
+
+
+def _void(leaf: Leaf) -> None:
+    leaf.state, leaf.expires, leaf.is_frozen = "Void", 0, False
 
 
 def _leaf(world: World, operation: Operation, *states: str) -> tuple[Certificate, Leaf]:
@@ -72,7 +96,7 @@ def certificate_decline(world: World, signer: str, operation: Operation) -> None
     parties = (leaf.holder, leaf.offered_to or operation["obligor"])
     assert signer in parties, "no party to the offer"
     if leaf.state == "Issued":
-        leaf.state = "Void"
+        _void(leaf)
     else:
         _take_back(leaf)
 
@@ -226,8 +250,10 @@ def _stop(world: World, operation: Operation, is_frozen: bool) -> None:
 
 
 def expire(world: World) -> None:
-    """What is offered and not taken comes back after its last day."""
+    """What is offered and not taken comes back after its last day; what was only issued is void."""
     for made in world.certificates.values():
+        if made.leaves[0].state == "Issued" and made.leaves[0].expires < world.day:
+            _void(made.leaves[0])
         for leaf in made.leaves:
             if leaf.state in OFFERED and leaf.expires < world.day:
                 _take_back(leaf)

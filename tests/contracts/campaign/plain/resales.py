@@ -75,6 +75,17 @@ def resale_withdraw(world: World, signer: str, operation: Operation) -> None:
     _take_back(world, place, "Withdrawn")
 
 
+def end_what_changed(world: World) -> None:
+    """An offer is of the claim as it was: what has changed, is disputed or demanded is not offered."""
+    for place, found in world.resales.items():
+        bill = world.bills[found.supplier, found.invoice]
+        if found.state != "Offered" or bill.held is None:
+            continue
+        is_sound = bill.state == CONFIRMED and not (bill.contested or bill.is_defaulted or bill.held.demand)
+        if not is_sound or _standing(world, found) != found.standing:
+            _take_back(world, place, "Void")
+
+
 def _take_back(world: World, place: tuple[str, str], state: str) -> None:
     found = world.resales[place]
     assert found.state == "Offered", f"the offer is {found.state}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from campaign.plain import auctions, lending
+from campaign.plain import auctions, certificates, lending, resales
 from campaign.plain.world import CONFIRMED, LIVE, Bill, World
 
 
@@ -20,6 +20,8 @@ def after_each(world: World) -> None:
     for (supplier, _), request in world.requests.items():
         if request.state == "Open" and not _is_unsold(world.bills[supplier, request.invoice]):
             request.state = "Void"
+    certificates.end_promises(world)
+    resales.end_what_changed(world)
     for (_, number), demand in world.demands.items():
         claim = world.bills[demand.supplier, demand.invoice].held
         is_met = claim is not None and claim.demand == number and not claim.short
