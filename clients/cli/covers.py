@@ -75,6 +75,7 @@ def cover(
             ("limit left", money(view["limit_left"], currency)),
             ("loss today", money(view["loss_today"], currency)),
             ("indemnity today", money(view["indemnity_today"], currency)),
+            ("made good by", _made_good(view["made_good_by"])),
             ("claim", f"{view['claim']['claim']}, {view['claim']['status']}" if view["claim"] else "none"),
             ("proved at height", found.height),
         ]
@@ -87,6 +88,11 @@ def cover(
         ],
         styles=["" if each["holds"] else BAD for each in view["conditions"]],
     )
+
+
+def _made_good(found: dict[str, str] | None) -> str:
+    """The claim under another policy that makes good what the lender loses."""
+    return "no other claim" if found is None else f"claim {found['claim']} of {found['assured']}"
 
 
 @app.command(

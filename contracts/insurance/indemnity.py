@@ -401,13 +401,12 @@ def decide(state: Reader, assured: str, claim: Claim) -> Decision:
     assert policy is not None, "a claim is under a policy"
     assert invoice is not None, "a claim is about an invoice"
     cover = read_cover(state, claim.insurer, claim.policy, invoice.buyer)
-    assert cover is not None, "a claim is about a buyer that the policy names"
     lien = read_lien(state, claim.supplier, claim.invoice)
     loss, ahead, pool = coverage.interest(invoice, claim.supplier, lien, assured, policy.loss_payee)
-    if lien is not None and _is_made_good(state, claim, lien, assured):
+    if made_good_by(state, assured, claim) is not None:
         loss, ahead, pool = coverage.interest(invoice, claim.supplier, lien, assured, "")
         loss = loss if assured == claim.supplier else 0
-    left = max(0, claim.limit - cover.used)
+    left = 0 if cover is None else max(0, claim.limit - cover.used)
     others = promised_to_others(state, claim.supplier, claim.invoice, invoice, assured)
     indemnity = min(
         formulae.indemnity(loss, left, policy.deductible, policy.insured_ppm),
@@ -417,12 +416,15 @@ def decide(state: Reader, assured: str, claim: Claim) -> Decision:
     return Decision(loss, ahead, pool, min(loss, left), indemnity)
 
 
-def _is_made_good(state: Reader, claim: Claim, lien: Lien, assured: str) -> bool:
-    """Whether another policy makes good what a claim's one lender loses: its own, or the supplier's.
+def made_good_by(state: Reader, assured: str, claim: Claim) -> tuple[str, str] | None:
+    """(assured, claim) of another policy that makes good what the invoice's one lender loses, if one does.
 
-    A principal is insured once, by the claim that was accepted first: two insurers of it could not both
-    have their part of what the buyer pays.
+    It is the lender's own, or the supplier's that pays it first. A principal is insured once, by the claim
+    that was accepted first: two insurers of it could not both have their part of what the buyer pays.
     """
+    lien = read_lien(state, claim.supplier, claim.invoice)
+    if lien is None or not lien.lender:
+        return None
     for other, number in claims_on(state, claim.supplier, claim.invoice):
         found = read_claim(state, other, number)
         assert found is not None, "a claim that is listed stands"
@@ -430,9 +432,9 @@ def _is_made_good(state: Reader, claim: Claim, lien: Lien, assured: str) -> bool
             continue
         policy = read_policy(state, found.insurer, found.policy)
         assert policy is not None, "a claim is under a policy"
-        if lien.lender and lien.lender in (other, policy.loss_payee):
-            return True
-    return False
+        if lien.lender in (other, policy.loss_payee):
+            return other, number
+    return None
 
 
 def _check_indemnity(indemnity: int, operation: ClaimAccept) -> None:

@@ -25,11 +25,11 @@ from contracts.insurance.indemnity import (
     Claim,
     claims_on,
     decide,
+    made_good_by,
     open_amount,
     read_claim,
 )
 from contracts.insurance.policy import LIFE, Cover, Policy, read_cover, read_policy
-from contracts.pricing import formulae
 from contracts.trade.invoice import Invoice, read_invoice
 from contracts.views import Page, Scanner, View, page, record_view
 from ledger.codec import Value
@@ -161,11 +161,10 @@ def answer(state: Reader, question: Question) -> View:
     if is_late:
         conditions += [_outcome(check, facts) for check in CLOCK]
     is_covered = all(condition["holds"] for condition in conditions)
-    interest = coverage.interest(
-        facts.invoice, question.supplier, facts.lien, question.assured, facts.policy.loss_payee
-    )
     left = max(0, facts.limit - (facts.cover.used if facts.cover else 0))
-    would_be = formulae.indemnity(interest.loss, left, facts.policy.deductible, facts.policy.insured_ppm)
+    would_be = _as_claimed(facts)
+    decision = decide(state, question.assured, would_be)
+    made_good = made_good_by(state, question.assured, would_be)
     return {
         "business_date": iso_from_day(facts.day),
         "covered": is_covered,
@@ -176,8 +175,9 @@ def answer(state: Reader, question: Question) -> View:
         "recorded": [iso_from_day(departure.recorded) for departure in facts.departures],
         "limit_when_shipped": facts.limit,
         "limit_left": left,
-        "loss_today": interest.loss,
-        "indemnity_today": min(would_be, facts.policy.maximum - facts.policy.promised) if is_covered else 0,
+        "loss_today": decision.loss,
+        "indemnity_today": max(0, decision.indemnity) if is_covered else 0,
+        "made_good_by": None if made_good is None else {"assured": made_good[0], "claim": made_good[1]},
         "due": iso_from_day(facts.invoice.due_day),
         "days_overdue": max(0, facts.day - facts.invoice.due_day),
         "notify_by": iso_from_day(facts.notify_by),
@@ -190,6 +190,13 @@ def answer(state: Reader, question: Question) -> View:
         "claim": None if claim is None else {"claim": claim[0], "status": CLAIM.states[claim[1].status]},
         "next": _next(facts, None if claim is None else claim[1], is_covered=is_covered),
     }
+
+
+def _as_claimed(facts: Facts) -> Claim:
+    """The claim as it would stand if it were notified today."""
+    asked = facts.question
+    place = (asked.insurer, asked.policy, asked.supplier, asked.invoice)
+    return Claim(NOTIFIED, *place, facts.policy.currency, facts.day, facts.shipped, facts.limit)
 
 
 def invoices_of(records: Iterable[Value]) -> tuple[str, ...]:
@@ -246,6 +253,10 @@ def cover_sentence(view: View) -> str:
     if not view["covered"]:
         reasons = ", ".join(str(each["code"]) for each in view["conditions"] if not each["holds"])
         return f"not covered ({reasons}); {view['next']}"
+    made_good = view["made_good_by"]
+    if made_good is not None and not view["loss_today"]:
+        by = f"claim {made_good['claim']} of {made_good['assured']}"
+        return f"covered, and {by} makes its loss good; {view['next']}"
     today = Money(view["indemnity_today"], view["currency"])
     return f"covered, {today} if it were decided today; {view['next']}"
 

@@ -30,7 +30,8 @@ from insurance_ledger import (
 from trade_ledger import DAY, TradeLedger, dispatch, fund, invoice, payment, publish, receive
 
 from contracts.finance.claim import Lien, last_deal, read_lien
-from contracts.insurance.insurance_views import claim_view, policy_view
+from contracts.insurance.coverage import Question
+from contracts.insurance.insurance_views import answer, claim_view, cover_sentence, policy_view
 from contracts.insurance.policy import ACTIVE, EXHAUSTED, EXPIRED, SUSPENDED
 
 
@@ -412,6 +413,34 @@ def test_a_principal_is_insured_once_by_the_policy_whose_claim_was_accepted_firs
             trade.done("cover", of_assured("indemnity.pay", bank="bank"))
             assert balance(trade, "loan").available == had, "the rest is the supplier's own loss"
         trade.check()
+
+
+def test_the_answer_about_cover_is_what_a_claim_would_be_accepted_at() -> None:
+    """Nobody is shown a loss that another policy has made good, nor more than is left of the invoice."""
+    buyers = [{"buyer": "mega", "limit": 9_000_000_00, "suppliers": ["acme"]}]
+
+    def shown(trade: TradeLedger, assured: str) -> tuple[int, int, Any]:
+        number = {"acme": "POL", "loan": "LOAN"}[assured]
+        view = answer(trade.state, Question(assured, "cover", number, "acme", "INV1", ()))
+        return view["loss_today"], view["indemnity_today"], view["made_good_by"]
+
+    for first, other in (("acme", "loan"), ("loan", "acme")):
+        trade = financed(loss_payee="loan", buyers=buyers)
+        active(trade, "LOAN", assured="loan", starts="2012-03-01", buyers=buyers)
+        before = {"acme": (950_000_00, 850_500_00, None), "loan": (807_500_00, 722_250_00, None)}
+        assert {who: shown(trade, who) for who in before} == before
+        filed_by_both(trade)
+        numbers = {"acme": "C1", "loan": "L1"}
+        accept = of_assured("claim.accept", numbers[first], first, indemnity=before[first][1])
+        trade.done("cover", accept)
+        left = {"acme": (142_500_00, 123_750_00), "loan": (0, 0)}[other]
+        made_good = {"assured": first, "claim": numbers[first]}
+        assert shown(trade, other) == (*left, made_good)
+        view = answer(trade.state, Question("loan", "cover", "LOAN", "acme", "INV1", ()))
+        if other == "loan":
+            assert cover_sentence(view).startswith("covered, and claim C1 of acme makes its loss good; ")
+        trade.done(first, by_assured("claim.withdraw", numbers[first]))
+        assert shown(trade, other) == before[other], "a claim that is withdrawn makes nothing good"
 
 
 @pytest.mark.parametrize("is_payee", [False, True])
