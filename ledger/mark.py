@@ -79,12 +79,14 @@ class MarkFile:
         try:
             file = SlotFile.open(path, is_synced=True)
             payloads = file.read()
+        except FileNotFoundError:
+            raise mark_lost("the durable mark is missing", path) from None
         except OSError as error:
             raise store_error("cannot read the durable mark", error.strerror, field=path.name) from None
         whole = [read for read in map(_read, payloads) if read is not None]
         if not whole:
             file.close()
-            raise StoreError("the durable mark is damaged", field=path.name)
+            raise mark_lost("the durable mark is damaged", path)
         return cls(path, file, *max(whole, key=lambda read: read[0]))
 
     def write(self, mark: Mark) -> None:
@@ -108,6 +110,16 @@ class MarkFile:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def mark_lost(message: str, path: Path) -> StoreError:
+    """The ledger may be whole, and nothing says any more how far it must go: a repair needs the mark."""
+    return StoreError(
+        message,
+        field=path.name,
+        remedy="Nothing else says what the node has signed, so no repair helps. Put the newest mark back if "
+        "you have it, or readmit the node under a new id: `tally network readmit`.",
+    )
 
 
 def _read(payload: bytes) -> tuple[int, Mark] | None:

@@ -62,7 +62,7 @@ from ledger.limits import (
     LEVELDB_OPEN_FILES,
     LEVELDB_WRITE_BUFFER_BYTES,
 )
-from ledger.mark import Mark, MarkFile
+from ledger.mark import Mark, MarkFile, mark_lost
 
 if sys.version_info >= (3, 13):  # plyvel has wheels up to 3.12; plyvel-next carries it on, with one interface
     import plyvel_next as plyvel
@@ -197,7 +197,7 @@ class Store(Rows):
         if mark_path.exists():
             mark = MarkFile.open(mark_path)
         elif (db_path / "CURRENT").exists():
-            raise StoreError("the durable mark is missing", field="mark")
+            raise mark_lost("the durable mark is missing", mark_path)
         else:
             try:
                 folder.mkdir(parents=True, exist_ok=True)

@@ -28,8 +28,9 @@ from itertools import count
 from pathlib import Path
 
 from ledger import codec, durable
-from ledger.errors import Malformed, StoreError, StoreRefused
+from ledger.errors import Malformed, StoreError, StoreRefused, TallyError
 from ledger.mark import Mark, MarkFile
+from ledger.staging import READY, REPLACED
 from ledger.store import MARK_FILE, Store, StoreLocked
 from node.errors import SettingsError
 from node.raft_storage import has_booted
@@ -60,7 +61,7 @@ def has_lost_data(data_dir: Path) -> bool:
         if (data_dir / LOST).exists():
             return True
         if has_booted(data_dir):
-            is_lost = not (data_dir / LEDGER_FOLDER).exists() and not (data_dir / PROMISED).exists()
+            is_lost = not _holds_ledger(data_dir) and not (data_dir / PROMISED).exists()
         else:
             is_lost = not (data_dir / FRESH).exists() or _has_promised(data_dir / LEDGER_FOLDER)
         if is_lost:
@@ -70,6 +71,12 @@ def has_lost_data(data_dir: Path) -> bool:
             f"cannot use {data_dir}", field="data_dir", found=error.strerror or str(error)
         ) from None
     return is_lost
+
+
+def _holds_ledger(data_dir: Path) -> bool:
+    """Whether there is a ledger, or what is left of one: in an empty folder a new one would begin."""
+    ledger = data_dir / LEDGER_FOLDER
+    return (ledger / MARK_FILE).exists() or (ledger / "db" / "CURRENT").exists()
 
 
 def _has_promised(ledger: Path) -> bool:
@@ -88,11 +95,14 @@ def set_aside(data_dir: Path, look: Callable[[Store], object]) -> Path:
     `look` reads an open store, and raises StoreError if it is damaged.
 
     Raises:
-        StoreError: another process has it open, it is not damaged, the system does not let it be looked
-            at (StoreRefused), or it does not say any more what was promised: the node has lost its data then.
-        SettingsError: the folder cannot be written.
+        StoreError: there is none (`no_ledger`), another process has it open, it is not damaged, the system
+            does not let it be looked at (StoreRefused), or it does not say any more what was promised: the
+            node has lost its data then.
+        SettingsError: there is no such folder, or it cannot be written.
     """
     ledger = data_dir / LEDGER_FOLDER
+    if not _holds_ledger(data_dir):
+        raise _no_ledger(data_dir)
     try:
         store = Store.open(ledger)
         try:
@@ -127,6 +137,26 @@ def set_aside(data_dir: Path, look: Callable[[Store], object]) -> Path:
             f"cannot write to {data_dir}", field="data_dir", found=error.strerror or str(error)
         ) from None
     return aside
+
+
+def _no_ledger(data_dir: Path) -> TallyError:
+    """Why there is nothing to be set aside, and what to do instead."""
+    if not data_dir.is_dir():
+        return SettingsError("there is no such folder", field="data_dir", found=data_dir)
+    if (data_dir / PROMISED).exists():
+        said = "the ledger has been set aside already"
+        remedy = "Start the node: it fetches the ledger anew from the others."
+    elif (data_dir / FRESH).exists():
+        said, remedy = "the node has never run on this folder", "Start the node: there is nothing to repair."
+    elif any((data_dir / f"{LEDGER_FOLDER}{suffix}").exists() for suffix in (READY, REPLACED)):
+        said, remedy = "a snapshot is taking the ledger's place", "Start the node: it goes on with that."
+    else:
+        said = "the folder holds no ledger, and what its node signed is not in it"
+        remedy = (
+            "Put the newest ledger back in its place if you have it; otherwise readmit the node under a new "
+            "id: `tally network readmit`."
+        )
+    return StoreError(said, code="no_ledger", found=data_dir / LEDGER_FOLDER, remedy=remedy)
 
 
 def _further(one: Mark, other: Mark) -> Mark:

@@ -214,7 +214,7 @@ def _announce(settings: Settings, api_port: int, peer_port: int) -> None:
 
 def _repair(settings: Settings) -> Path:
     """Set the ledger aside, which must be this node's own and damaged; where it lies now."""
-    genesis = settings.genesis_file.read_bytes()
+    genesis = settings.read_genesis()
     identity = Identity.load(settings.node, settings.key_file, settings.certificate_file)
 
     def look(store: Store) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from pathlib import Path
 from typing import Self
 
 import structlog
@@ -70,7 +69,7 @@ class Node:
         """Set when the node stops by itself, because of a bug of ours."""
         self.renewed = asyncio.Event()
         """Set when the node is to be closed and opened again, on the snapshot that it has fetched."""
-        genesis_data = _read(settings.genesis_file, "genesis_file")
+        genesis_data = settings.read_genesis()
         identity = self._identity
         self._ledger = settings.data_dir / disk.LEDGER_FOLDER
         settle(self._ledger)
@@ -322,10 +321,3 @@ class Node:
 
     async def __aexit__(self, *error: object) -> None:
         await self.close()
-
-
-def _read(path: Path, field: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise SettingsError(f"cannot read {path}", field=field, found=error.strerror) from None

@@ -14,6 +14,8 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ledger.errors import TallyError
+from ledger.genesis import read_genesis
 from ledger.limits import MAX_MEMBERS, MAX_NAME_BYTES
 from node.errors import SettingsError
 from node.limits import DRAIN_TIMEOUT_MS, SUBMIT_TIMEOUT_MS
@@ -118,6 +120,28 @@ class Settings(BaseSettings):
                 expected=f"at most half of election_ticks ({settings.election_ticks})",
             )
         return settings
+
+    def read_genesis(self) -> bytes:
+        """The bytes of the genesis block.
+
+        Raises:
+            SettingsError: the file cannot be read, or holds something else.
+        """
+        try:
+            data = self.genesis_file.read_bytes()
+            read_genesis(data)
+        except OSError as error:
+            raise SettingsError(
+                f"cannot read {self.genesis_file}", field="genesis_file", found=error.strerror
+            ) from None
+        except TallyError as error:
+            raise SettingsError(
+                f"no genesis block in {self.genesis_file}",
+                field="genesis_file",
+                found=str(error)[:200],
+                remedy="Put the channel's genesis.block there, as any member or client of it has it.",
+            ) from None
+        return data
 
     def peer_addresses(self) -> dict[str, tuple[str, int]]:
         """The peers' host and port by node id.

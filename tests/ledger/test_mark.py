@@ -51,7 +51,7 @@ def test_a_mark_is_never_created_over_another(tmp_path) -> None:
 
 
 def test_a_missing_mark_is_said_to_be_missing(tmp_path) -> None:
-    with pytest.raises(StoreError, match="No such file"):
+    with pytest.raises(StoreError, match="is missing"):
         MarkFile.open(tmp_path / "mark")
 
 

@@ -444,12 +444,15 @@ def test_a_folder_that_lost_a_part_is_refused(folder: Path) -> None:
         Store.open(without_db)
     without_mark = copy(folder, "without mark")
     (without_mark / "mark").unlink()
-    with pytest.raises(StoreError, match="mark is missing"):
+    with pytest.raises(StoreError, match="mark is missing") as missing:
         Store.open(without_mark)
     bad_mark = copy(folder, "bad mark")
     (bad_mark / "mark").write_bytes(b"\xff" * 8192)
-    with pytest.raises(StoreError, match="mark is damaged"):
+    with pytest.raises(StoreError, match="mark is damaged") as damaged:
         Store.open(bad_mark)
+    for refused in (missing, damaged):
+        assert "repair" in StoreError.remedy
+        assert "no repair helps" in refused.value.remedy
 
 
 def test_a_folder_belongs_to_one_key(folder: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from consensus.limits import BOOT_SHIFT, MAX_MESSAGE_ID
-from ledger.errors import StoreError
+from ledger.errors import StoreError, TallyError
+from ledger.staging import READY
 from ledger.store import FORMAT_KEY, Store, open_database
 from node import disk
 from node.errors import SettingsError
@@ -28,10 +29,62 @@ def test_a_folder_is_fresh_once(tmp_path: Path) -> None:
     data = tmp_path / "data"
     disk.prepare(data)
     assert not disk.has_lost_data(data)
+    Store.open(data / disk.LEDGER_FOLDER).close()
     next_boot(data)
-    (data / disk.LEDGER_FOLDER).mkdir()
     disk.begin(data)
     assert not disk.has_lost_data(data)
+
+
+def test_cr76_a_ledger_folder_that_was_emptied_is_lost(tmp_path: Path) -> None:
+    """CR-76: a new ledger in it would not know what its node has signed."""
+    data = tmp_path / "data"
+    disk.prepare(data)
+    next_boot(data)
+    disk.begin(data)
+    (data / disk.LEDGER_FOLDER).mkdir()
+    assert disk.has_lost_data(data)
+
+
+NOTHING_HERE = {
+    "no data folder": ("settings", "no such folder", "data_dir"),
+    "never run": ("no_ledger", "has never run", "Start the node"),
+    "repaired": ("no_ledger", "has been set aside", "Start the node"),
+    "amid a switch": ("no_ledger", "a snapshot is taking", "Start the node"),
+    "emptied": ("no_ledger", "what its node signed is not in it", "readmit"),
+    "not prepared": ("no_ledger", "what its node signed is not in it", "readmit"),
+    "taken away": ("no_ledger", "what its node signed is not in it", "readmit"),
+}
+
+
+@pytest.mark.parametrize("situation", NOTHING_HERE)
+def test_cr76_a_repair_where_there_is_no_ledger_says_so_and_makes_none(
+    tmp_path: Path, situation: str
+) -> None:
+    """CR-76: a fresh ledger in the place of a lost one would vote as if nothing had been promised."""
+    data = tmp_path / "data"
+    if situation == "not prepared":
+        data.mkdir()
+    elif situation != "no data folder":
+        disk.prepare(data)
+    if situation == "amid a switch":
+        (data / f"{disk.LEDGER_FOLDER}{READY}").mkdir()
+    if situation in ("emptied", "taken away", "repaired", "amid a switch"):
+        next_boot(data)
+        disk.begin(data)
+    if situation == "emptied":
+        (data / disk.LEDGER_FOLDER).mkdir()
+    if situation == "repaired":
+        damaged_ledger(data, 10, (7, "n2", 6))
+        disk.set_aside(data, lambda _: None)
+    held = sorted(data.rglob("*"))
+    with pytest.raises(TallyError) as refused:
+        disk.set_aside(data, lambda _: None)
+    code, said, remedy = NOTHING_HERE[situation]
+    assert refused.value.code == code
+    assert said in str(refused.value)
+    assert remedy in f"{refused.value} {refused.value.remedy}"
+    assert sorted(data.rglob("*")) == held
+    assert disk.promised(data) is None or situation == "repaired"
 
 
 @pytest.mark.parametrize("holds", ["nothing", "no folder"])

@@ -72,3 +72,15 @@ def test_a_file_without_an_ending_is_taken_for_toml(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot read"):
         Settings.load(tmp_path / "absent.toml")
+
+
+@pytest.mark.parametrize("held", [None, b"", b"no genesis block at all"])
+def test_a_genesis_file_that_is_none_is_named(tmp_path: Path, held: bytes | None) -> None:
+    settings = load(tmp_path, GOOD.replace("../genesis.block", "genesis.block"))
+    if held is not None:
+        (tmp_path / "genesis.block").write_bytes(held)
+    with pytest.raises(SettingsError) as refused:
+        settings.read_genesis()
+    assert refused.value.field == "genesis_file"
+    assert str(tmp_path / "genesis.block") in str(refused.value)
+    assert ("genesis.block there" in refused.value.remedy) == (held is not None)
