@@ -258,6 +258,7 @@ FORM_REMEDIES: dict[str, str] = {
     "missing_field": "Give every field that has no default, and at least one entry where one is needed.",
     "out_of_range": "Use a number within the bounds of the field.",
     "negative_amount": "Use an amount of at least zero.",
+    "amount_overflow": "Split the document; the bounds are listed in docs/protocol.md.",
     "unknown_currency": "Use an ISO 4217 code in capitals, such as EUR.",
     "identifier": "Use visible characters in the form that the operation table gives for the field.",
     "too_long": "Send at most what the bounds of the field allow.",

@@ -48,6 +48,7 @@ from contracts.trade import (
 )
 from ledger.codec import Value
 from ledger.errors import Malformed
+from ledger.money import MAX_AMOUNT
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,17 +294,20 @@ assert {
     "unknown_operation",
     "malformed_operation",
     "negative_amount",
+    "amount_overflow",
 } <= FORM_REMEDIES.keys()
 
 
 def _malformed(error: ValidationError, name: str, index: int) -> Malformed:
     """The first complaint of the model, in our form; it shows at most 64 characters of the input."""
-    first = error.errors(include_url=False, include_context=False)[0]
+    first = error.errors(include_url=False)[0]
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
     kind, found = first["type"], first["input"]
     code = _FORM_CODES.get(kind, "malformed_operation")
     if kind == "greater_than_equal" and isinstance(found, int) and found < 0:
         code = "negative_amount"
+    if kind == "less_than_equal" and first["ctx"]["le"] == MAX_AMOUNT:
+        code = "amount_overflow"
     expected = first["msg"]
     if kind == "string_pattern_mismatch":
         expected = "visible characters in the form that the operation table gives for this field"

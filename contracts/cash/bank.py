@@ -17,6 +17,7 @@ from typing import NamedTuple
 from contracts import invariants
 from contracts.context import Context
 from contracts.errors import refuse
+from ledger.money import Money
 from ledger.state import Reader, state_key
 
 PAYMENT, PAYOUT = "payment", "payout"
@@ -100,7 +101,7 @@ def check_unused(context: Context, account: str, entry: str, kind: str) -> None:
             "bank entry consumed before",
             field="entry",
             found=f"{entry} on {account}",
-            expected=f"unused; it is a {used.kind} of {used.amount} {used.currency} "
+            expected=f"unused; it is a {used.kind} of {Money(used.amount, used.currency)} "
             f"for {used.document or used.party}",
         )
 

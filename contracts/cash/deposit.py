@@ -43,7 +43,7 @@ from contracts.fields import (
     PositiveAmount,
 )
 from ledger import codec, history
-from ledger.money import checked_total
+from ledger.money import Money, checked_total
 from ledger.state import Reader, state_key
 
 DEBT = "deposits"
@@ -155,8 +155,8 @@ def _book(
             "insufficient_funds",
             "not enough available",
             field="amount",
-            found=f"{client} has {before.available} {currency} available at {bank_id}",
-            expected=f"at least {-change.available}",
+            found=f"{client} has {Money(before.available, currency)} available at {bank_id}",
+            expected=f"at least {Money(-change.available, currency)}",
         )
     invariants.deposit_is_covered(*after)
     checked_total(after.available)

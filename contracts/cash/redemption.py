@@ -29,6 +29,7 @@ from contracts.fields import (
     Reason,
 )
 from contracts.lifecycle import LifeCycle, Transition
+from ledger.money import Money
 from ledger.state import Reader, state_key
 
 STATUS = LifeCycle(
@@ -176,8 +177,8 @@ def _check_fits(found: Redemption, operation: RedemptionPay) -> None:
             "amount_mismatch",
             "not the amount of the redemption",
             field="amount",
-            found=f"{operation.amount} {operation.currency}",
-            expected=f"{found.amount} {found.currency}",
+            found=str(Money(operation.amount, operation.currency)),
+            expected=str(Money(found.amount, found.currency)),
         )
     if operation.date < found.day:
         raise refuse("date_order", "booked before it was asked for", field="date")

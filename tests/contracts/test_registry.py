@@ -47,7 +47,8 @@ def test_every_operation_is_documented_with_its_units(name: str) -> None:
         ({"surprise": 1}, "unknown_field", "operations[3].surprise"),
         ({"gross": -1}, "negative_amount", "operations[3].gross"),
         ({"gross": 0}, "out_of_range", "operations[3].gross"),
-        ({"gross": MAX_AMOUNT + 1}, "out_of_range", "operations[3].gross"),
+        ({"gross": MAX_AMOUNT + 1}, "amount_overflow", "operations[3].gross"),
+        ({"rounding": MAX_AMOUNT + 1}, "amount_overflow", "operations[3].rounding"),
         ({"gross": "100"}, "malformed_operation", "operations[3].gross"),
         ({"gross": True}, "malformed_operation", "operations[3].gross"),
         ({"currency": "XTS"}, "unknown_currency", "operations[3].currency"),
@@ -66,6 +67,11 @@ def test_every_operation_is_documented_with_its_units(name: str) -> None:
         ({"lines": []}, "missing_field", "operations[3].lines"),
         (
             {"lines": [{"line": "1", "quantity": 0, "amount": 1}]},
+            "out_of_range",
+            "operations[3].lines[0].quantity",
+        ),
+        (
+            {"lines": [{"line": "1", "quantity": 10**18, "amount": 1}]},
             "out_of_range",
             "operations[3].lines[0].quantity",
         ),

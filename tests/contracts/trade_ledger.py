@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from contracts import Contracts
@@ -14,6 +15,7 @@ from ledger.executor import genesis_overlay
 from ledger.genesis import Genesis
 from ledger.hashing import ZERO
 from ledger.keys import SigningKey
+from ledger.money import CURRENCIES, Money
 from ledger.state import Overlay, state_key
 from ledger.transaction import Transaction
 
@@ -102,6 +104,13 @@ class Committed:
                 self.data[key] = codec.encode(value)
 
 
+def check_amounts_are_written_for_people(detail: str) -> None:
+    """A number before a currency in a refusal has its decimals: nobody reads minor units there."""
+    for number, currency in re.findall(r"(-?[0-9][0-9,.]*) ([A-Z]{3})\b", detail):
+        if currency in CURRENCIES:
+            assert Money.parse(number.replace(",", ""), currency).grouped == number, detail
+
+
 class TradeLedger:
     """One transaction, one block: `submit` returns the result as the ledger records it."""
 
@@ -154,6 +163,8 @@ class TradeLedger:
             known.append(record)
         self.transactions.append(transaction)
         self.results.append(result)
+        for _, _, detail in result:
+            check_amounts_are_written_for_people(str(detail))
         return result
 
     def done(self, signer: str, *operations: dict[str, Any]) -> None:

@@ -9,7 +9,8 @@ import pytest
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
-from ledger import codec, hashing, keys, limits
+from contracts.errors import FORM_REMEDIES, REMEDIES
+from ledger import codec, hashing, keys, limits, money
 from ledger.evidence import KINDS
 from ledger.genesis import read_genesis
 from ledger.verify import trust, verify_history, verify_receipt
@@ -57,8 +58,21 @@ def test_domains_are_those_of_the_code():
 
 
 def test_bounds_are_those_of_the_code():
-    for name, value, *_ in rows("Bounds"):
-        assert getattr(limits, name.strip("`")) == int(value.replace(",", "")), name
+    for name, value, *rest in rows("Bounds"):
+        meaning = " ".join(rest)
+        module = money if "`ledger/money.py`" in meaning else limits
+        assert getattr(module, name.strip("`")) == int(value.replace(",", "")), name
+
+
+def test_the_bounds_of_amounts_are_in_the_page_that_their_refusals_name():
+    listed = {name.strip("`") for name, *_ in rows("Bounds")}
+    assert {"MAX_AMOUNT", "MAX_TOTAL"} <= listed
+    for remedy in (
+        money.AmountOverflow.remedy,
+        REMEDIES["amount_overflow"],
+        FORM_REMEDIES["amount_overflow"],
+    ):
+        assert "docs/protocol.md" in remedy
 
 
 def test_faults_are_those_of_the_code():
