@@ -30,7 +30,7 @@ from clients.importers.limits import MAX_XML_BYTES
 from clients.importers.xml_document import parse_xml
 from clients.pain001 import CreditTransfer, reference, settlement_reference
 from clients.sdk import Session
-from clients.sdk.conversation import segment
+from clients.sdk.conversation import segment, segments
 from contracts.cash.cash_views import line_view
 from ledger.money import Money
 
@@ -246,8 +246,10 @@ def paid(
     """Attest the booked payment of a redemption (settlement bank): the deposit is burnt."""
 
     def make(session: Session) -> dict[str, Any]:
-        asked = session.view(f"/redemptions/{segment(client)}/{segment(number)}")
-        kept = session.view(f"/deposits/{segment(asked['bank'])}/{segment(client)}/{asked['currency']}")
+        asked = session.view(f"/redemptions/{segments(client=client)}/{segment(number)}")
+        kept = session.view(
+            f"/deposits/{segment(asked['bank'])}/{segments(client=client)}/{asked['currency']}"
+        )
         return {
             "op": "redemption.pay",
             "redemption": number,
@@ -350,7 +352,7 @@ def accounts(
     screen = Screen(json)
     with open_session(profile) as session:
         found = list(session.pages("/deposits", "deposits", bank=bank, client=client))
-        issued = list(session.pages(f"/issued/{segment(bank)}", "issued")) if client is None else []
+        issued = list(session.pages(f"/issued/{segments(bank=bank)}", "issued")) if client is None else []
     sums = {
         row["currency"]: sum(
             entry["available"] + entry["held"] for entry in found if entry["currency"] == row["currency"]

@@ -15,7 +15,7 @@ from clients.cli.options import Json, ProfileFile, ReceiptFile, load_profile, op
 from clients.cli.recording import record
 from clients.cli.screen import FAINT, Screen, examples
 from clients.sdk import Session
-from clients.sdk.conversation import MAX_PROVED_KEYS, segment
+from clients.sdk.conversation import MAX_PROVED_KEYS, segment, segments
 from contracts.cash.exchange import MAX_RATE_PART, Exchange, exchange_key, price
 
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="Number of the exchange.")]
@@ -85,7 +85,7 @@ def quote(
     """Quote a rate (maker); what you sell is set aside until the quote is answered or has run out."""
 
     def make(session: Session) -> dict[str, Any]:
-        asked = session.view(f"/exchanges/{segment(taker)}/{segment(number)}")
+        asked = session.view(f"/exchanges/{segments(taker=taker)}/{segment(number)}")
         quoted = read_rate(rate, "--rate")
         paid = asked["bought_currency"]
         newest = max(asked["requested_ms"], time.time_ns() // 1_000_000)
@@ -130,7 +130,7 @@ def accept(
     taker = load_profile(profile).organisation
 
     def make(session: Session) -> dict[str, Any]:
-        asked = session.view(f"/exchanges/{segment(taker)}/{segment(number)}")
+        asked = session.view(f"/exchanges/{segments(taker=taker)}/{segment(number)}")
         if asked["status"] != "Quoted":
             raise UsageProblem(
                 "there is no quote to accept",

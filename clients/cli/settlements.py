@@ -15,7 +15,7 @@ from clients.cli.recording import record
 from clients.cli.screen import FAINT, GOOD, Screen, examples
 from clients.pain001 import CreditTransfer, settlement_reference
 from clients.sdk import Session
-from clients.sdk.conversation import segment
+from clients.sdk.conversation import segment, segments
 from ledger.money import Money
 
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="Number of the settlement.")]
@@ -54,7 +54,7 @@ def create(
 def _attested(
     op: str, number: str, lender: str, account: str, entry: str, date: str, session: Session
 ) -> Any:
-    known = session.view(f"/settlements/{segment(lender)}/{segment(number)}")
+    known = session.view(f"/settlements/{segments(lender=lender)}/{segment(number)}")
     return {
         "op": op,
         "settlement": number,
@@ -208,7 +208,7 @@ def show(number: Number, lender: Lender, profile: ProfileFile = None, json: Json
     """Show where a settlement stands."""
     screen = Screen(json)
     with open_session(profile) as session:
-        found = session.view(f"/settlements/{segment(lender)}/{segment(number)}")
+        found = session.view(f"/settlements/{segments(lender=lender)}/{segment(number)}")
     found["reference"] = settlement_reference(lender, number)
     if screen.answer(found):
         return

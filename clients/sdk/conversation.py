@@ -57,6 +57,7 @@ from ledger.carried import carry, opened
 from ledger.errors import Malformed, TallyError, VerificationError
 from ledger.genesis import GenesisBlock
 from ledger.handover import Followed, MembershipChain
+from ledger.identifiers import checked_name
 from ledger.keys import SigningKey
 from ledger.limits import (
     MAX_OPERATIONS,
@@ -229,7 +230,7 @@ class Conversation:
             NodeProblem: `unknown_relationship`.
             VerificationError: the file does not prove it, or not what was asked for.
         """
-        path = f"{self.prefix}/relationships/{segment(supplier)}/{segment(buyer)}/history"
+        path = f"{self.prefix}/relationships/{segments(supplier=supplier, buyer=buyer)}/history"
         call = Call("GET", path, {} if last is None else {"last": last}, accept=MSGPACK_FILE)
 
         def read(data: bytes) -> tuple[VerifiedHistory, int]:
@@ -258,7 +259,7 @@ class Conversation:
         Raises:
             VerificationError: the file does not prove it, or not what was asked for.
         """
-        path = f"{self.prefix}/deposits/{segment(bank)}/{segment(client)}/{segment(currency)}/statement"
+        path = f"{self.prefix}/deposits/{segments(bank=bank, client=client)}/{segment(currency)}/statement"
         call = Call("GET", path, {} if last is None else {"last": last}, accept=MSGPACK_FILE)
 
         def read(data: bytes) -> tuple[VerifiedStatement, int]:
@@ -285,7 +286,7 @@ class Conversation:
         Raises:
             VerificationError: the file does not prove it, or not what was asked for.
         """
-        path = f"{self.prefix}/lenders/{segment(lender)}/book"
+        path = f"{self.prefix}/lenders/{segments(lender=lender)}/book"
         call = Call("GET", path, {} if last is None else {"last": last}, accept=MSGPACK_FILE)
 
         def read(data: bytes) -> tuple[VerifiedBook, int]:
@@ -309,7 +310,7 @@ class Conversation:
             NodeProblem: `unknown_certificate`.
             VerificationError: the file does not prove it, or not what was asked for.
         """
-        path = f"{self.prefix}/certificate-histories/{segment(obligor)}/{segment(number)}"
+        path = f"{self.prefix}/certificate-histories/{segments(obligor=obligor)}/{segment(number)}"
         call = Call("GET", path, accept=MSGPACK_FILE)
 
         def read(data: bytes) -> tuple[VerifiedCertificate, int]:
@@ -330,7 +331,7 @@ class Conversation:
         Raises:
             VerificationError: the file does not prove it, or not what was asked for.
         """
-        call = Call("GET", f"{self.prefix}/parties/{segment(party)}/history", accept=MSGPACK_FILE)
+        call = Call("GET", f"{self.prefix}/parties/{segments(party=party)}/history", accept=MSGPACK_FILE)
 
         def read(data: bytes) -> tuple[tuple[tuple[str, str], ...], int]:
             found, proved = read_party_history(data, self.genesis)
@@ -612,6 +613,15 @@ def _named(error: TallyError, source: str) -> VerificationError:
     return VerificationError(
         f"{source}: {error.message}", field=error.field, found=error.found, expected=error.expected
     )
+
+
+def segments(**ids: str) -> str:
+    """Ids of organisations or programmes as segments of a path, each under the field that it is.
+
+    Raises:
+        Malformed: nothing can have such an id.
+    """
+    return "/".join([segment(checked_name(text, field)) for field, text in ids.items()])
 
 
 def segment(text: str) -> str:

@@ -27,7 +27,7 @@ from clients.kept_models import KeptModels, kept_model_file
 from clients.profile import Profile
 from clients.sdk.books import VerifiedBook
 from clients.sdk.certificates import VerifiedCertificate
-from clients.sdk.conversation import DEADLINE_S, Conversation, OperationLike, segment
+from clients.sdk.conversation import DEADLINE_S, Conversation, OperationLike, segment, segments
 from clients.sdk.events import SILENCE_S, EventReader
 from clients.sdk.exports import Took, fetch
 from clients.sdk.recorded import (
@@ -240,7 +240,7 @@ class Session(_Base):
         Raises:
             NodeProblem: `unknown_invoice`.
         """
-        return self.view(f"/invoices/{segment(supplier)}/{segment(number)}")
+        return self.view(f"/invoices/{segments(supplier=supplier)}/{segment(number)}")
 
     def invoices(
         self, supplier: str, *, buyer: str | None = None, status: str | None = None
@@ -254,7 +254,7 @@ class Session(_Base):
         Raises:
             NodeProblem: `unknown_order`.
         """
-        return self.view(f"/orders/{segment(supplier)}/{segment(buyer)}/{segment(number)}")
+        return self.view(f"/orders/{segments(supplier=supplier, buyer=buyer)}/{segment(number)}")
 
     def orders(self, supplier: str, buyer: str | None = None) -> Iterator[dict[str, Any]]:
         """A supplier's orders, of one buyer if asked for (not proved)."""
@@ -266,7 +266,7 @@ class Session(_Base):
         Raises:
             NodeProblem: `unknown_shipment`.
         """
-        return self.view(f"/shipments/{segment(supplier)}/{segment(number)}")
+        return self.view(f"/shipments/{segments(supplier=supplier)}/{segment(number)}")
 
     def credit(self, supplier: str, number: str) -> dict[str, Any]:
         """A credit note as it stands (not proved).
@@ -274,7 +274,7 @@ class Session(_Base):
         Raises:
             NodeProblem: `unknown_credit`.
         """
-        return self.view(f"/credits/{segment(supplier)}/{segment(number)}")
+        return self.view(f"/credits/{segments(supplier=supplier)}/{segment(number)}")
 
     def relationships(self, party: str) -> list[dict[str, Any]]:
         """With whom an organisation trades (not proved)."""
@@ -290,15 +290,15 @@ class Session(_Base):
         Raises:
             NodeProblem: `unknown_programme`.
         """
-        return self.view(f"/programmes/{segment(name)}")
+        return self.view(f"/programmes/{segments(programme=name)}")
 
     def enrolments(self, programme: str) -> Iterator[dict[str, Any]]:
         """The suppliers that take part in a payables programme (not proved)."""
-        return self.pages(f"/programmes/{segment(programme)}/enrolments", "enrolments")
+        return self.pages(f"/programmes/{segments(programme=programme)}/enrolments", "enrolments")
 
     def approvals(self, programme: str, supplier: str | None = None) -> Iterator[dict[str, Any]]:
         """What a buyer has approved under a payables programme, of one supplier if asked for (not proved)."""
-        path = f"/programmes/{segment(programme)}/approvals"
+        path = f"/programmes/{segments(programme=programme)}/approvals"
         return self.pages(path, "approvals", supplier=supplier)
 
     def approval(self, supplier: str, number: str) -> dict[str, Any]:
@@ -307,7 +307,7 @@ class Session(_Base):
         Raises:
             NodeProblem: `not_approved`.
         """
-        return self.view(f"/approvals/{segment(supplier)}/{segment(number)}")
+        return self.view(f"/approvals/{segments(supplier=supplier)}/{segment(number)}")
 
     def request(self, supplier: str, number: str) -> dict[str, Any]:
         """A request for finance with its answers (not proved).
@@ -315,7 +315,7 @@ class Session(_Base):
         Raises:
             NodeProblem: `unknown_request`.
         """
-        return self.view(f"/requests/{segment(supplier)}/{segment(number)}")
+        return self.view(f"/requests/{segments(supplier=supplier)}/{segment(number)}")
 
     def requests(
         self, *, supplier: str | None = None, lender: str | None = None, status: str | None = None
@@ -329,7 +329,7 @@ class Session(_Base):
         Raises:
             NodeProblem: `unknown_auction`.
         """
-        return self.view(f"/auctions/{segment(supplier)}/{segment(number)}")
+        return self.view(f"/auctions/{segments(supplier=supplier)}/{segment(number)}")
 
     def auctions(
         self, *, supplier: str | None = None, lender: str | None = None, status: str | None = None

@@ -17,6 +17,7 @@ from clients.importers import Entry, together
 from clients.sdk import Recorded, Session
 from contracts.reverse_factoring.payables import MAX_APPROVED_AT_ONCE
 from contracts.trade.confirmation import MAX_CONFIRMED_AT_ONCE
+from ledger.errors import Malformed
 from ledger.transaction import Transaction
 
 SSCC = "340123450000000017"
@@ -207,3 +208,33 @@ def test_a_view_that_a_node_cannot_mean_ends_with_a_sentence(
     finally:
         for node in channel.nodes.values():
             node.misbehave = None
+
+
+@pytest.mark.parametrize("given", ["acme/x", "Acme", "a b", "..", "é", "a" * 65])
+def test_what_is_no_id_of_an_organisation_is_refused_before_a_node_takes_it_for_a_path(
+    given: str, channel: Channel
+) -> None:
+    with channel.blocking_session("anchor") as session:
+        for ask in (
+            lambda: session.history(given, "anchor"),
+            lambda: session.history("acme", given),
+            lambda: session.statement(given, "acme", "EUR"),
+            lambda: session.book(given),
+            lambda: session.certificate(given, "C-1"),
+            lambda: session.partners(given),
+            lambda: session.invoice(given, "R-1"),
+            lambda: session.order("acme", given, "PO-1"),
+            lambda: session.programme(given),
+        ):
+            with pytest.raises(Malformed, match="not a name") as refused:
+                ask()
+            assert refused.value.code == "name"
+            assert refused.value.field in (
+                "supplier",
+                "buyer",
+                "bank",
+                "lender",
+                "obligor",
+                "party",
+                "programme",
+            )
