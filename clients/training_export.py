@@ -70,6 +70,15 @@ class Training(NamedTuple):
     def _parts(self, adopted: models.Adopted) -> tuple[bytes, ...]:
         return models.parts_of(self.state, adopted)
 
+    def published(self, model: bytes) -> Model | None:
+        """The model of this hash that was published, in whichever role; None if none was."""
+        for role in models.ROLES:
+            proposal = self.state.get(models.proposal_key(model, role))
+            if proposal is not None:
+                known = models.Adopted(proposal[0], model, proposal[1])
+                return models.decoded(known, self._parts(known))
+        return None
+
     def record(self, model: bytes) -> dict[str, Any] | None:
         """The record that a model was published with, in whichever role."""
         for role in models.ROLES:

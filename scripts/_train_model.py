@@ -6,21 +6,24 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import sklearn
 from _outputs import require_writable
 from _pricing_rows import Row
-from _pricing_training import CALIBRATIONS, LEAVES, OLDER_SHARE, RISING, TREES, TrainingSet, train
+from _pricing_training import CALIBRATIONS, LEAVES, RISING, TREES, TrainingSet, train
 from rich.console import Console
 
+from clients.model_record import figures_of, parted
 from clients.model_report import fared
 from clients.training_export import read_training
 from clients.trust import load_trust
 from contracts.pricing.model import Model
 from contracts.pricing.training import PAID, Example, usable
 from ledger.dates import iso_from_day
-from ledger.errors import TallyError
+from ledger.errors import Malformed, TallyError
 
 DESCRIPTION = """\
 Train a lateness model on what a ledger knew, and write it with the record that `tally model publish` wants.
@@ -28,6 +31,9 @@ Train a lateness model on what a ledger knew, and write it with the record that 
 The export proves itself against the genesis block. The model learns from every row that fell due before the
 last day on which an invoice ended. The figures of the record are those of a model that learnt from the older
 rows alone, on the newer ones.
+
+The same export, options and release of scikit-learn give the same bytes: so --check tells whether a model and
+its figures are those of this export.
 """
 
 
@@ -51,6 +57,11 @@ def arguments() -> argparse.Namespace:
         choices=sorted(CALIBRATIONS),
         default="",
         help="calibrate the probabilities by the newest rows, if that helps on rows still newer",
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing: train again and say whether both files hold exactly what comes of it",
     )
     return parser.parse_args()
 
@@ -80,9 +91,7 @@ def record_of(
     root: bytes, rows: Sequence[Example], last: int, calibration: str, kind: str = TREES
 ) -> dict[str, Any] | None:
     """The record of a model that is trained on all rows; None if the older ones are too few to be tested."""
-    in_time = sorted(rows, key=lambda row: row.due_day)
-    cut = int(len(in_time) * OLDER_SHARE)
-    older, newer = in_time[:cut], [row for row in in_time[cut:] if row.is_known]
+    older, newer = parted(rows)
     judged = learn(older, calibration, kind)
     if judged is None or not newer:
         return None
@@ -92,12 +101,48 @@ def record_of(
         "rows": len(rows),
         "trained_until": iso_from_day(last),
         "tested_rows": figures.invoices,
-        "auc_ppm": figures.auc_ppm or 0,
-        "brier_ppm": figures.brier_ppm,
-        "mae_centidays": figures.mae_centidays,
-        "dbt_ratio_ppm": figures.dbt_ratio_ppm or 0,
+        **figures_of(figures),
         "rising": sorted(RISING & set(judged.features)),
     }
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    """A record to be checked.
+
+    Raises:
+        OSError, Malformed: it cannot be read.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"{path} is no model's record", found=str(error)[:160]) from None
+    if not isinstance(found, dict):
+        raise Malformed(f"{path} is no model's record", expected="a JSON object")
+    return found
+
+
+def _compare(
+    console: Console, there: tuple[bytes, dict[str, Any]], trained: tuple[bytes, dict[str, Any]]
+) -> int:
+    """Say what of a model and its record is other than what was trained; the exit code."""
+    differing = [
+        f"{name}: {there[1].get(name)} in the record, {trained[1].get(name)} trained again"
+        for name in (*trained[1], *sorted(there[1].keys() - trained[1].keys()))
+        if there[1].get(name) != trained[1].get(name)
+    ]
+    if there[0] != trained[0]:
+        hashes = [sha256(data).hexdigest() for data in (there[0], trained[0])]
+        differing.append(f"model: {hashes[0]} in the file, {hashes[1]} trained again")
+    for line in differing:
+        console.print(line, style="red", markup=False)
+    if differing:
+        console.print(
+            f"Not what this export, these options and scikit-learn {sklearn.__version__} give; "
+            "--kind and --calibrate must be those that the model was trained with."
+        )
+        return 1
+    console.print("Model and record are exactly what training on this export gives again.")
+    return 0
 
 
 def main() -> int:
@@ -105,7 +150,10 @@ def main() -> int:
     options = arguments()
     console = Console(stderr=True)
     try:
-        require_writable(options.out, options.record)
+        if options.check:
+            there = options.out.read_bytes(), _read_record(options.record)
+        else:
+            require_writable(options.out, options.record)
         found = read_training(options.source, load_trust(options.genesis))
     except (TallyError, OSError) as error:
         console.print(str(error), style="red", markup=False)
@@ -116,6 +164,8 @@ def main() -> int:
     if record is None or model is None:
         console.print(f"{len(rows)} rows are too few to train on and to test: the default model needs none.")
         return 1
+    if options.check:
+        return _compare(console, there, (model.encode(), record))
     try:
         options.out.write_bytes(model.encode())
         options.record.write_text(json.dumps(record, indent=2) + "\n")

@@ -61,6 +61,10 @@ class Tally:
         assert main([*arguments, "--profile", str(self.folder / f"{by}.json")]) == 0
         return str(self._capsys.readouterr().out)
 
+    def shown(self) -> str:
+        """What the last command wrote for people."""
+        return str(self._capsys.readouterr().out)
+
     def open(self, client: str, currency: str = "EUR") -> None:
         given = ["--currency", currency, "--account", f"C-{client}", "--payout", f"P-{client}"]
         given[3] += "" if currency == "EUR" else f"-{currency}"

@@ -18,13 +18,14 @@ from test_cli_cash import Tally
 from clients.cli import main
 from clients.cli.exits import REFUSED, USAGE
 from clients.kept_models import kept_model_file
+from clients.model_record import compared, figures_of, on_tested_rows, parted
 from clients.model_report import drift, fared
 from clients.sdk import Session
 from contracts.finance.quote import ProvedQuote
 from contracts.pricing.forest import LEAF
 from contracts.pricing.lateness import FEATURES
 from contracts.pricing.model import MAX_MODEL_BYTES, Ensemble, Lateness, Model
-from contracts.pricing.training import PAID, Example
+from contracts.pricing.training import PAID, Example, usable
 
 STUMP = ((0, 45, 1, 2, 0), (LEAF, 0, 0, 0, -100), (LEAF, 0, 0, 0, 300))
 MODEL = Model(
@@ -186,7 +187,15 @@ def test_a_champion_makes_the_price_and_a_challenger_none(
     checked = tally.run(
         "fund", "model", "check", HASH, "--from", str(export), "--record", str(record), code=REFUSED
     )
-    assert [entry["record"] == entry["export"] for entry in checked["checks"]] == [True, False, False]
+    assert [(entry["what"], entry["right"]) for entry in checked["checks"]] == [
+        ("state root", True),
+        ("rows", False),
+        ("trained until", False),
+        ("tested rows", True),
+        ("rising", None),
+    ]
+    assert not checked["figures"]["computed_again"], "what only training gives is said to be unchecked"
+    the_model_is_read_from_its_file_or_from_a_later_export(tally, tmp_path, export, record)
     unknown = tally.run("fund", "model", "check", HASH, "--from", str(export), code=USAGE)
     assert unknown["error"]["code"] == "unknown_model"
     none = tally.run("fund", "model", "report", "--from", str(export), "--since", "2024-01-01", code=USAGE)
@@ -225,6 +234,28 @@ def keeps_the_model_between_commands(tally: Tally, channel: Channel, kept: Path)
     kept.rmdir()
 
 
+def the_model_is_read_from_its_file_or_from_a_later_export(
+    tally: Tally, tmp_path: Path, export: Path, record: Path
+) -> None:
+    check = ["model", "check", HASH, "--from"]
+    later, other = tmp_path / "later.export", tmp_path / "other.model"
+    tally.run("fund", "export", "--out", str(later))
+    told = tally.run("fund", *check, str(later), code=REFUSED)
+    assert told["checks"][0]["right"] is False, "the later export is not what it was trained on"
+    assert told["checks"][4] == {"what": "rising", "record": [], "export": [], "right": True}
+    risen = json.loads(record.read_text()) | {"rising": ["count", "term"]}
+    (tmp_path / "risen.json").write_text(json.dumps(risen))
+    (tmp_path / "a.model").write_bytes(MODEL)
+    named = [*check, str(export), "--record", str(tmp_path / "risen.json"), "--model"]
+    told = tally.run("fund", *named, str(tmp_path / "a.model"), code=REFUSED)
+    assert told["checks"][4]["export"] == ["term"], "the model does not read the other"
+    other.write_bytes(MODEL[:-1])
+    assert tally.run("fund", *named, str(other), code=USAGE)["error"]["code"] == "other_model"
+    main([*named, str(tmp_path / "a.model"), "--profile", str(tally.folder / "fund.json")])
+    shown = tally.shown()
+    assert "NOT that of this export; not the same: rows, trained until, rising" in shown
+
+
 def adopt(tally: Tally, role: str) -> None:
     """Whoever runs a voter approves, until the model has the role."""
     for organisation in HOSTS:
@@ -233,6 +264,41 @@ def adopt(tally: Tally, role: str) -> None:
         tally.channel.profile(organisation).save(profile)
         main([*arguments, str(profile), "--json"])
     tally.text("fund", "programme", "list")
+
+
+def test_a_record_is_compared_with_what_follows_from_its_rows() -> None:
+    rows = [example(day, day, day % 3 - 1) for day in range(1, 101)]
+    fallen = Model(("count", "term"), Ensemble(0, (STUMP,), ()), Ensemble(0, (), ()), Ensemble(0, (), ()))
+    older, newer = parted(usable(rows)[0])
+    assert (len(older), len(newer)) == (69, 30)
+    assert max(row.due_day for row in older) <= min(row.due_day for row in newer)
+    record = {
+        "training_root": bytes(32),
+        "rows": 99,
+        "trained_until": "1970-05-11",
+        "tested_rows": 30,
+        "rising": ("count",),
+    }
+    checks = compared(record, bytes(32), rows, fallen)
+    assert [(entry.what, entry.is_right) for entry in checks] == [
+        ("state root", True),
+        ("rows", True),
+        ("trained until", True),
+        ("tested rows", True),
+        ("rising", True),
+    ]
+    for what, wrong in (
+        ("state root", {"training_root": bytes(31) + b"x"}),
+        ("rows", {"rows": 98}),
+        ("trained until", {"trained_until": "1970-05-10"}),
+        ("tested rows", {"tested_rows": 31}),
+        ("rising", {"rising": ("count", "term", "beyond_long")}),
+    ):
+        checks = compared(record | wrong, bytes(32), rows, fallen)
+        assert [entry.what for entry in checks if entry.is_right is False] == [what]
+    assert compared(record, bytes(32), rows, None)[-1].is_right is None
+    assert on_tested_rows(fallen, rows) == figures_of(fared(newer, fallen.predict))
+    assert on_tested_rows(fallen, []) is None
 
 
 def example(day: int, description: int, days_late: int) -> Example:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
 import os
 import random
 import subprocess
@@ -15,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -204,6 +206,48 @@ def test_a_record_is_that_of_a_model_that_was_calibrated_the_same_way_on_older_r
     assert record["brier_ppm"] == 160_000, "0.8 · 0.2² + 0.2 · 0.8²"
     assert [way for _, way in asked] == ["isotonic"] * 2
     assert asked[0][0] < asked[1][0] <= 1_000
+
+
+def test_training_again_says_which_figures_of_a_record_differ(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_in = Model(FEATURES[:1], Ensemble(200_000, (), ()), Ensemble(0, (), ()), Ensemble(0, (), ()))
+    rows = [
+        Example(
+            "s", "b", str(at), "EUR", at, at, at + 30, 100, (at,) * len(FEATURES), PAID, late, at + 30 + late
+        )
+        for at, late in enumerate([0, 0, 0, 0, 3] * 200)
+    ]
+    header = SimpleNamespace(state_root=bytes(32))
+    found = SimpleNamespace(examples=lambda: rows, proved=SimpleNamespace(header=header))
+    monkeypatch.setattr(_train_model, "train", lambda *_: stand_in)
+    monkeypatch.setattr(_train_model, "load_trust", lambda _: None)
+    monkeypatch.setattr(_train_model, "read_training", lambda *_: found)
+    model, record = tmp_path / "a.model", tmp_path / "a.json"
+
+    def run(*more: str) -> tuple[int, str]:
+        named = ["--from", "x", "--genesis", "x", "--out", str(model), "--record", str(record), *more]
+        monkeypatch.setattr(sys, "argv", ["train-model", *named])
+        return _train_model.main(), " ".join(capsys.readouterr().err.split())
+
+    assert run("--check")[0] == 2, "there is nothing to check"
+    assert run()[0] == 0
+    assert run("--check")[0] == 0
+    true = json.loads(record.read_text())
+    record.write_text(json.dumps(true | {"auc_ppm": 990_000, "surprise": 1}))
+    code, said = run("--check")
+    assert code == 1
+    assert f"auc_ppm: 990000 in the record, {true['auc_ppm']} trained again" in said
+    assert "surprise" in said
+    assert "brier_ppm" not in said
+    record.write_text(json.dumps(true))
+    model.write_bytes(stand_in.encode() + b"\0")
+    code, said = run("--check")
+    assert (code, "model:" in said, "brier_ppm" in said) == (1, True, False)
+    assert model.read_bytes() == stand_in.encode() + b"\0", "a check writes nothing"
+    for broken in (b"[]", b"{", b"\xff"):
+        record.write_bytes(broken)
+        assert run("--check")[0] == 2
 
 
 def test_what_is_the_same_in_all_rows_is_not_read_by_their_model() -> None:
