@@ -93,8 +93,9 @@ MAX_TREE_DEPTH = 48
 
 BUCKET_BITS = 20
 NODE_FANOUT_BITS = 4
-BUCKET_CACHE_BYTES = 192 * 1_048_576
-"""Buckets of the state tree kept in memory: every one of them up to some 2,400,000 keys."""
+BUCKET_CACHE_BYTES = 1_024 * 1_048_576
+"""Buckets of the state tree kept in memory: every one of them up to some 16 million keys. They take no more
+than the state has (64 bytes a key), and what is not here costs more than all else that a key does."""
 CACHED_BUCKET_BYTES = 48
 """What a bucket that is kept takes beside its contents: the object's head, and what the allocator adds."""
 ID_FILTER_BITS = 27
