@@ -1,7 +1,7 @@
 """What the contracts declare belongs to their version: the form of what is stored, the tables of the rules.
 
 It is found in the contracts themselves, so that what is added is not forgotten. What only code says (a
-formula, the order of two checks) no digest of declarations shows: who changes that raises the version too.
+formula, the order of two checks) no digest of declarations shows: see `test_recorded_ledgers`.
 """
 
 from __future__ import annotations
