@@ -17,6 +17,7 @@ A second `up` of the same folder starts what is not running and keeps keys and l
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import random
@@ -29,6 +30,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import httpx
@@ -235,6 +237,7 @@ def up(
     name: str = "Local Tallystick network",
     timing: str = "default",
     trace: bool = False,
+    outlives: bool = False,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Network:
     """Make the network if the folder has none, start every node that is not running, wait until ready.
@@ -242,7 +245,8 @@ def up(
     `nodes` (DEFAULT_NODES if not given) and `base_port` shape a new network; one that exists must have
     them already. `hosts` names the organisations that run the nodes; without it they are chosen by
     their roles. With `trace` the nodes that start write their consensus trace, and go on with it at
-    every later start until its file is moved away: a trace with gaps proves little.
+    every later start until its file is moved away: a trace with gaps proves little. Nodes that this
+    starts end when this process does, unless the network `outlives` it.
 
     Raises:
         NetworkError: the folder's network is of another shape; or a node does not start, and its
@@ -264,13 +268,14 @@ def up(
         )
     network = Network.load(folder)
     _check_shape(network, nodes, base_port)
+    _let_end(network)
     ours = {node.id for node in network.nodes if not node.is_running}
     is_new = all((node.data / "fresh").exists() for node in network.nodes)
     for node in network.nodes:
         if trace and node.id in ours:
             node.trace.touch()
     try:
-        network = start(network)
+        network = start(network, outlives=outlives)
         progress("waiting for the nodes to elect a leader")
         for name_of_it, reason in wait_ready(network).items():
             progress(f"{name_of_it} runs and is not ready: {told(reason)}")
@@ -279,6 +284,17 @@ def up(
             down(Network.load(folder), only=ours)
         raise
     return network
+
+
+def _let_end(network: Network) -> None:
+    """Wait for nodes that are on their way out: whoever started them has just ended."""
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    with httpx.Client(timeout=5) as client:
+        for node in network.nodes:
+            while node.is_running and _reason(client, node).get("code") == "shutting_down":
+                if time.monotonic() > deadline:
+                    return
+                time.sleep(POLL_S)
 
 
 def _check_shape(network: Network, nodes: int | None, base_port: int | None) -> None:
@@ -421,10 +437,15 @@ def free_ports() -> tuple[int, int]:
 
 
 def start(
-    network: Network, only: Collection[str] | None = None, *, environment: Mapping[str, str] | None = None
+    network: Network,
+    only: Collection[str] | None = None,
+    *,
+    outlives: bool = False,
+    environment: Mapping[str, str] | None = None,
 ) -> Network:
     """Start every node (or those named) that is not running; does not wait for readiness.
 
+    When this process ends, in whatever way, they stop in order, unless they are to `outlive` it.
     `environment` is given to the processes beside ours.
 
     Raises:
@@ -437,13 +458,14 @@ def start(
     started = network
     for node in starting:
         command = [sys.executable, "-m", "node", "--config", str(node.config)]
+        command += [] if outlives else ["--attached"]
         variables = {**os.environ, **(environment or {})}
         if node.trace.exists():
             variables["TALLY_TRACE_FILE"] = str(node.trace)
         with node.log.open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 (our own interpreter and file)
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL if outlives else _life(),
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -455,6 +477,22 @@ def start(
         started = replace(started, nodes=nodes)
         started.save()
     return started
+
+
+def interrupt_on_sigterm() -> None:
+    """Have SIGTERM end this process as Ctrl-C does, so that what it began is undone on the way out."""
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@functools.cache
+def _life() -> int:
+    """A pipe's end to read from, at whose other end nobody writes: it ends when this process does."""
+    reads, _ = os.pipe()
+    return reads
 
 
 def _is_meant(node: NodeProcess, only: Collection[str] | None) -> bool:

@@ -3,7 +3,9 @@
 The loop, the HTTP server and the links run in one thread; signatures and the synced writes
 have threads of their own. SIGTERM or SIGINT stops in order: nothing new is taken in, what
 was taken in is finished, event streams end, then the node leaves. A second signal ends the
-process at once; the ledger survives that too.
+process at once; the ledger survives that too. With `--attached` the end of the standard input
+stops it as well: whoever started it for as long as itself holds the other end of that pipe, and
+the system closes it however that process ends.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import argparse
 import asyncio
 import gc
 import json
+import os
 import resource
 import signal
 import socket
@@ -51,6 +54,7 @@ from node.settings import Settings
 log = structlog.get_logger(component="main")
 
 EXIT_SETTINGS, EXIT_BUG = 2, 3
+_STANDARD_INPUT = 0
 
 OWN_FILES = LEVELDB_OPEN_FILES + MAX_UNPROVED_LINKS + 2 * MAX_MEMBERS + 64
 """Files and sockets that a node needs beside its HTTP connections."""
@@ -105,22 +109,23 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(settings: Settings) -> int:
+async def serve(settings: Settings, *, is_attached: bool) -> int:
     """Run a node until it is told to stop; the exit code.
 
-    A node that has fetched a snapshot is closed and opened again on it, on the same ports.
+    One that is attached stops when its standard input ends, too. A node that has fetched a snapshot is
+    closed and opened again on it, on the same ports.
     """
     with _bind(settings.api_host, settings.api_port) as api_socket:
         while True:
             node = Node(settings, Contracts(), identify_by)
-            peer_port = await _serve_once(node, api_socket.dup())
+            peer_port = await _serve_once(node, api_socket.dup(), is_attached)
             if not node.renewed.is_set():
                 return EXIT_BUG if node.stopped.is_set() else 0
             log.info("opening_again")
             settings = settings.model_copy(update={"peer_port": peer_port})
 
 
-async def _serve_once(node: Node, api_socket: socket.socket) -> int:
+async def _serve_once(node: Node, api_socket: socket.socket, is_attached: bool) -> int:
     """Serve with this node until it ends; the port that its peers find it at."""
     settings = node.settings
     server = _Server(
@@ -143,7 +148,7 @@ async def _serve_once(node: Node, api_socket: socket.socket) -> int:
         _announce(settings, api_socket.getsockname()[1], peer_port)
         node.start()
         serving = asyncio.create_task(server.serve(sockets=[api_socket]), name="api")
-        await _until_told_to_stop(node, serving)
+        await _until_told_to_stop(node, serving, is_attached)
         if not node.renewed.is_set():
             await node.drain()
         node.service.end()
@@ -152,7 +157,7 @@ async def _serve_once(node: Node, api_socket: socket.socket) -> int:
     return peer_port
 
 
-async def _until_told_to_stop(node: Node, serving: asyncio.Task[None]) -> None:
+async def _until_told_to_stop(node: Node, serving: asyncio.Task[None], is_attached: bool) -> None:
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
 
@@ -163,12 +168,22 @@ async def _until_told_to_stop(node: Node, serving: asyncio.Task[None]) -> None:
         log.info("stopping", signal=signal.Signals(number).name)
         told.set()
 
+    def on_input() -> None:
+        if not os.read(_STANDARD_INPUT, 4_096):
+            loop.remove_reader(_STANDARD_INPUT)
+            log.info("stopping", reason="whoever started this node is gone")
+            told.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number)
+    if is_attached:
+        loop.add_reader(_STANDARD_INPUT, on_input)
     waits = [asyncio.create_task(event.wait()) for event in (told, node.stopped, node.renewed)]
     await asyncio.wait([*waits, serving], return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
         wait.cancel()
+    if is_attached:
+        loop.remove_reader(_STANDARD_INPUT)
     if told.is_set():
         node.renewed.clear()
 
@@ -231,6 +246,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--repair", action="store_true", help="set a damaged ledger aside; the next start fetches it anew"
     )
+    parser.add_argument(
+        "--attached", action="store_true", help="stop in order when the standard input, a pipe, ends as well"
+    )
     given = parser.parse_args(arguments)
     try:
         settings = Settings.load(given.config)
@@ -244,7 +262,7 @@ def main(arguments: list[str] | None = None) -> int:
         gc.set_threshold(*GC_THRESHOLDS)
         gc.enable()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(serve(settings))
+            return runner.run(serve(settings, is_attached=given.attached))
     except TallyError as error:
         print(f"{error}. {error.remedy}", file=sys.stderr)  # noqa: T201 (before there is a log)
         if not given.repair:

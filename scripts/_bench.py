@@ -43,6 +43,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from clients import network
+from clients.cli.exits import INTERRUPTED
 from clients.network import Network
 from clients.sdk import Session
 
@@ -186,6 +188,7 @@ def main() -> None:
     parser.add_argument("--memory-minutes", type=float, default=12.0, help="of load while memory is watched")
     arguments = parser.parse_args()
     console = Console(stderr=True)
+    network.interrupt_on_sigterm()
     folder = Path(tempfile.mkdtemp(prefix="tallystick-bench-", dir=arguments.dir))
     try:
         if arguments.core:
@@ -204,6 +207,9 @@ def main() -> None:
                 only=arguments.consensus or _bench_consensus.MEASURES,
                 note=lambda said: console.print(said, highlight=False),
             )
+    except KeyboardInterrupt:
+        console.print("Interrupted.")
+        raise SystemExit(INTERRUPTED) from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     _bench_contracts.report(result, Console())

@@ -34,6 +34,9 @@ from chaos import Broken, Played, in_rounds, play, possible, running  # noqa: E4
 from chaos.campaign import DEFAULT_SECONDS  # noqa: E402
 from chaos.every import FAULTS  # noqa: E402
 
+from clients import network  # noqa: E402
+from clients.cli.exits import INTERRUPTED  # noqa: E402
+
 
 def main() -> int:
     """0 if every promise held."""
@@ -45,8 +48,14 @@ def main() -> int:
         return 0
     if arguments.dir:
         arguments.dir.mkdir(parents=True, exist_ok=True)
+    network.interrupt_on_sigterm()
     folder = Path(tempfile.mkdtemp(prefix="tallystick-chaos-", dir=arguments.dir))
-    report = asyncio.run(_campaign(arguments, folder, console))
+    try:
+        report = asyncio.run(_campaign(arguments, folder, console))
+    except KeyboardInterrupt:
+        shutil.rmtree(folder, ignore_errors=True)
+        console.print("Interrupted.")
+        return INTERRUPTED
     if report["broken"] is None:
         shutil.rmtree(folder, ignore_errors=True)
     _print(report, Console(width=max(110, console.width)))

@@ -282,7 +282,8 @@ def _joined(acting: _Acting, home: Home, instead_of: str | None = None) -> None:
     running = [each for each in acting.network.nodes if each.id == home.node and each.is_running]
     if not running:
         joined = network.join(acting.network, entry, instead_of=instead_of)
-        network.wait_answering(network.start(joined, only={home.node}), {home.node})
+        started = network.start(joined, only={home.node}, outlives=True)
+        network.wait_answering(started, {home.node})
 
 
 def promote(

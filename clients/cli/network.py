@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -63,9 +61,9 @@ def up(
 ) -> None:
     """Start a network and, the first time, make it: keys, certificates, genesis block, profiles.
 
-    Stays in the foreground until Ctrl-C, then stops the nodes that it started; with --detach it
-    returns once all nodes are ready. Running it again starts what is not running and keeps the
-    ledger.
+    Stays in the foreground until Ctrl-C, then stops the nodes that it started; they also stop if it is
+    killed. With --detach it returns once all nodes are ready, and they go on. Running it again starts
+    what is not running and keeps the ledger.
     """
     screen = Screen(json)
     listed = network.DEFAULT_ORGANISATIONS if organisations is None else _read_organisations(organisations)
@@ -73,7 +71,7 @@ def up(
     if business_date is not None:
         parameters = {"business_date": read_day(business_date, "--business-date")}
     was_running = _running(dir)
-    signal.signal(signal.SIGTERM, _stop)
+    network.interrupt_on_sigterm()
     started = network.up(
         dir,
         nodes=nodes,
@@ -83,36 +81,33 @@ def up(
         name=name,
         timing=timing,
         trace=trace,
+        outlives=detach,
         progress=screen.note,
     )
     if not screen.answer(started.as_dict()):
         show_network(screen, started)
     if detach:
         return
-    ours = {node.id for node in started.nodes} - was_running
+    ours = {node.id for node in started.nodes if node.pid not in was_running}
     screen.note("Running. Ctrl-C stops the nodes." if ours else "All nodes ran already.")
-    watch(started, ours)
+    watch(started.folder, ours)
     screen.note("Stopping …")
-    network.down(started, only=ours)
+    network.down(Network.load(started.folder), only=ours)
 
 
-def watch(started: Network, ours: set[str]) -> None:
-    """Wait for Ctrl-C or SIGTERM, or until none of our nodes runs any more."""
+def watch(folder: Path, ours: set[str]) -> None:
+    """Wait for Ctrl-C or SIGTERM, or until none of our nodes runs any more, whoever started it last."""
     try:
-        while any(node.is_running for node in started.nodes if node.id in ours):
+        while any(node.is_running for node in Network.load(folder).nodes if node.id in ours):
             time.sleep(WATCH_S)
     except KeyboardInterrupt:
         return
 
 
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def _running(folder: Path) -> set[str]:
+def _running(folder: Path) -> set[int]:
     if not (folder / network.DESCRIPTION).exists():
         return set()
-    return {node.id for node in Network.load(folder).nodes if node.is_running}
+    return {node.pid for node in Network.load(folder).nodes if node.is_running}
 
 
 def show_network(screen: Screen, shown: Network) -> None:

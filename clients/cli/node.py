@@ -67,7 +67,7 @@ def start(node: NodeId, dir: NetworkFolder = Path("network"), json: Json = False
     screen = Screen(json)
     known = Network.load(dir)
     was_running = known.node(node).is_running
-    started = known if was_running else network.start(known, only={node})
+    started = known if was_running else network.start(known, only={node}, outlives=True)
     never = network.wait_ready(started, only={node}).get(node)
     if never is not None:
         raise NetworkError(

@@ -14,8 +14,8 @@ import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
+from clients import network
 from clients.cli.exits import DONE, INTERRUPTED, UsageProblem, exit_code_of
 from clients.cli.network import watch
 from clients.cli.screen import STRONG, Screen
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--dir", type=Path, default=Path("demo-data"), help="folder of the network (default %(default)s)"
     )
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _stop)
+    network.interrupt_on_sigterm()
     stage = Stage(options.dir, Screen())
     is_told = False
     try:
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         is_told = True
         if not options.once:
             stage.screen.note("The network is up. Ctrl-C stops it.")
-            watch(stage.net, {node.id for node in stage.net.nodes})
+            watch(stage.net.folder, {node.id for node in stage.net.nodes})
     except (TallyError, OSError) as error:
         problem = error if isinstance(error, TallyError) else _refused_by_system(error)
         stage.screen.error(problem)
@@ -121,7 +121,3 @@ def _close(stage: Stage) -> None:
         return
     if stopped:
         stage.screen.note(f"Stopped {', '.join(stopped)}.")
-
-
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -68,7 +68,7 @@ class Stage:
         """
         is_reused = (self.folder / network.DESCRIPTION).exists()
         running = (
-            {node.id for node in Network.load(self.folder).nodes if node.is_running} if is_reused else set()
+            {node.pid for node in Network.load(self.folder).nodes if node.is_running} if is_reused else set()
         )
         self.net = network.up(
             self.folder,
@@ -79,7 +79,7 @@ class Stage:
             name="Tallystick demonstration",
             progress=self.screen.note,
         )
-        self.ours = {node.id for node in self.net.nodes} - running
+        self.ours = {node.id for node in self.net.nodes if node.pid not in running}
         self.folder = self.net.folder
         for organisation in (BUYER, BANK, LENDER, OPERATOR, SUPPLIER):
             self.net.profile(organisation)

@@ -8,6 +8,8 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from ledger.keys import SigningKey
 from ledger.store import Store
 from node.driver import lost_data
 
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 INVOICES = 400
 KILL_AFTER = 100
 
@@ -164,6 +167,80 @@ def test_a_foreground_network_stops_its_nodes_on_sigterm_and_loses_nothing(
     data = described["nodes"][0]["data"]
     assert tally.json("audit", "--data", data, "--genesis", "net/genesis.block")["transactions"] == 1
     tally.run("verify", "R-1.receipt", "--genesis", "net/genesis.block")
+
+
+def test_nodes_of_a_foreground_network_stop_in_order_when_it_is_killed_and_the_next_one_starts_them(
+    tally: Tally, tmp_path: Path
+) -> None:
+    """Whoever kills the command that holds the nodes finds none of them left, and nothing to clean up."""
+    first = tally.start("network", "up", "--nodes", 3, "--dir", "net", "--json")
+    next_one = None
+    try:
+        assert first.stdout is not None
+        described = json.loads(first.stdout.readline())
+        # A node that another command started again belongs to the network as before, and outlives it.
+        tally.run("node", "stop", "n3", "--dir", "net")
+        started = tally.json("node", "start", "n3", "--dir", "net")
+        first.kill()
+        first.communicate(timeout=60)
+        next_one = tally.start("network", "up", "--dir", "net", "--json")
+        assert next_one.stdout is not None
+        again = json.loads(next_one.stdout.readline())
+        pids = {node["id"]: node["pid"] for node in again["nodes"]}
+        assert pids["n3"] == started["pid"]
+        assert all(pids[node["id"]] != node["pid"] for node in described["nodes"])
+        for node in described["nodes"][:2]:
+            assert '"whoever started this node is gone"' in Path(node["log"]).read_text()
+        # Started again under another number, it is still one of those that Ctrl-C stops.
+        tally.run("node", "stop", "n1", "--dir", "net")
+        tally.run("node", "start", "n1", "--dir", "net")
+        next_one.send_signal(signal.SIGINT)
+        _, err = next_one.communicate(timeout=60)
+        assert next_one.returncode == 0, err
+        running = [node.id for node in network.Network.load(tmp_path / "net").nodes if node.is_running]
+        assert running == ["n3"]
+    finally:
+        first.kill()
+        if next_one is not None:
+            next_one.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "script",
+    [
+        ("_bench.py", "--no-consensus", "--no-reads", "--shapes", "a", "--clients", "1", "--seconds", "300"),
+        ("_chaos.py", "--minutes", "5", "--only", "kill follower"),
+    ],
+    ids=["bench", "chaos"],
+)
+def test_a_script_that_is_ended_leaves_no_nodes_behind(
+    tmp_path: Path, script: tuple[str, ...], number: signal.Signals
+) -> None:
+    name, *options = script
+    command = [sys.executable, str(SCRIPTS / name), *options, "--dir", str(tmp_path)]
+    runs = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    nodes: list[network.NodeProcess] = []
+
+    def all_run() -> bool:
+        nodes[:] = [
+            node
+            for file in tmp_path.rglob("network.json")
+            for node in network.Network.load(file.parent).nodes
+        ]
+        return len(nodes) == 3 and all((node.data / "addresses.json").exists() for node in nodes)
+
+    try:
+        wait_until(all_run, "three nodes")
+        runs.send_signal(number)
+        said, _ = runs.communicate(timeout=60)
+    finally:
+        runs.kill()
+    wait_until(lambda: not any(node.is_running for node in nodes), "no nodes", 30)
+    if number != signal.SIGKILL:
+        assert runs.returncode == 130, said
+        assert "Traceback" not in said
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_a_node_that_does_not_start_is_named_with_its_reason_and_the_others_are_stopped(tally: Tally) -> None:
