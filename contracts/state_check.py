@@ -122,6 +122,8 @@ def claims_add_up(kinds: Kinds) -> None:
             invariants.paid_back_at_most_once(lien)
         elif lien.net != invoice.outstanding or invoice.contested or invoice.validity != CONFIRMED:
             raise InvariantBroken(6, f"{supplier} {number} is reserved at the price of another receivable")
+        elif lien.expires >= invoice.due_day:
+            raise InvariantBroken(6, f"{supplier} {number} is reserved at a price of days that are over")
 
 
 def fingerprints_are_unique(kinds: Kinds) -> None:

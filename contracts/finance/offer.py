@@ -43,6 +43,7 @@ from contracts.finance.quote import priced, read_basis
 from contracts.parties.identity import BANK
 from contracts.pricing import QuoteTerms
 from contracts.trade.invoice import FREE, RESERVED, TITLE, Invoice, live_invoice, write_invoice
+from ledger.dates import iso_from_day
 from ledger.money import PPM, divide_down
 
 OFFER = "offer"
@@ -99,6 +100,7 @@ def offer(context: Context, operation: FinanceOffer) -> None:
     _check_quote(operation.terms, quote)
     _check_digest(operation.quote, quote.quote)
     invoice = live_invoice(context, supplier, number)
+    _check_before_due(operation.expires, invoice)
     check_rounds(context.state, supplier, number)
     lien = Lien(
         RESERVED,
@@ -138,6 +140,18 @@ def offer(context: Context, operation: FinanceOffer) -> None:
     context.put(lien_key(supplier, number), tuple(lien))
     title = TITLE.after(invoice.title, operation.op)
     write_invoice(context, supplier, number, invoice._replace(title=title))
+
+
+def _check_before_due(last_day: int, invoice: Invoice) -> None:
+    """What is due is not financed: an offer that stood longer could be paid for when it is."""
+    if last_day >= invoice.due_day:
+        raise refuse(
+            "past_due",
+            "it would stand when the invoice is due",
+            field="expires",
+            found=iso_from_day(last_day),
+            expected=f"before {iso_from_day(invoice.due_day)}",
+        )
 
 
 def _check_quote(offered: OfferTerms, quote: QuoteTerms) -> None:

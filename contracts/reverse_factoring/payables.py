@@ -66,7 +66,8 @@ MAX_APPROVED_AT_ONCE = 100
 an invoice, and an operation is executed in one piece."""
 
 DAYS_TO_PAY = 5
-"""Business days for which a claim that is not paid out of money set aside waits for the funder's payment."""
+"""Business days for which a claim that is not paid out of money set aside waits for the funder's payment, at
+most to the day before it is due."""
 
 
 class PayablesApprove(Operation):
@@ -289,7 +290,7 @@ def claim_of(state: Reader, programme: str, receivable: tuple[str, str]) -> Lien
         buyer=invoice.buyer,
         currency=invoice.currency,
         offered=day,
-        expires=day + DAYS_TO_PAY,
+        expires=min(day + DAYS_TO_PAY, invoice.due_day - 1),
         accepted=1,
         net=net,
         tenor_days=cost.days,

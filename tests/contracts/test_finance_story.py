@@ -145,6 +145,22 @@ def test_what_was_sold_is_not_released_by_paying() -> None:
     assert trade.refused("bank", attested("release.attest", ADVANCE, **HOLDER)) == "not_pledged"
 
 
+def test_nothing_is_paid_for_from_its_due_date_on() -> None:
+    """The price is that of a tenor; an offer that stood longer would have an overdue invoice financed."""
+    trade = TradeLedger()
+    trade.confirmed_invoice(due="2012-03-20")
+    trade.done("loan", publish())
+    assert trade.refused("loan", trade.offer(expires="2012-03-20")) == "past_due"
+    offered = trade.offer(expires="2012-03-19")
+    trade.done("loan", offered)
+    trade.done("acme", {"op": "finance.accept", "invoice": "INV1"})
+    trade.check()
+    trade.done("root", {"op": "date.advance", "date": "2012-03-20"})
+    late = fund("INV1", offered["terms"]["paid_out"], date="2012-03-20")
+    assert trade.refused("bank", late) == "no_offer"
+    trade.check()
+
+
 def test_an_invoice_is_financed_a_bounded_number_of_times() -> None:
     trade = financed(security="pledge", gross=1_000_00)
     for turn in range(16):

@@ -169,6 +169,19 @@ def test_without_money_set_aside_the_claim_waits_for_the_funder_and_expires() ->
     trade.check()
 
 
+def test_a_claim_waits_for_the_funder_no_longer_than_to_the_day_before_it_is_due() -> None:
+    trade = programme(money=0, standing=False)
+    trade.done("mega", approve("INV1"))
+    trade.done("root", {"op": "date.advance", "date": "2012-04-21"})
+    paid_out = price(terms(), NET, 5).paid_out
+    trade.done("acme", finance(paid_out=paid_out))
+    assert iso_from_day(lien(trade).expires) == "2012-04-25"
+    trade.check()
+    trade.done("root", {"op": "date.advance", "date": DUE})
+    assert trade.refused("bank", fund("INV1", paid_out, date=DUE)) == "no_offer"
+    trade.check()
+
+
 def terms() -> ProgrammeTerms:
     return ProgrammeTerms.from_value(codec.decode(codec.encode(PAYABLES)))
 

@@ -18,7 +18,7 @@ from contracts.finance import claim, secondary
 from contracts.pricing import formulae
 from contracts.registry import OPERATIONS
 
-COMES_OUT = {3: "9228dc2c5772f536c6cd115945024a71ba43cf48e5bea342d31fd148fed7a561"}
+COMES_OUT = {3: "9cb397fd1e70dfcdf712fbfebcb08dc76a5919e472aee5c2ffe393dfb3ecea18"}
 """Digest of what comes out of the recorded ledgers under a version; one that was in force keeps its own."""
 
 LEAST_CODES = 150

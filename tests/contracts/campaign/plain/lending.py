@@ -99,6 +99,7 @@ def finance_offer(world: World, signer: str, operation: Operation) -> None:
     assert exposed <= programme.limit(bill.buyer, bill.currency), "invariant 13: beyond the limit"
     expires = day_of(operation["expires"])
     assert expires >= world.day, "an offer of the past"
+    assert expires < bill.due, "an offer that stands when the invoice is due"
     bill.claim = Claim(
         [Part(signer, operation["programme"], terms["advance"])],
         bill.currency,

@@ -94,7 +94,7 @@ def _buy(world: World, name: str, place: Receivable, bank: str) -> None:
         terms["discount_rate_ppm"],
         terms["day_count"],
         bill.due - world.day,
-        world.day + DAYS_TO_PAY,
+        min(world.day + DAYS_TO_PAY, bill.due - 1),
         default_days=terms["default_days"],
         is_arrangement=True,
         is_accepted=True,
