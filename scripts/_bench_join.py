@@ -1,26 +1,29 @@
 """Measurement of `scripts/bench`: a new node joins a long ledger by snapshot while the network works.
 
 Two voters of two organisations hold the ledger; the node that comes is a new one, taken in as a
-learner by governance, with an empty folder. It runs twice, each time with a fresh node:
+learner by governance, with an empty folder. It runs three times, each time with a fresh node:
 
-| load | what is offered | what is to be seen |
-|---|---|---|
-| saturated | closed loops, as much as the two voters take | how much the join takes away from them |
-| paced | an open loop of a part of that | whether clients notice the join at all |
+| load | what is offered | on which cores | what is to be seen |
+|---|---|---|---|
+| saturated | all that two voters take | voters one half, others the other | what it costs the voters |
+| shared | the same | all of them | what the new node's own work takes from voters beside it |
+| paced | an open loop of a part of that | all of them | whether clients notice the join at all |
 
-Everything shares the machine's cores: the voters, the load generator, and the node that joins, which in
-a real network has cores of its own. So what it takes counts against the network here; that is why a
-node that is behind yields to others. One stream of load runs through *before*, *transfer* (until the
-new node has opened again on the snapshot), *catch-up* (until it is ready) and *after*.
+In a real network each node has cores of its own, which the first is for. Where all share them, what the
+new node takes counts against the network; that is why a node that is behind yields to others. One stream
+of load runs through *before*, *transfer* (until the new node has opened again on the snapshot), *catch-up*
+(until it is ready) and *after*.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,7 +60,7 @@ WARM_S = 3.0
 POLL_S = 0.25
 JOINED_S = 1_500.0
 PACED_SHARE = 0.4
-"""Of what the saturated voters did before the join: less than three nodes can do on the same two cores."""
+"""Of what the voters did on all cores before the join: less than three nodes can do on the same two cores."""
 BAR_PERCENT = 80
 
 
@@ -112,7 +115,7 @@ class _Meter:
 
 
 def join(folder: Path, *, transactions: int, note: Note) -> dict[str, Any]:
-    """A ledger of so many transactions, and two nodes that join it, one under each kind of load."""
+    """A ledger of so many transactions, and a node that joins it under each kind of load."""
     with running(folder, 2) as made:
         suppliers = enter_trade(made)
         invoices = Invoices(made.channel, suppliers, "anchor", "J")
@@ -120,18 +123,46 @@ def join(folder: Path, *, transactions: int, note: Note) -> dict[str, Any]:
         begun = time.monotonic()
         loaded = _load(made, bundles, transactions, note)
         loaded_s = time.monotonic() - begun
-        saturated = _join(made, "n3", bundles, None, note)
+        with _apart([node.pid for node in made.nodes]):
+            saturated = _join(made, "n3", bundles, None, note)
         note(f"join: {_one_line('saturated', saturated)}")
-        rate = PACED_SHARE * saturated["before"]["transactions_per_second"] / bundles.transactions
-        paced = _join(made, "n4", bundles, rate, note)
+        shared = _join(made, "n4", bundles, None, note)
+        note(f"join: {_one_line('shared', shared)}")
+        rate = PACED_SHARE * shared["before"]["transactions_per_second"] / bundles.transactions
+        paced = _join(made, "n5", bundles, rate, note)
     return {
         "transactions": loaded,
         "load_seconds": round(loaded_s, 1),
         "asked_for": transactions,
         "saturated": saturated,
+        "shared": shared,
         "paced": paced,
         "bar_kept_percent": BAR_PERCENT,
     }
+
+
+@contextlib.contextmanager
+def _apart(voters: Collection[int]) -> Iterator[None]:
+    """The voters on one half of the cores, this process and what it starts on the other; all on all after."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        raise SystemExit("join: voters and the new node on cores of their own need two cores")
+    half = len(cores) // 2
+    try:
+        for pid in voters:
+            _bind(pid, cores[:half])
+        _bind(os.getpid(), cores[half:])
+        yield
+    finally:
+        for pid in (*voters, os.getpid()):
+            _bind(pid, cores)
+
+
+def _bind(pid: int, cores: Collection[int]) -> None:
+    """Keep a process to these cores: the threads that it has, and with them those that they start."""
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(ProcessLookupError):
+            os.sched_setaffinity(int(thread.name), cores)
 
 
 def _load(net: Network, bundles: Shape, transactions: int, note: Note) -> int:
@@ -283,7 +314,7 @@ def logged(path: Path, event: str) -> dict[str, Any]:
 def join_line(found: dict[str, Any]) -> str:
     """The result in a sentence or two."""
     said = [f"{found['transactions']:,} transactions (loaded in {found['load_seconds']:,.0f} s)"]
-    said += [_one_line(name, found[name]) for name in ("saturated", "paced")]
+    said += [_one_line(name, found[name]) for name in ("saturated", "shared", "paced")]
     return "; ".join(said) + f" (bar: {found['bar_kept_percent']} %)"
 
 
