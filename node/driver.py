@@ -160,6 +160,7 @@ class Driver:
         self._meet = meet
         self.raft = raft
         self.problem: Problem | None = problem
+        self._before_removal: Problem | None = None
         self._renew = renew
         self._key = key
         self._chain = chain
@@ -405,13 +406,7 @@ class Driver:
         if self.raft.was_set_back and not self._was_set_back:
             self._was_set_back = True
             self._on_set_back()
-        # A member whose disk is lost is removed for that in the end, and cannot be readmitted then.
-        if self.raft.has_left(self.node) and (self.problem is None or self.problem.code == "lost_data"):
-            self.problem = Problem(
-                "removed",
-                f"{self.node} is no member of the channel any more, since block "
-                f"{self.raft.configuration_index}",
-            )
+        self._look_whether_removed()
         self._change_members()
         self._meet()
         if now_s - self._clock_told_s >= clock_told_ms / 1_000:
@@ -432,6 +427,23 @@ class Driver:
                 self._admission.closed = NotAdmitted("no_leader", f"no leader is known{said}")
         elif closed is not None and closed.code == "no_leader":
             self._admission.closed = None
+
+    def _look_whether_removed(self) -> None:
+        """A member whose disk is lost is removed for that in the end, and cannot be readmitted then.
+
+        A voter that is to become a learner leaves, and returns with the next change (`ledger.membership`).
+        """
+        code = None if self.problem is None else self.problem.code
+        has_left = self.raft.has_left(self.node)
+        if has_left and code in (None, "lost_data"):
+            self._before_removal = self.problem
+            self.problem = Problem(
+                "removed",
+                f"{self.node} is no member of the channel any more, since block "
+                f"{self.raft.configuration_index}",
+            )
+        elif code == "removed" and not has_left:
+            self.problem = self._before_removal
 
     @property
     def silent_voters_ms(self) -> dict[str, int]:

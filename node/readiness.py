@@ -13,8 +13,9 @@ The first of these that holds is the reason:
 | catching_up | the leader has committed far more than is applied here |
 | empty_ledger | nothing was ever committed |
 
-`lost_data` and `removed` do not pass by waiting; a node that was removed while it was away knows of it
-by the proofs that it is handed.
+`lost_data` does not pass by waiting, nor does `removed`, but for a voter that becomes a learner: it leaves
+with one change and returns with the next. A node that was removed while it was away knows of it by the
+proofs that it is handed.
 """
 
 from __future__ import annotations

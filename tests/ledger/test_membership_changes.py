@@ -347,19 +347,40 @@ def test_former_voters_prove_nothing_after_they_have_left(leader):
     leader.reach(settled("n4", "n5", "n6"))
     followed = leader.chain.membership_chain().verify(TRUSTED)
     fake = forged(leader, TRUSTED.membership, node="n1")
-    for trust, code in ((followed, "membership_of_other_height"), (TRUSTED, None)):
-        certified = replace(
-            leader.chain.certified(),
-            header=fake.header,
-            via=None,
-            certificate=certify(fake, "n1", "n2", "n3"),
-        )
+    certified = replace(
+        leader.chain.certified(),
+        header=fake.header,
+        via=None,
+        certificate=certify(fake, "n1", "n2", "n3"),
+    )
+    leader.reach(settled("n4", "n5"), node="n4", nonce=1)
+    further = leader.chain.membership_chain().verify(TRUSTED)
+    for trust, code in (
+        (further, "membership_of_other_height"),
+        (followed, "unknown_membership"),  # as far as it knows they may have come back since
+        (TRUSTED, None),
+    ):
         if code is None:  # whoever has not followed the changes cannot know better
             assert certified.verify(trust) == fake.header
         else:
             with pytest.raises(VerificationError) as caught:
                 certified.verify(trust)
             assert caught.value.code == code
+
+
+def test_members_of_before_that_came_back_are_those_of_a_change_to_be_fetched(leader):
+    """CR-71: who has followed until a node came is not deceived by whoever shows that it left again."""
+    leader.reach(FOUR)
+    between = leader.chain.membership_chain().verify(TRUSTED)
+    leader.reach(TRUSTED.membership, nonce=1)
+    certified = leader.chain.certified()
+    assert certified.top.membership == TRUSTED.membership.hash
+    assert certified.verify(TRUSTED) == leader.chain.applied
+    with pytest.raises(VerificationError) as caught:
+        certified.verify(between)
+    assert caught.value.code == "unknown_membership"
+    assert "fetch" in caught.value.remedy
+    assert certified.verify(between.extended(leader.chain.membership_chain().handovers))
 
 
 def test_an_audit_follows_the_changes(leader):

@@ -50,6 +50,29 @@ def test_cr61_who_was_removed_for_its_lost_disk_asks_no_more_to_be_readmitted(
             assert driver.problem.code == "removed"
         assert not driver.problem.sentence.endswith(f"readmit {driver.node}")
         monkeypatch.undo()
+        driver._sweep(0.0)
+        assert driver.problem.code == "lost_data", "it is a member again"
+        await cluster.stop()
+
+    run(scenario)
+
+
+def test_a_voter_that_becomes_a_learner_is_removed_for_a_moment_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CR-61: it leaves with one change, and returns with the next."""
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        leader = await cluster.up()
+        driver = next(node.driver for node in cluster.nodes.values() if node is not leader)
+        monkeypatch.setattr(Raft, "has_left", lambda _, name: name == driver.node)
+        driver._sweep(0.0)
+        assert driver.problem is not None
+        assert driver.problem.code == "removed"
+        monkeypatch.undo()
+        driver._sweep(0.0)
+        assert driver.problem is None
         await cluster.stop()
 
     run(scenario)
