@@ -19,10 +19,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contracts.errors import REMEDIES
-from ledger.errors import TallyError
+from ledger.errors import Malformed, TallyError
 
 if TYPE_CHECKING:
     from clients.sdk.recorded import Recorded
@@ -34,6 +35,27 @@ _DETAIL = re.compile(
     re.DOTALL,
 )
 """A recorded refusal's detail taken apart again: it is the text of a `TallyError`."""
+
+
+def of_file(error: Malformed, path: Path, what: str) -> Malformed:
+    """What is wrong with the form of a file, for whoever handed it in and did not write the program."""
+    if error.code == "other_kind":
+        message, remedy = f"{path} is no {what}", "`tally verify` checks proof files of every kind."
+    else:
+        message = f"{path} is no whole {what}: {error.message}"
+        remedy = (
+            "It may be cut short, damaged or of another kind: get it again from where it came from."
+            if error.remedy == type(error).remedy
+            else error.remedy
+        )
+    return Malformed(
+        message,
+        code=error.code,
+        field=error.field,
+        found=error.found,
+        expected=error.expected,
+        remedy=remedy,
+    )
 
 
 class ProfileError(TallyError):

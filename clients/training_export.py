@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from clients.errors import ProfileError
+from clients.errors import ProfileError, of_file
 from contracts.context import BUSINESS_DATE
 from contracts.finance import model as models
 from contracts.pricing.lateness import FEATURES
@@ -25,6 +25,7 @@ from contracts.pricing.model import Model
 from contracts.pricing.training import Example, Histories, replay
 from ledger import codec
 from ledger.dates import day_from_iso, iso_from_day
+from ledger.errors import Malformed
 from ledger.export import ProvedExport, verify
 from ledger.genesis import GenesisBlock
 
@@ -116,6 +117,8 @@ def read_training(path: Path, genesis: GenesisBlock, collected: Collected | None
         raise ProfileError(
             f"cannot read {path}", code="export_file", found=error.strerror, remedy="Check the file's path."
         ) from None
+    except Malformed as error:
+        raise of_file(error, path, "export") from None
     return Training(proved, collected.state, collected.histories)
 
 

@@ -189,7 +189,7 @@ class CertifiedHeader:
         top = self.top
         # 1. The certified block is one of this channel.
         if top.channel != genesis.channel:
-            raise VerificationError("the block belongs to another channel", field="header.channel")
+            raise _other_channel(top, genesis.channel)
         # 2. It is governed by the membership that we know to govern its height.
         membership = genesis.governing(top)
         # 3. The certificate is for this block, and was given in the block's own term.
@@ -208,7 +208,7 @@ class CertifiedHeader:
         """
         top = self.top
         if top.channel != channel:
-            raise VerificationError("the block belongs to another channel", field="header.channel")
+            raise _other_channel(top, channel)
         if top.membership != membership.hash:
             raise VerificationError("the block is governed by another membership", field="header.membership")
         self._check_certified()
@@ -254,4 +254,14 @@ def _link(value: codec.Value) -> HistoryLink:
     return HistoryLink(
         tuple([shape.octets(sibling, DIGEST_BYTES, "certified.link.path") for sibling in siblings]),
         _header(header, "certified.link.header"),
+    )
+
+
+def _other_channel(header: Header, expected: bytes) -> VerificationError:
+    return VerificationError(
+        "the block belongs to another channel",
+        field="header.channel",
+        found=header.channel.hex(),
+        expected=expected.hex(),
+        remedy="Check it against the genesis block of its own channel, or fetch it again from this one.",
     )

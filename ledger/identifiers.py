@@ -58,6 +58,7 @@ def checked_identifier(text: str, field: str) -> str:
             field=field,
             found=ascii(text[:40]),
             expected=f"1 to {MAX_IDENTIFIER_LENGTH} bytes of visible characters, spaces only between them",
+            remedy="Use the number as its issuer wrote it, on one line.",
         )
     return text
 
@@ -75,6 +76,7 @@ def checked_name(text: str, field: str) -> str:
             field=field,
             found=ascii(text[:40]),
             expected=f"1 to {MAX_NAME_BYTES} of a-z 0-9 . _ - , a letter or digit at both ends",
+            remedy="Use the id as the ledger has it.",
         )
     return text
 

@@ -57,8 +57,12 @@ def parts(value: codec.Value, kind: str, count: int) -> tuple[codec.Value, ...]:
     Raises:
         Malformed: another kind, version or number of parts.
     """
+    if type(value) is tuple and value and value[0] != kind and value[0] in KINDS:
+        raise Malformed(
+            "another kind of proof", code="other_kind", field="kind", found=value[0], expected=kind
+        )
     whole = shape.array(value, count + 2, kind)
     if whole[0] != kind:
-        raise Malformed("another kind of proof", field="kind", found=whole[0], expected=kind)
+        raise Malformed("not a proof", field="kind", found=whole[0], expected=kind)
     shape.integer(whole[1], f"{kind}.version", least=VERSION, most=VERSION)
     return whole[2:]

@@ -2,7 +2,7 @@
 
 import sys
 
-from clients.cli.main import main
+from clients.start import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -12,7 +12,15 @@ import typer
 from clients.auditor import LEDGER_FOLDER, no_ledger
 from clients.cli.exits import UsageProblem
 from clients.cli.groups import falling_back_to
-from clients.cli.options import GenesisFile, Json, ProfileFile, open_session, save, trusted_genesis
+from clients.cli.options import (
+    GenesisFile,
+    Json,
+    ProfileFile,
+    open_session,
+    save,
+    trusted_genesis,
+    unwritable,
+)
 from clients.cli.screen import FAINT, GOOD, Screen, examples
 from clients.disclosed import proof_facts
 from clients.export_file import Proved, cut
@@ -111,7 +119,10 @@ def _whole(
     if data is not None:
         return Proved.of(_from_disk(data, trusted_genesis(genesis, profile), out))
     with open_session(profile) as session, screen.progress("bytes", None) as advance:
-        return Proved.of(session.export(out, advance))
+        try:
+            return Proved.of(session.export(out, advance))
+        except OSError as error:
+            raise unwritable(out, "export", error) from None
 
 
 @app.command(

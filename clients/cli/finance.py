@@ -9,7 +9,15 @@ import typer
 
 from clients.cli.amounts import read_amount, read_day
 from clients.cli.exits import UsageProblem
-from clients.cli.options import CommonBank, Json, ProfileFile, ReceiptFile, SupplierOption, read_bytes
+from clients.cli.options import (
+    CommonBank,
+    Json,
+    ProfileFile,
+    ReceiptFile,
+    SupplierOption,
+    read_bytes,
+    reading,
+)
 from clients.cli.recording import record
 from clients.cli.screen import examples
 from clients.sdk import Session
@@ -40,7 +48,8 @@ def offer(
     expires = read_day(expires, "--expires")
 
     def make(session: Session) -> dict[str, Any]:
-        return offer_of(verify_quote(data, session.genesis), expires)
+        with reading(quote, "quote"):
+            return offer_of(verify_quote(data, session.genesis), expires)
 
     record(profile, make, "Offer", receipt=receipt, as_json=json)
 
@@ -85,7 +94,10 @@ def accept(
     data = None if quote is None else read_bytes(quote, "quote", MAX_QUOTE_BYTES)
 
     def make(session: Session) -> dict[str, Any]:
-        named = b"" if data is None else verify_quote(data, session.genesis).terms.quote
+        named = b""
+        if quote is not None and data is not None:
+            with reading(quote, "quote"):
+                named = verify_quote(data, session.genesis).terms.quote
         return {"op": "finance.accept", "invoice": number, "quote": named}
 
     record(profile, make, f"Offer on {number} accepted", receipt=receipt, as_json=json)

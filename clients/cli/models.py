@@ -19,19 +19,21 @@ from clients.cli.options import (
     ReceiptFile,
     open_session,
     read_bytes,
-    save,
+    reading,
     trusted_genesis,
 )
-from clients.cli.recording import record, show_recorded
+from clients.cli.recording import record, save_receipt, show_recorded
 from clients.cli.screen import BAD, GOOD, Screen, examples
 from clients.model_record import FIGURES, Compared, compared, on_tested_rows
 from clients.model_report import Figures, drift, fared
 from clients.training_export import Training, read_training
+from contracts.fields import read_part
 from contracts.finance.model import CHALLENGER, CHAMPION, PART_BYTES, ROLES, part_key
 from contracts.finance.model import Record as ModelRecord
 from contracts.pricing.model import MAX_MODEL_BYTES, Model, shrinkage
 from contracts.pricing.training import Example
 from ledger.dates import day_from_iso, iso_from_day
+from ledger.errors import Malformed
 
 MAX_RECORD_BYTES = 65_536
 MAX_SHOWN_FEATURES = 10
@@ -65,7 +67,8 @@ def publish(
     What is there already is not sent again: a challenger becomes champion by a second proposal.
     """
     data = read_bytes(model, "model", MAX_MODEL_BYTES)
-    Model.decode(data)
+    with reading(model, "model"):
+        Model.decode(data)
     known = _read_record(record)
     _check_role(role)
     name = sha256(data).digest()
@@ -81,8 +84,7 @@ def publish(
         recorded = session.submit(
             {"op": "model.publish", "model": name, "parts": len(parts), "role": role, "record": known}
         )
-    if receipt is not None:
-        save(recorded.receipt, receipt, "receipt")
+    save_receipt(recorded, receipt)
     show_recorded(screen, recorded, f"Model {name.hex()} proposed as {role}", receipt)
 
 
@@ -328,15 +330,42 @@ def _read_record(path: Path) -> dict[str, Any]:
     Raises:
         UsageProblem: unreadable, or no record.
     """
+    data = read_bytes(path, "record", MAX_RECORD_BYTES)
     try:
-        found = json_text.loads(read_bytes(path, "record", MAX_RECORD_BYTES))
-        found["training_root"] = bytes.fromhex(found["training_root"])
-        found["rising"] = tuple(found["rising"])
-        return ModelRecord.model_validate(found).model_dump()
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UsageProblem(
-            f"{path} is no model's record", code="record_file", field="--record", found=str(error)[:160]
+        found = json_text.loads(data)
+        if not isinstance(found, dict):
+            raise Malformed("no object", field="--record", expected="a JSON object")
+        return read_part(ModelRecord, _typed(found), "record", code="record_file").model_dump()
+    except (ValueError, RecursionError) as error:
+        problem = Malformed("no JSON", field="--record", found=str(error)[:120], expected="a JSON object")
+    except Malformed as error:
+        problem = error
+    raise UsageProblem(
+        f"{path} is no model's record",
+        code="record_file",
+        field=problem.field,
+        found=problem.found,
+        expected=problem.expected,
+        remedy="`scripts/train-model --record FILE` writes one.",
+    )
+
+
+def _typed(found: dict[str, Any]) -> dict[str, Any]:
+    """A record with the types of an operation, where JSON has none for them.
+
+    Raises:
+        Malformed: the state root is not in hex.
+    """
+    root, names = found.get("training_root"), found.get("rising")
+    try:
+        typed: dict[str, Any] = {} if root is None else {"training_root": bytes.fromhex(root)}
+    except (ValueError, TypeError):
+        raise Malformed(
+            "no hash", field="training_root", found=ascii(root)[:80], expected="64 hexadecimal digits"
         ) from None
+    if isinstance(names, list):
+        typed["rising"] = tuple(names)
+    return {**found, **typed}
 
 
 def _read_model(path: Path, name: bytes) -> Model:
@@ -357,7 +386,8 @@ def _read_model(path: Path, name: bytes) -> Model:
             expected=name.hex(),
             remedy="Name the file that this hash was made of, or leave --model out.",
         )
-    return Model.decode(data)
+    with reading(path, "model"):
+        return Model.decode(data)
 
 
 def _check_role(role: str) -> None:

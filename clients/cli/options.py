@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from clients.cli.exits import UsageProblem
+from clients.errors import of_file
 from clients.profile import Profile
 from clients.sdk import Session
 from clients.trust import load_trust
+from ledger.errors import Malformed
 from ledger.genesis import GenesisBlock
 
 DEADLINE_S = 15.0
@@ -162,20 +165,47 @@ def checked_word(status: str | None, states: Collection[str] = ()) -> str | None
 
 
 def save(data: bytes, path: Path, what: str) -> None:
-    """Write a proof file.
+    """Write a file: whole, or what stood there stays. A device or a pipe takes the bytes as they come.
 
     Raises:
         UsageProblem: it cannot be written.
     """
     try:
-        path.write_bytes(data)
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
+        place = path.resolve()
+        draft = place.with_name(f"{place.name}.{os.getpid()}")
+        try:
+            draft.write_bytes(data)
+            draft.replace(place)
+        finally:
+            draft.unlink(missing_ok=True)
     except OSError as error:
-        raise UsageProblem(
-            f"cannot write the {what} to {path}",
-            code="file_unwritable",
-            found=error.strerror,
-            remedy="Check the folder and its permissions.",
-        ) from None
+        raise unwritable(path, what, error) from None
+
+
+def unwritable(path: Path, what: str, error: OSError) -> UsageProblem:
+    """Why a file cannot be written."""
+    return UsageProblem(
+        f"cannot write the {what} to {path}",
+        code="file_unwritable",
+        found=error.strerror,
+        remedy="Check the folder, its permissions and the free space.",
+    )
+
+
+@contextmanager
+def reading(path: Path, what: str) -> Iterator[None]:
+    """Name the file in whatever is wrong with its form.
+
+    Raises:
+        Malformed: as `clients.errors.of_file` words it.
+    """
+    try:
+        yield
+    except Malformed as error:
+        raise of_file(error, path, what) from None
 
 
 def save_proofs(files: Mapping[str, bytes], folder: Path | None) -> None:

@@ -61,7 +61,13 @@ def _invoices(session: Session, programme: str, suppliers: set[str]) -> Iterator
     """The confirmed invoices of the programme's obligors with something left to pay, as the node has them."""
     known = [entry for entry in session.programmes() if entry["programme"] == programme]
     if not known:
-        raise UsageProblem("no such programme", code="unknown_programme", field="PROGRAMME", found=programme)
+        raise UsageProblem(
+            "no such programme",
+            code="unknown_programme",
+            field="PROGRAMME",
+            found=programme,
+            remedy="`tally programme list` shows them.",
+        )
     for obligor in known[0]["exposures"]:
         found = session.view("/relationships", party=obligor)["relationships"]
         for seller in sorted({entry["supplier"] for entry in found if entry["buyer"] == obligor}):

@@ -19,6 +19,7 @@ from clients.cli.options import (
     ProfileFile,
     open_session,
     read_bytes,
+    reading,
     save,
     trusted_genesis,
 )
@@ -89,7 +90,9 @@ def verify(
     Needs no node and no network. Exit code 0 only if the price is right to the unit.
     """
     screen = Screen(json)
-    report = verify_data(read_bytes(file, "quote", MAX_QUOTE_BYTES), trusted_genesis(genesis, profile))
+    data, trusted = read_bytes(file, "quote", MAX_QUOTE_BYTES), trusted_genesis(genesis, profile)
+    with reading(file, "quote"):
+        report = verify_data(data, trusted)
     if report.kind != proof.QUOTE:
         raise UsageProblem(
             f"{file} is no quote",
@@ -125,7 +128,9 @@ def explain(
     """
     screen = Screen(json)
     data = read_bytes(file, "quote", MAX_QUOTE_BYTES)
-    proved = verify_quote(data, trusted_genesis(genesis, profile))
+    trusted = trusted_genesis(genesis, profile)
+    with reading(file, "quote"):
+        proved = verify_quote(data, trusted)
     story = quote_story.tell(proved)
     if svg is not None:
         note = f"proved at height {proved.height}, block {proved.block_hash.hex()}"

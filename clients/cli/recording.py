@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from clients.cli.exits import UsageProblem
 from clients.cli.options import open_session, save
-from clients.cli.screen import FAINT, GOOD, Screen
+from clients.cli.screen import BAD, FAINT, GOOD, Screen
 from clients.errors import Refused
 from clients.sdk import Recorded, Session
 
@@ -34,12 +35,41 @@ def record(
         try:
             recorded = session.submit(operation)
         except Refused as refusal:
-            if receipt is not None:
-                save(refusal.receipt, receipt, "receipt")
+            _save_refusal(screen, refusal, receipt)
             raise
-    if receipt is not None:
-        save(recorded.receipt, receipt, "receipt")
+    save_receipt(recorded, receipt)
     show_recorded(screen, recorded, sentence, receipt)
+
+
+def _save_refusal(screen: Screen, refusal: Refused, path: Path | None) -> None:
+    """Keep the proof of a refusal, if a file is named; that it cannot be must not hide the refusal."""
+    if path is None:
+        return
+    try:
+        save(refusal.receipt, path, "receipt")
+    except UsageProblem as problem:
+        screen.note(f"The proof of this refusal cannot be written to {path}: {problem.found}.", BAD)
+
+
+def save_receipt(recorded: Recorded, path: Path | None) -> None:
+    """Keep the receipt of what is recorded, if a file is named.
+
+    Raises:
+        UsageProblem: it cannot be written; what is recorded stays so, and is said.
+    """
+    if path is None:
+        return
+    try:
+        save(recorded.receipt, path, "receipt")
+    except UsageProblem as problem:
+        identity = recorded.id.hex()
+        raise UsageProblem(
+            f"recorded at height {recorded.height}, but the receipt cannot be written to {path}",
+            code="receipt_unwritten",
+            field="--receipt",
+            found=problem.found,
+            remedy=f"Do not do it again; fetch the receipt: tally receipt {identity} --out FILE",
+        ) from None
 
 
 def show_recorded(screen: Screen, recorded: Recorded, sentence: str, receipt: Path | None) -> None:

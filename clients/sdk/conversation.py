@@ -57,7 +57,7 @@ from ledger.carried import carry, opened
 from ledger.errors import Malformed, TallyError, VerificationError
 from ledger.genesis import GenesisBlock
 from ledger.handover import Followed, MembershipChain
-from ledger.identifiers import checked_name
+from ledger.identifiers import checked_identifier, checked_name
 from ledger.keys import SigningKey
 from ledger.limits import (
     MAX_OPERATIONS,
@@ -385,7 +385,11 @@ class Conversation:
             NodeProblem: unknown programme or invoice, or one that cannot be priced.
             VerificationError: the file does not prove its price, or prices something else.
         """
-        asked = {"programme": programme, "supplier": supplier, "invoice": invoice}
+        asked = {
+            "programme": checked_name(programme, "programme"),
+            "supplier": checked_name(supplier, "supplier"),
+            "invoice": checked_identifier(invoice, "invoice"),
+        }
         known = self._models.known()
         call = self._prices_call("/quotes", asked, known)
 

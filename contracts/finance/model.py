@@ -124,7 +124,10 @@ def upload(context: Context, operation: ModelUpload) -> None:
 def publish(context: Context, operation: ModelPublish) -> None:
     """Published by an operator or a lender: its parts are the model of that hash, rising as it says."""
     key = proposal_key(operation.model, operation.role)
-    if context.get(key) is not None:
+    proposed: Value = context.get(key)
+    if proposed is not None and proposed[4] == ADOPTED:
+        raise _decided(context, operation.model, operation.role)
+    if proposed is not None:
         raise refuse("model_proposed", "published before in this role", field="model")
     model = _read(context, operation.model, operation.parts)
     unknown = [name for name in operation.record.rising if name not in model.features]
@@ -154,7 +157,7 @@ def approve(context: Context, operation: ModelApprove) -> None:
     if proposal is None:
         raise refuse("unknown_model", "no proposal of this model for this role", field="model")
     if proposal[4] == ADOPTED:
-        raise _decided(context, operation)
+        raise _decided(context, operation.model, operation.role)
     if context.actor not in membership.voting_organisations(membership.in_force(context.state)):
         raise refuse("runs_no_voter", "runs no voter", field="signer", found=context.actor)
     publisher, parts, record, approvals, _ = proposal
@@ -164,11 +167,11 @@ def approve(context: Context, operation: ModelApprove) -> None:
     _write(context, operation.model, operation.role, (publisher, parts, record, approvals, OPEN))
 
 
-def _decided(context: Context, operation: ModelApprove) -> Refusal:
-    """Why a proposal that was adopted takes no more approvals: its model has the role, or had it."""
-    known = adopted(context.state, operation.role)
+def _decided(context: Context, model: bytes, role: str) -> Refusal:
+    """Why a model that was adopted is not proposed or approved again: it has the role, or had it."""
+    known = adopted(context.state, role)
     assert known is not None, "an adopted model has taken the role"
-    if known.model == operation.model:
+    if known.model == model:
         return refuse("model_in_role", "the model has this role", field="model")
     return refuse("model_replaced", "another model has taken this role since", field="model")
 

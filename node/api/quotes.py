@@ -165,6 +165,7 @@ async def _asked(request: Request, form: type[Form], most_bytes: int) -> Form:
             field=".".join(str(part) for part in first["loc"]) or "body",
             found=ascii(first["input"])[:80],
             expected=first["msg"],
+            remedy=problems.SEE_API,
         ) from None
 
 

@@ -67,6 +67,7 @@ def test_a_newer_model_takes_the_role() -> None:
     older = {"op": "model.approve", "model": HASH, "role": "champion"}
     assert ledger.refused("root", older) == "model_replaced", "it was adopted once, and is no more"
     assert ledger.refused("root", {**older, "model": name}) == "model_in_role"
+    assert ledger.refused("root", publish()) == "model_replaced"
     assert ledger.refused("root", {**older, "role": "challenger"}) == "unknown_model"
 
 
@@ -100,7 +101,7 @@ BROKEN = b"\x93\x01\x02\x03"
             "model_form",
         ),
         ([upload(DATA), publish(record={**RECORD, "rising": ("term",)})], "model_feature"),
-        ([upload(DATA), publish(), publish()], "model_proposed"),
+        ([upload(DATA), publish(), publish()], "model_in_role"),
         ([{"op": "model.approve", "model": HASH, "role": "champion"}], "unknown_model"),
         (
             [upload(DATA), publish(), {"op": "model.approve", "model": HASH, "role": "champion"}],
