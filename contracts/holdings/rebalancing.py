@@ -4,8 +4,9 @@ Pure functions of positions (`contracts.holdings.portfolio`) and a business day;
 
 A cap is a share of the fund, down. What exceeds it can run off: payments that are expected bring the
 principal down, if nothing more is bought meanwhile. What is overdue or in default is not counted on. Who will
-not wait sells what yields least; a claim on an invoice does not change hands on the ledger, a certificate's
-leaf does.
+not wait sells what yields least: a certificate's leaf, or a claim to another lender, of those that the ledger
+lets change hands (`contracts.finance.secondary`) as far as a book shows it. A dispute or a demand that stops a
+sale as well is not in it.
 """
 
 from __future__ import annotations
@@ -124,8 +125,9 @@ def advice(
             places: tuple[tuple[str, str], ...] = ()
             reason = f"{over}; {_money(kept, currencies)} of certificates can be sold on the ledger"
             found.append(Advice(SELL_LEAVES, excess.by, excess.name, sold, 0, places, reason))
-        if members:
-            found.append(_sale(excess, members, over))
+        for_sale = [position for position in members if _can_be_sold(position, day)]
+        if for_sale:
+            found.append(_sale(excess, for_sale, over))
         late = [position for position in members if position.days_past_due(day)]
         if late:
             found.append(_cure(excess, late, day))
@@ -156,10 +158,16 @@ def _run_off(excess: Excess, members: Sequence[Position], over: str, day: int) -
     return Advice(RUN_OFF, excess.by, excess.name, paid, 0, tuple(claims), f"{over}; {short}")
 
 
-def _sale(excess: Excess, members: Sequence[Position], over: str) -> Advice:
-    """The claims that yield least and are enough."""
+def _can_be_sold(position: Position, day: int) -> bool:
+    """Whether another lender may take the claim over: bought by one lender, sound, and not due yet."""
+    is_shared = not position.programme
+    return not (position.is_pledge or is_shared or position.defaulted) and day < position.due_day
+
+
+def _sale(excess: Excess, for_sale: Sequence[Position], over: str) -> Advice:
+    """The claims that yield least and are enough, or all that can be sold."""
     cheapest = sorted(
-        members, key=lambda one: (expected_yield((one,)), -one.principal, one.supplier, one.invoice)
+        for_sale, key=lambda one: (expected_yield((one,)), -one.principal, one.supplier, one.invoice)
     )
     amount, claims = 0, []
     for position in cheapest:
@@ -169,9 +177,8 @@ def _sale(excess: Excess, members: Sequence[Position], over: str) -> Advice:
         claims.append(position)
     places = tuple((position.supplier, position.invoice) for position in claims)
     rate = percent(expected_yield(claims))
-    return Advice(
-        SELL, excess.by, excess.name, amount, 0, places, f"{over}; these yield least, {rate} a year"
-    )
+    which = "these yield least," if amount >= excess.amount else "no more than these can be sold; they yield"
+    return Advice(SELL, excess.by, excess.name, amount, 0, places, f"{over}; {which} {rate} a year")
 
 
 def _cure(excess: Excess, late: Sequence[Position], day: int) -> Advice:

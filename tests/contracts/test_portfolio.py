@@ -121,11 +121,27 @@ def test_an_excess_runs_off_with_what_is_paid_first_or_is_sold_by_what_yields_le
     assert (run_off.action, run_off.day, run_off.claims) == ("run_off", MARCH + 30, (("acme", "A"),))
     assert (sell.action, sell.claims) == ("sell", (("acme", "C"),))
     late = MARCH + 95
-    sell, cure = rebalancing.advice(claims[:3], [Cap("obligor", 500_000)], 400, late)
-    assert (sell.action, cure.action, cure.amount) == ("sell", "cure", 300)
+    (cure,) = rebalancing.advice(claims[:3], [Cap("obligor", 500_000)], 400, late)
+    assert (cure.action, cure.amount) == ("cure", 300), "the ledger sells nothing that is due"
     run_off, *_ = rebalancing.advice(claims, [Cap("obligor", 250_000)], 400, MARCH + 60)
     assert (run_off.amount, run_off.day) == (100, 0), "what is overdue is not counted on"
     assert rebalancing.advice(claims, [Cap("obligor", 750_000)], 400, MARCH) == ()
+
+
+def test_only_what_the_ledger_lets_change_hands_is_advised_to_be_sold() -> None:
+    claims = [
+        held("A", 100, buyer="mega", is_pledge=1),
+        held("B", 100, buyer="mega", programme=""),
+        held("C", 100, buyer="mega", defaulted=MARCH),
+        held("D", 100, buyer="mega", due_day=MARCH),
+        held("E", 100, buyer="mega"),
+    ]
+    found = {one.action: one for one in rebalancing.advice(claims, [Cap("obligor", 500_000)], 400, MARCH)}
+    assert found["sell"].claims == (("acme", "E"),)
+    assert found["sell"].amount == 100, "less than the excess of 300"
+    assert "no more than these can be sold" in found["sell"].reason
+    others = rebalancing.advice(claims[:4], [Cap("obligor", 500_000)], 400, MARCH)
+    assert "sell" not in {one.action for one in others}
 
 
 def test_certificates_count_under_their_obligor_s_cap_and_can_be_sold_on_the_ledger() -> None:
