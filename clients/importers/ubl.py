@@ -13,14 +13,15 @@ operation here. A document with any problem gives none.
 | lines | BG-25: BT-132 or BT-126, BT-129, BT-131 |
 | tax | BT-110 |
 | taxes | BT-118, BT-119, BT-117, and the lines' BT-151, BT-152; left out if one does not fit |
-| gross (credit: amount) | BT-115, the amount due |
+| gross (credit: amount, and no units) | BT-115, the amount due |
 | prepaid, rounding | BT-113, BT-114 |
 | allowances, charges | BT-107, BT-108, and what the lines that are left out come to |
 | document | SHA-256 of the file |
 
-The ledger counts whole units. Where an invoice has no order to be matched with, lines with
-fractions of a unit, below zero or with a long number are left to charges or allowances, and a note says so;
-where it has one, such a line is a problem.
+The ledger counts whole units, under short numbers. Where an invoice has no order to be matched with, nothing
+depends on either: a line with a fraction of a unit is one unit, a line whose number the ledger cannot take,
+or that another line has, is numbered by its place ("#3"), and a line below zero is left to allowances. A note
+says each. Where it has an order, such a line is a problem.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from fractions import Fraction
 from hashlib import sha256
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -45,6 +47,10 @@ from ledger.money import Money
 from ledger.transaction import Operation
 
 _NOTHING = Outcome((), 1, 1, 0)
+_ONLY_MONEY = (
+    "it credits money and no units, since it does not say whether goods went back; "
+    "for those that did: tally credit issue --line LINE:QUANTITY"
+)
 
 
 def read_ubl(data: bytes, context: ImportContext, problems: Problems) -> Outcome:
@@ -81,7 +87,8 @@ def read_ubl(data: bytes, context: ImportContext, problems: Problems) -> Outcome
     if context.organisation not in ("", supplier):
         return Outcome((), 1, 0, 1, (f"{supplier} signs this document, not {context.organisation}",))
     if invoice.type_code == "381":
-        return Outcome((Entry(supplier, invoice.issue_date, _credit_note(invoice), 1),), 1, 0, 0)
+        told = (_ONLY_MONEY,) if invoice.order and context.link_orders else ()
+        return Outcome((Entry(supplier, invoice.issue_date, _credit_note(invoice), 1),), 1, 0, 0, told)
     operation, notes = _invoice(invoice, buyer, sha256(data).digest(), context)
     return Outcome((Entry(supplier, invoice.issue_date, operation, 1),), 1, 0, 0, notes)
 
@@ -118,6 +125,15 @@ def _check_fit(invoice: Invoice, context: ImportContext) -> Iterator[ImportProbl
             found=Money(due.value, invoice.currency).decimal,
             expected="an amount above zero",
             remedy="An invoice below zero is a credit note: import it as type 381.",
+        )
+    elif invoice.lines and not any(_is_billable(line) for line in invoice.lines):
+        yield ImportProblem(
+            "nothing_billed",
+            "no line with an amount from zero",
+            line=invoice.place.line,
+            column=invoice.place.path,
+            found=f"{len(invoice.lines)} lines below zero",
+            expected="a line that bills something",
         )
     if invoice.type_code == "381":
         if len(invoice.preceding) != 1:
@@ -179,30 +195,62 @@ def _check_matchable(invoice: Invoice) -> Iterator[ImportProblem]:
 
 def _is_whole(line: InvoiceLine, number: str) -> bool:
     """Whether an operation can hold the line as it is, under this number."""
-    if line.quantity is None or line.net is None or line.net.value < 0:
-        return False
-    return (
-        line.quantity.denominator == 1
-        and 1 <= line.quantity <= MAX_QUANTITY
-        and 0 < len(number) <= MAX_LINE_ID_LENGTH
-        and all("!" <= character <= "~" for character in number)
+    return _is_billable(line) and _is_units(line.quantity) and _is_line_number(number)
+
+
+def _is_billable(line: InvoiceLine) -> bool:
+    return line.net is not None and line.net.value >= 0
+
+
+def _is_units(quantity: Fraction | None) -> bool:
+    return quantity is not None and quantity.denominator == 1 and 1 <= quantity <= MAX_QUANTITY
+
+
+def _is_line_number(number: str) -> bool:
+    return 0 < len(number) <= MAX_LINE_ID_LENGTH and all("!" <= character <= "~" for character in number)
+
+
+class _Billed(NamedTuple):
+    """A line as the operation has it."""
+
+    line: InvoiceLine
+    number: str
+    quantity: int
+    amount: int
+    """Minor units."""
+
+
+def _billed(invoice: Invoice, order: str) -> tuple[tuple[_Billed, ...], tuple[str, ...]]:
+    """The lines that the operation holds, and notes on those that it holds otherwise, or not."""
+    kept: dict[str, _Billed] = {}
+    fractions = renumbered = 0
+    for place, line in enumerate(invoice.lines, 1):
+        if not _is_billable(line) or line.net is None or len(kept) == MAX_LINES:
+            continue
+        number = (line.order_line if order else "") or line.id
+        if not _is_line_number(number) or number in kept:
+            number = f"#{place}"
+            renumbered += 1
+        quantity = 1
+        if line.quantity is not None and _is_units(line.quantity):
+            quantity = int(line.quantity)
+        else:
+            fractions += 1
+        kept[number] = _Billed(line, number, quantity, line.net.value)
+    of = f"of {len(invoice.lines)} lines"
+    counted = (
+        (len(invoice.lines) - len(kept), f"{of} are in charges or allowances: below zero, or too many"),
+        (fractions, f"{of} are one unit each: not a number of whole units"),
+        (renumbered, f"{of} are numbered by their places: too long a number, or one that another has"),
     )
+    return tuple(kept.values()), tuple(f"{count} {what}" for count, what in counted if count)
 
 
 def _invoice(
     invoice: Invoice, buyer: str, document: bytes, context: ImportContext
 ) -> tuple[Operation, tuple[str, ...]]:
     order = invoice.order if context.link_orders else ""
-    kept: dict[str, InvoiceLine] = {}
-    for line in invoice.lines:
-        number = (line.order_line if order else "") or line.id
-        if _is_whole(line, number) and len(kept) < MAX_LINES:
-            kept.setdefault(number, line)
-    left = len(invoice.lines) - len(kept)
-    lines = tuple(
-        {"line": number, "quantity": int(line.quantity or 0), "amount": line.net.value if line.net else 0}
-        for number, line in kept.items()
-    )
+    kept, told = _billed(invoice, order)
     tax = invoice.totals.vat.value if invoice.totals.vat else 0
     gross = invoice.totals.due.value if invoice.totals.due else 0
     due_date = invoice.due_date
@@ -216,23 +264,18 @@ def _invoice(
         "issue_date": invoice.issue_date,
         "due_date": due_date,
         "order": order,
-        "lines": lines,
+        "lines": tuple({"line": one.number, "quantity": one.quantity, "amount": one.amount} for one in kept),
         "tax": tax,
-        **_adjustments(invoice, gross - tax - sum(line.net.value for line in kept.values() if line.net)),
+        **_adjustments(invoice, gross - tax - sum(one.amount for one in kept)),
         "gross": gross,
         "document": document,
     }
-    notes: list[str] = []
-    if left:
-        notes.append(
-            f"{left} of {len(invoice.lines)} lines are in charges or allowances: "
-            "fractions of a unit or below zero"
-        )
+    notes = list(told)
     if invoice.order and not order:
         notes.append(f"not linked to order {invoice.order}")
     if not invoice.due_date:
         notes.append(f"due date from the agreed term of {context.term_days} days")
-    taxed = _with_taxes(operation, invoice, kept)
+    taxed = _with_taxes(operation, invoice, {one.number: one.line for one in kept})
     if taxed is None and tax:
         notes.append("VAT by category is left out: it does not fit to one minor unit")
     return taxed or operation, tuple(notes)

@@ -4,9 +4,9 @@ Pure functions of positions (`contracts.holdings.portfolio`) and a business day;
 
 A cap is a share of the fund, down. What exceeds it can run off: payments that are expected bring the
 principal down, if nothing more is bought meanwhile. What is overdue or in default is not counted on. Who will
-not wait sells what yields least: a certificate's leaf, or a claim to another lender, of those that the ledger
-lets change hands (`contracts.finance.secondary`) as far as a book shows it. A dispute or a demand that stops a
-sale as well is not in it.
+not wait sells what yields least: a certificate's leaf, or a claim, of those that the ledger lets another
+lender take over (`contracts.finance.secondary`) as far as a book shows it. A dispute or a demand stops a sale
+as well, and is not in a book.
 """
 
 from __future__ import annotations

@@ -112,12 +112,38 @@ def test_lines_below_zero_go_to_the_allowances_without_an_order_and_are_refused_
         == (operation["gross"])
     )
     assert free.summary.notes == (
-        "2 of 5 lines are in charges or allowances: fractions of a unit or below zero",
+        "2 of 5 lines are in charges or allowances: below zero, or too many",
         "not linked to order 123",
     )
     linked = imported(text, ImportContext(supplier="seller", buyer="buyer"))
     assert {problem.code for problem in linked.errors} == {"unmatchable_line"}
     assert linked.errors[0].column == "/Invoice/cac:InvoiceLine[2]"
+
+
+def test_hours_and_lines_with_names_for_numbers_are_billed_where_no_order_is_matched() -> None:
+    """XRechnung's first business case numbers its lines by what they are; services bill parts of a unit."""
+    text = (
+        sample(EXAMPLE)
+        .replace(">1000<", ">7.5<")
+        .replace("<cbc:ID>2</cbc:ID>", "<cbc:ID>Porto und Verpackung</cbc:ID>")
+    )
+    assert text != sample(EXAMPLE)
+    found = imported(text)
+    assert found.is_clean, [str(problem) for problem in found.errors]
+    whole, operation = imported(sample(EXAMPLE)).operations[0], found.operations[0]
+    assert [line["line"] for line in operation["lines"]] == ["1", "#2", "3"]
+    assert next(line["quantity"] for line in operation["lines"]) == 1
+    same = ("gross", "tax", "taxes", "charges", "allowances")
+    assert {name: operation[name] for name in same} == {name: whole[name] for name in same}
+    assert any("1 of 3 lines are one unit each" in note for note in found.summary.notes)
+    assert any("1 of 3 lines are numbered by their places" in note for note in found.summary.notes)
+    linked = imported(text, ImportContext(supplier="seller", buyer="buyer"))
+    assert [problem.code for problem in linked.errors] == ["unmatchable_line", "unmatchable_line"]
+
+
+def test_an_invoice_whose_lines_are_all_below_zero_is_refused_for_that() -> None:
+    text = re.sub(r"(<cbc:LineExtensionAmount[^>]*>)(\d)", r"\1-\2", sample("guide-example3.xml"))
+    assert "nothing_billed" in codes(text)
 
 
 def test_only_the_seller_signs() -> None:
@@ -225,7 +251,10 @@ def test_credit_note_reduces_the_invoice_that_it_names() -> None:
             "date": "2013-04-10",
         },
     )
+    assert found.summary.notes == ()
     assert codes(credit_note("")) == ["preceding_invoice"]
+    (told,) = imported(credit_note(), ImportContext(supplier="seller", buyer="buyer")).summary.notes
+    assert "it credits money and no units" in told, "the sample names an order"
 
 
 HOSTILE = {
@@ -281,13 +310,22 @@ NOT_FOR_THE_LEDGER = {
     "CreditNote-Max_content.xml": {"preceding_invoice"},
     "CreditNote-Min_content_without_VAT.xml": {"preceding_invoice"},
     "BIS3_Invoice_negativ.XML": {"negative_amount", "nothing_due"},
+    "04.03a-INVOICE_ubl.xml": {"document_type"},
+    "01.18a-INVOICE_ubl.xml": {"document_type"},
+    "01.20a-INVOICE_ubl.xml": {"document_type"},
 }
 """Valid by EN 16931; what they say has no place on the ledger, and exactly that is reported."""
 
 
 def _examples() -> list[Path]:
-    folders = [SAMPLES, SHARED / "en16931" / "ubl" / "examples", SHARED / "en16931" / "test" / "testfiles"]
-    return [path for folder in folders for path in sorted(folder.glob("*")) if path.suffix.lower() == ".xml"]
+    folders = [
+        SAMPLES,
+        SHARED / "en16931" / "ubl" / "examples",
+        SHARED / "en16931" / "test" / "testfiles",
+        SHARED / "peppol" / "examples",
+    ]
+    files = [path for folder in folders for path in sorted(folder.glob("*")) if path.suffix.lower() == ".xml"]
+    return [*files, *sorted((SHARED / "xrechnung").glob("*/*/*_ubl.xml"))]
 
 
 @pytest.mark.parametrize("path", _examples(), ids=lambda path: f"{path.parent.name}/{path.stem}")
