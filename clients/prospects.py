@@ -95,7 +95,7 @@ def prospects(
             files[f"{supplier}-{obligor}.history"] = history.data
             advance(1)
     asked = [
-        (name, one.supplier, one.invoice)
+        (name, one.supplier, one.number)
         for name, found in programmes.items()
         for one in receivables
         if one.currency == found.currency and found.limit_of(one.buyer) is not None
@@ -170,17 +170,18 @@ def open_receivables(history: VerifiedHistory) -> tuple[Open, ...]:
     Raises:
         VerificationError: they are not what the aggregates say is open.
     """
-    found = receivables_of.open_receivables(history.supplier, history.buyer, history.records)
+    basis = receivables_of.open_basis(history.supplier, history.buyer, history.records)
+    found = receivables_of.totals((*basis.invoices, *basis.promises))
     known = {}
     for currency in history.aggregates:
         sums = relationship.of_currency(history.aggregates, currency)
         if sums.open_invoices or sums.open_amount:
             known[currency] = (sums.open_invoices, sums.open_amount)
-    if receivables_of.totals(found) != known:
+    if found != known:
         raise VerificationError(
             "the open receivables are not what the history's sums say",
             field=f"{history.supplier}, {history.buyer}",
-            found=receivables_of.totals(found),
+            found=found,
             expected=known,
         )
-    return found
+    return basis.invoices

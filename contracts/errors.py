@@ -195,7 +195,7 @@ REMEDIES: dict[str, str] = {
     "already_financed": "Take another invoice: a claim ends only by payment, withdrawal or expiry.",
     "obligor_not_eligible": "Use a programme that takes this buyer.",
     "nothing_outstanding": "The invoice has nothing left to pay.",
-    "past_due": "What is due is not bought, sold on or replaced any more: have it paid.",
+    "past_due": "Let it end before the due date; what is due is not bought or replaced: have it paid.",
     "tenor_too_short": "Use a programme with a shorter tenor.",
     "tenor_too_long": "Use a programme with a longer tenor.",
     "nothing_paid_out": "Discount and fee would eat the advance.",

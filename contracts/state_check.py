@@ -405,13 +405,17 @@ def approvers_differ(kinds: Kinds) -> None:
 
 
 def open_basis_follows_invoices(kinds: Kinds) -> None:
-    """22 needs it: the open basis of the aggregates is what confirmed invoices still owe."""
+    """22 needs it: the open basis of the aggregates is what confirmed invoices and certificates still owe."""
     owed: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
     for supplier, _, invoice in _invoices(kinds):
         if invoice.validity == CONFIRMED and invoice.outstanding:
             sums = owed[supplier, invoice.buyer, invoice.currency]
             sums[0] += 1
             sums[1] += invoice.outstanding
+    for payee, obligor, currency, live in leaf_check.promised(kinds):
+        sums = owed[payee, obligor, currency]
+        sums[0] += 1
+        sums[1] += live
     for (supplier, buyer), (_, _, aggregates) in kinds["relationship"].items():
         for currency in aggregates:
             known: Aggregates = of_currency(aggregates, currency)

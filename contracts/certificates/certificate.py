@@ -258,6 +258,8 @@ def accept(context: Context, operation: CertificateAccept) -> None:
         context.require_independent(place.obligor, promise.approver)
         if promise.invoice:
             _certificate_invoice(context, place, promise, leaf)
+        promised = ("promise", place.certificate, promise.currency, promise.face, promise.maturity)
+        context.record(taker, place.obligor, promised)
     else:
         _note(context, place, promise, leaf.holder, "let_go", leaf.amount)
         tier += 1

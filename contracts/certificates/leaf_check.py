@@ -185,6 +185,15 @@ def at_stake(kinds: Kinds) -> Iterable[tuple[str, str, str, int]]:
             yield lender, place.obligor, Promise._make(kinds["promise"][place[:2]]).currency, amount
 
 
+def promised(kinds: Kinds) -> Iterable[tuple[str, str, str, int]]:
+    """22: (payee, obligor, currency, minor units) of each accepted certificate that is still to be paid."""
+    for key, value in kinds["certificate"].items():
+        live = Totals._make(value[2]).live
+        if live and Leaf._make(kinds["leaf"][*key, 0]).status != ISSUED:
+            promise = Promise._make(kinds["promise"][key])
+            yield promise.payee, key[0], promise.currency, live
+
+
 def offers(kinds: Kinds) -> dict[tuple[str, ...], int]:
     """14: what of leaves must be scheduled to expire, with its last day."""
     return {subject(place): leaf.expires for place, leaf in _leaves(kinds).items() if leaf.status in EXPIRING}

@@ -34,6 +34,7 @@ from contracts.certificates.leaf import (
     found_leaf,
     found_promise,
     leaves,
+    read_totals,
     record,
 )
 from contracts.context import Context
@@ -264,6 +265,12 @@ def write_off(context: Context, operation: CertificateWriteOff) -> None:
     left = leaf.left
     ended = leaf._replace(status=status, written_off=leaf.written_off + left, frozen=0)
     record(context, place, ended, "write_off", leaf.holder, left)
+    settled = int(not read_totals(context.state, place.obligor, place.certificate).live)
+    context.record(
+        promise.payee,
+        place.obligor,
+        ("forgo", place.certificate, promise.currency, left, context.day, promise.maturity, settled),
+    )
     context.record(
         leaf.holder,
         place.obligor,

@@ -1,4 +1,4 @@
-"""Open receivables: every confirmed, unpaid invoice of a relationship, from its complete records alone."""
+"""What is open in a relationship, from its complete records alone: invoices that are unpaid, and promises."""
 
 from __future__ import annotations
 
@@ -9,54 +9,75 @@ from ledger import codec
 
 
 class Open(NamedTuple):
-    """A confirmed invoice that is not paid, as the history of its relationship has it."""
+    """What the buyer owes by its own word and has not paid, as the history of the relationship has it."""
 
     supplier: str
     buyer: str
-    invoice: str
+    number: str
+    """Of the invoice; of the certificate for a promise."""
     currency: str
     outstanding: int
     due_day: int
+    """Due date; maturity of a promise."""
 
 
-def open_receivables(supplier: str, buyer: str, records: Sequence[codec.Value]) -> tuple[Open, ...]:
-    """Every confirmed, unpaid invoice of a relationship, from its complete records, by due date.
+class OpenBasis(NamedTuple):
+    """What together is the open basis of the relationship's aggregates; each by due date."""
 
-    Some of them may be financed, certificated or in dispute: their price says so. What they add up to is the
-    open basis of the relationship's aggregates.
-    """
-    found: dict[str, Open] = {}
+    invoices: tuple[Open, ...]
+    """Some may be financed, certificated or in dispute: their price says so."""
+    promises: tuple[Open, ...]
+    """Certificates whose payee the supplier was, whoever holds their leaves."""
+
+
+_INVOICE, _PROMISE = "invoice", "promise"
+_Document = tuple[str, str]
+"""(what it is, its number)."""
+
+
+def open_basis(supplier: str, buyer: str, records: Sequence[codec.Value]) -> OpenBasis:
+    """Every confirmed, unpaid invoice of a relationship, and every promise, from its complete records."""
+    found: dict[_Document, Open] = {}
     for record in records:
         _, kind, number, currency, *places = record
         if kind == "confirm":
-            found.pop(number, None)
+            found.pop((_INVOICE, number), None)
             if places[3]:
-                found[number] = Open(supplier, buyer, number, currency, places[3], places[1])
+                found[_INVOICE, number] = Open(supplier, buyer, number, currency, places[3], places[1])
+        elif kind == "promise":
+            found[_PROMISE, number] = Open(supplier, buyer, number, currency, places[0], places[1])
         elif kind in _CLOSING:
-            invoice, closed, settled = _CLOSING[kind](number, places)
-            known = found.get(invoice)
+            document, closed, settled = _CLOSING[kind](number, places)
+            known = found.get(document)
             if known is None or not closed:
                 continue
             left = known.outstanding - closed
             if settled or not left:
-                del found[invoice]
+                del found[document]
             else:
-                found[invoice] = known._replace(outstanding=left)
-    return tuple(sorted(found.values(), key=lambda one: (one.due_day, one.invoice)))
+                found[document] = known._replace(outstanding=left)
+    return OpenBasis(*(_by_due_date(found, what) for what in (_INVOICE, _PROMISE)))
 
 
-_CLOSING: dict[str, Callable[[str, Sequence[codec.Value]], tuple[str, int, int]]] = {
-    "payment": lambda number, places: (number, places[3], places[4]),
-    "credit": lambda _, places: (places[3], places[2], places[4]),
-    "cancel": lambda number, places: (number, places[2], 1),
-    "certificate": lambda number, places: (number, places[0], places[2]),
-    "write_off": lambda number, places: (number, places[0], 1),
+def _by_due_date(found: Mapping[_Document, Open], what: str) -> tuple[Open, ...]:
+    known = [one for document, one in found.items() if document[0] == what]
+    return tuple(sorted(known, key=lambda one: (one.due_day, one.number)))
+
+
+_CLOSING: dict[str, Callable[[str, Sequence[codec.Value]], tuple[_Document, int, int]]] = {
+    "payment": lambda number, places: ((_INVOICE, number), places[3], places[4]),
+    "credit": lambda _, places: ((_INVOICE, places[3]), places[2], places[4]),
+    "cancel": lambda number, places: ((_INVOICE, number), places[2], 1),
+    "certificate": lambda number, places: ((_INVOICE, number), places[0], places[2]),
+    "write_off": lambda number, places: ((_INVOICE, number), places[0], 1),
+    "redeem": lambda number, places: ((_PROMISE, number), places[0], places[3]),
+    "forgo": lambda number, places: ((_PROMISE, number), places[0], places[3]),
 }
-"""(invoice, amount that leaves the open basis, whether it is closed) of a record by its kind."""
+"""(document, amount that leaves the open basis, whether it is closed) of a record by its kind."""
 
 
 def totals(found: Iterable[Open]) -> Mapping[str, tuple[int, int]]:
-    """(invoices, amount outstanding) by currency: what the aggregates call the open basis."""
+    """(how many, amount outstanding) by currency: of all of it, what the aggregates call the open basis."""
     sums: dict[str, tuple[int, int]] = {}
     for one in found:
         count, amount = sums.get(one.currency, (0, 0))

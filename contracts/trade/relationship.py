@@ -35,24 +35,29 @@ of the record's currency. The first four are always business date, kind, number,
 | recovery | amount, date, due date | the buyer pays on what was written off |
 | recourse | amount, cause | the lender demands an amount of the supplier |
 | certificate | face, due date, settled, certificate | an invoice is replaced by a certificate of the buyer |
+| promise | face, maturity | the supplier accepts such a certificate as its payee, with or without invoice |
 | hold | amount, maturity, leaf | a leaf of the buyer's certificate comes to this holder |
 | let_go | amount, maturity, leaf | it has passed it on, sold it or written it off |
 | proceeds | amount, date, maturity, leaf | it was paid on a leaf at maturity |
 | pledge | amount, maturity, leaf | what a lender's pledge on a leaf secures from now on, 0 for none |
 | redeem | amount, date, maturity, settled | the buyer pays a certificate whose payee the supplier was |
+| forgo | amount, date, maturity, settled | a holder gives up what is left to it of such a certificate |
 | dishonour | amount, maturity, leaf | such a certificate was not paid at maturity |
 | redirect | lender, status | the buyer is to pay to this account, or no longer; the number is the account |
 | astray | amount, date, account, expected | a payment arrived elsewhere than where it was expected |
 
 `number` is the invoice's (or the order's, shipment's, credit note's) own number. `opened`
 and `closed` are amounts that enter and leave the open basis, which holds what the buyer has
-confirmed and not yet paid; `settled` is 1 if the invoice is paid in full by it, else 0;
+confirmed, or promised by a certificate, and not yet paid; `settled` is 1 if nothing is left to pay after it;
 `reduction` is what a confirmation leaves out of the gross: a dilution like a credit note.
 
-A certificate closes what it replaces of the open basis; how its obligor then pays it counts as a payment,
-in the relationship with its payee. `hold`, `let_go` and `proceeds` stand in the relationship of each holder
-with the obligor, whose complete history so shows what it holds: Σ hold - Σ let_go - Σ proceeds. `pledge`
-stands in that of a lender with the obligor: the newest one of a leaf says what the pledge secures.
+A certificate closes what it replaces of the open basis and opens its face at its maturity, in the
+relationship with its payee, whoever holds its leaves later. How the obligor then pays it counts as the
+payment of an invoice, what is not paid as overdue at its age, what is given up as written off.
+
+`hold`, `let_go` and `proceeds` stand in the relationship of each holder with the obligor, whose complete
+history so shows what it holds: Σ hold - Σ let_go - Σ proceeds. `pledge` stands in that of a lender with the
+obligor: the newest one of a leaf says what the pledge secures.
 
 Aggregates are a map: currency -> tuple in the order of `Aggregates` below.
 """
@@ -153,8 +158,8 @@ class Aggregates(NamedTuple):
     defaulted: int = 0
     """Σ amount outstanding when a default was declared."""
     written_off: int = 0
-    """Σ amount written off, whatever came back later: it counts as paid on that day for lateness, or buyers
-    that never pay would look better than those that pay late."""
+    """Σ amount written off, or given up of certificates, whatever came back later: it counts as paid on that
+    day for lateness, or buyers that never pay would look better than those that pay late."""
     recovered: int = 0
     """Σ amount paid on what was written off."""
     recourses: int = 0
@@ -176,7 +181,7 @@ class Aggregates(NamedTuple):
     periods_peak_ppm: int = 0
     """Highest of them; ppm."""
     open: tuple[tuple[int, int, int, int], ...] = _FLOOR
-    """Confirmed and unpaid by due week, as `OpenWeek`, ascending; the first is the floor."""
+    """Confirmed or promised, and unpaid, by due week, as `OpenWeek`, ascending; the first is the floor."""
 
     @property
     def open_amount(self) -> int:
@@ -454,21 +459,33 @@ def _default(sums: Aggregates, record: codec.Value) -> Aggregates:
 
 def _write_off(sums: Aggregates, record: codec.Value) -> Aggregates:
     amount, day, due = record[4:7]
-    late, week = day - due, record[0] // 7
-    is_default = week != sums.last_default_week
-    sums = _with(
+    return _opened(_lost(sums, record[0] // 7, amount, day - due, settled=1, defaults=1), due, -1, -amount)
+
+
+def _forgo(sums: Aggregates, record: codec.Value) -> Aggregates:
+    """A leaf can be given up from the day after its maturity: a default it is as late as a payment is one."""
+    amount, day, maturity, settled = record[4:8]
+    late = day - maturity
+    defaults = int(late >= DEFAULT_DAYS)
+    lost = _lost(sums, record[0] // 7, amount, late, settled=settled, defaults=defaults)
+    return _opened(lost, maturity, -settled, -amount)
+
+
+def _lost(sums: Aggregates, week: int, amount: int, late: int, *, settled: int, defaults: int) -> Aggregates:
+    """The sums with an amount given up so many days late in a week of the business date."""
+    is_default = defaults and week != sums.last_default_week
+    return _with(
         sums,
         written_off=sums.written_off + amount,
         late_amount_days=sums.late_amount_days + amount * late,
         signed_amount_days=sums.signed_amount_days + amount * late,
-        settled_invoices=sums.settled_invoices + 1,
-        settled_days_late=sums.settled_days_late + late,
+        settled_invoices=sums.settled_invoices + settled,
+        settled_days_late=sums.settled_days_late + settled * late,
         payment_weeks=sums.payment_weeks + (week != sums.last_payment_week),
         default_weeks=sums.default_weeks + is_default,
         last_payment_week=week,
-        last_default_week=week,
+        last_default_week=week if is_default else sums.last_default_week,
     )
-    return _opened(sums, due, -1, -amount)
 
 
 def _recovery(sums: Aggregates, record: codec.Value) -> Aggregates:
@@ -484,9 +501,15 @@ def _certificate(sums: Aggregates, record: codec.Value) -> Aggregates:
     return _opened(sums, due, -settled, -amount)
 
 
+def _promise(sums: Aggregates, record: codec.Value) -> Aggregates:
+    face, maturity = record[4:6]
+    return _opened(sums, maturity, 1, face)
+
+
 def _redeem(sums: Aggregates, record: codec.Value) -> Aggregates:
     amount, day, maturity, settled = record[4:8]
-    return _paid(sums, record[0] // 7, amount, day - maturity, settled)
+    paid = _paid(sums, record[0] // 7, amount, day - maturity, settled)
+    return _opened(paid, maturity, -settled, -amount)
 
 
 def _diluted(sums: Aggregates, amount: int) -> Aggregates:
@@ -526,11 +549,13 @@ _FOLDS = {
     "recovery": _recovery,
     "recourse": _recourse,
     "certificate": _certificate,
+    "promise": _promise,
     "hold": _nothing,
     "let_go": _nothing,
     "proceeds": _nothing,
     "pledge": _nothing,
     "redeem": _redeem,
+    "forgo": _forgo,
     "dishonour": _nothing,
     "redirect": _nothing,
     "astray": _nothing,
@@ -589,11 +614,13 @@ RECORD_FIELDS: dict[str, tuple[str, ...]] = {
     "recovery": ("number", "currency", "amount", "payment_date", "due_date"),
     "recourse": ("number", "currency", "amount", "cause"),
     "certificate": ("number", "currency", "amount", "due_date", "settled", "certificate"),
+    "promise": ("number", "currency", "amount", "maturity_date"),
     "hold": ("number", "currency", "amount", "maturity_date", "leaf"),
     "let_go": ("number", "currency", "amount", "maturity_date", "leaf"),
     "proceeds": ("number", "currency", "amount", "payment_date", "maturity_date", "leaf"),
     "pledge": ("number", "currency", "amount", "maturity_date", "leaf"),
     "redeem": ("number", "currency", "amount", "payment_date", "maturity_date", "settled"),
+    "forgo": ("number", "currency", "amount", "write_off_date", "maturity_date", "settled"),
     "dishonour": ("number", "currency", "amount", "maturity_date", "leaf"),
     "redirect": ("number", "currency", "lender", "status"),
     "astray": ("number", "currency", "amount", "payment_date", "account", "expected"),

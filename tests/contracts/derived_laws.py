@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trade_ledger import TradeLedger
 
+from contracts.certificates.leaf import read_promise, read_totals
 from contracts.context import BUSINESS_DATE
 from contracts.holdings import book, portfolio
 from contracts.holdings.book import Totals
@@ -31,15 +32,20 @@ def _open_receivables(
     trade: TradeLedger, supplier: str, buyer: str, records: list[codec.Value], aggregates: codec.Value
 ) -> None:
     """They are the open basis of the aggregates, and each is what its invoice says."""
-    found = receivables.open_receivables(supplier, buyer, records)
+    found = receivables.open_basis(supplier, buyer, records)
     known = {}
     for currency in aggregates:
         sums = relationship.of_currency(aggregates, currency)
         if sums.open_invoices or sums.open_amount:
             known[currency] = (sums.open_invoices, sums.open_amount)
-    assert receivables.totals(found) == known
-    for one in found:
-        invoice = Invoice._make(trade.get(state_key("invoice", supplier, one.invoice)) or ())
+    assert receivables.totals((*found.invoices, *found.promises)) == known
+    for one in found.promises:
+        promise = read_promise(trade.state, buyer, one.number)
+        assert promise is not None
+        assert (promise.payee, promise.maturity) == (supplier, one.due_day)
+        assert read_totals(trade.state, buyer, one.number).live == one.outstanding
+    for one in found.invoices:
+        invoice = Invoice._make(trade.get(state_key("invoice", supplier, one.number)) or ())
         assert (invoice.validity, invoice.outstanding, invoice.due_day) == (
             CONFIRMED,
             one.outstanding,

@@ -12,6 +12,7 @@ from typing import Any
 
 from cash_ledger import with_deposits
 from certificate_ledger import MATURITY, attested, issue, leaf_of, on_leaf, reserve, transfer
+from derived_laws import check_derived
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -208,6 +209,7 @@ class CertificateMachine(RuleBasedStateMachine):
         for transaction in self.trade.transactions:
             again.execute(transaction)
         assert again.state.data == self.trade.state.data, "invariant 23"
+        check_derived(self.trade)
 
 
 CertificateMachine.TestCase.settings = settings(

@@ -33,7 +33,7 @@ from contracts.trade.relationship import RECORD_FIELDS, Aggregates, OpenWeek
 
 DECLARED = {
     2: "74701b7afa276fbc697f20ba2aea988a8a27adaf712e2a12e0cffc1ea55a3d3e",
-    3: "94a9e1b9943b9f008337fa02f5ad661a9681ff6002b3225ddbefa94ea70def1b",
+    3: "b9f84e273b1865eef5f8ee2eee4e09ce52014bcd90b812e2aee26dcaaaf6ff74",
 }
 """Digest of what a version declares. Of version 1 the forms alone were watched, and by far not all."""
 

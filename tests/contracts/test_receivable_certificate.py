@@ -22,9 +22,11 @@ from trade_ledger import DAY, TradeLedger, publish
 
 from contracts.certificates.certificate_views import certificate_view
 from contracts.certificates.leaf import NO_LEAVES, STATUS, certificate_key, fold, read_totals
+from contracts.pricing.features import Features
 from contracts.trade.invoice import CERTIFICATED, Invoice
-from contracts.trade.relationship import of_currency, relationship_key
+from contracts.trade.relationship import Aggregates, of_currency, relationship_key
 from ledger import codec, history
+from ledger.dates import day_from_iso
 from ledger.errors import Refusal
 
 
@@ -45,11 +47,63 @@ def test_a_certificate_replaces_a_confirmed_invoice_when_the_payee_accepts(trade
     found = invoice_of(trade)
     assert (found.title, found.outstanding, found.offset, found.cash) == (CERTIFICATED, 0, FACE, "Settled")
     assert status(trade) == "Held"
-    entry = trade.get(relationship_key("acme", "mega"))
-    assert entry is not None
-    sums = of_currency(entry[2], "USD")
-    assert (sums.open_invoices, sums.open_amount) == (0, 0), "what it replaces is closed"
+    assert [week[1:3] for week in opened(trade)] == [(1, FACE)], "as much is open as before, at its maturity"
     trade.check()
+
+
+def aggregates(trade: TradeLedger, payee: str = "acme") -> Aggregates:
+    entry = trade.get(relationship_key(payee, "mega"))
+    assert entry is not None
+    return of_currency(entry[2], "USD")
+
+
+def opened(trade: TradeLedger, payee: str = "acme") -> list[tuple[int, int, int, int]]:
+    """(week, count, amount, amount · days) of what mega owes by its own word."""
+    return [week for week in aggregates(trade, payee).open if week[1] or week[2]]
+
+
+def test_an_unpaid_certificate_is_overdue_debt_in_every_price_until_it_is_paid(trade: TradeLedger) -> None:
+    """Survivors flatter: else a buyer that pays no certificate would look like one that owes nothing."""
+    trade.confirmed_invoice()
+    held(trade, amount=600_000_00, invoice="INV1", maturity="2012-05-31")
+    held(trade, "C2", amount=100_000_00)
+    day = day_from_iso(MATURITY, "")
+    assert [week[1:3] for week in opened(trade)] == [(2, 500_000_00), (1, 600_000_00)]
+    advance(trade, "2012-06-30")
+    (_, _, cleared) = aggregates(trade).overdue(day + 65)
+    assert cleared == 500_000_00 * 65 + 600_000_00 * 30, "each at its age, on its own terms"
+    priced = Features.of(aggregates(trade), day + 65)
+    assert priced.overdue, "what is overdue raises the expected lateness"
+    trade.done("bank", attested("collect", 200_000_00, "E1", date="2012-06-30"))
+    trade.check()
+    assert [week[1:3] for week in opened(trade)] == [(2, 500_000_00), (1, 400_000_00)]
+    trade.done("bank", attested("collect", 400_000_00, "E2", date="2012-06-30"))
+    trade.done("bank", attested("collect", 100_000_00, "E3", date="2012-06-30", certificate="C2"))
+    trade.check()
+    assert [week[1:3] for week in opened(trade)] == [(1, 400_000_00)], "the rest of the invoice"
+    sums = aggregates(trade)
+    assert sums.late_amount_days == 600_000_00 * 30 + 100_000_00 * 65
+    assert (sums.settled_invoices, sums.default_weeks) == (2, 0)
+
+
+def test_what_a_holder_gives_up_of_a_certificate_counts_like_an_invoice_that_is_written_off(
+    trade: TradeLedger,
+) -> None:
+    """In the relationship of the payee, whoever holds the leaf: it is the obligor's credit."""
+    held(trade, amount=300_00)
+    trade.done("acme", on_leaf("split", amounts=[200_00, 100_00]), transfer(2))
+    trade.done("bolt", on_leaf("accept", 2))
+    advance(trade, "2012-08-01")
+    trade.done("bolt", on_leaf("dishonour", 2), on_leaf("write_off", 2))
+    trade.check()
+    sums = aggregates(trade)
+    assert [week[1:3] for week in opened(trade)] == [(1, 200_00)]
+    assert (sums.written_off, sums.late_amount_days, sums.settled_invoices) == (100_00, 100_00 * 97, 0)
+    assert (sums.default_weeks, sums.payment_weeks) == (1, 1)
+    trade.done("acme", on_leaf("dishonour", 1), on_leaf("write_off", 1))
+    trade.check()
+    assert opened(trade) == []
+    assert aggregates(trade).settled_invoices == 1
 
 
 def test_invariant_4_no_certificate_above_what_is_confirmed_and_open(trade: TradeLedger) -> None:
