@@ -47,6 +47,16 @@ class SettingsError(TallyError):
     remedy = "Correct the named setting in the node's configuration file, or its TALLY_ variable."
 
 
+def cannot_listen(what: str, host: str, port: int, error: OSError) -> SettingsError:
+    """The address of `what` (api or peer) cannot be taken."""
+    return SettingsError(
+        f"cannot listen on {host}:{port}",
+        field=f"{what}_port",
+        found=error.strerror or str(error),
+        remedy=f"Stop the process that listens there, or name another {what}_host and {what}_port.",
+    )
+
+
 class PeerRefused(TallyError):
     """A peer connection that does not prove what it claims, or breaks the protocol of frames."""
 

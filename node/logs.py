@@ -10,10 +10,15 @@ import io
 import json
 import logging
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO, cast
 
 import structlog
+
+from ledger.value_cache import bound
+from node.limits import MAX_LOGGED_KINDS, REFUSAL_LOG_S
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -43,7 +48,7 @@ def configure(node: str, file: Path | None, level: str) -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(node=node)
-    handler = _ToStructlog(level=max(_LEVELS[level], logging.WARNING))
+    handler = ToStructlog(level=max(_LEVELS[level], logging.WARNING))
     logging.basicConfig(handlers=[handler], level=handler.level, force=True)
 
 
@@ -71,10 +76,31 @@ class Lossy:
         """Every line is flushed as it is written."""
 
 
-class _ToStructlog(logging.Handler):
-    """Warnings of libraries in the same form as ours."""
+class ToStructlog(logging.Handler):
+    """Warnings of libraries in the same form as ours.
+
+    Strangers cause some of them, as often as they like: what is said again within `REFUSAL_LOG_S` is counted,
+    and told with the next line of its kind.
+    """
+
+    def __init__(self, level: int, clock_s: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(level)
+        self._clock_s = clock_s
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+        """By logger and form of the message: when it was written last, and how often it was said since."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        kind, now_s = (record.name, str(record.msg)), self._clock_s()
+        written_s, unwritten = self._said.get(kind, (-REFUSAL_LOG_S, 0))
+        if now_s - written_s < REFUSAL_LOG_S:
+            self._said[kind] = (written_s, unwritten + 1)
+            return
+        self._said[kind] = (now_s, 0)
+        bound(self._said, MAX_LOGGED_KINDS)
         structlog.get_logger(component=record.name).log(
-            record.levelno, "library", message=record.getMessage(), exc_info=record.exc_info
+            record.levelno,
+            "library",
+            message=record.getMessage(),
+            times=unwritten + 1,
+            exc_info=record.exc_info,
         )

@@ -38,7 +38,7 @@ from node import disk, logs
 from node.admission import Identify
 from node.api.app import Front, create_app
 from node.api.connections import BoundedProtocol
-from node.errors import NotAdmitted
+from node.errors import NotAdmitted, cannot_listen
 from node.identity import Identity
 from node.limits import (
     API_KEEP_ALIVE_S,
@@ -210,7 +210,11 @@ def _bind(host: str, port: int) -> socket.socket:
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    bound.bind((host, port))
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise cannot_listen("api", host, port, error) from None
     return bound
 
 
@@ -269,5 +273,7 @@ def main(arguments: list[str] | None = None) -> int:
             log.error("cannot_run", **error.as_dict())
         return EXIT_SETTINGS
     except OSError as error:
-        print(f"cannot listen or write: {error}", file=sys.stderr)  # noqa: T201
+        print(f"the system refuses: {error}", file=sys.stderr)  # noqa: T201
+        if not given.repair:
+            log.error("cannot_run", code="system", message=str(error))
         return EXIT_SETTINGS

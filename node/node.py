@@ -26,7 +26,7 @@ from ledger.store import Store
 from node import disk
 from node.admission import Admission, Identify
 from node.driver import Driver, lost_data
-from node.errors import SettingsError
+from node.errors import SettingsError, cannot_listen
 from node.evidence import EvidenceStore
 from node.forwarding import Forwarder
 from node.identity import Identity
@@ -135,6 +135,8 @@ class Node:
             chain=chain,
             evidence=EvidenceStore.open(settings.data_dir / "evidence" / "proofs", chain.genesis, executor),
             tell_all=self._tell_all,
+            send=self.peers.send,
+            clock_s=asyncio.get_running_loop().time,
             alarm=self.driver.on_fork,
         )
         self._transfer = StateTransfer(
@@ -268,9 +270,13 @@ class Node:
         """Take the peer port; its number.
 
         Raises:
-            OSError: the address cannot be used.
+            SettingsError: the address cannot be used.
         """
-        return await self.peers.listen(self.settings.peer_host, self.settings.peer_port)
+        host, port = self.settings.peer_host, self.settings.peer_port
+        try:
+            return await self.peers.listen(host, port)
+        except OSError as error:
+            raise cannot_listen("peer", host, port, error) from None
 
     def start(self) -> None:
         """Take part."""

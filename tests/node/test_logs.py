@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from node.logs import Lossy
+from node.limits import MAX_LOGGED_KINDS, REFUSAL_LOG_S
+from node.logs import Lossy, ToStructlog
 
 
 class Full:
@@ -58,3 +61,27 @@ def test_a_process_logs_to_a_full_disk_without_an_error() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (0, "went on\n"), ended.stderr
+
+
+def test_a_warning_of_a_library_that_strangers_cause_is_written_once_a_minute() -> None:
+    now_s = [100.0]
+    handler = ToStructlog(logging.WARNING, lambda: now_s[0])
+
+    def said(message: str, *values: object) -> None:
+        handler.handle(logging.LogRecord("uvicorn.error", logging.WARNING, "", 0, message, values, None))
+
+    with capture_logs() as written:
+        for number in range(1_000):
+            said("Invalid HTTP request received.")
+            said("of %s", number)
+        now_s[0] += REFUSAL_LOG_S
+        said("Invalid HTTP request received.")
+    assert [(line["message"], line["times"]) for line in written] == [
+        ("Invalid HTTP request received.", 1),
+        ("of 0", 1),
+        ("Invalid HTTP request received.", 1_000),
+    ]
+    with capture_logs() as written:
+        for number in range(2 * MAX_LOGGED_KINDS):
+            said(f"another {number}")
+    assert len(handler._said) <= MAX_LOGGED_KINDS

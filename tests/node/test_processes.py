@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -95,8 +96,9 @@ class Processes:
         return f"{self.api[name]}/v1/channels/{self.channel.hex()}/{path}"
 
     def start(self, name: str) -> None:
-        command = [sys.executable, "-m", "node", "--config", str(self.folder / name / "node.json")]
-        self.running[name] = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        config = self.folder / name / "node.json"
+        command = [sys.executable, "-m", "node", "--config", str(config), "--attached"]
+        self.running[name] = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
     def signal(self, name: str, number: int) -> int:
         """Send a signal and wait for the end; the exit code."""
@@ -253,6 +255,21 @@ def _ended(network: Processes, name: str) -> str:
     assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
     return ended.stderr
+
+
+@pytest.mark.parametrize("what", ["api", "peer"])
+def test_a_port_that_is_taken_is_named_with_its_setting(tmp_path: Path, what: str) -> None:
+    network = Processes.make(tmp_path)
+    config = tmp_path / "n1" / "node.json"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        config.write_text(json.dumps({**json.loads(config.read_text()), f"{what}_port": port}))
+        said = _ended(network, "n1")
+    assert said.startswith(
+        f"cannot listen on 127.0.0.1:{port}; field {what}_port; found Address already in use"
+    )
+    assert "Stop the process that listens there" in said
+    assert '"cannot_run"' in (tmp_path / "n1" / "node.log").read_text()
 
 
 def test_a_node_does_not_start_on_another_node_s_ledger(tmp_path: Path) -> None:
