@@ -20,7 +20,7 @@ Other nodes:
     neighbours     whom to link with, by the memberships; `introductions` are for who was away
     refusals       what others were refused, counted
     clocks         what the voters' clocks have reached: the time of the next block
-    watch          looks out for lies; `evidence` keeps their proofs
+    watch          looks out for lies; `evidence` keeps their proofs; `large_proofs` go in parts
 
 A log that is too far ahead is not replayed but fetched as a state:
 

@@ -349,6 +349,8 @@ class Driver:
         """What nodes tell each other beside the consensus."""
         if kind == "evidence":
             self._watch.take_evidence(content)
+        elif kind in ("proof", "proof?", "proof!"):
+            self._watch.take_proof_message(peer, kind, content)
         elif kind == "header":
             self._watch.take_header(content)
         elif kind == "clock":

@@ -88,6 +88,26 @@ class EvidenceStore:
         found = next((kept for kept in self._kept.values() if kept.id == identity), None)
         return None if found is None else found.file.read_bytes()
 
+    def part(self, identity: str, offset: int, most: int) -> bytes:
+        """At most so many bytes of a proof from an offset on; none beyond its end, or if it is not kept."""
+        found = next((kept for kept in self._kept.values() if kept.id == identity), None)
+        if found is None:
+            return b""
+        try:
+            with found.file.open("rb") as file:
+                file.seek(offset)
+                return file.read(most)
+        except FileNotFoundError:  # the operator has taken it away
+            return b""
+
+    def lacks(self, place: tuple[str, str, int, int]) -> bool:
+        """Whether a proof of this (kind, node, term, height) would be kept if there was one."""
+        return (
+            place not in self._kept
+            and len(self._kept) < MAX_PROOFS
+            and self._by_node[place[1]] < MAX_PROOFS_PER_NODE
+        )
+
     def keep(self, found: Iterable[Evidence]) -> list[Evidence]:
         """Store what the detector found; what is new, to be told to the other nodes.
 
@@ -110,9 +130,7 @@ class EvidenceStore:
         return evidence if self._add(evidence) else None
 
     def _add(self, evidence: Evidence) -> bool:
-        if evidence.place in self._kept or len(self._kept) >= MAX_PROOFS:
-            return False
-        if self._by_node[evidence.node] >= MAX_PROOFS_PER_NODE:
+        if not self.lacks(evidence.place):
             return False
         data = evidence.encode()
         if len(data) > MAX_EVIDENCE_BYTES or self._bytes + len(data) > MAX_PROOF_STORE_BYTES:

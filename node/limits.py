@@ -186,7 +186,13 @@ GOSSIP_MS = 2_000
 MAX_EARLY_HEADERS = 64
 """Certified headers of others above the applied height that are kept for comparison."""
 MAX_GOSSIPED_EVIDENCE_BYTES = MAX_FRAME_BYTES - 65_536
-"""A larger proof is kept, and fetched by whoever asks for it."""
+"""A larger proof is told of by its name, and fetched in parts by whoever lacks it (`node.large_proofs`)."""
+PROOF_PART_BYTES = 1_048_576
+"""Bytes of it in one message."""
+PROOF_ANSWER_S = 10.0
+"""A part that has not come after this is waited for no more."""
+MAX_PROOFS_TOLD = 4
+"""Proofs that one peer has told of and that wait to be fetched."""
 MAX_REFUSED_BLOCKS = 64
 """Refused blocks kept on disk for the operator."""
 DRAIN_TIMEOUT_MS = 5_000
@@ -198,6 +204,7 @@ assert MAX_INTRODUCTION_BYTES > 2 * MAX_MEMBERSHIP_BYTES, "a membership with its
 assert MAX_STRANGER_BYTES > MAX_INTRODUCTION_BYTES + 4 * MAX_MEMBERS * MAX_ADDRESS_BYTES, (
     "a page and the addresses of three memberships fit a stranger's frame"
 )
+assert PROOF_PART_BYTES < MAX_GOSSIPED_EVIDENCE_BYTES, "a part fits a frame"
 assert MAX_FRAME_BYTES > MAX_BUNDLE_BYTES, "one bundle fits one forwarding frame"
 assert MAX_FRAME_BYTES > MAX_APPEND_BYTES + MAX_BLOCK_BYTES, "a full append and one more block fit a frame"
 assert MAX_FRAME_ELEMENTS > 2 + 3 * MAX_FORWARD_TRANSACTIONS, "a full forward fits a frame"

@@ -30,6 +30,7 @@ from ledger.handover import Followed
 from ledger.limits import MAX_EVIDENCE_BYTES
 from ledger.preamble import Preamble
 from node.evidence import EvidenceStore
+from node.large_proofs import LargeProofs, Send, told_of
 from node.limits import MAX_EARLY_HEADERS, MAX_GOSSIPED_EVIDENCE_BYTES
 from node.raft_storage import ballot_of, certificate_of, signed_header
 
@@ -48,12 +49,15 @@ class Watch:
         chain: Chain,
         evidence: EvidenceStore,
         tell_all: Callable[[codec.Value], None],
+        send: Send,
+        clock_s: Callable[[], float],
         alarm: Callable[[str], None],
     ) -> None:
-        """`tell_all` sends to every peer; `alarm` is told, in a sentence, that the ledger is forked."""
+        """`tell_all` sends to every peer, `send` to one; `alarm` is told, in a sentence, of a fork."""
         self.evidence = evidence
         self._chain = chain
         self._tell_all = tell_all
+        self._large = LargeProofs(evidence, send, clock_s)
         self._alarm = alarm
         self._told_height = 0
         self._changes: list[int] = []
@@ -113,10 +117,25 @@ class Watch:
         if new is not None:
             self._tell([new])
 
+    def take_proof_message(self, peer: str, kind: str, content: codec.Value) -> None:
+        """A message about a proof that does not fit a frame: `proof`, `proof?` or `proof!`.
+
+        Raises:
+            Malformed, VerificationError: it proves nothing, or no honest node says it; its link is closed.
+        """
+        if kind == "proof":
+            self._large.hear(peer, content)
+        elif kind == "proof?":
+            self._large.give(peer, content)
+        else:
+            whole = self._large.take(peer, content)
+            if whole is not None:
+                self.take_evidence(whole)
+
     def tell_forks(self, tell: Callable[[codec.Value], object]) -> None:
         """What proves two histories, for a peer that may have been away when that was found (CR-74)."""
         for kept in self.evidence.kept():
-            if kept.proved.kind != TwoCertificates.kind or kept.size_bytes > MAX_GOSSIPED_EVIDENCE_BYTES:
+            if kept.proved.kind != TwoCertificates.kind:
                 continue
             with suppress(FileNotFoundError):  # the operator has decided, and taken it away
                 tell(("evidence", self.evidence.read(kept.id)))
@@ -146,6 +165,7 @@ class Watch:
 
     def tell_header(self) -> None:
         """Tell all peers our newest certified header, if it is another one than last time."""
+        self._large.sweep()
         self._follow_members()
         applied = self._chain.applied.height
         for height in sorted(height for height in self._early if height <= applied):
@@ -208,7 +228,7 @@ class Watch:
         for evidence in new:
             log.error("evidence", kind=evidence.fault.kind, against=evidence.node, id=evidence.id.hex())
             data = evidence.encode()
-            if len(data) <= MAX_GOSSIPED_EVIDENCE_BYTES:
-                self._tell_all(("evidence", data))
+            fits = len(data) <= MAX_GOSSIPED_EVIDENCE_BYTES
+            self._tell_all(("evidence", data) if fits else told_of(evidence, data))
             if evidence.fault.kind == TwoCertificates.kind:
                 self.recall()

@@ -19,6 +19,7 @@ from ledger.clock import Reading
 from ledger.evidence import Evidence
 from ledger.handover import Followed
 from ledger.store import Store
+from node import large_proofs, watch
 from node.node import Node
 
 
@@ -35,8 +36,14 @@ def later(cluster: Cluster, header: Header) -> list[Reading]:
     return [Reading.sign(each.key, cluster.channel, each.node, header.time_ms + 1) for each in cluster.files]
 
 
-def test_cr70_a_leader_of_two_minds_is_named_to_all(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fits_a_frame", [True, False])
+def test_cr70_a_leader_of_two_minds_is_named_to_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fits_a_frame: bool
+) -> None:
     """CR-70: two signed blocks of one term and height; one node sees them, every node keeps the proof."""
+    if not fits_a_frame:
+        monkeypatch.setattr(watch, "MAX_GOSSIPED_EVIDENCE_BYTES", 100)
+        monkeypatch.setattr(large_proofs, "PROOF_PART_BYTES", 100)
     cluster = Cluster.make(tmp_path)
 
     async def scenario() -> None:
