@@ -8,7 +8,6 @@ A committed transaction advances the business date; no node's clock does.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date
 
 from ledger.errors import Malformed
@@ -45,26 +44,3 @@ def iso_from_day(day: int) -> str:
     if not FIRST_DAY <= day <= LAST_DAY:
         raise Malformed("not a date", code="date", found=day, expected="a day of the years 1000 to 2999")
     return date.fromordinal(day + _EPOCH).isoformat()
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class BusinessDate:
-    """A day as a value: `day` counts from 1970-01-01."""
-
-    day: int
-
-    @classmethod
-    def from_iso(cls, text: str, field: str = "date") -> BusinessDate:
-        """The day of "YYYY-MM-DD"; raises as `day_from_iso`."""
-        return cls(day_from_iso(text, field))
-
-    def plus(self, days: int) -> BusinessDate:
-        """The day so many calendar days later."""
-        return BusinessDate(self.day + days)
-
-    def days_until(self, later: BusinessDate) -> int:
-        """Calendar days from this day to the other; negative if the other is earlier."""
-        return later.day - self.day
-
-    def __str__(self) -> str:
-        return iso_from_day(self.day)

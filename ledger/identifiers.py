@@ -3,7 +3,6 @@
 | scheme | standard | check |
 |---|---|---|
 | LEI | ISO 17442: 18 letters or digits, 2 check digits | ISO 7064 MOD 97-10 leaves 1 |
-| creditor reference | ISO 11649: RF, 2 check digits, up to 21 more | the same, head moved behind |
 | GLN, GTIN-13, SSCC | GS1 General Specifications 7.9 | weights 3, 1 from the right: sum mod 10 is 0 |
 
 The alphabet is a fixed table of ranges and not a property of the Unicode database: nodes
@@ -37,7 +36,6 @@ _IDENTIFIER = re.compile(IDENTIFIER_PATTERN[1:-1])
 _NAME = re.compile(NAME_PATTERN[1:-1])
 _ALPHANUMERIC = re.compile(r"[0-9A-Z]+")
 _LEI = re.compile(r"[0-9A-Z]{18}[0-9]{2}")
-_REFERENCE = re.compile(r"RF[0-9]{2}[0-9A-Z]{1,21}")
 
 
 def is_identifier(text: str) -> bool:
@@ -108,11 +106,6 @@ def checked_lei(text: str, field: str = "lei") -> str:
             expected="20 capital letters and digits whose check digits fit (ISO 17442)",
         )
     return text
-
-
-def is_creditor_reference(text: str) -> bool:
-    """Whether a text is a structured creditor reference (ISO 11649), written without spaces."""
-    return _REFERENCE.fullmatch(text) is not None and mod_97_10(text[4:] + text[:4]) == 1
 
 
 def is_gs1(text: str, digits: int) -> bool:

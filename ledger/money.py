@@ -11,9 +11,8 @@ its direction.
 | half away from zero | `divide_half_away` | statistics: days, ppm |
 | largest remainder | `split_by_weights` | dividing a whole into parts that add up to it |
 
-Amounts of different currencies never meet: adding, subtracting or comparing them raises
-`CurrencyMismatch` (invariant 9), a `Refusal`, so that it ends on the ledger and not in a
-crash.
+Rules calculate with the integers. Where two documents meet they compare the currencies first, and
+refuse with `CurrencyMismatch` (invariant 9). `Money` and `Rate` are how people write them.
 """
 
 from __future__ import annotations
@@ -174,14 +173,6 @@ class Rate:
 
     ppm: int
 
-    def of_up(self, amount: int) -> int:
-        """This share of an amount, rounded up: for charges."""
-        return divide_up(amount * self.ppm, PPM)
-
-    def of_down(self, amount: int) -> int:
-        """This share of an amount, rounded down: for advances and indemnities."""
-        return divide_down(amount * self.ppm, PPM)
-
     def __str__(self) -> str:
         sign = "-" if self.ppm < 0 else ""
         whole, part = divmod(abs(self.ppm), 10_000)
@@ -225,32 +216,8 @@ class Money:
             raise AmountOverflow(amount, field)
         return cls(-amount if sign else amount, currency)
 
-    def _same(self, other: Money) -> None:
-        if self.currency != other.currency:
-            raise CurrencyMismatch(other.currency, self.currency)
-
-    def __add__(self, other: Money) -> Money:
-        self._same(other)
-        return Money(self.amount + other.amount, self.currency)
-
-    def __sub__(self, other: Money) -> Money:
-        self._same(other)
-        return Money(self.amount - other.amount, self.currency)
-
     def __neg__(self) -> Money:
         return Money(-self.amount, self.currency)
-
-    def __lt__(self, other: Money) -> bool:
-        self._same(other)
-        return self.amount < other.amount
-
-    def __le__(self, other: Money) -> bool:
-        self._same(other)
-        return self.amount <= other.amount
-
-    def split(self, weights: Sequence[int]) -> tuple[Money, ...]:
-        """Parts in proportion to the weights, by largest remainder (see `split_by_weights`)."""
-        return tuple(Money(part, self.currency) for part in split_by_weights(self.amount, weights))
 
     @property
     def decimal(self) -> str:

@@ -15,7 +15,6 @@ from ledger.identifiers import (
     checked_identifier,
     checked_lei,
     checked_name,
-    is_creditor_reference,
     is_gs1,
     is_identifier,
     is_lei,
@@ -111,12 +110,6 @@ def test_other_texts_are_no_lei(text: str) -> None:
     with pytest.raises(Malformed) as refused:
         checked_lei(text)
     assert refused.value.code == "lei"
-
-
-def test_creditor_reference() -> None:
-    assert is_creditor_reference("RF18539007547034")
-    assert not is_creditor_reference("RF19539007547034")
-    assert not is_creditor_reference("18539007547034")
 
 
 def test_gs1_keys() -> None:

@@ -1,4 +1,4 @@
-"""Money, rates, rounding, splits and business dates."""
+"""Money, rates, rounding, splits and days."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.dates import FIRST_DAY, LAST_DAY, BusinessDate, day_from_iso, iso_from_day
+from ledger.dates import FIRST_DAY, LAST_DAY, day_from_iso, iso_from_day
 from ledger.errors import Malformed, Refusal
 from ledger.money import (
     CURRENCIES,
     MAX_AMOUNT,
     MAX_TOTAL,
     AmountOverflow,
-    CurrencyMismatch,
     Money,
     Rate,
     checked_amount,
@@ -55,7 +54,6 @@ def test_invariant_21_split_adds_up_and_is_fair_to_the_unit(total: int, weights:
 def test_split_gives_the_residue_to_the_largest_remainder_and_then_to_the_earlier_part() -> None:
     assert split_by_weights(100_00, (1, 1, 1)) == (33_34, 33_33, 33_33)
     assert split_by_weights(10, (1, 2, 4)) == (1, 3, 6)
-    assert Money(100_00, "EUR").split((1, 1, 1))[0] == Money(33_34, "EUR")
 
 
 @pytest.mark.parametrize(("total", "weights"), [(-1, (1,)), (1, ()), (1, (0, 0)), (1, (2, -1))])
@@ -63,21 +61,6 @@ def test_split_refuses_what_cannot_add_up(total: int, weights: tuple[int, ...]) 
     with pytest.raises(Refusal) as refused:
         split_by_weights(total, weights)
     assert refused.value.code == "cannot_split"
-
-
-@given(AMOUNTS, AMOUNTS, CODES, CODES)
-def test_invariant_9_no_arithmetic_across_currencies(first: int, second: int, one: str, other: str) -> None:
-    left, right = Money(first, one), Money(second, other)
-    if one == other:
-        assert left + right == Money(first + second, one)
-        assert left - right == Money(first - second, one)
-        assert (left < right, left <= right) == (first < second, first <= second)
-        return
-    for arithmetic in (left.__add__, left.__sub__, left.__lt__, left.__le__):
-        with pytest.raises(CurrencyMismatch) as refused:
-            arithmetic(right)
-        assert refused.value.code == "currency_mismatch"
-    assert left != right
 
 
 @given(AMOUNTS, CODES)
@@ -129,13 +112,6 @@ def test_amounts_and_totals_are_bounded() -> None:
         assert refused.value.code == code
 
 
-@given(st.integers(0, MAX_AMOUNT), st.integers(0, 1_000_000))
-def test_a_rate_rounds_charges_up_and_advances_down(amount: int, ppm: int) -> None:
-    exact = Fraction(amount * ppm, 1_000_000)
-    assert Rate(ppm).of_up(amount) == ceil(exact)
-    assert Rate(ppm).of_down(amount) == floor(exact)
-
-
 def test_text_of_a_rate() -> None:
     shown = [str(Rate(ppm)) for ppm in (72_000, 2_500, 1, 1_000_000, 0, -15_000)]
     assert shown == ["7.2 %", "0.25 %", "0.0001 %", "100 %", "0 %", "-1.5 %"]
@@ -144,6 +120,12 @@ def test_text_of_a_rate() -> None:
 @given(st.integers(FIRST_DAY, LAST_DAY))
 def test_a_day_reads_back_from_its_text(day: int) -> None:
     assert day_from_iso(iso_from_day(day)) == day
+
+
+def test_days_count_from_1970_and_know_leap_years() -> None:
+    assert day_from_iso("1970-01-01") == 0
+    assert day_from_iso("2024-03-01") - day_from_iso("2024-02-28") == 2
+    assert day_from_iso("2023-03-01") - day_from_iso("2023-02-28") == 1
 
 
 @pytest.mark.parametrize(
@@ -169,11 +151,3 @@ def test_a_text_that_is_no_day_is_refused(text: str) -> None:
 def test_a_day_beyond_the_calendar_is_refused(day: int) -> None:
     with pytest.raises(Malformed):
         iso_from_day(day)
-
-
-def test_business_dates_count_calendar_days() -> None:
-    leap = BusinessDate.from_iso("2024-02-28")
-    assert str(leap.plus(1)) == "2024-02-29"
-    assert leap.days_until(BusinessDate.from_iso("2024-03-01")) == 2
-    assert leap < leap.plus(1)
-    assert BusinessDate.from_iso("1970-01-01").day == 0

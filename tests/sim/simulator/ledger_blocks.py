@@ -45,7 +45,6 @@ GENESIS_MS = 1_700_000_000_000
 VALID_UNTIL_MS = GENESIS_MS + 1_800_000
 ACCOUNTS = 5
 REFUSED_EVERY = 7
-MAX_PENDING = 60
 
 
 def seed_key(name: str) -> SigningKey:
