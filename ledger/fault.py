@@ -108,7 +108,7 @@ class SignedBallot:
 
 
 def denies(ballot: Ballot, ack: SignedAck) -> bool:
-    """Whether the ballot of a later term denies the acknowledgement: the cases of `ledger.evidence` (CR-70)."""
+    """Whether the ballot of a later term denies the acknowledgement, by the cases of `ledger.evidence`."""
     if ballot.term <= ack.term:
         return False
     if ballot.standing < (ack.term, ack.height):

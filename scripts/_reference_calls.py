@@ -2,8 +2,9 @@
 
 Read from the sources, without running them: a graph whose nodes are the functions, methods and constants of
 the contracts (and of the few modules of the ledger that they refuse through), with an edge to everything that
-a node's text names. A method is every method of that name, and a function that is passed on counts as called,
-so what is found is a bound from above: a handler refuses with none but these codes.
+a node's text names. A method is every method of that name in the modules that the first node's module
+imports, at whatever remove: values of other modules' classes do not come there. A function that is passed on
+counts as called. So what is found is a bound from above: a handler refuses with none but these codes.
 `tests/scripts/test_reference.py` holds it against what random operations meet.
 """
 
@@ -42,30 +43,48 @@ class Calls:
         self.nodes: dict[str, Node] = {}
         self.texts: dict[str, str] = {}
         """Full name of a constant → its text, of those that are texts."""
-        self._methods: dict[str, list[str]] = defaultdict(list)
+        self.imports: dict[str, set[str]] = defaultdict(set)
+        """Module → the modules that it imports while it runs."""
+        self._methods: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        """Method → (module, full name) of each that is called so."""
         for module, path in _sources():
             _Reader(self, module).visit_module(ast.parse(path.read_text(encoding="utf-8")))
 
-    def add(self, name: str, *, is_method: bool = False) -> Node:
+    def add(self, name: str) -> Node:
         """A fresh node."""
-        if is_method:
-            self._methods[name.rpartition(".")[2]].append(name)
         return self.nodes.setdefault(name, Node())
+
+    def add_method(self, module: str, name: str) -> Node:
+        """A fresh node that is found by its last name as well."""
+        self._methods[name.rpartition(".")[2]].append((module, name))
+        return self.add(name)
 
     def reached(self, name: str) -> list[Node]:
         """Every node that a node can come to, itself included."""
         seen: dict[str, Node] = {}
+        modules = self._imported_by(name.rpartition(".")[0])
         waiting = [name]
         while waiting:
             current = waiting.pop()
             if current in seen:
                 continue
             if current.startswith("."):
-                waiting += self._methods[current[1:]]
+                waiting += [method for module, method in self._methods[current[1:]] if module in modules]
             elif current in self.nodes:
                 seen[current] = self.nodes[current]
                 waiting += sorted(self.nodes[current].names)
         return list(seen.values())
+
+    def _imported_by(self, module: str) -> set[str]:
+        """A module, and all that it imports at whatever remove."""
+        found: set[str] = set()
+        waiting = [module]
+        while waiting:
+            current = waiting.pop()
+            if current not in found:
+                found.add(current)
+                waiting += self.imports[current]
+        return found
 
     def codes(self, name: str) -> set[str]:
         """Codes that a function can refuse with."""
@@ -117,6 +136,10 @@ class _Reader:
             if isinstance(statement, ast.ImportFrom) and statement.module:
                 for alias in statement.names:
                     self._imported[alias.asname or alias.name] = f"{statement.module}.{alias.name}"
+        for statement in tree.body:  # what stands below `if TYPE_CHECKING` is not imported
+            if isinstance(statement, ast.ImportFrom) and statement.module:
+                named = {f"{statement.module}.{alias.name}" for alias in statement.names}
+                self._calls.imports[self._module] |= {statement.module, *named}
         for name, target in self._imported.items():
             self._calls.add(f"{self._module}.{name}").names.add(target)
         self._own = {name for statement in tree.body for name in _defined(statement)}
@@ -135,7 +158,7 @@ class _Reader:
         whole = self._calls.add(place)
         for statement in definition.body:
             if isinstance(statement, ast.FunctionDef):
-                self._fill(self._calls.add(f"{place}.{statement.name}", is_method=True), statement)
+                self._fill(self._calls.add_method(self._module, f"{place}.{statement.name}"), statement)
                 if statement.name == "__init__":
                     whole.names.add(f"{place}.__init__")
 

@@ -83,6 +83,13 @@ def test_a_handler_that_refuses_through_others_has_their_codes(calls: Calls) -> 
     assert "insufficient_funds" not in accept
 
 
+def test_a_method_of_a_module_that_does_not_come_there_gives_no_code(calls: Calls) -> None:
+    """`get` of a dictionary is not that of a regulator's reader, which knows all of the business."""
+    codes = calls.codes("contracts.cash.exchange.quote")
+    assert "rate_mismatch" in codes
+    assert not codes & {"policy_not_active", "notified_too_late", "not_confirmed", "unknown_shipment"}
+
+
 def test_every_axis_is_on_the_page_of_states_once() -> None:
     names = [(cycle.subject, cycle.axis) for _, cycle in life_cycles()]
     assert len(set(names)) == len(names) >= 18
