@@ -112,7 +112,7 @@ def enter_relationship(state: Overlay, pair: int, invoices: int) -> None:
         is_paid = paid_day < today
         happened.append((issued, (issued, "confirm", name, "EUR", amount, due, 0, amount, 0, 0)))
         if is_paid:
-            payment = (paid_day, "payment", name, "EUR", amount, paid_day, due, amount, 1, issued, amount)
+            payment = (paid_day, "payment", name, "EUR", amount, paid_day, due, amount, 1, issued, amount, 0)
             happened.append((paid_day, payment))
         invoice = _invoice(buyer, issued, amount)._replace(
             paid=amount if is_paid else 0, outstanding=0 if is_paid else amount

@@ -14,7 +14,7 @@ from clients.cli.amounts import days, money, percent
 from contracts.finance.quote import ProvedQuote
 from contracts.pricing import QuoteTerms
 from contracts.pricing.lateness import FEATURES
-from contracts.pricing.prediction import BASE, BUYER, RELATIONSHIP
+from contracts.pricing.prediction import BASE, BUYER, RELATIONSHIP, SUPPLIER
 from contracts.pricing.price import CHARGES, OVERDUE, REASONS
 from ledger.dates import iso_from_day
 
@@ -38,6 +38,7 @@ CHARGE_WORDS = {
 }
 LATENESS_WORDS = {
     BASE: "what stands before anything is known of it",
+    SUPPLIER: "how all its buyers pay this supplier",
     BUYER: "how the buyer pays other suppliers",
     RELATIONSHIP: "how it pays this supplier",
     OVERDUE: "what is overdue now",
@@ -88,8 +89,25 @@ LATENESS_WORDS = {
     "disputed": "share of invoices disputed",
     "diluted": "share credited of what was billed",
     "delivered_late": "share of deliveries late",
+    "delivered_short": "share of deliveries short",
+    "buyer_disputed": "share disputed, the buyer with everybody",
+    "buyer_diluted": "share credited, the buyer with everybody",
+    "buyer_delivered_late": "share of deliveries late, to the buyer",
+    "buyer_delivered_short": "share of deliveries short, to the buyer",
+    "supplier_disputed": "share disputed, the supplier with everybody",
+    "supplier_diluted": "share credited, the supplier with everybody",
+    "supplier_delivered_late": "share of deliveries late, of the supplier",
+    "supplier_delivered_short": "share of deliveries short, of the supplier",
+    "supplier_late": "share late, the supplier against everybody",
+    "supplier_days": "days late, the supplier against everybody",
+    "share_of_supplier": "the buyer's part of the supplier's turnover",
+    "share_elsewhere": "others' part of what the buyer paid",
+    "tenure": "days since its first payment",
+    "tenure_elsewhere": "days that it paid others before",
 }
-assert {*FEATURES, BASE, BUYER, RELATIONSHIP, OVERDUE} == LATENESS_WORDS.keys(), "every reason has words"
+assert {*FEATURES, BASE, SUPPLIER, BUYER, RELATIONSHIP, OVERDUE} == LATENESS_WORDS.keys(), (
+    "every reason has words"
+)
 assert set(REASONS) == REASON_WORDS.keys()
 assert set(CHARGES) == CHARGE_WORDS.keys()
 

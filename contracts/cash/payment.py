@@ -153,6 +153,7 @@ def _apply(context: Context, supplier: str, number: str, applied: int, day: int)
             int(outstanding == 0),
             invoice.issue_day,
             invoice.gross,
+            invoice.credited,
         ),
     )
     return shares

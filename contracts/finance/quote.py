@@ -34,7 +34,8 @@ inputs, by state key:
 | policy, insurer, number | the insurance, if the programme's rules ask for one | no cover |
 | cover, insurer, number, buyer | its limit for the buyer | no cover |
 | habit, supplier, buyer | how the buyer pays this supplier | no payment yet |
-| habit, "", buyer | how it pays anybody | no payment yet |
+| habit, "", buyer | how it pays anybody, what it disputed and received | nothing of it yet |
+| habit, supplier, "" | how anybody pays the supplier, what it delivered | nothing of it yet |
 | habit, "", "" | how everybody pays | no payment yet |
 | model_role, champion | the hash of the model in force | shrinkage holds |
 | order, supplier, buyer, number | whether a credit note is due; only if the invoice has an order | - |
@@ -80,8 +81,9 @@ MAX_QUOTE_BYTES = 1_048_576 + MAX_MODEL_BYTES
 MAX_KEPT_PROGRAMMES = 64
 """Programmes whose terms and rules are kept as they were read, so that a price need not read them again."""
 
-PRICED_BY: Mapping[int, Callable[[QuoteInputs, ProgrammeTerms], QuoteTerms]] = dict.fromkeys((1, 2, 3), price)
-"""Contract version to the price function in force under it: old quotes keep their rules."""
+PRICED_BY: Mapping[int, Callable[[QuoteInputs, ProgrammeTerms], QuoteTerms]] = {3: price}
+"""Contract version to the price function in force under it: old quotes keep their rules. Those of versions
+before 3 rest on sums of another form, of which no released ledger is."""
 
 
 class Chain(Protocol):

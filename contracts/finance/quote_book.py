@@ -50,7 +50,7 @@ from ledger.state_tree import StateProof
 MAX_PAGE_INVOICES = 50
 """Invoices of one page: what a node prices between two of its other tasks, some 50 ms under a large model."""
 
-MAX_PAGE_ENTRIES = 512
+MAX_PAGE_ENTRIES = 576
 """State entries in the proof of a page."""
 
 MAX_PAGES = 1_000
@@ -58,10 +58,11 @@ MAX_MODELS = 16
 """Models that one file may hold."""
 MAX_CODE_LENGTH = 64
 
-_OWN_ENTRIES, _SHARED_ENTRIES = 10, 7
+_OWN_ENTRIES, _SHARED_ENTRIES = 11, 7
 assert MAX_PAGE_INVOICES * _OWN_ENTRIES + _SHARED_ENTRIES <= MAX_PAGE_ENTRIES, (
-    "an invoice, its claim, its order, and of its parties history, two habits, exposure, use for obligor and "
-    "supplier, cover; the date, the programme, its use in all, its policy, the network's habit, the champion"
+    "an invoice, its claim, its order, and of its parties history, three habits, exposure, cover, use for "
+    "obligor and supplier; the date, the programme, its use in all, its policy, the network's habit, the "
+    "champion"
 )
 
 Asked = tuple[str, str]

@@ -1,18 +1,26 @@
 """What a model sees of an invoice: integers, from the state as it stands before the invoice is priced.
 
-    describe(asked, habit, levels, open, trade) -> one integer for each name of `FEATURES`
+    describe(asked, known) -> one integer for each name of `FEATURES`
 
 Shares are ppm, lateness centidays, spans days. `MISSING` stands where nothing is known. Every place is O(1):
-it reads fixed cells of `contracts.trade.habit` and the open weeks of the relationship.
+it reads fixed cells and counts of `contracts.trade.habit` and the sums of the relationship.
 
 Shrinkage, from the network down: with k invoices' weight of the prior,
 
     share = (late + k · prior) / (weight + k)
 
-- *relationship*: prior is the buyer at its other suppliers, whose prior is the network.
+- *supplier*: how all its buyers pay; prior is how those of other suppliers do.
+- *relationship*: prior is the buyer at its other suppliers, whose prior is the supplier. A buyer that nobody
+  knows is expected to pay as the supplier's others do: they were sold the same, under like terms, to like
+  customers. Of a buyer that is known its own ways say more: the supplier's share is partly that of its other
+  buyers' manners, and to count it again would blame the buyer for them. So it only stands in where these give
+  out; what it adds to a known buyer is left to the model, by `supplier_late` and `supplier_days`.
 - *weekday*: prior is the relationship's share with its odds moved as the network's are on that weekday:
   a / (a + b), a = share · weekday · (1 − network), b = (1 − share) · (1 − weekday) · network.
 - *weekday recent*: prior is the long one of that weekday.
+
+With one supplier in the network it is the network, and what sets it against others, or the buyer elsewhere,
+is nought in every row: training leaves such features out.
 
 Overdue invoices enter at their age now, those of the last `FRESH_WEEKS` weeks only: what lies unpaid for
 longer is a matter of its own (dispute, lost document) and says little about the next invoice.
@@ -26,12 +34,15 @@ from contracts.trade.habit import (
     NETWORK_KEY,
     UNIT,
     Cell,
+    Dealings,
     Habit,
     Levels,
     Payment,
     amount_size,
     habit_key,
     octave,
+    turnover_of,
+    turnover_on,
 )
 from contracts.trade.holidays import WEEKDAYS, day_of_month, days_to_banking, due_class, month_part, weekday
 from contracts.trade.relationship import EMPTY, Aggregates, of_currency, relationship_key
@@ -44,6 +55,9 @@ MISSING = -1_000_000_000
 """No such figure. Below every figure that there is, so that a tree can tell it from all."""
 
 FRESH_WEEKS = 3
+MOST_TENURE_DAYS = 90
+"""Who has paid for longer counts as established: a longer tenure would tell a model what date it is, since
+most began before the ledger did, and a model that has learnt dates says nothing of the next ones."""
 CENTIDAYS = 100
 
 DEFAULT_SHARE_PPM = 350_000
@@ -100,6 +114,21 @@ FEATURES = (
     "disputed",
     "diluted",
     "delivered_late",
+    "delivered_short",
+    "buyer_disputed",
+    "buyer_diluted",
+    "buyer_delivered_late",
+    "buyer_delivered_short",
+    "supplier_disputed",
+    "supplier_diluted",
+    "supplier_delivered_late",
+    "supplier_delivered_short",
+    "supplier_late",
+    "supplier_days",
+    "share_of_supplier",
+    "share_elsewhere",
+    "tenure",
+    "tenure_elsewhere",
 )
 """Names of the places of a description, in order."""
 
@@ -131,14 +160,52 @@ class Trade(NamedTuple):
     """Credited of what was billed, mean over closed periods: the present one may hold the invoice itself."""
     delivered_late: int
     """Receipts of goods after their scheduled date."""
+    delivered_short: int
+    """Receipts of less than was shipped, shipments lost among them."""
 
     @classmethod
-    def of(cls, sums: Aggregates) -> Trade:
-        """Of a relationship in one currency."""
+    def of(cls, sums: Aggregates, day: int) -> Trade:
+        """Of a relationship in one currency, on a day."""
         return cls(
             _part(sums.disputed_invoices * PPM, sums.disputed_invoices + sums.settled_invoices),
-            _part(sums.periods_dilution_ppm, sums.periods),
+            sums.closed_dilution_ppm(day),
             _part(sums.deliveries_late * PPM, sums.deliveries),
+            _part(sums.deliveries_short * PPM, sums.deliveries),
+        )
+
+    @classmethod
+    def with_everybody(cls, dealings: Dealings) -> Trade:
+        """Of a party in all currencies; diluted is the mean over the invoices that were paid in full."""
+        return cls(
+            _part(dealings.disputed * PPM, dealings.disputed + dealings.settled),
+            _part(dealings.diluted_ppm, dealings.settled),
+            _part(dealings.deliveries_late * PPM, dealings.deliveries),
+            _part(dealings.deliveries_short * PPM, dealings.deliveries),
+        )
+
+
+class Standing(NamedTuple):
+    """What buyer and supplier are to each other; shares in ppm, none of nothing."""
+
+    share_of_supplier: int
+    """The buyer's part of the supplier's turnover in the currency (`contracts.trade.habit`)."""
+    share_elsewhere: int
+    """Other suppliers' part of the invoices that the buyer paid."""
+    tenure: int
+    """Days since the buyer's first payment to the supplier, at most `MOST_TENURE_DAYS`; `MISSING` before."""
+    tenure_elsewhere: int
+    """Days for which it had paid others before that, or has till now; at most `MOST_TENURE_DAYS`."""
+
+    @classmethod
+    def of(cls, asked: Asked, habit: Habit, sums: Aggregates, bought: Dealings, turnover: int) -> Standing:
+        """On the day of an invoice, of the buyer's dealings and the supplier's turnover in its currency."""
+        own = turnover_on(sums.turnover_half_year, sums.turnover, asked.day)
+        first = habit.first_day
+        return cls(
+            _part(own * PPM, turnover),
+            _part((bought.settled - habit.count) * PPM, bought.settled),
+            min(MOST_TENURE_DAYS, asked.day - first) if first else MISSING,
+            max(0, min(MOST_TENURE_DAYS, (first or asked.day) - bought.first_day)) if bought.first_day else 0,
         )
 
 
@@ -178,7 +245,7 @@ def _moved(share: int, by: int, base: int) -> int:
 
 
 def _rest(whole: Cell, part: Cell) -> Cell:
-    """The buyer's payments to others: exactly none if it has one supplier."""
+    """Payments of the whole that are not of the part: exactly none if the part is all there is."""
     weight = whole.weight - part.weight
     if weight <= 0:
         return Cell(0, 0, 0, 0)
@@ -186,7 +253,7 @@ def _rest(whole: Cell, part: Cell) -> Cell:
         weight,
         max(0, min(weight, whole.late - part.late)),
         whole.days - part.days,
-        whole.beyond - part.beyond,
+        max(0, whole.beyond - part.beyond),
     )
 
 
@@ -201,10 +268,16 @@ class Known(NamedTuple):
     levels: Levels
     opened: Open
     trade: Trade
+    buyer: Trade
+    """The buyer with everybody."""
+    supplier: Trade
+    """The supplier with everybody."""
+    standing: Standing
 
 
-def describe(asked: Asked, habit: Habit, levels: Levels, opened: Open, trade: Trade) -> tuple[int, ...]:
+def describe(asked: Asked, known: Known) -> tuple[int, ...]:
     """The description of an invoice: one integer for each name of `FEATURES`."""
+    habit, levels, opened, *trades, standing = known
     due = due_class(asked.due_day, asked.currency)
     place = octave(asked.amount)
     network = _share(levels.network, DEFAULT_SHARE_PPM, NETWORK_WEIGHT)
@@ -212,11 +285,14 @@ def describe(asked: Asked, habit: Habit, levels: Levels, opened: Open, trade: Tr
     network_due = _share(levels.network_due, network, NETWORK_WEIGHT)
     network_due_days = _days(levels.network_due, network_days, NETWORK_WEIGHT)
     network_amount = _share(levels.network_amount, network, NETWORK_WEIGHT)
+    elsewhere = _rest(levels.network, levels.supplier)
+    supplier = _share(levels.supplier, _share(elsewhere, DEFAULT_SHARE_PPM, NETWORK_WEIGHT), NETWORK_WEIGHT)
+    supplier_days = _days(levels.supplier, _days(elsewhere, 0, NETWORK_WEIGHT), NETWORK_WEIGHT)
     total, long = habit.total(2), habit.due_on(due, recent=False)
     others = _rest(levels.buyer, total)
     others_due = _rest(levels.buyer_due, long)
-    base = _share(total, _share(others, network, SHRINK), SHRINK)
-    base_days = _days(total, _days(others, network_days, SHRINK), SHRINK)
+    base = _share(total, _share(others, supplier, SHRINK), SHRINK)
+    base_days = _days(total, _days(others, supplier_days, SHRINK), SHRINK)
     newest, recent = habit.total(0), habit.total(1)
     due_prior = _share(others_due, _moved(base, network_due, network), SHRINK)
     late_due = _share(long, due_prior, SHRINK)
@@ -235,7 +311,7 @@ def describe(asked: Asked, habit: Habit, levels: Levels, opened: Open, trade: Tr
         _days(newest, base_days, SHRINK_RECENT),
         _days(recent, base_days, SHRINK_RECENT),
         base_days,
-        _beyond(total, others, levels.network),
+        _beyond_levels(levels, total, 0, NETWORK_WEIGHT)[-1],
         late_due,
         _share(latest, late_due, SHRINK_RECENT),
         days_due,
@@ -251,7 +327,7 @@ def describe(asked: Asked, habit: Habit, levels: Levels, opened: Open, trade: Tr
         asked.day - habit.last_day if payments else MISSING,
         opened.invoices,
         opened.overdue_fresh,
-        ((total.late + fresh) * PPM + SHRINK * UNIT * network) // (total.weight + fresh + SHRINK * UNIT),
+        ((total.late + fresh) * PPM + SHRINK * UNIT * supplier) // (total.weight + fresh + SHRINK * UNIT),
         amount_size(asked.amount),
         amount_size(asked.amount) - sum([row.size for row in payments]) // len(payments)
         if payments
@@ -263,18 +339,18 @@ def describe(asked: Asked, habit: Habit, levels: Levels, opened: Open, trade: Tr
         weekday(asked.issue_day),
         network_due,
         network_amount,
-        *trade,
+        *[share for trade in trades for share in trade],
+        supplier - network,
+        supplier_days - network_days,
+        *standing,
     )
 
 
-def _beyond(total: Cell, others: Cell, network: Cell) -> int:
-    return _beyond_levels(total, others, network, 0, NETWORK_WEIGHT)[2]
-
-
-def _beyond_levels(total: Cell, others: Cell, network: Cell, prior: int, weight: int) -> tuple[int, int, int]:
-    everybody = _shrunk_beyond(network, prior, weight)
-    of_buyer = _shrunk_beyond(others, everybody, SHRINK)
-    return everybody, of_buyer, _shrunk_beyond(total, of_buyer, SHRINK)
+def _beyond_levels(levels: Levels, total: Cell, prior: int, weight: int) -> tuple[int, int, int, int]:
+    elsewhere = _shrunk_beyond(_rest(levels.network, levels.supplier), prior, weight)
+    of_supplier = _shrunk_beyond(levels.supplier, elsewhere, weight)
+    of_buyer = _shrunk_beyond(_rest(levels.buyer, total), of_supplier, SHRINK)
+    return elsewhere, of_supplier, of_buyer, _shrunk_beyond(total, of_buyer, SHRINK)
 
 
 def _shrunk_beyond(cell: Cell, prior: int, weight: int) -> int:
@@ -282,13 +358,12 @@ def _shrunk_beyond(cell: Cell, prior: int, weight: int) -> int:
     return (cell.beyond * CENTIDAYS + weight * UNIT * prior) // whole if whole else prior
 
 
-def beyond_levels(known: Known, prior: int, weight: int) -> tuple[int, int, int]:
-    """Days beyond terms in centidays: the network's, the buyer's at its other suppliers, the relationship's.
+def beyond_levels(known: Known, prior: int, weight: int) -> tuple[int, int, int, int]:
+    """Days beyond terms in centidays: other suppliers', the supplier's, the buyer's elsewhere, the pair's.
 
-    Each is shrunk towards the one before it; the network towards a prior of so many invoices' weight.
+    Each is shrunk towards the one before it; the first two by so many invoices' weight, from a prior on.
     """
-    total = known.habit.total(2)
-    return _beyond_levels(total, _rest(known.levels.buyer, total), known.levels.network, prior, weight)
+    return _beyond_levels(known.levels, known.habit.total(2), prior, weight)
 
 
 _NOTHING = (MISSING,) * 12
@@ -333,18 +408,29 @@ def read_known(
     """
     entry = state.get(relationship_key(supplier, buyer))
     sums = of_currency(EMPTY if entry is None else entry[2], asked.currency)
+    habit = Habit(state.get(habit_key(supplier, buyer)))
+    buyer_entry, supplier_entry = state.get(habit_key("", buyer)), state.get(habit_key(supplier, ""))
+    bought, sold = Dealings.of_buyer(buyer_entry), Dealings.of_supplier(supplier_entry)
     levels = Levels.of(
-        state.get(habit_key("", buyer)),
+        buyer_entry,
+        supplier_entry,
         state.get(NETWORK_KEY),
         due_class(asked.due_day, asked.currency),
         octave(asked.amount),
     )
-    habit = Habit(state.get(habit_key(supplier, buyer)))
-    return Known(habit, levels, open_besides(sums.open, asked.day, open_due_day), Trade.of(sums))
+    return Known(
+        habit,
+        levels,
+        open_besides(sums.open, asked.day, open_due_day),
+        Trade.of(sums, asked.day),
+        Trade.with_everybody(bought),
+        Trade.with_everybody(sold),
+        Standing.of(asked, habit, sums, bought, turnover_of(supplier_entry, asked.currency, asked.day)),
+    )
 
 
 def describe_in(
     state: Reader, supplier: str, buyer: str, asked: Asked, open_due_day: int | None = None
 ) -> tuple[int, ...]:
     """The description of an invoice from the state; `open_due_day` as in `read_known`."""
-    return describe(asked, *read_known(state, supplier, buyer, asked, open_due_day))
+    return describe(asked, read_known(state, supplier, buyer, asked, open_due_day))

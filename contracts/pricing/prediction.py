@@ -5,7 +5,7 @@
 | in force | days beyond terms | reasons, in centidays |
 |---|---|---|
 | a published model | its output `beyond` | `base`, the output at the score of no feature; each feature |
-| none | shrunk: prior of the programme, network, buyer, relationship | `base`, `buyer`, `relationship` |
+| none | shrunk (`lateness.beyond_levels`) | `base`, `supplier`, `buyer`, `relationship` |
 
 The reasons add up to the figure exactly. A model's reasons are exact in units of its score
 (`model.Ensemble.reasons`); they are carried over to days in proportion, since the curve that calibrates the
@@ -25,7 +25,7 @@ from contracts.pricing.terms import ProgrammeTerms
 Reasons = tuple[tuple[str, int], ...]
 """(what, centidays of days beyond terms); the first is `base`."""
 
-BASE, BUYER, RELATIONSHIP = "base", "buyer", "relationship"
+BASE, SUPPLIER, BUYER, RELATIONSHIP = "base", "supplier", "buyer", "relationship"
 
 
 class Prediction(NamedTuple):
@@ -42,7 +42,7 @@ def predict(
     model: tuple[bytes, Model] | None, asked: Asked, known: Known, terms: ProgrammeTerms
 ) -> Prediction:
     """The prediction for an invoice by the model in force, (hash, model), or by shrinkage without one."""
-    description = describe(asked, *known)
+    description = describe(asked, known)
     if model is None:
         return _shrunk(description, known, terms)
     name, rules = model
@@ -51,9 +51,15 @@ def predict(
 
 
 def _shrunk(description: Sequence[int], known: Known, terms: ProgrammeTerms) -> Prediction:
-    network, buyer, relationship = beyond_levels(known, terms.prior_dbt_centidays, terms.shrink_count)
+    levels = beyond_levels(known, terms.prior_dbt_centidays, terms.shrink_count)
+    others, supplier, buyer, relationship = levels
     found = shrinkage(description)._replace(beyond_centidays=relationship)
-    reasons = ((BASE, network), (BUYER, buyer - network), (RELATIONSHIP, relationship - buyer))
+    reasons = (
+        (BASE, others),
+        (SUPPLIER, supplier - others),
+        (BUYER, buyer - supplier),
+        (RELATIONSHIP, relationship - buyer),
+    )
     return Prediction(b"", found, reasons)
 
 

@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from contracts.pricing.lateness import Asked, describe_in
-from contracts.trade import habit, relationship
+from contracts.trade import relationship
 from ledger import codec
 
 OPEN, PAID, WRITTEN_OFF, GONE = "open", "paid", "written off", "gone"
@@ -115,9 +115,7 @@ def _fold(state: _Folded, supplier: str, buyer: str, record: codec.Value) -> Non
     entry = state.get(key)
     aggregates = relationship.EMPTY if entry is None else entry[2]
     state.put(key, (0, b"", relationship.fold(aggregates, record)))
-    settled = relationship.settlement(record)
-    if settled is not None:
-        habit.observe(state, supplier, buyer, settled)
+    relationship.observe(state, supplier, buyer, record)
 
 
 def _end(examples: dict[tuple[str, str], Example], supplier: str, record: codec.Value) -> None:

@@ -1,12 +1,14 @@
-"""How a buyer pays: decayed sums by weekday, amount and time of the month, and its last payments.
+"""How a buyer pays and a supplier delivers: decayed sums of payments, the last ones, and counts.
 
     ("habit", supplier, buyer) -> bytes     how the buyer pays this supplier: cells, payments, amounts
-    ("habit", "", buyer)       -> bytes     how it pays anybody: cells
+    ("habit", "", buyer)       -> bytes     the buyer with everybody: cells, counts
+    ("habit", supplier, "")    -> bytes     the supplier with everybody: a cell, counts, turnover
     ("habit", "", "")          -> bytes     how everybody pays: cells
 
-Written when a payment settles a confirmed invoice, by `observe`, from the payment's record alone, so
-whoever holds the records of a relationship recomputes its entry with `fold`. The size is fixed and so
-is the work, whatever the length of the history.
+Written when a payment settles a confirmed invoice, by `observe`; counts also when the buyer disputes an
+invoice or goods arrive, by `note_dispute` and `note_delivery`. Each takes its figures from the record alone:
+whoever holds the records of a relationship recomputes its entry with `fold`, and with those of all others
+every entry. The size is bounded and the work is fixed, whatever the length of the history.
 
 The bytes are little-endian. A *cell* is four integers of 4 bytes:
 
@@ -29,29 +31,50 @@ number of payments, not with time: a buyer that pays once a month is remembered 
 | month part | 6 | 4 | those due in that sixth of a month |
 
 The buyer's entry has one total and seven weekdays with the shifts of the relationship's long ones; the
-network's one total, seven weekdays and 16 amounts, with shift 10. After the cells of a relationship come:
+network's one total, seven weekdays and 16 amounts, with shift 10; the supplier's one total with shift 10, so
+that it is the network's while nobody else sells. After the cells of a relationship come:
 
 | part | bytes | holds |
 |---|---|---|
 | last | 4 | day of the last payment, days since 1970 |
 | count | 4 | invoices paid in full |
+| first | 4 | day of the first payment |
 | payments | 32 · 6 | the last, newest first: days late (2), days from issue (2), due class (1), size (1) |
 | amounts | 64 · 8 | by hash of the exact amount: tag (2), strength (2), invoices (2), late ones (2) |
 
 A row of `amounts` belongs to one amount for as long as its strength lasts: each time that it comes adds
 `STRENGTH_OF_HIT`, each other amount of the same hash takes one away, and the one that finds none left takes
 the row over. So amounts that come again and again stay, and those that came once give way.
+
+After the cells of a buyer, and of a supplier:
+
+| part | bytes | holds |
+|---|---|---|
+| first | 4 | day of the first payment |
+| settled | 4 | invoices paid in full |
+| diluted | 8 | Σ credited / gross of these; ppm |
+| disputed | 4 | disputes of an invoice, whatever became of them |
+| deliveries | 4 | receipts of goods, and shipments lost |
+| late, short | 4, 4 | those after their scheduled date; those of which less came than was shipped |
+| turnover, of a supplier | 15 each | currency (3), half-year (4), amount (8); by their first payments |
+
+Turnover is the gross of what was paid in full: an amount counts whole in the half-year of its payment, and
+half as much after each further one. A buyer's part of it (`contracts.trade.relationship`) fades at the same
+moments, so part and whole are of like with like on any day. What a *buyer* pays in all is not kept: a quote
+would show it to each of its suppliers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from struct import Struct
 from typing import Any, NamedTuple, Protocol
 
 from contracts.trade.holidays import WEEKDAYS, due_class, month_part, weekday
 from ledger.codec import Value
+from ledger.limits import MAX_STATE_VALUE_BYTES
+from ledger.money import CURRENCIES, MAX_TOTAL, PPM
 from ledger.state import Reader, reading, state_key
 
 UNIT = 1 << 14
@@ -71,13 +94,21 @@ MOST_SEEN = 0xFFFF
 """Invoices that a row counts before both of its numbers are halved."""
 FIRST_STRENGTH, STRENGTH_OF_HIT, MOST_STRENGTH = 4, 8, 64
 
+HALVING_DAYS = 182
+"""Length of the half-years, counted from 1970, after each of which turnover counts half."""
+
 _CELL = Struct("<IIiI")
 _PARTS, _BITS, _DAYS = 4, 32, 2
 """Parts of a cell, bits of a part, and the place of the signed one."""
 _PAYMENT = Struct("<hhBB")
 _AMOUNT = Struct("<HHHH")
 _ROW, _row, _row_at = _AMOUNT.size, _AMOUNT.pack, _AMOUNT.unpack_from
-_TAIL = Struct("<II")
+_TAIL = Struct("<III")
+_PAID, _EVENTS = Struct("<IIQ"), Struct("<IIII")
+_DEALINGS = Struct(_PAID.format + _EVENTS.format[1:])
+_TURNOVER = Struct("<3sIQ")
+_TURNOVER_BYTES = _TURNOVER.size
+_paid, _turnover, _turnover_at = _PAID.pack, _TURNOVER.pack, _TURNOVER.unpack_from
 _newest = Struct(_TAIL.format + _PAYMENT.format[1:]).pack
 
 TOTAL_SHIFTS = (2, 3, 6)
@@ -96,14 +127,22 @@ _TABLE = _RING_END
 _AMOUNTS_SIZE = _ROW * AMOUNTS
 HABIT_BYTES = _TABLE + _AMOUNTS_SIZE
 _NETWORK_AMOUNTS = _SIZE * (1 + WEEKDAYS)
-BUYER_BYTES = _NETWORK_AMOUNTS
+_BUYER_COUNTS, _SUPPLIER_COUNTS = _NETWORK_AMOUNTS, _SIZE
+BUYER_BYTES = _BUYER_COUNTS + _DEALINGS.size
+SUPPLIER_BYTES = _SUPPLIER_COUNTS + _DEALINGS.size
+"""Without its turnover."""
+_SUPPLIER_EVENTS = _SUPPLIER_COUNTS + _PAID.size
 NETWORK_BYTES = _NETWORK_AMOUNTS + _SIZE * OCTAVES
 
 assert MOST_BEYOND_DAYS * UNIT << NETWORK_SHIFT < 1 << 32, "a cell's greatest sum fits its four bytes"
 assert max(MOST_DAYS, -LEAST_DAYS) * UNIT << NETWORK_SHIFT < 1 << 31, "and so does the signed one"
 
 NO_HABIT, NO_BUYER, NO_NETWORK = bytes(HABIT_BYTES), bytes(BUYER_BYTES), bytes(NETWORK_BYTES)
+NO_SUPPLIER = bytes(SUPPLIER_BYTES)
 NETWORK_KEY = state_key("habit", "", "")
+
+assert all(len(code.encode()) == 3 for code in CURRENCIES), "a row of turnover has three bytes for a currency"
+assert SUPPLIER_BYTES + len(CURRENCIES) * _TURNOVER_BYTES < MAX_STATE_VALUE_BYTES
 
 
 class Writer(Reader, Protocol):
@@ -123,6 +162,8 @@ class Settled(NamedTuple):
     amount: int
     """The invoice's gross."""
     currency: str
+    credited: int
+    """What was credited of it, or left out when it was confirmed."""
 
 
 class Cell(NamedTuple):
@@ -145,12 +186,40 @@ class Payment(NamedTuple):
     """Amount on the scale of `amount_size`."""
 
 
-_cell, _payment = reading(Cell), reading(Payment)
+class Dealings(NamedTuple):
+    """What a buyer, or a supplier, has been through with everybody."""
+
+    first_day: int
+    """Day of its first payment, days since 1970; 0 for none."""
+    settled: int
+    """Invoices paid in full."""
+    diluted_ppm: int
+    """Σ credited / gross of these; ppm."""
+    disputed: int
+    """Disputes of an invoice, whatever became of them."""
+    deliveries: int
+    """Receipts of goods, and shipments lost."""
+    deliveries_late: int
+    deliveries_short: int
+    """Those of which less came than was shipped."""
+
+    @classmethod
+    def of_buyer(cls, entry: bytes | None) -> Dealings:
+        """Of the buyer's entry."""
+        return _dealings(_DEALINGS.unpack_from(entry or NO_BUYER, _BUYER_COUNTS))
+
+    @classmethod
+    def of_supplier(cls, entry: bytes | None) -> Dealings:
+        """Of the supplier's entry."""
+        return _dealings(_DEALINGS.unpack_from(entry or NO_SUPPLIER, _SUPPLIER_COUNTS))
+
+
+_cell, _payment, _dealings = reading(Cell), reading(Payment), reading(Dealings)
 
 
 @lru_cache(maxsize=4_096)
 def habit_key(supplier: str, buyer: str) -> bytes:
-    """State key of how a buyer pays a supplier; with supplier "" of how it pays anybody."""
+    """State key of how a buyer pays a supplier; one of them "" for the other with everybody."""
     return state_key("habit", supplier, buyer)
 
 
@@ -168,12 +237,6 @@ def amount_size(amount: int) -> int:
     bits = amount.bit_length()
     top = amount << 2 >> (bits - 1) if bits < 3 else amount >> (bits - 3)
     return 4 * bits + (top & 3)
-
-
-def _slot(amount: int) -> tuple[int, int]:
-    """Row and tag of an exact amount: Fibonacci hashing."""
-    mixed = amount * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
-    return mixed >> 58, mixed >> 42 & 0xFFFF
 
 
 Fade = Callable[[bytes, int], bytes]
@@ -221,11 +284,17 @@ def _addend(days: int) -> int:
     return sum([UNIT * part << (_BITS * place) for place, part in enumerate(parts)])
 
 
-_OWN_SHIFTS = (*TOTAL_SHIFTS, RECENT_SHIFT, LONG_SHIFT, AMOUNT_SHIFT, ISSUE_SHIFT, MONTH_SHIFT)
-_ABOVE_SHIFTS = (TOTAL_SHIFTS[-1], LONG_SHIFT, NETWORK_SHIFT, NETWORK_SHIFT, NETWORK_SHIFT)
-_fade_own, _fade_all = _lanes(_OWN_SHIFTS), _lanes((*_OWN_SHIFTS, *_ABOVE_SHIFTS))
-_own_cells = Struct(f"{_RECENT}s" + f"{_SIZE}s" * 5).unpack
-_all_cells = Struct(f"{_RECENT}s" + f"{_SIZE}s" * 10).unpack
+_fade = _lanes(
+    (
+        *TOTAL_SHIFTS,
+        *(RECENT_SHIFT, LONG_SHIFT, AMOUNT_SHIFT, ISSUE_SHIFT, MONTH_SHIFT),
+        *(TOTAL_SHIFTS[-1], LONG_SHIFT),
+        *(NETWORK_SHIFT,) * 4,
+    )
+)
+"""Of a relationship, of its buyer, its supplier and the network."""
+_cells = Struct(f"{_RECENT}s" + f"{_SIZE}s" * 11).unpack
+_of_supplier = Struct(f"<{_SIZE}s{_PAID.format[1:]}{_EVENTS.size}s").unpack_from
 
 Split = Callable[[bytes], tuple[Any, ...]]
 """Takes an entry apart into the cells of an invoice and what lies between them, in turns."""
@@ -237,8 +306,9 @@ class _Places(NamedTuple):
     due: int
     """Class of its due day."""
     own: Split
-    """Its last parts are the count, the payments that stay, and the amounts."""
+    """Its last parts are the count, the first day, the payments that stay, and the amounts."""
     buyer: Split
+    """Its last parts are its dealings: of the payments, and of the events."""
     network: Split
 
 
@@ -256,9 +326,9 @@ def _places(due_day: int, issue_day: int, currency: str, amount_bits: int) -> _P
     return _Places(
         due,
         _split(
-            _RECENT, own, _LAST, f"4xI{_RING_END - _RING - _PAYMENT.size}s{_PAYMENT.size}x{_AMOUNTS_SIZE}s"
+            _RECENT, own, _LAST, f"4xII{_RING_END - _RING - _PAYMENT.size}s{_PAYMENT.size}x{_AMOUNTS_SIZE}s"
         ),
-        _split(_SIZE, (above,), BUYER_BYTES),
+        _split(_SIZE, (above,), _BUYER_COUNTS, f"{_PAID.format[1:]}{_EVENTS.size}s"),
         _split(_SIZE, (above, _NETWORK_AMOUNTS + amount), NETWORK_BYTES),
     )
 
@@ -273,52 +343,137 @@ def _split(first: int, cells: tuple[int, ...], end: int, rest: str = "") -> Spli
     return Struct(f"{form}{end - at}s{rest}").unpack
 
 
+@lru_cache(maxsize=4_096)
+def _keys(supplier: str, buyer: str) -> tuple[bytes, bytes, bytes]:
+    return habit_key(supplier, buyer), habit_key("", buyer), habit_key(supplier, "")
+
+
 def observe(state: Writer, supplier: str, buyer: str, settled: Settled) -> None:
-    """Take one paid invoice into the habits of the relationship, the buyer and the network."""
-    own_key, buyer_key = habit_key(supplier, buyer), habit_key("", buyer)
-    due_day, issue_day, paid_day, amount, currency = settled
-    places = _places(due_day, issue_day, currency, amount.bit_length())
-    own = places.own(state.get(own_key) or NO_HABIT)
-    all_buyer, before_due, on_due, after_due = places.buyer(state.get(buyer_key) or NO_BUYER)
-    everybody, gap, all_due, gap_2, of_amount, gap_3 = places.network(state.get(NETWORK_KEY) or NO_NETWORK)
-    cells = b"".join((*own[:11:2], all_buyer, on_due, everybody, all_due, of_amount))
-    after = _all_cells(_fade_all(cells, paid_day - due_day))
-    state.put(own_key, _entry(own, after[:6], places.due, settled))
-    state.put(buyer_key, b"".join((after[6], before_due, after[7], after_due)))
-    state.put(NETWORK_KEY, b"".join((after[8], gap, after[9], gap_2, after[10], gap_3)))
+    """Take one paid invoice into the habits of the relationship, the buyer, the supplier and the network."""
+    own_key, buyer_key, supplier_key = _keys(supplier, buyer)
+    due_day, issue_day, paid_day, amount, currency, credited = settled
+    late, age, size = paid_day - due_day, paid_day - issue_day, amount_size(amount)
+    due, of_own, of_buyer, of_network = _places(due_day, issue_day, currency, amount.bit_length())
+    own = of_own(state.get(own_key) or NO_HABIT)
+    total, gap, recent, gap_2, long, gap_3, octave, gap_4, issue, gap_5, month, gap_6, *rest = own
+    count, first, payments, amounts = rest
+    buys, before_due, buys_due, after_due, buys_from, bought, buys_diluted, buyer_events = of_buyer(
+        state.get(buyer_key) or NO_BUYER
+    )
+    supplier_entry = state.get(supplier_key) or NO_SUPPLIER
+    sells, sells_from, sold, sells_diluted, supplier_events = _of_supplier(supplier_entry)
+    pays, gap_7, pays_due, gap_8, pays_octave, gap_9 = of_network(state.get(NETWORK_KEY) or NO_NETWORK)
+    # fmt: off
+    total, recent, long, octave, issue, month, buys, buys_due, sells, pays, pays_due, pays_octave = _cells(
+        _fade(b"".join((
+            total, recent, long, octave, issue, month, buys, buys_due, sells, pays, pays_due, pays_octave,
+        )), late)
+    )
+    at, row = _counted(amounts, amount, late > 0)
+    diluted = credited * PPM // amount if credited else 0
+    if not (-32_768 <= late <= 32_767 and -32_768 <= age <= 32_767):
+        late, age = max(-32_768, min(32_767, late)), max(-32_768, min(32_767, age))
+    state.put(own_key, b"".join((
+        total, gap, recent, gap_2, long, gap_3, octave, gap_4, issue, gap_5, month, gap_6,
+        _newest(paid_day, count + 1, first or paid_day, late, age, due, size), payments,
+        amounts[:at], row, amounts[at + _ROW :],
+    )))
+    state.put(buyer_key, b"".join((
+        buys, before_due, buys_due, after_due,
+        _paid(buys_from or paid_day, bought + 1, buys_diluted + diluted), buyer_events,
+    )))
+    turnover = _turned_over(
+        supplier_entry[SUPPLIER_BYTES:], currency.encode(), paid_day // HALVING_DAYS, amount
+    )
+    state.put(supplier_key, b"".join((
+        sells, _paid(sells_from or paid_day, sold + 1, sells_diluted + diluted), supplier_events, turnover,
+    )))
+    state.put(NETWORK_KEY, b"".join((pays, gap_7, pays_due, gap_8, pays_octave, gap_9)))
+    # fmt: on
+
+
+def _turned_over(rows: bytes, code: bytes, paid_in: int, amount: int) -> bytes:
+    """A supplier's turnover with one more amount in a currency, paid in a half-year."""
+    at, size = 0, len(rows)
+    while at < size:
+        known, half_year, total = _turnover_at(rows, at)
+        if known == code:
+            row = _turnover(code, *turned_over(half_year, total, paid_in, amount))
+            return row if size == _TURNOVER_BYTES else rows[:at] + row + rows[at + _TURNOVER_BYTES :]
+        at += _TURNOVER_BYTES
+    return rows + _turnover(code, paid_in, amount)
+
+
+def turned_over(half_year: int, total: int, paid_in: int, amount: int) -> tuple[int, int]:
+    """(half-year, turnover as it counts then) with one more amount, whose half-year may be an earlier one."""
+    if paid_in > half_year:
+        half_year, total = paid_in, total >> (paid_in - half_year)
+    elif paid_in < half_year:
+        amount >>= half_year - paid_in
+    total += amount
+    return half_year, total if total < MAX_TOTAL else MAX_TOTAL
+
+
+def turnover_on(half_year: int, total: int, day: int) -> int:
+    """As much as a turnover counts on a day, which is not before that of its newest payment."""
+    return total >> (day // HALVING_DAYS - half_year)
+
+
+def turnover_of(entry: bytes | None, currency: str, day: int) -> int:
+    """What a supplier was paid in a currency as it counts on a day, of its entry; minor units."""
+    code = currency.encode()
+    for known, half_year, total in _TURNOVER.iter_unpack((entry or NO_SUPPLIER)[SUPPLIER_BYTES:]):
+        if known == code:
+            return turnover_on(half_year, total, day)
+    return 0
+
+
+def note_dispute(state: Writer, supplier: str, buyer: str) -> None:
+    """Count a dispute of an invoice, with both parties."""
+    _note(state, supplier, buyer, (1, 0, 0, 0))
+
+
+def note_delivery(state: Writer, supplier: str, buyer: str, is_late: bool, is_short: bool) -> None:
+    """Count a receipt of goods, or a shipment lost, with both parties."""
+    _note(state, supplier, buyer, (0, 1, int(is_late), int(is_short)))
+
+
+def _note(state: Writer, supplier: str, buyer: str, events: tuple[int, ...]) -> None:
+    """Add to the counts of events of both parties."""
+    _, buyer_key, supplier_key = _keys(supplier, buyer)
+    for key, none, at in (
+        (buyer_key, NO_BUYER, _BUYER_COUNTS + _PAID.size),
+        (supplier_key, NO_SUPPLIER, _SUPPLIER_EVENTS),
+    ):
+        entry = state.get(key) or none
+        counts = [before + more for before, more in zip(_EVENTS.unpack_from(entry, at), events, strict=True)]
+        state.put(key, entry[:at] + _EVENTS.pack(*counts) + entry[at + _EVENTS.size :])
+
+
+class _Alone(dict[bytes, Any]):
+    """A state that holds one relationship."""
+
+    def put(self, key: bytes, value: Value) -> None:
+        self[key] = value
 
 
 def fold(habit: bytes | None, settled: Settled) -> bytes:
     """The relationship's entry after one more paid invoice; a pure function of both."""
-    due_day, issue_day, paid_day, amount, currency = settled
-    places = _places(due_day, issue_day, currency, amount.bit_length())
-    own = places.own(habit or NO_HABIT)
-    cells = _fade_own(b"".join(own[:11:2]), paid_day - due_day)
-    return _entry(own, _own_cells(cells), places.due, settled)
+    key = habit_key("supplier", "buyer")
+    alone = _Alone({key: habit})
+    observe(alone, "supplier", "buyer", settled)
+    return bytes(alone[key])
 
 
-def _entry(own: tuple[Any, ...], cells: Sequence[bytes], due: int, settled: Settled) -> bytes:
-    """The relationship's entry with these cells, the payment and its amount."""
-    _, gap, _, gap_2, _, gap_3, _, gap_4, _, gap_5, _, gap_6, count, payments, amounts = own
-    total, recent, long, of_amount, issue, month = cells
-    due_day, issue_day, paid_day, amount, _ = settled
-    late, age = paid_day - due_day, paid_day - issue_day
-    if not (-32_768 <= late <= 32_767 and -32_768 <= age <= 32_767):
-        late, age = max(-32_768, min(32_767, late)), max(-32_768, min(32_767, age))
-    newest = _newest(paid_day, count + 1, late, age, due, amount_size(amount))
-    at, row = _counted(amounts, amount, late > 0)
-    # fmt: off
-    return b"".join((
-        total, gap, recent, gap_2, long, gap_3, of_amount, gap_4, issue, gap_5, month, gap_6,
-        newest, payments, amounts[:at], row, amounts[at + _ROW :],
-    ))
-    # fmt: on
+def _slot(amount: int) -> tuple[int, int]:
+    """Offset and tag of an exact amount's row: Fibonacci hashing."""
+    mixed = amount * 0x9E3779B97F4A7C15
+    return (mixed >> 58 & 63) * _ROW, mixed >> 42 & 0xFFFF
 
 
 def _counted(amounts: bytes, amount: int, is_late: bool) -> tuple[int, bytes]:
     """Offset of an exact amount's row, and the row after one more invoice."""
-    row, tag = _slot(amount)
-    at = _ROW * row
+    at, tag = _slot(amount)
     known, strength, seen, late_ones = _row_at(amounts, at)
     if known == tag and seen:
         if seen == MOST_SEEN:
@@ -368,6 +523,11 @@ class Habit:
         """Invoices paid in full."""
         return int(_TAIL.unpack_from(self._data, _LAST)[1])
 
+    @property
+    def first_day(self) -> int:
+        """Day of the first payment, 0 for none."""
+        return int(_TAIL.unpack_from(self._data, _LAST)[2])
+
     def payments(self) -> list[Payment]:
         """The last payments, newest first."""
         end = _RING + _PAYMENT.size * min(PAYMENTS, self.count)
@@ -375,8 +535,8 @@ class Habit:
 
     def of_amount(self, amount: int) -> tuple[int, int]:
         """(invoices, late ones) of exactly this amount, as far as its row tells."""
-        row, tag = _slot(amount)
-        known, _, seen, late_ones = _row_at(self._data, _TABLE + _ROW * row)
+        at, tag = _slot(amount)
+        known, _, seen, late_ones = _row_at(self._data, _TABLE + at)
         return (seen, late_ones) if known == tag else (0, 0)
 
 
@@ -385,18 +545,22 @@ class Levels(NamedTuple):
 
     buyer: Cell
     buyer_due: Cell
+    supplier: Cell
     network: Cell
     network_due: Cell
     network_amount: Cell
 
     @classmethod
-    def of(cls, buyer: bytes | None, network: bytes | None, due: int, place: int) -> Levels:
-        """Read for a class of due day and an octave of amounts."""
+    def of(
+        cls, buyer: bytes | None, supplier: bytes | None, network: bytes | None, due: int, place: int
+    ) -> Levels:
+        """Read from the entries for a class of due day and an octave of amounts."""
         buyer, network = buyer or NO_BUYER, network or NO_NETWORK
         at_due = _SIZE * (1 + due)
         return cls(
             _cell(_CELL.unpack_from(buyer, 0)),
             _cell(_CELL.unpack_from(buyer, at_due)),
+            _cell(_CELL.unpack_from(supplier or NO_SUPPLIER, 0)),
             _cell(_CELL.unpack_from(network, 0)),
             _cell(_CELL.unpack_from(network, at_due)),
             _cell(_CELL.unpack_from(network, _NETWORK_AMOUNTS + _SIZE * place)),

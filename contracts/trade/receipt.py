@@ -122,6 +122,7 @@ def receive(context: Context, operation: GoodsReceive) -> None:
         rejected,
         operation.date,
         late,
+        sum([shipped for _, shipped, *_ in lines]) - accepted - rejected,
     )
     context.record(supplier, shipment.buyer, record)
 

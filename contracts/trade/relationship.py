@@ -14,7 +14,7 @@ of the record's currency. The first four are always business date, kind, number,
 | amend | amount before, amount after | both parties have agreed to change an order |
 | order_cancel | amount | an issued order is cancelled |
 | dispatch | order, quantity, date, scheduled date or 0 | the supplier ships |
-| receive | order, accepted, rejected, date, days after schedule or 0 | the buyer takes in goods |
+| receive | order, accepted, rejected, date, days after schedule or 0, missing | the buyer takes in goods |
 | deliver | order, date, days after schedule or 0 | the carrier delivers |
 | refuse | order, quantity, date | the buyer refuses a shipment |
 | lose | order, quantity, date | a shipment is lost |
@@ -26,7 +26,7 @@ of the record's currency. The first four are always business date, kind, number,
 | reject | gross | the buyer rejects |
 | cancel | gross, due date, closed | the supplier cancels |
 | credit | amount, due date, closed, invoice, settled | a credit note reduces an invoice |
-| payment | amount, date, due date, closed, settled, issue date, gross | the buyer's payment is attested |
+| payment | amount, date, due date, closed, settled, issue date, gross, credited | a payment is attested |
 | approve | net, due date, programme | the buyer undertakes to pay it in full, whatever comes |
 | extend | was open, due date, was open due date | the buyer puts off its payment |
 | finance | net, due date | a lender's purchase is funded |
@@ -49,7 +49,8 @@ of the record's currency. The first four are always business date, kind, number,
 `number` is the invoice's (or the order's, shipment's, credit note's) own number. `opened`
 and `closed` are amounts that enter and leave the open basis, which holds what the buyer has
 confirmed, or promised by a certificate, and not yet paid; `settled` is 1 if nothing is left to pay after it;
-`reduction` is what a confirmation leaves out of the gross: a dilution like a credit note.
+`reduction` is what a confirmation leaves out of the gross: a dilution like a credit note, and `credited` what
+such have taken off the invoice in all. `missing` are units that were shipped and did not arrive.
 
 A certificate closes what it replaces of the open basis and opens its face at its maturity, in the
 relationship with its payee, whoever holds its leaves later. How the obligor then pays it counts as the
@@ -115,8 +116,10 @@ class Aggregates(NamedTuple):
     ordered: int = 0
     """Σ amount of issued orders as they were amended, less cancelled ones."""
     deliveries: int = 0
-    """Receipts of goods."""
+    """Receipts of goods, and shipments lost."""
     deliveries_late: int = 0
+    deliveries_short: int = 0
+    """Those of which less arrived than was shipped."""
     delivery_days_late: int = 0
     """Σ max(0, days after the scheduled date)."""
     invoices: int = 0
@@ -148,6 +151,9 @@ class Aggregates(NamedTuple):
     """Invoices paid in full: the n of the mean below."""
     settled_days_late: int = 0
     """Σ max(0, days late) of the payments that settled them."""
+    turnover_half_year: int = 0
+    turnover: int = 0
+    """Σ gross of invoices that a payment settled: the buyer's part of the supplier's, see `habit`."""
     payment_weeks: int = 0
     """Weeks of the business date with at least one payment: the independent trials."""
     default_weeks: int = 0
@@ -212,6 +218,17 @@ class Aggregates(NamedTuple):
         if self.periods:
             return divide_half_away(self.periods_dilution_ppm, self.periods)
         return _ratio_ppm(self.period_diluted, self.period_billed)
+
+    def closed_dilution_ppm(self, day: int) -> int:
+        """Mean of diluted / billed over the periods that are over on a day, down; 0 while none is.
+
+        One is over when its days are, not only when the next record comes: that may be the very invoice that
+        is asked about.
+        """
+        periods, total = self.periods, self.periods_dilution_ppm
+        if self.period_billed and day // PERIOD_DAYS > self.period:
+            periods, total = periods + 1, total + _ratio_ppm(self.period_diluted, self.period_billed)
+        return total // periods if periods else 0
 
     @property
     def peak_dilution_ppm(self) -> int:
@@ -371,8 +388,13 @@ def _receive(sums: Aggregates, record: codec.Value) -> Aggregates:
         sums,
         deliveries=sums.deliveries + 1,
         deliveries_late=sums.deliveries_late + (late > 0),
+        deliveries_short=sums.deliveries_short + (record[9] > 0),
         delivery_days_late=sums.delivery_days_late + late,
     )
+
+
+def _lose(sums: Aggregates, _: codec.Value) -> Aggregates:
+    return _with(sums, deliveries=sums.deliveries + 1, deliveries_short=sums.deliveries_short + 1)
 
 
 def _invoice(sums: Aggregates, record: codec.Value) -> Aggregates:
@@ -422,11 +444,16 @@ def _payment(sums: Aggregates, record: codec.Value) -> Aggregates:
     amount, day, due, closed, settled = record[4:9]
     if not closed:  # unconfirmed: the due date is the supplier's word alone
         return _with(sums, payments=sums.payments + 1, paid_unconfirmed=sums.paid_unconfirmed + amount)
-    return _opened(_paid(sums, record[0] // 7, amount, day - due, settled), due, -settled, -closed)
+    turnover = sums.turnover_half_year, sums.turnover
+    if settled:
+        turnover = habit.turned_over(*turnover, day // habit.HALVING_DAYS, record[10])
+    return _opened(_paid(sums, record[0] // 7, amount, day - due, settled, turnover), due, -settled, -closed)
 
 
-def _paid(sums: Aggregates, week: int, amount: int, late: int, settled: int) -> Aggregates:
-    """The sums with an amount paid so many days late in a week of the business date."""
+def _paid(
+    sums: Aggregates, week: int, amount: int, late: int, settled: int, turnover: tuple[int, int]
+) -> Aggregates:
+    """The sums with an amount paid so many days late in a week of the business date, and a turnover."""
     is_first = week != sums.last_payment_week
     is_default = late >= DEFAULT_DAYS and week != sums.last_default_week
     return _with(
@@ -437,6 +464,8 @@ def _paid(sums: Aggregates, week: int, amount: int, late: int, settled: int) -> 
         signed_amount_days=sums.signed_amount_days + amount * late,
         settled_invoices=sums.settled_invoices + settled,
         settled_days_late=sums.settled_days_late + settled * max(0, late),
+        turnover_half_year=turnover[0],
+        turnover=turnover[1],
         payment_weeks=sums.payment_weeks + is_first,
         default_weeks=sums.default_weeks + is_default,
         last_payment_week=week,
@@ -508,7 +537,8 @@ def _promise(sums: Aggregates, record: codec.Value) -> Aggregates:
 
 def _redeem(sums: Aggregates, record: codec.Value) -> Aggregates:
     amount, day, maturity, settled = record[4:8]
-    paid = _paid(sums, record[0] // 7, amount, day - maturity, settled)
+    turnover = sums.turnover_half_year, sums.turnover
+    paid = _paid(sums, record[0] // 7, amount, day - maturity, settled, turnover)
     return _opened(paid, maturity, -settled, -amount)
 
 
@@ -531,7 +561,7 @@ _FOLDS = {
     "deliver": _nothing,
     "receive": _receive,
     "refuse": _nothing,
-    "lose": _nothing,
+    "lose": _lose,
     "return": _nothing,
     "invoice": _invoice,
     "confirm": _confirm,
@@ -575,6 +605,7 @@ RECORD_FIELDS: dict[str, tuple[str, ...]] = {
         "rejected",
         "receipt_date",
         "days_after_schedule",
+        "missing",
     ),
     "refuse": ("number", "currency", "order", "quantity", "refusal_date"),
     "lose": ("number", "currency", "order", "quantity", "loss_date"),
@@ -605,6 +636,7 @@ RECORD_FIELDS: dict[str, tuple[str, ...]] = {
         "settled",
         "issue_date",
         "gross",
+        "credited",
     ),
     "approve": ("number", "currency", "net", "due_date", "programme"),
     "extend": ("number", "currency", "amount", "due_date", "was_open_due_date"),
@@ -657,10 +689,22 @@ def append(state: Overlay, supplier: str, buyer: str, record: tuple[codec.Value,
         register(state, record[0], supplier, buyer)
     aggregates = EMPTY if entry is None else entry[2]
     history.append_to(state, key, entry, record, fold(aggregates, record))
-    if record[1] == "payment":
+    observe(state, supplier, buyer, record)
+
+
+def observe(state: habit.Writer, supplier: str, buyer: str, record: codec.Value) -> None:
+    """Take what a record says of the habits of both parties into them."""
+    kind = record[1]
+    if kind == "payment":
         settled = settlement(record)
         if settled is not None:
             habit.observe(state, supplier, buyer, settled)
+    elif kind == "receive":
+        habit.note_delivery(state, supplier, buyer, is_late=record[8] > 0, is_short=record[9] > 0)
+    elif kind == "lose":
+        habit.note_delivery(state, supplier, buyer, is_late=False, is_short=True)
+    elif kind == "dispute":
+        habit.note_dispute(state, supplier, buyer)
 
 
 def settlement(record: codec.Value) -> habit.Settled | None:
@@ -671,7 +715,12 @@ def settlement(record: codec.Value) -> habit.Settled | None:
     if record[1] != "payment" or not record[7] or not record[8]:
         return None
     return habit.Settled(
-        due_day=record[6], issue_day=record[9], paid_day=record[5], amount=record[10], currency=record[3]
+        due_day=record[6],
+        issue_day=record[9],
+        paid_day=record[5],
+        amount=record[10],
+        currency=record[3],
+        credited=record[11],
     )
 
 

@@ -48,11 +48,11 @@ def financed(number: str, net: int, day: int = DAY + 2) -> Record:
 
 
 def paid(number: str, amount: int, day: int) -> Record:
-    return (day, "payment", number, "EUR", amount, day, day, amount, 1, day - 60, amount)
+    return (day, "payment", number, "EUR", amount, day, day, amount, 1, day - 60, amount, 0)
 
 
 def received(order: str, day: int) -> Record:
-    return (day, "receive", f"D{day}", "EUR", order, 10, 0, day, 0)
+    return (day, "receive", f"D{day}", "EUR", order, 10, 0, day, 0, 0)
 
 
 def told(*records: Record, supplier: str = "acme", buyer: str = "mega", day: int = 0) -> Trade:

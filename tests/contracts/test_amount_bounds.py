@@ -31,8 +31,8 @@ DAY = 15_000
     [
         (DAY, "order", "1", "EUR", MAX_TOTAL, DAY),
         (DAY, "confirm", "1", "EUR", 1, DAY, 0, MAX_TOTAL // DAY, 0, 0),
-        (DAY, "payment", "1", "EUR", MAX_TOTAL // 10, DAY, DAY - 10, 1, 1),
-        (DAY, "payment", "1", "EUR", MAX_TOTAL // 10, DAY, DAY + 10, 1, 1),
+        (DAY, "payment", "1", "EUR", MAX_TOTAL // 10, DAY, DAY - 10, 1, 1, DAY - 40, 1, 0),
+        (DAY, "payment", "1", "EUR", MAX_TOTAL // 10, DAY, DAY + 10, 1, 1, DAY - 40, 1, 0),
     ],
     ids=["amounts", "amounts times due days", "amounts times days late", "amounts times days early"],
 )

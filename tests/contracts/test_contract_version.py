@@ -27,17 +27,17 @@ from contracts.insurance.indemnity import Claim
 from contracts.insurance.policy import Cover, Policy
 from contracts.lifecycle import LifeCycle
 from contracts.registry import OPERATIONS
-from contracts.trade.habit import Cell, Payment
+from contracts.trade.habit import Cell, Dealings, Payment
 from contracts.trade.invoice import Invoice
 from contracts.trade.relationship import RECORD_FIELDS, Aggregates, OpenWeek
 
 DECLARED = {
     2: "74701b7afa276fbc697f20ba2aea988a8a27adaf712e2a12e0cffc1ea55a3d3e",
-    3: "b9f84e273b1865eef5f8ee2eee4e09ce52014bcd90b812e2aee26dcaaaf6ff74",
+    3: "11d0216429fa3cd67f21948a14386fa19744ce04427447432a7ac18605cbf131",
 }
 """Digest of what a version declares. Of version 1 the forms alone were watched, and by far not all."""
 
-INSIDE = (Aggregates, Balance, BookTotals, Cell, OpenWeek, Payment, Share, Totals)
+INSIDE = (Aggregates, Balance, BookTotals, Cell, Dealings, OpenWeek, Payment, Share, Totals)
 """Forms of parts of a state value; the value itself says in its docstring that it is one."""
 
 

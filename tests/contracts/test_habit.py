@@ -19,7 +19,7 @@ MONDAY = day_from_iso("2012-03-05")
 
 
 def settled(late: int = 0, due: int = MONDAY, amount: int = 100_00, currency: str = "USD") -> Settled:
-    return Settled(due, due - 30, due + late, amount, currency)
+    return Settled(due, due - 30, due + late, amount, currency, 0)
 
 
 class Nothing:
@@ -45,8 +45,14 @@ def test_the_entry_has_one_size_whatever_came(history: list[Settled]) -> None:
         habit.observe(state, "acme", "mega", one)
         entry = fold(entry, one)
     assert state.get(habit.habit_key("acme", "mega")) == entry
-    sizes = {len(value) for value in state.writes.values()}
-    assert sizes <= {HABIT_BYTES, habit.BUYER_BYTES, habit.NETWORK_BYTES}
+    currencies = len({one.currency for one in history})
+    sizes = {key: len(value) for key, value in state.writes.items()}
+    assert not history or sizes == {
+        habit.habit_key("acme", "mega"): HABIT_BYTES,
+        habit.habit_key("", "mega"): habit.BUYER_BYTES,
+        habit.habit_key("acme", ""): habit.SUPPLIER_BYTES + 15 * currencies,
+        habit.NETWORK_KEY: habit.NETWORK_BYTES,
+    }
     read = Habit(entry)
     assert read.count == len(history)
     assert len(read.payments()) == min(PAYMENTS, len(history))

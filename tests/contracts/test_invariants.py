@@ -307,7 +307,7 @@ def test_invariant_9_aggregates_of_one_currency_do_not_see_the_others(
         aggregates = relationship.EMPTY
         for currency, amount, day in sorted(records, key=lambda record: record[2]):
             if currency in wanted:
-                record = (day, "payment", "n", currency, amount, day, day - 3, 0, 1)
+                record = (day, "payment", "n", currency, amount, day, day - 3, amount, 1, day - 33, amount, 0)
                 aggregates = relationship.fold(aggregates, record)
         return aggregates
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.pricing.forest import LEAF
-from contracts.pricing.lateness import FEATURES, MISSING, Asked, Open, Trade, describe, open_besides
+from contracts.pricing.lateness import FEATURES, MISSING, Asked, Open, Trade, describe_in, open_besides
 from contracts.pricing.model import Ensemble, Model, on_curve, shrinkage
-from contracts.trade.habit import Cell, Habit, Levels
 from contracts.trade.relationship import Aggregates
 from ledger import codec
 from ledger.errors import Malformed
@@ -120,26 +121,34 @@ def test_a_model_out_of_bounds_is_refused(data: bytes, field: str) -> None:
     assert caught.value.field == field
 
 
-NO_CELL = Cell(0, 0, 0, 0)
+EMPTY_STATE: dict[bytes, codec.Value] = {}
 ASKED = Asked(18_000, 18_000, 18_030, 100_00, "USD")
 
 
 def test_a_new_customer_gets_the_prior() -> None:
-    nobody = Levels(NO_CELL, NO_CELL, NO_CELL, NO_CELL, NO_CELL)
-    described = describe(ASKED, Habit(None), nobody, Open(0, 0), Trade.of(Aggregates()))
+    described = describe_in(EMPTY_STATE, "acme", "mega", ASKED)
     assert len(described) == len(FEATURES)
     assert all(type(value) is int for value in described)
     assert dict(zip(FEATURES, described, strict=True))["last"] == MISSING
     assert shrinkage(described).late_ppm == 350_000
 
 
-def test_disputes_credit_notes_and_late_deliveries_are_described_as_shares() -> None:
-    assert Trade.of(Aggregates()) == (0, 0, 0)
+def test_disputes_credit_notes_and_deliveries_are_described_as_shares() -> None:
+    assert Trade.of(Aggregates(), 18_000) == (0, 0, 0, 0)
     sums = Aggregates(
-        disputed_invoices=1, settled_invoices=3, periods=2, periods_dilution_ppm=30_000, period_billed=900,
-        period_diluted=900, deliveries=8, deliveries_late=2
+        disputed_invoices=1, settled_invoices=3, period=600, periods=2, periods_dilution_ppm=30_000,
+        period_billed=900, period_diluted=90, deliveries=8, deliveries_late=2, deliveries_short=1
     )  # fmt: skip
-    assert Trade.of(sums) == (250_000, 15_000, 250_000)
+    assert Trade.of(sums, 18_029) == (250_000, 15_000, 250_000, 125_000)
+    assert Trade.of(sums, 18_030).diluted == (30_000 + 100_000) // 3, "the period is over, record or none"
+
+
+def test_the_documentation_has_the_number_of_features_and_those_of_the_parties() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "pricing.md").read_text()
+    assert f"describes an invoice to a model in {len(FEATURES)} integers" in text
+    parties = [name for name in FEATURES if name.startswith(("buyer_", "supplier_", "tenure", "share_"))]
+    assert len(parties) == 14
+    assert [name for name in parties if f"`{name}`" not in text] == []
 
 
 def test_an_invoice_says_nothing_of_itself() -> None:

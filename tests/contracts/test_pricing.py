@@ -225,7 +225,7 @@ def history(
 def settled(aggregates: codec.Value, number: str, amount: int, paid: int, due: int) -> codec.Value:
     """The aggregates after one invoice was confirmed, and paid in full on a day."""
     opened = (paid, "confirm", number, "EUR", amount, due, 0, amount, 0, 0)
-    payment = (paid, "payment", number, "EUR", amount, paid, due, amount, 1)
+    payment = (paid, "payment", number, "EUR", amount, paid, due, amount, 1, due - 30, amount, 0)
     return relationship.fold(relationship.fold(aggregates, opened), payment)
 
 
@@ -382,7 +382,8 @@ def test_history_of_another_currency_does_not_move_a_price(
 ) -> None:
     mixed = history(payments, [])
     for record in [
-        (TODAY, "payment", "x", "USD", amount, TODAY, TODAY - late, 0, 1) for amount, late, _ in others
+        (TODAY, "payment", "x", "USD", amount, TODAY, TODAY - late, 0, 1, TODAY - 90, amount, 0)
+        for amount, late, _ in others
     ]:
         mixed = relationship.fold(mixed, record)
     features = Features.of(relationship.of_currency(mixed, "EUR"), TODAY)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from trade_ledger import TradeLedger, confirm, payment, publish
 from trade_ledger import invoice as bill
 
+from contracts import CONTRACT_VERSION
 from contracts.context import BUSINESS_DATE
 from contracts.finance.claim import exposure_key, lien_key
 from contracts.finance.eligibility import Rules
@@ -93,7 +94,7 @@ class PreparedWrites:
 class WrittenState:
     """Rules that write what a test says: state at genesis, one entry an operation afterwards."""
 
-    version = 1
+    version = CONTRACT_VERSION
 
     def prepare(self, transaction: Transaction) -> PreparedWrites:
         return PreparedWrites(transaction)
@@ -114,7 +115,7 @@ class WrittenState:
         for number, (amount, late) in enumerate([(40_000_00, 3), (10_000_00, -2), (50_000_00, 18)]):
             for record in (
                 (day, "confirm", str(number), "EUR", amount, day - late, 0, amount, 0, 0),
-                (day, "payment", str(number), "EUR", amount, day, day - late, amount, 1, day - 60, amount),
+                (day, "payment", str(number), "EUR", amount, day, day - late, amount, 1, day - 60, amount, 0),
             ):
                 relationship.append(state, "supplier", "buyer", record)
 
@@ -127,7 +128,7 @@ class Ledger:
             "version": 1,
             "name": "test",
             "time_ms": START_MS,
-            "contract_version": 1,
+            "contract_version": CONTRACT_VERSION,
             "quorum": 2,
             "nodes": [
                 {"id": node, "organisation": "org", "key": key.public, "certificate": b""}

@@ -63,7 +63,7 @@ def test_without_a_model_the_quote_rests_on_shrinkage_from_the_programmes_prior(
     assert (terms.model, Quote.decode(ledger.quote().encode()).model) == (b"", b"")
     names = [name for name, _ in terms.lateness_reasons]
     assert names[0] == "base"
-    assert set(names) <= {"base", "buyer", "relationship", "overdue"}
+    assert set(names) <= {"base", "supplier", "buyer", "relationship", "overdue"}
     assert sum(part for _, part in terms.lateness_reasons) == terms.expected_late_centidays
     assert terms.tenor_days == 56 + -(-terms.expected_late_centidays // 100)
 
@@ -140,11 +140,19 @@ def test_a_model_that_nobody_adopted_is_refused(tmp_path: Path) -> None:
     [
         habit.habit_key("supplier", "buyer"),
         habit.habit_key("", "buyer"),
+        habit.habit_key("supplier", ""),
         habit.NETWORK_KEY,
         model.role_key("champion"),
         relationship.relationship_key("supplier", "buyer"),
     ],
-    ids=["relationship's habit", "buyer's habit", "network's habit", "champion", "history"],
+    ids=[
+        "relationship's habit",
+        "buyer's habit",
+        "supplier's habit",
+        "network's habit",
+        "champion",
+        "history",
+    ],
 )
 def test_every_input_of_a_prediction_must_be_proved(ledger: Ledger, left_out: bytes) -> None:
     quote = ledger.quote()

@@ -43,7 +43,7 @@ def test_the_open_basis_is_what_is_confirmed_and_unpaid(bills: list[Bill], order
         due, paid = start + days, amount * share // 100
         if paid:
             settled = int(paid == amount)
-            record = (start + 1, "payment", "n", "USD", paid, start + 1, due, paid, settled)
+            record = (start + 1, "payment", "n", "USD", paid, start + 1, due, paid, settled, start, paid, 0)
             aggregates = fold(aggregates, record)
         if paid < amount:
             left.append((amount - paid, due))
@@ -94,7 +94,7 @@ def test_days_beyond_terms_of_the_running_example() -> None:
     """Σ a·max(0, late) / Σ a over (40k, 3) (10k, -2) (50k, 18) (20k, 0) is 8.50 days, signed 8.33."""
     aggregates = relationship.EMPTY
     for amount, late in ((40_000, 3), (10_000, -2), (50_000, 18), (20_000, 0)):
-        record = (15_000, "payment", "n", "USD", amount, 15_000 + late, 15_000, amount, 1)
+        record = (15_000, "payment", "n", "USD", amount, 15_000 + late, 15_000, amount, 1, 14_970, amount, 0)
         aggregates = fold(aggregates, record)
     sums = of_currency(aggregates, "USD")
     assert sums.late_amount_days * 100 // sums.paid == 850
@@ -104,9 +104,9 @@ def test_days_beyond_terms_of_the_running_example() -> None:
 
 def test_payments_of_what_the_buyer_never_confirmed_say_nothing_of_lateness() -> None:
     """A supplier that writes a far due date on its invoice cannot make its buyer look punctual."""
-    late = (15_000, "payment", "n", "USD", 1_000, 15_010, 15_000, 1_000, 1)
+    late = (15_000, "payment", "n", "USD", 1_000, 15_010, 15_000, 1_000, 1, 14_970, 1_000, 0)
     before = of_currency(fold(relationship.EMPTY, late), "USD")
-    flattering = (15_000, "payment", "m", "USD", 900_000, 15_000, 16_000, 0, 1)
+    flattering = (15_000, "payment", "m", "USD", 900_000, 15_000, 16_000, 0, 1, 14_970, 900_000, 0)
     after = of_currency(fold(fold(relationship.EMPTY, late), flattering), "USD")
     assert after == before._replace(payments=2, paid_unconfirmed=900_000)
 
@@ -149,7 +149,7 @@ def test_a_supplier_alone_cannot_thin_out_its_dilution() -> None:
 def test_weeks_are_the_trials_and_late_ones_the_defaults() -> None:
     aggregates = relationship.EMPTY
     for day, late in ((15_001, 0), (15_002, 95), (15_003, 100), (15_010, 10), (15_020, 90)):
-        record = (day, "payment", "n", "USD", 100, day, day - late, 100, 1)
+        record = (day, "payment", "n", "USD", 100, day, day - late, 100, 1, day - 60, 100, 0)
         aggregates = fold(aggregates, record)
     sums = of_currency(aggregates, "USD")
     assert (sums.payments, sums.payment_weeks, sums.default_weeks) == (5, 3, 2)
