@@ -83,18 +83,22 @@ def open_auction(
     json: Json = False,
 ) -> None:
     """Offer a confirmed invoice to lenders (supplier): sold as a whole at one rate, or not at all."""
-    operation = {
-        "op": "auction.open",
-        "auction": number,
-        "invoice": invoice,
+    who = load_profile(profile)
+    days = {
         "commit_until": read_day(bids_until, "--bids-until"),
         "reveal_until": read_day(reveal_until, "--reveal-until"),
         "accept_until": read_day(accept_until, "--accept-until"),
         "fund_until": read_day(pay_until, "--pay-until"),
-        "max_rate_ppm": read_percent(max_rate, "--max-rate"),
-        "min_amount": read_amount(smallest, "--smallest").amount,
     }
-    record(profile, lambda _: operation, f"Auction {number} open", receipt=receipt, as_json=json)
+    highest = read_percent(max_rate, "--max-rate")
+
+    def make(session: Session) -> dict[str, Any]:
+        currency = session.invoice(who.organisation, invoice)["currency"]
+        least = read_amount(smallest, "--smallest", currency).amount
+        place = {"op": "auction.open", "auction": number, "invoice": invoice}
+        return {**place, **days, "max_rate_ppm": highest, "min_amount": least}
+
+    record(profile, make, f"Auction {number} open", receipt=receipt, as_json=json)
 
 
 @app.command(

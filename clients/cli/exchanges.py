@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
@@ -11,12 +13,21 @@ import typer
 from clients.cash_report import Assumptions, report
 from clients.cli.amounts import money, percent, read_amount, read_currency, read_percent
 from clients.cli.exits import UsageProblem
-from clients.cli.options import Json, ProfileFile, ReceiptFile, load_profile, open_session
+from clients.cli.options import (
+    HowMany,
+    Json,
+    ProfileFile,
+    ReceiptFile,
+    checked_word,
+    load_profile,
+    open_session,
+)
 from clients.cli.recording import record
 from clients.cli.screen import FAINT, Screen, examples
 from clients.sdk import Session
 from clients.sdk.conversation import MAX_PROVED_KEYS, segment, segments
-from contracts.cash.exchange import MAX_RATE_PART, Exchange, exchange_key, price
+from contracts.cash.cash_views import exchange_of
+from contracts.cash.exchange import MAX_RATE_PART, STATUS, Exchange, exchange_key, price
 
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="Number of the exchange.")]
 Taker = Annotated[str, typer.Option(help="Organisation id of the client that asked.")]
@@ -122,15 +133,48 @@ def read_rate(text: str, field: str) -> dict[str, int]:
     return {"numerator": numerator, "denominator": denominator}
 
 
-@app.command(epilog=examples("tally cash exchange accept X-1"))
+def _proved(session: Session, taker: str, number: str) -> tuple[dict[str, Any], int]:
+    """An exchange from its proved state entry, and the height at which that was the state.
+
+    Raises:
+        UsageProblem: `unknown_exchange`.
+    """
+    key = exchange_key(taker, number)
+    proved = session.state([key])
+    value = proved.entries[key]
+    if value is None:
+        raise UsageProblem(
+            "no such exchange", code="unknown_exchange", field="NUMBER", found=f"{number} of {taker}"
+        )
+    return exchange_of(taker, number, value), proved.height
+
+
+def _price(view: dict[str, Any]) -> str:
+    """What the taker pays: the amount and, if there is one, the fee."""
+    currency = view["bought_currency"]
+    fee = f" and {money(view['fee'], currency)} fee" if view["fee"] else ""
+    return f"{money(view['bought'], currency)}{fee}"
+
+
+@app.command(
+    epilog=examples(
+        "tally cash exchange accept X-1", "tally cash exchange accept X-1 --at-most '1,090.00 USD' --json"
+    )
+)
 def accept(
-    number: Number, profile: ProfileFile = None, receipt: ReceiptFile = None, json: Json = False
+    number: Number,
+    at_most: Annotated[
+        str | None, typer.Option(help="Most that you pay in all; a quote above it is not accepted.")
+    ] = None,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
 ) -> None:
     """Accept the quote: both currencies change hands, or neither."""
     taker = load_profile(profile).organisation
 
     def make(session: Session) -> dict[str, Any]:
-        asked = session.view(f"/exchanges/{segments(taker=taker)}/{segment(number)}")
+        asked, _ = _proved(session, taker, number)
         if asked["status"] != "Quoted":
             raise UsageProblem(
                 "there is no quote to accept",
@@ -139,9 +183,115 @@ def accept(
                 found=asked["status"],
                 expected="Quoted",
             )
+        _check_most(asked, at_most)
         return {"op": "exchange.accept", "exchange": number, "bought": asked["bought"], "fee": asked["fee"]}
 
     record(profile, make, f"Exchange {number} settled", receipt=receipt, as_json=json)
+
+
+def _check_most(asked: dict[str, Any], at_most: str | None) -> None:
+    """Refuse a quote that costs more than its taker wants to pay.
+
+    Raises:
+        UsageProblem: `quote_too_dear`.
+    """
+    if at_most is None:
+        return
+    currency, total = asked["bought_currency"], asked["bought"] + asked["fee"]
+    most = read_amount(at_most, "--at-most", currency)
+    if total > most.amount:
+        raise UsageProblem(
+            "the quote costs more than that",
+            code="quote_too_dear",
+            field="--at-most",
+            found=_price(asked),
+            expected=f"at most {most} in all",
+            remedy="Decline it and ask for another quote, or accept it with a higher amount.",
+        )
+
+
+@app.command(
+    epilog=examples("tally cash exchange show X-1", "tally cash exchange show X-1 --taker acme --json")
+)
+def show(
+    number: Number,
+    taker: Annotated[str | None, typer.Option(help="Who asked for it; you, if not given.")] = None,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """Show an exchange from proved state: what is asked for, and the quote before it is accepted."""
+    asker = taker or load_profile(profile).organisation
+    screen = Screen(json)
+    with open_session(profile) as session:
+        view, height = _proved(session, asker, number)
+    if screen.answer({**view, "proved": True, "height": height}):
+        return
+    rate, mid = view["rate"], view["mid"]
+    is_quoted = rate is not None
+    screen.facts(
+        [
+            ("status", view["status"]),
+            ("wanted", f"{money(view['sold'], view['sold_currency'])} at {view['sold_bank']}"),
+            ("of", view["maker"]),
+            ("costs", f"{_price(view)}, at {view['bought_bank']}" if is_quoted else "not quoted"),
+            ("rate", _written(rate)),
+            ("middle of the market", f"{_written(mid)}, as {view['maker']} stated it" if is_quoted else ""),
+            ("stands until", "" if view["expires_ms"] is None else _moment(view["expires_ms"])),
+            ("proved at height", height),
+        ],
+        title=f"Exchange {number} of {asker}",
+    )
+
+
+def _written(rate: dict[str, int] | None) -> str:
+    """A rate as a decimal of at most ten places; empty for none."""
+    if rate is None:
+        return ""
+    return f"{Decimal(rate['numerator']) / rate['denominator']:.10f}".rstrip("0").rstrip(".")
+
+
+def _moment(time_ms: int) -> str:
+    """A block time for people: to the second, UTC."""
+    return f"{datetime.fromtimestamp(time_ms // 1_000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+@app.command(
+    name="list",
+    epilog=examples(
+        "tally cash exchange list --maker fund --status requested", "tally cash exchange list --taker acme"
+    ),
+)
+def list_exchanges(
+    taker: Annotated[str | None, typer.Option(help="Only what this organisation has asked for.")] = None,
+    maker: Annotated[str | None, typer.Option(help="Only what this organisation is asked for.")] = None,
+    status: Annotated[str | None, typer.Option(help="requested, quoted, settled, declined, expired.")] = None,
+    limit: HowMany = 100,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """Exchanges of two currencies, as a node tells them (not proved)."""
+    screen = Screen(json)
+    wanted = checked_word(status, STATUS.states)
+    with open_session(profile) as session:
+        found = list(islice(session.exchanges(taker=taker, maker=maker, status=wanted), limit))
+    if screen.answer({"exchanges": found}):
+        return
+    screen.table(
+        ("exchange", "taker", "maker", "wanted", "costs", "status"),
+        [
+            (
+                entry["exchange"],
+                entry["taker"],
+                entry["maker"],
+                money(entry["sold"], entry["sold_currency"]),
+                entry["bought_currency"] if entry["rate"] is None else _price(entry),
+                entry["status"],
+            )
+            for entry in found
+        ],
+        right=("wanted", "costs"),
+    )
+    screen.count(len(found), "exchanges", limit)
 
 
 @app.command(epilog=examples("tally cash exchange decline X-1 --taker acme"))

@@ -337,6 +337,12 @@ class Session(_Base):
         """Auctions of a supplier, with a bid of a lender or in one state if asked for (not proved)."""
         return self.pages("/auctions", "auctions", supplier=supplier, lender=lender, status=status)
 
+    def exchanges(
+        self, *, taker: str | None = None, maker: str | None = None, status: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Exchanges of two currencies: of one taker, one maker or in one state if asked for (not proved)."""
+        return self.pages("/exchanges", "exchanges", taker=taker, maker=maker, status=status)
+
     def resales(
         self, *, seller: str | None = None, lender: str | None = None, status: str | None = None
     ) -> Iterator[dict[str, Any]]:

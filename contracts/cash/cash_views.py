@@ -97,9 +97,11 @@ def redemptions(
 ) -> Page:
     """Redemptions, of one client, at one bank or in one state if asked for."""
 
+    wanted = status.lower() if status else None
+
     def view(parts: tuple[Any, ...], value: codec.Value) -> View | None:
         shown = _redemption(parts[0], parts[1], redemption.Redemption._make(value))
-        fits = bank in (None, shown["bank"]) and status in (None, shown["status"])
+        fits = bank in (None, shown["bank"]) and wanted in (None, shown["status"].lower())
         return shown if fits else None
 
     return page(scanner, "redemption", () if client is None else (client,), limit, after, view)
@@ -137,9 +139,12 @@ def settlements(
 ) -> Page:
     """Conditional deliveries whose cash a bank holds, in one state if asked for."""
 
+    wanted = status.lower() if status else None
+
     def view(parts: tuple[Any, ...], value: codec.Value) -> View | None:
         shown = _settlement(scanner, parts[0], parts[1], settlement.Settlement._make(value))
-        return shown if shown["bank"] == bank and status in (None, shown["status"]) else None
+        fits = shown["bank"] == bank and wanted in (None, shown["status"].lower())
+        return shown if fits else None
 
     return page(scanner, "settlement", (), limit, after, view)
 
@@ -165,16 +170,25 @@ def exchange_view(state: Reader, taker: str, number: str) -> View | None:
     return None if value is None else exchange_of(taker, number, value)
 
 
-def exchanges(scanner: Scanner, taker: str, *, limit: int = 100, after: bytes | None = None) -> Page:
-    """The exchanges that an organisation has asked for."""
-    return page(
-        scanner,
-        "exchange",
-        (taker,),
-        limit,
-        after,
-        lambda parts, value: exchange_of(parts[0], parts[1], value),
-    )
+def exchanges(
+    scanner: Scanner,
+    taker: str | None = None,
+    *,
+    maker: str | None = None,
+    status: str | None = None,
+    limit: int = 100,
+    after: bytes | None = None,
+) -> Page:
+    """Exchanges, of one taker, asked of one maker or in one state if asked for."""
+
+    wanted = status.lower() if status else None
+
+    def view(parts: tuple[Any, ...], value: codec.Value) -> View | None:
+        shown = exchange_of(parts[0], parts[1], value)
+        fits = maker in (None, shown["maker"]) and wanted in (None, shown["status"].lower())
+        return shown if fits else None
+
+    return page(scanner, "exchange", () if taker is None else (taker,), limit, after, view)
 
 
 def exchange_of(taker: str, number: str, value: codec.Value) -> View:

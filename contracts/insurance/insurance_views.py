@@ -120,9 +120,11 @@ def claims(
 ) -> Page:
     """Claims, of one assured, against one insurer or in one state if asked for."""
 
+    wanted = status.lower() if status else None
+
     def view(parts: tuple[Any, ...], value: Value) -> View | None:
         claim = Claim._make(value)
-        fits = insurer in (None, claim.insurer) and status in (None, CLAIM.states[claim.status])
+        fits = insurer in (None, claim.insurer) and wanted in (None, CLAIM.states[claim.status].lower())
         return _claim(scanner, parts[0], parts[1], claim) if fits else None
 
     return page(scanner, "claim", () if assured is None else (assured,), limit, after, view)

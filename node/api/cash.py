@@ -157,11 +157,18 @@ async def get_settlement(request: Request, lender: NamePath, number: NumberPath)
     responses={200: {"model": cash_views.ExchangesView}, **_ONE},
 )
 async def list_exchanges(
-    request: Request, taker: RequiredName, limit: Limit = DEFAULT_PAGE, after: After = None
+    request: Request,
+    taker: NameQuery = None,
+    maker: NameQuery = None,
+    status: Status = None,
+    limit: Limit = DEFAULT_PAGE,
+    after: After = None,
 ) -> Response:
-    """Those that an organisation has asked for."""
+    """Those that one organisation has asked for, of one maker or in one state if asked for."""
     chain = chain_of(request)
-    found = made.exchanges(chain, taker, limit=limit, after=answers.key_after(after))
+    found = made.exchanges(
+        chain, taker, maker=maker, status=status, limit=limit, after=answers.key_after(after)
+    )
     return answers.page(chain, "exchanges", found)
 
 

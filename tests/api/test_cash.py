@@ -109,6 +109,9 @@ def test_cash_view_has_exactly_the_documented_fields(
         ("/settlements?bank=bank", cash_views.SettlementsView, "settlements", 0),
         ("/exchanges?taker=acme", cash_views.ExchangesView, "exchanges", 1),
         ("/exchanges?taker=fund", cash_views.ExchangesView, "exchanges", 0),
+        ("/exchanges?maker=acme", cash_views.ExchangesView, "exchanges", 0),
+        ("/exchanges?status=requested", cash_views.ExchangesView, "exchanges", 1),
+        ("/redemptions?bank=bank&status=requested", cash_views.RedemptionsView, "redemptions", 1),
     ],
 )
 def test_cash_list_has_exactly_the_documented_fields(

@@ -252,8 +252,22 @@ def test_two_currencies_change_hands_and_the_report_measures_it_from_proofs(tall
     early = tally.run("acme", "cash", "exchange", "accept", "X-1", code=USAGE)
     assert early["error"]["code"] == "wrong_state"
     rates = ["--taker", "acme", "--rate", "1.0847", "--mid", "1.084", "--fee", "1.00 USD"]
+    (asked, _) = tally.run("fund", "cash", "exchange", "list", "--maker", "fund")["exchanges"]
+    assert (asked["exchange"], asked["status"], asked["rate"]) == ("X-1", "Requested", None)
     tally.run("fund", "cash", "exchange", "quote", "X-1", *rates)
-    tally.run("acme", "cash", "exchange", "accept", "X-1")
+    quoted = tally.run("acme", "cash", "exchange", "show", "X-1")
+    assert quoted["proved"], "who accepts has seen what it costs"
+    assert (quoted["status"], quoted["bought"], quoted["fee"]) == ("Quoted", 1_084_70, 1_00)
+    seen = tally.text("acme", "cash", "exchange", "show", "X-1")
+    assert "1,084.70 USD and 1.00 USD fee, at bank" in seen
+    assert "1.0847" in seen
+    dear = ["cash", "exchange", "accept", "X-1", "--at-most", "1,085.69 USD"]
+    assert tally.run("acme", *dear, code=USAGE)["error"]["code"] == "quote_too_dear"
+    tally.run("acme", "cash", "exchange", "accept", "X-1", "--at-most", "1,085.70 USD")
+    listed = tally.run("acme", "cash", "exchange", "list", "--taker", "acme", "--status", "settled")
+    assert [entry["exchange"] for entry in listed["exchanges"]] == ["X-1"]
+    missing = tally.run("fund", "cash", "exchange", "show", "X-1", code=USAGE)
+    assert missing["error"]["code"] == "unknown_exchange"
     tally.run("acme", "cash", "exchange", "decline", "X-2", "--taker", "acme")
     shown = tally.run("acme", "cash", "report", "--correspondent-cost-ppm", "15000")
     assert shown["proved"]

@@ -51,6 +51,15 @@ def open_auction(tally: Tally) -> None:
     tally.run("acme", "auction", "open", *given)
 
 
+def test_the_smallest_bid_of_an_auction_is_in_the_currency_of_its_invoice(tally: Tally) -> None:
+    """Invariant 9, before anything is signed: 100 yen are not 1.00 euro."""
+    names = ("--bids-until", "--reveal-until", "--accept-until", "--pay-until")
+    days = [word for pair in zip(names, DAYS, strict=True) for word in pair]
+    given = ["A/1", story.INVOICE, *days, "--max-rate", "9.5", "--smallest", "100 JPY"]
+    wrong = tally.run("acme", "auction", "open", *given, code=USAGE)
+    assert wrong["error"]["code"] == "currency_mismatch"
+
+
 BID = ["auction", "bid", "A/1", "2,000.00 EUR", "--supplier", "acme", "--rate", "7.2", "--programme"]
 PLACE = ["A/1", "--supplier", "acme"]
 
