@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import cache
 from io import TextIOWrapper
 
@@ -23,6 +24,7 @@ from typer.exceptions import TyperException
 from clients.cli.exits import DONE, INTERRUPTED, SUMMARY, USAGE, UsageProblem, exit_code_of
 from clients.cli.groups import Areas
 from clients.cli.screen import Screen, asks_for_json, examples
+from clients.errors import OutcomeUnknown
 from ledger.errors import TallyError
 
 app = typer.Typer(
@@ -107,6 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             args=None if arguments is None else list(arguments), prog_name="tally", standalone_mode=False
         )
     except TallyError as error:
+        if isinstance(error, OutcomeUnknown) and error.transactions and error.remedy == OutcomeUnknown.remedy:
+            error.remedy = _looked_up_later(error)
         screen.error(error)
         return exit_code_of(error)
     except TyperException as error:
@@ -122,6 +126,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if code == INTERRUPTED:
         screen.note("Interrupted.")
     return code if isinstance(code, int) else DONE
+
+
+def _looked_up_later(error: OutcomeUnknown) -> str:
+    """What to do for whoever does not hold the bytes: the same command again would sign others."""
+    last_ms = max(transaction.valid_until_ms for transaction in error.transactions)
+    until = datetime.fromtimestamp(last_ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    looks = [f"`tally receipt {transaction.id.hex()}`" for transaction in error.transactions]
+    others = f", and so for {len(looks) - 1} others" if len(looks) > 1 else ""
+    return (
+        f"Do not do it again yet: it may still be recorded, by blocks of up to {until}. Look with "
+        f"{looks[0]}{others}: if there is no receipt at a later block, there never will be one."
+    )
 
 
 def _show_refused_by_system(error: OSError, screen: Screen) -> None:

@@ -36,6 +36,7 @@ from clients.errors import (
 from ledger.errors import Malformed, Refusal, StoreError, TallyError, VerificationError
 from ledger.keys import KeyFileError, SigningKey
 from ledger.store import StoreLocked
+from ledger.transaction import Transaction
 
 PROTOCOL = Path(__file__).parent.parent / "data" / "protocol"
 GENESIS = str(PROTOCOL / "genesis.block")
@@ -644,3 +645,27 @@ def test_making_a_network_again_after_an_interruption_keeps_the_keys(tmp_path: P
     key = make().profile("supplier").signing_key()
     (tmp_path / "network.json").unlink()
     assert make().profile("supplier").signing_key().public == key.public
+
+
+def test_a_command_without_an_outcome_says_until_when_it_may_be_recorded_and_how_to_look(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same command again signs other bytes: a payment would be made twice."""
+    sent = Transaction.sign(
+        SigningKey.from_seed(bytes(32)),
+        channel=bytes(32),
+        operations=[{"op": "x"}],
+        valid_until_ms=1_767_225_600_000,
+        nonce=bytes(8),
+    )
+
+    def fail(**_options: object) -> int:
+        raise OutcomeUnknown("no node answered before the deadline", (sent,))
+
+    monkeypatch.setattr(sys.modules["clients.cli.main"], "command", lambda: fail)
+    assert main(["cash", "transfer", "--json"]) == UNAVAILABLE
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["code"] == "outcome_unknown"
+    assert "2026-01-01 00:00:00 UTC" in error["remedy"]
+    assert f"`tally receipt {sent.id.hex()}`" in error["remedy"]
+    assert "session.record" not in error["remedy"]
