@@ -121,7 +121,7 @@ def _report_operations(found: dict[str, Any], console: Console) -> None:
 
 def _report_sizes(found: dict[str, Any], console: Console) -> None:
     table = Table(title=f"{found['measured']:,} invoices at each size, blocks of {found['invoices_a_block']}")
-    for column in ("live invoices", "invoices/s", "µs", "CPU µs", "disk bytes each", "MiB"):
+    for column in ("live invoices", "invoices/s", "µs", "CPU µs", "merging µs", "disk bytes each", "MiB"):
         table.add_column(column, justify="right")
     for row in found["sizes"]:
         table.add_row(*[f"{value:,}" for value in row.values()])
