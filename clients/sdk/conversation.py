@@ -24,6 +24,7 @@ from pydantic import BaseModel
 
 from clients.errors import BrokenAnswer, NodeProblem, NotAdmitted, OutcomeUnknown, Unavailable
 from clients.kept_models import KeptModels
+from clients.sdk import told
 from clients.sdk.books import VerifiedBook, read_book
 from clients.sdk.certificates import VerifiedCertificate, read_certificate
 from clients.sdk.histories import read_history, read_party_history
@@ -89,6 +90,7 @@ HEIGHT_HEADER = "tally-height"
 MSGPACK_FILE = "application/vnd.tallystick+msgpack"
 
 UNKNOWN_MEMBERSHIP = "unknown_membership"
+STATUS = "/v1/status"
 
 assert DEADLINE_S * 1_000 < VALIDITY_MS <= MAX_VALIDITY_MS, "what is sent again is still valid"
 
@@ -513,14 +515,14 @@ class Conversation:
             reply = yield from self.ask(call)
             height = reply.headers.get(HEIGHT_HEADER, "")
             if not height.isdecimal() or int(height) >= self.seen_height or self.clock() >= deadline:
-                return _json(reply)
+                return _told(reply, path)
             self.nodes.leave(reply.node)
             yield Pause(FIRST_PAUSE_S)
 
     def status(self) -> Steps[dict[str, Any]]:
         """Where the node in use stands."""
-        reply = yield from self.ask(Call("GET", "/v1/status"))
-        return _json(reply)
+        reply = yield from self.ask(Call("GET", STATUS))
+        return _told(reply, STATUS)
 
     def raw_blocks(self, first: int, limit: int) -> Steps[list[tuple[int, bytes, codec.Value]]]:
         """A page of (height, block bytes, certificate value or None) from a height upwards."""
@@ -595,21 +597,12 @@ def _is_raw_block(entry: codec.Value) -> bool:
     return type(entry) is tuple and len(entry) == 3 and type(entry[0]) is int and type(entry[1]) is bytes
 
 
-class _Told(dict[str, Any]):
-    """A JSON object of a node, which may leave out what the protocol says."""
-
-    def __missing__(self, name: str) -> Any:
-        raise BrokenAnswer("a node answers something else than the protocol says", found=f"no {name}")
-
-
-def _json(reply: Reply) -> dict[str, Any]:
+def _told(reply: Reply, path: str) -> dict[str, Any]:
+    """The view that a node answers with under a path; names the node if it is none."""
     try:
-        told = json.loads(reply.body, object_hook=_Told)
-    except (ValueError, RecursionError) as error:
-        raise broken(reply, str(error)[:120]) from None
-    if not isinstance(told, _Told):
-        raise broken(reply, "no JSON object")
-    return told
+        return told.read(reply.body, path)
+    except BrokenAnswer as error:
+        raise broken(reply, str(error)[:200]) from None
 
 
 def _named(error: TallyError, source: str) -> VerificationError:

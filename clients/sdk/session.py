@@ -22,7 +22,7 @@ from typing import Any, Self
 
 import httpx
 
-from clients.errors import NodeProblem, Unavailable
+from clients.errors import BrokenAnswer, NodeProblem, Unavailable
 from clients.kept_models import KeptModels, kept_model_file
 from clients.profile import Profile
 from clients.sdk.books import VerifiedBook
@@ -227,12 +227,16 @@ class Session(_Base):
     def pages(self, path: str, name: str, **query: str | int | None) -> Iterator[dict[str, Any]]:
         """The entries of a paged view, one after the other."""
         after: str | None = None
+        seen: set[str] = set()
         while True:
             page = self.view(path, limit=PAGE, after=after, **query)
             yield from page[name]
             after = page.get("next")
             if after is None:
                 return
+            if after in seen:
+                raise BrokenAnswer("a node answers a list that goes round", field="next", found=after[:80])
+            seen.add(after)
 
     def invoice(self, supplier: str, number: str) -> dict[str, Any]:
         """An invoice as it stands (not proved).
