@@ -136,6 +136,22 @@ def altered_more(world: World, chance: Random, case: Case) -> Process:
     world.pay(case.supplier, fields)
 
 
+def altered_off_order(world: World, chance: Random, case: Case) -> Process:
+    """Goods that their order has counted, billed again as if there were no order: as they are, or nearly."""
+    lines = basket(world, chance, case.habits)
+    order = yield from delivered(world, chance, case.habits, lines)
+    fields = case.about(world.invoice(case.buyer, billed(lines), order=order))
+    world.bill(case.supplier, fields)
+    world.confirm(case.supplier, fields)
+    yield chance.randrange(0, 7)
+    factor = chance.choice((1.0, chance.uniform(0.9905, 1.0)))
+    again = tuple((quantity, round(amount * factor)) for quantity, amount in billed(lines))
+    copy = another_number(world, case, world.invoice(case.buyer, again))
+    case.tries(world.attempt(case.supplier, "invoice.submit", **copy))
+    yield from until_due(world, fields, 2)
+    world.pay(case.supplier, fields)
+
+
 def altered_on_order(world: World, chance: Random, case: Case) -> Process:
     """The same order's goods billed again at a little less."""
     lines = basket(world, chance, case.habits)

@@ -6,6 +6,7 @@ from _fraud_cases import NOTHING, SCREENING, Scheme
 from _fraud_invoices import (
     above_order,
     altered_more,
+    altered_off_order,
     altered_on_order,
     altered_without_order,
     billed_again,
@@ -58,6 +59,7 @@ FRAUDS: tuple[Scheme, ...] = (
         "altered number or amount", "by more than a percent or a week", altered_more, NOTHING, ("near_match",)
     ),
     Scheme("altered number or amount", "on its order", altered_on_order, trades=False),
+    Scheme("altered number or amount", "without its order", altered_off_order, SCREENING, ("near_match",)),
     Scheme("fictitious invoice", "no goods", no_goods, trades=False),
     Scheme("fictitious invoice", "never confirmed", never_confirmed, trades=False),
     Scheme("fictitious invoice", "the buyer signs all of it", buyer_colludes, NOTHING, ("payment_missing",)),

@@ -86,9 +86,25 @@ def test_what_lies_further_apart_in_amount_or_days_or_on_another_order_is_no_nea
     for other in (
         billed("B", 98_900, DAY + 1),
         billed("B", 100_000, DAY + 8),
-        billed("B", 100_000, DAY + 1, order="PO"),
     ):
         assert checks(told(billed("A", 100_000), other)) == []
+    on_another = [billed("A", 100_000, order="P1"), billed("B", 100_000, DAY + 1, order="P2")]
+    assert checks(told(received("P1", DAY), received("P2", DAY), *on_another)) == []
+
+
+def test_what_an_order_has_counted_is_found_where_it_is_billed_again_without_the_order() -> None:
+    """Exactly the same, or nearly; before or after. Receipts of goods explain nothing of it."""
+    goods = [received("PO", DAY - 1), received("PO", DAY)]
+    on_order, without = billed("A", 100_000, order="PO"), billed("B", 100_000, DAY + 3, lines=b"A")
+    (finding,) = found(told(*goods, on_order, without))
+    assert (finding.check, finding.documents) == ("near_match", ("A", "B"))
+    assert "without an order by B" in finding.says
+    assert "on order PO by A" in finding.says
+    late = billed("A", 99_500, DAY + 4, order="PO")
+    assert numbers(found(told(*goods, billed("B", 100_000), late))) == [("B", "A")]
+    fee = [billed(f"W{week}", 100_000, DAY + 7 * week) for week in range(8)]
+    beside = billed("A", 100_000, DAY + 50, order="PO")
+    assert numbers(found(told(*goods, *fee, beside))) == [("W0", "W1"), ("W1", "W2")], "a weekly fee"
 
 
 def test_an_invoice_that_was_ended_before_is_corrected_not_copied() -> None:
