@@ -4,7 +4,8 @@
 
 Publishing again replaces terms and rules; what was funded keeps the terms that it was funded under. With
 `Payables` it is one buyer's programme: invoices that this buyer has approved are financed at its rate
-(`contracts.reverse_factoring.payables`), bought in full and without recourse, and nothing else is.
+(`contracts.reverse_factoring.payables`), bought in full and without recourse, and nothing else is priced
+under it. In an auction and between lenders its limits and rules count like those of any other programme.
 """
 
 from __future__ import annotations

@@ -40,6 +40,9 @@ from ledger.state import Reader, state_key
 AUCTION = "auction"
 """What an auction is called among the things that expire."""
 
+LEAST_DAYS = 3
+"""Business days from the opening to the due date: for bids, for opening them, for acceptance and payment."""
+
 LIFE = LifeCycle(
     "auction",
     "status",

@@ -30,6 +30,7 @@ from contracts.pricing import QuoteTerms, formulae
 from contracts.reverse_factoring import payables
 from contracts.reverse_factoring.enrolment import read_enrolment
 from contracts.trade.invoice import Invoice, read_invoice
+from contracts.trade.order import require_no_credit_due
 from ledger.dates import iso_from_day
 from ledger.errors import Refusal
 from ledger.money import PPM, divide_down
@@ -192,11 +193,16 @@ def _auction(state: Reader, supplier: str, number: str, invoice: Invoice, best: 
     way = Way(AUCTION, str(running or ""), "", "", "")
     try:
         auction.check_sellable(number, invoice)
+        if invoice.order:
+            require_no_credit_due(state, supplier, invoice.buyer, invoice.order)
     except Refusal as refusal:
         return way._replace(code=refusal.code, reason=why(refusal))
     days = invoice.due_day - business_day(state)
     if days <= 0:
         return way._replace(code="past_due", reason="the due date has come")
+    if running is None and days < auction.LEAST_DAYS:
+        short = f"bids, their opening and payment take {auction.LEAST_DAYS} days, and it is due in {days}"
+        return way._replace(code="past_due", reason=short)
     state_of_it = "bids are being taken" if running else "lenders bid under seal for the whole of it"
     if best is None:
         return way._replace(reason=f"{state_of_it}; no programme pays anything to compare with")

@@ -21,6 +21,7 @@ from trade_ledger import (
 
 from contracts import views
 from contracts.finance.quote import requote
+from contracts.market import matching
 from contracts.trade.units import canonical_unit, sscc_with_check_digit
 from ledger.errors import Refusal
 from ledger.identifiers import is_gs1
@@ -378,6 +379,11 @@ def test_a_return_after_billing_makes_a_credit_note_due_and_stops_new_finance() 
     trade.done("root", {"op": "date.advance", "date": "2012-03-12"})
     with pytest.raises(Refusal, match="went back"):
         requote(trade.state, "acme", "I", "prime")
+    ways = matching.ways_of(trade.state, "acme", "I", ["prime"])
+    assert {way.kind: way.code for way in ways if way.kind in ("programme", "auction")} == {
+        "programme": "credit_due",
+        "auction": "credit_due",
+    }
     assert views.invoice_view(trade.state, "acme", "I")["credit_due"] is True  # type: ignore[index]
     trade.done("acme", credit("C", "I", 300_000, 30))
     trade.done("mega", {"op": "credit.accept", "credit": "C", "supplier": "acme"})

@@ -81,6 +81,21 @@ def test_what_is_sold_or_disputed_suits_nobody() -> None:
     assert (auctioned.name, auctioned.code) == ("A1", "")
 
 
+def test_an_auction_suits_an_invoice_that_it_has_the_days_for() -> None:
+    """The ledger opens an auction three days before the due date, and none later."""
+    trade = TradeLedger()
+    trade.confirmed_invoice("INV1", 1_000_00, "2012-03-04")
+    trade.confirmed_invoice("INV2", 1_000_01, "2012-03-03")
+    shortest = {"accept_until": "2012-03-03", "fund_until": "2012-03-03"}
+    codes = {}
+    for number in ("INV1", "INV2"):
+        (way,) = [way for way in matching.ways_of(trade.state, "acme", number, []) if way.kind == "auction"]
+        codes[number] = way.code
+    assert codes == {"INV1": "", "INV2": "past_due"}
+    assert trade.refused("acme", open_auction("A2", "INV2", **shortest)) == "past_due"
+    trade.done("acme", open_auction("A1", "INV1", **shortest))
+
+
 def test_receivables_are_ranked_by_their_yield_after_expected_loss() -> None:
     trade = TradeLedger()
     programmes(trade, prime={}, risky={"pd_annual_ppm": 200_000, "discount_rate_ppm": 150_000})
