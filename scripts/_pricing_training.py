@@ -30,8 +30,9 @@ from contracts.pricing.model import MAX_POINTS, Ensemble, Model
 MICRO = 1_000_000
 LEAST_DAYS, MOST_DAYS = -30, 60
 MOST_BEYOND_DAYS = 90
-HALF_LIFE_DAYS = 180
-"""Age at which a row of the history counts half."""
+HALF_LIFE_DAYS = 365
+"""Age at which a row of the history counts half. The descriptions themselves follow a buyer that changes;
+a shorter half-life leaves fewer rows to learn from, and customers that no row is of feel that first."""
 MATURE_DAYS = 45
 """Days past due after which what is still unpaid is too little to bias the mean days beyond terms."""
 LEAST_ROWS = 500
@@ -68,6 +69,7 @@ RISING = frozenset(
 """Features that may only raise the probability of late payment."""
 
 LATE = {
+    "max_bins": 63,
     "learning_rate": 0.04,
     "max_iter": 150,
     "max_leaf_nodes": 15,
@@ -75,6 +77,7 @@ LATE = {
     "min_samples_leaf": 40,
     "l2_regularization": 5.0,
 }
+"""Few bins, so that no threshold lies between two values of one customer's: it would learn who it is."""
 DAYS = {
     "learning_rate": 0.1,
     "max_iter": 120,
