@@ -15,10 +15,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from typing import NamedTuple
 
 from lxml import etree
 
-from clients.importers.xml_document import Element
+from clients.importers.errors import ImportProblem
+from clients.importers.xml_document import Element, parse_xml
 from ledger.errors import Malformed
 from ledger.money import Money, currency_digits
 
@@ -36,6 +38,13 @@ _NOT_ALLOWED = re.compile(r"[^A-Za-z0-9?:().,'+ /-]")
 _IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Za-z0-9]{1,30}")
 
 
+class Sent(NamedTuple):
+    """What tells one payment from all others: on one account a reference stands for one document."""
+
+    debtor_account: str
+    end_to_end: str
+
+
 @dataclass(frozen=True, slots=True)
 class CreditTransfer:
     """One payment to be made."""
@@ -49,6 +58,11 @@ class CreditTransfer:
     creditor_account: str
     text: str
     """What it is for, shown to the creditor."""
+
+    @property
+    def place(self) -> Sent:
+        """Where to find it again in a file."""
+        return Sent(self.debtor_account, self.end_to_end)
 
 
 def reference(client: str, number: str) -> str:
@@ -85,6 +99,29 @@ def render(
         _block(body, block, f"{message_id[: MAX_REFERENCE - 6]}-{place}", execution)
     data: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
     return data
+
+
+def read_sent(data: bytes) -> frozenset[Sent]:
+    """The payments that a file of ours asks for.
+
+    Raises:
+        ImportProblem: no XML, or code `not_pain001`.
+    """
+    root = parse_xml(data)
+    if root.tag != f"{{{NAMESPACE}}}Document":
+        raise ImportProblem(
+            "not_pain001", "not a pain.001.001.09 document", found=str(root.tag)[:120], expected=NAMESPACE
+        )
+    found = set()
+    for block in root.iter(f"{{{NAMESPACE}}}PmtInf"):
+        (account, *_) = [*_texts(block, "DbtrAcct/Id/IBAN"), *_texts(block, "DbtrAcct/Id/Othr/Id"), ""]
+        found |= {Sent(account, reference) for reference in _texts(block, "CdtTrfTxInf/PmtId/EndToEndId")}
+    return frozenset(found)
+
+
+def _texts(element: Element, path: str) -> list[str]:
+    steps = "/".join(f"{{{NAMESPACE}}}{step}" for step in path.split("/"))
+    return [found.text or "" for found in element.findall(steps)]
 
 
 def _blocks(transfers: Iterable[CreditTransfer]) -> Iterable[list[CreditTransfer]]:

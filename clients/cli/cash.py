@@ -20,7 +20,7 @@ from clients.cli.options import (
     read_bytes,
     save,
 )
-from clients.cli.payouts import write_payments
+from clients.cli.payouts import SentFiles, write_payments
 from clients.cli.recording import record
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
 from clients.importers import BankBook, Conditional
@@ -393,17 +393,22 @@ def _show_accounts(screen: Screen, found: list[dict[str, Any]], issued: list[dic
 
 @app.command(
     name="payout-file",
-    epilog=examples("tally cash payout-file payouts.xml --date 2026-01-06 --profile net/profiles/bank.json"),
+    epilog=examples(
+        "tally cash payout-file payouts.xml --date 2026-01-06 --profile net/profiles/bank.json",
+        "tally cash payout-file more.xml --date 2026-01-06 --sent payouts.xml -p net/profiles/bank.json",
+    ),
 )
 def payout_file(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the pain.001 goes.")],
     date: Annotated[str, typer.Option(help="Day of execution, YYYY-MM-DD.")],
+    sent: SentFiles = None,
     profile: ProfileFile = None,
     json: Json = False,
 ) -> None:
     """Write the redemptions that wait as a pain.001.001.09 file (settlement bank).
 
-    Writing it again before they are paid gives the same payments again, under the same references.
+    They wait until the bank's camt.054 shows them booked. Name the files that the bank has got and not booked
+    yet with --sent: what stands in them is not asked for again. The same file has the same message id.
     """
     screen = Screen(json)
     bank = load_profile(profile).organisation
@@ -427,13 +432,20 @@ def payout_file(
         )
         for entry in waiting
     ]
-    message = write_payments(
-        transfers, file, initiator=names[bank], execution=execution, nothing="no redemption waits"
+    written = write_payments(
+        transfers,
+        file,
+        initiator=names[bank],
+        execution=execution,
+        nothing="no redemption waits",
+        sent=sent or (),
     )
-    document = {"file": str(file), "message": message, "redemptions": waiting}
+    document = {"file": str(file), **written._asdict(), "redemptions": waiting}
     if screen.answer(document):
         return
-    screen.line(f"{len(transfers)} payments in {file}", GOOD)
+    screen.line(f"{written.transfers} payments in {file}", GOOD)
+    if written.sent:
+        screen.note(f"{len(written.sent)} are in files that were sent, and left out.")
     screen.line("Import the bank's camt.054 when they are booked: tally import FILE", FAINT)
 
 

@@ -10,7 +10,7 @@ import typer
 from clients.cli.amounts import money, read_day
 from clients.cli.exits import UsageProblem
 from clients.cli.options import Json, ProfileFile, ReceiptFile, SupplierOption, load_profile, open_session
-from clients.cli.payouts import write_payments
+from clients.cli.payouts import SentFiles, write_payments
 from clients.cli.recording import record
 from clients.cli.screen import FAINT, GOOD, Screen, examples
 from clients.pain001 import CreditTransfer, settlement_reference
@@ -124,13 +124,15 @@ def payout_file(
         list[str] | None,
         typer.Option(help="ORGANISATION=ACCOUNT of a payee that has none on the ledger; may be repeated."),
     ] = None,
+    sent: SentFiles = None,
     profile: ProfileFile = None,
     json: Json = False,
 ) -> None:
     """Write what conditional deliveries pay out, or back, as a pain.001.001.09 file (settlement bank).
 
     Whoever's cash is held for a title is paid: the supplier, or the lender if the reservation has ended. The
-    bank's camt.054 then moves the title, or ends the settlement: tally import.
+    bank's camt.054 then moves the title, or ends the settlement: tally import. What stands in a file that the
+    bank has got (--sent) is not asked for again, also if it would go back by now: look where that money is.
     """
     screen = Screen(json)
     bank = load_profile(profile).organisation
@@ -141,12 +143,19 @@ def payout_file(
         names = {entry["id"]: entry["name"] for entry in session.organisations()}
     waiting = [entry for entry in found if is_to_be_paid(entry)]
     transfers = [transfer_of(entry, names, given) for entry in waiting]
-    message = write_payments(
-        transfers, file, initiator=names[bank], execution=execution, nothing="no settlement holds cash"
+    written = write_payments(
+        transfers,
+        file,
+        initiator=names[bank],
+        execution=execution,
+        nothing="no settlement holds cash",
+        sent=sent or (),
     )
-    if screen.answer({"file": str(file), "message": message, "settlements": waiting}):
+    if screen.answer({"file": str(file), **written._asdict(), "settlements": waiting}):
         return
-    screen.line(f"{len(transfers)} payments in {file}", GOOD)
+    screen.line(f"{written.transfers} payments in {file}", GOOD)
+    if written.sent:
+        screen.note(f"{len(written.sent)} are in files that were sent, and left out.")
     screen.line("Import the bank's camt.054 when they are booked: tally import FILE", FAINT)
 
 

@@ -166,6 +166,17 @@ def test_a_bank_file_mints_a_payment_file_pays_and_the_next_bank_file_burns(
     out = tmp_path / "payouts.xml"
     written = tally.run("bank", "cash", "payout-file", str(out), "--date", "2024-03-06")
     assert [entry["redemption"] for entry in written["redemptions"]] == ["R-1"]
+    same = ["bank", "cash", "payout-file", str(tmp_path / "same.xml"), "--date", "2024-03-06"]
+    assert tally.run(*same)["message"] == written["message"], "a bank knows the same file again"
+    once = tally.run(*same, "--sent", str(out), code=USAGE)
+    assert once["error"]["code"] == "nothing_to_pay"
+    tally.run("acme", "cash", "redeem", "R-2", "30.00 EUR", "--bank", "bank")
+    later = tally.run(*same, "--sent", str(out))
+    assert (later["transfers"], later["sent"]) == (1, ["R-1"])
+    assert later["message"] != written["message"]
+    no_file = tally.run(*same, "--sent", str(first), code=USAGE)
+    assert no_file["error"]["code"] == "payment_file"
+    tally.run("bank", "cash", "decline", "R-2", "--client", "acme", "--reason", "not today")
     (reference,) = [found.text for found in etree.parse(out).iter(f"{{{NAMESPACE}}}EndToEndId")]
     second = tmp_path / "second.xml"
     second.write_text(CAMT.format(reference=reference))

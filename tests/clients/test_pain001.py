@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from clients.pain001 import NAMESPACE, CreditTransfer, reference, render
+from clients.cli.payouts import message_id
+from clients.importers.errors import ImportProblem
+from clients.pain001 import MAX_REFERENCE, NAMESPACE, CreditTransfer, Sent, read_sent, reference, render
 from ledger.errors import Malformed
 from ledger.money import Money
 
@@ -39,6 +41,27 @@ def rendered(*transfers: CreditTransfer) -> Any:
     tree = etree.fromstring(data)
     SCHEMA.assertValid(tree)
     return tree
+
+
+def test_what_a_file_asks_for_is_read_back_from_it_by_account_and_reference() -> None:
+    """So that nothing is asked for twice while it is not booked; two clients may use one number."""
+    asked = (transfer(1), transfer(1, debtor_account="C-mega"), transfer(2))
+    data = render(asked, message_id="T-1", initiator="The Bank", made=MADE, execution="2026-01-06")
+    assert read_sent(data) == {Sent("DE75512108001245126162", f"R-{number}") for number in (1, 2)} | {
+        Sent("C-mega", "R-1")
+    }
+    assert read_sent(data) == {one.place for one in asked}
+    with pytest.raises(ImportProblem, match="not a pain"):
+        read_sent(b"<Document/>")
+
+
+def test_a_message_id_follows_from_what_is_asked_for() -> None:
+    known = message_id([transfer(1), transfer(2)], "2026-01-06")
+    assert message_id([transfer(2), transfer(1)], "2026-01-06") == known
+    assert len(known) <= MAX_REFERENCE
+    for other in ([transfer(1)], [transfer(1), transfer(2, "10.51 EUR")]):
+        assert message_id(other, "2026-01-06") != known
+    assert message_id([transfer(1), transfer(2)], "2026-01-07") != known
 
 
 def texts(tree: Any, name: str) -> list[str]:
