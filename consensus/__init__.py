@@ -4,7 +4,7 @@ Start with `ready.py`, the contract between the core and its caller, then `raft.
 interface. The layers below it, from the bottom:
 
     errors limits        what goes wrong, and every bound
-    messages             what nodes say to each other, as values and in plain form
+    messages wire        what nodes say to each other: as values; in plain form
     state quorum         roles and their transitions; who counts, and when it is enough
     storage ready        what is asked of the caller; what is handed to it
     log progress         the log with its writes under way; the pace of one follower
@@ -38,14 +38,13 @@ from consensus.messages import (
     Entry,
     Message,
     SignedVote,
-    from_value,
-    to_value,
 )
 from consensus.quorum import Configuration
 from consensus.raft import Raft
 from consensus.ready import Ready
 from consensus.state import Config, HardState, Role, SnapshotPoint, Status
 from consensus.storage import Authority, LogReader
+from consensus.wire import from_value, to_value
 
 __all__ = [
     "Authority",

@@ -12,7 +12,7 @@ does not pass; the state is then as it was (CR-34, CR-88):
    or just joined, does not know the members of today. So what a leader says is heard from any node
    that the links let in, and certificates judge it; and so is a candidate whose log goes on beyond
    the one here: it may be a voter of members that this node has not heard of (CR-13);
-3. nothing in it is absurd (`messages.check`);
+3. nothing in it is absurd (`wire.check`);
 4. a request for a vote of a higher term finds no leader alive (CR-14).
 
 Then a higher term is adopted before anything else (CR-01), but for a pre-vote and its
@@ -46,12 +46,12 @@ from consensus.messages import (
     TimeoutNow,
     Vote,
     VoteReply,
-    check,
 )
 from consensus.ready import Ready
 from consensus.state import Config, HardState, Role, SnapshotPoint, Status
 from consensus.storage import Authority, LogReader
 from consensus.trace import Tracer, message_event
+from consensus.wire import check
 
 Handler = Callable[[Any], None]
 

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from consensus import messages
+from consensus import messages, wire
 from consensus.errors import ProposalRefused, ProtocolError
 from consensus.messages import Certificate, ElectionCertificate, Entry
 from consensus.raft import Raft
@@ -313,7 +313,7 @@ class Driver:
         kind, content = value
         if kind == "raft":
             try:
-                message = messages.from_value(content)
+                message = wire.from_value(content)
             except ProtocolError as error:
                 raise Malformed("not a message of the consensus", found=str(error)) from None
             if message.sender != peer:
@@ -534,7 +534,7 @@ class Driver:
 
     def _carry_out(self, ready: Ready) -> None:
         for message in ready.send_now:
-            self._peers.queue(message.target, ("raft", messages.to_value(message)))
+            self._peers.queue(message.target, ("raft", wire.to_value(message)))
         if ready.send_now and (ready.entries or ready.certificate is not None):
             self._peers.flush()  # the others begin while this node stores or applies
         if ready.hard or ready.entries or ready.truncate_from is not None:

@@ -28,14 +28,13 @@ from consensus.messages import (
     SignedVote,
     Vote,
     VoteReply,
-    from_value,
-    to_value,
 )
 from consensus.quorum import Configuration
 from consensus.raft import Raft
 from consensus.ready import Ready
 from consensus.state import Config, HardState, Role
 from consensus.trace import Event
+from consensus.wire import from_value, to_value
 
 GENESIS = Entry(0, 0, sha256(b"genesis").digest(), b"")
 

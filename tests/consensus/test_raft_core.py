@@ -40,12 +40,10 @@ from consensus.messages import (
     PreVote,
     PreVoteReply,
     Vote,
-    check,
-    from_value,
-    to_value,
 )
 from consensus.raft import Raft
 from consensus.state import HardState, Role
+from consensus.wire import check, from_value, to_value
 
 SAMPLES: list[Message] = [
     ask_pre_vote(3, (2, 5)),

@@ -56,9 +56,8 @@ from consensus.messages import (
     PreVoteReply,
     Vote,
     VoteReply,
-    from_value,
-    to_value,
 )
+from consensus.wire import from_value, to_value
 
 MAX_KEPT_PARTS = 60_000
 """Values in the whole state of a core beside its log, however it is shouted at."""

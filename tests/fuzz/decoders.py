@@ -17,7 +17,7 @@ from core_victim import Recording, recording
 from mutation import any_value, mutated_bytes, mutated_value
 from small_chain import NODES, SmallChain, seed_key
 
-from consensus import messages
+from consensus import wire
 from consensus.errors import ProtocolError
 from ledger import codec, history, keys
 from ledger.block import APPLIED, Block, Header
@@ -93,7 +93,7 @@ def played() -> Recording:
 def _message_seeds() -> tuple[bytes, ...]:
     found: dict[type, list[bytes]] = {}
     for message in played().messages:
-        found.setdefault(type(message), []).append(codec.encode(messages.to_value(message)))
+        found.setdefault(type(message), []).append(codec.encode(wire.to_value(message)))
     return tuple([data for each in found.values() for data in each[:6]])
 
 
@@ -103,12 +103,12 @@ def _reads_message(data: bytes) -> bool:
     except Malformed:
         return False
     try:
-        message = messages.from_value(value)
+        message = wire.from_value(value)
     except ProtocolError:
         return False
-    complaint = messages.check(message)
+    complaint = wire.check(message)
     assert complaint is None or len(complaint) < 100
-    assert codec.encode(messages.to_value(message)) == data, "one spelling for each message"
+    assert codec.encode(wire.to_value(message)) == data, "one spelling for each message"
     return complaint is None
 
 

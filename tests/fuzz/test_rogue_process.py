@@ -20,7 +20,8 @@ from mutation import any_value, mutated_bytes, mutated_value
 from node_network import NodeFiles, membership_of, node_files, run
 from test_processes import Processes, processes
 
-from consensus.messages import HeartbeatReply, PreVote, to_value
+from consensus.messages import HeartbeatReply, PreVote
+from consensus.wire import to_value
 from node.frames import frame
 from node.limits import MAX_FRAME_BYTES
 from node.links import tls_context

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from node_network import Cluster, run, until
 
-from consensus.messages import Append, Entry, VoteReply, to_value
+from consensus.messages import Append, Entry, VoteReply
 from consensus.state import Role
+from consensus.wire import to_value
 from ledger import vote
 from ledger.block import Header
 from ledger.certificate import Certificate, CertifiedHeader, sign_ack

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from node_network import Cluster, run
 
-from consensus import messages
+from consensus import wire
 from consensus.messages import AppendReply
 from ledger.block import Block
 from ledger.certificate import Certificate
@@ -28,7 +28,7 @@ def test_a_follower_acknowledges_a_block_before_it_applies_the_one_before(
         queue, commit = follower.peers.queue, follower.chain.commit
 
         def queued(peer: str, message: tuple[str, Value]) -> bool:
-            stated = messages.from_value(message[1]) if message[0] == "raft" else None
+            stated = wire.from_value(message[1]) if message[0] == "raft" else None
             if isinstance(stated, AppendReply):
                 said.append(("acknowledged", stated.match))
             return queue(peer, message)

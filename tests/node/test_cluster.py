@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from node_network import Cluster, run, until
 
-from consensus.messages import HeartbeatReply, to_value
+from consensus.messages import HeartbeatReply
 from consensus.state import Role
+from consensus.wire import to_value
 from ledger.block import Block
 from ledger.errors import StoreError
 from ledger.state import state_key

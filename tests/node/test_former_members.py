@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from node_network import Cluster, run
 
-from consensus.messages import Heartbeat, to_value
+from consensus.messages import Heartbeat
 from consensus.raft import Raft
+from consensus.wire import to_value
 from node.driver import lost_data
 
 

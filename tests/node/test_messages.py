@@ -8,7 +8,8 @@ from pathlib import Path
 
 from node_network import Cluster, run, until
 
-from consensus.messages import Append, Entry, Heartbeat, PreVote, Vote, VoteReply, to_value
+from consensus.messages import Append, Entry, Heartbeat, PreVote, Vote, VoteReply
+from consensus.wire import to_value
 from ledger import codec
 from ledger.errors import TallyError
 

@@ -19,7 +19,8 @@ from struct import pack
 from typing import Any
 
 from consensus import Configuration, Entry, Message, Raft, Role, SnapshotPoint
-from consensus.messages import Vote, from_value, to_value
+from consensus.messages import Vote
+from consensus.wire import from_value, to_value
 from ledger.clock import Reading
 from ledger.errors import StoreError
 from simulator.adversary import Liar
