@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from clients.errors import ProfileError
-from clients.partial_audit import audit_from_base
+from clients.partial_audit import PAGE_ROWS, audit_from_base
 from clients.profile import is_node_url
 from clients.sdk.conversation import DEADLINE_S, Conversation
 from clients.sdk.session import BLOCK_PAGE
@@ -48,9 +48,6 @@ from ledger.preamble import Preamble
 from ledger.state import Overlay
 from ledger.state_tree import StateTree
 from ledger.store import Store
-
-PAGE_ROWS = 1_000
-"""Stored rows read at once."""
 
 LEDGER_FOLDER = "ledger"
 """Where a node keeps its ledger in its data folder."""

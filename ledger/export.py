@@ -40,11 +40,10 @@ from ledger.limits import (
     MAX_RECORD_BYTES,
     MAX_STATE_KEY_BYTES,
     MAX_STATE_VALUE_BYTES,
-    NODE_FANOUT_BITS,
     SNAPSHOT_CHUNK_BYTES,
     SNAPSHOT_TREE_LEVEL,
 )
-from ledger.snapshot import SUBTREES
+from ledger.snapshot import SUBTREE_SHIFT, SUBTREES
 from ledger.snapshot_source import PinnedState
 from ledger.state_tree import RECORD_BYTES, bucket_of, root_above, subtree_root, value_hash
 
@@ -54,7 +53,6 @@ MAGIC = b"tally export 1\n"
 HEAD, STATE, RECORDS, END = "export", "state", "records", "end"
 _VERSION = 1
 _LENGTH_BYTES = 4
-_SUBTREE_SHIFT = SNAPSHOT_TREE_LEVEL * NODE_FANOUT_BITS
 
 
 class Sink(Protocol):
@@ -248,7 +246,7 @@ class _Entries:
 
     def _keep(self, key: bytes, value: bytes) -> None:
         key_hash = sha256(key).digest()
-        held = self._subtrees.setdefault(bucket_of(key_hash) >> _SUBTREE_SHIFT, bytearray())
+        held = self._subtrees.setdefault(bucket_of(key_hash) >> SUBTREE_SHIFT, bytearray())
         held += key_hash + value_hash(value)
         history = count_and_head(value)
         if history is not None:

@@ -74,7 +74,7 @@ SUBTREES = 1 << (BUCKET_BITS - SNAPSHOT_TREE_LEVEL * NODE_FANOUT_BITS)
 
 _KIND = "snapshot"
 _VERSION = 1
-_SUBTREE_SHIFT = SNAPSHOT_TREE_LEVEL * NODE_FANOUT_BITS
+SUBTREE_SHIFT = SNAPSHOT_TREE_LEVEL * NODE_FANOUT_BITS
 _LEAF_BYTES = DIGEST_BYTES + SIGNATURE_BYTES
 _MAX_PIECES = 1 << 20
 """Elements of one array in a chunk: more than its bytes can hold anyway."""
@@ -82,7 +82,7 @@ _MAX_PIECES = 1 << 20
 
 def subtree_of(key: bytes) -> int:
     """The subtree that holds a state key."""
-    return bucket_of(sha256(key).digest()) >> _SUBTREE_SHIFT
+    return bucket_of(sha256(key).digest()) >> SUBTREE_SHIFT
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ def _read_subtree(
                 raise VerificationError("not a state value", field="state.value", found=key.hex())
             key_hash = sha256(key).digest()
             bucket = bucket_of(key_hash)
-            if bucket >> _SUBTREE_SHIFT != index:
+            if bucket >> SUBTREE_SHIFT != index:
                 raise VerificationError("an entry of another subtree", field="state.key", found=key.hex())
             record = key_hash + sha256(STATE_VALUE + value).digest()
             held = records.get(bucket)

@@ -35,10 +35,10 @@ from clients.importers import (
     ImportContext,
     Imported,
     import_file,
+    is_bank_file,
     timeline,
     together,
 )
-from clients.importers.camt_reading import MARK
 from clients.sdk import Recorded, Session
 from clients.sdk.conversation import segment
 from clients.trust import load_genesis
@@ -50,7 +50,6 @@ CHUNK = 100
 """Documents sent in one bundle."""
 
 SHOWN_PROBLEMS = 50
-_LOOKED_AT_BYTES = 2_000
 DOCUMENT_FIELDS = ("invoice", "shipment", "order", "credit", "redemption", "entry")
 
 
@@ -119,7 +118,7 @@ def import_files(
         )
     known = load_profile(profile)
     book = BankBook()
-    if any(_is_bank_file(file) for file in files):
+    if any(is_bank_file(file) for file in files):
         with open_session(profile) as session:
             book = bank_book(session, bank or known.organisation)
     context = ImportContext(
@@ -198,15 +197,6 @@ class LedgerTrade:
             if problem.status == 404:
                 return None
             raise
-
-
-def _is_bank_file(file: Path) -> bool:
-    """Whether the file may need the bank's book; what it is decides the importer."""
-    try:
-        with file.open("rb") as stream:
-            return MARK in stream.read(_LOOKED_AT_BYTES)
-    except OSError:
-        return False
 
 
 def directory_of(genesis: GenesisBlock) -> Directory:

@@ -117,7 +117,7 @@ def audit(
     report = _audited(screen, data, node, profile, trusted)
     if screen.answer(report.as_dict()):
         return
-    screen.line(f"Proved: {report.source} is right up to height {report.height}.", GOOD)
+    screen.line(f"Proved right up to height {report.height}: {report.source}.", GOOD)
     screen.facts(
         [
             ("head", report.head),

@@ -71,6 +71,15 @@ _XML_STARTS = (b"<", b"\xfe\xff", b"\xff\xfe", b"\x00")
 """Also the marks of UTF-16 and UTF-32, so that the XML reader says what is wrong with them."""
 
 
+def is_bank_file(path: Path) -> bool:
+    """Whether a file may be a bank's statement, which is read beside the bank's book on the ledger."""
+    try:
+        with path.open("rb") as file:
+            return MARK in file.read(_LOOKED_AT_BYTES)
+    except OSError:
+        return False
+
+
 def import_file(path: Path | str, kind: str = "auto", context: ImportContext | None = None) -> Imported:
     """Read a file and import it; see `import_bytes`."""
     place = Path(path)

@@ -228,6 +228,10 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
+NOTHING = Outcome((), 1, 1, 0)
+"""Of one document that cannot be imported."""
+
+
 def together(entries: Iterable[Entry], programme: str = "") -> tuple[Entry, ...]:
     """The entries with the confirmations of one buyer, day and supplier joined: fewer signatures to check.
 

@@ -19,7 +19,7 @@ from clients.importers.en16931 import Party
 from clients.importers.errors import ImportProblem, Problems
 from clients.importers.imported import Entry, ImportContext, Outcome
 from clients.importers.ubl import organisation_of
-from clients.importers.xml_document import PREFIXES, Element, Place, parse_xml, path_of
+from clients.importers.xml_document import NAMESPACES, Element, Place, parse_xml, path_of
 from contracts.fields import MAX_REASON_LENGTH
 from ledger.errors import TallyError
 from ledger.identifiers import checked_identifier
@@ -39,7 +39,6 @@ SILENT = {
 """Codes that say nothing which the ledger takes, and why."""
 
 _INVOICE = "380"
-_NAMESPACES = {prefix: namespace for namespace, prefix in PREFIXES.items()}
 _NO_REASON = "no reason given"
 
 
@@ -60,7 +59,7 @@ def _outcome(root: Element, context: ImportContext) -> Outcome:
     supplier = _organisation(root, "cac:ReceiverParty", "supplier", context.supplier, context)
     if buyer == supplier:
         raise _problem(root, "same_party", "sender and receiver are the same", buyer, "two organisations")
-    responses = root.findall("cac:DocumentResponse", _NAMESPACES)
+    responses = root.findall("cac:DocumentResponse", NAMESPACES)
     if len(responses) != 1:
         raise _problem(root, "response_form", "not one document response", str(len(responses)), "exactly one")
     (response,) = responses
@@ -122,7 +121,7 @@ def _reason(response: Element) -> str:
     """The texts of the statuses, cut to what the ledger keeps; codes where there is no text."""
     said = [
         text
-        for status in response.findall("cac:Response/cac:Status", _NAMESPACES)
+        for status in response.findall("cac:Response/cac:Status", NAMESPACES)
         for path in ("cbc:StatusReason", "cac:Condition/cbc:Description", "cbc:StatusReasonCode")
         if (text := _text(status, path, is_optional=True))
     ]
@@ -130,13 +129,13 @@ def _reason(response: Element) -> str:
 
 
 def _organisation(root: Element, path: str, role: str, given: str, context: ImportContext) -> str:
-    party = root.find(path, _NAMESPACES)
+    party = root.find(path, NAMESPACES)
     if party is None:
         raise _problem(root, "response_form", f"no {path}", "nothing", path)
     identifiers = tuple(
         (element.get("schemeID") or "", " ".join((element.text or "").split()))
         for step in ("cac:PartyIdentification/cbc:ID", "cac:PartyLegalEntity/cbc:CompanyID", "cbc:EndpointID")
-        for element in party.findall(step, _NAMESPACES)
+        for element in party.findall(step, NAMESPACES)
     )
     names = tuple(
         text
@@ -147,7 +146,7 @@ def _organisation(root: Element, path: str, role: str, given: str, context: Impo
 
 
 def _text(element: Element, path: str, *, is_optional: bool = False) -> str:
-    found = element.find(path, _NAMESPACES)
+    found = element.find(path, NAMESPACES)
     text = "" if found is None else " ".join("".join(found.itertext()).split())
     if not text and not is_optional:
         raise _problem(element, "response_form", f"no {path}", "nothing", path)

@@ -36,7 +36,7 @@ from pydantic import ValidationError
 
 from clients.importers.en16931 import Invoice, InvoiceLine, Party, check_sums
 from clients.importers.errors import ImportProblem, Problems
-from clients.importers.imported import Entry, ImportContext, Outcome
+from clients.importers.imported import NOTHING, Entry, ImportContext, Outcome
 from clients.importers.ubl_reading import read_invoice
 from clients.importers.xml_document import parse_xml
 from contracts.fields import MAX_LINE_ID_LENGTH, MAX_LINES, MAX_QUANTITY
@@ -46,7 +46,6 @@ from ledger.errors import TallyError
 from ledger.money import Money
 from ledger.transaction import Operation
 
-_NOTHING = Outcome((), 1, 1, 0)
 _ONLY_MONEY = (
     "it credits money and no units, since it does not say whether goods went back; "
     "for those that did: tally credit issue --line LINE:QUANTITY"
@@ -59,17 +58,17 @@ def read_ubl(data: bytes, context: ImportContext, problems: Problems) -> Outcome
         invoice, found = read_invoice(parse_xml(data))
     except ImportProblem as problem:
         problems.add(problem)
-        return _NOTHING
+        return NOTHING
     for broken in (*found, *check_sums(invoice), *_check_fit(invoice, context)):
         problems.add(broken)
     if invoice.seller is None or invoice.buyer is None:
-        return _NOTHING
+        return NOTHING
     try:
         supplier = organisation_of(invoice.seller, "supplier", context.supplier, context)
         buyer = organisation_of(invoice.buyer, "buyer", context.buyer, context)
     except ImportProblem as problem:
         problems.add(problem)
-        return _NOTHING
+        return NOTHING
     if supplier == buyer:
         place = invoice.buyer.place
         problems.add(
@@ -83,7 +82,7 @@ def read_ubl(data: bytes, context: ImportContext, problems: Problems) -> Outcome
             )
         )
     if len(problems):
-        return _NOTHING
+        return NOTHING
     if context.organisation not in ("", supplier):
         return Outcome((), 1, 0, 1, (f"{supplier} signs this document, not {context.organisation}",))
     if invoice.type_code == "381":

@@ -29,10 +29,10 @@ from typing import NamedTuple
 
 from clients.importers.en16931 import Party
 from clients.importers.errors import ImportProblem, Problems
-from clients.importers.imported import Entry, ImportContext, Outcome
+from clients.importers.imported import NOTHING, Entry, ImportContext, Outcome
 from clients.importers.ubl import organisation_of
 from clients.importers.ubl_terms import TermReader, every, first
-from clients.importers.xml_document import Element, parse_xml, step_name
+from clients.importers.xml_document import UBL, Element, parse_xml, step_name
 from contracts.trade.units import SSCC_DIGITS, canonical_unit
 from ledger.errors import TallyError
 from ledger.identifiers import checked_identifier
@@ -41,14 +41,12 @@ from ledger.transaction import Operation
 MARKS = (b"xsd:DespatchAdvice-2", b"xsd:ReceiptAdvice-2")
 """What the beginning of such a file holds."""
 
-_UBL = "urn:oasis:names:specification:ubl:schema:xsd:"
-DESPATCH = f"{{{_UBL}DespatchAdvice-2}}DespatchAdvice"
-RECEIPT = f"{{{_UBL}ReceiptAdvice-2}}ReceiptAdvice"
+DESPATCH = f"{{{UBL}DespatchAdvice-2}}DespatchAdvice"
+RECEIPT = f"{{{UBL}ReceiptAdvice-2}}ReceiptAdvice"
 
 MISSING = "missing_term"
 """Code of a term that an advice must have for the ledger."""
 
-_NOTHING = Outcome((), 1, 1, 0)
 _UNIT_DIGITS = (SSCC_DIGITS, SSCC_DIGITS + len("00"))
 _SUPPLIERS = ("cac:SellerSupplierParty/cac:Party", "cac:DespatchSupplierParty/cac:Party")
 _BUYERS = ("cac:BuyerCustomerParty/cac:Party", "cac:DeliveryCustomerParty/cac:Party")
@@ -76,16 +74,16 @@ def read_advice(data: bytes, context: ImportContext, problems: Problems) -> Outc
         goods = reader.despatch() if reader.is_despatch else reader.receipt()
     except ImportProblem as problem:
         problems.add(problem)
-        return _NOTHING
+        return NOTHING
     for found in reader.problems:
         problems.add(found)
     try:
         entry, notes = _entry(reader, goods, context)
     except ImportProblem as problem:
         problems.add(problem)
-        return _NOTHING
+        return NOTHING
     if len(problems) or entry is None:
-        return _NOTHING
+        return NOTHING
     if context.organisation not in ("", entry.signer):
         return Outcome((), 1, 0, 1, (f"{entry.signer} signs this document, not {context.organisation}",))
     return Outcome((entry,), 1, 0, 0, notes)

@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from clients.importers.en16931 import Amount, Invoice, InvoiceLine, Party, Totals, VatCategory
 from clients.importers.errors import ImportProblem
 from clients.importers.ubl_terms import TermReader, every, first
-from clients.importers.xml_document import Element, Place, step_name
+from clients.importers.xml_document import UBL, Element, Place, step_name
 from ledger.money import CURRENCIES, MAX_AMOUNT
 
-_UBL = "urn:oasis:names:specification:ubl:schema:xsd:"
-_ROOTS = {f"{{{_UBL}Invoice-2}}Invoice": "380", f"{{{_UBL}CreditNote-2}}CreditNote": "381"}
+_ROOTS = {f"{{{UBL}Invoice-2}}Invoice": "380", f"{{{UBL}CreditNote-2}}CreditNote": "381"}
 _REGISTRATION_NAME = "cac:PartyLegalEntity/cbc:RegistrationName"
 _FALLBACK_CURRENCY = "EUR"
 """For finding further problems in a document whose currency is one."""

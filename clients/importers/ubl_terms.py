@@ -12,12 +12,11 @@ from fractions import Fraction
 from clients.importers.en16931 import Party
 from clients.importers.errors import ImportProblem, quoted
 from clients.importers.limits import MAX_XML_TEXT_CHARACTERS
-from clients.importers.xml_document import PREFIXES, Element, Place, path_of
+from clients.importers.xml_document import NAMESPACES, Element, Place, path_of
 from ledger.dates import day_from_iso
 from ledger.errors import TallyError
 from ledger.identifiers import checked_identifier
 
-_NAMESPACES = {prefix: namespace for namespace, prefix in PREFIXES.items()}
 _DECIMAL = re.compile(r"([+-]?)([0-9]{0,18})(?:\.([0-9]{0,18}))?")
 _OF_EN16931 = "br_"
 """What the codes of that standard's rules begin with: BR-02 is `br_02`."""
@@ -142,10 +141,10 @@ class TermReader:
 
 def first(parent: Element, path: str) -> Element | None:
     """The first element at a path that has UBL's usual prefixes."""
-    return parent.find(path, _NAMESPACES)
+    return parent.find(path, NAMESPACES)
 
 
 def every(parent: Element, path: str) -> list[Element]:
     """All elements at such a path, in the order of the document."""
-    found: list[Element] = parent.findall(path, _NAMESPACES)
+    found: list[Element] = parent.findall(path, NAMESPACES)
     return found

@@ -19,11 +19,12 @@ from clients.importers.limits import MAX_XML_BYTES, MAX_XML_CHILDREN, MAX_XML_DE
 Element = Any
 """An lxml element."""
 
-PREFIXES = {
-    "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2": "cac",
-    "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2": "cbc",
-}
+UBL = "urn:oasis:names:specification:ubl:schema:xsd:"
+"""What the namespaces of UBL 2.1 begin with."""
+PREFIXES = {f"{UBL}CommonAggregateComponents-2": "cac", f"{UBL}CommonBasicComponents-2": "cbc"}
 """How paths in messages write the namespaces, whatever prefix the document has."""
+NAMESPACES = {prefix: namespace for namespace, prefix in PREFIXES.items()}
+"""For paths that are looked up."""
 
 _BOM = b"\xef\xbb\xbf"
 _FORBIDDEN = (b"<!DOCTYPE", b"<!ENTITY")

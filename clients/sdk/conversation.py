@@ -58,6 +58,7 @@ from ledger.carried import carry, opened
 from ledger.errors import Malformed, TallyError, VerificationError
 from ledger.genesis import GenesisBlock
 from ledger.handover import Followed, MembershipChain
+from ledger.history import ProvedHistory
 from ledger.identifiers import checked_identifier, checked_name
 from ledger.keys import SigningKey
 from ledger.limits import (
@@ -244,11 +245,7 @@ class Conversation:
                     found=f"{history.supplier}, {history.buyer}",
                     expected=f"{supplier}, {buyer}",
                 )
-            wanted = history.count if last is None else min(last, history.count)
-            if len(history.records) != wanted:
-                raise VerificationError(
-                    "not as many records as asked for", found=len(history.records), expected=wanted
-                )
+            _check_extent(history.proved, last)
             return history, history.height
 
         return (yield from self._proof(call, read))
@@ -272,12 +269,7 @@ class Conversation:
                     found=f"{found.bank}, {found.client}, {found.currency}",
                     expected=f"{bank}, {client}, {currency}",
                 )
-            count = found.proved.count
-            wanted = count if last is None else min(last, count)
-            if len(found.lines) != wanted:
-                raise VerificationError(
-                    "not as many lines as asked for", found=len(found.lines), expected=wanted
-                )
+            _check_extent(found.proved, last)
             return found, found.height
 
         return (yield from self._proof(call, read))
@@ -295,12 +287,7 @@ class Conversation:
             found = replace(read_book(data, self.genesis), data=self._kept(data))
             if found.lender != lender:
                 raise VerificationError("the book of another lender", found=found.lender, expected=lender)
-            count = found.proved.count
-            wanted = count if last is None else min(last, count)
-            if len(found.records) != wanted:
-                raise VerificationError(
-                    "not as many records as asked for", found=len(found.records), expected=wanted
-                )
+            _check_extent(found.proved, last)
             return found, found.height
 
         return (yield from self._proof(call, read))
@@ -603,6 +590,19 @@ def _told(reply: Reply, path: str) -> dict[str, Any]:
         return told.read(reply.body, path)
     except BrokenAnswer as error:
         raise broken(reply, str(error)[:200]) from None
+
+
+def _check_extent(proved: ProvedHistory, last: int | None) -> None:
+    """A history is whole, or its newest `last` records, as it was asked for.
+
+    Raises:
+        VerificationError: it has fewer or more.
+    """
+    wanted = proved.count if last is None else min(last, proved.count)
+    if len(proved.records) != wanted:
+        raise VerificationError(
+            "not as many records as asked for", found=len(proved.records), expected=wanted
+        )
 
 
 def _named(error: TallyError, source: str) -> VerificationError:
