@@ -274,7 +274,12 @@ def new_home(
         )
         (home / CONFIG).write_text(_toml(settings), encoding="utf-8")
     except OSError as error:
-        raise NetworkError(f"cannot make {home}", code="folder", found=error.strerror) from None
+        raise NetworkError(
+            f"cannot make {home}",
+            code="folder",
+            found=error.strerror,
+            remedy="Check space and permissions there, then run the command again: it goes on from there.",
+        ) from None
     host = settings.get("peer_host", "127.0.0.1")
     api_host = settings.get("api_host", "127.0.0.1")
     return Home(
@@ -291,9 +296,19 @@ def _settings(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise NetworkError(f"cannot read {path}", code="node_config", found=error.strerror) from None
+        raise NetworkError(
+            f"cannot read {path}",
+            code="node_config",
+            found=error.strerror,
+            remedy="Name the node.toml of a node of yours with --config.",
+        ) from None
     except ValueError as error:
-        raise NetworkError(f"{path} is not TOML", code="node_config", found=str(error)[:120]) from None
+        raise NetworkError(
+            f"{path} is not TOML",
+            code="node_config",
+            found=str(error)[:120],
+            remedy="Name the node.toml of a node of yours with --config, as `tally network up` writes it.",
+        ) from None
 
 
 def _key(path: Path) -> SigningKey:

@@ -165,6 +165,7 @@ class Network:
             code="unknown_node",
             found=node,
             expected=", ".join(known.id for known in self.nodes),
+            remedy="`tally network status` lists the nodes of the folder.",
         )
 
     def profile(self, organisation: str) -> Profile:
@@ -179,6 +180,7 @@ class Network:
                 code="unknown_profile",
                 found=organisation,
                 expected=", ".join(sorted(self.profiles)),
+                remedy="Name an organisation that has its profile in the folder, or its file with --profile.",
             )
         return Profile.load(self.profiles[organisation])
 
@@ -223,7 +225,12 @@ class Network:
                 remedy=f"Make one: tally network up --dir {folder}",
             ) from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise NetworkError(f"cannot read {path}", code="no_network", found=str(error)[:120]) from None
+            raise NetworkError(
+                f"cannot read {path}",
+                code="no_network",
+                found=str(error)[:120],
+                remedy="Restore the file; without it each node runs by `tally node run --config`.",
+            ) from None
 
 
 def up(
@@ -335,7 +342,12 @@ def create(
         checked_name(entry["id"], f"organisations[{place}].id")  # files are called after it
     if timing not in TIMINGS:
         raise NetworkError(
-            "no such timing", code="timing", field="--timing", found=timing, expected=" or ".join(TIMINGS)
+            "no such timing",
+            code="timing",
+            field="--timing",
+            found=timing,
+            expected=" or ".join(TIMINGS),
+            remedy="Take the default where nodes are far apart or their machines are busy.",
         )
     if not 1 <= nodes <= MAX_MEMBERS:
         raise NetworkError(
@@ -696,7 +708,12 @@ def order_hand_over(status: dict[str, Any], api: str, profile: Profile, to: str 
         answer = httpx.post(url, json=hand_over_body(status, profile, to), timeout=10)
         said = answer.json()
     except (httpx.HTTPError, ValueError) as error:
-        raise NetworkError("the leader does not answer", code="no_leader", found=str(error)) from None
+        raise NetworkError(
+            "the leader does not answer",
+            code="no_leader",
+            found=str(error),
+            remedy="`tally network status` shows who leads; try again once somebody does.",
+        ) from None
     if answer.status_code != 200:
         raise NetworkError(
             said.get("detail", "refused"), code=said.get("code", "refused"), remedy=said.get("remedy", "")
@@ -772,7 +789,11 @@ def _node_hosts(organisations: Sequence[dict[str, Any]], nodes: int) -> list[str
         earlier = len([known for _, known, _ in ranked if known == rank])
         ranked.append((earlier, rank, entry["id"]))
     if not ranked:
-        raise NetworkError("a network needs an organisation", code="organisations")
+        raise NetworkError(
+            "a network needs an organisation",
+            code="organisations",
+            remedy="List at least one in the file that --organisations names.",
+        )
     order = [organisation for _, _, organisation in sorted(ranked, key=lambda item: item[:2])]
     return [order[index % len(order)] for index in range(nodes)]
 

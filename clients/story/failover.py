@@ -32,6 +32,8 @@ DEADLINE_S = 45.0
 SAME_HEAD_S = 30.0
 POLL_S = 0.05
 
+SEE_LOGS = "`tally network status` shows the nodes; what keeps them stands in their logs."
+
 
 @dataclass(slots=True)
 class _Stream:
@@ -113,7 +115,7 @@ def _leader(stage: Stage) -> NodeProcess:
     for entry in network.status(stage.net):
         if entry["status"] is not None and entry["status"]["role"] == "leader":
             return stage.net.node(entry["id"])
-    raise NetworkError("no node says that it leads", code="not_ready")
+    raise NetworkError("no node says that it leads", code="not_ready", remedy=SEE_LOGS)
 
 
 async def _run(stage: Stage, stream: _Stream, leader: NodeProcess) -> float:
@@ -137,6 +139,7 @@ async def _run(stage: Stage, stream: _Stream, leader: NodeProcess) -> float:
             raise NetworkError(
                 f"the clients did not get through within {DEADLINE_S:.0f} s",
                 code="not_ready",
+                remedy=SEE_LOGS,
                 found=f"{len(stream.times)} acknowledgements",
             ) from None
         finally:
@@ -186,7 +189,10 @@ def _same_head(stage: Stage) -> Facts:
                 }
         if time.monotonic() > deadline:
             raise NetworkError(
-                "the nodes do not reach the same head", code="not_ready", found=str(statuses)[:300]
+                "the nodes do not reach the same head",
+                code="not_ready",
+                found=str(statuses)[:300],
+                remedy=SEE_LOGS,
             )
         time.sleep(POLL_S)
 
