@@ -10,8 +10,12 @@ from types import ModuleType
 
 import pytest
 
+import clients
+import clients.importers
 import clients.screening
+import clients.sdk
 import consensus
+import consensus.conformance
 import contracts
 import ledger
 import node
@@ -25,7 +29,18 @@ PARTS = [
 
 @pytest.mark.parametrize(
     "package",
-    [ledger, consensus, contracts, *PARTS, node, clients.screening],
+    [
+        ledger,
+        consensus,
+        consensus.conformance,
+        contracts,
+        *PARTS,
+        node,
+        clients,
+        clients.importers,
+        clients.screening,
+        clients.sdk,
+    ],
     ids=lambda package: package.__name__,
 )
 def test_the_tour_of_a_package_names_every_module(package: ModuleType) -> None:

@@ -1,8 +1,10 @@
 """Importers: files of the trade to operations, with one precise problem for each thing that is wrong.
 
-Read `files.py` first: `import_file` is the only way in. `imported.py` says what comes out and
-what the importing party tells; `table.py` reads CSV cells, `documents.py` gathers rows to
-documents, and each `csv_*.py` is one kind of file. `xml_document.py` reads XML and `ubl_terms.py`
+Read `files.py` first: `import_file` is the only way in. `imported.py` says what comes out and what the
+importing party tells; `errors.py` what is wrong and where, `parties.py` whom a document means.
+`table.py` reads CSV cells, `columns.py` has those that several formats share, `documents.py` gathers
+rows to documents, and `csv_orders`, `csv_shipments`, `csv_receipts`, `csv_invoices`,
+`csv_confirmations` and `csv_payments` are the formats. `xml_document.py` reads XML and `ubl_terms.py`
 the terms of UBL: `ubl.py` with `ubl_reading.py` and `en16931.py` is the European invoice,
 `invoice_response.py` the buyer's answer to it, `ubl_goods.py` the advices of despatch and receipt.
 `camt.py` with `camt_reading.py` is the bank's statement and notification; `epcis.py` with

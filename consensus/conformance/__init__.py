@@ -8,7 +8,7 @@ the rules as sentences, then `effects.py`, what each event changes, then the fam
     family               what the rule families have in common
     envelope             E: the events themselves
     terms                T: terms, votes, roles and elections
-    logs                 L: what is appended, cut, and found after a restart
+    logs cuts            L: what is appended, cut, and found after a restart
     commits              C: who may commit, how far, and that all agree
     disks                whose disk, rather than whose step, broke a rule
     applications         A: what is handed to the application
