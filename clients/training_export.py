@@ -25,7 +25,7 @@ from contracts.pricing.model import Model
 from contracts.pricing.training import Example, Histories, replay
 from ledger import codec
 from ledger.dates import day_from_iso, iso_from_day
-from ledger.errors import Malformed
+from ledger.errors import Malformed, VerificationError
 from ledger.export import ProvedExport, verify
 from ledger.genesis import GenesisBlock
 
@@ -97,8 +97,20 @@ class Training(NamedTuple):
         return day if isinstance(day, int) else day_from_iso(str(day))
 
     def examples(self, took: Callable[[int], None] = lambda _: None) -> tuple[Example, ...]:
-        """The rows, in the order of their business dates."""
-        return replay(self.histories, took)
+        """The rows, in the order of their business dates.
+
+        Raises:
+            VerificationError: a record of other contracts than these.
+        """
+        try:
+            return replay(self.histories, took)
+        except (TypeError, ValueError, IndexError, KeyError) as error:
+            raise VerificationError(
+                "a record that the contracts do not know",
+                field="records",
+                found=str(error)[:120],
+                remedy="Read it with the release that the nodes ran when it was exported.",
+            ) from None
 
 
 def read_training(path: Path, genesis: GenesisBlock, collected: Collected | None = None) -> Training:

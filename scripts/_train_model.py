@@ -155,10 +155,10 @@ def main() -> int:
         else:
             require_writable(options.out, options.record)
         found = read_training(options.source, load_trust(options.genesis))
+        rows, last = usable(found.examples())
     except (TallyError, OSError) as error:
         console.print(str(error), style="red", markup=False)
         return 2
-    rows, last = usable(found.examples())
     record = record_of(found.proved.header.state_root, rows, last, options.calibrate, options.kind)
     model = learn(rows, options.calibrate, options.kind)
     if record is None or model is None:

@@ -43,7 +43,8 @@ inputs, by state key:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Protocol
@@ -426,7 +427,8 @@ class Quote:
         # 4. They are all the inputs of this price, the model among them, and nothing else is in the proof.
         try:
             pricer = Pricer(state, self.programme, carried_model(self.model))
-            basis = pricer.basis(self.supplier, self.invoice)
+            with known_forms(header):
+                basis = pricer.basis(self.supplier, self.invoice)
             check_no_surplus(self.state, state.keys, self.model, basis.inputs.prediction.model)
             # 5. Under them the rules give a price at all.
             terms = priced(basis, header.contract_version)
@@ -531,6 +533,24 @@ def check_rules_known(header: Header) -> None:
             expected=f"one of {sorted(PRICED_BY)}",
             remedy="Update the verifier.",
         )
+
+
+@contextmanager
+def known_forms(header: Header) -> Iterator[None]:
+    """Read proved state; it is what a ledger held, so what cannot be read has the form of other contracts.
+
+    Raises:
+        VerificationError: it cannot be read.
+    """
+    try:
+        yield
+    except (TypeError, ValueError, IndexError, KeyError, AttributeError) as error:
+        raise VerificationError(
+            "the proved state has a form that this verifier does not know",
+            field="state",
+            found=f"{error} under contract version {header.contract_version}"[:120],
+            remedy="Verify it with the release that the nodes ran when it was made.",
+        ) from None
 
 
 def check_no_surplus(state: StateProof, read: set[bytes], model: bytes, in_force: bytes) -> None:

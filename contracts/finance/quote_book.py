@@ -30,6 +30,7 @@ from contracts.finance.quote import (
     ProvedState,
     Reads,
     check_rules_known,
+    known_forms,
     model_bytes,
     model_in,
     named_model,
@@ -124,7 +125,8 @@ class Page:
         pricer = Pricer(state, programme, model_of)
         results = []
         for supplier, invoice, claimed in self.rows:
-            found = _priced(pricer, header, (supplier, invoice))
+            with known_forms(header):
+                found = _priced(pricer, header, (supplier, invoice))
             if _result(found) != claimed:
                 raise VerificationError(
                     "the price does not follow from the proved inputs",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -21,11 +22,13 @@ from clients.kept_models import kept_model_file
 from clients.model_record import compared, figures_of, on_tested_rows, parted
 from clients.model_report import drift, fared
 from clients.sdk import Session
+from clients.training_export import Training
 from contracts.finance.quote import ProvedQuote
 from contracts.pricing.forest import LEAF
 from contracts.pricing.lateness import FEATURES
 from contracts.pricing.model import MAX_MODEL_BYTES, Ensemble, Lateness, Model
 from contracts.pricing.training import PAID, Example, usable
+from ledger.errors import VerificationError
 
 STUMP = ((0, 45, 1, 2, 0), (LEAF, 0, 0, 0, -100), (LEAF, 0, 0, 0, 300))
 MODEL = Model(
@@ -335,3 +338,11 @@ def test_drift_is_nothing_for_the_same_rows_and_large_for_others() -> None:
     assert {entry.verdict for entry in same} == {"stable"}
     moved = drift(rows, [example(day, day + 80, 0) for day in range(100)])
     assert all(entry.verdict == "drifted" for entry in moved)
+
+
+def test_an_export_with_a_record_of_other_contracts_is_refused_with_a_sentence() -> None:
+    record = (20_000, "invoice", "R-1", "EUR")
+    found = Training(SimpleNamespace(), {}, {("acme", "anchor"): [record]})  # type: ignore[arg-type]
+    with pytest.raises(VerificationError, match="contracts do not know") as refused:
+        found.examples()
+    assert "release" in refused.value.remedy

@@ -499,3 +499,17 @@ def test_a_programme_is_read_once_for_each_revision(
     assert fees(ledger, ledger) == [3_000, 3_000]
     assert read[3:] == [3_000]
     other.store.close()
+
+
+def test_state_of_a_form_that_other_contracts_wrote_is_refused_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data, genesis = quote_file()
+
+    def unreadable(*_: object) -> None:
+        Features._make((1, 2))
+
+    monkeypatch.setattr("contracts.finance.quote.read_known", unreadable)
+    with pytest.raises(VerificationError, match="form that this verifier does not know") as refused:
+        verify_quote(data, genesis)
+    assert "release" in refused.value.remedy
