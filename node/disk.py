@@ -9,7 +9,8 @@ given twice, an acknowledged block denied. So a folder says of itself where it s
 | `fresh`, and at most a ledger | prepared for a node that has never run; a start may have failed |
 | without a promise | before it did |
 | `boot` and `ledger/` | the node has run here, and its ledger is here |
-| `boot` and `promised` | the ledger was damaged and set aside; what the node had promised is known |
+| `boot` and `promised` | the ledger was damaged and set aside; what the node had promised is known, |
+| | and it has signed nothing since |
 | `lost` | the node has run somewhere under this id, and what it signed then is not here |
 | anything else | as `lost`: nobody prepared this folder, or something was taken out of it |
 
@@ -188,8 +189,16 @@ def promised(data_dir: Path) -> Mark | None:
 
 
 def kept(data_dir: Path) -> None:
-    """The node has committed as far as it had promised."""
+    """The node has committed as far as it had promised; durably, before it promises anything else.
+
+    What it signs from now on is in its ledger alone. If that is taken away, the folder must not be taken
+    for one that was repaired a moment ago.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
     (data_dir / PROMISED).unlink(missing_ok=True)
+    durable.sync_folder(data_dir)
 
 
 def set_back(data_dir: Path) -> None:

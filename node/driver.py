@@ -209,6 +209,8 @@ class Driver:
         self._office: int | None = None
         self._was_set_back = False
         """Whether this start has found out that the data folder is an older copy."""
+        self._owes = raft.is_mute
+        """Whether this node has yet to commit as far as it had promised, or never will."""
         self._denials = 0
         """How often leaders have denied what is committed, as it was logged last."""
         self._waits_for: str | None = None
@@ -533,6 +535,13 @@ class Driver:
         return may_seal and self._sealing.expects_more(self.raft.commit)
 
     def _carry_out(self, ready: Ready) -> None:
+        if self._owes and not self.raft.is_mute:
+            self._owes = False
+            try:
+                disk.kept(self._data_dir)
+            except OSError as error:
+                self._on_storage_failed(error)
+                return
         for message in ready.send_now:
             self._peers.queue(message.target, ("raft", wire.to_value(message)))
         if ready.send_now and (ready.entries or ready.certificate is not None):

@@ -346,6 +346,14 @@ def test_cr35_a_damaged_ledger_is_set_aside_and_fetched_anew(tmp_path: Path) -> 
                 after = await network.submit(client, network.transaction())
                 assert after["height"] > before["height"]  # type: ignore[operator]  # with n1's signature
                 assert not (tmp_path / "n1" / "data" / "lost").exists()
+                # What was signed since the repair is not in what the repair kept: without its ledger it is lost.
+                network.signal("n1", signal.SIGKILL)
+                shutil.rmtree(ledger)
+                network.start("n1")
+                network.start("n3")
+                status = await network.applied(client, "n1", after["height"])
+                assert status["problem"]["code"] == "lost_data"  # type: ignore[index]
+                assert status["promises"] is False
 
         run(scenario, limit_s=150)
 
