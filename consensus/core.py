@@ -172,7 +172,8 @@ class Core:
     @property
     def silent_voters(self) -> tuple[tuple[str, int], ...]:
         """While there is no leader: (voter, ticks) of those that have let requests for a vote of more than
-        an election timeout go unanswered; ascending. They are down, cut off, or have lost data (CR-76)."""
+        an election timeout go unanswered; ascending. They are down, cut off, have lost data (CR-76), or hear
+        a leader that this node does not (CR-14)."""
         least = self.config.election_ticks
         waited = [(node, self.now - asked) for node, asked in self.asked_at.items()]
         return tuple(

@@ -113,19 +113,20 @@ async def serve(settings: Settings, *, is_attached: bool) -> int:
     """Run a node until it is told to stop; the exit code.
 
     One that is attached stops when its standard input ends, too. A node that has fetched a snapshot is
-    closed and opened again on it, on the same ports.
+    closed and opened again on it, on the same ports; if it is told to stop meanwhile, it stays closed.
     """
+    told = asyncio.Event()
     with _bind(settings.api_host, settings.api_port) as api_socket:
         while True:
             node = Node(settings, Contracts(), identify_by)
-            peer_port = await _serve_once(node, api_socket.dup(), is_attached)
-            if not node.renewed.is_set():
+            peer_port = await _serve_once(node, api_socket.dup(), told, is_attached)
+            if not node.renewed.is_set() or told.is_set():
                 return EXIT_BUG if node.stopped.is_set() else 0
             log.info("opening_again")
             settings = settings.model_copy(update={"peer_port": peer_port})
 
 
-async def _serve_once(node: Node, api_socket: socket.socket, is_attached: bool) -> int:
+async def _serve_once(node: Node, api_socket: socket.socket, told: asyncio.Event, is_attached: bool) -> int:
     """Serve with this node until it ends; the port that its peers find it at."""
     settings = node.settings
     server = _Server(
@@ -148,7 +149,7 @@ async def _serve_once(node: Node, api_socket: socket.socket, is_attached: bool) 
         _announce(settings, api_socket.getsockname()[1], peer_port)
         node.start()
         serving = asyncio.create_task(server.serve(sockets=[api_socket]), name="api")
-        await _until_told_to_stop(node, serving, is_attached)
+        await _until_told_to_stop(node, serving, told, is_attached)
         if not node.renewed.is_set():
             await node.drain()
         node.service.end()
@@ -157,9 +158,11 @@ async def _serve_once(node: Node, api_socket: socket.socket, is_attached: bool) 
     return peer_port
 
 
-async def _until_told_to_stop(node: Node, serving: asyncio.Task[None], is_attached: bool) -> None:
+async def _until_told_to_stop(
+    node: Node, serving: asyncio.Task[None], told: asyncio.Event, is_attached: bool
+) -> None:
+    """`told` is set, also later, by whoever tells this process to stop."""
     loop = asyncio.get_running_loop()
-    told = asyncio.Event()
 
     def on_signal(number: int) -> None:
         if told.is_set():

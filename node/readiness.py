@@ -42,8 +42,9 @@ REMEDIES: dict[str, str] = {
     "of a member of today in `peers`, or genesis.memberships: docs/operations.md, A member that was away.",
     "no_quorum": "Start the other voters, or mend the network between them; `peers` in /v1/status shows each "
     "link.",
-    "no_leader": "Wait: an election takes about a second. If it stays so, call whoever runs the voters "
-    "named: data is lost where `promises` in /v1/status is false. If none is named, compare logs and clocks.",
+    "no_leader": "Wait: an election takes about a second. If it stays so, mend the links that are missing, "
+    "and look at /v1/status of the voters named: where `promises` is false data is lost; where `leader` is "
+    "not null they hear a leader that this node does not. If none is named, compare logs and clocks.",
     "new_leader": "Wait: it takes as long as one block.",
     "catching_up": "Wait: `applied_height` in /v1/status shows how far it is. Use another node meanwhile.",
     "empty_ledger": "Wait for the first leader's first block.",
@@ -163,9 +164,11 @@ def _without_leader(stands: Standing) -> NotReady:
     sentence = f"no leader is known, though enough are linked ({_names(linked)}): an election goes on"
     if stands.is_mute:
         sentence += "; this node has lost data, and gives no vote before it has committed as far as it signed"
-    if stands.silent_ms:
-        silent = ", ".join(f"{voter} (for {ms // 1_000} s)" for voter, ms in stands.silent_ms.items())
-        sentence += f"; without an answer when asked for a vote: {silent}"
+    if missed:
+        sentence += f"; without a link: {_problems(missed)}"
+    silent = [f"{voter} (for {ms // 1_000} s)" for voter, ms in stands.silent_ms.items() if voter in linked]
+    if silent:
+        sentence += f"; without an answer when asked for a vote: {', '.join(silent)}"
     return NotReady("no_leader", sentence)
 
 

@@ -346,7 +346,7 @@ def test_cr35_a_damaged_ledger_is_set_aside_and_fetched_anew(tmp_path: Path) -> 
                 after = await network.submit(client, network.transaction())
                 assert after["height"] > before["height"]  # type: ignore[operator]  # with n1's signature
                 assert not (tmp_path / "n1" / "data" / "lost").exists()
-                # What was signed since the repair is not in what the repair kept: without its ledger it is lost.
+                # What it signed since the repair is in its ledger alone: without that it has lost data.
                 network.signal("n1", signal.SIGKILL)
                 shutil.rmtree(ledger)
                 network.start("n1")

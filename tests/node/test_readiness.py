@@ -15,6 +15,7 @@ from node.errors import NotAdmitted, shutting_down
 from node.readiness import REMEDIES, Reach, Standing, not_ready
 
 LINKED = Reach("n2", True, "", is_met=False)
+LINKED_TOO = replace(LINKED, node="n4")
 SILENT = Reach("n3", False, "cannot connect: Connection refused", is_met=False)
 STRANGE = Reach("n3", False, "the key is not that of n3", is_met=True)
 
@@ -46,9 +47,14 @@ CASES: dict[str, tuple[Standing, str, str]] = {
     "removed while away": (replace(READY, followed_height=9, is_gone=True), "removed", "block 9"),
     "an election": (replace(READY, leader=None), "no_leader", "linked (n2)"),
     "voters that do not answer": (
-        replace(READY, leader=None, silent_ms={"n2": 12_300, "n3": 900}),
+        replace(READY, leader=None, silent_ms={"n2": 12_300, "n4": 900}, others=(LINKED, LINKED_TOO)),
         "no_leader",
-        "; without an answer when asked for a vote: n2 (for 12 s), n3 (for 0 s)",
+        "(n2, n4): an election goes on; without an answer when asked for a vote: n2 (for 12 s), n4 (for 0 s)",
+    ),
+    "a leader that is not linked": (
+        replace(READY, leader=None, silent_ms={"n2": 12_300, "n3": 12_300}),
+        "no_leader",
+        "(cannot connect: Connection refused); without an answer when asked for a vote: n2 (for 12 s)",
     ),
     "a repaired node": (replace(READY, leader=None, is_mute=True), "no_leader", "has lost data, and gives"),
     "too few voters": (
