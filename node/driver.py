@@ -342,10 +342,14 @@ class Driver:
             self._forwarder.take_in(peer, content)
         elif kind == "forwarded":
             self._forwarder.refused(peer, content)
-        elif kind in ("snapshot?", "snapshot!"):
-            self._on_snapshot_message(peer, kind, content)
         else:
-            self._on_gossip(peer, kind, content)
+            try:
+                if kind in ("snapshot?", "snapshot!"):
+                    self._transfer.on_message(peer, kind, content)
+                else:
+                    self._on_gossip(peer, kind, content)
+            except StoreError as error:
+                self._on_storage_failed(error)
 
     def _on_gossip(self, peer: str, kind: codec.Value, content: codec.Value) -> None:
         """What nodes tell each other beside the consensus."""
@@ -373,12 +377,6 @@ class Driver:
             self._leave_it_to_the_log()
         else:
             self._transfer.fetch(height)
-
-    def _on_snapshot_message(self, peer: str, kind: str, content: codec.Value) -> None:
-        try:
-            self._transfer.on_message(peer, kind, content)
-        except StoreError as error:
-            self._on_storage_failed(error)
 
     @property
     def _is_calm(self) -> bool:

@@ -23,7 +23,7 @@ import structlog
 
 from ledger.detector import Detector
 from ledger.durable import replace_file
-from ledger.errors import TallyError, TooLarge
+from ledger.errors import TallyError, TooLarge, store_error
 from ledger.evidence import Evidence, Proved
 from ledger.executor import Executor
 from ledger.genesis import GenesisBlock
@@ -84,9 +84,12 @@ class EvidenceStore:
         return list(self._kept.values())
 
     def read(self, identity: str) -> bytes | None:
-        """The bytes of a proof by its id, 64 hex digits; None if it is not kept."""
+        """The bytes of a proof by its id, 64 hex digits; None if it is not kept, or was taken away since."""
         found = next((kept for kept in self._kept.values() if kept.id == identity), None)
-        return None if found is None else found.file.read_bytes()
+        try:
+            return None if found is None else found.file.read_bytes()
+        except FileNotFoundError:  # by the operator, who has decided about it
+            return None
 
     def part(self, identity: str, offset: int, most: int) -> bytes:
         """At most so many bytes of a proof from an offset on; none beyond its end, or if it is not kept."""
@@ -112,7 +115,7 @@ class EvidenceStore:
         """Store what the detector found; what is new, to be told to the other nodes.
 
         Raises:
-            OSError: the disk refuses.
+            StoreError: the disk refuses.
         """
         return [evidence for evidence in found if self._add(evidence)]
 
@@ -122,7 +125,7 @@ class EvidenceStore:
         Raises:
             Malformed: not a file of evidence.
             VerificationError: it proves nothing, so whoever sent it does not check what it sends.
-            OSError: the disk refuses.
+            StoreError: the disk refuses.
         """
         evidence = Evidence.decode(data)
         if evidence.place in self._kept:
@@ -137,7 +140,10 @@ class EvidenceStore:
             return False
         proved = evidence.verify(self.detector.trust, self._executor)
         file = self._folder / f"{evidence.id.hex()}{SUFFIX}"
-        replace_file(file, data)
+        try:
+            replace_file(file, data)
+        except OSError as error:
+            raise store_error("a proof cannot be kept", error.strerror, field=file.name) from None
         self._note(evidence, Kept(evidence.id.hex(), proved, len(data), file))
         return True
 

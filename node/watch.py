@@ -12,7 +12,6 @@ this node takes part no more until people have looked at it (CR-74).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 
 import structlog
 
@@ -111,6 +110,7 @@ class Watch:
 
         Raises:
             Malformed, VerificationError: it proves nothing; its link is closed.
+            StoreError: the disk refuses.
         """
         shape.octets_within(content, MAX_EVIDENCE_BYTES, "evidence")
         new = self.evidence.take(content)
@@ -137,14 +137,16 @@ class Watch:
         for kept in self.evidence.kept():
             if kept.proved.kind != TwoCertificates.kind:
                 continue
-            with suppress(FileNotFoundError):  # the operator has decided, and taken it away
-                tell(("evidence", self.evidence.read(kept.id)))
+            proof = self.evidence.read(kept.id)
+            if proof is not None:
+                tell(("evidence", proof))
 
     def take_header(self, content: codec.Value) -> None:
         """A peer's newest certified header.
 
         Raises:
             Malformed, VerificationError: it is certified by nobody whom we know.
+            StoreError: the disk refuses.
         """
         certified = CertifiedHeader.from_value(content)
         header = certified.header

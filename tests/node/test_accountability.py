@@ -17,7 +17,9 @@ from ledger.block import Header
 from ledger.certificate import Certificate, CertifiedHeader, sign_ack
 from ledger.chain import Chain
 from ledger.clock import Reading
+from ledger.detector import Detector
 from ledger.evidence import Evidence
+from ledger.fault import SignedAck
 from ledger.handover import Followed
 from ledger.store import Store
 from node import large_proofs, watch
@@ -75,6 +77,30 @@ def test_cr70_a_leader_of_two_minds_is_named_to_all(
         Evidence.decode(data).verify(Followed.of(victim.chain.genesis), cluster.executors[name])
         (outcome,) = await victim.service.submit([cluster.transaction("k", 2).envelope])
         assert outcome.status == "committed", "and the network goes on"
+        await cluster.stop()
+
+    run(scenario)
+
+
+def test_cr36_a_proof_that_cannot_be_kept_is_a_failed_disk_and_no_fault_of_its_sender(tmp_path: Path) -> None:
+    """CR-36: what a peer tells must not end a node as if it had a bug, nor close the peer's link."""
+    cluster = Cluster.make(tmp_path)
+
+    async def scenario() -> None:
+        leader = await cluster.up()
+        told, teller = honest(cluster, leader.settings.node)
+        key = next(each.key for each in cluster.files if each.node == teller.settings.node)
+        acks = []
+        for block in (1, 2):
+            block_hash = bytes([block]) * 32
+            signature = sign_ack(key, cluster.channel, 1, 1, block_hash)
+            acks.append(SignedAck(1, 1, block_hash, signature))
+        detector = Detector(leader.chain.genesis)
+        (proof,) = [each for ack in acks for each in detector.saw_ack(teller.settings.node, ack)]
+        (tmp_path / told.settings.node / "evidence" / "proofs").rmdir()
+        told.driver.on_message(leader.settings.node, ("evidence", proof.encode()))
+        assert told.driver.problem is not None
+        assert told.driver.problem.code == "storage_failed"
         await cluster.stop()
 
     run(scenario)

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from contracts import Contracts
 from ledger.certificate import sign_ack
-from ledger.errors import Malformed, VerificationError
+from ledger.errors import Malformed, StoreError, VerificationError
 from ledger.evidence import Evidence
 from ledger.executor import make_genesis_block
 from ledger.fault import SignedAck
@@ -162,3 +162,24 @@ def test_api_lists_proofs_and_serves_them_as_files(store: EvidenceStore) -> None
     with pytest.raises(Problem):
         get(f"/{'0' * 64}")
     assert get("/x").status_code == 422
+
+
+def test_cr36_a_proof_that_the_disk_refuses_is_a_failed_disk_and_not_a_bug(
+    store: EvidenceStore, tmp_path: Path
+) -> None:
+    """CR-36: a lie told to a node whose disk is full must not look like a bug of its own."""
+    found = lie(store, "n2", 5)
+    (tmp_path / "proofs").rmdir()
+    with pytest.raises(StoreError, match="cannot be kept"):
+        store.keep(found)
+    with pytest.raises(StoreError, match="cannot be kept"):
+        store.take(found[0].encode())
+
+
+def test_a_proof_that_the_operator_has_taken_away_is_no_longer_there(
+    store: EvidenceStore, tmp_path: Path
+) -> None:
+    """A fork is decided by people: they take its proof out of the folder of a running node."""
+    (new,) = store.keep(lie(store, "n2", 5))
+    (tmp_path / "proofs" / f"{new.id.hex()}.evidence").unlink()
+    assert store.read(new.id.hex()) is None
