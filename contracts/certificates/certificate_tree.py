@@ -14,6 +14,7 @@ from contracts.certificates.leaf import (
     HELD,
     ISSUED,
     PLEDGED,
+    REDEEMED_LATE,
     RESERVED,
     SOLD,
     SPLIT,
@@ -86,6 +87,11 @@ def _redeemed(leaf: Leaf, _party: str, amount: int) -> Leaf:
     )
 
 
+def _recovered(leaf: Leaf, _party: str, amount: int) -> Leaf:
+    paid = leaf._replace(redeemed=leaf.redeemed + amount, written_off=leaf.written_off - amount)
+    return paid if paid.owed else paid._replace(status=REDEEMED_LATE)
+
+
 def _written_off(leaf: Leaf, _party: str, amount: int) -> Leaf:
     return leaf._replace(status=WRITTEN_OFF, written_off=leaf.written_off + amount, frozen=0)
 
@@ -103,6 +109,7 @@ _CHANGES: dict[str, Callable[[Leaf, str, int], Leaf]] = {
     "redeem": _redeemed,
     "dishonour": lambda leaf, _party, _: leaf._replace(status=DISHONOURED),
     "write_off": _written_off,
+    "recover": _recovered,
     "freeze": lambda leaf, _party, _: leaf._replace(frozen=1),
     "unfreeze": lambda leaf, _party, _: leaf._replace(frozen=0),
 }

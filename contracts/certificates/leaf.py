@@ -26,6 +26,7 @@ The history (`ledger.history`) has a record for every change of every leaf: busi
 | redeem | the obligor has paid | holder | paid on this leaf |
 | dishonour | it was not paid at maturity | holder | what is left |
 | write_off | its holder gives up | holder | what was left |
+| recover | the obligor has paid on what was written off | holder | paid on this leaf |
 | freeze, unfreeze | an authority stops it, or lets it go | holder | what is left |
 
 Amounts are minor units of the certificate's currency. Prices are in no record.
@@ -95,6 +96,8 @@ STATUS = LifeCycle(
                 ("Sold", "Redeemed", "paid in full"),
                 ("Pledged", "Redeemed", "paid in full"),
                 ("Dishonoured", "RedeemedLate", "paid in full"),
+                ("WrittenOff", "WrittenOff", "a recovery"),
+                ("WrittenOff", "RedeemedLate", "recovered in full"),
             )
         ),
         Transition("certificate.dishonour", "Held", "Dishonoured"),
@@ -122,8 +125,8 @@ OFFERED = (TRANSFER_PENDING, RESERVED)
 """What comes back to its holder when it is not taken."""
 EXPIRING = (ISSUED, *OFFERED)
 """What ends by itself when it is not taken."""
-PAYABLE = (HELD, SOLD, PLEDGED, DISHONOURED)
-"""What the obligor owes at maturity."""
+PAYABLE = (HELD, SOLD, PLEDGED, DISHONOURED, WRITTEN_OFF)
+"""What the obligor owes at maturity: a write-off is its holder's bookkeeping, and no waiver."""
 
 RECORD_FIELDS = ("kind", "leaf", "parent", "party", "amount")
 ISSUE_FIELDS = ("currency", "maturity", "cut_off", "smallest", "highest_tier", "invoice")
@@ -185,6 +188,11 @@ class Leaf(NamedTuple):
     def left(self) -> int:
         """What the obligor still owes on it, were it live."""
         return self.amount - self.redeemed - self.written_off
+
+    @property
+    def owed(self) -> int:
+        """What the obligor has not paid on it, given up by its holder or not, were it payable."""
+        return self.amount - self.redeemed
 
     @property
     def live(self) -> int:
@@ -287,10 +295,10 @@ def fold(totals: codec.Value, record: codec.Value) -> codec.Value:
         live += amount
     elif kind in ("void", "burn", "redeem", "write_off"):
         live -= amount
-    if kind == "redeem":
+    if kind in ("redeem", "recover"):
         redeemed += amount
-    elif kind == "write_off":
-        written_off += amount
+    if kind in ("write_off", "recover"):
+        written_off += amount if kind == "write_off" else -amount
     return (issued, live, redeemed, written_off, count)
 
 

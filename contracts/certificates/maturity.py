@@ -4,14 +4,15 @@
 |---|---|---|
 | Redeemed | Held, Sold, Pledged | the obligor has paid it in full |
 | Dishonoured | Held, Sold, Pledged | its holder, or the lender with a pledge, after maturity |
-| RedeemedLate | Dishonoured | the obligor has paid it in full after all |
-| WrittenOff | Dishonoured | its holder gives up |
+| RedeemedLate | Dishonoured, WrittenOff | the obligor has paid it in full after all |
+| WrittenOff | Dishonoured | its holder gives up; what is paid later is a recovery |
 
 From the cut-off on nothing changes hands, so that who holds a leaf at maturity is its holder of record
-(invariant 18). A payment is one for the whole certificate: it is divided over what is left on its leaves by
-the largest remainder, the earlier leaf first among equals (invariant 21). Of a pledged leaf the lender is
-paid first, up to what frees the pledge. What a bank attests beyond what is owed is the obligor's, on its
-account "overpaid", until it goes back (`contracts.certificates.overpayment`).
+(invariant 18). A payment is one for the whole certificate: it is divided over what is owed on its leaves by
+the largest remainder, the earlier leaf first among equals (invariant 21); who has written its leaf off ranks
+no lower. Of a pledged leaf the lender is paid first, up to what frees the pledge. What a bank attests beyond
+what is owed is the obligor's, on its account "overpaid", until it goes back
+(`contracts.certificates.overpayment`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from contracts.certificates.certificate import LeafOperation
 from contracts.certificates.leaf import (
     DISHONOURED,
     PAYABLE,
+    REDEEMED_LATE,
     STATUS,
+    WRITTEN_OFF,
     Leaf,
     Place,
     Promise,
@@ -90,12 +93,12 @@ class Share(NamedTuple):
 
 
 def shares(found: tuple[tuple[int, Leaf], ...], amount: int) -> tuple[Share, ...]:
-    """An amount of at most what is left, divided over the leaves that are to be paid."""
-    parts = split_by_weights(amount, [leaf.left for _, leaf in found])
+    """An amount of at most what is owed, divided over the leaves that are to be paid."""
+    parts = split_by_weights(amount, [leaf.owed for _, leaf in found])
     invariants.allocation_is_complete(amount, parts)
     divided = []
     for (number, leaf), part in zip(found, parts, strict=True):
-        assert part <= leaf.left, "no leaf is paid more than it is"
+        assert part <= leaf.owed, "no leaf is paid more than it is"
         divided.append(Share(number, leaf, part, min(part, leaf.repay) if leaf.lender else 0))
     return tuple(divided)
 
@@ -117,7 +120,7 @@ def redeem(context: Context, operation: CertificateRedeem) -> None:
     """Paid by the obligor: its deposit pays the holders of record, or nothing happens."""
     obligor, number = context.actor, operation.certificate
     promise, found = _payable(context, obligor, number)
-    owed = sum(leaf.left for _, leaf in found)
+    owed = sum(leaf.owed for _, leaf in found)
     if operation.amount > owed:
         raise refuse(
             "exceeds_outstanding",
@@ -148,7 +151,7 @@ def collect(context: Context, operation: CertificateCollect) -> None:
     promise, found = _payable(context, obligor, number)
     if operation.date < promise.issued:
         raise refuse("date_order", "paid before it was issued", field="date")
-    divided = shares(found, min(operation.amount, sum(leaf.left for _, leaf in found)))
+    divided = shares(found, min(operation.amount, sum(leaf.owed for _, leaf in found)))
     entry = bank.BankEntry(
         context.actor,
         bank.LEAF_MATURITY,
@@ -193,6 +196,9 @@ def _apply(
         if not share.amount:
             continue
         leaf = share.leaf
+        if leaf.status == WRITTEN_OFF:
+            _recover(context, root, promise, share, by, day)
+            continue
         paid = leaf._replace(redeemed=leaf.redeemed + share.amount, repay=leaf.repay - share.to_lender)
         if not paid.left:
             paid = paid._replace(status=STATUS.after(leaf.status, by), frozen=0)
@@ -210,12 +216,27 @@ def _apply(
                 share.number,
             ),
         )
-    total = sum(share.amount for share in divided)
-    settled = int(all(share.amount == share.leaf.left for share in divided))
+    live = [share for share in divided if share.leaf.status != WRITTEN_OFF]
+    total = sum(share.amount for share in live)
+    settled = int(all(share.amount == share.leaf.left for share in live))
+    if total:
+        context.record(
+            promise.payee,
+            root.obligor,
+            ("redeem", root.certificate, promise.currency, total, day, promise.maturity, settled),
+        )
+
+
+def _recover(context: Context, root: Place, promise: Promise, share: Share, by: str, day: int) -> None:
+    """Write what was paid on a leaf that its holder had given up: its history and the payee's are told."""
+    leaf, amount = share.leaf, share.amount
+    paid = leaf._replace(redeemed=leaf.redeemed + amount, written_off=leaf.written_off - amount)
+    paid = paid._replace(status=STATUS.after(leaf.status, by, WRITTEN_OFF if paid.owed else REDEEMED_LATE))
+    record(context, root._replace(leaf=share.number), paid, "recover", leaf.holder, amount)
     context.record(
         promise.payee,
         root.obligor,
-        ("redeem", root.certificate, promise.currency, total, day, promise.maturity, settled),
+        ("recovery", root.certificate, promise.currency, amount, day, promise.maturity),
     )
 
 

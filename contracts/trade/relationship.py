@@ -32,7 +32,7 @@ of the record's currency. The first four are always business date, kind, number,
 | finance | net, due date | a lender's purchase is funded |
 | default | amount, due date | the holder declares the buyer in default |
 | write_off | amount, date, due date | the holder writes off what is outstanding |
-| recovery | amount, date, due date | the buyer pays on what was written off |
+| recovery | amount, date, due date | the buyer pays on what was written off, of an invoice or a certificate |
 | recourse | amount, cause | the lender demands an amount of the supplier |
 | certificate | face, due date, settled, certificate | an invoice is replaced by a certificate of the buyer |
 | promise | face, maturity | the supplier accepts such a certificate as its payee, with or without invoice |

@@ -5,7 +5,7 @@ from __future__ import annotations
 from campaign.plain.arithmetic import day_of, portions
 from campaign.plain.world import CONFIRMED, Bill, Certificate, Leaf, Operation, World
 
-PAYABLE = ("Held", "Sold", "Pledged", "Dishonoured")
+PAYABLE = ("Held", "Sold", "Pledged", "Dishonoured", "WrittenOff")
 OFFERED = ("TransferPending", "Reserved")
 LONGEST_DAYS = 90
 """Days that an offer of any kind stands at most."""
@@ -183,7 +183,7 @@ def _free(leaf: Leaf) -> None:
 
 def certificate_redeem(world: World, signer: str, operation: Operation) -> None:
     made = world.certificates[signer, operation["certificate"]]
-    owed = sum(leaf.left for leaf in made.leaves if leaf.state in PAYABLE)
+    owed = sum(leaf.left + leaf.given_up for leaf in made.leaves if leaf.state in PAYABLE)
     assert operation["amount"] <= owed, f"more than the {owed} that are left"
     shares = _pay(world, made, operation["amount"])
     world.cash.pay(operation["bank"], signer, made.currency, shares)
@@ -191,7 +191,7 @@ def certificate_redeem(world: World, signer: str, operation: Operation) -> None:
 
 def certificate_collect(world: World, signer: str, operation: Operation) -> None:
     made = world.certificates[operation["obligor"], operation["certificate"]]
-    owed = sum(leaf.left for leaf in made.leaves if leaf.state in PAYABLE)
+    owed = sum(leaf.left + leaf.given_up for leaf in made.leaves if leaf.state in PAYABLE)
     _pay(world, made, min(operation["amount"], owed))
     made.overpaid += max(0, operation["amount"] - owed)
 
@@ -207,13 +207,15 @@ def _pay(world: World, made: Certificate, amount: int) -> list[tuple[str, int]]:
     assert world.day >= made.maturity, "paid before maturity"
     due = [leaf for leaf in made.leaves if leaf.state in PAYABLE]
     shares = []
-    for leaf, part in zip(due, portions(amount, [leaf.left for leaf in due]), strict=True):
+    owed = [leaf.left + leaf.given_up for leaf in due]
+    for leaf, part in zip(due, portions(amount, owed), strict=True):
         first = min(part, leaf.repay) if leaf.lender else 0
         shares += [(leaf.lender, first), (leaf.holder, part - first)]
         leaf.redeemed += part
         leaf.repay -= first
-        if not leaf.left:
-            leaf.state = "RedeemedLate" if leaf.state == "Dishonoured" else "Redeemed"
+        leaf.given_up -= part if leaf.state == "WrittenOff" else 0
+        if not leaf.left + leaf.given_up:
+            leaf.state = "RedeemedLate" if leaf.state in ("Dishonoured", "WrittenOff") else "Redeemed"
             leaf.is_frozen = False
     return shares
 
