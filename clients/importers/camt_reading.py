@@ -5,10 +5,13 @@ Versions 02 to 13 of either message.
 | here | camt |
 |---|---|
 | account | Acct/Id/IBAN, or Acct/Id/Othr/Id |
-| reference | AcctSvcrRef of the entry: what the bank itself calls it; NtryRef where there is none |
+| reference | AcctSvcrRef of the entry: what the bank itself calls it, in every file |
 | booked | Sts or Sts/Cd is BOOK; anything else is not money yet |
 | day | BookgDt |
 | parts | NtryDtls/TxDtls: the payments behind a collective entry |
+
+NtryRef does not stand in for it: real files have the number of a collecting party there, the same for many
+entries, or the place in one file; so one entry could be consumed twice under two names.
 
 An entry that cannot be read is a problem with its place; the others are read all the same.
 """
@@ -157,12 +160,12 @@ class _Reader:
     def _entry(self, element: Element, account: str, owner: str) -> StatementEntry:
         if not account:
             raise ImportProblem("account", "an entry without its account", expected="Acct/Id of the report")
-        reference = self.text(element, "AcctSvcrRef", "NtryRef")
+        reference = self.text(element, "AcctSvcrRef")
         if not reference:
             raise ImportProblem(
                 "entry_reference",
                 "an entry without a reference",
-                expected="AcctSvcrRef or NtryRef",
+                expected="AcctSvcrRef",
                 remedy="Ask the bank for its reference of the entry: without one it could be used twice.",
             )
         amount, is_credit = self._amount(element), self._is_credit(element)

@@ -101,6 +101,7 @@ def test_a_debit_of_a_custody_account_pays_the_redemption_that_it_names() -> Non
         ({"side": "BOTH"}, "credit_or_debit"),
         ({"date": "5.1.2026"}, "date"),
         ({"reference": ""}, "entry_reference"),
+        ({"reference": "", "more": "<NtryRef>014295803</NtryRef>"}, "entry_reference"),
         ({"reference": "x" * 65}, "identifier"),
         ({"more": "<RvslInd>true</RvslInd>"}, "reversal"),
     ],
