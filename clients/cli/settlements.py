@@ -133,6 +133,7 @@ def payout_file(
     Whoever's cash is held for a title is paid: the supplier, or the lender if the reservation has ended. The
     bank's camt.054 then moves the title, or ends the settlement: tally import. What stands in a file that the
     bank has got (--sent) is not asked for again, also if it would go back by now: look where that money is.
+    A supplier is not paid on a day on which the title is not reserved any more.
     """
     screen = Screen(json)
     bank = load_profile(profile).organisation
@@ -141,7 +142,18 @@ def payout_file(
     with open_session(profile) as session:
         found = list(session.pages("/settlements", "settlements", bank=bank))
         names = {entry["id"]: entry["name"] for entry in session.organisations()}
-    waiting = [entry for entry in found if is_to_be_paid(entry)]
+    held = [entry for entry in found if is_to_be_paid(entry)]
+    late = [entry for entry in held if is_too_late(entry, execution)]
+    waiting = [entry for entry in held if entry not in late]
+    if late and not waiting:
+        raise UsageProblem(
+            "the titles are free before that day",
+            code="reserved_too_short",
+            field="--date",
+            found=execution,
+            expected=f"{max(entry['reserved_until'] for entry in late)} or before",
+            remedy="Let it be paid sooner. Once a reservation has ended, the money goes back to the lender.",
+        )
     transfers = [transfer_of(entry, names, given) for entry in waiting]
     written = write_payments(
         transfers,
@@ -151,11 +163,17 @@ def payout_file(
         nothing="no settlement holds cash",
         sent=sent or (),
     )
-    if screen.answer({"file": str(file), **written._asdict(), "settlements": waiting}):
+    document = {"file": str(file), **written._asdict(), "settlements": waiting, "too_late": late}
+    if screen.answer(document):
         return
     screen.line(f"{written.transfers} payments in {file}", GOOD)
     if written.sent:
         screen.note(f"{len(written.sent)} are in files that were sent, and left out.")
+    for entry in late:
+        screen.note(
+            f"{entry['settlement']} of {entry['lender']} is left out: reserved to {entry['reserved_until']}, "
+            "and free when the money would leave."
+        )
     screen.line("Import the bank's camt.054 when they are booked: tally import FILE", FAINT)
 
 
@@ -181,6 +199,11 @@ def read_payee(text: str) -> tuple[str, str]:
 def is_to_be_paid(entry: dict[str, Any]) -> bool:
     """Whether the bank holds cash of a settlement that is to leave now."""
     return bool(entry["status"] == "CashHeld" or (entry["status"] == "Expired" and entry["entry"]))
+
+
+def is_too_late(entry: dict[str, Any], execution: str) -> bool:
+    """Whether the title would be free again before the supplier is paid: cash and title would part."""
+    return bool(entry["status"] == "CashHeld" and execution > (entry["reserved_until"] or ""))
 
 
 def transfer_of(entry: dict[str, Any], names: dict[str, str], given: dict[str, str]) -> CreditTransfer:
@@ -227,6 +250,7 @@ def show(number: Number, lender: Lender, profile: ProfileFile = None, json: Json
             ("bank", found["bank"]),
             ("invoice", f"{found['invoice']} of {found['supplier']}"),
             ("amount", money(found["amount"], found["currency"])),
+            ("title reserved to", found["reserved_until"] or "not reserved"),
             ("end-to-end reference", found["reference"]),
             ("held as", f"{found['entry']} on {found['account']}" if found["entry"] else "not held"),
         ]

@@ -10,6 +10,7 @@ from typing import Any
 
 from contracts.cash import custody, deposit, exchange, redemption, settlement
 from contracts.context import business_day
+from contracts.finance import claim
 from contracts.parties import payee
 from contracts.views import Page, Scanner, View, page
 from ledger import codec
@@ -159,9 +160,17 @@ def _settlement(state: Reader, lender: str, number: str, found: settlement.Settl
         "status": settlement.STATUS.states[found.status],
         **{name: getattr(found, name) for name in names},
         **{name: getattr(found, name) or None for name in evidence},
+        "reserved_until": _reserved_until(state, number, found),
         "payee": payee.account_of(state, found.supplier, found.currency, day) or None,
         "lender_payee": payee.account_of(state, lender, found.currency, day) or None,
     }
+
+
+def _reserved_until(state: Reader, number: str, found: settlement.Settlement) -> str | None:
+    """Last day on which the title moves against the payout, while it is reserved for this settlement."""
+    lien = claim.read_lien(state, found.supplier, found.invoice)
+    is_reserved = lien is not None and lien.settlement == number and not lien.funded
+    return iso_from_day(lien.expires) if lien is not None and is_reserved else None
 
 
 def exchange_view(state: Reader, taker: str, number: str) -> View | None:

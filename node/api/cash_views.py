@@ -87,6 +87,9 @@ class SettlementView(View):
     entry: str | None
     return_account: str | None
     return_entry: str | None
+    reserved_until: str | None = Field(
+        description="last business date on which the title moves against the payout, while it is reserved"
+    )
     payee: str | None = Field(description="account to which the supplier is paid, if it has said one")
     lender_payee: str | None = Field(description="the same of the lender, for a return")
 

@@ -356,6 +356,8 @@ def test_conditional_delivery_by_files_pain_001_out_and_camt_054_in(tally: Tally
     kept = ["--receipts", str(tmp_path / "receipts")]
     file.write_text(booked("CRDT", "IN", paid_out, reference))
     assert tally.run("bank", "import", str(file), *kept)["applied"] == 1
+    late = tally.run("bank", *pay[:-1], "2024-03-21", code=USAGE)["error"]
+    assert (late["code"], late["expected"]) == ("reserved_too_short", "2024-03-20 or before")
     assert tally.run("bank", *pay, code=USAGE)["error"]["code"] == "no_payee_account"
     written = tally.run("bank", *pay, "--to", "acme=DE75512108001245126162")
     assert [entry["status"] for entry in written["settlements"]] == ["CashHeld"]
