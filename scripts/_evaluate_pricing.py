@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from _outputs import require_writable
@@ -77,6 +78,20 @@ def merged(history: list[Row], scored: list[Row]) -> list[Row]:
     return list(known.values())
 
 
+def in_order(rows: list[Row]) -> list[Row]:
+    """By day of issue and then by name: the order in which files list them says nothing of them."""
+    return sorted(rows, key=lambda row: (row.issued, row.invoice, row.customer))
+
+
+def known_before(history: list[Row], day: int) -> list[Row]:
+    """A history without what happened on a day or later: not yet issued, or still open."""
+    return [
+        row if row.cleared is None or row.cleared < day else replace(row, cleared=None)
+        for row in history
+        if row.issued < day
+    ]
+
+
 def fit(
     history: list[Row], descriptions: list[Description], calibration: str = "", kind: str = TREES
 ) -> Model | None:
@@ -114,17 +129,19 @@ def main() -> int:
     except (RowError, OSError) as error:
         console.print(str(error), style="red", markup=False)
         return 2
-    fed = merged(history, scored) if options.mode == "rolling" else history
+    fed = in_order(merged(history, scored) if options.mode == "rolling" else history)
     is_trained = options.model != SHRINKAGE
-    steps = (2 * len(history) if is_trained else 0) + len(fed) + len(scored)
+    # What no scored row may know teaches the model nothing either: a wrong date in a far year moves no score.
+    learnt = known_before(in_order(history), max((row.issued for row in scored), default=0))
+    steps = (2 * len(learnt) if is_trained else 0) + len(fed) + len(scored)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("history", total=steps)
         model = None
         if is_trained:
-            described = feed(history, history, progress=lambda: progress.advance(task))
+            described = feed(learnt, learnt, progress=lambda: progress.advance(task))
             progress.update(task, description="training")
-            model = fit(history, described, options.calibrate, options.model)
+            model = fit(learnt, described, options.calibrate, options.model)
         progress.update(task, description="scoring")
         found = predictions(model, feed(fed, scored, progress=lambda: progress.advance(task)))
     written = [as_written(lateness) for lateness in found]

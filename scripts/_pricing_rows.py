@@ -62,6 +62,13 @@ def read_rows(paths: Iterable[Path]) -> list[Row]:
 
 def _read_file(path: Path) -> list[Row]:
     reader = csv.DictReader(io.StringIO(_text(path)), restval="")
+    try:
+        return _rows(path, reader)
+    except csv.Error as error:
+        raise RowError(f"{path}, line {reader.line_num}: no CSV: {error}") from None
+
+
+def _rows(path: Path, reader: csv.DictReader[str]) -> list[Row]:
     present = set(reader.fieldnames or ())
     columns = {
         meaning: next((name for name in names if name in present), None) for meaning, names in NAMES.items()
@@ -70,11 +77,11 @@ def _read_file(path: Path) -> list[Row]:
         if columns[meaning] is None:
             raise RowError(f"{path}: no column for {meaning}; expected one of {', '.join(NAMES[meaning])}")
     rows = []
-    for line, cells in enumerate(reader, 2):
+    for cells in reader:
         try:
-            rows.append(_row({meaning: cells[name] if name else "" for meaning, name in columns.items()}))
+            rows.append(_row({meaning: cells[name].strip() if name else "" for meaning, name in columns.items()}))
         except ValueError as error:
-            raise RowError(f"{path}, line {line}: {error}") from None
+            raise RowError(f"{path}, line {reader.line_num}: {error}") from None
     return rows
 
 
@@ -103,12 +110,13 @@ def _row(cell: dict[str, str]) -> Row:
     if due - issued > MAX_TERM_DAYS:
         raise ValueError(f"due {due - issued} days after its issue, a ledger takes {MAX_TERM_DAYS}")
     cleared = _day(cell["cleared"]) if cell["cleared"] else None
+    if cleared is not None and cleared < 1:
+        raise ValueError(f"paid on {cell['cleared']}, a ledger begins on 1970-01-02")
     if max(due, cleared or 0) > LAST_DAY:
         raise ValueError("a day after the year 2999")
-    amount = _amount(cell["amount"]).scaleb(CURRENCIES[currency])
-    if amount > MAX_AMOUNT:
+    units = int(_amount(cell["amount"]).scaleb(CURRENCIES[currency]).to_integral_value())
+    if units > MAX_AMOUNT:
         raise ValueError(f"an amount of {cell['amount']}, a ledger takes {MAX_AMOUNT} minor units")
-    units = int(amount.to_integral_value())
     if units < 1:
         raise ValueError(
             f"an amount of {cell['amount']}, an invoice is over one minor unit of {currency} or more; "
@@ -122,8 +130,8 @@ def _amount(text: str) -> Decimal:
         found = Decimal(text)
     except InvalidOperation:
         found = Decimal("nan")
-    if not found.is_finite():
-        raise ValueError(f"{text!r} is no amount")
+    if not found.is_finite() or not -MAX_AMOUNT <= found <= MAX_AMOUNT:
+        raise ValueError(f"{text!r} is no amount that a ledger takes")
     return found
 
 

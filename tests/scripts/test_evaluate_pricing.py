@@ -381,6 +381,8 @@ HEAD = "invoice_id,customer_id,issue_date,due_date,clear_date,amount,currency"
         ("I1,C1,2019-01-01,2029-02-01,,5.00,USD", "3684 days after its issue"),
         ("I1,C1,1960-01-01,1960-02-01,,5.00,USD", "1970"),
         ("I1,C1,2019-01-01,2019-02-01,3500-01-01,5.00,USD", "2999"),
+        ("I1,C1,2019-01-01,2019-02-01,,1e999999999,USD", "1e999999999"),
+        ("I1,C1,2019-01-01,2019-02-01,1969-12-31,5.00,USD", "1970"),
         ("I1,C1", "isoformat"),
     ],
 )
@@ -391,6 +393,32 @@ def test_a_row_that_no_ledger_takes_is_refused_with_its_line(tmp_path: Path, row
     with pytest.raises(RowError, match="line 3") as refused:
         read_rows([path])
     assert found in str(refused.value)
+
+
+def test_the_line_of_a_bad_row_is_that_of_the_file(tmp_path: Path) -> None:
+    """Empty lines and lines inside quotes count."""
+    path = tmp_path / "bad.csv"
+    path.write_text(f'{HEAD}\n\n"I\n0",C1,2019-01-01,2019-02-01,,5.00,USD\nI1,C1\n')
+    with pytest.raises(RowError, match="line 5"):
+        read_rows([path])
+
+
+def test_what_no_reader_of_csv_takes_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    """A cell without an end, and line ends of old machines."""
+    path = tmp_path / "bad.csv"
+    for data in (f"{HEAD}\nI0,{'C' * 200_000}", f"{HEAD}\rI0,C1,2019-01-01,2019-02-01,,5.00,USD\r"):
+        path.write_bytes(data.encode())
+        with pytest.raises(RowError, match="no CSV"):
+            read_rows([path])
+
+
+def test_files_as_other_programs_write_them_are_read(tmp_path: Path) -> None:
+    """Line ends of Windows, a byte order mark, blanks around cells, columns that nobody asked for."""
+    path = tmp_path / "rows.csv"
+    path.write_bytes(
+        f"\ufeff{HEAD},more\r\nI0,C1,2019-01-01T00:00,2019-02-01, ,5.00, USD ,x\r\n\r\n".encode()
+    )
+    assert read_rows([path]) == [Row("I0", "C1", 17_897, 17_928, None, 500, "USD")]
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
@@ -469,6 +497,35 @@ def test_the_script_scores_every_row(tmp_path: Path, mode: str) -> None:
         written = list(csv.DictReader(file))
     assert [line["invoice_id"] for line in written] == [row.invoice for row in scored]
     assert all(0 <= float(line["p_late"]) <= 1 and float(line["dbt"]) >= 0 for line in written)
+
+
+def scores(folder: Path, history: list[Row], scored: list[Row], *more: str) -> dict[str, str]:
+    """What the script writes of each invoice."""
+    out = folder / "out.csv"
+    named = {"--history": write(folder / "a.csv.gz", history), "--score": write(folder / "b.csv.gz", scored)}
+    arguments = [str(part) for pair in named.items() for part in pair]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["x", *arguments, "--mode", "rolling", "--out", str(out), *more])
+        assert main() == 0
+    return {line.split(",")[0]: line for line in out.read_text().splitlines()}
+
+
+def test_neither_the_order_of_rows_nor_what_no_scored_row_may_know_moves_a_score(tmp_path: Path) -> None:
+    """A clear date after the last row that is scored, in either file, is as good as none: the model too
+    learns nothing of it, and a wrong one in a far year does not age the whole history."""
+    history, scored = book(700, 15), book(60, 16, first=FIRST + 240)
+    last = max(row.issued for row in scored)
+    late = [replace(row, cleared=last + 90 * (at % 2)) for at, row in enumerate(history[-40:])]
+    still_open = [replace(row, cleared=None) for row in late]
+    before = scores(tmp_path, [*history[:-40], *still_open], scored)
+    mixed = [*history[:-40], *late]
+    random.Random(2).shuffle(mixed)
+    random.Random(3).shuffle(scored)
+    changed = [row if row.cleared < last else replace(row, cleared=last + 400) for row in scored]
+    assert changed != scored
+    assert scores(tmp_path, mixed, changed) == before
+    far = replace(late[0], cleared=300_000)
+    assert scores(tmp_path, [*history[:-40], far, *late[1:]], scored) == before
 
 
 @pytest.mark.skipif(
