@@ -26,6 +26,7 @@ from contracts.insurance import insurance_views
 from contracts.insurance.coverage import MAX_SHIPMENTS
 from contracts.insurance.coverage import Question as CoverQuestion
 from contracts.market import auction_views
+from contracts.rules_in_force import check_rules_known
 from contracts.views import View
 from ledger import codec, proof, shape
 from ledger.carried import opened
@@ -36,8 +37,9 @@ from ledger.limits import MAX_IDENTIFIER_LENGTH
 from ledger.state import Reader
 from ledger.state_tree import StateProof
 
-ANSWERED_UNDER = (2, 3)
-"""Contract versions whose state these functions read."""
+ANSWERED_UNDER = (3,)
+"""Contract versions whose state these functions read. No released ledger is of one before, so no answer under
+those can be checked to be right, and none is claimed."""
 
 Argument = str | int
 
@@ -215,14 +217,7 @@ class Answer:
         # 1. The block is committed.
         header = self.certified.verify(genesis)
         # 2. We know the rules that were in force.
-        if header.contract_version not in ANSWERED_UNDER:
-            raise VerificationError(
-                "the answer was made under rules that this verifier does not know",
-                field="header.contract_version",
-                found=header.contract_version,
-                expected=f"one of {ANSWERED_UNDER}",
-                remedy="Update the verifier.",
-            )
+        check_rules_known(header, ANSWERED_UNDER, "answer")
         # 3. The state after it holds these entries, or provably lacks them.
         state = ProvedEntries(self.state.verify(header.state_root))
         # 4. From them alone the question has an answer.

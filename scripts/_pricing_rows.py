@@ -79,7 +79,9 @@ def _rows(path: Path, reader: csv.DictReader[str]) -> list[Row]:
     rows = []
     for cells in reader:
         try:
-            rows.append(_row({meaning: cells[name].strip() if name else "" for meaning, name in columns.items()}))
+            rows.append(
+                _row({meaning: cells[name].strip() if name else "" for meaning, name in columns.items()})
+            )
         except ValueError as error:
             raise RowError(f"{path}, line {reader.line_num}: {error}") from None
     return rows

@@ -59,6 +59,7 @@ from contracts.pricing import Features, Prediction, ProgrammeTerms, QuoteInputs,
 from contracts.pricing.lateness import Asked, Known, read_known
 from contracts.pricing.model import MAX_MODEL_BYTES, Model
 from contracts.pricing.prediction import predict
+from contracts.rules_in_force import check_rules_known
 from contracts.trade import relationship
 from contracts.trade.invoice import CERTIFICATED, CONFIRMED, DISPUTED, Invoice, invoice_key
 from contracts.trade.order import require_no_credit_due
@@ -421,7 +422,7 @@ class Quote:
         # 1. The block is committed.
         header = self.certified.verify(genesis)
         # 2. We know the rules that were in force.
-        check_rules_known(header)
+        check_rules_known(header, PRICED_BY, "quote")
         # 3. The state after it holds these inputs, or provably lacks them.
         state = Reads(ProvedState(self.state.verify(header.state_root)))
         # 4. They are all the inputs of this price, the model among them, and nothing else is in the proof.
@@ -521,18 +522,6 @@ def of_hashes(known: Iterable[bytes], wanted: Container[bytes]) -> list[bytes]:
 def carried_model(data: bytes) -> ModelOf:
     """The model that came along in a file, checked against the hash that the state has."""
     return lambda adopted: models.decoded(adopted, (data,))
-
-
-def check_rules_known(header: Header) -> None:
-    """Refuse a header under whose contract version this verifier cannot price."""
-    if header.contract_version not in PRICED_BY:
-        raise VerificationError(
-            "the quote was made under rules that this verifier does not know",
-            field="header.contract_version",
-            found=header.contract_version,
-            expected=f"one of {sorted(PRICED_BY)}",
-            remedy="Update the verifier.",
-        )
 
 
 @contextmanager

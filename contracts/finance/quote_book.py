@@ -22,6 +22,7 @@ from hashlib import sha256
 
 from contracts.finance import model as models
 from contracts.finance.quote import (
+    PRICED_BY,
     QUOTE_LIFE_BLOCKS,
     Chain,
     ModelOf,
@@ -29,7 +30,6 @@ from contracts.finance.quote import (
     ProvedQuote,
     ProvedState,
     Reads,
-    check_rules_known,
     known_forms,
     model_bytes,
     model_in,
@@ -38,6 +38,7 @@ from contracts.finance.quote import (
     priced,
 )
 from contracts.pricing.model import MAX_MODEL_BYTES, Model
+from contracts.rules_in_force import check_rules_known
 from ledger import codec, proof, shape
 from ledger.block import Header
 from ledger.carried import opened
@@ -120,7 +121,7 @@ class Page:
             VerificationError: with the step that failed.
         """
         header = self.certified.verify(genesis)
-        check_rules_known(header)
+        check_rules_known(header, PRICED_BY, "page of quotes")
         state = Reads(ProvedState(self.state.verify(header.state_root)))
         pricer = Pricer(state, programme, model_of)
         results = []

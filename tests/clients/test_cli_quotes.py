@@ -340,6 +340,19 @@ def test_drift_is_nothing_for_the_same_rows_and_large_for_others() -> None:
     assert all(entry.verdict == "drifted" for entry in moved)
 
 
+def test_an_export_of_other_contracts_teaches_nothing(
+    tally: Tally, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its records may be read, but what they fold to under these rules is not what the ledger held."""
+    export = tmp_path / "ledger.export"
+    tally.run("fund", "export", "--out", str(export))
+    monkeypatch.setattr("clients.training_export.CONTRACT_VERSION", 99)
+    out = ("--out", str(tmp_path / "training.jsonl"))
+    error = tally.run("fund", "export", "training", "--from", str(export), *out, code=REFUSED)["error"]
+    assert (error["field"], error["expected"]) == ("header.contract_version", "99")
+    assert "the release that the nodes ran" in error["remedy"]
+
+
 def test_an_export_with_a_record_of_other_contracts_is_refused_with_a_sentence() -> None:
     record = (20_000, "invoice", "R-1", "EUR")
     found = Training(SimpleNamespace(), {}, {("acme", "anchor"): [record]})  # type: ignore[arg-type]

@@ -29,7 +29,8 @@ from contracts.finance.quote import (
     requote,
     verify_quote,
 )
-from contracts.pricing import Features, ObligorLimit, ProgrammeTerms
+from contracts.finance.quote_book import make_page, verify_book
+from contracts.pricing import Features, ObligorLimit, ProgrammeTerms, price
 from contracts.trade import relationship
 from contracts.trade.invoice import CONFIRMED, FREE, Invoice, invoice_key
 from ledger import codec
@@ -94,7 +95,8 @@ class PreparedWrites:
 class WrittenState:
     """Rules that write what a test says: state at genesis, one entry an operation afterwards."""
 
-    version = CONTRACT_VERSION
+    def __init__(self, version: int = CONTRACT_VERSION) -> None:
+        self.version = version
 
     def prepare(self, transaction: Transaction) -> PreparedWrites:
         return PreparedWrites(transaction)
@@ -123,12 +125,12 @@ class WrittenState:
 class Ledger:
     """One node's chain, every block certified by two of three."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, version: int = CONTRACT_VERSION) -> None:
         document = {
             "version": 1,
             "name": "test",
             "time_ms": START_MS,
-            "contract_version": CONTRACT_VERSION,
+            "contract_version": version,
             "quorum": 2,
             "nodes": [
                 {"id": node, "organisation": "org", "key": key.public, "certificate": b""}
@@ -139,10 +141,10 @@ class Ledger:
             ],
             "parameters": {"business_date": "2024-03-05"},
         }
-        data = make_genesis_block(WrittenState(), Genesis.from_document(document)).data
+        data = make_genesis_block(WrittenState(version), Genesis.from_document(document)).data
         self.genesis: GenesisBlock = read_genesis(data)
         self.store = Store.open(path)
-        self.chain: Chain = Chain.open(self.store, WrittenState(), data)
+        self.chain: Chain = Chain.open(self.store, WrittenState(version), data)
         self.write({state_key("unrelated"): 1})
 
     def election(self) -> ElectionCertificate:
@@ -499,6 +501,28 @@ def test_a_programme_is_read_once_for_each_revision(
     assert fees(ledger, ledger) == [3_000, 3_000]
     assert read[3:] == [3_000]
     other.store.close()
+
+
+@pytest.mark.parametrize(
+    ("version", "remedy"), [(CONTRACT_VERSION - 1, "the release that the nodes ran"), (99, "Update")]
+)
+def test_a_quote_of_other_contracts_is_refused_and_says_which_release_knows_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int, remedy: str
+) -> None:
+    """Only what this release can compute again may be proved by it."""
+    other = Ledger(tmp_path / "other", version)
+    with monkeypatch.context() as patch:
+        patch.setattr("contracts.finance.quote.PRICED_BY", {version: price})
+        data = other.quote().encode()
+        page = make_page(other.chain, "invoices", [("supplier", NUMBER)]).encode()
+        assert verify_quote(data, other.genesis).terms.advance
+    other.store.close()
+    for verify, file in ((verify_quote, data), (verify_book, page)):
+        with pytest.raises(VerificationError, match="rules that this verifier does not know") as refused:
+            verify(file, other.genesis)
+        assert refused.value.field == "header.contract_version"
+        assert (refused.value.found, refused.value.expected) == (version, str(CONTRACT_VERSION))
+        assert remedy in refused.value.remedy
 
 
 def test_state_of_a_form_that_other_contracts_wrote_is_refused_with_a_sentence(
