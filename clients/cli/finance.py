@@ -67,6 +67,12 @@ def offer_of(quote: ProvedQuote, expires: str) -> dict[str, Any]:
     }
 
 
+def _standing(session: Session, number: str) -> bytes:
+    """Digest of the price that is offered for the supplier's invoice; empty if none is that has one."""
+    deal = session.invoice(session.profile.organisation, number)["finance"]
+    return bytes.fromhex(deal["quote"] or "") if deal is not None and deal["stage"] == "Offered" else b""
+
+
 def offer_terms(terms: QuoteTerms) -> dict[str, int]:
     """The part of a quote's terms that an offer states."""
     return {name: getattr(terms, name) for name in OfferTerms.model_fields}
@@ -89,13 +95,15 @@ def accept(
 ) -> None:
     """Accept the offer that stands on an invoice (supplier).
 
-    With a quote file nothing else can be accepted, whatever stands on the invoice by then.
+    What is accepted is the price that stands when the command is given: one that another took the place
+    of meanwhile is not. With a quote file it is that quote's price alone, whatever stands by then.
     """
     data = None if quote is None else read_bytes(quote, "quote", MAX_QUOTE_BYTES)
 
     def make(session: Session) -> dict[str, Any]:
-        named = b""
-        if quote is not None and data is not None:
+        if quote is None or data is None:
+            named = _standing(session, number)
+        else:
             with reading(quote, "quote"):
                 named = verify_quote(data, session.genesis).terms.quote
         return {"op": "finance.accept", "invoice": number, "quote": named}

@@ -314,6 +314,24 @@ def offered(tally: Tally, folder: Path) -> int:
     return int(priced["terms"]["paid_out"])
 
 
+def test_an_acceptance_names_the_price_that_stands_when_it_is_given(
+    tally: Tally, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a worse offer that takes its place meanwhile is not accepted by it (`quote_stale`)."""
+    offered(tally, tmp_path)
+    quote = tally.run("fund", "quote", "verify", str(tmp_path / "quote"))["quote"]
+    named: list[bytes] = []
+    submit = Session.submit
+
+    def noted(session: Session, operation: Any, *more: Any, **named_more: Any) -> Any:
+        named.append(operation["quote"])
+        return submit(session, operation, *more, **named_more)
+
+    monkeypatch.setattr(Session, "submit", noted)
+    tally.run("acme", "finance", "accept", story.INVOICE)
+    assert [digest.hex() for digest in named] == [quote]
+
+
 def test_a_settlement_whose_cash_a_bank_holds_by_commands(tally: Tally, tmp_path: Path) -> None:
     of = ["S-1", "--lender", "fund"]
     unknown = tally.run("fund", "cash", "settlement", "show", *of, code=REFUSED)
