@@ -40,6 +40,9 @@ LEAST_ROWS = 500
 OLDER_SHARE = 0.7
 """Share of the mature rows that the trees of the level's check are grown on."""
 LEAST_FACTOR, MOST_FACTOR = 0.8, 1.35
+LEVEL_CARRIED = 0.5
+"""Power of the ratio by which the level moves. A few customers make most of the days beyond terms, so the
+newest rows tell the ratio to a tenth or so: carried on whole, it harms histories whose level stays."""
 STEPS = 40
 """Points of an isotonic calibration, at most."""
 LEAST_STEP_ROWS = 50
@@ -77,7 +80,7 @@ LATE = {
     "min_samples_leaf": 40,
     "l2_regularization": 5.0,
 }
-"""Few bins, so that no threshold lies between two values of one customer's: it would learn who it is."""
+"""Fewer bins than there are values: coarse thresholds carry over better to customers that no row is of."""
 DAYS = {
     "learning_rate": 0.1,
     "max_iter": 120,
@@ -167,7 +170,7 @@ def train(known: TrainingSet, calibration: str = "", kind: str = TREES) -> Model
             **{**DAYS, **LEAVES[kind]}, loss="absolute_error", early_stopping=False, random_state=SEED
         ).fit(known.values, known.days.clip(LEAST_DAYS, MOST_DAYS), sample_weight=known.weight)
         beyond = _fit_beyond(known, known.mature, kind)
-        factor = _factor(known, kind)
+        factor = level_factor(known, kind)
     return Model(
         known.features,
         Ensemble(*_quantised(late), curve or UNCALIBRATED),
@@ -268,10 +271,10 @@ def _fit_beyond(known: TrainingSet, chosen: np.ndarray, kind: str) -> HistGradie
     return model.fit(known.values[chosen], days, sample_weight=known.weight[chosen])
 
 
-def _factor(known: TrainingSet, kind: str) -> float:
+def level_factor(known: TrainingSet, kind: str) -> float:
     """What the days beyond terms of the newest rows were to what trees said that had not seen them.
 
-    Trees keep to the level of the rows that they were grown on; this carries it on to the next ones.
+    Trees keep to the level of the rows that they were grown on; this carries it half way on to the next ones.
     """
     mature = np.flatnonzero(known.mature)
     in_time = mature[np.argsort(known.due[mature], kind="stable")]
@@ -280,7 +283,7 @@ def _factor(known: TrainingSet, kind: str) -> float:
     realised = known.days[newer].clip(0, MOST_BEYOND_DAYS).sum()
     if not said or not realised:
         return 1.0
-    return float(min(MOST_FACTOR, max(LEAST_FACTOR, realised / said)))
+    return float(min(MOST_FACTOR, max(LEAST_FACTOR, realised / said)) ** LEVEL_CARRIED)
 
 
 def _curve(link: Callable[[float], float], least: int, most: int) -> Curve:

@@ -32,6 +32,7 @@ from _pricing_report import figures, outcomes, report  # noqa: E402
 from _pricing_rows import Row, RowError, read_rows  # noqa: E402
 from _pricing_training import (  # noqa: E402
     MICRO,
+    MOST_FACTOR,
     RISING,
     SCORECARD,
     STEPS,
@@ -40,6 +41,7 @@ from _pricing_training import (  # noqa: E402
     TrainingSet,
     helpful,
     isotonic,
+    level_factor,
     platt,
     train,
 )
@@ -321,6 +323,15 @@ def test_a_trained_model_is_integers_and_the_same_twice(learned: Learned) -> Non
     later = book(200, 5, first=FIRST + 240)
     found = predictions(again, feed(learned.rows, later))
     assert all(type(figure) is int for lateness in found for figure in lateness)
+
+
+def test_the_level_of_the_newest_rows_is_carried_on_half_way(learned: Learned) -> None:
+    """Days beyond terms more than doubled; a level that stays leaves the trees' own."""
+    risen = TrainingSet.of(learned.rows, learned.described)
+    assert level_factor(risen, TREES) == pytest.approx(MOST_FACTOR**0.5)
+    chance = random.Random(4)
+    even = [replace(row, cleared=row.due + chance.choice((-2, 4))) for row in learned.rows]
+    assert level_factor(TrainingSet.of(even, learned.described), TREES) == pytest.approx(1, abs=0.06)
 
 
 def test_a_scorecard_is_a_sum_of_points_of_single_features(learned: Learned) -> None:
