@@ -142,6 +142,11 @@ def _report_quotes(found: dict[str, Any], console: Console) -> None:
             table.add_row(f"{name}, {rules}", *shown)
     console.print(table)
     console.print(
+        f"µs of CPU: {found['feature_update_us']} for the features of a payment, {found['trees_us']} for "
+        f"350 trees, {found['trees_with_reasons_us']} with their reasons",
+        highlight=False,
+    )
+    console.print(
         f"{found['signature_check_us']} µs of CPU for a signature check; {found['resident_mib']:,} MiB of "
         f"memory, {found['disk_bytes_per_invoice']:,} bytes of disk an invoice",
         highlight=False,

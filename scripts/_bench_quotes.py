@@ -36,7 +36,7 @@ from contracts.finance.quote_book import ProvedRefusal
 from contracts.pricing.forest import LEAF, Node, Tree
 from contracts.pricing.lateness import FEATURES, MISSING
 from contracts.pricing.model import Ensemble, Model
-from contracts.trade import relationship
+from contracts.trade import habit, relationship
 from contracts.trade.invoice import CONFIRMED, FREE, Invoice, invoice_key
 from contracts.trade.order import Order, order_key
 from ledger.codec import Value
@@ -58,6 +58,9 @@ INVOICES_A_BLOCK = 10_000
 SINGLE = 400
 """Single quotes that are measured, after `WARM` others."""
 WARM = 40
+CHUNK = 500
+"""Payments, or descriptions, that are timed together."""
+CHUNKS = 20
 BOOK = 10_000
 """Invoices of the book, or as many as are open."""
 TREES = (150, 120, 80)
@@ -307,6 +310,47 @@ def _book(session: Session, pid: int, asked: list[tuple[str, str]]) -> dict[str,
     }
 
 
+def rules() -> dict[str, float]:
+    """What the contracts' own part costs, in µs of CPU: each the median of chunks, in this process."""
+    chance = random.Random(2)
+    state = Overlay(_Nothing())
+    payments = []
+    for number in range(CHUNKS * CHUNK):  # as they come: each day those that are due about then
+        due, late = 20_000 + number // CHUNK, chance.randrange(-3, 14)
+        settled = habit.Settled(due, due - TERM_DAYS, due + late, chance.randrange(10**5, 10**6), "EUR", 0)
+        payments.append((*parties(chance.randrange(CHUNK)), settled))
+
+    def observe(number: int) -> None:
+        habit.observe(state, *payments[number])
+        state.keep()  # each payment is a transaction of its own
+
+    model = random_model()
+    described = [tuple([chance.randrange(2_000) for _ in FEATURES]) for _ in range(CHUNK)]
+    return {
+        "feature_update_us": _median_us(observe),
+        "trees_us": _median_us(lambda number: model.predict(described[number % CHUNK])),
+        "trees_with_reasons_us": _median_us(lambda number: model.explain(described[number % CHUNK])),
+    }
+
+
+class _Nothing:
+    """A state without entries."""
+
+    def get(self, key: bytes, /) -> Value | None:  # noqa: ARG002
+        return None
+
+
+def _median_us(one: Callable[[int], object]) -> float:
+    """The median over chunks of what a call costs; each chunk goes on with the numbers."""
+    spent = []
+    for first in range(0, CHUNKS * CHUNK, CHUNK):
+        begun = time.thread_time()
+        for number in range(first, first + CHUNK):
+            one(number)
+        spent.append(time.thread_time() - begun)
+    return round(1e6 * statistics.median(spent) / CHUNK, 1)
+
+
 def quotes(folder: Path, invoices: int, seen: Callable[[int], None]) -> dict[str, Any]:
     """Figures of a ledger with so many invoices; `seen` is told how many are entered."""
     with _filled(folder, invoices, seen) as net:
@@ -317,10 +361,11 @@ def quotes(folder: Path, invoices: int, seen: Callable[[int], None]) -> dict[str
         lender, operator = Session(net.profile(LENDER)), Session(net.profile(OPERATOR))
         lender.submit(programme())
         result["signature_check_us"] = round(signature_check_cpu_us(), 1)
-        for rules in ("shrinkage", "trees"):
-            if rules == "trees":
+        result |= rules()
+        for priced_by in ("shrinkage", "trees"):
+            if priced_by == "trees":
                 adopt(operator, random_model())
-            result[rules] = {
+            result[priced_by] = {
                 "single": _singles(lender, pid, asked),
                 "book": _book(lender, pid, asked[:BOOK]),
             }

@@ -68,6 +68,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from operator import itemgetter
 from struct import Struct
 from typing import Any, NamedTuple, Protocol
 
@@ -235,8 +236,7 @@ def _octave_of(bits: int) -> int:
 def amount_size(amount: int) -> int:
     """Four for each octave and its quarters in between, of an amount above zero: at most 255."""
     bits = amount.bit_length()
-    top = amount << 2 >> (bits - 1) if bits < 3 else amount >> (bits - 3)
-    return 4 * bits + (top & 3)
+    return 4 * bits + ((amount >> (bits - 3) if bits > 2 else amount << 2 >> (bits - 1)) & 3)
 
 
 Fade = Callable[[bytes, int], bytes]
@@ -248,19 +248,19 @@ def _lanes(shifts: tuple[int, ...]) -> Fade:
 
     A signed part is kept as its distance from the least number that its four bytes can hold: then every
     part is at least zero, a shift of the whole, cut to each part, fades each by itself, and no part ever
-    borrows from its neighbour.
+    borrows from its neighbour. The integers are as long as their highest cell: equal shifts stand together.
     """
     size = _SIZE * len(shifts)
-    masks = dict.fromkeys(sorted(set(shifts)), 0)
+    masks = dict.fromkeys(shifts, 0)
     signs = bias = 0
     for cell, shift in enumerate(shifts):
         least = 8 * _SIZE * cell
         for part in range(_PARTS):
-            masks[shift] |= ((1 << (_BITS - shift)) - 1) << (least + _BITS * part)
+            masks[shift] |= ((1 << (_BITS - shift)) - 1) << (least + _BITS * part + shift)
         sign = 1 << (least + _BITS * _DAYS + _BITS - 1)
         signs |= sign
         bias += sign >> shift
-    fades = tuple(masks.items())
+    fades = tuple(sorted(masks.items(), key=itemgetter(1)))
     each = sum([1 << (8 * _SIZE * cell) for cell in range(len(shifts))])
     added = tuple([bias + each * _addend(days) for days in range(LEAST_DAYS, MOST_BEYOND_DAYS + 1)])
     from_bytes = int.from_bytes
@@ -271,7 +271,7 @@ def _lanes(shifts: tuple[int, ...]) -> Fade:
         parts = from_bytes(cells, "little") ^ signs
         faded = 0
         for shift, mask in fades:
-            faded |= parts >> shift & mask
+            faded |= (parts & mask) >> shift
         return (parts + added[days - LEAST_DAYS] - faded ^ signs).to_bytes(size, "little")
 
     return after
@@ -287,14 +287,20 @@ def _addend(days: int) -> int:
 _fade = _lanes(
     (
         *TOTAL_SHIFTS,
-        *(RECENT_SHIFT, LONG_SHIFT, AMOUNT_SHIFT, ISSUE_SHIFT, MONTH_SHIFT),
-        *(TOTAL_SHIFTS[-1], LONG_SHIFT),
+        RECENT_SHIFT,
+        TOTAL_SHIFTS[-1],
+        MONTH_SHIFT,
+        *(LONG_SHIFT, AMOUNT_SHIFT, ISSUE_SHIFT, LONG_SHIFT),
         *(NETWORK_SHIFT,) * 4,
     )
 )
 """Of a relationship, of its buyer, its supplier and the network."""
 _cells = Struct(f"{_RECENT}s" + f"{_SIZE}s" * 11).unpack
-_of_supplier = Struct(f"<{_SIZE}s{_PAID.format[1:]}{_EVENTS.size}s").unpack_from
+_COUNTS = f"{_PAID.format[1:]}{_EVENTS.size}s"
+_of_supplier = Struct(f"<{_SIZE}x{_COUNTS}").unpack_from
+_of_supplier_in_one = Struct(f"<{_SIZE}x{_COUNTS}{_TURNOVER.format[1:]}").unpack
+"""Of an entry with turnover in one currency."""
+_supplier_in_one = Struct(f"<{_SIZE}s{_COUNTS}{_TURNOVER.format[1:]}").pack
 
 Split = Callable[[bytes], tuple[Any, ...]]
 """Takes an entry apart into the cells of an invoice and what lies between them, in turns."""
@@ -328,7 +334,7 @@ def _places(due_day: int, issue_day: int, currency: str, amount_bits: int) -> _P
         _split(
             _RECENT, own, _LAST, f"4xII{_RING_END - _RING - _PAYMENT.size}s{_PAYMENT.size}x{_AMOUNTS_SIZE}s"
         ),
-        _split(_SIZE, (above,), _BUYER_COUNTS, f"{_PAID.format[1:]}{_EVENTS.size}s"),
+        _split(_SIZE, (above,), _BUYER_COUNTS, _COUNTS),
         _split(_SIZE, (above, _NETWORK_AMOUNTS + amount), NETWORK_BYTES),
     )
 
@@ -352,21 +358,24 @@ def observe(state: Writer, supplier: str, buyer: str, settled: Settled) -> None:
     """Take one paid invoice into the habits of the relationship, the buyer, the supplier and the network."""
     own_key, buyer_key, supplier_key = _keys(supplier, buyer)
     due_day, issue_day, paid_day, amount, currency, credited = settled
-    late, age, size = paid_day - due_day, paid_day - issue_day, amount_size(amount)
+    late, age = paid_day - due_day, paid_day - issue_day
     due, of_own, of_buyer, of_network = _places(due_day, issue_day, currency, amount.bit_length())
-    own = of_own(state.get(own_key) or NO_HABIT)
-    total, gap, recent, gap_2, long, gap_3, octave, gap_4, issue, gap_5, month, gap_6, *rest = own
-    count, first, payments, amounts = rest
+    # fmt: off
+    (
+        total, gap, recent, gap_2, long, gap_3, octave, gap_4, issue, gap_5, month, gap_6,
+        count, first, payments, amounts,
+    ) = of_own(state.get(own_key) or NO_HABIT)
+    # fmt: on
     buys, before_due, buys_due, after_due, buys_from, bought, buys_diluted, buyer_events = of_buyer(
         state.get(buyer_key) or NO_BUYER
     )
     supplier_entry = state.get(supplier_key) or NO_SUPPLIER
-    sells, sells_from, sold, sells_diluted, supplier_events = _of_supplier(supplier_entry)
+    sells = supplier_entry[:_SIZE]
     pays, gap_7, pays_due, gap_8, pays_octave, gap_9 = of_network(state.get(NETWORK_KEY) or NO_NETWORK)
     # fmt: off
-    total, recent, long, octave, issue, month, buys, buys_due, sells, pays, pays_due, pays_octave = _cells(
+    total, recent, buys, month, long, octave, issue, buys_due, sells, pays, pays_due, pays_octave = _cells(
         _fade(b"".join((
-            total, recent, long, octave, issue, month, buys, buys_due, sells, pays, pays_due, pays_octave,
+            total, recent, buys, month, long, octave, issue, buys_due, sells, pays, pays_due, pays_octave,
         )), late)
     )
     at, row = _counted(amounts, amount, late > 0)
@@ -375,32 +384,40 @@ def observe(state: Writer, supplier: str, buyer: str, settled: Settled) -> None:
         late, age = max(-32_768, min(32_767, late)), max(-32_768, min(32_767, age))
     state.put(own_key, b"".join((
         total, gap, recent, gap_2, long, gap_3, octave, gap_4, issue, gap_5, month, gap_6,
-        _newest(paid_day, count + 1, first or paid_day, late, age, due, size), payments,
+        _newest(paid_day, count + 1, first or paid_day, late, age, due, amount_size(amount)), payments,
         amounts[:at], row, amounts[at + _ROW :],
     )))
     state.put(buyer_key, b"".join((
         buys, before_due, buys_due, after_due,
         _paid(buys_from or paid_day, bought + 1, buys_diluted + diluted), buyer_events,
     )))
-    turnover = _turned_over(
-        supplier_entry[SUPPLIER_BYTES:], currency.encode(), paid_day // HALVING_DAYS, amount
-    )
-    state.put(supplier_key, b"".join((
-        sells, _paid(sells_from or paid_day, sold + 1, sells_diluted + diluted), supplier_events, turnover,
-    )))
+    state.put(supplier_key, _sold_more(supplier_entry, sells, paid_day, currency.encode(), amount, diluted))
     state.put(NETWORK_KEY, b"".join((pays, gap_7, pays_due, gap_8, pays_octave, gap_9)))
     # fmt: on
 
 
+def _sold_more(entry: bytes, cell: bytes, paid_day: int, code: bytes, amount: int, diluted_ppm: int) -> bytes:
+    """A supplier's entry with its cell after one more paid invoice, and that in its counts and turnover."""
+    paid_in = paid_day // HALVING_DAYS
+    if len(entry) == SUPPLIER_BYTES + _TURNOVER_BYTES:  # most suppliers, at once
+        first, settled, diluted, events, known, half_year, total = _of_supplier_in_one(entry)
+        if known == code and half_year == paid_in and total + amount <= MAX_TOTAL:
+            return _supplier_in_one(
+                cell, first, settled + 1, diluted + diluted_ppm, events, code, half_year, total + amount
+            )
+    first, settled, diluted, events = _of_supplier(entry)
+    paid = _paid(first or paid_day, settled + 1, diluted + diluted_ppm)
+    turnover = _turned_over(entry[SUPPLIER_BYTES:], code, paid_in, amount)
+    return b"".join((cell, paid, events, turnover))
+
+
 def _turned_over(rows: bytes, code: bytes, paid_in: int, amount: int) -> bytes:
     """A supplier's turnover with one more amount in a currency, paid in a half-year."""
-    at, size = 0, len(rows)
-    while at < size:
+    for at in range(0, len(rows), _TURNOVER_BYTES):
         known, half_year, total = _turnover_at(rows, at)
         if known == code:
             row = _turnover(code, *turned_over(half_year, total, paid_in, amount))
-            return row if size == _TURNOVER_BYTES else rows[:at] + row + rows[at + _TURNOVER_BYTES :]
-        at += _TURNOVER_BYTES
+            return rows[:at] + row + rows[at + _TURNOVER_BYTES :]
     return rows + _turnover(code, paid_in, amount)
 
 
