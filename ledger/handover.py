@@ -41,6 +41,12 @@ class Handover:
         """Height of the block that changed the membership."""
         return self.certified.header.height
 
+    @property
+    def follows(self) -> Header | None:
+        """Header of the change before, which the preamble proves committed; None for the first one."""
+        settled = Preamble.decode(self.preamble).settled
+        return None if settled is None else settled.header
+
     def to_value(self) -> codec.Value:
         """The canonical array."""
         return (self.certified.to_value(), self.preamble)
@@ -247,6 +253,8 @@ class Followed(GenesisBlock):
             if followed and handover.height <= followed[-1].certified.top.height:
                 raise _refused("a change before the one before it is committed", handover.certified.header)
             memberships.append(handover.verify(self.channel, memberships[-1]))
+            if handover.follows != (followed[-1].certified.header if followed else None):
+                raise _refused("a change is left out before this one", handover.certified.header)
             heights.append(handover.height)
             followed.append(handover)
         if len(followed) > MAX_HANDOVERS:

@@ -35,6 +35,7 @@ from ledger.handover import Followed, MembershipChain
 from ledger.history import count_and_head
 from ledger.limits import DIGEST_BYTES, MAX_VALIDITY_MS
 from ledger.mark import Mark, MarkFile
+from ledger.membership import IN_FORCE_KEY
 from ledger.merkle import Accumulator, peak_positions
 from ledger.snapshot import (
     SUBTREES,
@@ -269,6 +270,25 @@ class Staging(Rows):
             return HistoryPart(row[1:], part.stop, self._begun(row[1:], left), left_over)
         return None
 
+    def take_memberships(self, trust: Followed) -> None:
+        """More changes of the members than were known when the snapshot was begun.
+
+        Raises:
+            StoreError: the disk refuses.
+        """
+        batch = self.batch()
+        batch.put(_MEMBERSHIPS_KEY, trust.chain.encode())
+        self.write(batch)
+        self.trust = trust
+
+    def changes_left(self) -> bool:
+        """Whether changes of the members before the height are still to come; known once the state is there.
+
+        Where members left and came back, the manifest verifies without the changes in between.
+        """
+        count, *_ = shape.array(codec.decode(self.get(b"s" + IN_FORCE_KEY) or b""), 3, "membership.in_force")
+        return bool(count != sum(0 < height <= self.height for height in self.trust.heights))
+
     def block_left(self) -> bool:
         """Whether the block is still to come."""
         return self.get(_BLOCK_KEY) is None
@@ -343,6 +363,8 @@ class Staging(Rows):
             StoreError: something is still to come, or the disk refuses.
         """
         if self.block_left() or self.state_left() or self.recent_left() or self.records_left(1):
+            raise StoreError("the snapshot is not complete", found=f"height {self.height}")
+        if self.changes_left():
             raise StoreError("the snapshot is not complete", found=f"height {self.height}")
         header = self.manifest.header
         block = self.get(b"b" + number(header.height))

@@ -1,7 +1,8 @@
 """Chunks of a snapshot on their way in: each is checked, kept, and followed by new questions.
 
 Used in one thread. The order of things: manifest (and the memberships that it needs), then block,
-state and recent blocks in any order, then the records of the histories that the state names.
+state and recent blocks in any order, then what the state tells of: changes of the members that are still
+missing, and the records of the histories.
 """
 
 from __future__ import annotations
@@ -71,12 +72,14 @@ class SnapshotImport:
             Malformed, VerificationError, BlockInvalid: it is wrong, and nothing of it was kept.
             StoreError: the disk refuses.
         """
-        if ask.kind == MANIFEST:
-            return self._take_manifest(data)
         staging = self.staging
-        assert staging is not None, "chunks are asked for after the manifest"
+        if staging is None:
+            assert ask.kind == MANIFEST, "chunks are asked for after the manifest"
+            return self._take_manifest(data)
         if staging.height != ask.height:
             return []  # asked for before another height was begun
+        if ask.kind == MANIFEST:
+            return self._take_changes(staging, data)
         if ask.kind == BLOCK:
             staging.take_block(data)
             return []
@@ -85,7 +88,7 @@ class SnapshotImport:
             self._state_left -= end - ask.first
             if end < ask.end:
                 return [ask.from_first(end)]
-            return self._records() if self._state_left == 0 else []
+            return self._after_state(staging) if self._state_left == 0 else []
         if ask.kind == RECENT:
             staging.take_recent(data)
             return self._recent(staging)
@@ -129,7 +132,7 @@ class SnapshotImport:
             self.staging = None
 
     def _take_manifest(self, data: bytes) -> list[Ask]:
-        changes, manifest_data = shape.array(codec.decode(data, MAX_SNAPSHOT_CHUNK_BYTES), 2, "manifest")
+        changes, manifest_data = _read_manifest(data)
         shape.octets_within(manifest_data, MAX_SNAPSHOT_MANIFEST_BYTES, "manifest")
         manifest = Manifest.decode(manifest_data)
         if manifest.height < self._least:
@@ -145,6 +148,22 @@ class SnapshotImport:
         self._trust = trust
         return self._go_on(self._begin(manifest))
 
+    def _take_changes(self, staging: Staging, data: bytes) -> list[Ask]:
+        """Changes of the members that whoever gave the manifest kept back, or that did not fit beside it."""
+        changes, _ = _read_manifest(data)
+        trust = staging.trust.extended(MembershipChain.from_value(changes).handovers)
+        if trust.heights == staging.trust.heights:
+            raise VerificationError("not all changes of the members", field="memberships")
+        staging.take_memberships(trust)
+        self._trust = trust
+        return self._after_state(staging)
+
+    def _after_state(self, staging: Staging) -> list[Ask]:
+        """The state tells how many changes of the members there were, and how many records there are."""
+        if staging.changes_left():
+            return [Ask(MANIFEST, staging.height, staging.trust.heights[-1])]
+        return self._records()
+
     def _ask_manifest(self) -> Ask:
         return Ask(MANIFEST, self._least, self._trust.heights[-1])
 
@@ -156,7 +175,7 @@ class SnapshotImport:
         left = staging.state_left()
         self._state_left = sum(end - first for first, end in left)
         if not left:
-            return asks + self._records()
+            return asks + self._after_state(staging)
         for first, end in left:
             asks += [
                 Ask(STATE, height, start, min(start + SNAPSHOT_STATE_SUBTREES, end))
@@ -177,6 +196,11 @@ class SnapshotImport:
         assert self.staging is not None, "the state is there"
         self._parts[part.first] = part
         return Ask(RECORDS, self.staging.height, 0, part.end, part.first, part.stop)
+
+
+def _read_manifest(data: bytes) -> tuple[codec.Value, codec.Value]:
+    changes, manifest = shape.array(codec.decode(data, MAX_SNAPSHOT_CHUNK_BYTES), 2, "manifest")
+    return changes, manifest
 
 
 WRONG = (Malformed, VerificationError, BlockInvalid)

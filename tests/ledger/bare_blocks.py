@@ -19,6 +19,8 @@ class Blocks:
     def __init__(self) -> None:
         self.history = Accumulator()
         self.nodes: dict[tuple[int, int], bytes] = {}
+        self.settled: CertifiedHeader | None = None
+        """Of the last change that enough of them acknowledged."""
         self._keep(TRUSTED.block)
 
     def _keep(self, block: Block) -> None:
@@ -42,7 +44,7 @@ class Blocks:
             history_root=self.history.root(),
             membership=membership.hash,
             contract_version=1,
-            preamble=Preamble(None, membership if changed else None).encode(),
+            preamble=Preamble(None, membership, self.settled).encode() if changed else b"",
         )
         if push:
             self._keep(block)
@@ -50,11 +52,14 @@ class Blocks:
 
     def handover(self, membership: Membership, *signers: str, later: bool = False) -> Handover:
         """A change to a membership, acknowledged by these nodes or by everybody with a vote."""
-        block = self.block(membership, changed=True)
+        block = top = self.block(membership, changed=True)
         signers = signers or tuple(voters_of(membership))
-        if not later:
-            return Handover(CertifiedHeader(block.header, None, certify(block, *signers)), block.preamble)
-        top = self.block(membership)
-        path = path_from_nodes(lambda level, index: self.nodes[level, index], block.height, top.height)
-        link = HistoryLink(tuple(path), top.header)
-        return Handover(CertifiedHeader(block.header, link, certify(top, *signers)), block.preamble)
+        link = None
+        if later:
+            top = self.block(membership)
+            path = path_from_nodes(lambda level, index: self.nodes[level, index], block.height, top.height)
+            link = HistoryLink(tuple(path), top.header)
+        certified = CertifiedHeader(block.header, link, certify(top, *signers))
+        if membership.has_quorum(signers):
+            self.settled = certified
+        return Handover(certified, block.preamble)

@@ -68,18 +68,8 @@ def test_no_step_may_be_left_out_or_come_twice_or_early(steps, data):
         return
     left_out = data.draw(st.integers(0, len(steps) - 2))
     rest = handovers[:left_out] + handovers[left_out + 1 :]
-    if steps_from(rest) == steps_from(handovers):
-        return
-    try:
-        followed = MembershipChain(tuple(rest)).verify(TRUSTED)
-    except VerificationError:
-        return
-    # A step may be superfluous: then what is left is a legal sequence of its own.
-    assert followed.newest == steps[-1]
-
-
-def steps_from(handovers):
-    return [handover.certified.header.membership for handover in handovers]
+    with pytest.raises(VerificationError):  # also where what is left is a legal sequence of its own
+        MembershipChain(tuple(rest)).verify(TRUSTED)
 
 
 @given(st.data())

@@ -383,6 +383,19 @@ def test_members_of_before_that_came_back_are_those_of_a_change_to_be_fetched(le
     assert certified.verify(between.extended(leader.chain.membership_chain().handovers))
 
 
+def test_no_change_in_between_is_left_out(leader):
+    """CR-71: members that left and came back in between would be unknown to whoever follows."""
+    leader.reach(FOUR)
+    leader.reach(TRUSTED.membership, nonce=1)
+    between = len(leader.chain.changes())
+    leader.reach(settled("n1", "n2", "n3", "n5"), nonce=2)
+    handovers = leader.chain.membership_chain().handovers
+    with pytest.raises(VerificationError) as caught:
+        Followed.of(TRUSTED).extended(handovers[between:])
+    assert caught.value.code == "handover_refused"
+    assert Followed.of(TRUSTED).extended(handovers).newest == leader.chain.applied_membership
+
+
 def test_an_audit_follows_the_changes(leader):
     leader.reach(settled("n4", "n5", "n6"))
     audit = ChainAudit(TRUSTED)

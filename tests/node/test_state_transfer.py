@@ -19,6 +19,7 @@ from small_ledger import GENESIS, START_MS, put, record
 from ledger import codec
 from ledger.errors import Malformed, TallyError
 from ledger.genesis import read_genesis
+from ledger.handover import MembershipChain
 from ledger.staging import Staging, settle
 from node import snapshot_fetch
 from node.pace import Pace
@@ -322,6 +323,50 @@ def test_a_node_whose_last_change_of_members_is_not_proved_fetches_a_snapshot(tm
     finally:
         leader.store.close()
         behind.store.close()
+
+
+def test_a_peer_that_keeps_changes_of_the_members_back_breaks_no_ledger(tmp_path: Path) -> None:
+    """CR-67: the members of before came back, so the manifest verifies without the changes in between."""
+    leader = membership_steps.Ledger(tmp_path / "leader")
+    leader.reach(membership_steps.settled("n1", "n2", "n3", "n4"))
+    leader.reach(membership_steps.TRUSTED.membership, nonce=1)
+    height = leader.chain.applied.height
+
+    async def test(site: Site) -> None:
+        asked: dict[int, str] = {}
+
+        def mangle(sender: str, target: str, message: Any) -> Any:
+            if message[0] == "snapshot?":
+                asked[message[1][0]] = message[1][1]
+            elif sender == "liar" and asked[message[1][0]] == MANIFEST and message[1][1] == GIVEN:
+                _, manifest = codec.decode(message[1][2], 16 << 20)
+                nothing = codec.encode((MembershipChain().to_value(), manifest))
+                return ("snapshot!", (message[1][0], GIVEN, nothing))
+            return message
+
+        site.mangle = mangle
+        for name in ("liar", "honest"):
+            site.start(name, leader, [])  # type: ignore[arg-type]
+            site.transfers[name].offer_applied()
+        behind = membership_steps.Ledger(tmp_path / "new")
+        new = site.start("new", behind, ["liar", "honest"])  # type: ignore[arg-type]
+        new.fetch(1)
+        assert await site.end() == height
+        assert site.refused in ([], [("liar", "bad_snapshot")])
+        behind.store.close()
+        del site.transfers["new"]
+        new.close()
+        new.install(OWNER, HARD)
+        behind.open()
+        assert behind.chain.changes() == leader.chain.changes()
+        chain = behind.chain.membership_chain()
+        assert chain.verify(membership_steps.TRUSTED).heights == (0, *leader.chain.changes())
+        behind.store.close()
+
+    try:
+        run(test, tmp_path)
+    finally:
+        leader.store.close()
 
 
 def test_peers_that_restart_or_move_on_make_the_transfer_begin_anew(
