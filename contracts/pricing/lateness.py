@@ -275,16 +275,28 @@ class Known(NamedTuple):
     standing: Standing
 
 
-def describe(asked: Asked, known: Known) -> tuple[int, ...]:
-    """The description of an invoice: one integer for each name of `FEATURES`."""
-    habit, levels, opened, *trades, standing = known
-    due = due_class(asked.due_day, asked.currency)
-    place = octave(asked.amount)
+class _Shares(NamedTuple):
+    """How often and how late is paid: ppm and centidays, each shrunk towards what is above it."""
+
+    network: int
+    network_days: int
+    network_due: int
+    """Of invoices that are due on that weekday; so are `long`, `late_due` and `days_due`."""
+    supplier: int
+    supplier_days: int
+    total: Cell
+    long: Cell
+    base: int
+    base_days: int
+    late_due: int
+    days_due: int
+
+
+def _shares(habit: Habit, levels: Levels, due: int) -> _Shares:
     network = _share(levels.network, DEFAULT_SHARE_PPM, NETWORK_WEIGHT)
     network_days = _days(levels.network, 0, NETWORK_WEIGHT)
     network_due = _share(levels.network_due, network, NETWORK_WEIGHT)
     network_due_days = _days(levels.network_due, network_days, NETWORK_WEIGHT)
-    network_amount = _share(levels.network_amount, network, NETWORK_WEIGHT)
     elsewhere = _rest(levels.network, levels.supplier)
     supplier = _share(levels.supplier, _share(elsewhere, DEFAULT_SHARE_PPM, NETWORK_WEIGHT), NETWORK_WEIGHT)
     supplier_days = _days(levels.supplier, _days(elsewhere, 0, NETWORK_WEIGHT), NETWORK_WEIGHT)
@@ -293,11 +305,57 @@ def describe(asked: Asked, known: Known) -> tuple[int, ...]:
     others_due = _rest(levels.buyer_due, long)
     base = _share(total, _share(others, supplier, SHRINK), SHRINK)
     base_days = _days(total, _days(others, supplier_days, SHRINK), SHRINK)
-    newest, recent = habit.total(0), habit.total(1)
     due_prior = _share(others_due, _moved(base, network_due, network), SHRINK)
     late_due = _share(long, due_prior, SHRINK)
     days_due_prior = _days(others_due, base_days + network_due_days - network_days, SHRINK)
     days_due = _days(long, days_due_prior, SHRINK)
+    return _Shares(
+        network,
+        network_days,
+        network_due,
+        supplier,
+        supplier_days,
+        total,
+        long,
+        base,
+        base_days,
+        late_due,
+        days_due,
+    )
+
+
+def expected(asked: Asked, known: Known) -> tuple[int, int]:
+    """Share late in ppm, and days late in centidays, without a model: of the weekday of the due date.
+
+    The days are the median of the last payments on that weekday, else of all of them, else the shrunk mean.
+    """
+    due = due_class(asked.due_day, asked.currency)
+    shares = _shares(known.habit, known.levels, due)
+    payments = known.habit.payments()
+    late = [row.days_late for row in payments if row.due_class == due] or [row.days_late for row in payments]
+    return shares.late_due, _median(sorted(late)) if late else shares.days_due
+
+
+def describe(asked: Asked, known: Known) -> tuple[int, ...]:
+    """The description of an invoice: one integer for each name of `FEATURES`."""
+    habit, levels, opened, *trades, standing = known
+    due = due_class(asked.due_day, asked.currency)
+    (
+        network,
+        network_days,
+        network_due,
+        supplier,
+        supplier_days,
+        total,
+        long,
+        base,
+        base_days,
+        late_due,
+        days_due,
+    ) = _shares(habit, levels, due)
+    place = octave(asked.amount)
+    network_amount = _share(levels.network_amount, network, NETWORK_WEIGHT)
+    newest, recent = habit.total(0), habit.total(1)
     latest = habit.due_on(due, recent=True)
     of_octave = habit.of_octave(place)
     same, same_late = habit.of_amount(asked.amount)

@@ -18,8 +18,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from contracts.pricing.lateness import Asked, Known, beyond_levels, describe
-from contracts.pricing.model import Lateness, Model, Reason, shrinkage
+from contracts.pricing.lateness import Asked, Known, beyond_levels, describe, expected
+from contracts.pricing.model import Lateness, Model, Reason
 from contracts.pricing.terms import ProgrammeTerms
 
 Reasons = tuple[tuple[str, int], ...]
@@ -42,18 +42,17 @@ def predict(
     model: tuple[bytes, Model] | None, asked: Asked, known: Known, terms: ProgrammeTerms
 ) -> Prediction:
     """The prediction for an invoice by the model in force, (hash, model), or by shrinkage without one."""
-    description = describe(asked, known)
     if model is None:
-        return _shrunk(description, known, terms)
+        return _shrunk(asked, known, terms)
     name, rules = model
-    found, base, reasons = rules.explain(description)
+    found, base, reasons = rules.explain(describe(asked, known))
     return Prediction(name, found, ((BASE, base), *_in_days(reasons, found.beyond_centidays - base)))
 
 
-def _shrunk(description: Sequence[int], known: Known, terms: ProgrammeTerms) -> Prediction:
+def _shrunk(asked: Asked, known: Known, terms: ProgrammeTerms) -> Prediction:
     levels = beyond_levels(known, terms.prior_dbt_centidays, terms.shrink_count)
     others, supplier, buyer, relationship = levels
-    found = shrinkage(description)._replace(beyond_centidays=relationship)
+    found = Lateness(*expected(asked, known), relationship)
     reasons = (
         (BASE, others),
         (SUPPLIER, supplier - others),

@@ -9,8 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.pricing.forest import LEAF
-from contracts.pricing.lateness import FEATURES, MISSING, Asked, Open, Trade, describe_in, open_besides
+from contracts.pricing.lateness import (
+    FEATURES,
+    MISSING,
+    Asked,
+    Open,
+    Trade,
+    describe,
+    describe_in,
+    expected,
+    open_besides,
+    read_known,
+)
 from contracts.pricing.model import Ensemble, Model, on_curve, shrinkage
+from contracts.trade import habit
 from contracts.trade.relationship import Aggregates
 from ledger import codec
 from ledger.errors import Malformed
@@ -37,6 +49,32 @@ def test_reasons_add_up_to_the_score(description: list[int]) -> None:
     values = MODEL.values(description)
     start, reasons = LATE.reasons(values, NAMES)
     assert start + sum(reason.points for reason in reasons) == LATE.score(values)
+
+
+class _State(dict[bytes, codec.Value]):
+    def put(self, key: bytes, value: codec.Value) -> None:
+        self[key] = value
+
+
+PAID = st.tuples(
+    st.sampled_from(["acme", "bolt"]),
+    st.sampled_from(["mega", "nova"]),
+    st.integers(0, 9),
+    st.integers(-9, 60),
+)
+
+
+@given(st.lists(PAID, max_size=40), st.integers(0, 9))
+def test_without_a_model_the_figures_are_those_of_the_whole_description(
+    paid: list[tuple[str, str, int, int]], due: int
+) -> None:
+    state = _State()
+    for supplier, buyer, day, late in paid:
+        settled = habit.Settled(15_000 + day, 14_970, 15_000 + day + late, 1_000 + day, "EUR", 0)
+        habit.observe(state, supplier, buyer, settled)
+    asked = Asked(15_100, 15_090, 15_100 + due, 1_003, "EUR")
+    known = read_known(state, "acme", "mega", asked)
+    assert expected(asked, known) == shrinkage(describe(asked, known))[:2]
 
 
 @given(DESCRIPTIONS)
