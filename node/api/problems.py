@@ -147,7 +147,9 @@ def details(error: TallyError) -> dict[str, Any]:
         "detail": _shortened(str(error), 3 * MAX_SHOWN_CHARACTERS),
     }
     for name, value in error.as_dict().items():
-        if name != "message":
+        if name == "remedy":
+            shown[name] = _shortened(str(value), 3 * MAX_SHOWN_CHARACTERS)
+        elif name != "message":
             shown[name] = value if isinstance(value, int) else _shortened(str(value))
     return shown
 
