@@ -2,7 +2,7 @@
 
 1. All nodes stand at the same block: height, head, state root.
 2. They hold the same blocks, byte for byte, at every height, and no node has changed a block
-   that it showed before.
+   that it showed before. A node that fell far behind and took a snapshot holds those from there on.
 3. Every acknowledged transaction is on the chain, exactly once, at the place that its receipt proved.
 4. No transaction is on the chain twice, and no invoice was applied twice.
 5. The complete, proved histories of the suppliers hold exactly the applied invoices.
@@ -29,7 +29,7 @@ from ledger.block import Block
 class _Seen:
     """What a node has shown of its chain."""
 
-    digests: list[bytes] = field(default_factory=list)
+    digests: dict[int, bytes] = field(default_factory=dict)
     """SHA-256 of each block's bytes, by height."""
 
 
@@ -40,6 +40,8 @@ class Chains:
         self._cluster = cluster
         self._seen = {node: _Seen() for node in cluster.names}
         self._head = b""
+        self._reference: list[bytes] = []
+        """SHA-256 of every block of the chain, by height."""
         self._time_ms = 0
         self._places: dict[bytes, tuple[int, int]] = {}
         self._applied: Counter[tuple[str, str]] = Counter()
@@ -48,7 +50,7 @@ class Chains:
     @property
     def blocks(self) -> int:
         """Blocks compared so far."""
-        return len(self._seen[self._cluster.names[0]].digests)
+        return len(self._reference)
 
     @property
     def transactions(self) -> int:
@@ -67,36 +69,35 @@ class Chains:
         await asyncio.to_thread(self._check_histories)
 
     def _read_all(self, stands: dict[str, Any]) -> None:
-        for place, node in enumerate(self._cluster.names):
-            self._read(node, is_first=place == 0)
-        first, *others = self._cluster.names
-        reference = self._seen[first].digests
-        for node in others:
-            digests = self._seen[node].digests
-            if digests != reference:
-                at = next(
-                    (h for h, pair in enumerate(zip(digests, reference, strict=False)) if len(set(pair)) > 1),
-                    -1,
-                )
-                raise Broken(f"{node} and {first} hold different chains from height {at} on")
+        for node in self._cluster.names:
+            self._read(node)
+        for node in self._cluster.names:
+            for height, digest in self._seen[node].digests.items():
+                if height >= len(self._reference) or self._reference[height] != digest:
+                    raise Broken(f"{node} holds another block at height {height} than others do")
+            if len(self._reference) - 1 not in self._seen[node].digests:
+                raise Broken(f"{node} does not hold the block at height {len(self._reference) - 1}")
         if self._head.hex() != stands["head"]:
             raise Broken(f"the head of the chain is {self._head.hex()}, status says {stands['head']}")
 
-    def _read(self, node: str, *, is_first: bool) -> None:
-        """Read on from where we were; the last known block is read again, so that no rewrite is missed."""
+    def _read(self, node: str) -> None:
+        """Read on from where we were; the last known block is read again, so that no rewrite is missed.
+
+        What no node has shown before makes the chain longer that all are compared with.
+        """
         digests = self._seen[node].digests
         profile = self._cluster.net.profile(self._cluster.suppliers[0])
         with Session(replace(profile, nodes=(self._cluster.net.node(node).api,))) as session:
-            for height, data, _ in session.blocks(max(0, len(digests) - 1)):
+            least = session.status()["first_height"]
+            first = max(least, max(digests, default=0))
+            for expected, (height, data, _) in enumerate(session.blocks(first), first):
                 digest = sha256(data).digest()
-                if height < len(digests):
-                    if digests[height] != digest:
-                        raise Broken(f"{node} has changed its block at height {height}")
-                    continue
-                if height != len(digests):
-                    raise Broken(f"{node} shows height {height} after {len(digests) - 1}")
-                digests.append(digest)
-                if is_first:
+                if height != expected:
+                    raise Broken(f"{node} shows height {height} after {expected - 1}")
+                if digests.setdefault(height, digest) != digest:
+                    raise Broken(f"{node} has changed its block at height {height}")
+                if height == len(self._reference):
+                    self._reference.append(digest)
                     self._take(Block.decode(data))
 
     def _take(self, block: Block) -> None:
