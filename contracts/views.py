@@ -46,16 +46,29 @@ Page = tuple[list[View], bytes | None]
 def page(
     scanner: Scanner,
     kind: str,
-    parts: tuple[str, ...],
+    parts: tuple[str | None, ...],
     limit: int,
     after: bytes | None,
     view: Callable[[tuple[Any, ...], codec.Value], View | None],
+    *,
+    status: str | None = None,
 ) -> Page:
-    """One page of a kind; `view` gets the key's parts after the kind, and may leave an entry out."""
+    """One page of a kind: of the entries whose keys begin with `parts`; the last of these may be None.
+
+    `view` gets the key's parts after the kind, and may leave an entry out. `status` names the one state,
+    in any case, that is asked for.
+    """
     limit = max(1, min(limit, MAX_PAGE))
-    entries = scanner.scan(kind, *parts, limit=limit, after=after)
+    named = [part for part in parts if part is not None]
+    entries = scanner.scan(kind, *named, limit=limit, after=after)
     views = [view(codec.decode(key)[1:], value) for key, value in entries]
-    return [item for item in views if item is not None], entries[-1][0] if len(entries) == limit else None
+    shown = [item for item in views if item is not None and _is_in(status, item)]
+    return shown, entries[-1][0] if len(entries) == limit else None
+
+
+def _is_in(status: str | None, view: View) -> bool:
+    """Whether a view's state is the one asked for; every state is, if none was."""
+    return not status or view["status"].lower() == status.lower()
 
 
 def _day(day: int) -> str | None:
@@ -226,7 +239,7 @@ def orders(
     def view(parts: tuple[Any, ...], value: codec.Value) -> View:
         return _order(scanner, supplier, parts[1], parts[2], order.Order._make(value))
 
-    return page(scanner, "order", (supplier,) if buyer is None else (supplier, buyer), limit, after, view)
+    return page(scanner, "order", (supplier, buyer), limit, after, view)
 
 
 def _order(state: Reader, supplier: str, buyer: str, number: str, found: order.Order) -> View:

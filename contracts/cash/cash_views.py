@@ -33,7 +33,7 @@ def deposits(
         _, owner, currency = parts
         return _deposit(scanner, bank, owner, currency, custody.Custody._make(value))
 
-    return page(scanner, "custody", (bank,) if client is None else (bank, client), limit, after, view)
+    return page(scanner, "custody", (bank, client), limit, after, view)
 
 
 def _deposit(state: Reader, bank: str, client: str, currency: str, found: custody.Custody) -> View:
@@ -98,14 +98,11 @@ def redemptions(
 ) -> Page:
     """Redemptions, of one client, at one bank or in one state if asked for."""
 
-    wanted = status.lower() if status else None
-
     def view(parts: tuple[Any, ...], value: codec.Value) -> View | None:
         shown = _redemption(parts[0], parts[1], redemption.Redemption._make(value))
-        fits = bank in (None, shown["bank"]) and wanted in (None, shown["status"].lower())
-        return shown if fits else None
+        return shown if bank in (None, shown["bank"]) else None
 
-    return page(scanner, "redemption", () if client is None else (client,), limit, after, view)
+    return page(scanner, "redemption", (client,), limit, after, view, status=status)
 
 
 def _redemption(client: str, number: str, found: redemption.Redemption) -> View:
@@ -140,14 +137,11 @@ def settlements(
 ) -> Page:
     """Conditional deliveries whose cash a bank holds, in one state if asked for."""
 
-    wanted = status.lower() if status else None
-
     def view(parts: tuple[Any, ...], value: codec.Value) -> View | None:
         shown = _settlement(scanner, parts[0], parts[1], settlement.Settlement._make(value))
-        fits = shown["bank"] == bank and wanted in (None, shown["status"].lower())
-        return shown if fits else None
+        return shown if shown["bank"] == bank else None
 
-    return page(scanner, "settlement", (), limit, after, view)
+    return page(scanner, "settlement", (), limit, after, view, status=status)
 
 
 def _settlement(state: Reader, lender: str, number: str, found: settlement.Settlement) -> View:
@@ -190,14 +184,11 @@ def exchanges(
 ) -> Page:
     """Exchanges, of one taker, asked of one maker or in one state if asked for."""
 
-    wanted = status.lower() if status else None
-
     def view(parts: tuple[Any, ...], value: codec.Value) -> View | None:
         shown = exchange_of(parts[0], parts[1], value)
-        fits = maker in (None, shown["maker"]) and wanted in (None, shown["status"].lower())
-        return shown if fits else None
+        return shown if maker in (None, shown["maker"]) else None
 
-    return page(scanner, "exchange", () if taker is None else (taker,), limit, after, view)
+    return page(scanner, "exchange", (taker,), limit, after, view, status=status)
 
 
 def exchange_of(taker: str, number: str, value: codec.Value) -> View:

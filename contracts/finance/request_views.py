@@ -34,15 +34,13 @@ def requests(
     after: bytes | None = None,
 ) -> Page:
     """Requests of a supplier, to a lender, or in one state, if asked for."""
-    wanted = status.lower() if status else None
 
     def view(parts: tuple[Any, ...], value: codec.Value) -> View | None:
         shown = _request(scanner, parts[0], parts[1], request.Request._make(value))
         asked = {answer["lender"] for answer in shown["answers"]}
-        fits = lender in (None, *asked) and wanted in (None, shown["status"].lower())
-        return shown if fits else None
+        return shown if lender in (None, *asked) else None
 
-    return page(scanner, "request", () if supplier is None else (supplier,), limit, after, view)
+    return page(scanner, "request", (supplier,), limit, after, view, status=status)
 
 
 def _request(state: Reader, supplier: str, number: str, found: request.Request) -> View:

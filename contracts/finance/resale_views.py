@@ -32,14 +32,12 @@ def resales(
     after: bytes | None = None,
 ) -> Page:
     """Offers of one lender, to one lender, or in one state, if asked for."""
-    wanted = status.lower() if status else None
 
     def view(parts: tuple[Any, ...], value: codec.Value) -> View | None:
         shown = _resale(parts[0], parts[1], Resale._make(value))
-        fits = lender in (None, shown["lender"]) and wanted in (None, shown["status"].lower())
-        return shown if fits else None
+        return shown if lender in (None, shown["lender"]) else None
 
-    return page(scanner, RESALE, () if seller is None else (seller,), limit, after, view)
+    return page(scanner, RESALE, (seller,), limit, after, view, status=status)
 
 
 def resale_sentence(view: View) -> str:

@@ -62,7 +62,7 @@ def policies(
         policy = Policy._make(value)
         return _policy(scanner, parts[0], parts[1], policy) if assured in (None, policy.assured) else None
 
-    return page(scanner, "policy", () if insurer is None else (insurer,), limit, after, view)
+    return page(scanner, "policy", (insurer,), limit, after, view)
 
 
 def _policy(state: Reader, insurer: str, number: str, policy: Policy) -> View:
@@ -120,14 +120,11 @@ def claims(
 ) -> Page:
     """Claims, of one assured, against one insurer or in one state if asked for."""
 
-    wanted = status.lower() if status else None
-
     def view(parts: tuple[Any, ...], value: Value) -> View | None:
         claim = Claim._make(value)
-        fits = insurer in (None, claim.insurer) and wanted in (None, CLAIM.states[claim.status].lower())
-        return _claim(scanner, parts[0], parts[1], claim) if fits else None
+        return _claim(scanner, parts[0], parts[1], claim) if insurer in (None, claim.insurer) else None
 
-    return page(scanner, "claim", () if assured is None else (assured,), limit, after, view)
+    return page(scanner, "claim", (assured,), limit, after, view, status=status)
 
 
 def _claim(state: Reader, assured: str, number: str, claim: Claim) -> View:

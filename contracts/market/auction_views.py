@@ -45,16 +45,14 @@ def auctions(
     after: bytes | None = None,
 ) -> Page:
     """Auctions of a supplier, with a bid of a lender, or in one state, if asked for."""
-    wanted = status.lower() if status else None
 
     def view(parts: tuple[Any, ...], value: codec.Value) -> View | None:
         found = Auction._make(value)
         if lender is not None and lender not in found.bidders:
             return None
-        shown = _auction(scanner, parts[0], parts[1], found)
-        return shown if wanted in (None, shown["status"].lower()) else None
+        return _auction(scanner, parts[0], parts[1], found)
 
-    return page(scanner, "auction", () if supplier is None else (supplier,), limit, after, view)
+    return page(scanner, "auction", (supplier,), limit, after, view, status=status)
 
 
 def auction_sentence(view: View) -> str:

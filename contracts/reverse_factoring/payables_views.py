@@ -50,7 +50,7 @@ def approvals(
         found = Approval._make(value)
         return _approval(scanner, parts[0], parts[1], found) if found.programme == programme else None
 
-    return page(scanner, "approved", () if supplier is None else (supplier,), limit, after, view)
+    return page(scanner, "approved", (supplier,), limit, after, view)
 
 
 def approval_view(state: Reader, supplier: str, number: str) -> View | None:
