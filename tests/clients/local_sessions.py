@@ -79,11 +79,12 @@ class Channel:
         client = httpx.AsyncClient(mounts={f"http://{name}": node for name, node in self.nodes.items()})
         return AsyncSession(self.profile(organisation), client=client, deadline_s=deadline_s)
 
+    def client(self) -> httpx.Client:
+        """A blocking client whose requests go to the nodes."""
+        return httpx.Client(mounts={f"http://{name}": SyncBridge(node) for name, node in self.nodes.items()})
+
     def blocking_session(self, organisation: str, deadline_s: float = 20.0) -> Session:
-        client = httpx.Client(
-            mounts={f"http://{name}": SyncBridge(node) for name, node in self.nodes.items()}
-        )
-        return Session(self.profile(organisation), client=client, deadline_s=deadline_s)
+        return Session(self.profile(organisation), client=self.client(), deadline_s=deadline_s)
 
     def close(self) -> None:
         self.network.close()

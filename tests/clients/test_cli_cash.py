@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import story
-from local_sessions import Channel, SyncBridge
+from local_tally import DAY, Tally
 from lxml import etree
 from test_import_advice import DESPATCH_EXAMPLE, RECEIPT_EXAMPLE
 
@@ -25,7 +23,6 @@ from ledger import codec
 from ledger.errors import VerificationError
 from ledger.money import Money
 
-DAY = "2024-03-05"
 SCHEMA = etree.XMLSchema(etree.parse(Path(__file__).parent.parent / "data/iso20022/pain.001.001.09.xsd"))
 
 CAMT = """<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.054.001.08"><BkToCstmrDbtCdtNtfctn><Ntfctn>
@@ -42,50 +39,6 @@ STATEMENT = """<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08">
 <Acct><Id><Othr><Id>C-acme</Id></Othr></Id></Acct>
 <Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">{amount}</Amt><CdtDbtInd>CRDT</CdtDbtInd>
 <Dt><Dt>2024-03-05</Dt></Dt></Bal></Stmt></BkToCstmrStmt></Document>"""
-
-
-class Tally:
-    """`tally …` by organisations of a local channel."""
-
-    def __init__(self, channel: Channel, folder: Path, capsys: Any) -> None:
-        self.channel, self.folder, self._capsys = channel, folder, capsys
-
-    def run(self, by: str, *arguments: str, code: int = 0) -> Any:
-        profile = self.folder / f"{by}.json"
-        if not profile.exists():
-            self.channel.profile(by).save(profile)
-        assert main([*arguments, "--profile", str(profile), "--json"]) == code
-        return json.loads(self._capsys.readouterr().out)
-
-    def text(self, by: str, *arguments: str) -> str:
-        assert main([*arguments, "--profile", str(self.folder / f"{by}.json")]) == 0
-        return str(self._capsys.readouterr().out)
-
-    def shown(self) -> str:
-        """What the last command wrote for people."""
-        return str(self._capsys.readouterr().out)
-
-    def open(self, client: str, currency: str = "EUR") -> None:
-        given = ["--currency", currency, "--account", f"C-{client}", "--payout", f"P-{client}"]
-        given[3] += "" if currency == "EUR" else f"-{currency}"
-        self.run("bank", "cash", "open", client, *given)
-
-    def mint(self, client: str, amount: str, entry: str, account: str) -> None:
-        given = ["--client", client, "--account", account, "--entry", entry, "--date", DAY]
-        self.run("bank", "cash", "mint", amount, *given)
-
-
-@pytest.fixture
-def tally(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Iterator[Tally]:
-    channel = Channel(tmp_path)
-    mounts = {f"http://{name}": SyncBridge(node) for name, node in channel.nodes.items()}
-
-    def session(*given: Any, **named: Any) -> Session:
-        return Session(*given, client=httpx.Client(mounts=mounts), **named)
-
-    monkeypatch.setattr("clients.cli.options.Session", session)
-    yield Tally(channel, tmp_path, capsys)
-    channel.close()
 
 
 def test_events_of_a_file_are_dispatch_and_receipt_on_the_ledger(tally: Tally, tmp_path: Path) -> None:

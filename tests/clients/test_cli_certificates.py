@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 import story
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from local_node import ROLES
-from local_sessions import Channel, SyncBridge
-from test_cli_cash import DAY, Tally
+from local_sessions import Channel
+from local_tally import DAY, Tally
 
 from clients.cli import main
 from clients.cli.exits import REFUSED, USAGE
-from clients.sdk import Session
 from clients.verifier import verify_data
 from contracts.answer import Answer, answered
 from ledger.errors import Malformed, VerificationError
@@ -30,23 +27,21 @@ WHOLE = ["C/1", "--obligor", "anchor"]
 
 
 @pytest.fixture
-def tally(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Iterator[Tally]:
+def channel(tmp_path: Path) -> Iterator[Channel]:
+    made = Channel(tmp_path, ("n1",), {**ROLES, "bolt": ["supplier"]})
+    story.play(made.network)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def tally(tally: Tally) -> Tally:
     """anchor has promised acme 1,000.00 on its invoice, in two pieces that acme holds."""
-    channel = Channel(tmp_path, ("n1",), {**ROLES, "bolt": ["supplier"]})
-    story.play(channel.network)
-    mounts = {f"http://{name}": SyncBridge(node) for name, node in channel.nodes.items()}
-
-    def session(*given: Any, **named: Any) -> Session:
-        return Session(*given, client=httpx.Client(mounts=mounts), **named)
-
-    monkeypatch.setattr("clients.cli.options.Session", session)
-    found = Tally(channel, tmp_path, capsys)
     issued = ["C/1", "1,000.00 EUR", "--payee", "acme", "--maturity", MATURITY, "--invoice", story.INVOICE]
-    found.run("anchor", "certificate", "issue", *issued)
-    found.run("acme", "certificate", "accept", *WHOLE)
-    found.run("acme", "certificate", "split", "C/1", "600.00", "400.00", "--obligor", "anchor")
-    yield found
-    channel.close()
+    tally.run("anchor", "certificate", "issue", *issued)
+    tally.run("acme", "certificate", "accept", *WHOLE)
+    tally.run("acme", "certificate", "split", "C/1", "600.00", "400.00", "--obligor", "anchor")
+    return tally
 
 
 def deposits(tally: Tally) -> None:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 from local_node import ROLES
-from local_sessions import Channel, SyncBridge
-from test_cli_cash import DAY, Tally
+from local_sessions import Channel
+from local_tally import DAY, Tally
 
 from clients.cli.exits import REFUSED, USAGE, UsageProblem
 from clients.cli.policy_quotes import read_buyers, read_prior
-from clients.sdk import Session
 from clients.verifier import verify_data
 from ledger.errors import VerificationError
 from ledger.genesis import read_genesis
@@ -31,16 +28,10 @@ INVOICE = ["INV/1", "--supplier", "acme", *UNDER]
 
 
 @pytest.fixture
-def tally(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Iterator[Tally]:
-    channel = Channel(tmp_path, ("n1",), {**ROLES, "cover": ["insurer"]})
-    mounts = {f"http://{name}": SyncBridge(node) for name, node in channel.nodes.items()}
-
-    def session(*given: Any, **named: Any) -> Session:
-        return Session(*given, client=httpx.Client(mounts=mounts), **named)
-
-    monkeypatch.setattr("clients.cli.options.Session", session)
-    yield Tally(channel, tmp_path, capsys)
-    channel.close()
+def channel(tmp_path: Path) -> Iterator[Channel]:
+    made = Channel(tmp_path, ("n1",), {**ROLES, "cover": ["insurer"]})
+    yield made
+    made.close()
 
 
 def active(tally: Tally) -> None:

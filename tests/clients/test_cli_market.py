@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 import story
-from local_sessions import Channel, SyncBridge
-from test_cli_cash import DAY, Tally
+from local_tally import DAY, Tally
 
 from clients.cli.amounts import read_percent
 from clients.cli.exits import USAGE, UsageProblem
 from clients.errors import ProfileError
-from clients.sdk import Session
 from clients.sealed_bids import SealedBid, bid_path, load_bid, save_bid
 from clients.verifier import verify_data
 from ledger.genesis import read_genesis
@@ -26,22 +21,13 @@ DAYS = ("2024-03-05", "2024-03-06", "2024-03-08", "2024-03-09")
 
 
 @pytest.fixture
-def tally(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Iterator[Tally]:
-    channel = Channel(tmp_path)
-    story.play(channel.network)
-    mounts = {f"http://{name}": SyncBridge(node) for name, node in channel.nodes.items()}
-
-    def session(*given: Any, **named: Any) -> Session:
-        return Session(*given, client=httpx.Client(mounts=mounts), **named)
-
-    monkeypatch.setattr("clients.cli.options.Session", session)
-    found = Tally(channel, tmp_path, capsys)
+def tally(tally: Tally) -> Tally:
+    story.play(tally.channel.network)
     for client in ("acme", "fund", "anchor"):
-        found.open(client)
+        tally.open(client)
     for client in ("fund", "anchor"):
-        found.mint(client, "5,000.00 EUR", f"IN-{client}", f"C-{client}")
-    yield found
-    channel.close()
+        tally.mint(client, "5,000.00 EUR", f"IN-{client}", f"C-{client}")
+    return tally
 
 
 def open_auction(tally: Tally) -> None:

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import story
 from envelopes import signed
-from local_sessions import Channel, SyncBridge
-from test_cli_cash import Tally
+from local_sessions import Channel
+from local_tally import Tally
 
 from clients.cli.exits import USAGE
-from clients.sdk import Session, read_book
+from clients.sdk import read_book
 from ledger.errors import TallyError
 
 OPEN = {
@@ -98,17 +97,6 @@ def sold_certificate(amount: int, price: int) -> list[tuple[str, dict[str, Any]]
         ("acme", {"op": "certificate.reserve", **leaf, **sale}),
         ("bank", {"op": "certificate.fund", **leaf, **booked}),
     ]
-
-
-@pytest.fixture
-def tally(channel: Channel, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Tally:
-    mounts = {f"http://{name}": SyncBridge(node) for name, node in channel.nodes.items()}
-
-    def session(*given: Any, **named: Any) -> Session:
-        return Session(*given, client=httpx.Client(mounts=mounts), **named)
-
-    monkeypatch.setattr("clients.cli.options.Session", session)
-    return Tally(channel, channel.folder, capsys)
 
 
 def test_a_supplier_sees_what_suits_its_invoice_and_why_the_rest_does_not(tally: Tally) -> None:

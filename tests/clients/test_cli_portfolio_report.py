@@ -7,17 +7,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import story
-from local_sessions import Channel, SyncBridge
-from test_cli_cash import Tally
+from local_sessions import Channel
+from local_tally import Tally
 from test_cli_portfolio import bill, play
 
 from clients import raster
 from clients.cli.exits import REFUSED, USAGE
 from clients.cli.finance import offer_of
-from clients.sdk import Session
 from ledger.export import frames
 
 BILLED = {"INV-A": (4_000_00, "2024-05-20"), "INV-B": (2_500_00, "2024-04-10")}
@@ -37,17 +35,6 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
         play(found, bill(number, gross, due))
     yield found
     found.close()
-
-
-@pytest.fixture
-def tally(channel: Channel, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Tally:
-    mounts = {f"http://{name}": SyncBridge(node) for name, node in channel.nodes.items()}
-
-    def session(*given: Any, **named: Any) -> Session:
-        return Session(*given, client=httpx.Client(mounts=mounts), **named)
-
-    monkeypatch.setattr("clients.cli.options.Session", session)
-    return Tally(channel, channel.folder, capsys)
 
 
 @pytest.fixture(scope="module")

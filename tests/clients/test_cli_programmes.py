@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 import story
-from local_sessions import Channel, SyncBridge
-from test_cli_cash import DAY, Tally
+from local_sessions import Channel
+from local_tally import DAY, Tally
 
 from clients.cli.exits import REFUSED, USAGE
-from clients.sdk import Session
 from node.api import views
 
 NUMBER = story.INVOICE
@@ -45,17 +42,6 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
             session.submit({"op": "deposit.mint", **place, **booked})
     yield made
     made.close()
-
-
-@pytest.fixture
-def tally(channel: Channel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Tally:
-    mounts = {f"http://{name}": SyncBridge(node) for name, node in channel.nodes.items()}
-
-    def session(*given: Any, **named: Any) -> Session:
-        return Session(*given, client=httpx.Client(mounts=mounts), **named)
-
-    monkeypatch.setattr("clients.cli.options.Session", session)
-    return Tally(channel, tmp_path, capsys)
 
 
 def bill(tally: Tally, number: str, amount: str) -> None:

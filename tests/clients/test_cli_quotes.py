@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
-import httpx
 import pytest
 import story
-from local_sessions import Channel, SyncBridge
-from test_cli_cash import Tally
+from local_sessions import Channel
+from local_tally import Tally
 
 from clients.cli import main
 from clients.cli.exits import REFUSED, USAGE
 from clients.kept_models import kept_model_file
 from clients.model_record import compared, figures_of, on_tested_rows, parted
 from clients.model_report import drift, fared
-from clients.sdk import Session
 from clients.training_export import Training
 from contracts.finance.quote import ProvedQuote
 from contracts.pricing.forest import LEAF
@@ -44,22 +41,8 @@ HOSTS = ("anchor", "fund", "registrar")
 
 
 @pytest.fixture(scope="module")
-def channel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
-    found = Channel(tmp_path_factory.mktemp("quotes"), ("n1",))
-    story.play(found.network)
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def tally(channel: Channel, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Tally:
-    mounts = {f"http://{name}": SyncBridge(node) for name, node in channel.nodes.items()}
-
-    def session(*given: Any, **named: Any) -> Session:
-        return Session(*given, client=httpx.Client(mounts=mounts), **named)
-
-    monkeypatch.setattr("clients.cli.options.Session", session)
-    return Tally(channel, channel.folder, capsys)
+def channel(played_channel: Channel) -> Channel:
+    return played_channel
 
 
 def record_file(path: Path, root: str) -> Path:

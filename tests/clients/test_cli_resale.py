@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 import story
 from local_node import ROLES
-from local_sessions import Channel, SyncBridge
-from test_cli_cash import DAY, Tally
+from local_sessions import Channel
+from local_tally import DAY, Tally
 
 from clients.cli.exits import REFUSED
-from clients.sdk import Session
 from clients.verifier import verify_data
 from ledger.genesis import read_genesis
 
@@ -24,20 +21,19 @@ SALE = ["S/1", "--seller", "fund"]
 
 
 @pytest.fixture
-def tally(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Iterator[Tally]:
+def channel(tmp_path: Path) -> Iterator[Channel]:
+    made = Channel(tmp_path, ("n1",), {**ROLES, "loan": ["lender"]})
+    story.play(made.network)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def tally(channel: Channel, tally: Tally) -> Tally:
     """fund has bought acme's invoice; loan has a programme and money."""
-    channel = Channel(tmp_path, ("n1",), {**ROLES, "loan": ["lender"]})
-    story.play(channel.network)
-    mounts = {f"http://{name}": SyncBridge(node) for name, node in channel.nodes.items()}
-
-    def session(*given: Any, **named: Any) -> Session:
-        return Session(*given, client=httpx.Client(mounts=mounts), **named)
-
-    monkeypatch.setattr("clients.cli.options.Session", session)
-    found = Tally(channel, tmp_path, capsys)
     for client in ("acme", "fund", "loan"):
-        found.open(client)
-        found.mint(client, "2,000.00 EUR", f"IN-{client}", f"C-{client}")
+        tally.open(client)
+        tally.mint(client, "2,000.00 EUR", f"IN-{client}", f"C-{client}")
     with channel.blocking_session("loan") as lender:
         terms = {"currency": "EUR", "discount_rate_ppm": 50_000, "fee_ppm": 0}
         limits = [{"obligor": "anchor", "limit": 1_000_000_00}]
@@ -54,8 +50,7 @@ def tally(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Itera
         supplier.submit({"op": "finance.accept", "invoice": story.INVOICE})
     with channel.blocking_session("fund") as lender:
         lender.submit({"op": "finance.settle", **place, "bank": "bank"})
-    yield found
-    channel.close()
+    return tally
 
 
 def test_a_claim_is_offered_bought_and_in_both_books(tally: Tally, tmp_path: Path) -> None:

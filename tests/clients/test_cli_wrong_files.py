@@ -6,40 +6,23 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import story
 from local_node import ROLES
-from local_sessions import Channel, SyncBridge
-from test_cli_cash import Tally
+from local_sessions import Channel
+from local_tally import Tally
 from test_cli_quotes import HASH, MODEL, record_file
 
 from clients.cli.exits import REFUSED, USAGE, UsageProblem
 from clients.cli.options import save
-from clients.sdk import Session
 
 
 @pytest.fixture(scope="module")
-def channel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
-    found = Channel(tmp_path_factory.mktemp("files"), ("n1",))
-    story.play(found.network)
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def tally(channel: Channel, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Tally:
-    mounts = {f"http://{name}": SyncBridge(node) for name, node in channel.nodes.items()}
-
-    def session(*given: Any, **named: Any) -> Session:
-        return Session(*given, client=httpx.Client(mounts=mounts), **named)
-
-    monkeypatch.setattr("clients.cli.options.Session", session)
-    return Tally(channel, channel.folder, capsys)
+def channel(played_channel: Channel) -> Channel:
+    return played_channel
 
 
 @pytest.fixture

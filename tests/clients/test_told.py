@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import story
-from local_sessions import Channel, Misbehaviour, SyncBridge
+from local_sessions import Channel, Misbehaviour
 
 from clients.cli import main
 from clients.cli.exits import REFUSED
 from clients.errors import BrokenAnswer
-from clients.sdk import Session, told
+from clients.sdk import told
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "scripts"))
@@ -53,27 +51,15 @@ LISTS = (
     "fund: credit show acme X",
     "fund: quote book early",
 )
-
-
 NONSENSE = [("x", 1), ("no currency", 1), ("EUR", -(10**30)), ("", 0), ("2024-01-01", 10**18)]
 
 
+pytestmark = pytest.mark.usefixtures("sessions")
+
+
 @pytest.fixture(scope="module")
-def channel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
-    found = Channel(tmp_path_factory.mktemp("told"), ("n1",))
-    story.play(found.network)
-    yield found
-    found.close()
-
-
-@pytest.fixture(autouse=True)
-def sessions(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
-    mounts = {f"http://{name}": SyncBridge(node) for name, node in channel.nodes.items()}
-
-    def session(*given: Any, **named: Any) -> Session:
-        return Session(*given, client=httpx.Client(mounts=mounts), **named)
-
-    monkeypatch.setattr("clients.cli.options.Session", session)
+def channel(played_channel: Channel) -> Channel:
+    return played_channel
 
 
 def example(form: str, text: str = "x", number: int = 1) -> Any:

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import story
 from envelopes import order
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from local_node import LocalNetwork
-from local_sessions import Channel, SyncBridge
+from local_sessions import Channel
 
 from clients import auditor
 from clients.auditor import audit_folder, audit_nodes
@@ -267,8 +266,7 @@ def test_audit_under_another_genesis_is_refused(folder: Path, tmp_path: Path) ->
 
 
 def _through(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    mounts = {f"http://{name}": SyncBridge(node) for name, node in channel.nodes.items()}
-    monkeypatch.setattr(auditor, "SyncTransport", lambda: SyncTransport(httpx.Client(mounts=mounts)))
+    monkeypatch.setattr(auditor, "SyncTransport", lambda: SyncTransport(channel.client()))
     return [f"http://{name}" for name in channel.nodes]
 
 
