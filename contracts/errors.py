@@ -147,7 +147,7 @@ REMEDIES: dict[str, str] = {
     "already_accepted": "The offer was accepted.",
     "not_accepted": "The supplier must accept the offer first.",
     "quote_stale": "Ask for a fresh quote and offer exactly that.",
-    "too_many_expiring": "Let the offer expire on another day.",
+    "too_many_expiring": "Let it expire on another day, or end some that you have made for that day.",
     "financed_often": "An invoice is financed at most 16 times; take another one.",
     "not_financed": "Take an invoice that a lender has bought or advanced money on.",
     "costs_too_high": "Charge at most what the programme allows of the net bought.",

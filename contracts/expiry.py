@@ -1,11 +1,17 @@
 """What expires by itself when the business date moves on (invariant 14).
 
-    ("expiry", kind, day, 0)           -> number of documents of a kind whose last day that is
-    ("expiry", kind, day, slot)        -> (party, document) of each of them, slots 1 to that number
-    ("expires", kind, party, document) -> (day, slot)
+    ("expiry", kind, day, 0)               -> number of documents of a kind whose last day that is
+    ("expiry", kind, day, slot)            -> (party, document) of each of them, slots 1 to that number
+    ("expires", kind, party, document)     -> (day, slot, organisation that scheduled it)
+    ("scheduled", kind, day, organisation) -> number of those of them that this organisation scheduled
 
 A document that reserves something is scheduled with its last day and cancelled when it ends before. Each kind
 has room of its own, so that many of one never keep another from being made.
+
+Members share a day's room as queues share a switch's memory (Choudhury and Hahne, "Dynamic queue length
+thresholds for shared-memory packet switches", 1998): each may have as many there as are still free. So one
+alone gets half of it, k that take all they can leave 1/(k + 1) of it if they take turns and 1/2^k if they
+come one after the other, and who has none there is let in as long as one place is free.
 """
 
 from __future__ import annotations
@@ -18,7 +24,10 @@ from ledger.codec import Value
 from ledger.state import state_key
 
 MAX_EXPIRING = 10_000
-"""Documents of one kind that may expire on one day: what one `date.advance` releases per day and kind."""
+"""Documents of one kind that may expire on one day: what one `date.advance` releases per day and kind.
+
+What one organisation scheduled and what all did are together at most one more than this.
+"""
 
 MAX_DAYS_AHEAD = 90
 """Business days from today to the last day of a reservation."""
@@ -33,6 +42,10 @@ def _slot_key(kind: str, day: int, slot: int) -> bytes:
 
 def _subject_key(subject: Subject) -> bytes:
     return state_key("expires", *subject)
+
+
+def _scheduled_key(kind: str, day: int, organisation: str) -> bytes:
+    return state_key("scheduled", kind, day, organisation)
 
 
 def check_last_day(context: Context, day: int, field: str = "expires") -> None:
@@ -50,37 +63,53 @@ def check_last_day(context: Context, day: int, field: str = "expires") -> None:
 
 
 def schedule(context: Context, subject: Subject, day: int) -> None:
-    """Enter a document among those whose last day this is; it is entered once.
+    """Enter a document, once, among those whose last day this is; it counts for the organisation that signs.
 
     Raises:
         Refusal: `too_many_expiring`.
     """
     kind = subject[0]
     count = int(context.get(_slot_key(kind, day, 0)) or 0)
-    if count >= MAX_EXPIRING:
-        raise refuse("too_many_expiring", "too much expires on that day", field="expires", found=count)
+    own = int(context.get(_scheduled_key(kind, day, context.actor)) or 0)
+    if count + own >= MAX_EXPIRING:
+        raise refuse(
+            "too_many_expiring",
+            "too much expires on that day",
+            field="expires",
+            found=f"{own} that you made, {count} in all",
+            expected=f"together below {MAX_EXPIRING}",
+        )
     assert context.get(_subject_key(subject)) is None, "a document expires once"
     context.put(_slot_key(kind, day, 0), count + 1)
     context.put(_slot_key(kind, day, count + 1), subject[1:])
-    context.put(_subject_key(subject), (day, count + 1))
+    context.put(_subject_key(subject), (day, count + 1, context.actor))
+    context.put(_scheduled_key(kind, day, context.actor), own + 1)
 
 
 def cancel(context: Context, subject: Subject) -> None:
     """Take out a document that has ended; the last one of its day moves into its slot."""
     kind = subject[0]
     place: Value = context.get(_subject_key(subject))
-    day, slot = place
+    day, slot, organisation = place
     count = int(context.get(_slot_key(kind, day, 0)) or 0)
     if slot != count:
         last: Value = context.get(_slot_key(kind, day, count))
+        moved: Value = context.get(_subject_key((kind, *last)))
         context.put(_slot_key(kind, day, slot), last)
-        context.put(_subject_key((kind, *last)), (day, slot))
+        context.put(_subject_key((kind, *last)), (day, slot, moved[2]))
     context.state.delete(_slot_key(kind, day, count))
     context.state.delete(_subject_key(subject))
-    if count > 1:
-        context.put(_slot_key(kind, day, 0), count - 1)
+    _put_count(context, _slot_key(kind, day, 0), count - 1)
+    own = _scheduled_key(kind, day, organisation)
+    _put_count(context, own, int(context.get(own) or 0) - 1)
+
+
+def _put_count(context: Context, key: bytes, count: int) -> None:
+    """Write a count, of which none is kept where it is 0."""
+    if count:
+        context.put(key, count)
     else:
-        context.state.delete(_slot_key(kind, day, 0))
+        context.state.delete(key)
 
 
 def overdue(context: Context, kind: str, before: int, day: int) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ For tests after every step, and for an auditor who has executed a chain. Each fu
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 
 from contracts import invariants
@@ -365,8 +365,11 @@ def reservations_are_current(kinds: Kinds) -> None:
     scheduled = {
         (kind, *subject): (last, slot) for (kind, last, slot), subject in kinds["expiry"].items() if slot
     }
-    if scheduled != {subject: tuple(slot) for subject, slot in kinds["expires"].items()}:
+    if scheduled != {subject: tuple(place[:2]) for subject, place in kinds["expires"].items()}:
         raise InvariantBroken(14, "what expires is not what was scheduled")
+    made = Counter((subject[0], last, by) for subject, (last, _, by) in kinds["expires"].items())
+    if made != kinds["scheduled"]:
+        raise InvariantBroken(14, "what expires of an organisation is not as many as it has made")
     expected: dict[tuple[str, ...], int] = {
         ("offer", *key): Lien._make(value).expires
         for key, value in kinds["lien"].items()

@@ -151,7 +151,7 @@ def test_invariant_14_no_quote_outlives_its_business_day() -> None:
 
 
 def test_many_requests_of_one_day_keep_no_offer_from_being_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(expiry, "MAX_EXPIRING", 2)
+    monkeypatch.setattr(expiry, "MAX_EXPIRING", 4)
     trade = two_currencies(TradeLedger())
     for number in ("X1", "X2"):
         trade.done("mega", exchange_request(number))
