@@ -10,20 +10,25 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli.amounts import money, percent
+from clients.cli.amounts import days, money, percent, short_percent
 from clients.cli.exits import UsageProblem
 from clients.cli.options import Json, ProfileFile, open_session, save
-from clients.cli.screen import GOOD, Advance, Screen
+from clients.cli.screen import FAINT, GOOD, Advance, Screen
 from clients.sdk import Session
 from contracts.finance.quote import ProvedQuote
-from contracts.finance.quote_book import MAX_PAGES, QuoteBook, Result
+from contracts.finance.quote_book import MAX_PAGES, ProvedRefusal, QuoteBook, Result
 from contracts.pricing.formulae import average_rate
 from ledger.carried import carry
+from ledger.dates import iso_from_day
+from ledger.money import Money
 
 FILE_PAGES = 100
 """Pages of one file of a saved book: a reader checks a file as a whole."""
 
 assert FILE_PAGES <= MAX_PAGES
+
+SHOWN, SHOWN_REFUSALS = 30, 10
+"""Prices and refusals on a terminal; a pipe and JSON get all."""
 
 
 def book(
@@ -41,23 +46,26 @@ def book(
 
     Invoices come page by page; the prices of a page share one proof. An invoice that gets no price is
     proved to get none, with the code of the refusal. Which invoices there are the node says; what
-    they are worth is proved.
+    they are worth is proved. A terminal shows the first of a long book; a pipe and --json get all.
     """
     screen = Screen(json)
     if out is not None:
         _make_folder(out)
     with open_session(profile) as session:
-        asked = list(dict.fromkeys(_invoices(session, programme, set(supplier or ()))))
+        with screen.progress("finding invoices", None) as found:
+            asked = list(dict.fromkeys(_invoices(session, programme, set(supplier or ()), found)))
         started = time.perf_counter()
         with screen.progress("pricing", len(asked)) as advance:
             results, files = _priced(session, programme, asked, out, advance)
         seconds = time.perf_counter() - started
     document = _document(programme, results, files, seconds)
     if not screen.answer(document):
-        _show(screen, document)
+        _show(screen, document, results)
 
 
-def _invoices(session: Session, programme: str, suppliers: set[str]) -> Iterator[tuple[str, str]]:
+def _invoices(
+    session: Session, programme: str, suppliers: set[str], found: Advance
+) -> Iterator[tuple[str, str]]:
     """The confirmed invoices of the programme's obligors with something left to pay, as the node has them."""
     known = [entry for entry in session.programmes() if entry["programme"] == programme]
     if not known:
@@ -69,12 +77,13 @@ def _invoices(session: Session, programme: str, suppliers: set[str]) -> Iterator
             remedy="`tally programme list` shows them.",
         )
     for obligor in known[0]["exposures"]:
-        found = session.view("/relationships", party=obligor)["relationships"]
-        for seller in sorted({entry["supplier"] for entry in found if entry["buyer"] == obligor}):
+        traded = session.view("/relationships", party=obligor)["relationships"]
+        for seller in sorted({entry["supplier"] for entry in traded if entry["buyer"] == obligor}):
             if suppliers and seller not in suppliers:
                 continue
             for invoice in session.invoices(seller, buyer=obligor, status="Confirmed"):
                 if invoice["outstanding"] > 0:
+                    found(1)
                     yield seller, invoice["invoice"]
 
 
@@ -123,8 +132,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _document(programme: str, results: list[Result], files: list[str], seconds: float) -> dict[str, Any]:
-    priced = [result for result in results if isinstance(result, ProvedQuote)]
-    refused = [result for result in results if not isinstance(result, ProvedQuote)]
+    priced, refused = _parted(results)
     return {
         "proved": True,
         "programme": programme,
@@ -132,6 +140,8 @@ def _document(programme: str, results: list[Result], files: list[str], seconds: 
         "priced": len(priced),
         "net": sum(result.terms.net for result in priced),
         "advance": sum(result.terms.advance for result in priced),
+        "discount": sum(result.terms.discount for result in priced),
+        "fee": sum(result.terms.fee for result in priced),
         "paid_out": sum(result.terms.paid_out for result in priced),
         "expected_loss": sum(result.terms.expected_loss for result in priced),
         "yield_ppm": average_rate([(result.terms.paid_out, result.terms.yield_ppm) for result in priced]),
@@ -144,46 +154,118 @@ def _document(programme: str, results: list[Result], files: list[str], seconds: 
     }
 
 
+def _parted(results: list[Result]) -> tuple[list[ProvedQuote], list[ProvedRefusal]]:
+    """What has a price, and what has none."""
+    priced = [result for result in results if isinstance(result, ProvedQuote)]
+    return priced, [result for result in results if isinstance(result, ProvedRefusal)]
+
+
 def _row(result: Result) -> dict[str, Any]:
-    if not isinstance(result, ProvedQuote):
-        return {"supplier": result.supplier, "invoice": result.invoice, "code": result.refusal.code}
+    if isinstance(result, ProvedRefusal):
+        return {
+            "supplier": result.supplier,
+            "invoice": result.invoice,
+            "code": result.refusal.code,
+            "message": result.refusal.message,
+        }
     terms = result.terms
     return {
         "supplier": terms.supplier,
         "buyer": terms.buyer,
         "invoice": terms.invoice,
+        "due_date": iso_from_day(terms.due_day),
+        "currency": terms.currency,
         "net": terms.net,
+        "advance": terms.advance,
+        "advance_rate_ppm": terms.advance_rate_ppm,
+        "reserve": terms.reserve,
+        "discount": terms.discount,
+        "fee": terms.fee,
         "paid_out": terms.paid_out,
         "yield_ppm": terms.yield_ppm,
+        "tenor_days": terms.tenor_days,
         "expected_late_centidays": terms.expected_late_centidays,
+        "late_ppm": terms.late_ppm,
+        "expected_loss": terms.expected_loss,
         "quote": terms.quote.hex(),
         "height": result.height,
     }
 
 
-def _show(screen: Screen, document: dict[str, Any]) -> None:
-    currency = document["currency"]
+def _show(screen: Screen, document: dict[str, Any], results: list[Result]) -> None:
+    priced, refused = _parted(results)
     screen.line(
         f"{document['priced']} of {document['invoices']} invoices priced under {document['programme']}, "
         "each recomputed from proved inputs",
         GOOD,
     )
-    if currency:
-        screen.facts(
-            [
-                (name, money(document[key], currency))
-                for name, key in (
-                    ("net", "net"),
-                    ("advance", "advance"),
-                    ("paid out", "paid_out"),
-                    ("expected loss", "expected_loss"),
-                )
-            ]
-            + [("yield a year", percent(document["yield_ppm"]))]
-        )
-    if document["refused"]:
-        screen.table(("no price because", "invoices"), list(document["refused"].items()), right=("invoices",))
+    if priced:
+        _show_prices(screen, priced)
+        _show_totals(screen, document)
+    if refused:
+        _show_refusals(screen, refused, document["refused"])
     if document["a_minute"]:
         screen.note(f"{document['seconds']} s, {document['a_minute']:,} a minute")
     for path in document["files"]:
         screen.note(f"saved in {path}")
+
+
+def _show_prices(screen: Screen, priced: list[ProvedQuote]) -> None:
+    """A table for each supplier and buyer, so that a line fits 100 columns."""
+    columns = ("invoice", "due", "net", "advance", "charges", "paid out", "yield", "late", "P(late)")
+    shown = priced[:SHOWN] if screen.is_terminal else priced
+    screen.line("charges: discount and fee; yield: a year; late: expected days after the due date", FAINT)
+    for supplier, buyer in dict.fromkeys((one.terms.supplier, one.terms.buyer) for one in shown):
+        group = [one.terms for one in shown if (one.terms.supplier, one.terms.buyer) == (supplier, buyer)]
+        screen.line()
+        screen.table(
+            columns,
+            [
+                (
+                    terms.invoice,
+                    iso_from_day(terms.due_day),
+                    Money(terms.net, terms.currency).grouped,
+                    short_percent(terms.advance_rate_ppm),
+                    Money(terms.discount + terms.fee, terms.currency).grouped,
+                    Money(terms.paid_out, terms.currency).grouped,
+                    short_percent(terms.yield_ppm),
+                    days(terms.expected_late_centidays, "d"),
+                    short_percent(terms.late_ppm, 1),
+                )
+                for terms in group
+            ],
+            title=f"{supplier} to {buyer}, {group[0].currency}",
+            right=columns[2:],
+        )
+    _say_left_out(screen, len(priced) - len(shown), "prices")
+    screen.line()
+
+
+def _show_totals(screen: Screen, document: dict[str, Any]) -> None:
+    currency = document["currency"]
+    names = ("net", "advance", "discount", "fee", "paid out", "expected loss")
+    facts = [(name, money(document[name.replace(" ", "_")], currency)) for name in names]
+    screen.facts(
+        [*facts, ("yield a year", percent(document["yield_ppm"]))],
+        title=f"In all, {document['priced']} invoices",
+    )
+    screen.line(
+        "Each is priced as if no other were bought; what fits limits and budget: tally portfolio allocate",
+        FAINT,
+    )
+
+
+def _show_refusals(screen: Screen, refused: list[ProvedRefusal], counts: dict[str, int]) -> None:
+    screen.line()
+    shown = refused[:SHOWN_REFUSALS] if screen.is_terminal else refused
+    screen.table(
+        ("supplier", "invoice", "code", "because"),
+        [(one.supplier, one.invoice, one.refusal.code, one.refusal.message) for one in shown],
+        title="No price: " + ", ".join(f"{count:,} {code}" for code, count in counts.items()),
+    )
+    _say_left_out(screen, len(refused) - len(shown), "refusals")
+
+
+def _say_left_out(screen: Screen, count: int, what: str) -> None:
+    if count > 0:
+        screen.line(f"… and {count:,} more {what}: all of them with --json, or in a pipe (| less)", FAINT)

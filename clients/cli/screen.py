@@ -108,7 +108,7 @@ class Screen:
         if not self.is_terminal:
             self._plain_table(columns, cells, right)
             return
-        table = Table(box=SIMPLE_HEAD, header_style=STRONG, pad_edge=False)
+        table = Table(box=SIMPLE_HEAD, header_style=STRONG, pad_edge=False, padding=(0, 1, 0, 0))
         for column in columns:
             table.add_column(column, justify="right" if column in right else "left", overflow="fold")
         for index, row in enumerate(cells):

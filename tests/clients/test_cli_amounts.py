@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clients.cli.amounts import days, money, percent, read_amount, read_count, read_day, read_percent
+from clients.cli.amounts import (
+    days,
+    money,
+    percent,
+    read_amount,
+    read_count,
+    read_day,
+    read_percent,
+    short_percent,
+)
 from clients.cli.exits import UsageProblem
 from contracts.fields import MAX_QUANTITY
 from ledger.money import CURRENCIES, MAX_AMOUNT
@@ -103,6 +112,10 @@ def test_rates_and_days_are_shown_without_floats() -> None:
     assert percent(72_000) == "7.2 %"
     assert days(425) == "4.25 days"
     assert days(-5) == "-0.05 days"
+    assert [short_percent(ppm) for ppm in (72_000, 90_089, 90_050, -90_050, 0)] == [
+        "7.20 %", "9.01 %", "9.01 %", "-9.01 %", "0.00 %"
+    ]  # fmt: skip
+    assert short_percent(696_384, 1) == "69.6 %"
 
 
 @pytest.mark.parametrize("text", ["2024-02-30", "30.1.2024", "", "2024-1-1"])
