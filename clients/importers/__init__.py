@@ -1,14 +1,15 @@
 """Importers: files of the trade to operations, with one precise problem for each thing that is wrong.
 
-Read `files.py` first: `import_file` is the only way in. `imported.py` says what comes out and what the
-importing party tells; `errors.py` what is wrong and where, `parties.py` whom a document means.
-`table.py` reads CSV cells, `columns.py` has those that several formats share, `documents.py` gathers
-rows to documents, and `csv_orders`, `csv_shipments`, `csv_receipts`, `csv_invoices`,
-`csv_confirmations` and `csv_payments` are the formats. `xml_document.py` reads XML and `ubl_terms.py`
-the terms of UBL: `ubl.py` with `ubl_reading.py` and `en16931.py` is the European invoice,
-`invoice_response.py` the buyer's answer to it, `ubl_goods.py` the advices of despatch and receipt.
-`camt.py` with `camt_reading.py` is the bank's statement and notification; `epcis.py` with
-`epcis_reading.py` and `gs1.py` what was shipped and received. `limits.py` has the bounds.
+Read `files.py` first: `import_file` is the only way in. `imported.py` says what comes out and what
+the importing party tells; `errors.py` what is wrong and where, `remedies.py` what to do about it,
+and `parties.py` whom a document means. `table.py` reads CSV cells, `columns.py` has those that
+several formats share, `documents.py` gathers rows to documents, and `csv_orders`, `csv_shipments`,
+`csv_receipts`, `csv_invoices`, `csv_confirmations` and `csv_payments` are the formats.
+`xml_document.py` reads XML and `ubl_terms.py` the terms of UBL: `ubl.py` with `ubl_reading.py` and
+`en16931.py` is the European invoice, `invoice_response.py` the buyer's answer to it, `ubl_goods.py`
+the advices of despatch and receipt. `camt.py` with `camt_reading.py` is the bank's statement and
+notification; `epcis.py` with `epcis_reading.py` and `gs1.py` what was shipped and received.
+`limits.py` has the bounds.
 
 Imports ledger and contracts (their models have the last word); no network, no clock.
 """

@@ -72,7 +72,9 @@ def read_bank_file(data: bytes, context: ImportContext, problems: Problems) -> O
 def _bank(context: ImportContext) -> str:
     bank = context.bank or context.organisation
     if not bank:
-        raise ImportProblem("bank", "no bank to sign for", expected="the organisation id of the bank")
+        raise ImportProblem(
+            "bank", "no bank to sign for", found="nothing", expected="the organisation id of the bank"
+        )
     return context.directory.checked_id(bank, "bank")
 
 
@@ -100,7 +102,13 @@ def _operations(
             remedy="Settle it by hand: let the client redeem, or pay the amount back.",
         )
     if entry.amount.amount == 0:
-        raise entry.problem("amount", "an entry of nothing", found="0", expected="above zero")
+        raise entry.problem(
+            "amount",
+            "an entry of nothing",
+            found="0",
+            expected="above zero",
+            remedy="It moves no money: leave it out.",
+        )
     owner = context.book.custody.get(entry.account)
     if owner is None:
         return _uncustodied(entry, context, waiting)
@@ -111,6 +119,7 @@ def _operations(
             "another currency than the custody account's",
             found=entry.amount.currency,
             expected=currency,
+            remedy="Ask the bank whose money it is; the custody account holds one currency alone.",
         )
     booked = {"account": entry.account, "date": entry.date, "client": client, "currency": currency}
     if entry.is_credit:
@@ -170,6 +179,7 @@ def _conditional(entry: StatementEntry, part: Part, found: Conditional) -> tuple
             "another currency than the settlement's",
             found=entry.amount.currency,
             expected=found.currency,
+            remedy="Look at it with tally cash settlement show; attest by hand what is right.",
         )
     op, status = move
     assert part.amount is not None

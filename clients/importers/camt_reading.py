@@ -159,14 +159,16 @@ class _Reader:
 
     def _entry(self, element: Element, account: str, owner: str) -> StatementEntry:
         if not account:
-            raise ImportProblem("account", "an entry without its account", expected="Acct/Id of the report")
+            raise ImportProblem(
+                "account", "an entry without its account", found="nothing", expected="Acct/Id of the report"
+            )
         reference = self.text(element, "AcctSvcrRef")
         if not reference:
             raise ImportProblem(
                 "entry_reference",
                 "an entry without a reference",
+                found="nothing",
                 expected="AcctSvcrRef",
-                remedy="Ask the bank for its reference of the entry: without one it could be used twice.",
             )
         amount, is_credit = self._amount(element), self._is_credit(element)
         return StatementEntry(
@@ -186,7 +188,13 @@ class _Reader:
     def _amount(self, element: Element) -> Money:
         found = self.all(element, "Amt")
         if not found:
-            raise ImportProblem("amount", "no amount", expected="Amt with its currency")
+            raise ImportProblem(
+                "amount",
+                "no amount",
+                found="nothing",
+                expected="Amt with its currency",
+                remedy="Ask the bank for a file with the amount of each entry.",
+            )
         try:
             return Money.parse((found[0].text or "").strip(), found[0].get("Ccy", ""), "Amt")
         except TallyError as error:
@@ -198,7 +206,10 @@ class _Reader:
         indicator = self.text(element, "CdtDbtInd")
         if indicator not in ("CRDT", "DBIT"):
             raise ImportProblem(
-                "credit_or_debit", "neither credit nor debit", found=indicator, expected="CRDT or DBIT"
+                "credit_or_debit",
+                "neither credit nor debit",
+                found=indicator or "nothing",
+                expected="CRDT or DBIT",
             )
         return indicator == "CRDT"
 
@@ -207,7 +218,9 @@ class _Reader:
         try:
             day_from_iso(text)
         except TallyError:
-            raise ImportProblem("date", "no booking day", found=text, expected="YYYY-MM-DD") from None
+            raise ImportProblem(
+                "date", "no booking day", found=text or "nothing", expected="YYYY-MM-DD"
+            ) from None
         return text
 
     def _parts(self, element: Element, reference: str, amount: Money, *, is_credit: bool) -> tuple[Part, ...]:

@@ -70,7 +70,9 @@ def _operation(line: Line, head: _Head, context: ImportContext) -> Operation:
     currency = line.currency(default=context.currency)
     amount = line.amount("amount", currency)
     if amount == 0:
-        raise line.problem("amount", "nothing was paid", "amount", expected="above zero")
+        raise line.problem(
+            "amount", "nothing was paid", "amount", expected="above zero", remedy="Leave the row out."
+        )
     return {
         "op": "payment.attest",
         "account": head.account,

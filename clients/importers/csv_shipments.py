@@ -83,7 +83,11 @@ def _item(line: Line, _head: _Head) -> _Item:
             checked_identifier(unit, "units")
         except TallyError:
             raise line.problem(
-                "identifier", "not a shipment unit", "units", expected="SSCC or event ids of at most 64 bytes"
+                "identifier",
+                "not a shipment unit",
+                "units",
+                expected="SSCC or event ids of at most 64 bytes",
+                remedy="Separate the units by spaces.",
             ) from None
     return _Item(line_number(line), line.quantity("quantity"), units)
 

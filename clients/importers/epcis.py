@@ -131,8 +131,8 @@ class _Reader:
             raise ImportProblem(
                 "no_order",
                 "the event names no order",
+                found=", ".join(event.transactions) or "no business transaction",
                 expected="a business transaction of type po",
-                remedy="Name the order in bizTransactionList.",
             )
         if order:
             checked_identifier(order, "bizTransactionList")
@@ -151,11 +151,18 @@ class _Reader:
         into = shipment.rejected if event.disposition in UNSALEABLE else shipment.accepted
         for unit in _units(event):
             if unit in shipment.units:
-                raise ImportProblem("doubled_unit", "the unit is in the shipment already", found=unit)
+                raise ImportProblem(
+                    "doubled_unit",
+                    "the unit is in the shipment already",
+                    found=unit,
+                    expected="each unit once",
+                )
             shipment.units[unit] = None
         doubled = shipment.epcs.intersection(event.epcs)
         if doubled:
-            raise ImportProblem("doubled_epc", "it is in the shipment already", found=min(doubled))
+            raise ImportProblem(
+                "doubled_epc", "it is in the shipment already", found=min(doubled), expected="each once"
+            )
         shipment.epcs.update(event.epcs)
         loose, sealed = self._pieces(event)
         into.update(loose)
@@ -226,11 +233,14 @@ class _Reader:
                 raise ImportProblem(
                     "unknown_party",
                     f"the event does not say who the {role} is",
+                    found="nobody",
                     expected="a source and a destination with their GLN",
                     remedy=f"Give the {role}'s id when importing: --{role}.",
                 )
         if supplier == buyer:
-            raise ImportProblem("same_party", "supplier and buyer are the same", found=supplier)
+            raise ImportProblem(
+                "same_party", "supplier and buyer are the same", found=supplier, expected="two organisations"
+            )
         return supplier, buyer
 
     def _party(self, named: Mapping[str, str], role: str) -> str:

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -92,7 +93,12 @@ def read_events(data: bytes, problems: Problems) -> tuple[list[Event], int]:
 
 def _document(data: bytes) -> Any:
     if len(data) > MAX_JSON_BYTES:
-        raise ImportProblem("file_too_large", "file too large", expected=f"at most {MAX_JSON_BYTES} bytes")
+        raise ImportProblem(
+            "file_too_large",
+            "file too large",
+            found=f"{len(data)} bytes",
+            expected=f"at most {MAX_JSON_BYTES}",
+        )
     try:
         return json.loads(
             data, parse_float=str, parse_int=str, parse_constant=_refuse, object_pairs_hook=_unique
@@ -106,17 +112,22 @@ def _document(data: bytes) -> Any:
 
 
 def _refuse(text: str) -> Any:
-    raise ImportProblem("not_json", "not a number of JSON", found=text)
+    raise ImportProblem("not_json", "not a number of JSON", found=text, expected="digits")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Names are unique: of two values nobody knows which one is meant."""
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        doubled = next(name for name in names if names.count(name) > 1)
-        raise ImportProblem("doubled_name", "a name twice in one object", found=doubled)
+        doubled = _most_frequent(name for name, _ in pairs)
+        raise ImportProblem(
+            "doubled_name", "a name twice in one object", found=doubled, expected="each name once"
+        )
     return found
+
+
+def _most_frequent(texts: Iterable[str]) -> str:
+    return Counter(texts).most_common(1)[0][0]
 
 
 def _events(document: Any) -> Iterator[tuple[str, Any]]:
@@ -135,6 +146,7 @@ def _events(document: Any) -> Iterator[tuple[str, Any]]:
             "not_epcis",
             "no list of events",
             column=f"{path}/eventList",
+            found="nothing" if events is None else type(events).__name__,
             expected="an EPCISDocument, an EPCISQueryDocument or one event",
         )
     for place, event in enumerate(events):
@@ -143,7 +155,7 @@ def _events(document: Any) -> Iterator[tuple[str, Any]]:
 
 def _event(path: str, value: Any) -> Event:
     if not isinstance(value, dict):
-        raise ImportProblem("event_form", "not an event", expected="an object")
+        raise ImportProblem("event_form", "not an event", found=str(value)[:40], expected="an object")
     kind = _text(value, "type")
     if kind not in EVENT_TYPES:
         raise ImportProblem(
@@ -155,7 +167,6 @@ def _event(path: str, value: Any) -> Event:
             "the event was declared erroneous",
             found=_text(value, "eventID", is_optional=True) or kind,
             expected="an event that stands",
-            remedy="Take it out of the file; import the events that correct it.",
         )
     moment, day = _time(value)
     is_group = kind == AGGREGATION
@@ -221,7 +232,10 @@ def _list(value: Mapping[str, Any], name: str) -> Sequence[Any]:
     found = value.get(name, [])
     if not isinstance(found, list) or len(found) > MAX_EPCIS_EPCS:
         raise ImportProblem(
-            "event_form", f"{name} is no list, or too long", expected=f"at most {MAX_EPCIS_EPCS} entries"
+            "event_form",
+            f"{name} is no list, or too long",
+            found=f"{len(found)} entries" if isinstance(found, list) else str(found)[:40],
+            expected=f"a list of at most {MAX_EPCIS_EPCS} entries",
         )
     return found
 
@@ -230,9 +244,17 @@ def _epcs(value: Mapping[str, Any], name: str) -> tuple[str, ...]:
     found = _list(value, name)
     for epc in found:
         if not isinstance(epc, str) or not 0 < len(epc) <= MAX_TEXT_CHARACTERS:
-            raise ImportProblem("event_form", f"{name} holds no identifier", found=str(epc)[:40])
+            raise ImportProblem(
+                "event_form",
+                f"{name} holds no identifier",
+                found=str(epc)[:40],
+                expected=f"texts of 1 to {MAX_TEXT_CHARACTERS} characters",
+            )
     if len(set(found)) != len(found):
-        raise ImportProblem("doubled_epc", f"an identifier twice in {name}", expected="each once")
+        doubled = _most_frequent(found)
+        raise ImportProblem(
+            "doubled_epc", f"an identifier twice in {name}", found=doubled, expected="each once"
+        )
     return tuple(found)
 
 
@@ -240,7 +262,12 @@ def _quantities(value: Mapping[str, Any], name: str) -> tuple[Quantity, ...]:
     quantities = []
     for entry in _list(value, name):
         if not isinstance(entry, dict):
-            raise ImportProblem("event_form", f"{name} holds no quantity", found=str(entry)[:40])
+            raise ImportProblem(
+                "event_form",
+                f"{name} holds no quantity",
+                found=str(entry)[:40],
+                expected="objects with epcClass and quantity",
+            )
         number = _WHOLE.fullmatch(str(entry.get("quantity", "")))
         if number is None or entry.get("uom") not in (None, "EA", "H87", "C62"):
             raise ImportProblem(
@@ -248,6 +275,7 @@ def _quantities(value: Mapping[str, Any], name: str) -> tuple[Quantity, ...]:
                 "not a number of whole pieces",
                 found=f"{entry.get('quantity', 'none')} {entry.get('uom', '')}".strip(),
                 expected="a whole number without a unit, or with EA, H87 or C62",
+                remedy="Count it in pieces.",
             )
         quantities.append(Quantity(_text(entry, "epcClass"), int(number[1])))
     return tuple(quantities)
@@ -258,7 +286,12 @@ def _typed(value: Mapping[str, Any], name: str, part: str) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for entry in _list(value, name):
         if not isinstance(entry, dict):
-            raise ImportProblem("event_form", f"{name} holds no {part}", found=str(entry)[:40])
+            raise ImportProblem(
+                "event_form",
+                f"{name} holds no {part}",
+                found=str(entry)[:40],
+                expected=f"objects with type and {part}",
+            )
         kind = _word(_text(entry, "type", is_optional=True))
         text = _text(entry, part)
         if found.setdefault(kind, text) != text:

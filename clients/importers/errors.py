@@ -1,7 +1,7 @@
 """What is wrong in a file, and where.
 
     TallyError
-    └── ImportProblem      file, line, column (or path), what was found, what was expected
+    └── ImportProblem      file, line, column (or path), what was found, what was expected, what to do
 
 Importers return problems, they do not raise them: a file with ten bad lines has ten.
 """
@@ -11,13 +11,17 @@ from __future__ import annotations
 from typing import Any
 
 from clients.importers.limits import MAX_PROBLEMS
+from clients.importers.remedies import remedy_of
 from ledger.errors import TallyError
 
 _SHOWN_CHARACTERS = 120
 
 
 class ImportProblem(TallyError):
-    """One thing that keeps a line, a document or a whole file from being imported."""
+    """One thing that keeps a line, a document or a whole file from being imported.
+
+    Its remedy is that of its code in `remedies.py`, unless the place knows a better one.
+    """
 
     code = "import"
 
@@ -26,11 +30,11 @@ class ImportProblem(TallyError):
         code: str,
         message: str,
         *,
+        found: object,
+        expected: object,
         file: str = "",
         line: int = 0,
         column: str = "",
-        found: object = None,
-        expected: object = None,
         remedy: str = "",
     ) -> None:
         super().__init__(
@@ -39,7 +43,7 @@ class ImportProblem(TallyError):
             field=column or None,
             found=printable(found) if isinstance(found, str) else found,
             expected=expected,
-            remedy=remedy,
+            remedy=remedy or remedy_of(code),
         )
         self.file = file
         self.line = line
@@ -130,7 +134,6 @@ class Problems:
                     file=self.file,
                     found=f"{self._left_out} more",
                     expected=f"at most {MAX_PROBLEMS}",
-                    remedy="Correct the listed lines and import again.",
                 )
             )
         return tuple(ordered)

@@ -168,7 +168,6 @@ def _layout(table: Table, kind: str) -> Layout:
             line=1,
             found=", ".join(layout.kind for layout in fitting),
             expected="one kind",
-            remedy="Say which kind of file it is.",
         )
     raise ImportProblem(
         "missing_column",
@@ -179,7 +178,6 @@ def _layout(table: Table, kind: str) -> Layout:
         column=missing[0],
         found=", ".join(table.columns),
         expected=", ".join(nearest.required),
-        remedy="Name the columns so in the header line, or say which kind of file it is.",
     )
 
 

@@ -95,7 +95,6 @@ class Directory:
                 f"the {role} may be several organisations",
                 found=looked_for,
                 expected="one of " + _listed(candidates | contradicting),
-                remedy="Give the organisation's id when importing.",
             )
         return next(iter(candidates))
 

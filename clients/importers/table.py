@@ -163,7 +163,6 @@ class Line:
                     "a point in an amount of a file with decimal commas",
                     column,
                     expected="such as 1234,50",
-                    remedy="Remove thousands separators, or do not declare decimal commas.",
                 )
             text = text.replace(",", ".", 1)
         elif "," in text:
@@ -172,7 +171,6 @@ class Line:
                 "a comma in an amount",
                 column,
                 expected="such as 1234.50",
-                remedy="Remove thousands separators, or declare that the file uses decimal commas.",
             )
         match = _DECIMAL.fullmatch(text)
         if match is None:
@@ -223,8 +221,8 @@ def read_table(data: bytes, file: str, *, decimal_comma: bool, problems: Problem
                     "too_many_rows",
                     "file too long",
                     line=number,
+                    found="another row",
                     expected=f"at most {MAX_CSV_ROWS} rows",
-                    remedy="Split the file.",
                 )
             )
             break
@@ -243,7 +241,6 @@ def _decoded(data: bytes) -> str:
             "file too large",
             found=f"{len(data)} bytes",
             expected=f"at most {MAX_CSV_BYTES}",
-            remedy="Split the file.",
         )
     body = data.removeprefix(_BOM)
     try:
@@ -255,10 +252,11 @@ def _decoded(data: bytes) -> str:
             line=body.count(b"\n", 0, error.start) + 1,
             found=f"byte 0x{body[error.start]:02x}",
             expected="UTF-8 text",
-            remedy='Save the file as "CSV UTF-8".',
         ) from None
     if not text.strip():
-        raise ImportProblem("empty_file", "nothing in the file", expected="a header line and rows")
+        raise ImportProblem(
+            "empty_file", "nothing in the file", found="nothing", expected="a header line and rows"
+        )
     return text
 
 
@@ -271,7 +269,9 @@ def _header(reader: Iterator[list[str]]) -> tuple[str, ...]:
     try:
         cells = next((row for row in reader if any(cell.strip() for cell in row)), [])
     except csv.Error as error:
-        raise ImportProblem("csv_syntax", "not CSV", line=1, found=str(error)) from None
+        raise ImportProblem(
+            "csv_syntax", "not CSV", line=1, found=str(error), expected="a header line of names"
+        ) from None
     columns = tuple(cell.strip().lower().replace(" ", "_") for cell in cells)
     if len(columns) > MAX_CSV_COLUMNS:
         raise ImportProblem(
@@ -287,7 +287,14 @@ def _header(reader: Iterator[list[str]]) -> tuple[str, ...]:
                 "header", "column without a name", line=1, found=f"column {place + 1}", expected="a name"
             )
         if column in columns[:place]:
-            raise ImportProblem("duplicate_column", "column named twice", line=1, column=column)
+            raise ImportProblem(
+                "duplicate_column",
+                "column named twice",
+                line=1,
+                column=column,
+                found=f"column {place + 1}",
+                expected="each name once",
+            )
     return columns
 
 
@@ -321,7 +328,6 @@ def _row_problem(cells: list[str], columns: tuple[str, ...]) -> ImportProblem | 
             "not as many cells as the header has",
             found=f"{len(cells)} cells",
             expected=f"{len(columns)} cells",
-            remedy="Put cells that contain the delimiter in double quotes.",
         )
     for column, cell in zip(columns, cells, strict=True):
         if len(cell) > MAX_CELL_CHARACTERS:

@@ -123,7 +123,6 @@ def _check_fit(invoice: Invoice, context: ImportContext) -> Iterator[ImportProbl
             column=due.place.path,
             found=Money(due.value, invoice.currency).decimal,
             expected="an amount above zero",
-            remedy="An invoice below zero is a credit note: import it as type 381.",
         )
     elif invoice.lines and not any(_is_billable(line) for line in invoice.lines):
         yield ImportProblem(
@@ -151,6 +150,7 @@ def _check_fit(invoice: Invoice, context: ImportContext) -> Iterator[ImportProbl
             "no due date",
             line=invoice.place.line,
             column=invoice.place.path + "/cbc:DueDate",
+            found="nothing",
             expected="a day, or a term of payment given when importing",
         )
     if invoice.totals.vat is not None and invoice.totals.vat.value < 0:
@@ -159,6 +159,7 @@ def _check_fit(invoice: Invoice, context: ImportContext) -> Iterator[ImportProbl
             "VAT below zero on an invoice",
             line=invoice.totals.vat.place.line,
             column=invoice.totals.vat.place.path,
+            found=Money(invoice.totals.vat.value, invoice.currency).decimal,
             expected="at least 0",
         )
     if invoice.order and context.link_orders:
@@ -178,7 +179,6 @@ def _check_matchable(invoice: Invoice) -> Iterator[ImportProblem]:
                 column=line.place.path,
                 found=f"line {number[:40]}, quantity {line.quantity}",
                 expected="whole units above zero, an amount from zero, and each order line once",
-                remedy="Import the invoice without its order if the order is not on the ledger.",
             )
         seen.add(number)
     if len(invoice.lines) > MAX_LINES:

@@ -12,14 +12,13 @@ from fractions import Fraction
 from clients.importers.en16931 import Party
 from clients.importers.errors import ImportProblem, quoted
 from clients.importers.limits import MAX_XML_TEXT_CHARACTERS
+from clients.importers.remedies import OF_EN16931
 from clients.importers.xml_document import NAMESPACES, Element, Place, path_of
 from ledger.dates import day_from_iso
 from ledger.errors import TallyError
 from ledger.identifiers import checked_identifier
 
 _DECIMAL = re.compile(r"([+-]?)([0-9]{0,18})(?:\.([0-9]{0,18}))?")
-_OF_EN16931 = "br_"
-"""What the codes of that standard's rules begin with: BR-02 is `br_02`."""
 
 
 class TermReader:
@@ -117,7 +116,7 @@ class TermReader:
     def missing(self, parent: Element, path: str, rule: str) -> None:
         """Note that a term is missing, under the name of the rule that asks for it."""
         number = rule.upper().replace("_", "-")
-        named = f" (rule {number} of EN 16931)" if rule.startswith(_OF_EN16931) else ""
+        named = f" (rule {number} of EN 16931)" if rule.startswith(OF_EN16931) else ""
         self.problems.append(
             ImportProblem(
                 rule,

@@ -56,8 +56,7 @@ def parse_xml(data: bytes) -> Element:
                 "a document type or entity declaration",
                 line=body.count(b"\n", 0, place) + 1,
                 found=construct.decode(),
-                expected="an invoice without one; none is ever read",
-                remedy="Export the invoice without a DOCTYPE.",
+                expected="a document without one; none is ever read",
             )
     parser = etree.XMLParser(
         resolve_entities=False,
@@ -93,7 +92,6 @@ def _check_encoding(body: bytes) -> None:
             "not XML in a supported encoding",
             found=encoding if declared else f"{len(body)} bytes",
             expected="XML text in UTF-8 (or " + ", ".join(sorted(_ENCODINGS - {"UTF-8"})) + ")",
-            remedy="Save the invoice as UTF-8.",
         )
 
 
@@ -110,7 +108,8 @@ def _check_shape(root: Element) -> None:
                 "xml_too_deep",
                 "nested too deep",
                 line=element.sourceline or 0,
-                expected=f"at most {MAX_XML_DEPTH} levels",
+                found=f"{depth} levels",
+                expected=f"at most {MAX_XML_DEPTH}",
             )
         if len(element) > MAX_XML_CHILDREN:
             raise ImportProblem(
@@ -120,13 +119,13 @@ def _check_shape(root: Element) -> None:
                 column=path_of(element),
                 found=f"{len(element)} elements",
                 expected=f"at most {MAX_XML_CHILDREN}",
-                remedy="Split the invoice.",
             )
         if count > MAX_XML_ELEMENTS:
             raise ImportProblem(
                 "xml_too_many_elements",
                 "too many elements",
                 line=element.sourceline or 0,
+                found=f"{count} elements",
                 expected=f"at most {MAX_XML_ELEMENTS}",
             )
 

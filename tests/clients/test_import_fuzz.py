@@ -42,6 +42,9 @@ def check(found: Imported) -> None:
         assert problem.code
         assert problem.message
         assert problem.file == "file"
+        assert problem.found is not None
+        assert problem.expected is not None
+        assert problem.remedy
         assert str(problem).isprintable()
         assert problem.as_dict()["line"] >= 0
     for operation in found.operations:
