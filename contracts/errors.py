@@ -46,7 +46,8 @@ REMEDIES: dict[str, str] = {
     "already_approved": "Nothing needs to be done: the others must approve.",
     # models
     "model_proposed": "Approve the proposal that stands, or upload and publish other bytes.",
-    "model_incomplete": "Upload every part first.",
+    "model_incomplete": "Upload every part first, and none of another model before this one is published: "
+    "that would take the place of all.",
     "model_hash": "Upload the parts in their order; all but the last have the full length.",
     "model_form": "Publish what `contracts.pricing.model` encodes, within its bounds.",
     "model_feature": "Name features that the model reads.",

@@ -64,7 +64,8 @@ def publish(
 ) -> None:
     """Put a model on the ledger and propose it for a role (operator or lender).
 
-    What is there already is not sent again: a challenger becomes champion by a second proposal.
+    What is there already is not sent again: a challenger becomes champion by a second proposal. What you
+    uploaded of another model and did not publish goes away.
     """
     data = read_bytes(model, "model", MAX_MODEL_BYTES)
     with reading(model, "model"):

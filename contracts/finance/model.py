@@ -1,6 +1,7 @@
 """Lateness models on the ledger: uploaded in parts, published with their record, adopted by approvals.
 
     ("model_part", publisher, hash, number) -> bytes    a part of the model's bytes, numbered from 0
+    ("model_upload", publisher) -> (hash, parts)        the model whose parts are not published yet
     ("model_proposal", hash, role) -> (publisher, parts, record, approvals, state)
     ("model_role", role)           -> (publisher, hash, parts)    the model that was adopted last in a role
 
@@ -10,14 +11,17 @@
 | Open | `model.approve`, or the publication itself, that makes the approvals enough | Adopted |
 
 The hash is SHA-256 of the model's bytes. What is published is a whole model within its bounds, or it is
-refused: nobody has to trust an upload. Once published, its parts are never replaced. Who approves, and how
-many are enough, is as for the membership (`contracts.parties.membership`). The *champion* is the model in
+refused: nobody has to trust an upload. Once published, its parts are never replaced. Until then they stand
+for one model at a time: a part of another takes the place of all of them, so what a publisher leaves
+unpublished has at most a model's bytes, and whoever wants it gone uploads something else. Who approves, and
+how many are enough, is as for the membership (`contracts.parties.membership`). The *champion* is the model in
 force; the *challenger* is scored beside it and decides nothing. A hash is proposed once for a role, so a
 replaced model returns only as other bytes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import sha256
 from typing import Annotated, Literal, NamedTuple
@@ -97,9 +101,23 @@ class ModelApprove(Operation):
     role: Role
 
 
+class Upload(NamedTuple):
+    """State value of a publisher's upload that is not published."""
+
+    model: bytes
+    """SHA-256 of what its parts shall make."""
+    parts: int
+    """One more than the greatest number of a part; not all below need be there yet."""
+
+
 def part_key(publisher: str, model: bytes, part: int) -> bytes:
     """State key of a part."""
     return state_key("model_part", publisher, model, part)
+
+
+def upload_key(publisher: str) -> bytes:
+    """State key of a publisher's upload that is not published."""
+    return state_key("model_upload", publisher)
 
 
 def proposal_key(model: bytes, role: str) -> bytes:
@@ -113,12 +131,29 @@ def role_key(role: str) -> bytes:
 
 
 def upload(context: Context, operation: ModelUpload) -> None:
-    """Uploaded by whoever is going to publish; nothing of it is replaced after that."""
+    """Uploaded by whoever is going to publish, in place of what it left unpublished of another model."""
     for role in ROLES:
         proposal: Value = context.get(proposal_key(operation.model, role))
         if proposal is not None and proposal[0] == context.actor:
             raise refuse("model_proposed", "published before", field="model")
+    begun = _begun(context)
+    parts = operation.part + 1
+    if begun is not None and begun.model == operation.model:
+        parts = max(parts, begun.parts)
+    elif begun is not None:
+        _drop(context, begun.model, range(begun.parts))
     context.put(part_key(context.actor, operation.model, operation.part), operation.data)
+    context.put(upload_key(context.actor), tuple(Upload(operation.model, parts)))
+
+
+def _begun(context: Context) -> Upload | None:
+    value: Value = context.get(upload_key(context.actor))
+    return None if value is None else Upload._make(value)
+
+
+def _drop(context: Context, model: bytes, parts: Iterable[int]) -> None:
+    for number in parts:
+        context.state.delete(part_key(context.actor, model, number))
 
 
 def publish(context: Context, operation: ModelPublish) -> None:
@@ -141,6 +176,10 @@ def publish(context: Context, operation: ModelPublish) -> None:
             field="record.rising",
             found=model.features[falling],
         )
+    begun = _begun(context)
+    if begun is not None and begun.model == operation.model:
+        _drop(context, begun.model, range(operation.parts, begun.parts))
+        context.state.delete(upload_key(context.actor))
     is_voting = context.actor in membership.voting_organisations(membership.in_force(context.state))
     approvals = (context.actor,) if is_voting else ()
     _write(

@@ -33,7 +33,7 @@ from contracts.trade.relationship import RECORD_FIELDS, Aggregates, OpenWeek
 
 DECLARED = {
     2: "74701b7afa276fbc697f20ba2aea988a8a27adaf712e2a12e0cffc1ea55a3d3e",
-    3: "903b6def3139df6f2a02bf89a7e2aab068b50fd3ccc922eaa2e2458a5a199342",
+    3: "3fcdfaced6ed0e9a9b172e7d010010328c6339bec8f3f2446d6df9134daf52f1",
 }
 """Digest of what a version declares. Of version 1 the forms alone were watched, and by far not all."""
 

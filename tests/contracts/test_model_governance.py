@@ -9,7 +9,7 @@ import pytest
 from test_lateness_model import MODEL
 from trade_ledger import TradeLedger
 
-from contracts.finance.model import in_role
+from contracts.finance.model import MAX_PARTS, in_role
 from contracts.pricing.forest import LEAF
 from contracts.pricing.model import Ensemble, Model
 from ledger import codec
@@ -141,6 +141,37 @@ def test_another_lenders_upload_is_in_nobodys_way() -> None:
     ledger.done("loan", upload(BROKEN), upload(DATA), publish())
     ledger.done("root", {"op": "model.approve", "model": HASH, "role": "champion"})
     assert in_role(ledger.state, "champion") == MODEL
+
+
+def parts_on(ledger: TradeLedger) -> set[tuple[str, bytes, int]]:
+    """(publisher, model, number) of every part in the state."""
+    keys = [codec.decode(key) for key in ledger.state.data]
+    return {(*parts,) for kind, *parts in keys if kind == "model_part"}
+
+
+def test_a_publisher_has_one_unpublished_model_at_most() -> None:
+    """Else parts that nobody ever publishes would stay for ever, as many as a lender likes."""
+    ledger = TradeLedger()
+    ledger.done("fund", upload(DATA, 1, bytes(32)))
+    for number in range(3):
+        name = sha256(bytes([number])).digest()
+        ledger.done("loan", upload(b"first", 0, name), upload(b"last", MAX_PARTS - 1, name))
+        mine = {("loan", name, 0), ("loan", name, MAX_PARTS - 1)}
+        assert parts_on(ledger) == {("fund", bytes(32), 1)} | mine, "another's upload is in nobody's way"
+    assert ledger.refused("loan", publish(name)) == "model_hash"
+    assert parts_on(ledger) >= mine, "a refused publication keeps what was uploaded"
+    ledger.done("loan", upload(DATA), publish())
+    assert parts_on(ledger) == {("fund", bytes(32), 1), ("loan", HASH, 0)}
+    ledger.done("loan", upload(BROKEN, 0, bytes(32)))
+    assert ("loan", HASH, 0) in parts_on(ledger), "what was published stays"
+
+
+def test_parts_that_a_published_model_does_not_have_do_not_stay() -> None:
+    ledger = TradeLedger()
+    ledger.done("root", upload(DATA), upload(b"surplus", 3), publish())
+    assert parts_on(ledger) == {("root", HASH, 0)}
+    ledger.done("root", publish(role="challenger"))
+    assert parts_on(ledger) == {("root", HASH, 0)}
 
 
 def test_only_lenders_and_operators_publish() -> None:
