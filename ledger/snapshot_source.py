@@ -97,11 +97,6 @@ class PinnedState:
         assert certified.header == self.header, "the proof is for this height"
         return Manifest(certified, self.nodes, self.peaks)
 
-    @property
-    def is_sorted(self) -> bool:
-        """Whether state chunks can be given."""
-        return self._spool is not None and self._spool.is_complete
-
     def sort(self, folder: Path) -> Generator[None, None, None]:
         """Prepare the state chunks, a little with each step; the spool's file goes into `folder`.
 

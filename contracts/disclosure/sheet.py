@@ -46,11 +46,6 @@ class Sheet:
         """A sheet of NamedTuples of one kind."""
         return cls(name, title, columns_of(kind), tuple(rows))
 
-    def as_dicts(self) -> list[dict[str, Any]]:
-        """The rows by name."""
-        names = [column.name for column in self.columns]
-        return [dict(zip(names, row, strict=True)) for row in self.rows]
-
 
 @dataclass(frozen=True, slots=True)
 class Disclosure:

@@ -285,9 +285,3 @@ def _decoded(model: bytes, parts: tuple[bytes, ...]) -> Model:
             "the bytes are not those of the model in force", field="model", expected=model.hex()
         )
     return Model.decode(joined)
-
-
-def in_role(state: Reader, role: str) -> Model | None:
-    """The model in a role, read from the state."""
-    known = adopted(state, role)
-    return None if known is None else decoded(known, parts_of(state, known))

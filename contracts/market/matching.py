@@ -24,7 +24,6 @@ from contracts.certificates.leaf import drawn_key
 from contracts.context import business_day
 from contracts.errors import refuse
 from contracts.finance.programme import read_programme
-from contracts.finance.quote import requote
 from contracts.market import allotment, auction, early_payment
 from contracts.pricing import QuoteTerms, formulae
 from contracts.reverse_factoring import payables
@@ -65,17 +64,6 @@ class Way(NamedTuple):
         return not self.code
 
 
-def ways_of(state: Reader, supplier: str, number: str, programmes: Iterable[str]) -> tuple[Way, ...]:
-    """Every way of an invoice under these programmes: those that suit, best first, then the others.
-
-    Raises:
-        Refusal: `unknown_invoice`.
-    """
-    _found(state, supplier, number)
-    found = tuple(programme_way(state, supplier, number, programme) for programme in programmes)
-    return ranked_ways((*found, *other_ways(state, supplier, number, found)))
-
-
 def ranked_ways(ways: Iterable[Way]) -> tuple[Way, ...]:
     """Those that suit by the cash in hand, the greatest first, then by what they cost; then the others."""
     return tuple(sorted(ways, key=_rank))
@@ -105,18 +93,6 @@ def _found(state: Reader, supplier: str, number: str) -> Invoice:
 
 def _rank(way: Way) -> tuple[bool, int, int, Way]:
     return not way.suits, -way.cash, way.cost, way
-
-
-def programme_way(state: Reader, supplier: str, number: str, programme: str) -> Way:
-    """What one programme pays for an invoice, or why it does not buy it; all of it from a state."""
-    published = read_programme(state, programme)
-    lender = "" if published is None else published.lender
-    if published is not None and published.payables:
-        return payables_way(state, supplier, number, programme)
-    try:
-        return priced_way(programme, lender, requote(state, supplier, number, programme))
-    except Refusal as refusal:
-        return refused_way(programme, lender, refusal)
 
 
 def priced_way(programme: str, lender: str, terms: QuoteTerms) -> Way:

@@ -29,7 +29,7 @@ carried whole and divided once.
 | indemnity | `indemnity` | down |
 | premium | `premium` | up |
 | provision matrix (IFRS 9) | `provision` | each bucket up |
-| allocation | `allocate_by_yield`, `average_rate` | cap down; half away |
+| rate of a whole | `average_rate` | half away |
 
 Sources: the running example in docs/pricing.md; rating-agency criteria for trade receivables (dynamic
 dilution and yield reserve); Beta-binomial shrinkage; ISO 20022 day counts ACT/360 and ACT/365.
@@ -41,7 +41,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import gcd
 
-from ledger.money import PPM, divide_down, divide_half_away, divide_up, split_by_weights
+from ledger.money import PPM, divide_down, divide_half_away, divide_up
 
 CENTIDAYS = 100
 """Hundredths of a day in a day."""
@@ -230,34 +230,6 @@ def premium(limit: int, pd_annual: int, days: int, insured: int, lgd: int, loadi
 def provision(buckets: Sequence[tuple[int, int]]) -> int:
     """Σ amount·rate over (amount, loss rate ppm) of the ageing buckets, each up (IFRS 9 B5.5.35)."""
     return sum(divide_up(amount * rate, PPM) for amount, rate in buckets)
-
-
-def allocate_by_yield(total: int, offers: Sequence[tuple[int, int]], cap: int) -> tuple[int, ...]:
-    """Parts of the total over (capacity, net yield ppm), greatest yield first, each at most cap of it.
-
-    Equal yields share in proportion to what they can take, so that the order of arrival decides nothing.
-    What cannot be placed is left over: the parts then add up to less than the total.
-    """
-    most = divide_down(total * cap, PPM)
-    room = [min(capacity, most) for capacity, _ in offers]
-    parts = [0] * len(offers)
-    left = total
-    for rate in sorted({rate for _, rate in offers}, reverse=True):
-        tied = [index for index, offer in enumerate(offers) if offer[1] == rate]
-        placed = min(left, sum(room[index] for index in tied))
-        if placed <= 0:
-            continue
-        for index, part in zip(tied, _shares(placed, [room[index] for index in tied]), strict=True):
-            parts[index] = part
-        left -= placed
-    return tuple(parts)
-
-
-def _shares(total: int, room: Sequence[int]) -> tuple[int, ...]:
-    """Largest-remainder shares; with total ≤ Σ room none passes its room."""
-    shares = split_by_weights(total, room)
-    assert all(share <= most for share, most in zip(shares, room, strict=True))
-    return shares
 
 
 def average_rate(parts: Sequence[tuple[int, int]]) -> int:

@@ -27,7 +27,6 @@ from contracts.trade import relationship
 from ledger import codec
 
 OPEN, PAID, WRITTEN_OFF, GONE = "open", "paid", "written off", "gone"
-OUTCOMES = (OPEN, PAID, WRITTEN_OFF, GONE)
 
 Histories = Mapping[tuple[str, str], Sequence[codec.Value]]
 """(supplier, buyer) to its records, all of them, in order."""

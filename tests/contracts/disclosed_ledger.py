@@ -7,6 +7,7 @@ from typing import Any
 from trade_ledger import TradeLedger
 
 from contracts.disclosure import Disclosure, Source, scope
+from contracts.disclosure.sheet import Sheet
 from contracts.disclosure.source import Collector
 from contracts.trade.invoice import CONFIRMED, FREE, Invoice
 from ledger.dates import day_from_iso
@@ -55,9 +56,15 @@ def rows(found: Disclosure, sheet: str, **where: Any) -> list[dict[str, Any]]:
     """The rows of a sheet with these values."""
     return [
         entry
-        for entry in found.sheet(sheet).as_dicts()
+        for entry in as_dicts(found.sheet(sheet))
         if all(entry[name] == value for name, value in where.items())
     ]
+
+
+def as_dicts(sheet: Sheet) -> list[dict[str, Any]]:
+    """The rows by name."""
+    names = [column.name for column in sheet.columns]
+    return [dict(zip(names, row, strict=True)) for row in sheet.rows]
 
 
 def owed(buyer: str, amount: int, due: str = "2012-04-26", validity: int = CONFIRMED) -> Invoice:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from disclosed_ledger import scoped_source, source_of
+from disclosed_ledger import as_dicts, scoped_source, source_of
 from hypothesis import HealthCheck, settings
 from test_certificate_machine import CertificateMachine
 from test_finance_machine import FinanceMachine
@@ -43,7 +43,7 @@ def add_up(trade: TradeLedger) -> None:
     held = positions(source)
     for disclosed in (ageing(source), ifrs9(source)):
         for unit in UNITS:
-            rows = disclosed.sheet(f"{unit}s").as_dicts()
+            rows = as_dicts(disclosed.sheet(f"{unit}s"))
             total = sum(row["total"] + row["unconfirmed"] for row in rows)
             assert total == sum(position.amount for position in held), "each position is in one row"
     lent = Counter[str]()
@@ -51,7 +51,7 @@ def add_up(trade: TradeLedger) -> None:
         if position.asset in (PURCHASE, ADVANCE) and " leaf " not in position.document:
             lent[position.holder] += position.amount
     assert +lent == +_lent(source), "lenders hold the principal that claims leave to them"
-    for row in rates(source).sheet("obligors").as_dicts():
+    for row in as_dicts(rates(source).sheet("obligors")):
         parts = ("on_time", "late_1_30", "late_31_89", "late_90", "overdue", "written_off")
         assert row["fallen_due"] == sum(row[name] for name in parts), "all that fell due became of something"
 

@@ -18,10 +18,10 @@ from trade_ledger import (
     receive,
     sscc,
 )
+from ways_ledger import ways_of
 
 from contracts import views
 from contracts.finance.quote import requote
-from contracts.market import matching
 from contracts.trade.units import canonical_unit, sscc_with_check_digit
 from ledger.errors import Refusal
 from ledger.identifiers import is_gs1
@@ -379,7 +379,7 @@ def test_a_return_after_billing_makes_a_credit_note_due_and_stops_new_finance() 
     trade.done("root", {"op": "date.advance", "date": "2012-03-12"})
     with pytest.raises(Refusal, match="went back"):
         requote(trade.state, "acme", "I", "prime")
-    ways = matching.ways_of(trade.state, "acme", "I", ["prime"])
+    ways = ways_of(trade.state, "acme", "I", ["prime"])
     assert {way.kind: way.code for way in ways if way.kind in ("programme", "auction")} == {
         "programme": "credit_due",
         "auction": "credit_due",

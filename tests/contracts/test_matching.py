@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_payables import DISCOUNT, PAID_OUT, approve, programme
 from trade_ledger import TERMS, TradeLedger, publish
+from ways_ledger import ways_of
 
 from contracts.finance.quote import requote
 from contracts.market import matching, prospect
@@ -29,7 +30,7 @@ def test_ways_are_ranked_by_the_cash_in_hand_and_the_rest_has_its_refusal() -> N
         trade, cheap={}, dear={"discount_rate_ppm": 200_000}, other={"limits": TERMS["limits"][1:]}
     )
     trade.confirmed_invoice("INV1", 1_000_00)
-    found = matching.ways_of(trade.state, "acme", "INV1", names)
+    found = ways_of(trade.state, "acme", "INV1", names)
     assert [(way.name or way.kind, way.code) for way in found] == [
         ("cheap", ""),
         ("dear", ""),
@@ -49,19 +50,19 @@ def test_an_early_payment_that_the_buyer_offers_competes_with_the_programmes() -
     trade = market()
     steps = [{"until": "2012-03-05", "discount_ppm": 1_000}]
     trade.done("mega", {"op": "early.offer", "supplier": "acme", "invoice": "INV1", "steps": steps})
-    best = matching.ways_of(trade.state, "acme", "INV1", ["of-loan", "of-fund"])[0]
+    best = ways_of(trade.state, "acme", "INV1", ["of-loan", "of-fund"])[0]
     assert (best.kind, best.party, best.cash, best.cost) == ("early_payment", "mega", 99_900_00, 100_00)
 
 
 def test_what_the_buyer_has_approved_is_bought_under_its_payables_programme_by_who_takes_part() -> None:
     trade = programme(standing=False)
-    (way,) = [way for way in matching.ways_of(trade.state, "acme", "INV1", ["of-mega"]) if way.name]
+    (way,) = [way for way in ways_of(trade.state, "acme", "INV1", ["of-mega"]) if way.name]
     assert (way.kind, way.code) == ("payables", "not_approved")
     trade.done("mega", approve("INV1"))
-    best = matching.ways_of(trade.state, "acme", "INV1", ["of-mega"])[0]
+    best = ways_of(trade.state, "acme", "INV1", ["of-mega"])[0]
     assert (best.kind, best.code, best.cash, best.cost) == ("payables", "", PAID_OUT, DISCOUNT)
     trade.done("acme", {"op": "programme.leave", "programme": "of-mega"})
-    (way,) = [way for way in matching.ways_of(trade.state, "acme", "INV1", ["of-mega"]) if way.name]
+    (way,) = [way for way in ways_of(trade.state, "acme", "INV1", ["of-mega"]) if way.name]
     assert way.code == "not_enrolled"
 
 
@@ -69,15 +70,13 @@ def test_what_is_sold_or_disputed_suits_nobody() -> None:
     trade = TradeLedger()
     programmes(trade, prime={})
     trade.financed_invoice()
-    found = matching.ways_of(trade.state, "acme", "INV1", ["prime"])
+    found = ways_of(trade.state, "acme", "INV1", ["prime"])
     assert {(way.kind, way.code) for way in found} == {
         (kind, "already_financed") for kind in ("programme", "auction", "early_payment", "certificate")
     }
     running = market()
     running.done("acme", open_auction())
-    (auctioned,) = [
-        way for way in matching.ways_of(running.state, "acme", "INV1", []) if way.kind == "auction"
-    ]
+    (auctioned,) = [way for way in ways_of(running.state, "acme", "INV1", []) if way.kind == "auction"]
     assert (auctioned.name, auctioned.code) == ("A1", "")
 
 
@@ -89,7 +88,7 @@ def test_an_auction_suits_an_invoice_that_it_has_the_days_for() -> None:
     shortest = {"accept_until": "2012-03-03", "fund_until": "2012-03-03"}
     codes = {}
     for number in ("INV1", "INV2"):
-        (way,) = [way for way in matching.ways_of(trade.state, "acme", number, []) if way.kind == "auction"]
+        (way,) = [way for way in ways_of(trade.state, "acme", number, []) if way.kind == "auction"]
         codes[number] = way.code
     assert codes == {"INV1": "", "INV2": "past_due"}
     assert trade.refused("acme", open_auction("A2", "INV2", **shortest)) == "past_due"

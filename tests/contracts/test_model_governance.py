@@ -9,10 +9,11 @@ import pytest
 from test_lateness_model import MODEL
 from trade_ledger import TradeLedger
 
-from contracts.finance.model import MAX_PARTS, in_role
+from contracts.finance.model import MAX_PARTS, adopted, decoded, parts_of
 from contracts.pricing.forest import LEAF
 from contracts.pricing.model import Ensemble, Model
 from ledger import codec
+from ledger.state import Reader
 
 RECORD = {
     "training_root": bytes(32),
@@ -37,6 +38,11 @@ def publish(name: bytes = HASH, **changes: Any) -> dict[str, Any]:
     return {
         "op": "model.publish", "model": name, "parts": 1, "role": "champion", "record": RECORD, **changes
     }  # fmt: skip
+
+
+def in_role(state: Reader, role: str) -> Model | None:
+    known = adopted(state, role)
+    return None if known is None else decoded(known, parts_of(state, known))
 
 
 def test_a_model_is_adopted_and_read_back() -> None:
