@@ -8,6 +8,7 @@ from pathlib import Path
 from clients.errors import ProfileError
 from contracts.disclosure import scope as scopes
 from contracts.disclosure.source import Collector, Source
+from contracts.rules_in_force import RECORDED_UNDER, check_rules_known
 from contracts.trade.relationship import party_key
 from ledger import codec, export, extract
 from ledger.certificate import CertifiedHeader
@@ -53,7 +54,8 @@ def read_source(path: Path, genesis: GenesisBlock) -> tuple[Proved, Source]:
     Raises:
         ProfileError: it cannot be read.
         Malformed: neither.
-        VerificationError: it does not prove that it is everything, or everything of its scope.
+        VerificationError: it does not prove that it is everything, or everything of its scope, or it is of
+            another contract version.
     """
     try:
         with path.open("rb") as file:
@@ -65,10 +67,12 @@ def read_source(path: Path, genesis: GenesisBlock) -> tuple[Proved, Source]:
         raise ProfileError(
             f"cannot read {path}", code="export_file", found=error.strerror, remedy="Check the file's path."
         ) from None
+    check_rules_known(proved.header, RECORDED_UNDER, "export")
     return Proved.of(proved), collector.source(proved.header.height, proved.header.time_ms)
 
 
 def _extracted(proved: extract.ProvedExtract) -> tuple[Proved, Source]:
+    check_rules_known(proved.certified.header, RECORDED_UNDER, "extract")
     party = scope_of(proved)
     scopes.check(party, proved.entries, proved.histories)
     collector = Collector()

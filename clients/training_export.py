@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from clients.errors import ProfileError, of_file
-from contracts import CONTRACT_VERSION
 from contracts.context import BUSINESS_DATE
 from contracts.finance import model as models
 from contracts.pricing.lateness import FEATURES
 from contracts.pricing.model import Model
 from contracts.pricing.training import Example, Histories, replay
-from contracts.rules_in_force import check_rules_known
+from contracts.rules_in_force import RECORDED_UNDER, check_rules_known
 from ledger import codec
 from ledger.dates import day_from_iso, iso_from_day
 from ledger.errors import Malformed, VerificationError
@@ -133,7 +132,7 @@ def read_training(path: Path, genesis: GenesisBlock, collected: Collected | None
         ) from None
     except Malformed as error:
         raise of_file(error, path, "export") from None
-    check_rules_known(proved.header, (CONTRACT_VERSION,), "export")
+    check_rules_known(proved.header, RECORDED_UNDER, "export")
     return Training(proved, collected.state, collected.histories)
 
 

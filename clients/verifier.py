@@ -374,6 +374,7 @@ def _history_steps(
     count = len(proved.records)
     return (
         *_commit_steps(certified, genesis),
+        f"the rules in force were those of contract version {certified.header.contract_version}",
         "the state root of that block holds this history's entry"
         if proved.count
         else "the state root of that block holds no such entry",

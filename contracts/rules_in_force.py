@@ -7,6 +7,9 @@ from collections.abc import Collection
 from ledger.block import Header
 from ledger.errors import VerificationError
 
+RECORDED_UNDER = (3,)
+"""Contract versions whose records and sums these contracts read. No released ledger is of one before."""
+
 
 def check_rules_known(header: Header, known: Collection[int], what: str) -> None:
     """Refuse what was made under a contract version that is not among these; `what` names it.

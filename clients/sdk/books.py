@@ -3,8 +3,9 @@
 | step | what is shown |
 |---|---|
 | 1 | the file proves its records against the genesis block (`ledger.history`) |
-| 2 | it is the book of one lender |
-| 3 | the proved totals are what the records add up to, if the file has all of them |
+| 2 | they were made under rules that we know |
+| 3 | it is the book of one lender |
+| 4 | the proved totals are what the records add up to, if the file has all of them |
 """
 
 from __future__ import annotations
@@ -14,15 +15,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from clients.sdk.histories import check_aggregates
+from clients.sdk.histories import check_aggregates, proved_history
 from contracts.holdings import book
 from contracts.holdings.book import BOOK, Totals
 from contracts.holdings.portfolio import Position, positions
 from ledger import codec
-from ledger.carried import opened
 from ledger.errors import VerificationError
 from ledger.genesis import GenesisBlock
-from ledger.history import History, ProvedHistory
+from ledger.history import ProvedHistory
 from ledger.limits import MAX_STATE_KEY_BYTES
 
 
@@ -89,14 +89,13 @@ def read_book(data: bytes, genesis: GenesisBlock) -> VerifiedBook:
         Malformed: not a history file.
         VerificationError: it does not prove what it claims.
     """
-    # 1. The records are proved.
-    inner, trust = opened(data, genesis)
-    proved = History.decode(inner).verify(trust)
-    # 2. They are those of a lender's book.
+    # 1. The records are proved, 2. under rules that we know.
+    proved = proved_history(data, genesis)
+    # 3. They are those of a lender's book.
     lender = book_subject(proved.key)
     if lender is None:
         raise VerificationError("not the book of a lender", field="key")
-    # 3. The totals follow from the records.
+    # 4. The totals follow from the records.
     if proved.is_complete:
         check_aggregates(proved, book.EMPTY, book.fold)
     return VerifiedBook(lender, proved, data)

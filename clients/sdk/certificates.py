@@ -3,9 +3,10 @@
 | step | what is shown |
 |---|---|
 | 1 | the file proves its records against the genesis block (`ledger.history`) |
-| 2 | it is the history of one certificate, from its first record on |
-| 3 | the proved sums are what the records add up to |
-| 4 | the tree that the records make has as many leaves, and the same sums |
+| 2 | they were made under rules that we know |
+| 3 | it is the history of one certificate, from its first record on |
+| 4 | the proved sums are what the records add up to |
+| 5 | the tree that the records make has as many leaves, and the same sums |
 """
 
 from __future__ import annotations
@@ -13,15 +14,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from clients.sdk.histories import check_aggregates
+from clients.sdk.histories import check_aggregates, proved_history
 from contracts.certificates import certificate_views, leaf
 from contracts.certificates.certificate_tree import Tree, replay
 from contracts.views import View
 from ledger import codec
-from ledger.carried import opened
 from ledger.errors import Refusal, VerificationError
 from ledger.genesis import GenesisBlock
-from ledger.history import History, ProvedHistory
+from ledger.history import ProvedHistory
 from ledger.limits import MAX_STATE_KEY_BYTES
 
 CERTIFICATE = "certificate"
@@ -69,18 +69,17 @@ def read_certificate(data: bytes, genesis: GenesisBlock) -> VerifiedCertificate:
         Malformed: not a history file.
         VerificationError: it does not prove what it claims, or that there is no such certificate.
     """
-    # 1. The records are proved.
-    inner, trust = opened(data, genesis)
-    proved = History.decode(inner).verify(trust)
-    # 2. They are all records of a certificate.
+    # 1. The records are proved, 2. under rules that we know.
+    proved = proved_history(data, genesis)
+    # 3. They are all records of a certificate.
     subject = certificate_subject(proved.key)
     if subject is None:
         raise VerificationError("not the history of a certificate", field="key")
     if proved.entry is None or not proved.is_complete:
         raise VerificationError("not a whole certificate", field="records", found=len(proved.records))
-    # 3. The sums follow from the records.
+    # 4. The sums follow from the records.
     check_aggregates(proved, tuple(leaf.NO_LEAVES), leaf.fold)
-    # 4. The tree follows from the records.
+    # 5. The tree follows from the records.
     try:
         tree = replay(proved.records)
     except (Refusal, TypeError, ValueError) as error:

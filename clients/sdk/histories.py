@@ -3,8 +3,11 @@
 | step | what is shown |
 |---|---|
 | 1 | the file proves its records against the genesis block (`ledger.history`) |
-| 2 | it is the history of one supplier and one buyer, or the relationships of one party |
-| 3 | the proved aggregates are what the records add up to, if the file has all of them |
+| 2 | they were made under rules that we know: what another version means by them we cannot say |
+| 3 | it is the history of one supplier and one buyer, or the relationships of one party |
+| 4 | the proved aggregates are what the records add up to, if the file has all of them |
+
+Statements, books and certificates are read by the same first two steps.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clients.sdk.recorded import VerifiedHistory
+from contracts.rules_in_force import RECORDED_UNDER, check_rules_known
 from contracts.trade import relationship
 from ledger import codec
 from ledger.carried import opened
@@ -23,6 +27,20 @@ from ledger.limits import MAX_STATE_KEY_BYTES
 RELATIONSHIP, PARTY = "relationship", "party"
 
 
+def proved_history(data: bytes, genesis: GenesisBlock) -> ProvedHistory:
+    """The records that a file proves, of any kind, under rules that these contracts know.
+
+    Raises:
+        Malformed: not a history file.
+        VerificationError: it does not prove what it claims, or is of another contract version.
+    """
+    inner, trust = opened(data, genesis)
+    history = History.decode(inner)
+    proved = history.verify(trust)
+    check_rules_known(history.certified.header, RECORDED_UNDER, "history")
+    return proved
+
+
 def read_history(data: bytes, genesis: GenesisBlock) -> VerifiedHistory:
     """The verified history that a file holds.
 
@@ -30,15 +48,14 @@ def read_history(data: bytes, genesis: GenesisBlock) -> VerifiedHistory:
         Malformed: not a history file.
         VerificationError: it does not prove what it claims.
     """
-    # 1. The records are proved.
-    inner, trust = opened(data, genesis)
-    proved = History.decode(inner).verify(trust)
-    # 2. It is the history of a relationship.
+    # 1. The records are proved, 2. under rules that we know.
+    proved = proved_history(data, genesis)
+    # 3. It is the history of a relationship.
     kind, *parties = subject(proved.key)
     if kind != RELATIONSHIP:
         raise VerificationError("not the history of a trade relationship", field="key", found=kind)
     supplier, buyer = parties
-    # 3. The aggregates follow from the records.
+    # 4. The aggregates follow from the records.
     if proved.is_complete:
         check_aggregates(proved, relationship.EMPTY, relationship.fold)
     return VerifiedHistory(supplier, buyer, proved, data)
@@ -51,14 +68,13 @@ def read_party_history(data: bytes, genesis: GenesisBlock) -> tuple[str, ProvedH
         Malformed: not a history file.
         VerificationError: it does not prove what it claims.
     """
-    # 1. The records are proved.
-    inner, trust = opened(data, genesis)
-    proved = History.decode(inner).verify(trust)
-    # 2. They are the relationships of a party.
+    # 1. The records are proved, 2. under rules that we know.
+    proved = proved_history(data, genesis)
+    # 3. They are the relationships of a party.
     kind, party, *_ = subject(proved.key)
     if kind != PARTY:
         raise VerificationError("not the relationships of a party", field="key", found=kind)
-    # 3. The aggregates follow from the records.
+    # 4. The aggregates follow from the records.
     if proved.is_complete:
         check_aggregates(
             proved, relationship.NO_PARTY, lambda sums, record: relationship.fold_party(sums, record, party)

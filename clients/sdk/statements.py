@@ -3,8 +3,9 @@
 | step | what is shown |
 |---|---|
 | 1 | the file proves its lines against the genesis block (`ledger.history`) |
-| 2 | it is the statement of one custody account |
-| 3 | the lines add up to the proved balance, if the file has all of them |
+| 2 | they were made under rules that we know |
+| 3 | it is the statement of one custody account |
+| 4 | the lines add up to the proved balance, if the file has all of them |
 """
 
 from __future__ import annotations
@@ -12,14 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from clients.sdk.histories import check_aggregates
+from clients.sdk.histories import check_aggregates, proved_history
 from contracts.cash import deposit
 from contracts.cash.deposit import Balance
 from ledger import codec
-from ledger.carried import opened
 from ledger.errors import Malformed, VerificationError
 from ledger.genesis import GenesisBlock
-from ledger.history import History, ProvedHistory
+from ledger.history import ProvedHistory
 from ledger.limits import MAX_STATE_KEY_BYTES
 
 DEPOSIT = "deposit"
@@ -75,14 +75,13 @@ def read_statement(data: bytes, genesis: GenesisBlock) -> VerifiedStatement:
         Malformed: not a history file.
         VerificationError: it does not prove what it claims.
     """
-    # 1. The lines are proved.
-    inner, trust = opened(data, genesis)
-    proved = History.decode(inner).verify(trust)
-    # 2. They are those of a custody account.
+    # 1. The lines are proved, 2. under rules that we know.
+    proved = proved_history(data, genesis)
+    # 3. They are those of a custody account.
     subject = statement_subject(proved.key)
     if subject is None:
         raise VerificationError("not the statement of a custody account", field="key")
-    # 3. The lines add up to the balance.
+    # 4. The lines add up to the balance.
     if proved.is_complete:
         check_aggregates(proved, NOTHING, deposit.fold)
     if proved.entry is not None and (

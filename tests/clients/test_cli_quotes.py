@@ -329,7 +329,7 @@ def test_an_export_of_other_contracts_teaches_nothing(
     """Its records may be read, but what they fold to under these rules is not what the ledger held."""
     export = tmp_path / "ledger.export"
     tally.run("fund", "export", "--out", str(export))
-    monkeypatch.setattr("clients.training_export.CONTRACT_VERSION", 99)
+    monkeypatch.setattr("clients.training_export.RECORDED_UNDER", (99,))
     out = ("--out", str(tmp_path / "training.jsonl"))
     error = tally.run("fund", "export", "training", "--from", str(export), *out, code=REFUSED)["error"]
     assert (error["field"], error["expected"]) == ("header.contract_version", "99")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,19 @@ from local_sessions import Channel
 from clients import auditor
 from clients.auditor import audit_folder, audit_nodes
 from clients.errors import ProfileError
+from clients.export_file import cut, read_source
 from clients.sdk.transport import SyncTransport
 from clients.verifier import verify_data, verify_file
+from contracts import CONTRACT_VERSION
+from contracts.cash.deposit import deposit_key
+from contracts.certificates.leaf import certificate_key
 from contracts.finance.claim import lien_key
+from contracts.holdings.book import book_key
 from contracts.trade import relationship
 from contracts.trade.invoice import invoice_key
 from ledger import codec
 from ledger.errors import Malformed, StoreError, TallyError, VerificationError
+from ledger.export import frames
 from ledger.genesis import GenesisBlock, read_genesis
 from ledger.statement import Statement
 from ledger.store import Store, plyvel
@@ -165,6 +172,46 @@ def test_one_changed_byte_is_refused_with_a_reason(files: Files, kind: str, draw
 def test_any_bytes_are_refused_not_crashed_on(files: Files, data: bytes) -> None:
     with pytest.raises(TallyError):
         verify_data(data, files.genesis)
+
+
+HISTORIES = {
+    "history": relationship.relationship_key("acme", "anchor"),
+    "party": relationship.party_key("acme"),
+    "book": book_key("fund"),
+    "statement": deposit_key("bank", "acme", "EUR"),
+    "certificate": certificate_key("anchor", "C-1"),
+}
+
+
+@pytest.mark.parametrize("kind", HISTORIES)
+@pytest.mark.parametrize(
+    ("known", "remedy"),
+    [(CONTRACT_VERSION - 1, "Update"), (CONTRACT_VERSION + 1, "the release")],
+)
+def test_records_of_other_contracts_are_refused_and_say_which_release_knows_them(
+    files: Files, monkeypatch: pytest.MonkeyPatch, kind: str, known: int, remedy: str
+) -> None:
+    """Folded by rules that are not theirs, records would prove sums that they do not have."""
+    chain = files.channel.network.nodes["n1"].chain
+    data = chain.history(HISTORIES[kind]).encode()
+    monkeypatch.setattr("clients.sdk.histories.RECORDED_UNDER", (known,))
+    with pytest.raises(VerificationError, match="rules that this verifier does not know") as refused:
+        verify_data(data, files.genesis)
+    assert (refused.value.found, refused.value.expected) == (CONTRACT_VERSION, str(known))
+    assert remedy in refused.value.remedy
+
+
+def test_an_extract_of_other_contracts_is_refused(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain, whole = files.channel.network.nodes["n1"].chain, tmp_path / "ledger.export"
+    with closing(chain.pin()) as state:
+        whole.write_bytes(b"".join(frames(state, chain.certified(state.height), chain.membership_chain())))
+    cut(whole, files.genesis, "acme", tmp_path / "acme.extract")
+    monkeypatch.setattr("clients.export_file.RECORDED_UNDER", (CONTRACT_VERSION + 1,))
+    for file in ("ledger.export", "acme.extract"):
+        with pytest.raises(VerificationError, match="rules that this verifier does not know"):
+            read_source(tmp_path / file, files.genesis)
 
 
 def test_files_of_another_channel_are_refused(files: Files, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from contracts.insurance.indemnity import Claim
 from contracts.insurance.policy import Cover, Policy
 from contracts.lifecycle import LifeCycle
 from contracts.registry import OPERATIONS
+from contracts.rules_in_force import RECORDED_UNDER
 from contracts.trade.habit import Cell, Dealings, Payment
 from contracts.trade.invoice import Invoice
 from contracts.trade.relationship import RECORD_FIELDS, Aggregates, OpenWeek
@@ -95,6 +96,7 @@ def test_versions_are_never_declared_twice() -> None:
     assert len(set(DECLARED.values())) == len(DECLARED)
 
 
-def test_prices_and_answers_are_made_under_the_version_in_force() -> None:
+def test_prices_answers_and_records_are_made_under_the_version_in_force() -> None:
     assert max(PRICED_BY) == CONTRACT_VERSION
     assert max(ANSWERED_UNDER) == CONTRACT_VERSION
+    assert max(RECORDED_UNDER) == CONTRACT_VERSION
