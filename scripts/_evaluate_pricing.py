@@ -6,6 +6,7 @@ import argparse
 import csv
 import sys
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from _outputs import require_writable
@@ -68,14 +69,21 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def merged(history: list[Row], scored: list[Row]) -> list[Row]:
-    """Both, with an invoice that stands in both only once: with its clear date, whichever file has it."""
-    known = {(row.customer, row.invoice): row for row in history}
-    for row in scored:
-        before = known.get((row.customer, row.invoice))
-        if before is None or before.cleared is None:
+def merged(*files: list[Row]) -> list[Row]:
+    """All rows, but each invoice of a customer once: as it was paid, if any of its rows says so.
+
+    Of rows that say different things of one invoice the least counts, whatever order files have.
+    """
+    known: dict[tuple[str, str], Row] = {}
+    for row in chain.from_iterable(files):
+        before = known.setdefault((row.customer, row.invoice), row)
+        if _told(row) < _told(before):
             known[row.customer, row.invoice] = row
     return list(known.values())
+
+
+def _told(row: Row) -> tuple[bool, int, int, int, int, str]:
+    return row.cleared is None, row.issued, row.due, row.cleared or 0, row.amount, row.currency
 
 
 def in_order(rows: list[Row]) -> list[Row]:
@@ -119,16 +127,14 @@ def _write(path: Path, scored: list[Row], written: list[tuple[float, float, floa
             lines.writerow((row.invoice, f"{p_late:.6f}", f"{days_late:.0f}", f"{dbt:.2f}"))
 
 
-def main() -> int:
-    """Run; the exit code."""
-    options = arguments()
-    console = Console(stderr=True)
-    try:
-        history, scored = read_rows(options.history), read_rows([options.score])
-        require_writable(options.out)
-    except (RowError, OSError) as error:
-        console.print(str(error), style="red", markup=False)
-        return 2
+def score(
+    options: argparse.Namespace, history: list[Row], scored: list[Row], console: Console
+) -> list[Lateness]:
+    """What is said of each scored row, each of which the ledger hears of on its day of issue.
+
+    Raises:
+        RowError: no ledger takes the rows together.
+    """
     fed = in_order(merged(history, scored) if options.mode == "rolling" else history)
     is_trained = options.model != SHRINKAGE
     # What no scored row may know teaches the model nothing either: a wrong date in a far year moves no score.
@@ -144,14 +150,30 @@ def main() -> int:
             model = fit(learnt, described, options.calibrate, options.model)
         progress.update(task, description="scoring")
         found = predictions(model, feed(fed, scored, progress=lambda: progress.advance(task)))
-    written = [as_written(lateness) for lateness in found]
+    if is_trained and model is None:
+        console.print("The history is too short to train on: the default model was used.")
+    return found
+
+
+def main() -> int:
+    """Run; the exit code."""
+    options = arguments()
+    console = Console(stderr=True)
+    try:
+        listed, scored = read_rows(options.history), read_rows([options.score])
+        require_writable(options.out, apart_from=(*options.history, options.score))
+        history = merged(listed)
+        if again := len(listed) - len(history):
+            console.print(f"{again:,} rows of the history tell again of an invoice that is there: left out.")
+        written = [as_written(lateness) for lateness in score(options, history, scored, console)]
+    except (RowError, OSError) as error:
+        console.print(str(error), style="red", markup=False)
+        return 2
     try:
         _write(options.out, scored, written)
     except OSError as error:
         console.print(f"cannot write {options.out}: {error.strerror}", style="red", markup=False)
         return 2
-    if is_trained and model is None:
-        console.print("The history is too short to train on: the default model was used.")
     if options.report:
         print(report(outcomes(scored, written)))
     return 0

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from _pricing_rows import Row
+from _pricing_rows import Row, RowError
 
 from contracts import Contracts, Prepared
 from contracts.pricing.lateness import Asked, describe_in
@@ -58,9 +58,14 @@ class FedLedger:
     """The contracts over a state in memory."""
 
     def __init__(self, customers: Iterable[str]) -> None:
+        """A ledger with these customers.
+
+        Raises:
+            RowError: they are more than a ledger takes.
+        """
         self.buyers = {customer: f"buyer-{place}" for place, customer in enumerate(sorted(set(customers)))}
         if len(self.buyers) > MAX_ORGANISATIONS - 3:
-            raise ValueError(f"{len(self.buyers)} customers; one ledger takes {MAX_ORGANISATIONS - 3}")
+            raise RowError(f"{len(self.buyers)} customers; one ledger takes {MAX_ORGANISATIONS - 3}")
         roles = {SUPPLIER: "supplier", BANK: "settlement_bank", OPERATOR: "operator"}
         roles |= dict.fromkeys(self.buyers.values(), "buyer")
         self._keys = {name: _public(name) for name in roles}
@@ -101,21 +106,27 @@ class FedLedger:
             else:
                 self._state[key] = value
 
-    def _run(self, overlay: Overlay, signer: str, *operations: dict[str, Any]) -> None:
+    def _run(self, overlay: Overlay, about: str, signer: str, *operations: dict[str, Any]) -> None:
         prepared = Prepared(
             Signed(self._keys[signer]),  # type: ignore[arg-type]
             tuple([parse(operation) for operation in operations]),
         )
         refusals = self._contracts.execute(overlay, prepared, self._day * 86_400_000)
         if refusals:
-            raise AssertionError(f"refused: {refusals} for {operations}")
+            _, _, why = refusals[0]
+            raise RowError(f"{about}: {why}")
 
     def go_to(self, day: int) -> None:
         """Advance the business date."""
         while self._day < day:
             step = min(day, self._day + 3_660)
             overlay = Overlay(self._state)
-            self._run(overlay, OPERATOR, {"op": "date.advance", "date": iso_from_day(step)})
+            self._run(
+                overlay,
+                f"the day {iso_from_day(step)}",
+                OPERATOR,
+                {"op": "date.advance", "date": iso_from_day(step)},
+            )
             self._commit(overlay)
             self._day = step
 
@@ -125,7 +136,11 @@ class FedLedger:
         return describe_in(self._state, SUPPLIER, self.buyers[row.customer], asked)
 
     def submit(self, row: Row) -> str:
-        """Submit and confirm an invoice on the business date; its number on the ledger."""
+        """Submit and confirm an invoice on the business date; its number on the ledger.
+
+        Raises:
+            RowError: the contracts refuse it: with the others of its customer it is more than sums hold.
+        """
         self._fed += 1
         number = f"F{self._fed}"
         due = iso_from_day(max(row.due, row.issued))
@@ -151,13 +166,17 @@ class FedLedger:
             "net": row.amount,
             "due_date": due,
         }
-        self._run(overlay, SUPPLIER, invoice)
-        self._run(overlay, self.buyers[row.customer], confirmed)
+        self._run(overlay, _named(row), SUPPLIER, invoice)
+        self._run(overlay, _named(row), self.buyers[row.customer], confirmed)
         self._commit(overlay)
         return number
 
     def pay(self, row: Row, number: str) -> None:
-        """Attest that an invoice was paid on its clear date."""
+        """Attest that an invoice was paid on its clear date.
+
+        Raises:
+            RowError: as `submit`.
+        """
         assert row.cleared is not None
         overlay = Overlay(self._state)
         payment = {
@@ -171,8 +190,12 @@ class FedLedger:
             "invoice": number,
             "supplier": SUPPLIER,
         }
-        self._run(overlay, BANK, payment)
+        self._run(overlay, _named(row), BANK, payment)
         self._commit(overlay)
+
+
+def _named(row: Row) -> str:
+    return f"invoice {row.invoice} of customer {row.customer}"
 
 
 def feed(
@@ -185,6 +208,9 @@ def feed(
         described: rows to describe, in the order of the answer.
         last_day: nothing after it is fed.
         progress: called once for each row fed and each described.
+
+    Raises:
+        RowError: no ledger takes the rows together.
     """
     ledger = FedLedger(row.customer for row in (*fed, *described))
     issues, clears, wanted = defaultdict(list), defaultdict(list), defaultdict(list)

@@ -153,7 +153,7 @@ def main() -> int:
         if options.check:
             there = options.out.read_bytes(), _read_record(options.record)
         else:
-            require_writable(options.out, options.record)
+            require_writable(options.out, options.record, apart_from=(options.source, options.genesis))
         found = read_training(options.source, load_trust(options.genesis))
         rows, last = usable(found.examples())
     except (TallyError, OSError) as error:

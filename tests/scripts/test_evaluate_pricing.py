@@ -49,6 +49,7 @@ from _pricing_training import (  # noqa: E402
 from contracts.pricing.lateness import FEATURES  # noqa: E402
 from contracts.pricing.model import Ensemble, Model, on_curve  # noqa: E402
 from contracts.pricing.training import PAID, Example  # noqa: E402
+from ledger.money import CURRENCIES, MAX_AMOUNT  # noqa: E402
 
 REAL = ROOT.parent / "shared" / "data" / "ar-b2b"
 FIRST = 17_900
@@ -348,6 +349,57 @@ def test_an_invoice_in_both_files_is_fed_once_with_its_clear_date() -> None:
     still_open = replace(row, cleared=None)
     assert merged([still_open], [row]) == [row]
     assert merged([row], [still_open]) == [row]
+    assert merged([row, still_open, row]) == [row], "and so within one file"
+    other = replace(row, due=row.due + 1)
+    assert merged([other], [row]) == merged([row], [other]) == [row], "whatever order files have"
+
+
+@pytest.mark.parametrize("mode", ["rolling", "frozen"])
+def test_rows_of_an_invoice_that_is_there_change_no_score(tmp_path: Path, mode: str) -> None:
+    """A list of what was open that was drawn before the list of what was paid, in either order of both."""
+    history, scored = book(700, 31), book(20, 32, first=FIRST + 240)
+    still_open = [replace(row, cleared=None) for row in history[300:]]
+    once = scores(tmp_path, history, scored, mode=mode)
+    assert scores(tmp_path, [*history, *still_open], scored, mode=mode) == once
+    assert scores(tmp_path, [*still_open, *history], scored, mode=mode) == once
+
+
+@pytest.mark.parametrize(
+    ("history", "said"),
+    [
+        ([replace(row, customer=f"C{at}") for at, row in enumerate(book(4_100, 33))], "4100 customers; one"),
+        (
+            [
+                replace(row, currency=code)
+                for row, code in zip(book(13, 34, 1), sorted(CURRENCIES), strict=False)
+            ],
+            "invoice N34-12 of customer C0: too many currencies",
+        ),
+        (
+            [replace(row, amount=MAX_AMOUNT, cleared=None) for row in book(400, 35, 1)],
+            "of customer C0: amount too large",
+        ),
+    ],
+    ids=["customers", "currencies", "amounts"],
+)
+def test_rows_that_no_ledger_takes_together_are_refused_with_a_sentence(
+    tmp_path: Path, history: list[Row], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert scores(tmp_path, history, book(1, 36, 1, FIRST + 400), "--model", "shrinkage", code=2) == {}
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
+def test_what_is_read_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows, other = write(tmp_path / "a.csv.gz", book(20, 3)), write(tmp_path / "b.csv.gz", book(20, 4))
+    before = rows.read_bytes()
+    for history, scored in ((rows, other), (other, rows)):
+        arguments = ["--history", history, "--score", scored, "--mode", "rolling", "--out", rows]
+        monkeypatch.setattr(sys, "argv", ["evaluate-pricing", *map(str, arguments)])
+        assert main() == 2
+        assert "is read: it cannot be what is written" in " ".join(capsys.readouterr().err.split())
+    assert rows.read_bytes() == before
 
 
 def test_perfect_predictions_have_perfect_figures() -> None:
@@ -467,20 +519,24 @@ def test_places_that_a_model_cannot_be_written_to_are_said_before_it_is_learnt(
     monkeypatch.setattr(_train_model, "read_training", learn)
     there = tmp_path / "there"
     there.write_bytes(b"a model that was made before")
+    read = tmp_path / "read"
+    read.write_bytes(b"an export, or a genesis block")
     for out, record in (
         (tmp_path / "none" / "a.model", there),
         (there, tmp_path),
         (tmp_path / "a", tmp_path),
+        (read, tmp_path / "a"),
+        (tmp_path / "a", read),
     ):
-        named = {"--from": there, "--genesis": there, "--out": out, "--record": record}
+        named = {"--from": read, "--genesis": read, "--out": out, "--record": record}
         monkeypatch.setattr(
             sys, "argv", ["train-model", *[str(part) for pair in named.items() for part in pair]]
         )
         assert _train_model.main() == 2
         said = " ".join(capsys.readouterr().err.split())
-        assert "No such file or directory" in said or "Is a directory" in said
+        assert any(why in said for why in ("No such file or directory", "Is a directory", "is read"))
     assert there.read_bytes() == b"a model that was made before"
-    assert [path.name for path in tmp_path.iterdir()] == ["there"], "nothing half is left"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["read", "there"], "nothing half is left"
 
 
 @pytest.mark.parametrize("mode", ["rolling", "frozen"])
@@ -510,15 +566,17 @@ def test_the_script_scores_every_row(tmp_path: Path, mode: str) -> None:
     assert all(0 <= float(line["p_late"]) <= 1 and float(line["dbt"]) >= 0 for line in written)
 
 
-def scores(folder: Path, history: list[Row], scored: list[Row], *more: str) -> dict[str, str]:
-    """What the script writes of each invoice."""
+def scores(
+    folder: Path, history: list[Row], scored: list[Row], *more: str, mode: str = "rolling", code: int = 0
+) -> dict[str, str]:
+    """What the script writes of each invoice, if it ends with this code."""
     out = folder / "out.csv"
     named = {"--history": write(folder / "a.csv.gz", history), "--score": write(folder / "b.csv.gz", scored)}
     arguments = [str(part) for pair in named.items() for part in pair]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["x", *arguments, "--mode", "rolling", "--out", str(out), *more])
-        assert main() == 0
-    return {line.split(",")[0]: line for line in out.read_text().splitlines()}
+        patch.setattr(sys, "argv", ["x", *arguments, "--mode", mode, "--out", str(out), *more])
+        assert main() == code
+    return {line.split(",")[0]: line for line in out.read_text().splitlines()} if out.exists() else {}
 
 
 def test_neither_the_order_of_rows_nor_what_no_scored_row_may_know_moves_a_score(tmp_path: Path) -> None:
