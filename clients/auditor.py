@@ -47,10 +47,7 @@ from ledger.merkle import Accumulator
 from ledger.preamble import Preamble
 from ledger.state import Overlay
 from ledger.state_tree import StateTree
-from ledger.store import Store
-
-LEDGER_FOLDER = "ledger"
-"""Where a node keeps its ledger in its data folder."""
+from ledger.store import LEDGER_FOLDER, Store
 
 Progress = Callable[[int, int], None]
 """Called with (height audited, height of the newest block known)."""

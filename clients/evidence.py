@@ -12,8 +12,10 @@ from typing import Any
 
 from clients.errors import BrokenAnswer, ProfileError
 from clients.profile import is_node_url
-from clients.sdk.conversation import MSGPACK_FILE, Conversation
+from clients.sdk.conversation import Conversation
 from clients.sdk.transport import Call, SyncTransport
+from ledger.codec import FILE_MEDIA_TYPE
+from ledger.evidence import SUFFIX
 from ledger.fault import (
     DeniedAck,
     Fault,
@@ -30,7 +32,6 @@ from ledger.genesis import GenesisBlock
 from ledger.keys import SigningKey
 from ledger.limits import DIGEST_BYTES, MAX_EVIDENCE_BYTES
 
-SUFFIX = ".evidence"
 MAX_FILES = 1_024
 """Files of evidence that one listing reads."""
 
@@ -76,7 +77,7 @@ def fetch(url: str, genesis: GenesisBlock, deadline_s: float) -> list[tuple[str,
         files = []
         for identity in _identities(listed, url):
             path = f"{conversation.prefix}/evidence/{identity}"
-            reply = transport.run(conversation.ask(Call("GET", path, accept=MSGPACK_FILE)))
+            reply = transport.run(conversation.ask(Call("GET", path, accept=FILE_MEDIA_TYPE)))
             files.append((f"{identity}{SUFFIX}", reply.body[: MAX_EVIDENCE_BYTES + 1]))
         return files
     finally:

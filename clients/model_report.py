@@ -29,12 +29,11 @@ from typing import Any, NamedTuple
 from contracts.pricing.lateness import FEATURES
 from contracts.pricing.model import Lateness
 from contracts.pricing.training import Example
+from contracts.trade.habit import MOST_BEYOND_DAYS
 from ledger.money import PPM, divide_down, divide_half_away, divide_up
 
 BANDS = 10
 STABLE_PPM, DRIFTED_PPM = 100_000, 250_000
-MOST_BEYOND_DAYS = 90
-"""Days beyond terms of one invoice count at most as so many, as models are trained."""
 SQUARED_QUANTILE_PPM = 2_705_543
 """z² of the 95th percentile of the normal distribution: intervals leave 5 % out on either side."""
 

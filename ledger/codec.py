@@ -28,6 +28,10 @@ from ledger.limits import INT_MAX, INT_MIN, MAX_BLOCK_BYTES, MAX_DEPTH, MAX_ELEM
 Value = Any
 """None | bool | int | str | bytes | tuple[Value, ...] | dict[str, Value]"""
 
+MEDIA_TYPE = "application/msgpack"
+FILE_MEDIA_TYPE = "application/vnd.tallystick+msgpack"
+"""Of files that are kept and checked: proofs, receipts, blocks of a channel, statements."""
+
 _WIDE_ARRAYS = 64
 """Array heads of 3 or 5 bytes that are unpacked without counting first: each may reserve some kB."""
 

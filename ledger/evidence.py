@@ -51,6 +51,8 @@ from ledger.genesis import GenesisBlock
 from ledger.limits import MAX_EVIDENCE_BYTES, MAX_NAME_BYTES
 
 KINDS = tuple(BODIES)
+SUFFIX = ".evidence"
+"""Of the name of a file of evidence."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,8 @@ SNAPSHOT_CHUNK_BYTES = 524_288
 MAX_SNAPSHOT_CHUNK_BYTES = MAX_BLOCK_BYTES
 """The largest chunk: one subtree, one block, or a run of records. Bounds a state to about 16 GB."""
 MAX_SNAPSHOT_MANIFEST_BYTES = 1_048_576
+MAX_PROVED_KEYS = 64
+"""State entries that a node proves in one answer."""
 MAX_EXTRACT_ENTRIES = 1_000_000
 """State entries of one extract; its proof fits `MAX_PROOF_BYTES`, or it is refused."""
 MAX_EXPORT_FRAME_BYTES = MAX_SNAPSHOT_CHUNK_BYTES
@@ -152,4 +154,5 @@ assert MAX_BLOCK_BYTES < MAX_EVIDENCE_BYTES <= MAX_PROOF_BYTES, "a block fits it
 assert SNAPSHOT_CHUNK_BYTES + MAX_STATE_KEY_BYTES + MAX_STATE_VALUE_BYTES < MAX_EXPORT_FRAME_BYTES // 2, (
     "a frame that ends after the entry that passes its size is within its bound, with the codec's heads"
 )
+assert MAX_PROVED_KEYS <= MAX_PROOF_ENTRIES, "what a node proves is read"
 assert MAX_STRING_BYTES < MAX_BYTES_LENGTH < MAX_TRANSACTION_BYTES

@@ -73,6 +73,9 @@ FORMAT = 2
 HardState = tuple[int, str | None, int]
 """(term, node voted for in it or None, term of the last leader that was followed)"""
 
+LEDGER_FOLDER = "ledger"
+"""Where a node keeps its store, of its data folder."""
+
 MARK_FILE = "mark"
 """Of the folder: the durable mark."""
 

@@ -32,13 +32,11 @@ from ledger import codec, durable
 from ledger.errors import Malformed, StoreError, StoreRefused, TallyError
 from ledger.mark import Mark, MarkFile
 from ledger.staging import READY, REPLACED
-from ledger.store import MARK_FILE, Store, StoreLocked
+from ledger.store import LEDGER_FOLDER, MARK_FILE, Store, StoreLocked
 from node.errors import SettingsError
 from node.raft_storage import has_booted
 
 FRESH, LOST, PROMISED = "fresh", "lost", "promised"
-LEDGER_FOLDER = "ledger"
-"""Of the data folder."""
 
 
 def prepare(data_dir: Path) -> None:

@@ -24,15 +24,13 @@ import structlog
 from ledger.detector import Detector
 from ledger.durable import replace_file
 from ledger.errors import TallyError, TooLarge, store_error
-from ledger.evidence import Evidence, Proved
+from ledger.evidence import SUFFIX, Evidence, Proved
 from ledger.executor import Executor
 from ledger.genesis import GenesisBlock
 from ledger.limits import MAX_EVIDENCE_BYTES
 from node.limits import MAX_PROOF_STORE_BYTES, MAX_PROOFS, MAX_PROOFS_PER_NODE
 
 log = structlog.get_logger(component="evidence")
-
-SUFFIX = ".evidence"
 
 
 @dataclass(frozen=True, slots=True)

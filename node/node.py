@@ -22,7 +22,7 @@ from ledger.chain import Chain
 from ledger.codec import Value
 from ledger.executor import Executor
 from ledger.staging import settle
-from ledger.store import Store
+from ledger.store import LEDGER_FOLDER, Store
 from node import disk
 from node.admission import Admission, Identify
 from node.driver import Driver, lost_data
@@ -71,7 +71,7 @@ class Node:
         """Set when the node is to be closed and opened again, on the snapshot that it has fetched."""
         genesis_data = settings.read_genesis()
         identity = self._identity
-        self._ledger = settings.data_dir / disk.LEDGER_FOLDER
+        self._ledger = settings.data_dir / LEDGER_FOLDER
         settle(self._ledger)
         self._has_lost_data = disk.has_lost_data(settings.data_dir)
         self._second_mark = SecondMark.beside(settings.key_file, identity.key.public)

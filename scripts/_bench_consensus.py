@@ -33,7 +33,6 @@ import httpx
 import uvloop
 from _bench_join import join, join_line
 from _bench_load import (
-    MSGPACK,
     Invoices,
     Shape,
     applied_height,
@@ -51,6 +50,7 @@ from _bench_memory import memory, memory_line
 from clients import network
 from clients.network import Network, NodeProcess
 from clients.sdk import Session
+from ledger.codec import MEDIA_TYPE
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "processes"))
 
@@ -216,7 +216,7 @@ async def _transfers(net: Network, shape: Shape) -> dict[str, Any]:
 
     async def submit(number: int) -> None:
         api = net.nodes[number % len(net.nodes)].api
-        head = f"POST {shape.path} HTTP/1.1\r\nHost: {urlsplit(api).netloc}\r\nContent-Type: {MSGPACK}\r\n"
+        head = f"POST {shape.path} HTTP/1.1\r\nHost: {urlsplit(api).netloc}\r\nContent-Type: {MEDIA_TYPE}\r\n"
         connection = await connect(api)
         while not is_over:
             body = shape.make(number)

@@ -24,6 +24,7 @@ from clients import network
 from clients.network import Network
 from clients.sdk import Session
 from ledger import codec
+from ledger.codec import MEDIA_TYPE
 from ledger.keys import SigningKey
 from ledger.transaction import Transaction
 
@@ -33,7 +34,6 @@ QUANTITY = 10**6
 """Ordered, shipped and accepted per order: enough for any run to invoice one unit each."""
 PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 CLOCK_TICK = os.sysconf("SC_CLK_TCK")
-MSGPACK = "application/msgpack"
 ORGANISATIONS = (
     {"id": "anchor", "name": "Anchor buyer", "roles": ["buyer"]},
     {"id": "lender", "name": "Lender", "roles": ["lender"]},
@@ -255,8 +255,8 @@ async def drive(shape: Shape, clients: int, seconds: float, url: str, pids: dict
     """Run closed loops against one node for some seconds."""
     address = urlsplit(url)
     head = (
-        f"POST {shape.path} HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: {MSGPACK}\r\n"
-        f"Accept: {MSGPACK}\r\nContent-Length: "
+        f"POST {shape.path} HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: {MEDIA_TYPE}\r\n"
+        f"Accept: {MEDIA_TYPE}\r\nContent-Length: "
     ).encode()
     connections = [await connect(url) for _ in range(clients)]
     latencies: list[float] = []
@@ -331,7 +331,7 @@ class Stream:
     async def _send_on(self, number: int) -> None:
         head = (
             f"POST {self.shape.path} HTTP/1.1\r\nHost: {urlsplit(self._url).netloc}\r\n"
-            f"Content-Type: {MSGPACK}\r\nAccept: {MSGPACK}\r\nContent-Length: "
+            f"Content-Type: {MEDIA_TYPE}\r\nAccept: {MEDIA_TYPE}\r\nContent-Length: "
         ).encode()
         connection = await connect(self._url)
         while not self._is_over:

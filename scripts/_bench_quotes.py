@@ -44,8 +44,8 @@ from ledger.dates import day_from_iso
 from ledger.keys import SigningKey
 from ledger.money import PPM
 from ledger.state import Overlay
+from ledger.store import LEDGER_FOLDER
 from ledger.transaction import Transaction
-from node.disk import LEDGER_FOLDER
 
 SUPPLIERS = BUYERS = 100
 TODAY = "2024-03-01"

@@ -26,10 +26,10 @@ from threadpoolctl import threadpool_limits
 from contracts.pricing.forest import LEAF, Node, Tree
 from contracts.pricing.lateness import FEATURES
 from contracts.pricing.model import MAX_POINTS, Ensemble, Model
+from contracts.trade.habit import MOST_BEYOND_DAYS
 
 MICRO = 1_000_000
 LEAST_DAYS, MOST_DAYS = -30, 60
-MOST_BEYOND_DAYS = 90
 HALF_LIFE_DAYS = 365
 """Age at which a row of the history counts half. The descriptions themselves follow a buyer that changes;
 a shorter half-life leaves fewer rows to learn from, and customers that no row is of feel that first."""

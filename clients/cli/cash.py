@@ -11,6 +11,8 @@ from clients.cli import exchanges, settlements
 from clients.cli.amounts import money, read_amount, read_currency, read_day
 from clients.cli.exits import DONE, REFUSED
 from clients.cli.options import (
+    BankEntry,
+    BookingDay,
     Json,
     OutFile,
     ProfileFile,
@@ -41,8 +43,6 @@ AmountArgument = Annotated[str, typer.Argument(metavar="AMOUNT", help="Such as '
 RedemptionNumber = Annotated[str, typer.Argument(metavar="NUMBER", help="Number of the redemption.")]
 ReasonOption = Annotated[str, typer.Option(help="Why, for people.")]
 Account = Annotated[str, typer.Option(help="Account number in the bank's books.")]
-BankEntry = Annotated[str, typer.Option(help="The bank's reference of the booking; consumed once.")]
-BookingDay = Annotated[str, typer.Option(help="Booking day, YYYY-MM-DD.")]
 
 SHOWN_LINES = 15
 

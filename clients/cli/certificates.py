@@ -9,13 +9,11 @@ import typer
 from clients.cli import certificate_trees, leaves
 from clients.cli.amounts import read_amount, read_day
 from clients.cli.leaves import LastDay, LeafNumber, Number, Obligor, leaf_of, on_leaf, say
-from clients.cli.options import Json, ProfileFile, ReceiptFile
+from clients.cli.options import Json, ProfileFile, Reason, ReceiptFile
 from clients.cli.recording import record
 from clients.cli.screen import examples
 from clients.sdk import Session
 from contracts.certificates.leaf import Place
-
-Reason = Annotated[str, typer.Option(help="Why, for people; no personal data.")]
 
 app = typer.Typer(
     name="certificate",

@@ -7,16 +7,22 @@ from typing import Annotated, Any
 import typer
 
 from clients.cli.amounts import read_amount, read_day
-from clients.cli.options import CommonBank, Json, ProfileFile, ReceiptFile, SupplierOption
+from clients.cli.options import (
+    BankEntry,
+    BookedAccount,
+    BookingDay,
+    CommonBank,
+    InvoiceArgument,
+    Json,
+    ProfileFile,
+    ReceiptFile,
+    SupplierOption,
+)
 from clients.cli.recording import record
 from clients.cli.screen import examples
 from clients.sdk import Session
 
-Number = Annotated[str, typer.Argument(metavar="INVOICE", help="Invoice number, as the supplier writes it.")]
 Amount = Annotated[str, typer.Option(help="Amount in the invoice's currency, such as 1,250.00.")]
-Account = Annotated[str, typer.Option(help="Account on which it was booked.")]
-BankEntry = Annotated[str, typer.Option(help="The bank's reference of the booking; consumed once.")]
-BookingDay = Annotated[str, typer.Option(help="Booking day, YYYY-MM-DD.")]
 
 app = typer.Typer(
     name="claim", help="Costs, repayment, default and write-off of a financed invoice.", no_args_is_help=True
@@ -32,7 +38,7 @@ def _in_currency(session: Session, supplier: str, number: str, amount: str) -> i
     epilog=examples('tally claim charge INV-7 --supplier acme --amount 120.00 --reason "reminder letters"')
 )
 def charge(
-    number: Number,
+    number: InvoiceArgument,
     supplier: SupplierOption,
     amount: Amount,
     reason: Annotated[str, typer.Option(help="Why, for people.")],
@@ -52,7 +58,7 @@ def charge(
 
 @app.command(epilog=examples("tally claim repay INV-7 --supplier acme --bank bank --amount 807,500.00"))
 def repay(
-    number: Number,
+    number: InvoiceArgument,
     supplier: SupplierOption,
     bank: CommonBank,
     amount: Amount,
@@ -76,10 +82,10 @@ def repay(
     )
 )
 def repaid(
-    number: Number,
+    number: InvoiceArgument,
     supplier: SupplierOption,
     amount: Amount,
-    account: Account,
+    account: BookedAccount,
     entry: BankEntry,
     date: BookingDay,
     profile: ProfileFile = None,
@@ -105,7 +111,7 @@ def repaid(
 
 @app.command(epilog=examples("tally claim default INV-7 --supplier acme --profile net/profiles/lender.json"))
 def default(
-    number: Number,
+    number: InvoiceArgument,
     supplier: SupplierOption,
     profile: ProfileFile = None,
     receipt: ReceiptFile = None,
@@ -121,7 +127,7 @@ def default(
     epilog=examples("tally claim write-off INV-7 --supplier acme --profile net/profiles/lender.json"),
 )
 def write_off(
-    number: Number,
+    number: InvoiceArgument,
     supplier: SupplierOption,
     profile: ProfileFile = None,
     receipt: ReceiptFile = None,

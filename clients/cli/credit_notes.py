@@ -7,7 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from clients.cli.amounts import money, read_amount, read_day
-from clients.cli.options import Json, ProfileFile, ReceiptFile, SupplierOption, open_session
+from clients.cli.options import (
+    Json,
+    ProfileFile,
+    Reason,
+    ReceiptFile,
+    SupplierArgument,
+    SupplierOption,
+    open_session,
+)
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
 from clients.cli.shipments import read_quantities
@@ -16,7 +24,6 @@ from clients.sdk import Session
 Number = Annotated[
     str, typer.Argument(metavar="CREDIT", help="Credit note number, as the supplier writes it.")
 ]
-Supplier = Annotated[str, typer.Argument(metavar="SUPPLIER", help="Organisation id of the supplier.")]
 Invoice = Annotated[str, typer.Option(help="Invoice number, as the supplier writes it.")]
 
 app = typer.Typer(name="credit", help="Issue, accept and apply credit notes.", no_args_is_help=True)
@@ -100,7 +107,7 @@ def apply(
 def reject(
     number: Number,
     supplier: SupplierOption,
-    reason: Annotated[str, typer.Option(help="Why, for people; no personal data.")],
+    reason: Reason,
     profile: ProfileFile = None,
     receipt: ReceiptFile = None,
     json: Json = False,
@@ -111,7 +118,7 @@ def reject(
 
 
 @app.command(epilog=examples("tally credit show acme CN-1"))
-def show(supplier: Supplier, number: Number, profile: ProfileFile = None, json: Json = False) -> None:
+def show(supplier: SupplierArgument, number: Number, profile: ProfileFile = None, json: Json = False) -> None:
     """One credit note as it stands, as a node tells it (not proved)."""
     screen = Screen(json)
     with open_session(profile) as session:

@@ -7,7 +7,17 @@ from typing import Annotated, Any
 import typer
 
 from clients.cli.amounts import read_amount, read_day
-from clients.cli.options import CommonBank, Json, ProfileFile, ReceiptFile, SupplierOption
+from clients.cli.options import (
+    BankEntry,
+    BookedAccount,
+    BookingDay,
+    CommonBank,
+    InvoiceArgument,
+    Json,
+    ProfileFile,
+    ReceiptFile,
+    SupplierOption,
+)
 from clients.cli.recording import record
 from clients.cli.screen import examples
 
@@ -15,7 +25,6 @@ Number = Annotated[
     str, typer.Argument(metavar="NUMBER", help="Number of the demand, as the lender writes it.")
 ]
 Lender = Annotated[str, typer.Option("--lender", "-l", help="Organisation id of the lender.")]
-Invoice = Annotated[str, typer.Argument(metavar="INVOICE", help="Invoice number, as the supplier writes it.")]
 Amount = Annotated[str, typer.Option(help="What is due, with its currency, such as '57,500.00 EUR'.")]
 Why = Annotated[str, typer.Option("--reason", help="Why, for people.")]
 
@@ -35,7 +44,7 @@ def _record(
 )
 def demand(
     number: Number,
-    invoice: Invoice,
+    invoice: InvoiceArgument,
     supplier: SupplierOption,
     cause: Annotated[str, typer.Option(help="dilution, warranty or overdue.")],
     reason: Why,
@@ -89,9 +98,9 @@ def attest(
     number: Number,
     lender: Lender,
     amount: Amount,
-    account: Annotated[str, typer.Option(help="Account on which it was booked.")],
-    entry: Annotated[str, typer.Option(help="The bank's reference of the booking; consumed once.")],
-    date: Annotated[str, typer.Option(help="Booking day, YYYY-MM-DD.")],
+    account: BookedAccount,
+    entry: BankEntry,
+    date: BookingDay,
     profile: ProfileFile = None,
     receipt: ReceiptFile = None,
     json: Json = False,
@@ -120,7 +129,7 @@ def offset(
 @app.command(epilog=examples("tally recourse propose R-1 INV-9 --lender fund"))
 def propose(
     number: Number,
-    invoice: Invoice,
+    invoice: InvoiceArgument,
     lender: Lender,
     profile: ProfileFile = None,
     receipt: ReceiptFile = None,
@@ -134,7 +143,7 @@ def propose(
 @app.command(epilog=examples("tally recourse substitute R-1 INV-9 --profile net/profiles/lender.json"))
 def substitute(
     number: Number,
-    invoice: Invoice,
+    invoice: InvoiceArgument,
     profile: ProfileFile = None,
     receipt: ReceiptFile = None,
     json: Json = False,

@@ -10,6 +10,7 @@ from clients.cli.amounts import money, percent, read_day, read_percent
 from clients.cli.exits import UsageProblem
 from clients.cli.options import (
     DepositBank,
+    InvoiceArgument,
     Json,
     ProfileFile,
     ReceiptFile,
@@ -26,8 +27,6 @@ from contracts.pricing import formulae
 from contracts.trade.invoice import Invoice, invoice_key
 from ledger.dates import iso_from_day
 
-Number = Annotated[str, typer.Argument(metavar="INVOICE", help="Number of the invoice.")]
-
 app = typer.Typer(name="early-pay", help="Pay invoices early at a discount.", no_args_is_help=True)
 
 
@@ -35,7 +34,7 @@ app = typer.Typer(name="early-pay", help="Pay invoices early at a discount.", no
     epilog=examples("tally early-pay offer INV-7 --supplier acme --step 2026-03-10=2 --step 2026-03-20=1")
 )
 def offer(
-    number: Number,
+    number: InvoiceArgument,
     supplier: SupplierOption,
     step: Annotated[list[str], typer.Option("--step", help="Last day and discount in percent: DAY=PERCENT.")],
     profile: ProfileFile = None,
@@ -69,7 +68,7 @@ def _found(session: Session, supplier: str, number: str) -> tuple[EarlyPayment, 
 
 @app.command(epilog=examples("tally early-pay accept INV-7"))
 def accept(
-    number: Number, profile: ProfileFile = None, receipt: ReceiptFile = None, json: Json = False
+    number: InvoiceArgument, profile: ProfileFile = None, receipt: ReceiptFile = None, json: Json = False
 ) -> None:
     """Accept early payment at today's discount (supplier)."""
     supplier = load_profile(profile).organisation
@@ -87,7 +86,7 @@ def accept(
 
 @app.command(epilog=examples("tally early-pay pay INV-7 --supplier acme --bank bank"))
 def pay(
-    number: Number,
+    number: InvoiceArgument,
     supplier: SupplierOption,
     bank: DepositBank,
     profile: ProfileFile = None,
@@ -101,7 +100,7 @@ def pay(
 
 @app.command(epilog=examples("tally early-pay withdraw INV-7 --supplier acme"))
 def withdraw(
-    number: Number,
+    number: InvoiceArgument,
     supplier: SupplierOption,
     profile: ProfileFile = None,
     receipt: ReceiptFile = None,
@@ -113,7 +112,9 @@ def withdraw(
 
 
 @app.command(epilog=examples("tally early-pay show INV-7 --supplier acme"))
-def show(number: Number, supplier: SupplierOption, profile: ProfileFile = None, json: Json = False) -> None:
+def show(
+    number: InvoiceArgument, supplier: SupplierOption, profile: ProfileFile = None, json: Json = False
+) -> None:
     """Show an offer from proved state, with what each step costs the supplier a year."""
     screen = Screen(json)
     with open_session(profile) as session:

@@ -25,9 +25,10 @@ from clients.cli.options import (
 from clients.cli.recording import record
 from clients.cli.screen import FAINT, Screen, examples
 from clients.sdk import Session
-from clients.sdk.conversation import MAX_PROVED_KEYS, segment, segments
+from clients.sdk.conversation import segment, segments
 from contracts.cash.cash_views import exchange_of
 from contracts.cash.exchange import MAX_RATE_PART, STATUS, Exchange, exchange_key, price
+from ledger.limits import MAX_PROVED_KEYS
 
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="Number of the exchange.")]
 Taker = Annotated[str, typer.Option(help="Organisation id of the client that asked.")]

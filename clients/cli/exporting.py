@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from clients.auditor import LEDGER_FOLDER, no_ledger
+from clients.auditor import no_ledger
 from clients.cli.exits import UsageProblem
 from clients.cli.groups import falling_back_to
 from clients.cli.options import (
@@ -30,7 +30,7 @@ from contracts import Contracts
 from ledger.chain import Chain
 from ledger.export import ProvedExport, frames
 from ledger.genesis import GenesisBlock
-from ledger.store import Store
+from ledger.store import LEDGER_FOLDER, Store
 
 app = typer.Typer(
     name="export",

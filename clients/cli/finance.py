@@ -10,7 +10,11 @@ import typer
 from clients.cli.amounts import read_amount, read_day
 from clients.cli.exits import UsageProblem
 from clients.cli.options import (
+    BankEntry,
+    BookedAccount,
+    BookingDay,
     CommonBank,
+    InvoiceArgument,
     Json,
     ProfileFile,
     ReceiptFile,
@@ -24,11 +28,6 @@ from clients.sdk import Session
 from contracts.finance.offer import OfferTerms
 from contracts.finance.quote import MAX_QUOTE_BYTES, ProvedQuote, verify_quote
 from contracts.pricing import QuoteTerms
-
-Number = Annotated[str, typer.Argument(metavar="INVOICE", help="Invoice number, as the supplier writes it.")]
-Account = Annotated[str, typer.Option(help="Account that was booked.")]
-BankEntry = Annotated[str, typer.Option(help="The bank's reference of the booking; consumed once.")]
-BookingDay = Annotated[str, typer.Option(help="Booking day, YYYY-MM-DD.")]
 
 app = typer.Typer(name="finance", help="Offer, accept, fund and withdraw finance.", no_args_is_help=True)
 
@@ -85,7 +84,7 @@ def offer_terms(terms: QuoteTerms) -> dict[str, int]:
     )
 )
 def accept(
-    number: Number,
+    number: InvoiceArgument,
     quote: Annotated[
         Path | None, typer.Option("--quote", help="Accept exactly this quote's price, and no other offer.")
     ] = None,
@@ -118,9 +117,9 @@ def accept(
     )
 )
 def fund(
-    number: Number,
+    number: InvoiceArgument,
     supplier: SupplierOption,
-    account: Account,
+    account: BookedAccount,
     entry: BankEntry,
     date: BookingDay,
     amount: Annotated[str | None, typer.Option(help="What was paid out; the offer's if not given.")] = None,
@@ -174,7 +173,7 @@ def fund_of(invoice: dict[str, Any], *, account: str, entry: str, date: str, amo
     )
 )
 def settle(
-    number: Number,
+    number: InvoiceArgument,
     supplier: SupplierOption,
     bank: CommonBank,
     profile: ProfileFile = None,
@@ -190,7 +189,7 @@ def settle(
     epilog=examples("tally finance withdraw INV-7 --supplier acme --profile net/profiles/lender.json")
 )
 def withdraw(
-    number: Number,
+    number: InvoiceArgument,
     supplier: SupplierOption,
     profile: ProfileFile = None,
     receipt: ReceiptFile = None,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from clients.cli.amounts import days, money
-from clients.cli.options import Json, OutFile, ProfileFile, open_session, save
+from clients.cli.options import Json, OutFile, ProfileFile, SupplierArgument, open_session, save
 from clients.cli.screen import GOOD, Screen, examples
 from clients.sdk import VerifiedHistory
 from contracts import views
@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 
 def history(
-    supplier: Annotated[str, typer.Argument(metavar="SUPPLIER", help="Organisation id of the supplier.")],
+    supplier: SupplierArgument,
     buyer: Annotated[str, typer.Argument(metavar="BUYER", help="Organisation id of the buyer.")],
     last: Annotated[
         int | None, typer.Option(min=0, help="Only the newest so many; all if not given.")

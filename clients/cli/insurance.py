@@ -9,8 +9,19 @@ import typer
 from clients.cli import covers, insurance_claims, policy_quotes
 from clients.cli.amounts import money, percent, read_amount, read_day
 from clients.cli.covers import InsurerOption, PolicyNumber
-from clients.cli.insurance_claims import Account, BankEntry, BookingDay, Reason
-from clients.cli.options import CommonBank, Json, OutFile, ProfileFile, ReceiptFile, open_session, save
+from clients.cli.options import (
+    BankEntry,
+    BookedAccount,
+    BookingDay,
+    CommonBank,
+    Json,
+    OutFile,
+    ProfileFile,
+    Reason,
+    ReceiptFile,
+    open_session,
+    save,
+)
 from clients.cli.recording import record
 from clients.cli.screen import GOOD, Screen, examples
 from clients.sdk import Session
@@ -73,7 +84,7 @@ def pay_premium(
 def premium_paid(
     number: PolicyNumber,
     insurer: InsurerOption,
-    account: Account,
+    account: BookedAccount,
     entry: BankEntry,
     date: BookingDay,
     amount: Annotated[str | None, typer.Option(help="What was booked; the premium if not given.")] = None,

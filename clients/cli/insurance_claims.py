@@ -11,10 +11,14 @@ from clients.cli.amounts import money, read_amount, read_day
 from clients.cli.covers import InsurerOption, InvoiceNumber, PolicyOption, Shipments
 from clients.cli.exits import UsageProblem
 from clients.cli.options import (
+    BankEntry,
+    BookedAccount,
+    BookingDay,
     CommonBank,
     Json,
     OutFile,
     ProfileFile,
+    Reason,
     ReceiptFile,
     SupplierOption,
     load_profile,
@@ -29,10 +33,6 @@ from contracts.insurance.insurance_views import claim_sentence
 
 ClaimNumber = Annotated[str, typer.Argument(metavar="CLAIM", help="Claim number, as the assured writes it.")]
 AssuredOption = Annotated[str, typer.Option("--assured", "-a", help="Organisation id of the assured.")]
-Reason = Annotated[str, typer.Option(help="Why, for people; no personal data.")]
-Account = Annotated[str, typer.Option(help="Account on which it was booked.")]
-BankEntry = Annotated[str, typer.Option(help="The bank's reference of the booking; consumed once.")]
-BookingDay = Annotated[str, typer.Option(help="Booking day, YYYY-MM-DD.")]
 
 app = typer.Typer()
 
@@ -188,7 +188,7 @@ def indemnify(
 def indemnified(
     number: ClaimNumber,
     assured: AssuredOption,
-    account: Account,
+    account: BookedAccount,
     entry: BankEntry,
     date: BookingDay,
     amount: Annotated[str | None, typer.Option(help="What was booked; what is due if not given.")] = None,
@@ -238,7 +238,7 @@ def recover(
 def recovered(
     number: ClaimNumber,
     assured: AssuredOption,
-    account: Account,
+    account: BookedAccount,
     entry: BankEntry,
     date: BookingDay,
     amount: Annotated[str | None, typer.Option(help="What was booked; what is due if not given.")] = None,

@@ -13,9 +13,12 @@ from clients.cli.amounts import money, read_amount, read_count, read_currency, r
 from clients.cli.exits import UsageProblem
 from clients.cli.options import (
     HowMany,
+    InvoiceArgument,
     Json,
     ProfileFile,
+    Reason,
     ReceiptFile,
+    SupplierArgument,
     SupplierOption,
     checked_word,
     open_session,
@@ -26,10 +29,6 @@ from clients.cli.screen import Screen, examples
 from clients.importers.limits import MAX_XML_BYTES
 from clients.sdk import Session
 from contracts.trade.invoice import CASH, TITLE, VALIDITY
-
-Number = Annotated[str, typer.Argument(metavar="INVOICE", help="Invoice number, as the supplier writes it.")]
-Supplier = Annotated[str, typer.Argument(metavar="SUPPLIER", help="Organisation id of the supplier.")]
-Reason = Annotated[str, typer.Option(help="Why, for people; no personal data.")]
 
 STATES = (*VALIDITY.states, *TITLE.states, *CASH.states, "NotDue", "Matured", "Overdue")
 """On all axes of an invoice; the last three follow from the business date."""
@@ -48,7 +47,7 @@ app = typer.Typer(
     )
 )
 def submit(
-    number: Number,
+    number: InvoiceArgument,
     buyer: Annotated[str, typer.Option(help="Organisation id of the buyer.")],
     issued: Annotated[str, typer.Option(help="Day of issue, YYYY-MM-DD.")],
     due: Annotated[str, typer.Option(help="Day on which payment is due, YYYY-MM-DD.")],
@@ -112,7 +111,7 @@ def _read_line(text: str, index: int, currency: str) -> tuple[dict[str, Any], st
     )
 )
 def confirm(
-    number: Number,
+    number: InvoiceArgument,
     supplier: SupplierOption,
     net: Annotated[str | None, typer.Option(help="What will be paid in all; the gross if not given.")] = None,
     due: Annotated[str | None, typer.Option(help="Day of payment; the invoice's if not given.")] = None,
@@ -140,7 +139,7 @@ def confirm(
     epilog=examples("tally invoice dispute INV-7 -s acme --amount '950.00 EUR' --reason '10 boxes are wet'")
 )
 def dispute(
-    number: Number,
+    number: InvoiceArgument,
     supplier: SupplierOption,
     amount: Annotated[str, typer.Option(help="Amount in dispute.")],
     reason: Reason,
@@ -166,7 +165,7 @@ def dispute(
 
 @app.command(epilog=examples("tally invoice withdraw-dispute INV-7 -s acme --reason 'the boxes had dried'"))
 def withdraw_dispute(
-    number: Number,
+    number: InvoiceArgument,
     supplier: SupplierOption,
     reason: Reason,
     profile: ProfileFile = None,
@@ -180,7 +179,7 @@ def withdraw_dispute(
 
 @app.command(epilog=examples("tally invoice reject INV-7 --supplier acme --reason 'never ordered'"))
 def reject(
-    number: Number,
+    number: InvoiceArgument,
     supplier: SupplierOption,
     reason: Reason,
     profile: ProfileFile = None,
@@ -194,7 +193,7 @@ def reject(
 
 @app.command(epilog=examples("tally invoice cancel INV-7 --profile net/profiles/acme.json"))
 def cancel(
-    number: Number, profile: ProfileFile = None, receipt: ReceiptFile = None, json: Json = False
+    number: InvoiceArgument, profile: ProfileFile = None, receipt: ReceiptFile = None, json: Json = False
 ) -> None:
     """Withdraw an invoice that nobody financed and nobody paid (supplier)."""
     operation = {"op": "invoice.cancel", "invoice": number}
@@ -202,7 +201,9 @@ def cancel(
 
 
 @app.command(epilog=examples("tally invoice show acme INV-7 --profile net/profiles/lender.json"))
-def show(supplier: Supplier, number: Number, profile: ProfileFile = None, json: Json = False) -> None:
+def show(
+    supplier: SupplierArgument, number: InvoiceArgument, profile: ProfileFile = None, json: Json = False
+) -> None:
     """One invoice as it stands, as a node tells it (not proved)."""
     screen = Screen(json)
     with open_session(profile) as session:
@@ -277,7 +278,7 @@ def finance_facts(found: dict[str, Any]) -> list[tuple[str, object]]:
     ),
 )
 def list_invoices(
-    supplier: Supplier,
+    supplier: SupplierArgument,
     buyer: Annotated[str | None, typer.Option(help="Only of this buyer.")] = None,
     status: Annotated[
         str | None, typer.Option(help="Only in this state: confirmed, reserved, settled, overdue, …")

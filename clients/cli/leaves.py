@@ -9,7 +9,17 @@ import typer
 
 from clients.cli.amounts import read_amount, read_day
 from clients.cli.exits import UsageProblem
-from clients.cli.options import CommonBank, Json, ProfileFile, ReceiptFile, load_profile
+from clients.cli.options import (
+    BankEntry,
+    BookedAccount,
+    BookingDay,
+    CommonBank,
+    Json,
+    LenderOption,
+    ProfileFile,
+    ReceiptFile,
+    load_profile,
+)
 from clients.cli.recording import record
 from clients.cli.screen import examples
 from clients.sdk import Session, VerifiedAnswer
@@ -24,14 +34,10 @@ Obligor = Annotated[str, typer.Option("--obligor", "-O", help="Organisation that
 LeafNumber = Annotated[
     int, typer.Option("--leaf", "-l", min=0, max=MAX_LEAVES - 1, help="Number of the leaf; 0 is the whole.")
 ]
-Lender = Annotated[str, typer.Option(help="Organisation id of the lender.")]
 LastDay = Annotated[str, typer.Option("--expires", help="Last business date of the offer, YYYY-MM-DD.")]
 Programme = Annotated[
     str | None, typer.Option(help="Programme whose limit for the obligor it must not pass.")
 ]
-Account = Annotated[str, typer.Option(help="Account that was booked.")]
-BankEntry = Annotated[str, typer.Option(help="The bank's reference of the booking; consumed once.")]
-BookingDay = Annotated[str, typer.Option(help="Booking day, YYYY-MM-DD.")]
 
 app = typer.Typer()
 
@@ -74,7 +80,7 @@ def say(
 def sell(
     number: Number,
     obligor: Obligor,
-    lender: Lender,
+    lender: LenderOption,
     price: Annotated[str, typer.Option(help="What the lender pays, such as 98,500.00.")],
     expires: LastDay,
     leaf: LeafNumber = 0,
@@ -95,7 +101,7 @@ def sell(
 def pledge(
     number: Number,
     obligor: Obligor,
-    lender: Lender,
+    lender: LenderOption,
     advance: Annotated[str, typer.Option(help="What the lender advances, such as 80,000.00.")],
     repay: Annotated[str, typer.Option(help="What frees the pledge, such as 81,200.00.")],
     expires: LastDay,
@@ -202,7 +208,7 @@ def _settle(
 def fund(
     number: Number,
     obligor: Obligor,
-    account: Account,
+    account: BookedAccount,
     entry: BankEntry,
     date: BookingDay,
     leaf: LeafNumber = 0,
@@ -313,7 +319,7 @@ def collect(
     number: Number,
     obligor: Obligor,
     amount: Annotated[str, typer.Option(help="What arrived, such as '100,000.00 EUR'.")],
-    account: Account,
+    account: BookedAccount,
     entry: BankEntry,
     date: BookingDay,
     profile: ProfileFile = None,
@@ -346,7 +352,7 @@ def collect(
 def refunded(
     number: Number,
     obligor: Obligor,
-    account: Account,
+    account: BookedAccount,
     entry: BankEntry,
     date: BookingDay,
     amount: Annotated[

@@ -47,6 +47,17 @@ ProofFolder = Annotated[
 OfSupplier = Annotated[str | None, typer.Option("--supplier", "-s", help="Only of this supplier.")]
 HowMany = Annotated[int, typer.Option(min=1, help="At most so many.")]
 SupplierOption = Annotated[str, typer.Option("--supplier", "-s", help="Organisation id of the supplier.")]
+SupplierArgument = Annotated[str, typer.Argument(metavar="SUPPLIER", help="Organisation id of the supplier.")]
+InvoiceArgument = Annotated[
+    str, typer.Argument(metavar="INVOICE", help="Invoice number, as the supplier writes it.")
+]
+LenderOption = Annotated[str, typer.Option("--lender", help="Organisation id of the lender.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why, for people; no personal data.")]
+BookedAccount = Annotated[str, typer.Option("--account", help="Account on which it was booked.")]
+BankEntry = Annotated[
+    str, typer.Option("--entry", help="The bank's reference of the booking; consumed once.")
+]
+BookingDay = Annotated[str, typer.Option("--date", help="Booking day, YYYY-MM-DD.")]
 DepositBank = Annotated[str, typer.Option("--bank", "-b", help="Bank at which you have the deposit.")]
 CommonBank = Annotated[str, typer.Option("--bank", "-b", help="Bank at which both of you have deposits.")]
 

@@ -9,7 +9,16 @@ import typer
 
 from clients.cli.amounts import money, read_amount, read_count
 from clients.cli.exits import UsageProblem
-from clients.cli.options import HowMany, Json, ProfileFile, ReceiptFile, SupplierOption, open_session
+from clients.cli.options import (
+    HowMany,
+    Json,
+    ProfileFile,
+    Reason,
+    ReceiptFile,
+    SupplierArgument,
+    SupplierOption,
+    open_session,
+)
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
 from clients.importers.limits import PRICE_SCALE
@@ -17,11 +26,9 @@ from clients.sdk import Session
 from contracts.trade.order import line_amount
 
 Number = Annotated[str, typer.Argument(metavar="ORDER", help="Order number, as the buyer writes it.")]
-Supplier = Annotated[str, typer.Argument(metavar="SUPPLIER", help="Organisation id of the supplier.")]
 Buyer = Annotated[str, typer.Argument(metavar="BUYER", help="Organisation id of the buyer.")]
 
 BuyerOption = Annotated[str, typer.Option("--buyer", "-b", help="Organisation id of the buyer.")]
-Reason = Annotated[str, typer.Option(help="Why, for people; no personal data.")]
 AmendmentNumber = Annotated[int, typer.Option(min=1, help="Number of the amendment, as `order show` has it.")]
 
 app = typer.Typer(name="order", help="Issue, amend, close and show orders.", no_args_is_help=True)
@@ -179,7 +186,7 @@ def cancel(
 
 @app.command(epilog=examples("tally order show acme anchor PO-1"))
 def show(
-    supplier: Supplier, buyer: Buyer, number: Number, profile: ProfileFile = None, json: Json = False
+    supplier: SupplierArgument, buyer: Buyer, number: Number, profile: ProfileFile = None, json: Json = False
 ) -> None:
     """One order with the progress of its lines, as a node tells it (not proved)."""
     screen = Screen(json)
@@ -220,7 +227,7 @@ def show(
 
 @app.command(name="list", epilog=examples("tally order list acme --buyer anchor --limit 20"))
 def list_orders(
-    supplier: Supplier,
+    supplier: SupplierArgument,
     buyer: Annotated[str | None, typer.Option(help="Only of this buyer.")] = None,
     limit: HowMany = 100,
     profile: ProfileFile = None,

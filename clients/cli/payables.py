@@ -15,6 +15,7 @@ from clients.cli.options import (
     CommonBank,
     DepositBank,
     HowMany,
+    InvoiceArgument,
     Json,
     OfSupplier,
     ProfileFile,
@@ -31,7 +32,6 @@ from clients.trust import load_genesis
 from contracts.pricing import formulae
 from ledger.dates import day_from_iso
 
-Number = Annotated[str, typer.Argument(metavar="INVOICE", help="Invoice number, as the supplier writes it.")]
 Programme = Annotated[str, typer.Option("--programme", help="The buyer's payables programme.")]
 
 app = typer.Typer(
@@ -115,7 +115,7 @@ def approve(
     epilog=examples("tally payables finance INV-7 --programme of-anchor --profile net/profiles/acme.json")
 )
 def finance(
-    number: Number,
+    number: InvoiceArgument,
     programme: Programme,
     profile: ProfileFile = None,
     receipt: ReceiptFile = None,
@@ -197,7 +197,7 @@ def release(
     )
 )
 def extend(
-    number: Number,
+    number: InvoiceArgument,
     supplier: SupplierOption,
     due: Annotated[str, typer.Option(help="New due date, YYYY-MM-DD.")],
     bank: CommonBank,

@@ -8,7 +8,16 @@ import typer
 
 from clients.cli.amounts import read_amount, read_day
 from clients.cli.exits import UsageProblem
-from clients.cli.options import CommonBank, DepositBank, Json, ProfileFile, ReceiptFile, SupplierOption
+from clients.cli.options import (
+    BankEntry,
+    BookingDay,
+    CommonBank,
+    DepositBank,
+    Json,
+    ProfileFile,
+    ReceiptFile,
+    SupplierOption,
+)
 from clients.cli.recording import record
 from clients.cli.screen import examples
 from clients.sdk import Session
@@ -29,8 +38,8 @@ def attest(
     supplier: SupplierOption,
     amount: Annotated[str, typer.Option(help="What arrived.")],
     account: Annotated[str, typer.Option(help="Account on which it arrived.")],
-    entry: Annotated[str, typer.Option(help="The bank's reference of the booking; consumed once.")],
-    date: Annotated[str, typer.Option(help="Booking day, YYYY-MM-DD.")],
+    entry: BankEntry,
+    date: BookingDay,
     payer: Annotated[str, typer.Option(help="Organisation that paid; the buyer if not given.")] = "",
     profile: ProfileFile = None,
     receipt: ReceiptFile = None,
@@ -139,8 +148,8 @@ def refunded(
     number: Annotated[str, typer.Argument(metavar="INVOICE", help="Invoice that was paid too much.")],
     supplier: SupplierOption,
     account: Annotated[str, typer.Option(help="Account from which it left.")],
-    entry: Annotated[str, typer.Option(help="The bank's reference of the booking; consumed once.")],
-    date: Annotated[str, typer.Option(help="Booking day, YYYY-MM-DD.")],
+    entry: BankEntry,
+    date: BookingDay,
     amount: Unapplied = None,
     profile: ProfileFile = None,
     receipt: ReceiptFile = None,

@@ -17,6 +17,7 @@ from clients.cli.options import (
     Json,
     OutFile,
     ProfileFile,
+    SupplierArgument,
     open_session,
     read_bytes,
     reading,
@@ -49,7 +50,7 @@ app = typer.Typer(
 )
 def ask(
     programme: Annotated[str, typer.Argument(metavar="PROGRAMME", help="The lender's programme.")],
-    supplier: Annotated[str, typer.Argument(metavar="SUPPLIER", help="Organisation id of the supplier.")],
+    supplier: SupplierArgument,
     invoice: Annotated[str, typer.Argument(metavar="INVOICE", help="Invoice number.")],
     out: OutFile = None,
     profile: ProfileFile = None,

@@ -13,7 +13,9 @@ from clients.cli.options import (
     Json,
     OfSupplier,
     ProfileFile,
+    Reason,
     ReceiptFile,
+    SupplierArgument,
     SupplierOption,
     checked_word,
     open_session,
@@ -106,7 +108,7 @@ def decline(
     number: Number,
     supplier: SupplierOption,
     programme: Programme,
-    reason: Annotated[str, typer.Option(help="Why, for people; no personal data.")],
+    reason: Reason,
     profile: ProfileFile = None,
     receipt: ReceiptFile = None,
     json: Json = False,
@@ -128,7 +130,7 @@ def withdraw(
 
 @app.command(epilog=examples("tally request show acme R-1"))
 def show(
-    supplier: Annotated[str, typer.Argument(metavar="SUPPLIER", help="Organisation id of the supplier.")],
+    supplier: SupplierArgument,
     number: Number,
     profile: ProfileFile = None,
     json: Json = False,

@@ -9,6 +9,8 @@ import typer
 
 from clients.cli.amounts import money, read_amount, read_day
 from clients.cli.options import (
+    BankEntry,
+    BookingDay,
     CommonBank,
     HowMany,
     Json,
@@ -110,8 +112,8 @@ def fund(
     seller: Seller,
     programme: Programme,
     account: Annotated[str, typer.Option(help="Account from which the money left.")],
-    entry: Annotated[str, typer.Option(help="The bank's reference of the booking; consumed once.")],
-    date: Annotated[str, typer.Option(help="Booking day, YYYY-MM-DD.")],
+    entry: BankEntry,
+    date: BookingDay,
     amount: Annotated[str | None, typer.Option(help="What was paid; the offer's price if not given.")] = None,
     payee: Annotated[
         str | None, typer.Option(help="Account it was paid to; needed if the seller has a payee account.")

@@ -24,11 +24,10 @@ from clients.screening import ALARM, CHECKS, Facts, Finding, Trade, exported, sc
 from clients.screening.facts import invoice_keys, line_keys, party_keys
 from clients.screening.trade import Told
 from clients.sdk import Session, VerifiedHistory, read_history
-from clients.sdk.conversation import MAX_PROVED_KEYS
 from ledger import codec
 from ledger.dates import iso_from_day
 from ledger.genesis import GenesisBlock
-from ledger.limits import MAX_PROOF_BYTES
+from ledger.limits import MAX_PROOF_BYTES, MAX_PROVED_KEYS
 
 MAX_HOPS = 4
 MAX_RELATIONSHIPS = 2_000

@@ -9,7 +9,18 @@ import typer
 
 from clients.cli.amounts import money, read_day
 from clients.cli.exits import UsageProblem
-from clients.cli.options import Json, ProfileFile, ReceiptFile, SupplierOption, load_profile, open_session
+from clients.cli.options import (
+    BankEntry,
+    BookedAccount,
+    BookingDay,
+    Json,
+    LenderOption,
+    ProfileFile,
+    ReceiptFile,
+    SupplierOption,
+    load_profile,
+    open_session,
+)
 from clients.cli.payouts import SentFiles, write_payments
 from clients.cli.recording import record
 from clients.cli.screen import FAINT, GOOD, Screen, examples
@@ -19,10 +30,6 @@ from clients.sdk.conversation import segment, segments
 from ledger.money import Money
 
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="Number of the settlement.")]
-Lender = Annotated[str, typer.Option(help="Organisation id of the lender.")]
-Account = Annotated[str, typer.Option(help="Account on which it was booked.")]
-BankEntry = Annotated[str, typer.Option(help="The bank's reference of the booking; consumed once.")]
-BookingDay = Annotated[str, typer.Option(help="Booking day, YYYY-MM-DD.")]
 
 WAITING = ("AssetHeld", "CashHeld", "Expired")
 """States in which a settlement may wait for an entry of the bank."""
@@ -71,8 +78,8 @@ def _attested(
 )
 def held(
     number: Number,
-    lender: Lender,
-    account: Account,
+    lender: LenderOption,
+    account: BookedAccount,
     entry: BankEntry,
     date: BookingDay,
     profile: ProfileFile = None,
@@ -94,8 +101,8 @@ def held(
 )
 def returned(
     number: Number,
-    lender: Lender,
-    account: Account,
+    lender: LenderOption,
+    account: BookedAccount,
     entry: BankEntry,
     date: BookingDay,
     profile: ProfileFile = None,
@@ -236,7 +243,7 @@ def transfer_of(entry: dict[str, Any], names: dict[str, str], given: dict[str, s
 
 
 @app.command(epilog=examples("tally cash settlement show S-1 --lender loan"))
-def show(number: Number, lender: Lender, profile: ProfileFile = None, json: Json = False) -> None:
+def show(number: Number, lender: LenderOption, profile: ProfileFile = None, json: Json = False) -> None:
     """Show where a settlement stands."""
     screen = Screen(json)
     with open_session(profile) as session:

@@ -11,16 +11,22 @@ import typer
 
 from clients.cli.amounts import read_count, read_day
 from clients.cli.exits import UsageProblem
-from clients.cli.options import Json, ProfileFile, ReceiptFile, SupplierOption, open_session
+from clients.cli.options import (
+    Json,
+    ProfileFile,
+    Reason,
+    ReceiptFile,
+    SupplierArgument,
+    SupplierOption,
+    open_session,
+)
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
 
 Number = Annotated[
     str, typer.Argument(metavar="SHIPMENT", help="Shipment number, as the supplier writes it.")
 ]
-Supplier = Annotated[str, typer.Argument(metavar="SUPPLIER", help="Organisation id of the supplier.")]
 Day = Annotated[str, typer.Option("--date", help="The day it happened, YYYY-MM-DD.")]
-Reason = Annotated[str, typer.Option(help="Why, for people; no personal data.")]
 
 app = typer.Typer(name="shipment", help="Ship, carry, receive and return goods.", no_args_is_help=True)
 
@@ -211,7 +217,7 @@ def _say(
 
 
 @app.command(epilog=examples("tally shipment show acme S-7"))
-def show(supplier: Supplier, number: Number, profile: ProfileFile = None, json: Json = False) -> None:
+def show(supplier: SupplierArgument, number: Number, profile: ProfileFile = None, json: Json = False) -> None:
     """One shipment as it stands, as a node tells it (not proved)."""
     screen = Screen(json)
     with open_session(profile) as session:

@@ -36,7 +36,7 @@ from clients.sdk.recorded import (
     VerifiedPrices,
     VerifiedQuote,
 )
-from clients.sdk.recording import MSGPACK, Recording, in_bundles
+from clients.sdk.recording import Recording, in_bundles
 from clients.sdk.statements import VerifiedStatement, read_statement
 from clients.sdk.transport import (
     FIRST_PAUSE_S,
@@ -55,6 +55,7 @@ from contracts.answer import Answer, Argument, verify_answer
 from contracts.finance.quote_book import QuoteBook
 from ledger import codec
 from ledger.carried import carry, opened
+from ledger.codec import FILE_MEDIA_TYPE, MEDIA_TYPE
 from ledger.errors import Malformed, TallyError, VerificationError
 from ledger.genesis import GenesisBlock
 from ledger.handover import Followed, MembershipChain
@@ -79,8 +80,6 @@ VALIDITY_MS = 600_000
 """How far ahead a new transaction's valid_until lies; the time within which it can be sent again."""
 
 NONCE_BYTES = 12
-MAX_PROVED_KEYS = 64
-"""State entries that a node proves in one file."""
 MAX_PROVED_HEADERS = 4_096
 """Hashes of headers that a session remembers as proved."""
 
@@ -88,7 +87,6 @@ BODY_OVERHEAD_BYTES = 256
 """Bytes of a transaction that are not its operations: head, channel, signer, nonce, signature."""
 
 HEIGHT_HEADER = "tally-height"
-MSGPACK_FILE = "application/vnd.tallystick+msgpack"
 
 UNKNOWN_MEMBERSHIP = "unknown_membership"
 STATUS = "/v1/status"
@@ -224,7 +222,7 @@ class Conversation:
 
     def receipt_call(self, identity: bytes) -> Call:
         """The request of a receipt file."""
-        return Call("GET", f"{self.prefix}/transactions/{identity.hex()}/receipt", accept=MSGPACK_FILE)
+        return Call("GET", f"{self.prefix}/transactions/{identity.hex()}/receipt", accept=FILE_MEDIA_TYPE)
 
     def history(self, supplier: str, buyer: str, last: int | None = None) -> Steps[VerifiedHistory]:
         """The history of a relationship, whole or its newest `last` records, proved.
@@ -234,7 +232,7 @@ class Conversation:
             VerificationError: the file does not prove it, or not what was asked for.
         """
         path = f"{self.prefix}/relationships/{segments(supplier=supplier, buyer=buyer)}/history"
-        call = Call("GET", path, {} if last is None else {"last": last}, accept=MSGPACK_FILE)
+        call = Call("GET", path, {} if last is None else {"last": last}, accept=FILE_MEDIA_TYPE)
 
         def read(data: bytes) -> tuple[VerifiedHistory, int]:
             history = read_history(data, self.genesis)
@@ -259,7 +257,7 @@ class Conversation:
             VerificationError: the file does not prove it, or not what was asked for.
         """
         path = f"{self.prefix}/deposits/{segments(bank=bank, client=client)}/{segment(currency)}/statement"
-        call = Call("GET", path, {} if last is None else {"last": last}, accept=MSGPACK_FILE)
+        call = Call("GET", path, {} if last is None else {"last": last}, accept=FILE_MEDIA_TYPE)
 
         def read(data: bytes) -> tuple[VerifiedStatement, int]:
             found = replace(read_statement(data, self.genesis), data=self._kept(data))
@@ -281,7 +279,7 @@ class Conversation:
             VerificationError: the file does not prove it, or not what was asked for.
         """
         path = f"{self.prefix}/lenders/{segments(lender=lender)}/book"
-        call = Call("GET", path, {} if last is None else {"last": last}, accept=MSGPACK_FILE)
+        call = Call("GET", path, {} if last is None else {"last": last}, accept=FILE_MEDIA_TYPE)
 
         def read(data: bytes) -> tuple[VerifiedBook, int]:
             found = replace(read_book(data, self.genesis), data=self._kept(data))
@@ -300,7 +298,7 @@ class Conversation:
             VerificationError: the file does not prove it, or not what was asked for.
         """
         path = f"{self.prefix}/certificate-histories/{segments(obligor=obligor)}/{segment(number)}"
-        call = Call("GET", path, accept=MSGPACK_FILE)
+        call = Call("GET", path, accept=FILE_MEDIA_TYPE)
 
         def read(data: bytes) -> tuple[VerifiedCertificate, int]:
             found = replace(read_certificate(data, self.genesis), data=self._kept(data))
@@ -320,7 +318,7 @@ class Conversation:
         Raises:
             VerificationError: the file does not prove it, or not what was asked for.
         """
-        call = Call("GET", f"{self.prefix}/parties/{segments(party=party)}/history", accept=MSGPACK_FILE)
+        call = Call("GET", f"{self.prefix}/parties/{segments(party=party)}/history", accept=FILE_MEDIA_TYPE)
 
         def read(data: bytes) -> tuple[tuple[tuple[str, str], ...], int]:
             found, proved = read_party_history(data, self.genesis)
@@ -356,7 +354,7 @@ class Conversation:
     def _statement(self, keys: Sequence[bytes]) -> Steps[tuple[ProvedState, bytes]]:
         """The proved entries of some state keys, with the statement file as the node made it."""
         path = f"{self.prefix}/state-proofs?" + "&".join(f"key={key.hex()}" for key in keys)
-        call = Call("GET", path, accept=MSGPACK_FILE)
+        call = Call("GET", path, accept=FILE_MEDIA_TYPE)
 
         def read(data: bytes) -> tuple[tuple[ProvedState, bytes], int]:
             inner, trust = opened(data, self.genesis)
@@ -428,7 +426,7 @@ class Conversation:
             self.prefix + path,
             body=json.dumps({**asked, "model": newest}).encode(),
             content_type="application/json",
-            accept=MSGPACK_FILE,
+            accept=FILE_MEDIA_TYPE,
         )
 
     def _proof(self, call: Call, read: Callable[[bytes], tuple[T, int]]) -> Steps[T]:
@@ -473,7 +471,7 @@ class Conversation:
             VerificationError: they are not proved; names the node.
         """
         call = Call(
-            "GET", f"{self.prefix}/memberships", {"after": self.genesis.heights[-1]}, accept=MSGPACK_FILE
+            "GET", f"{self.prefix}/memberships", {"after": self.genesis.heights[-1]}, accept=FILE_MEDIA_TYPE
         )
         reply = yield from self.ask(call)
         try:
@@ -514,7 +512,7 @@ class Conversation:
     def raw_blocks(self, first: int, limit: int) -> Steps[list[tuple[int, bytes, codec.Value]]]:
         """A page of (height, block bytes, certificate value or None) from a height upwards."""
         query: dict[str, str | int] = {"from": first, "limit": limit, "form": "raw"}
-        reply = yield from self.ask(Call("GET", f"{self.prefix}/blocks", query, accept=MSGPACK))
+        reply = yield from self.ask(Call("GET", f"{self.prefix}/blocks", query, accept=MEDIA_TYPE))
         try:
             page = codec.decode(reply.body, MAX_ANSWER_BYTES)
         except Malformed as error:

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from clients.errors import Unavailable
-from clients.sdk.conversation import MAX_PROVED_KEYS
 from clients.sdk.recorded import VerifiedAnswer
 from clients.sdk.session import Session
 from contracts.answer import Argument, NotProved, ProvedEntries, SurplusEntries, answered
 from ledger import codec
+from ledger.limits import MAX_PROVED_KEYS
 from ledger.state import Reader
 
 T = TypeVar("T")

@@ -29,6 +29,7 @@ from clients.sdk.transport import (
     retry_after_s,
 )
 from ledger import codec
+from ledger.codec import MEDIA_TYPE
 from ledger.errors import Malformed
 from ledger.limits import MAX_BUNDLE_BYTES, MAX_BUNDLE_TRANSACTIONS, SIGNATURE_BYTES
 from ledger.transaction import Transaction
@@ -40,7 +41,6 @@ ATTEMPT_MS = 6_000
 """How long one node is asked to wait for a commit before the same bytes go to the next."""
 
 ENVELOPE_OVERHEAD_BYTES = 16
-MSGPACK = "application/msgpack"
 
 assert ATTEMPT_MS / 1_000 < ANSWER_TIMEOUT_S, "a node that waits for a commit is not silent"
 
@@ -103,7 +103,7 @@ class Recording:
             path, body = "/transactions", transactions[0].envelope
         else:
             path, body = "/bundles", codec.encode([transaction.parts for transaction in transactions])
-        return Call("POST", self._conversation.prefix + path, query, body, accept=MSGPACK)
+        return Call("POST", self._conversation.prefix + path, query, body, accept=MEDIA_TYPE)
 
     def _take(self, receipt: bytes, node: str) -> Steps[None]:
         for found in (yield from self._conversation.proved_by(receipt, node, self._signed)):

@@ -9,14 +9,23 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from contracts.views import Page
 from ledger.chain import Chain
 from node.api import bodies
-from node.api.problems import Problem
+from node.api.problems import Problem, documented
 
 HEIGHT_HEADER = "Tally-Height"
+
+PROOF_FILE = {200: {"content": {bodies.MSGPACK_FILE: {}}}, **documented(404, 422, 503)}
+"""The OpenAPI `responses` of an operation that answers with a proof."""
+
+
+def shown_as(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI `responses` of an operation that answers with a view, or with a page of them."""
+    return {200: {"model": model}, **documented(404, 422)}
 
 
 def view(chain: Chain, found: Any, code: str, **asked: str) -> Response:

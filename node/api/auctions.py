@@ -6,7 +6,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from contracts.market import auction_views as made
-from node.api import answers, auction_views, problems
+from node.api import answers, auction_views
 from node.api.channel import channel_router
 from node.api.parameters import (
     DEFAULT_PAGE,
@@ -21,13 +21,11 @@ from node.api.parameters import (
 
 router = channel_router("market")
 
-_ONE = problems.documented(404, 422)
-
 
 @router.get(
     "/auctions",
     summary="Auctions of invoices",
-    responses={200: {"model": auction_views.AuctionsView}, **_ONE},
+    responses=answers.shown_as(auction_views.AuctionsView),
 )
 async def list_auctions(
     request: Request,
@@ -48,7 +46,7 @@ async def list_auctions(
 @router.get(
     "/auctions/{supplier}/{number:path}",
     summary="An auction with its open bids",
-    responses={200: {"model": auction_views.AuctionView}, **_ONE},
+    responses=answers.shown_as(auction_views.AuctionView),
 )
 async def get_auction(request: Request, supplier: NamePath, number: NumberPath) -> Response:
     """One auction; of a bid that is still sealed only whose it is."""

@@ -17,12 +17,13 @@ from typing import Any
 
 from starlette.types import Receive, Scope
 
+from ledger import codec
 from ledger.errors import Malformed, TooLarge
 from ledger.limits import MAX_BUNDLE_TRANSACTIONS, SIGNATURE_BYTES
 from node.api.problems import Problem
 
-MSGPACK = "application/msgpack"
-MSGPACK_FILE = "application/vnd.tallystick+msgpack"
+MSGPACK = codec.MEDIA_TYPE
+MSGPACK_FILE = codec.FILE_MEDIA_TYPE
 JSON = "application/json"
 
 _ARRAY_16, _ARRAY_32 = 0xDC, 0xDD

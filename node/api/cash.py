@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from contracts.cash import cash_views as made
 from contracts.cash.deposit import deposit_key
-from node.api import answers, bodies, cash_views, problems
+from node.api import answers, cash_views
 from node.api.channel import channel_router
 from node.api.parameters import (
     DEFAULT_PAGE,
@@ -28,9 +28,6 @@ CurrencyPath = Annotated[str, Path(pattern="^[A-Z]{3}$", description="ISO 4217 c
 Status = Annotated[str | None, Query(pattern="^[A-Za-z]+$", max_length=32, description="such as Requested")]
 
 router = channel_router("cash")
-
-_ONE = problems.documented(404, 422)
-_FILE = {200: {"content": {bodies.MSGPACK_FILE: {}}}, **problems.documented(404, 422, 503)}
 
 
 @router.get(
@@ -52,7 +49,7 @@ async def list_deposits(
 @router.get(
     "/deposits/{bank}/{client}/{currency}",
     summary="A custody account",
-    responses={200: {"model": cash_views.DepositView}, **_ONE},
+    responses=answers.shown_as(cash_views.DepositView),
 )
 async def get_deposit(request: Request, bank: NamePath, client: NamePath, currency: CurrencyPath) -> Response:
     """One account and what is on it, without proof: its statement proves it."""
@@ -64,7 +61,7 @@ async def get_deposit(request: Request, bank: NamePath, client: NamePath, curren
 @router.get(
     "/deposits/{bank}/{client}/{currency}/statement",
     summary="The complete, provable statement of a custody account, as a file",
-    responses=_FILE,
+    responses=answers.PROOF_FILE,
     response_class=Response,
 )
 async def get_statement(
@@ -79,7 +76,7 @@ async def get_statement(
 @router.get(
     "/issued/{bank}",
     summary="What a bank has minted and redeemed",
-    responses={200: {"model": cash_views.IssuedPageView}, **_ONE},
+    responses=answers.shown_as(cash_views.IssuedPageView),
 )
 async def list_issued(
     request: Request, bank: NamePath, limit: Limit = DEFAULT_PAGE, after: After = None
@@ -90,9 +87,7 @@ async def list_issued(
     return answers.page(chain, "issued", found)
 
 
-@router.get(
-    "/redemptions", summary="Redemptions", responses={200: {"model": cash_views.RedemptionsView}, **_ONE}
-)
+@router.get("/redemptions", summary="Redemptions", responses=answers.shown_as(cash_views.RedemptionsView))
 async def list_redemptions(
     request: Request,
     client: NameQuery = None,
@@ -112,7 +107,7 @@ async def list_redemptions(
 @router.get(
     "/redemptions/{client}/{number:path}",
     summary="A redemption",
-    responses={200: {"model": cash_views.RedemptionView}, **_ONE},
+    responses=answers.shown_as(cash_views.RedemptionView),
 )
 async def get_redemption(request: Request, client: NamePath, number: NumberPath) -> Response:
     """One redemption."""
@@ -124,7 +119,7 @@ async def get_redemption(request: Request, client: NamePath, number: NumberPath)
 @router.get(
     "/settlements",
     summary="Settlements whose cash a bank holds",
-    responses={200: {"model": cash_views.SettlementsView}, **_ONE},
+    responses=answers.shown_as(cash_views.SettlementsView),
 )
 async def list_settlements(
     request: Request,
@@ -142,7 +137,7 @@ async def list_settlements(
 @router.get(
     "/settlements/{lender}/{number:path}",
     summary="A settlement whose cash a bank holds",
-    responses={200: {"model": cash_views.SettlementView}, **_ONE},
+    responses=answers.shown_as(cash_views.SettlementView),
 )
 async def get_settlement(request: Request, lender: NamePath, number: NumberPath) -> Response:
     """One conditional delivery."""
@@ -154,7 +149,7 @@ async def get_settlement(request: Request, lender: NamePath, number: NumberPath)
 @router.get(
     "/exchanges",
     summary="Exchanges of two currencies",
-    responses={200: {"model": cash_views.ExchangesView}, **_ONE},
+    responses=answers.shown_as(cash_views.ExchangesView),
 )
 async def list_exchanges(
     request: Request,
@@ -175,7 +170,7 @@ async def list_exchanges(
 @router.get(
     "/exchanges/{taker}/{number:path}",
     summary="An exchange of two currencies",
-    responses={200: {"model": cash_views.ExchangeView}, **_ONE},
+    responses=answers.shown_as(cash_views.ExchangeView),
 )
 async def get_exchange(request: Request, taker: NamePath, number: NumberPath) -> Response:
     """One exchange, with the times of its steps."""

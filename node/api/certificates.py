@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from contracts.certificates import certificate_views as made
 from contracts.certificates.leaf import certificate_key
-from node.api import answers, bodies, certificate_views, problems
+from node.api import answers, certificate_views
 from node.api.channel import channel_router
 from node.api.parameters import (
     DEFAULT_PAGE,
@@ -23,14 +23,11 @@ from node.api.relationships import proved_history
 
 router = channel_router("certificates")
 
-_ONE = problems.documented(404, 422)
-_FILE = {200: {"content": {bodies.MSGPACK_FILE: {}}}, **problems.documented(404, 422, 503)}
-
 
 @router.get(
     "/certificates",
     summary="Certificates of an obligor",
-    responses={200: {"model": certificate_views.CertificatesView}, **_ONE},
+    responses=answers.shown_as(certificate_views.CertificatesView),
 )
 async def list_certificates(
     request: Request,
@@ -48,7 +45,7 @@ async def list_certificates(
 @router.get(
     "/certificates/{obligor}/{number:path}",
     summary="A certificate with its leaves",
-    responses={200: {"model": certificate_views.CertificateView}, **_ONE},
+    responses=answers.shown_as(certificate_views.CertificateView),
 )
 async def get_certificate(request: Request, obligor: NamePath, number: NumberPath) -> Response:
     """One certificate with all leaves, without proof: its history proves them."""
@@ -60,7 +57,7 @@ async def get_certificate(request: Request, obligor: NamePath, number: NumberPat
 @router.get(
     "/certificate-histories/{obligor}/{number:path}",
     summary="The complete, provable history of a certificate, as a file",
-    responses=_FILE,
+    responses=answers.PROOF_FILE,
     response_class=Response,
 )
 async def get_certificate_history(request: Request, obligor: NamePath, number: NumberPath) -> Response:

@@ -9,10 +9,11 @@ from fastapi import Path, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from ledger.evidence import SUFFIX
 from node.api import answers, bodies, problems
 from node.api.channel import channel_router
 from node.api.problems import Problem
-from node.evidence import SUFFIX, EvidenceStore, Kept
+from node.evidence import EvidenceStore, Kept
 
 router = channel_router("evidence")
 
@@ -41,7 +42,7 @@ EvidenceId = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256 
 @router.get(
     "/evidence",
     summary="Proofs that nodes lied",
-    responses={200: {"model": EvidenceView}, **problems.documented(404, 422)},
+    responses=answers.shown_as(EvidenceView),
 )
 async def list_evidence(request: Request) -> Response:
     """The proofs that this node has made or heard of, oldest first. Check them yourself: `tally evidence`."""

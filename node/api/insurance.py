@@ -8,7 +8,7 @@ from fastapi import Query, Request
 from starlette.responses import Response
 
 from contracts.insurance import insurance_views as made
-from node.api import answers, insurance_views, problems
+from node.api import answers, insurance_views
 from node.api.channel import channel_router
 from node.api.parameters import DEFAULT_PAGE, After, Limit, NamePath, NameQuery, NumberPath, chain_of
 
@@ -16,10 +16,8 @@ Status = Annotated[str | None, Query(pattern="^[A-Za-z]+$", max_length=32, descr
 
 router = channel_router("insurance")
 
-_ONE = problems.documented(404, 422)
 
-
-@router.get("/policies", summary="Policies", responses={200: {"model": insurance_views.PoliciesView}, **_ONE})
+@router.get("/policies", summary="Policies", responses=answers.shown_as(insurance_views.PoliciesView))
 async def list_policies(
     request: Request,
     insurer: NameQuery = None,
@@ -36,7 +34,7 @@ async def list_policies(
 @router.get(
     "/policies/{insurer}/{number:path}",
     summary="A policy",
-    responses={200: {"model": insurance_views.PolicyView}, **_ONE},
+    responses=answers.shown_as(insurance_views.PolicyView),
 )
 async def get_policy(request: Request, insurer: NamePath, number: NumberPath) -> Response:
     """One policy on the business date, with the limit of each buyer."""
@@ -48,7 +46,7 @@ async def get_policy(request: Request, insurer: NamePath, number: NumberPath) ->
 @router.get(
     "/insurance-claims",
     summary="Insurance claims",
-    responses={200: {"model": insurance_views.ClaimsView}, **_ONE},
+    responses=answers.shown_as(insurance_views.ClaimsView),
 )
 async def list_claims(
     request: Request,
@@ -69,7 +67,7 @@ async def list_claims(
 @router.get(
     "/insurance-claims/{assured}/{number:path}",
     summary="An insurance claim",
-    responses={200: {"model": insurance_views.ClaimView}, **_ONE},
+    responses=answers.shown_as(insurance_views.ClaimView),
 )
 async def get_claim(request: Request, assured: NamePath, number: NumberPath) -> Response:
     """One claim, with what is the insurer's of recoveries today."""

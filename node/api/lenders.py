@@ -6,7 +6,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from contracts.holdings.book import book_key
-from node.api import answers, bodies, problems
+from node.api import answers
 from node.api.channel import channel_router
 from node.api.parameters import Last, NamePath, chain_of
 from node.api.relationships import proved_history
@@ -17,7 +17,7 @@ router = channel_router("lenders")
 @router.get(
     "/lenders/{lender}/book",
     summary="The complete, provable book of a lender's claims, as a file",
-    responses={200: {"content": {bodies.MSGPACK_FILE: {}}}, **problems.documented(404, 422, 503)},
+    responses=answers.PROOF_FILE,
     response_class=Response,
 )
 async def get_book(request: Request, lender: NamePath, last: Last = None) -> Response:

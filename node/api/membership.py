@@ -9,17 +9,16 @@ from starlette.responses import Response
 
 from contracts.parties import membership_views as made
 from ledger.limits import INT_MAX
-from node.api import answers, bodies, problems, views
+from node.api import answers, views
 from node.api.channel import channel_router
 from node.api.parameters import DEFAULT_PAGE, After, Limit, NumberPath, chain_of
 
 router = channel_router("membership")
 
-_ANY = problems.documented(404, 422)
 AfterHeight = Annotated[int, Query(ge=0, le=INT_MAX, description="only changes above this height")]
 
 
-@router.get("/membership", summary="The nodes", responses={200: {"model": views.MembershipView}, **_ANY})
+@router.get("/membership", summary="The nodes", responses=answers.shown_as(views.MembershipView))
 async def get_membership(request: Request) -> Response:
     """Who votes, who learns, how many acknowledgements commit, and what the membership is becoming."""
     chain = chain_of(request)
@@ -29,7 +28,7 @@ async def get_membership(request: Request) -> Response:
 @router.get(
     "/memberships",
     summary="The membership changes with their proofs, as a file",
-    responses={200: {"content": {bodies.MSGPACK_FILE: {}}}, **problems.documented(404, 422, 503)},
+    responses=answers.PROOF_FILE,
     response_class=Response,
 )
 async def get_memberships(request: Request, after: AfterHeight = 0) -> Response:
@@ -41,7 +40,7 @@ async def get_memberships(request: Request, after: AfterHeight = 0) -> Response:
 @router.get(
     "/membership/proposals",
     summary="Proposals about the membership",
-    responses={200: {"model": views.ProposalsView}, **_ANY},
+    responses=answers.shown_as(views.ProposalsView),
 )
 async def list_proposals(request: Request, limit: Limit = DEFAULT_PAGE, after: After = None) -> Response:
     """All that were made: open, adopted, withdrawn, expired."""
@@ -54,7 +53,7 @@ async def list_proposals(request: Request, limit: Limit = DEFAULT_PAGE, after: A
 @router.get(
     "/membership/proposals/{proposal}",
     summary="A proposal about the membership",
-    responses={200: {"model": views.ProposalView}, **_ANY},
+    responses=answers.shown_as(views.ProposalView),
 )
 async def get_proposal(request: Request, proposal: NumberPath) -> Response:
     """What it would change, and who has approved it."""

@@ -7,18 +7,14 @@ from starlette.responses import Response
 
 from contracts import views as made
 from contracts.reverse_factoring import payables_views as of_payables
-from node.api import answers, problems, views
+from node.api import answers, views
 from node.api.channel import channel_router
 from node.api.parameters import DEFAULT_PAGE, After, Limit, NamePath, NameQuery, NumberPath, chain_of
 
 router = channel_router("organisations")
 
-_ANY = problems.documented(404, 422)
 
-
-@router.get(
-    "/organisations", summary="Organisations", responses={200: {"model": views.OrganisationsView}, **_ANY}
-)
+@router.get("/organisations", summary="Organisations", responses=answers.shown_as(views.OrganisationsView))
 async def list_organisations(request: Request, limit: Limit = DEFAULT_PAGE, after: After = None) -> Response:
     """Who takes part in this channel, in which roles."""
     chain = chain_of(request)
@@ -29,7 +25,7 @@ async def list_organisations(request: Request, limit: Limit = DEFAULT_PAGE, afte
 @router.get(
     "/organisations/{organisation}",
     summary="An organisation",
-    responses={200: {"model": views.OrganisationView}, **_ANY},
+    responses=answers.shown_as(views.OrganisationView),
 )
 async def get_organisation(request: Request, organisation: NamePath) -> Response:
     """One organisation: names, identifiers, roles."""
@@ -38,7 +34,7 @@ async def get_organisation(request: Request, organisation: NamePath) -> Response
     return answers.view(chain, found, "unknown_organisation", organisation=organisation)
 
 
-@router.get("/keys", summary="Enrolled keys", responses={200: {"model": views.KeysView}, **_ANY})
+@router.get("/keys", summary="Enrolled keys", responses=answers.shown_as(views.KeysView))
 async def list_keys(
     request: Request, organisation: NameQuery = None, limit: Limit = DEFAULT_PAGE, after: After = None
 ) -> Response:
@@ -48,7 +44,7 @@ async def list_keys(
     return answers.page(chain, "keys", found)
 
 
-@router.get("/programmes", summary="Programmes", responses={200: {"model": views.ProgrammesView}, **_ANY})
+@router.get("/programmes", summary="Programmes", responses=answers.shown_as(views.ProgrammesView))
 async def list_programmes(request: Request, limit: Limit = DEFAULT_PAGE, after: After = None) -> Response:
     """Lenders' programmes with their terms and exposures."""
     chain = chain_of(request)
@@ -59,7 +55,7 @@ async def list_programmes(request: Request, limit: Limit = DEFAULT_PAGE, after: 
 @router.get(
     "/programmes/{programme}",
     summary="A programme",
-    responses={200: {"model": views.ProgrammeView}, **_ANY},
+    responses=answers.shown_as(views.ProgrammeView),
 )
 async def get_programme(request: Request, programme: NamePath) -> Response:
     """One programme with its terms and exposures."""
@@ -71,7 +67,7 @@ async def get_programme(request: Request, programme: NamePath) -> Response:
 @router.get(
     "/programmes/{programme}/enrolments",
     summary="Who takes part in a payables programme",
-    responses={200: {"model": views.EnrolmentsView}, **_ANY},
+    responses=answers.shown_as(views.EnrolmentsView),
 )
 async def list_enrolments(
     request: Request, programme: NamePath, limit: Limit = DEFAULT_PAGE, after: After = None
@@ -85,7 +81,7 @@ async def list_enrolments(
 @router.get(
     "/programmes/{programme}/approvals",
     summary="What a buyer has approved under its payables programme",
-    responses={200: {"model": views.ApprovalsView}, **_ANY},
+    responses=answers.shown_as(views.ApprovalsView),
 )
 async def list_approvals(
     request: Request,
@@ -105,7 +101,7 @@ async def list_approvals(
 @router.get(
     "/approvals/{supplier}/{number:path}",
     summary="An approved invoice",
-    responses={200: {"model": views.ApprovalView}, **_ANY},
+    responses=answers.shown_as(views.ApprovalView),
 )
 async def get_approval(request: Request, supplier: NamePath, number: NumberPath) -> Response:
     """One invoice that its buyer has undertaken to pay, with the price of today."""
@@ -117,7 +113,7 @@ async def get_approval(request: Request, supplier: NamePath, number: NumberPath)
 @router.get(
     "/organisations/{organisation}/accounts",
     summary="An organisation's cash accounts",
-    responses={200: {"model": views.AccountsView}, **_ANY},
+    responses=answers.shown_as(views.AccountsView),
 )
 async def list_accounts(
     request: Request, organisation: NamePath, limit: Limit = DEFAULT_PAGE, after: After = None

@@ -6,13 +6,12 @@ from typing import Annotated, Literal
 
 from fastapi import Path, Query, Request
 
+from contracts.views import MAX_PAGE
 from ledger.chain import Chain
 from ledger.identifiers import IDENTIFIER_PATTERN, NAME_PATTERN
 from ledger.limits import INT_MAX, MAX_HISTORY_RECORDS, MAX_IDENTIFIER_LENGTH, MAX_NAME_BYTES
 
 HEX_32 = "^[0-9a-f]{64}$"
-MAX_PAGE = 500
-"""Entries of one list answer."""
 DEFAULT_PAGE = 50
 MAX_BLOCK_PAGE = 100
 DEFAULT_WAIT_MS = 10_000

@@ -13,15 +13,12 @@ from ledger import codec
 from ledger.chain import Chain
 from ledger.errors import TooLarge
 from ledger.history import History
-from ledger.limits import MAX_STATE_KEY_BYTES
+from ledger.limits import MAX_PROVED_KEYS, MAX_STATE_KEY_BYTES
 from ledger.statement import Statement
-from node.api import answers, bodies, problems, views
+from node.api import answers, problems, views
 from node.api.channel import channel_router
 from node.api.parameters import Last, NamePath, RequiredName, chain_of
 from node.api.problems import Problem
-
-MAX_PROVED_KEYS = 64
-"""State entries in one proof."""
 
 StateKeys = Annotated[
     list[Annotated[str, Query(pattern="^([0-9a-f]{2})+$", max_length=2 * MAX_STATE_KEY_BYTES)]],
@@ -29,8 +26,6 @@ StateKeys = Annotated[
 ]
 
 router = channel_router("relationships")
-
-_FILE = {200: {"content": {bodies.MSGPACK_FILE: {}}}, **problems.documented(404, 422, 503)}
 
 
 @router.get(
@@ -52,7 +47,7 @@ async def list_relationships(request: Request, party: RequiredName) -> Response:
 @router.get(
     "/relationships/{supplier}/{buyer}",
     summary="A trade relationship",
-    responses={200: {"model": views.RelationshipView}, **problems.documented(404, 422)},
+    responses=answers.shown_as(views.RelationshipView),
 )
 async def get_relationship(request: Request, supplier: NamePath, buyer: NamePath) -> Response:
     """Number of records and running sums, without proof."""
@@ -64,7 +59,7 @@ async def get_relationship(request: Request, supplier: NamePath, buyer: NamePath
 @router.get(
     "/relationships/{supplier}/{buyer}/history",
     summary="The complete, provable history of a trade relationship, as a file",
-    responses=_FILE,
+    responses=answers.PROOF_FILE,
     response_class=Response,
 )
 async def get_history(request: Request, supplier: NamePath, buyer: NamePath, last: Last = None) -> Response:
@@ -80,7 +75,7 @@ async def get_history(request: Request, supplier: NamePath, buyer: NamePath, las
 @router.get(
     "/parties/{party}/history",
     summary="The complete, provable list of a party's relationships, as a file",
-    responses=_FILE,
+    responses=answers.PROOF_FILE,
     response_class=Response,
 )
 async def get_party_history(request: Request, party: NamePath, last: Last = None) -> Response:
@@ -93,7 +88,7 @@ async def get_party_history(request: Request, party: NamePath, last: Last = None
 @router.get(
     "/state-proofs",
     summary="Proof of state entries, present or absent, as a file",
-    responses=_FILE,
+    responses=answers.PROOF_FILE,
     response_class=Response,
 )
 async def get_state_proof(request: Request, keys: StateKeys) -> Response:

@@ -6,7 +6,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from contracts.finance import resale_views as made
-from node.api import answers, problems, views
+from node.api import answers, views
 from node.api.channel import channel_router
 from node.api.parameters import (
     DEFAULT_PAGE,
@@ -21,12 +21,8 @@ from node.api.parameters import (
 
 router = channel_router("market")
 
-_ONE = problems.documented(404, 422)
 
-
-@router.get(
-    "/resales", summary="Offers between lenders", responses={200: {"model": views.ResalesView}, **_ONE}
-)
+@router.get("/resales", summary="Offers between lenders", responses=answers.shown_as(views.ResalesView))
 async def list_resales(
     request: Request,
     seller: NameQuery = None,
@@ -46,7 +42,7 @@ async def list_resales(
 @router.get(
     "/resales/{seller}/{number:path}",
     summary="An offer between lenders",
-    responses={200: {"model": views.ResaleView}, **_ONE},
+    responses=answers.shown_as(views.ResaleView),
 )
 async def get_resale(request: Request, seller: NamePath, number: NumberPath) -> Response:
     """One offer of a lender to sell a claim that it holds to another."""

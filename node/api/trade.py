@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from contracts import views as made
 from contracts.finance import request_views as of_requests
-from node.api import answers, problems, views
+from node.api import answers, views
 from node.api.channel import channel_router
 from node.api.parameters import (
     DEFAULT_PAGE,
@@ -27,12 +27,8 @@ from node.api.parameters import (
 
 router = channel_router("trade")
 
-_ONE = problems.documented(404, 422)
 
-
-@router.get(
-    "/invoices", summary="A supplier's invoices", responses={200: {"model": views.InvoicesView}, **_ONE}
-)
+@router.get("/invoices", summary="A supplier's invoices", responses=answers.shown_as(views.InvoicesView))
 async def list_invoices(
     request: Request,
     supplier: RequiredName,
@@ -52,7 +48,7 @@ async def list_invoices(
 @router.get(
     "/invoices/{supplier}/{number:path}",
     summary="An invoice",
-    responses={200: {"model": views.InvoiceView}, **_ONE},
+    responses=answers.shown_as(views.InvoiceView),
 )
 async def get_invoice(request: Request, supplier: NamePath, number: NumberPath) -> Response:
     """One invoice on all its axes: validity, title, cash, maturity."""
@@ -61,9 +57,7 @@ async def get_invoice(request: Request, supplier: NamePath, number: NumberPath) 
     return answers.view(chain, found, "unknown_invoice", supplier=supplier, number=number)
 
 
-@router.get(
-    "/requests", summary="Requests for finance", responses={200: {"model": views.RequestsView}, **_ONE}
-)
+@router.get("/requests", summary="Requests for finance", responses=answers.shown_as(views.RequestsView))
 async def list_requests(
     request: Request,
     supplier: NameQuery = None,
@@ -83,7 +77,7 @@ async def list_requests(
 @router.get(
     "/requests/{supplier}/{number:path}",
     summary="A request for finance",
-    responses={200: {"model": views.RequestView}, **_ONE},
+    responses=answers.shown_as(views.RequestView),
 )
 async def get_request(request: Request, supplier: NamePath, number: NumberPath) -> Response:
     """One request, with what each programme has answered."""
@@ -92,7 +86,7 @@ async def get_request(request: Request, supplier: NamePath, number: NumberPath) 
     return answers.view(chain, found, "unknown_request", supplier=supplier, number=number)
 
 
-@router.get("/orders", summary="A supplier's orders", responses={200: {"model": views.OrdersView}, **_ONE})
+@router.get("/orders", summary="A supplier's orders", responses=answers.shown_as(views.OrdersView))
 async def list_orders(
     request: Request,
     supplier: RequiredName,
@@ -109,7 +103,7 @@ async def list_orders(
 @router.get(
     "/orders/{supplier}/{buyer}/{number:path}",
     summary="An order",
-    responses={200: {"model": views.OrderView}, **_ONE},
+    responses=answers.shown_as(views.OrderView),
 )
 async def get_order(request: Request, supplier: NamePath, buyer: NamePath, number: NumberPath) -> Response:
     """One order with the progress of its lines."""
@@ -121,7 +115,7 @@ async def get_order(request: Request, supplier: NamePath, buyer: NamePath, numbe
 @router.get(
     "/shipments/{supplier}/{number:path}",
     summary="A shipment",
-    responses={200: {"model": views.ShipmentView}, **_ONE},
+    responses=answers.shown_as(views.ShipmentView),
 )
 async def get_shipment(request: Request, supplier: NamePath, number: NumberPath) -> Response:
     """One shipment and what the buyer found in it."""
@@ -133,7 +127,7 @@ async def get_shipment(request: Request, supplier: NamePath, number: NumberPath)
 @router.get(
     "/credits/{supplier}/{number:path}",
     summary="A credit note",
-    responses={200: {"model": views.CreditView}, **_ONE},
+    responses=answers.shown_as(views.CreditView),
 )
 async def get_credit(request: Request, supplier: NamePath, number: NumberPath) -> Response:
     """One credit note."""

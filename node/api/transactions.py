@@ -117,7 +117,7 @@ router = channel_router("transactions")
 @router.get(
     "/transactions/{transaction}",
     summary="What became of a transaction",
-    responses={200: {"model": OutcomeView}, **problems.documented(404, 422)},
+    responses=answers.shown_as(OutcomeView),
 )
 async def get_transaction(request: Request, transaction: TransactionPath) -> Response:
     """Status, height and result of a transaction; `accepted` while it is on its way."""

@@ -11,7 +11,7 @@ import pytest
 from consensus.limits import BOOT_SHIFT, MAX_MESSAGE_ID
 from ledger.errors import StoreError, TallyError
 from ledger.staging import READY
-from ledger.store import FORMAT_KEY, Store, open_database
+from ledger.store import FORMAT_KEY, LEDGER_FOLDER, Store, open_database
 from node import disk
 from node.errors import SettingsError
 from node.raft_storage import MOST_BOOT, next_boot
@@ -19,17 +19,17 @@ from node.raft_storage import MOST_BOOT, next_boot
 
 def damaged_ledger(data: Path, blocks: int, hard: tuple[int, str | None, int]) -> None:
     """A ledger of so many blocks whose database has lost its manifest."""
-    store = Store.open(data / disk.LEDGER_FOLDER)
+    store = Store.open(data / LEDGER_FOLDER)
     store.append([(height, b"block %d" % height) for height in range(blocks)], hard=hard)
     store.close()
-    (data / disk.LEDGER_FOLDER / "db" / "CURRENT").write_bytes(b"nothing\n")
+    (data / LEDGER_FOLDER / "db" / "CURRENT").write_bytes(b"nothing\n")
 
 
 def test_a_folder_is_fresh_once(tmp_path: Path) -> None:
     data = tmp_path / "data"
     disk.prepare(data)
     assert not disk.has_lost_data(data)
-    Store.open(data / disk.LEDGER_FOLDER).close()
+    Store.open(data / LEDGER_FOLDER).close()
     next_boot(data)
     disk.begin(data)
     assert not disk.has_lost_data(data)
@@ -41,7 +41,7 @@ def test_cr76_a_ledger_folder_that_was_emptied_is_lost(tmp_path: Path) -> None:
     disk.prepare(data)
     next_boot(data)
     disk.begin(data)
-    (data / disk.LEDGER_FOLDER).mkdir()
+    (data / LEDGER_FOLDER).mkdir()
     assert disk.has_lost_data(data)
 
 
@@ -67,12 +67,12 @@ def test_cr76_a_repair_where_there_is_no_ledger_says_so_and_makes_none(
     elif situation != "no data folder":
         disk.prepare(data)
     if situation == "amid a switch":
-        (data / f"{disk.LEDGER_FOLDER}{READY}").mkdir()
+        (data / f"{LEDGER_FOLDER}{READY}").mkdir()
     if situation in ("emptied", "taken away", "repaired", "amid a switch"):
         next_boot(data)
         disk.begin(data)
     if situation == "emptied":
-        (data / disk.LEDGER_FOLDER).mkdir()
+        (data / LEDGER_FOLDER).mkdir()
     if situation == "repaired":
         damaged_ledger(data, 10, (7, "n2", 6))
         disk.set_aside(data, lambda _: None)
@@ -94,7 +94,7 @@ def test_cr76_a_folder_that_nobody_prepared_is_lost_for_good(tmp_path: Path, hol
         data.mkdir()
     assert disk.has_lost_data(data)
     next_boot(data)
-    (data / disk.LEDGER_FOLDER).mkdir()
+    (data / LEDGER_FOLDER).mkdir()
     assert disk.has_lost_data(data), "after a start as well"
 
 
@@ -123,7 +123,7 @@ def test_cr76_a_second_repair_keeps_what_the_first_one_promised(tmp_path: Path) 
 def test_a_sound_ledger_is_not_set_aside(tmp_path: Path) -> None:
     data = tmp_path / "data"
     disk.prepare(data)
-    Store.open(data / disk.LEDGER_FOLDER).close()
+    Store.open(data / LEDGER_FOLDER).close()
     with pytest.raises(StoreError, match="not damaged"):
         disk.set_aside(data, lambda _: None)
 
@@ -132,17 +132,17 @@ def test_a_ledger_of_other_software_is_not_set_aside(tmp_path: Path) -> None:
     """Nodes are upgraded together: repaired together, they would have nobody to fetch it from."""
     data = tmp_path / "data"
     disk.prepare(data)
-    store = Store.open(data / disk.LEDGER_FOLDER)
+    store = Store.open(data / LEDGER_FOLDER)
     store.append([(0, b"block 0")], hard=(7, "n1", 7))
     store.close()
-    database = open_database(data / disk.LEDGER_FOLDER, create=False)
+    database = open_database(data / LEDGER_FOLDER, create=False)
     database.put(FORMAT_KEY, b"\1")
     database.close()
     with pytest.raises(StoreError) as refused:
         disk.set_aside(data, lambda _: None)
     assert refused.value.code == "other_format"
     assert disk.promised(data) is None
-    assert (data / disk.LEDGER_FOLDER).exists()
+    assert (data / LEDGER_FOLDER).exists()
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_cr36_a_full_disk_is_not_a_damaged_one(tmp_path: Path) -> None:
     """CR-36: opening needs room; whoever finds none is told so, and a repair leaves the ledger alone."""
     data = tmp_path / "data"
     disk.prepare(data)
-    store = Store.open(data / disk.LEDGER_FOLDER)
+    store = Store.open(data / LEDGER_FOLDER)
     store.append([(height, bytes(20_000)) for height in range(5)], hard=(1, None, 0))
     store.close()
     program = (
@@ -192,7 +192,7 @@ def test_cr36_a_full_disk_is_not_a_damaged_one(tmp_path: Path) -> None:
         [sys.executable, "-c", program, str(data)], capture_output=True, text=True, check=False
     )
     assert ended.stdout.split() == ["disk_refuses", "disk_refuses"], ended.stderr
-    assert sorted(path.name for path in data.iterdir()) == ["fresh", disk.LEDGER_FOLDER]
-    store = Store.open(data / disk.LEDGER_FOLDER)
+    assert sorted(path.name for path in data.iterdir()) == ["fresh", LEDGER_FOLDER]
+    store = Store.open(data / LEDGER_FOLDER)
     assert store.last_height == 4
     store.close()
