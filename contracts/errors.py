@@ -54,7 +54,7 @@ REMEDIES: dict[str, str] = {
     "model_falls": "Name only features with which every tree rises, or grow the trees so that they do.",
     "unknown_model": "Publish the model in this role first.",
     "model_in_role": "Nothing needs to be done.",
-    "model_replaced": "Publish a model of other bytes: what another has replaced does not come back.",
+    "model_replaced": "Publish it again if it shall come back: it needs all approvals anew.",
     # form across fields
     "line_twice": "Name each line once.",
     "sum_mismatch": "gross = lines - allowances + charges + tax - prepaid + rounding, to the minor unit.",

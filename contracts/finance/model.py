@@ -9,14 +9,16 @@
 |---|---|---|
 | - | `model.publish` | Open, approved by its publisher if that runs a voter |
 | Open | `model.approve`, or the publication itself, that makes the approvals enough | Adopted |
+| Adopted, and another has the role since | `model.publish` | Open: none of the approvals of then count |
 
 The hash is SHA-256 of the model's bytes. What is published is a whole model within its bounds, or it is
 refused: nobody has to trust an upload. Once published, its parts are never replaced. Until then they stand
 for one model at a time: a part of another takes the place of all of them, so what a publisher leaves
 unpublished has at most a model's bytes, and whoever wants it gone uploads something else. Who approves, and
 how many are enough, is as for the membership (`contracts.parties.membership`). The *champion* is the model in
-force; the *challenger* is scored beside it and decides nothing. A hash is proposed once for a role, so a
-replaced model returns only as other bytes.
+force; the *challenger* is scored beside it and decides nothing. A model that another has replaced returns by
+the same way as it came: published again, with a record, and approved again. An organisation that has
+approved may do so once more where fewer approvals are enough by now, because voters have left.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ from contracts.parties import membership
 from contracts.pricing.lateness import FEATURES
 from contracts.pricing.model import MAX_MODEL_BYTES, Model
 from ledger.codec import Value
-from ledger.errors import Malformed, Refusal, VerificationError
+from ledger.errors import Malformed, VerificationError
 from ledger.limits import DIGEST_BYTES, MAX_BYTES_LENGTH
 from ledger.money import PPM
 from ledger.state import Reader, state_key
@@ -160,10 +162,10 @@ def publish(context: Context, operation: ModelPublish) -> None:
     """Published by an operator or a lender: its parts are the model of that hash, rising as it says."""
     key = proposal_key(operation.model, operation.role)
     proposed: Value = context.get(key)
-    if proposed is not None and proposed[4] == ADOPTED:
-        raise _decided(context, operation.model, operation.role)
-    if proposed is not None:
+    if proposed is not None and proposed[4] == OPEN:
         raise refuse("model_proposed", "published before in this role", field="model")
+    if _has_role(context, operation.model, operation.role):
+        raise refuse("model_in_role", "the model has this role", field="model")
     model = _read(context, operation.model, operation.parts)
     unknown = [name for name in operation.record.rising if name not in model.features]
     if unknown:
@@ -195,32 +197,34 @@ def approve(context: Context, operation: ModelApprove) -> None:
     proposal: Value = context.get(proposal_key(operation.model, operation.role))
     if proposal is None:
         raise refuse("unknown_model", "no proposal of this model for this role", field="model")
+    if _has_role(context, operation.model, operation.role):
+        raise refuse("model_in_role", "the model has this role", field="model")
     if proposal[4] == ADOPTED:
-        raise _decided(context, operation.model, operation.role)
+        raise refuse("model_replaced", "another model has taken this role since", field="model")
     if context.actor not in membership.voting_organisations(membership.in_force(context.state)):
         raise refuse("runs_no_voter", "runs no voter", field="signer", found=context.actor)
     publisher, parts, record, approvals, _ = proposal
-    if context.actor in approvals:
+    if context.actor in approvals and not _are_enough(context, approvals):
         raise refuse("already_approved", "approved before", field="model")
-    approvals = tuple(sorted((*approvals, context.actor)))
+    approvals = tuple(sorted({*approvals, context.actor}))
     _write(context, operation.model, operation.role, (publisher, parts, record, approvals, OPEN))
 
 
-def _decided(context: Context, model: bytes, role: str) -> Refusal:
-    """Why a model that was adopted is not proposed or approved again: it has the role, or had it."""
+def _has_role(context: Context, model: bytes, role: str) -> bool:
     known = adopted(context.state, role)
-    assert known is not None, "an adopted model has taken the role"
-    if known.model == model:
-        return refuse("model_in_role", "the model has this role", field="model")
-    return refuse("model_replaced", "another model has taken this role since", field="model")
+    return known is not None and known.model == model
+
+
+def _are_enough(context: Context, approvals: Iterable[str]) -> bool:
+    governing = membership.in_force(context.state)
+    counted = set(approvals) & set(membership.voting_organisations(governing))
+    return len(counted) >= membership.approvals_needed(context.state, governing)
 
 
 def _write(context: Context, model: bytes, role: str, proposal: Value) -> None:
     """Keep the proposal; the model takes its role if the approvals are enough."""
     publisher, parts, record, approvals, _ = proposal
-    governing = membership.in_force(context.state)
-    counted = set(approvals) & set(membership.voting_organisations(governing))
-    is_adopted = len(counted) >= membership.approvals_needed(context.state, governing)
+    is_adopted = _are_enough(context, approvals)
     state = ADOPTED if is_adopted else OPEN
     context.put(proposal_key(model, role), (publisher, parts, record, approvals, state))
     if is_adopted:

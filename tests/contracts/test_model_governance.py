@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from test_lateness_model import MODEL
+from test_membership_governance import Network
 from trade_ledger import TradeLedger
 
 from contracts.finance.model import MAX_PARTS, adopted, decoded, parts_of
@@ -73,8 +74,42 @@ def test_a_newer_model_takes_the_role() -> None:
     older = {"op": "model.approve", "model": HASH, "role": "champion"}
     assert ledger.refused("root", older) == "model_replaced", "it was adopted once, and is no more"
     assert ledger.refused("root", {**older, "model": name}) == "model_in_role"
-    assert ledger.refused("root", publish()) == "model_replaced"
     assert ledger.refused("root", {**older, "role": "challenger"}) == "unknown_model"
+
+
+def test_a_replaced_model_comes_back_by_the_way_it_came() -> None:
+    """A champion that fares badly is taken back by the one before it, whose parts still stand."""
+    network = Network()
+    network.done("loan", upload(DATA), publish())
+    again = {"op": "model.approve", "model": HASH, "role": "champion"}
+    network.done("mega", again)
+    newer = Model(MODEL.features, MODEL.late, MODEL.days, Ensemble(1, (), ()))
+    name = sha256(newer.encode()).digest()
+    network.done("loan", upload(newer.encode(), 0, name), publish(name))
+    network.done("bank", {**again, "model": name})
+    assert in_role(network.state, "champion") == newer
+    assert network.refused("bank", again) == "model_replaced", "nobody takes it back alone"
+    network.done("loan", publish(record={**RECORD, "auc_ppm": 840_000}))
+    assert in_role(network.state, "champion") == newer, "the approvals of then do not count"
+    assert network.refused("loan", publish()) == "model_proposed"
+    network.done("bank", again)
+    assert in_role(network.state, "champion") == MODEL
+    assert network.refused("loan", publish()) == "model_in_role"
+    assert network.refused("mega", {**again, "model": name}) == "model_replaced"
+
+
+def test_a_model_whose_approvals_have_become_enough_is_adopted_by_one_more_word() -> None:
+    """Voters leave: else those that are left had all approved, and the model could never take its role."""
+    network = Network(nodes=5, parameters={"membership_approvals": 3})
+    network.done("loan", upload(DATA), publish())
+    again = {"op": "model.approve", "model": HASH, "role": "champion"}
+    network.done("mega", again)
+    assert network.refused("mega", again) == "already_approved"
+    network.adopt("P", {"kind": "remove", "node": "n3"})
+    network.settle()
+    assert in_role(network.state, "champion") is None
+    network.done("mega", again)
+    assert in_role(network.state, "champion") == MODEL
 
 
 def test_an_isotonic_model_is_published_like_any_other_and_one_whose_steps_fall_is_refused() -> None:
