@@ -14,6 +14,9 @@ supplier, buyer and number.
 | written off | its holder gives it up | day of the write-off - due day: at least so many |
 | open | nothing has ended it yet | unknown |
 | gone | cancelled, rejected, credited in full or replaced by a certificate | says nothing of lateness |
+
+The due day is the one that stands then: a payment that the buyer put off, or that it confirmed anew for a later
+day, is late from that day on.
 """
 
 from __future__ import annotations
@@ -43,6 +46,7 @@ class Example(NamedTuple):
     """Business date on which it was confirmed, and is described."""
     issue_day: int
     due_day: int
+    """As it stands: of the first confirmation, with which it is described, until it is put off."""
     amount: int
     description: tuple[int, ...]
     """One integer for each name of `lateness.FEATURES`."""
@@ -118,22 +122,24 @@ def _fold(state: _Folded, supplier: str, buyer: str, record: codec.Value) -> Non
 
 
 def _end(examples: dict[tuple[str, str], Example], supplier: str, record: codec.Value) -> None:
-    """Note what a record says of the end of an invoice that was confirmed."""
+    """Note what a record says of the end of an invoice that was confirmed, and of when it is due."""
     kind = record[1]
     number = record[7] if kind == "credit" else record[2]
     example = examples.get((supplier, number))
     if example is None or example.outcome != OPEN:
         return
     if kind == "payment" and record[7] and record[8]:
-        ended = example._replace(outcome=PAID, days_late=record[5] - record[6], ended_day=record[5])
+        noted = example._replace(outcome=PAID, days_late=record[5] - record[6], ended_day=record[5])
+    elif kind in ("confirm", "extend"):
+        noted = example._replace(due_day=record[5])
     elif kind == "write_off":
-        ended = example._replace(outcome=WRITTEN_OFF, days_late=record[5] - record[6], ended_day=record[5])
+        noted = example._replace(outcome=WRITTEN_OFF, days_late=record[5] - record[6], ended_day=record[5])
     elif (
         kind in ("cancel", "reject")
         or (kind == "credit" and record[8])
         or (kind == "certificate" and record[6])
     ):
-        ended = example._replace(outcome=GONE)
+        noted = example._replace(outcome=GONE)
     else:
         return
-    examples[supplier, number] = ended
+    examples[supplier, number] = noted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from trade_ledger import TradeLedger, confirm, payment
@@ -142,6 +143,26 @@ def test_what_ends_without_a_payment_says_nothing_of_lateness() -> None:
         "HALF": OPEN,
     }
     assert not any(row.is_known for row in rows.values())
+
+
+@pytest.mark.parametrize("kind", ["extend", "confirm"])
+def test_lateness_is_counted_from_the_due_date_that_stands_when_it_ends(kind: str) -> None:
+    """The buyer put the payment off, or confirmed anew after a dispute: what is paid by then is not late."""
+    trade = Trade([(0, 100_00, 5, 3)])
+    due, later = FIRST + 5, FIRST + 35
+    trade.go_to(FIRST + 2)
+    records = trade.histories()["acme", "mega"]
+    moved = {
+        "extend": (100_00, later, due),
+        "confirm": (100_00, later, 0, 100_00, due, 100_00),
+    }[kind]
+    records.append((FIRST + 3, kind, "D0", "USD", *moved))
+    (still_open,) = replay({("acme", "mega"): records})
+    assert (still_open.due_day, still_open.outcome) == (later, OPEN)
+    assert still_open.description == trade.described["D0"], "it is described as it was confirmed first"
+    records.append((later, "payment", "D0", "USD", 100_00, later, later, 100_00, 1, FIRST, 100_00, 0))
+    (paid,) = replay({("acme", "mega"): records})
+    assert (paid.outcome, paid.days_late, paid.ended_day - paid.due_day) == (PAID, 0, 0)
 
 
 def test_replay_folds_the_same_habits_as_the_ledger() -> None:
