@@ -15,8 +15,8 @@ supplier, buyer and number.
 | open | nothing has ended it yet | unknown |
 | gone | cancelled, rejected, credited in full or replaced by a certificate | says nothing of lateness |
 
-The due day is the one that stands then: a payment that the buyer put off, or that it confirmed anew for a later
-day, is late from that day on.
+The due day is the one that stands then: a payment that the buyer put off, or confirmed anew for a later day,
+is late from that day on.
 """
 
 from __future__ import annotations
