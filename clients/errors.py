@@ -4,10 +4,10 @@
     ├── ProfileError         a profile, key or genesis file that cannot be used
     ├── NetworkError         a local network that cannot be made, started or stopped
     ├── NodeProblem          a node refuses a request: its problem document (nothing is recorded)
-    │   └── NotAdmitted      a transaction that a node does not take in
+    │   └── NotAdmitted      a transaction that a node does not take in (sdk/outcome.py)
     ├── Unavailable          no node answered before the deadline (nothing was sent, or nothing depends on it)
-    ├── OutcomeUnknown       sent, and no outcome before the deadline: hold on to the bytes
-    ├── Refused              on the ledger, and refused there by a rule: keeps the receipt as evidence
+    ├── OutcomeUnknown       sent, and no outcome before the deadline: hold on to the bytes (sdk/outcome.py)
+    ├── Refused              on the ledger, and refused there by a rule: keeps the receipt (sdk/outcome.py)
     └── BrokenAnswer         a node's answer is not what the protocol says
     VerificationError (ledger) a proof that does not prove
 
@@ -17,24 +17,11 @@ Whose turn it is: `NodeProblem` and `Refused` are the caller's, `Unavailable` an
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from contracts.errors import REMEDIES
 from ledger.errors import Malformed, TallyError
-
-if TYPE_CHECKING:
-    from clients.sdk.recorded import Recorded
-    from ledger.transaction import Transaction
-
-
-_DETAIL = re.compile(
-    r"(?P<message>.*?)(?:; field (?P<field>.*?))?(?:; found (?P<found>.*?))?(?:; expected (?P<expected>.*))?",
-    re.DOTALL,
-)
-"""A recorded refusal's detail taken apart again: it is the text of a `TallyError`."""
 
 
 def of_file(error: Malformed, path: Path, what: str) -> Malformed:
@@ -115,36 +102,6 @@ class NodeProblem(TallyError):
         return self.status in (429, 502, 503, 504)
 
 
-class NotAdmitted(NodeProblem):
-    """A transaction that no node takes in; of a bundle, the first such.
-
-    `index` is its place in what was submitted, `problems` has every such place, and
-    `recorded` what was recorded of the others.
-    """
-
-    def __init__(
-        self,
-        problem: NodeProblem,
-        *,
-        index: int = 0,
-        problems: Mapping[int, NodeProblem] | None = None,
-        recorded: tuple[Recorded, ...] = (),
-    ) -> None:
-        super().__init__(
-            problem.message,
-            status=problem.status,
-            node=problem.node,
-            code=problem.code,
-            field=problem.field,
-            found=problem.found,
-            expected=problem.expected,
-            remedy=problem.remedy,
-        )
-        self.index = index
-        self.problems = dict(problems or {index: problem})
-        self.recorded = recorded
-
-
 class Unavailable(TallyError):
     """No node answered before the deadline."""
 
@@ -157,49 +114,6 @@ class Unavailable(TallyError):
         super().__init__(message, found=found, expected=expected)
         self.was_sent = was_sent
         """Whether the request may have arrived at a node all the same."""
-
-
-class OutcomeUnknown(TallyError):
-    """Transactions were sent and may or may not be recorded; `transactions` holds their exact bytes.
-
-    Sending the same bytes again is always safe: a transaction is recorded once.
-    """
-
-    code = "outcome_unknown"
-    remedy = "Send the same bytes again: session.record(error.transactions). It can never be recorded twice."
-
-    def __init__(
-        self, message: str, transactions: tuple[Transaction, ...], recorded: tuple[Recorded, ...] = ()
-    ) -> None:
-        super().__init__(message, found=f"{len(transactions)} without an outcome")
-        self.transactions = transactions
-        self.recorded = recorded
-
-
-class Refused(TallyError):
-    """A rule of the ledger refused an operation; the refusal is recorded and proved by a receipt."""
-
-    code = "refused"
-
-    def __init__(self, recorded: Recorded) -> None:
-        first = recorded.refusals[0]
-        said = _DETAIL.fullmatch(first.detail or f"{first.operation} was refused")
-        assert said is not None, "the pattern takes any text"
-        place = f"operations[{first.index}]" if len(recorded.transaction.operations) > 1 else ""
-        super().__init__(
-            said["message"],
-            code=first.code,
-            field=".".join(part for part in (place, said["field"]) if part) or None,
-            found=said["found"],
-            expected=said["expected"],
-            remedy=REMEDIES.get(first.code, ""),
-        )
-        self.recorded = recorded
-
-    @property
-    def receipt(self) -> bytes:
-        """The receipt file that proves the refusal."""
-        return self.recorded.receipt
 
 
 class BrokenAnswer(TallyError):

@@ -43,8 +43,8 @@ from _bench_load import (
     shapes,
 )
 
-from clients import membership, network
-from clients.network import Network, NodeProcess
+from clients import network
+from clients.network import Network, NodeProcess, membership
 from clients.sdk import Session
 from clients.trust import keep_changes
 

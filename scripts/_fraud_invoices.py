@@ -10,7 +10,7 @@ from _fraud_cases import Case
 from _fraud_honest import basket, billed, delivered, until_due
 from _fraud_world import CURRENCY, LENDER, OTHER_LENDER, Process, World, lei_of
 
-from clients.pledge_tags import Receivable, tags
+from clients.lending.pledge_tags import Receivable, tags
 from ledger.dates import day_from_iso
 
 MEMBERS_KEY = bytes(range(32))

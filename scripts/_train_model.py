@@ -16,9 +16,9 @@ from _pricing_rows import Row
 from _pricing_training import CALIBRATIONS, LEAVES, RISING, TREES, TrainingSet, train
 from rich.console import Console
 
-from clients.model_record import figures_of, parted
-from clients.model_report import fared
-from clients.training_export import read_training
+from clients.models.model_record import figures_of, parted
+from clients.models.model_report import fared
+from clients.models.training_export import read_training
 from clients.trust import load_trust
 from contracts.pricing.model import Model
 from contracts.pricing.training import PAID, Example, usable

@@ -12,8 +12,13 @@ import pytest
 
 import clients
 import clients.importers
+import clients.lending
+import clients.models
+import clients.network
+import clients.reports
 import clients.screening
 import clients.sdk
+import clients.verification
 import consensus
 import consensus.conformance
 import contracts
@@ -38,8 +43,13 @@ PARTS = [
         node,
         clients,
         clients.importers,
+        clients.lending,
+        clients.models,
+        clients.network,
+        clients.reports,
         clients.screening,
         clients.sdk,
+        clients.verification,
     ],
     ids=lambda package: package.__name__,
 )

@@ -7,17 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.allocating import Allocation, allocate_budget
 from clients.cli.amounts import money, percent, read_amount, read_day, read_percent
 from clients.cli.books import holdings
 from clients.cli.exits import REFUSED, UsageProblem
 from clients.cli.finance import offer_of
 from clients.cli.options import Json, ProfileFile, ProofFolder, open_session, save_proofs
 from clients.cli.screen import BAD, GOOD, Screen, examples
-from clients.errors import NodeProblem, Refused
-from clients.optimum import INSTALL, SOLVER_SECONDS, has_solver
-from clients.prospects import prospects
-from clients.sdk import Session
+from clients.errors import NodeProblem
+from clients.lending.allocating import Allocation, allocate_budget
+from clients.lending.optimum import INSTALL, SOLVER_SECONDS, has_solver
+from clients.lending.prospects import prospects
+from clients.sdk import Refused, Session
 from contracts.holdings.allocation import Held, Mandate, Opportunity
 from contracts.market import prospect
 from contracts.pricing import QuoteTerms

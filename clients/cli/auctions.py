@@ -26,9 +26,9 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
+from clients.lending.sealed_bids import SealedBid, load_bid, save_bid
 from clients.sdk import Session
 from clients.sdk.questions import ask
-from clients.sealed_bids import SealedBid, load_bid, save_bid
 from contracts.answer import ProvedEntries
 from contracts.context import BUSINESS_DATE
 from contracts.market.allotment import price

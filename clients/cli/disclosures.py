@@ -11,12 +11,12 @@ from clients.cli.amounts import percent, read_day, read_percent
 from clients.cli.exits import DONE, REFUSED, UsageProblem
 from clients.cli.options import GenesisFile, Json, ProfileFile, read_bytes, save, trusted_genesis
 from clients.cli.screen import BAD, FAINT, GOOD, STRONG, Screen, examples
-from clients.disclosed import as_csv, as_page, cells, document, heading, shown_columns
-from clients.export_file import Proved, read_source
 from clients.importers.camt_reading import read_camt
 from clients.importers.errors import Problems
 from clients.importers.limits import MAX_XML_BYTES
 from clients.importers.xml_document import parse_xml
+from clients.reports.disclosed import as_csv, as_page, cells, document, heading, shown_columns
+from clients.verification.export_file import Proved, read_source
 from contracts.disclosure import Disclosure, Sheet, Source
 from contracts.disclosure.ageing import BUCKETS, ageing
 from contracts.disclosure.arrangement import ias7

@@ -10,9 +10,9 @@ import typer
 from clients.cli.exits import DONE, REFUSED, UsageProblem
 from clients.cli.options import GenesisFile, Json, ProfileFile, deadline_s, read_bytes, trusted_genesis
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
-from clients.evidence import fetch, find_files
 from clients.trust import load_trust
-from clients.verifier import Report, verify_data
+from clients.verification.evidence import fetch, find_files
+from clients.verification.verifier import Report, verify_data
 from ledger.errors import TallyError, VerificationError
 from ledger.genesis import GenesisBlock
 from ledger.limits import MAX_PROOF_BYTES

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cash_report import Assumptions, report
 from clients.cli.amounts import money, percent, read_amount, read_currency, read_percent
 from clients.cli.exits import UsageProblem
 from clients.cli.options import (
@@ -24,6 +23,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record
 from clients.cli.screen import FAINT, Screen, examples
+from clients.reports.cash_report import Assumptions, report
 from clients.sdk import Session
 from clients.sdk.conversation import segment, segments
 from contracts.cash.cash_views import exchange_of

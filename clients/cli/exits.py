@@ -11,14 +11,8 @@
 
 from __future__ import annotations
 
-from clients.errors import (
-    BrokenAnswer,
-    NetworkError,
-    NodeProblem,
-    OutcomeUnknown,
-    ProfileError,
-    Unavailable,
-)
+from clients.errors import BrokenAnswer, NetworkError, NodeProblem, ProfileError, Unavailable
+from clients.sdk import OutcomeUnknown
 from ledger.errors import Malformed, StoreError, TallyError
 from ledger.keys import KeyFileError
 from ledger.store import StoreLocked

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from clients.auditor import no_ledger
 from clients.cli.exits import UsageProblem
 from clients.cli.groups import falling_back_to
 from clients.cli.options import (
@@ -22,10 +21,11 @@ from clients.cli.options import (
     unwritable,
 )
 from clients.cli.screen import FAINT, GOOD, Screen, examples
-from clients.disclosed import proof_facts
-from clients.export_file import Proved, cut
+from clients.models.training_export import read_training, rows_document
+from clients.reports.disclosed import proof_facts
 from clients.sdk.exports import PART_SUFFIX, checked
-from clients.training_export import read_training, rows_document
+from clients.verification.auditor import no_ledger
+from clients.verification.export_file import Proved, cut
 from contracts import Contracts
 from ledger.chain import Chain
 from ledger.export import ProvedExport, frames

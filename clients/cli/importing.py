@@ -25,7 +25,7 @@ from clients.cli.exits import DONE, REFUSED, USAGE, UsageProblem
 from clients.cli.options import Json, ProfileFile, load_profile, open_session
 from clients.cli.recording import recorded_document
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
-from clients.errors import NodeProblem, NotAdmitted, OutcomeUnknown
+from clients.errors import NodeProblem
 from clients.importers import (
     KINDS,
     BankBook,
@@ -39,7 +39,7 @@ from clients.importers import (
     timeline,
     together,
 )
-from clients.sdk import Recorded, Session
+from clients.sdk import NotAdmitted, OutcomeUnknown, Recorded, Session
 from clients.sdk.conversation import segment
 from clients.trust import load_genesis
 from contracts.errors import REMEDIES

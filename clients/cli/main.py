@@ -24,7 +24,7 @@ from typer.exceptions import TyperException
 from clients.cli.exits import DONE, INTERRUPTED, SUMMARY, USAGE, UsageProblem, exit_code_of
 from clients.cli.groups import Areas
 from clients.cli.screen import Screen, asks_for_json, examples
-from clients.errors import OutcomeUnknown
+from clients.sdk import OutcomeUnknown
 from ledger.errors import TallyError
 
 app = typer.Typer(

@@ -12,7 +12,7 @@ from clients.cli.amounts import money, percent
 from clients.cli.exits import UsageProblem
 from clients.cli.options import Json, ProfileFile, ProofFolder, open_session, save_proofs
 from clients.cli.screen import FAINT, GOOD, Screen, examples
-from clients.prospects import Prospects, prices, prospects
+from clients.lending.prospects import Prospects, prices, prospects
 from clients.sdk import Session
 from clients.sdk.questions import answers
 from contracts.finance.quote import ProvedQuote

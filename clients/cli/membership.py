@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
-from clients import membership, network
+from clients import network
 from clients.cli.exits import UsageProblem
 from clients.cli.options import Json, ProfileFile, open_session
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
 from clients.errors import NodeProblem
-from clients.membership import Home, Proposed, View
-from clients.network import Network, NodeProcess
+from clients.network import Network, NodeProcess, membership
+from clients.network.membership import Home, Proposed, View
 from clients.sdk import Session
 from clients.trust import keep_changes
 

@@ -24,9 +24,9 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record, save_receipt, show_recorded
 from clients.cli.screen import BAD, GOOD, Screen, examples
-from clients.model_record import FIGURES, Compared, compared, on_tested_rows
-from clients.model_report import Figures, drift, fared
-from clients.training_export import Training, read_training
+from clients.models.model_record import FIGURES, Compared, compared, on_tested_rows
+from clients.models.model_report import Figures, drift, fared
+from clients.models.training_export import Training, read_training
 from contracts.fields import read_part
 from contracts.finance.model import CHALLENGER, CHAMPION, PART_BYTES, ROLES, part_key
 from contracts.finance.model import Record as ModelRecord

@@ -11,7 +11,7 @@ from clients.cli.amounts import read_amount, read_day
 from clients.cli.options import Json, ProfileFile, ReceiptFile, open_session
 from clients.cli.recording import record
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
-from clients.pledge_tags import Receivable, new_key, read_key, tags
+from clients.lending.pledge_tags import Receivable, new_key, read_key, tags
 from clients.sdk.questions import answers
 from contracts.context import business_day
 from contracts.finance.pledge import MAX_REGISTERED_DAYS, STATUS, holders, read_pledge

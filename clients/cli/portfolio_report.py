@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from clients import portfolio_basis, portfolio_charts, raster
 from clients.cli.amounts import money, percent
 from clients.cli.books import AsOf, BookFile, Lender, open_holdings
 from clients.cli.exits import UsageProblem
@@ -21,10 +20,11 @@ from clients.cli.options import (
     trusted_genesis,
 )
 from clients.cli.screen import GOOD, Screen, examples
-from clients.drawing import Drawing
-from clients.portfolio_charts import CALIBRATION, TITLES
-from clients.portfolio_page import page
-from clients.portfolio_report import Basis, Report, document, report
+from clients.reports import portfolio_basis, portfolio_charts, raster
+from clients.reports.drawing import Drawing
+from clients.reports.portfolio_charts import CALIBRATION, TITLES
+from clients.reports.portfolio_page import page
+from clients.reports.portfolio_report import Basis, Report, document, report
 from ledger.dates import iso_from_day
 
 PAGE, SVG, PNG = ".html", ".svg", ".png"

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.auditor import AuditReport, audit_folder, audit_nodes
 from clients.cli.exits import DONE, REFUSED, UsageProblem, exit_code_of
 from clients.cli.options import (
     GenesisFile,
@@ -21,7 +20,8 @@ from clients.cli.options import (
 )
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
 from clients.errors import ProfileError
-from clients.verifier import Report, verify_data, verify_path
+from clients.verification.auditor import AuditReport, audit_folder, audit_nodes
+from clients.verification.verifier import Report, verify_data, verify_path
 from ledger.errors import TallyError
 from ledger.genesis import GenesisBlock
 from ledger.limits import DIGEST_BYTES

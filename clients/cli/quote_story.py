@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from clients.chart import Bar, Section
 from clients.cli.amounts import days, money, percent
+from clients.reports.chart import Bar, Section
 from contracts.finance.quote import ProvedQuote
 from contracts.pricing import QuoteTerms
 from contracts.pricing.lateness import FEATURES

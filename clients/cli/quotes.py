@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from clients import chart
 from clients.cli import quote_book, quote_story
 from clients.cli.amounts import days, money, percent
 from clients.cli.exits import UsageProblem
@@ -25,8 +24,9 @@ from clients.cli.options import (
     trusted_genesis,
 )
 from clients.cli.screen import FAINT, GOOD, Screen, examples
+from clients.reports import chart
 from clients.sdk import VerifiedQuote
-from clients.verifier import shown, verify_data
+from clients.verification.verifier import shown, verify_data
 from contracts.finance.quote import MAX_QUOTE_BYTES, verify_quote
 from ledger import proof
 from ledger.dates import iso_from_day

@@ -9,8 +9,7 @@ from typing import Any
 from clients.cli.exits import UsageProblem
 from clients.cli.options import open_session, save
 from clients.cli.screen import BAD, FAINT, GOOD, Screen
-from clients.errors import Refused
-from clients.sdk import Recorded, Session
+from clients.sdk import Recorded, Refused, Session
 
 Operation = dict[str, Any]
 

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from clients.errors import Refused
+from clients.sdk import Refused
 from ledger.errors import TallyError
 
 Advance = Callable[[int], None]

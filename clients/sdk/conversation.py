@@ -22,20 +22,13 @@ from urllib.parse import quote as percent_encoded
 
 from pydantic import BaseModel
 
-from clients.errors import BrokenAnswer, NodeProblem, NotAdmitted, OutcomeUnknown, Unavailable
+from clients.errors import BrokenAnswer, NodeProblem, Unavailable
 from clients.kept_models import KeptModels
 from clients.sdk import told
 from clients.sdk.books import VerifiedBook, read_book
 from clients.sdk.certificates import VerifiedCertificate, read_certificate
 from clients.sdk.histories import read_history, read_party_history
-from clients.sdk.recorded import (
-    Recorded,
-    RefusedOperation,
-    VerifiedAnswer,
-    VerifiedHistory,
-    VerifiedPrices,
-    VerifiedQuote,
-)
+from clients.sdk.outcome import NotAdmitted, OutcomeUnknown, Recorded, RefusedOperation
 from clients.sdk.recording import Recording, in_bundles
 from clients.sdk.statements import VerifiedStatement, read_statement
 from clients.sdk.transport import (
@@ -50,6 +43,7 @@ from clients.sdk.transport import (
     exchange,
     problem_of,
 )
+from clients.sdk.verified import VerifiedAnswer, VerifiedHistory, VerifiedPrices, VerifiedQuote
 from contracts import registry
 from contracts.answer import Answer, Argument, verify_answer
 from contracts.finance.quote_book import QuoteBook

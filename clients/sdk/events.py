@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from clients.errors import BrokenAnswer
-from clients.sdk.recorded import BlockEvent
+from clients.sdk.verified import BlockEvent
 
 MAX_EVENT_BYTES = 8 * 1_048_576
 SILENCE_S = 40.0

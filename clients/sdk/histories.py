@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from clients.sdk.recorded import VerifiedHistory
+from clients.sdk.verified import VerifiedHistory
 from contracts.rules_in_force import RECORDED_UNDER, check_rules_known
 from contracts.trade import relationship
 from ledger import codec

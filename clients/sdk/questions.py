@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from clients.errors import Unavailable
-from clients.sdk.recorded import VerifiedAnswer
 from clients.sdk.session import Session
+from clients.sdk.verified import VerifiedAnswer
 from contracts.answer import Argument, NotProved, ProvedEntries, SurplusEntries, answered
 from ledger import codec
 from ledger.limits import MAX_PROVED_KEYS

@@ -9,17 +9,18 @@ Only a receipt ends the waiting: what a node says of an outcome moves nothing to
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 from clients.errors import NodeProblem, Unavailable
-from clients.sdk.recorded import Recorded
+from clients.sdk.outcome import Recorded
 from clients.sdk.transport import (
     ANSWER_TIMEOUT_S,
     FIRST_PAUSE_S,
     MAX_ANSWER_BYTES,
     MOST_PAUSE_S,
     Call,
+    Nodes,
     Pause,
     Reply,
     Steps,
@@ -34,9 +35,6 @@ from ledger.errors import Malformed
 from ledger.limits import MAX_BUNDLE_BYTES, MAX_BUNDLE_TRANSACTIONS, SIGNATURE_BYTES
 from ledger.transaction import Transaction
 
-if TYPE_CHECKING:
-    from clients.sdk.conversation import Conversation
-
 ATTEMPT_MS = 6_000
 """How long one node is asked to wait for a commit before the same bytes go to the next."""
 
@@ -48,12 +46,46 @@ Outcomes = Mapping[bytes, Mapping[str, Any]]
 """What a node says of each transaction, by id."""
 
 
+class Speaker(Protocol):
+    """What a recording needs of the conversation that it is part of."""
+
+    @property
+    def nodes(self) -> Nodes:
+        """Of the channel, and which one is in use."""
+        ...
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Seconds, never going back."""
+        ...
+
+    @property
+    def deadline_s(self) -> float:
+        """How long it tries."""
+        ...
+
+    @property
+    def prefix(self) -> str:
+        """Path of the channel."""
+        ...
+
+    def receipt_call(self, identity: bytes) -> Call:
+        """The request of a receipt file."""
+        ...
+
+    def proved_by(
+        self, receipt: bytes, source: str, signed: Container[tuple[bytes, bytes]] = ()
+    ) -> Steps[list[Recorded]]:
+        """What a receipt file proves; `signed` holds (body, signature) pairs that are known to be good."""
+        ...
+
+
 class Recording:
     """One bundle on its way; shares what it finds with the bundles beside it."""
 
     def __init__(
         self,
-        conversation: Conversation,
+        conversation: Speaker,
         transactions: Sequence[Transaction],
         recorded: dict[bytes, Recorded],
         problems: dict[bytes, NodeProblem],

@@ -30,16 +30,10 @@ from clients.sdk.certificates import VerifiedCertificate
 from clients.sdk.conversation import DEADLINE_S, Conversation, OperationLike, segment, segments
 from clients.sdk.events import SILENCE_S, EventReader
 from clients.sdk.exports import Took, fetch
-from clients.sdk.recorded import (
-    BlockEvent,
-    Recorded,
-    VerifiedAnswer,
-    VerifiedHistory,
-    VerifiedPrices,
-    VerifiedQuote,
-)
+from clients.sdk.outcome import Recorded
 from clients.sdk.statements import VerifiedStatement
 from clients.sdk.transport import CONNECT_TIMEOUT_S, MOST_PAUSE_S, AsyncTransport, Call, SyncTransport
+from clients.sdk.verified import BlockEvent, VerifiedAnswer, VerifiedHistory, VerifiedPrices, VerifiedQuote
 from clients.trust import keep_changes, load_trust
 from contracts.answer import Argument
 from contracts.finance.quote_book import MAX_PAGE_INVOICES

@@ -11,9 +11,9 @@ from clients.cli.amounts import money
 from clients.cli.finance import fund_of, offer_of
 from clients.cli.histories import aggregate_facts, history_document
 from clients.cli.quotes import quote_facts
-from clients.errors import NetworkError, NodeProblem, Refused
+from clients.errors import NetworkError, NodeProblem
 from clients.importers import ImportContext, import_file
-from clients.sdk import Session, VerifiedQuote
+from clients.sdk import Refused, Session, VerifiedQuote
 from clients.story.stage import BANK, BUYER, LENDER, SUPPLIER, Facts, Stage
 from ledger.errors import VerificationError
 

@@ -25,14 +25,8 @@ from clients.cli.exits import REFUSED, UNAVAILABLE, USAGE, exit_code_of
 from clients.cli.groups import commands_of
 from clients.cli.main import AREAS
 from clients.cli.main import command as whole_command
-from clients.errors import (
-    BrokenAnswer,
-    NetworkError,
-    NodeProblem,
-    OutcomeUnknown,
-    ProfileError,
-    Unavailable,
-)
+from clients.errors import BrokenAnswer, NetworkError, NodeProblem, ProfileError, Unavailable
+from clients.sdk import OutcomeUnknown
 from ledger.errors import Malformed, Refusal, StoreError, TallyError, VerificationError
 from ledger.keys import KeyFileError, SigningKey
 from ledger.store import StoreLocked

@@ -12,11 +12,11 @@ from local_tally import DAY, Tally
 from lxml import etree
 from test_import_advice import DESPATCH_EXAMPLE, RECEIPT_EXAMPLE
 
-from clients.cash_report import Assumptions, report
 from clients.cli import main
 from clients.cli.exchanges import read_rate
 from clients.cli.exits import REFUSED, USAGE, UsageProblem
 from clients.pain001 import NAMESPACE
+from clients.reports.cash_report import Assumptions, report
 from clients.sdk import Session, read_statement
 from contracts.cash.exchange import QUOTED, SETTLED, Exchange
 from ledger import codec

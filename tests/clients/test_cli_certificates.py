@@ -15,7 +15,7 @@ from local_tally import DAY, Tally
 
 from clients.cli import main
 from clients.cli.exits import REFUSED, USAGE
-from clients.verifier import verify_data
+from clients.verification.verifier import verify_data
 from contracts.answer import Answer, answered
 from ledger.errors import Malformed, VerificationError
 from ledger.genesis import read_genesis

@@ -14,7 +14,7 @@ import pytest
 
 from clients.cli import main
 from clients.cli.exits import DONE, REFUSED, UNAVAILABLE, USAGE
-from clients.evidence import statements
+from clients.verification.evidence import statements
 from ledger.certificate import sign_ack
 from ledger.evidence import KINDS, Evidence
 from ledger.fault import DeniedAck, SignedAck, SignedBallot, TwoAcks, TwoVotes

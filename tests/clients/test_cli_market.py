@@ -12,8 +12,8 @@ from local_tally import DAY, Tally
 from clients.cli.amounts import read_percent
 from clients.cli.exits import USAGE, UsageProblem
 from clients.errors import ProfileError
-from clients.sealed_bids import SealedBid, bid_path, load_bid, save_bid
-from clients.verifier import verify_data
+from clients.lending.sealed_bids import SealedBid, bid_path, load_bid, save_bid
+from clients.verification.verifier import verify_data
 from ledger.genesis import read_genesis
 
 CHANNEL = bytes(32)

@@ -13,9 +13,9 @@ from local_sessions import Channel
 from local_tally import Tally
 from test_cli_portfolio import bill, play
 
-from clients import raster
 from clients.cli.exits import REFUSED, USAGE
 from clients.cli.finance import offer_of
+from clients.reports import raster
 from ledger.export import frames
 
 BILLED = {"INV-A": (4_000_00, "2024-05-20"), "INV-B": (2_500_00, "2024-04-10")}
@@ -115,7 +115,7 @@ def test_pages_and_drawings_are_files(tally: Tally, export: Path, tmp_path: Path
 def test_png_without_pillow_says_how_to_get_it(
     tally: Tally, export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clients.raster.find_spec", lambda _: None)
+    monkeypatch.setattr("clients.reports.raster.find_spec", lambda _: None)
     given = ["--from", str(export), "--chart", "ageing", "--out", str(tmp_path / "a.png")]
     refused = tally.run("fund", "portfolio", "report", *given, code=USAGE)["error"]
     assert (refused["code"], refused["remedy"]) == ("no_pillow", raster.INSTALL)

@@ -17,9 +17,9 @@ from local_tally import Tally
 from clients.cli import main
 from clients.cli.exits import REFUSED, USAGE
 from clients.kept_models import kept_model_file
-from clients.model_record import compared, figures_of, on_tested_rows, parted
-from clients.model_report import drift, fared
-from clients.training_export import Training
+from clients.models.model_record import compared, figures_of, on_tested_rows, parted
+from clients.models.model_report import drift, fared
+from clients.models.training_export import Training
 from contracts.finance.quote import ProvedQuote
 from contracts.pricing.forest import LEAF
 from contracts.pricing.lateness import FEATURES
@@ -329,7 +329,7 @@ def test_an_export_of_other_contracts_teaches_nothing(
     """Its records may be read, but what they fold to under these rules is not what the ledger held."""
     export = tmp_path / "ledger.export"
     tally.run("fund", "export", "--out", str(export))
-    monkeypatch.setattr("clients.training_export.RECORDED_UNDER", (99,))
+    monkeypatch.setattr("clients.models.training_export.RECORDED_UNDER", (99,))
     out = ("--out", str(tmp_path / "training.jsonl"))
     error = tally.run("fund", "export", "training", "--from", str(export), *out, code=REFUSED)["error"]
     assert (error["field"], error["expected"]) == ("header.contract_version", "99")

@@ -12,7 +12,7 @@ from local_sessions import Channel
 from local_tally import DAY, Tally
 
 from clients.cli.exits import REFUSED
-from clients.verifier import verify_data
+from clients.verification.verifier import verify_data
 from ledger.genesis import read_genesis
 
 EXPIRES = "2024-03-20"

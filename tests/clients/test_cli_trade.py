@@ -12,9 +12,8 @@ from local_sessions import Channel, answer_with
 
 from clients.cli import credit_notes, importing, invoices, main, orders, recording, shipments
 from clients.cli.screen import Screen
-from clients.errors import OutcomeUnknown
 from clients.importers import Entry, together
-from clients.sdk import Recorded, Session
+from clients.sdk import OutcomeUnknown, Recorded, Session
 from contracts.reverse_factoring.payables import MAX_APPROVED_AT_ONCE
 from contracts.trade.confirmation import MAX_CONFIRMED_AT_ONCE
 from ledger.errors import Malformed

@@ -15,7 +15,7 @@ from local_sessions import Channel, answer_with, die_after_recording, rewriting
 from clients.cli import main
 from clients.cli.exits import REFUSED, USAGE
 from clients.errors import Unavailable
-from clients.export_file import read_source
+from clients.verification.export_file import read_source
 from contracts.trade import relationship
 from contracts.trade.invoice import invoice_key
 from ledger import codec

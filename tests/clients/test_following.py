@@ -13,13 +13,14 @@ from envelopes import order, signed
 from local_node import key_of
 from local_sessions import Channel, rewriting
 
-from clients import membership, network
+from clients import network
 from clients.cli import main
-from clients.export_file import cut
-from clients.membership import new_home, next_id, replacement
+from clients.network import membership
+from clients.network.membership import new_home, next_id, replacement
 from clients.sdk import Session
 from clients.trust import changes_file, load_trust
-from clients.verifier import verify_data, verify_file, verify_path
+from clients.verification.export_file import cut
+from clients.verification.verifier import verify_data, verify_file, verify_path
 from contracts.finance.quote import verify_quote
 from ledger import codec, node_certificate
 from ledger.carried import carry, opened
@@ -236,7 +237,7 @@ class Tally:
         monkeypatch.setattr(
             "clients.cli.membership.open_session", lambda path: channel.blocking_session(path.stem)
         )
-        monkeypatch.setattr("clients.membership._key", known_key)
+        monkeypatch.setattr("clients.network.membership.kept_key", known_key)
 
     def run(self, *arguments: str, by: str, code: int = 0) -> Any:
         given = ["network", *arguments, "--profile", f"{by}.json", "--json"]

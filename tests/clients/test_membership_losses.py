@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from clients import network
-from clients.membership import commits
+from clients.network import processes
+from clients.network.membership import commits
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -32,6 +32,6 @@ def test_old_words_are_not_taken_for_the_last_ones_where_the_disk_is_full(
 ) -> None:
     log = tmp_path / "node.log"
     log.write_text("cannot listen: in use\n")
-    assert network._last_words(log) == "cannot listen: in use"
-    monkeypatch.setattr("clients.network.shutil.disk_usage", lambda _: Usage(10, 10, 0))
-    assert "is full" in network._last_words(log)
+    assert processes._last_words(log) == "cannot listen: in use"
+    monkeypatch.setattr("clients.network.processes.shutil.disk_usage", lambda _: Usage(10, 10, 0))
+    assert "is full" in processes._last_words(log)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clients import optimum as solver
-from clients.optimum import GREEDY, SOLVED, optimum
+from clients.lending import optimum as solver
+from clients.lending.optimum import GREEDY, SOLVED, optimum
 from contracts.holdings import allocation
 from contracts.holdings.allocation import Constraint, Held, Mandate, Opportunity, Room
 from ledger.money import PPM

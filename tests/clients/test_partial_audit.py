@@ -11,7 +11,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "ledger"))
 from small_ledger import GENESIS, START_MS, Node, put, record
 
-from clients.auditor import audit_folder
+from clients.verification.auditor import audit_folder
 from ledger.errors import StoreError, VerificationError
 from ledger.genesis import read_genesis
 from ledger.handover import Followed

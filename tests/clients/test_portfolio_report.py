@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from clients import chart, portfolio_charts, raster
-from clients.chart import Bar, Judged, Section, Series
-from clients.drawing import LIGHT, Drawing
-from clients.model_report import fared, interval
-from clients.portfolio_page import page
-from clients.portfolio_report import (
+from clients.models.model_report import fared, interval
+from clients.reports import chart, portfolio_charts, raster
+from clients.reports.chart import Bar, Judged, Section, Series
+from clients.reports.drawing import LIGHT, Drawing
+from clients.reports.portfolio_page import page
+from clients.reports.portfolio_report import (
     Basis,
     Calibration,
     Distribution,

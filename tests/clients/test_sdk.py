@@ -24,17 +24,9 @@ from local_sessions import (
     times,
 )
 
-from clients.errors import (
-    BrokenAnswer,
-    NodeProblem,
-    NotAdmitted,
-    OutcomeUnknown,
-    ProfileError,
-    Refused,
-    Unavailable,
-)
+from clients.errors import BrokenAnswer, NodeProblem, ProfileError, Unavailable
 from clients.profile import Profile
-from clients.sdk import AsyncSession, Session
+from clients.sdk import AsyncSession, NotAdmitted, OutcomeUnknown, Refused, Session
 from contracts.trade.order import OrderIssue
 from ledger import codec
 from ledger.errors import Malformed, TallyError, VerificationError

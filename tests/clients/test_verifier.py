@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from local_node import LocalNetwork
 from local_sessions import Channel
 
-from clients import auditor
-from clients.auditor import audit_folder, audit_nodes
 from clients.errors import ProfileError
-from clients.export_file import cut, read_source
 from clients.sdk.transport import SyncTransport
-from clients.verifier import verify_data, verify_file
+from clients.verification import auditor
+from clients.verification.auditor import audit_folder, audit_nodes
+from clients.verification.export_file import cut, read_source
+from clients.verification.verifier import verify_data, verify_file
 from contracts import CONTRACT_VERSION
 from contracts.cash.deposit import deposit_key
 from contracts.certificates.leaf import certificate_key
@@ -208,7 +208,7 @@ def test_an_extract_of_other_contracts_is_refused(
     with closing(chain.pin()) as state:
         whole.write_bytes(b"".join(frames(state, chain.certified(state.height), chain.membership_chain())))
     cut(whole, files.genesis, "acme", tmp_path / "acme.extract")
-    monkeypatch.setattr("clients.export_file.RECORDED_UNDER", (CONTRACT_VERSION + 1,))
+    monkeypatch.setattr("clients.verification.export_file.RECORDED_UNDER", (CONTRACT_VERSION + 1,))
     for file in ("ledger.export", "acme.extract"):
         with pytest.raises(VerificationError, match="rules that this verifier does not know"):
             read_source(tmp_path / file, files.genesis)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from trade_ledger import TradeLedger
 
 from clients.errors import ProfileError
-from clients.pledge_tags import Receivable, new_key, read_key, tags
+from clients.lending.pledge_tags import Receivable, new_key, read_key, tags
 from contracts.errors import InvariantBroken
 
 KEY = bytes(range(32))

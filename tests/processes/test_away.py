@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tally_process import wait_until
 
-from clients import membership, network
-from clients.network import Network, NodeProcess
+from clients import network
+from clients.network import Network, NodeProcess, membership
 from clients.profile import Profile
 from clients.sdk import Session
 from clients.trust import changes_file

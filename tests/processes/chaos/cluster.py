@@ -22,13 +22,14 @@ from typing import Any, TypeVar
 
 import httpx
 
+import clients
 from chaos.links import OPEN, Links, Pair
 from clients import network
 from clients.errors import NetworkError
 
 SHIFTED = Path(__file__).with_name("shifted")
 """On PYTHONPATH it lets a node's wall clock be set."""
-CHECK_TRACE = Path(network.__file__).resolve().parents[1] / "scripts" / "_check_trace.py"
+CHECK_TRACE = Path(clients.__file__).resolve().parents[1] / "scripts" / "_check_trace.py"
 STATUS_TIMEOUT_S = 2.0
 READY_S = 60.0
 HAND_OVER_S = 10.0

@@ -20,8 +20,8 @@ from typing import Any
 import httpx
 
 from chaos.cluster import BUYER, Broken, Cluster
-from clients.errors import NotAdmitted, OutcomeUnknown, Unavailable
-from clients.sdk import AsyncSession, Recorded
+from clients.errors import Unavailable
+from clients.sdk import AsyncSession, NotAdmitted, OutcomeUnknown, Recorded
 from clients.sdk.transport import Nodes
 from ledger.transaction import Transaction
 

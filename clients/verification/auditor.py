@@ -26,11 +26,11 @@ from pathlib import Path
 from typing import Any
 
 from clients.errors import ProfileError
-from clients.partial_audit import PAGE_ROWS, audit_from_base
 from clients.profile import is_node_url
 from clients.sdk.conversation import DEADLINE_S, Conversation
 from clients.sdk.session import BLOCK_PAGE
 from clients.sdk.transport import SyncTransport
+from clients.verification.partial_audit import PAGE_ROWS, audit_from_base
 from contracts import Contracts
 from contracts.errors import InvariantBroken
 from ledger import codec

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clients.errors import Refused
 from contracts.answer import ProvedAnswer
 from contracts.finance.quote import ProvedQuote, Quote
 from contracts.finance.quote_book import QuoteBook, Result
@@ -16,54 +15,6 @@ from ledger import codec
 from ledger.carried import carry, opened
 from ledger.handover import Followed, MembershipChain
 from ledger.history import ProvedHistory
-from ledger.transaction import Transaction
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedOperation:
-    """An operation that stands on the ledger as refused."""
-
-    index: int
-    operation: str
-    code: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """A transaction on the ledger, proved by `receipt`."""
-
-    transaction: Transaction
-    height: int
-    index: int
-    time_ms: int
-    """Block time, milliseconds since 1970."""
-    refusals: tuple[RefusedOperation, ...]
-    receipt: bytes
-    """The receipt file; one file may cover neighbours of the same bundle too."""
-
-    @property
-    def id(self) -> bytes:
-        """The transaction's id."""
-        return self.transaction.id
-
-    @property
-    def is_applied(self) -> bool:
-        """Whether every operation was applied."""
-        return not self.refusals
-
-    def raise_if_refused(self) -> None:
-        """Raise what the ledger refused.
-
-        Raises:
-            Refused: an operation was refused; keeps the receipt as evidence.
-        """
-        if self.refusals:
-            raise Refused(self)
-
-    def save(self, path: Path) -> None:
-        """Write the receipt file."""
-        path.write_bytes(self.receipt)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from clients.errors import ProfileError
-from clients.evidence import statements
-from clients.export_file import kind_of, read_source
 from clients.sdk.books import book_subject, read_book
 from clients.sdk.certificates import certificate_subject, read_certificate
 from clients.sdk.exports import checked
 from clients.sdk.histories import PARTY, read_history, read_party_history, subject
 from clients.sdk.statements import read_statement, statement_subject
 from clients.trust import load_trust
+from clients.verification.evidence import statements
+from clients.verification.export_file import kind_of, read_source
 from contracts import Contracts
 from contracts.answer import Answer, verify_answer
 from contracts.cash.cash_views import line_view

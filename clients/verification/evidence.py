@@ -1,6 +1,6 @@
 """Evidence that nodes lied: finding the files, in a folder or at a node, and saying what stands in them.
 
-A file proves nothing by lying somewhere: `clients.verifier` checks it against the genesis block.
+A file proves nothing by lying somewhere: `clients.verification.verifier` checks it against the genesis block.
 """
 
 from __future__ import annotations

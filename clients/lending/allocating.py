@@ -1,6 +1,6 @@
 """From what could be bought to a plan for a budget.
 
-The plan is found by `clients.optimum` and checked by `contracts.holdings.allocation`.
+The plan is found by `clients.lending.optimum` and checked by `contracts.holdings.allocation`.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from clients.optimum import Optimum, optimum
-from clients.prospects import Prospects
+from clients.lending.optimum import Optimum, optimum
+from clients.lending.prospects import Prospects
 from contracts.holdings import allocation
 from contracts.holdings.allocation import Constraint, Held, Mandate, Opportunity
 from contracts.market import prospect

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from clients.drawing import END, LIGHT, MIDDLE, Dot, Drawing, Label, Line, Mark, Rect
+from clients.reports.drawing import END, LIGHT, MIDDLE, Dot, Drawing, Label, Line, Mark, Rect
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw

@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
-from clients.model_report import fared
-from clients.portfolio_report import Basis, Calibration, Source
+from clients.models.model_report import fared
+from clients.models.training_export import Collected, Training, read_training
+from clients.reports.portfolio_report import Basis, Calibration, Source
 from clients.sdk import Session, VerifiedBook
 from clients.sdk.questions import Answer, Question, answers
-from clients.training_export import Collected, Training, read_training
 from contracts.certificates.certificate_views import holdings_of
 from contracts.context import organisation_key
 from contracts.errors import refuse

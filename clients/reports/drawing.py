@@ -5,7 +5,7 @@
 
 A mark names a tone, not a colour: the colours of `LIGHT` stand beside the class as attributes, so that a
 reader without style sheets shows it as well. Lengths are pixels of the drawing's own coordinates; a page
-scales it to its room. `clients.raster` draws the same marks as PNG.
+scales it to its room. `clients.reports.raster` draws the same marks as PNG.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@
 | as priced | probability of late payment at purchase and realised share late, in tenths | book |
 | ageing | principal by days past due, the buckets of `contracts.disclosure.ageing` | book |
 | concentration | principal by obligor and supplier, and the sum of the squared shares (Herfindahl) | book |
-| calibration | predicted and realised share late of the lender's invoices, `clients.model_report` | export |
+| calibration | predicted and realised share late of its invoices, `clients.models.model_report` | export |
 
 Everything is by currency but the calibration: amounts of two currencies never meet. What the calibration
 scores is each invoice as the ledger knew it on the day of its confirmation
@@ -25,7 +25,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from clients.model_report import Band, Figures, bands
+from clients.models.model_report import Band, Figures, bands
 from contracts.disclosure.ageing import BUCKETS, bucket_of, share
 from contracts.holdings import portfolio, portfolio_views, vintage
 from contracts.holdings.book import Totals

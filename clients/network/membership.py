@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from clients.errors import NetworkError
-from clients.network import prepare_data
+from clients.network.making import kept_key, prepare_data
 from clients.sdk import Recorded, Session
 from ledger import node_certificate
 from ledger.identifiers import checked_name
@@ -268,7 +268,7 @@ def new_home(
     try:
         home.mkdir(parents=True, exist_ok=True)
         prepare_data(home / DATA)
-        key = _key(home / KEY)
+        key = kept_key(home / KEY)
         (home / CERTIFICATE).write_text(
             node_certificate.to_pem(node_certificate.issue(key, node)), encoding="ascii"
         )
@@ -309,14 +309,6 @@ def _settings(path: Path) -> dict[str, Any]:
             found=str(error)[:120],
             remedy="Name the node.toml of a node of yours with --config, as `tally network up` writes it.",
         ) from None
-
-
-def _key(path: Path) -> SigningKey:
-    if path.exists():
-        return SigningKey.load(path)
-    key = SigningKey.generate()
-    key.save(path)
-    return key
 
 
 def _toml(settings: Mapping[str, Any]) -> str:

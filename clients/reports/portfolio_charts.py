@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from clients import chart
-from clients.chart import Bar, Judged, Section, Series
-from clients.drawing import SERIES, Drawing
-from clients.model_report import Band
-from clients.portfolio_report import SHOWN_NAMES, Calibration, Distribution, Names, Part, Report
+from clients.models.model_report import Band
+from clients.reports import chart
+from clients.reports.chart import Bar, Judged, Section, Series
+from clients.reports.drawing import SERIES, Drawing
+from clients.reports.portfolio_report import SHOWN_NAMES, Calibration, Distribution, Names, Part, Report
 from contracts.holdings.vintage import AGES
 from ledger.dates import iso_from_day
 from ledger.money import PPM, Money

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from clients.drawing import END, MIDDLE, SERIES, SMALL, Dot, Drawing, Label, Line, Mark, Rect
+from clients.reports.drawing import END, MIDDLE, SERIES, SMALL, Dot, Drawing, Label, Line, Mark, Rect
 
 TEXT_WIDTH = 32
 """Characters of the longest bar."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from clients import portfolio_charts
-from clients.drawing import DARK, LIGHT, Drawing, style
-from clients.portfolio_charts import CALIBRATION, TITLES, in_percent
-from clients.portfolio_report import SHOWN_NAMES, Calibration, Names, Part, Report
+from clients.reports import portfolio_charts
+from clients.reports.drawing import DARK, LIGHT, Drawing, style
+from clients.reports.portfolio_charts import CALIBRATION, TITLES, in_percent
+from clients.reports.portfolio_report import SHOWN_NAMES, Calibration, Names, Part, Report
 from contracts.holdings.vintage import AGES, Fared, Vintage
 from ledger.dates import iso_from_day
 from ledger.money import Money

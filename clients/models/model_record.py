@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from clients.model_report import Figures, fared
+from clients.models.model_report import Figures, fared
 from contracts.pricing.model import Model
 from contracts.pricing.training import Example, usable
 from ledger.dates import day_from_iso, iso_from_day

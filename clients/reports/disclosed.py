@@ -12,7 +12,7 @@ from html import escape
 from io import StringIO
 from typing import Any
 
-from clients.export_file import Proved
+from clients.verification.export_file import Proved
 from contracts.disclosure import Column, Disclosure, Sheet
 from ledger.dates import iso_from_day
 from ledger.money import Money, Rate
