@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from clients.cli.amounts import read_amount, read_day
+from clients.cli.exits import UsageProblem
 from clients.cli.options import (
     BankEntry,
     BookedAccount,
@@ -20,15 +21,36 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record
 from clients.cli.screen import examples
+from clients.sdk import Session
+from contracts.finance.recourse import Recourse, recourse_key
 
 Number = Annotated[
     str, typer.Argument(metavar="NUMBER", help="Number of the demand, as the lender writes it.")
 ]
 Lender = Annotated[str, typer.Option("--lender", "-l", help="Organisation id of the lender.")]
-Amount = Annotated[str, typer.Option(help="What is due, with its currency, such as '57,500.00 EUR'.")]
+Amount = Annotated[str, typer.Option(help="What is due, in the demand's currency, such as '57,500.00 EUR'.")]
 Why = Annotated[str, typer.Option("--reason", help="Why, for people.")]
 
 app = typer.Typer(name="recourse", help="Demands of a lender on a supplier.", no_args_is_help=True)
+
+
+def _due(session: Session, lender: str, number: str, amount: str) -> int:
+    """Minor units of an amount as a person writes it, in the currency of the demand.
+
+    Raises:
+        UsageProblem: `unknown_recourse`, or no amount in that currency.
+    """
+    key = recourse_key(lender, number)
+    value = session.state([key]).entries[key]
+    if value is None:
+        raise UsageProblem(
+            "no such demand",
+            code="unknown_recourse",
+            field="NUMBER",
+            found=number,
+            expected=f"a demand of {lender}",
+        )
+    return read_amount(amount, "--amount", Recourse._make(value).currency).amount
 
 
 def _record(
@@ -83,9 +105,12 @@ def pay(
     json: Json = False,
 ) -> None:
     """Meet a demand out of your deposit (supplier)."""
-    due = read_amount(amount, "--amount").amount
-    operation = {"op": "recourse.pay", "lender": lender, "recourse": number, "bank": bank, "amount": due}
-    _record(operation, f"Demand {number} met", profile, receipt, json)
+
+    def make(session: Session) -> dict[str, Any]:
+        due = _due(session, lender, number, amount)
+        return {"op": "recourse.pay", "lender": lender, "recourse": number, "bank": bank, "amount": due}
+
+    record(profile, make, f"Demand {number} met", receipt=receipt, as_json=json)
 
 
 @app.command(
@@ -106,16 +131,13 @@ def attest(
     json: Json = False,
 ) -> None:
     """Attest that a supplier has met a demand (settlement bank)."""
-    operation = {
-        "op": "recourse.attest",
-        "lender": lender,
-        "recourse": number,
-        "amount": read_amount(amount, "--amount").amount,
-        "account": account,
-        "entry": entry,
-        "date": read_day(date, "--date"),
-    }
-    _record(operation, f"Payment of demand {number}", profile, receipt, json)
+    booked = {"account": account, "entry": entry, "date": read_day(date, "--date")}
+
+    def make(session: Session) -> dict[str, Any]:
+        due = _due(session, lender, number, amount)
+        return {"op": "recourse.attest", "lender": lender, "recourse": number, "amount": due, **booked}
+
+    record(profile, make, f"Payment of demand {number}", receipt=receipt, as_json=json)
 
 
 @app.command(epilog=examples("tally recourse offset R-1 --profile net/profiles/lender.json"))

@@ -418,8 +418,17 @@ def test_a_demand_on_a_bought_invoice_is_made_contested_met_or_closed_by_command
     found = tally.run("acme", "invoice", "show", "acme", story.INVOICE)
     due = found["finance"]["principal"]
     assert found["finance"]["recourse"] == "R-2"
-    amount = ["--amount", f"{due // 100}.{due % 100:02} EUR"]
-    tally.run("acme", "recourse", "pay", "R-2", "--lender", "fund", "--bank", "bank", *amount)
+    number = f"{due // 100}.{due % 100:02}"
+    pay = ["recourse", "pay", "R-2", "--lender", "fund", "--bank", "bank", "--amount"]
+    booked = ["--account", "C-fund", "--entry", "R 2", "--date", DAY]
+    attest = ["recourse", "attest", "R-2", "--lender", "fund", *booked, "--amount"]
+    for by, command in (("acme", pay), ("bank", attest)):
+        error = tally.run(by, *command, f"{number} USD", code=USAGE)["error"]
+        assert (error["code"], error["found"], error["expected"]) == ("currency_mismatch", "USD", "EUR")
+        command[2] = "R-9"
+        assert tally.run(by, *command, f"{number} EUR", code=USAGE)["error"]["code"] == "unknown_recourse"
+        command[2] = "R-2"
+    tally.run("acme", *pay, number)
     found = tally.run("acme", "invoice", "show", "acme", story.INVOICE)
     assert (found["title"], found["finance"]["stage"]) == ("Free", "Closed")
 
