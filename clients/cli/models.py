@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli.amounts import days, percent, read_day
+from clients.cli.amounts import days, read_day, short_percent
 from clients.cli.exits import DONE, REFUSED, UsageProblem
 from clients.cli.options import (
     GenesisFile,
@@ -308,9 +308,9 @@ def _show(screen: Screen, document: dict[str, Any], figures: dict[str, Figures])
                 (
                     place,
                     band.invoices,
-                    percent(band.predicted_ppm),
-                    percent(band.late_ppm),
-                    f"{percent(band.low_ppm)} to {percent(band.high_ppm)}",
+                    short_percent(band.predicted_ppm, 1),
+                    short_percent(band.late_ppm, 1),
+                    f"{short_percent(band.low_ppm, 1)} to {short_percent(band.high_ppm, 1)}",
                 )
                 for place, band in enumerate(found.bands, 1)
             ],

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli.amounts import money, percent
+from clients.cli.amounts import money, short_percent
 from clients.cli.books import AsOf, BookFile, Lender, open_holdings
 from clients.cli.exits import UsageProblem
 from clients.cli.options import (
@@ -220,7 +220,7 @@ def _show(screen: Screen, found: Report) -> None:
         screen.table(
             ("days past due", "claims", "principal", "share"),
             [
-                (one.name, one.claims, money(one.principal, part.currency), percent(one.share_ppm))
+                (one.name, one.claims, money(one.principal, part.currency), short_percent(one.share_ppm, 1))
                 for one in part.ageing
             ],
             right=("claims", "principal", "share"),
@@ -233,9 +233,9 @@ def _show(screen: Screen, found: Report) -> None:
                 (
                     place,
                     band.invoices,
-                    percent(band.predicted_ppm),
-                    percent(band.late_ppm),
-                    f"{percent(band.low_ppm)} to {percent(band.high_ppm)}",
+                    short_percent(band.predicted_ppm, 1),
+                    short_percent(band.late_ppm, 1),
+                    f"{short_percent(band.low_ppm, 1)} to {short_percent(band.high_ppm, 1)}",
                 )
                 for place, band in enumerate(figures.bands, 1)
             ],
@@ -244,4 +244,4 @@ def _show(screen: Screen, found: Report) -> None:
 
 
 def _rate(ppm: int | None) -> str:
-    return "-" if ppm is None else percent(ppm)
+    return "-" if ppm is None else short_percent(ppm)

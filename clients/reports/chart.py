@@ -8,8 +8,8 @@
 | `calibration` | what was predicted against what happened, with intervals |
 
 A bar's length is its share of the longest in its section, rounded down to whole characters as text; figures
-stand beside the bars as given, so nobody has to read them off. Drawings are 480 pixels wide, so that their
-text stays readable on a phone, where a page shows them at two thirds of that.
+stand beside the bars as given, so nobody has to read them off. Drawings are 380 pixels wide: a phone has
+about 320 for one, so its smallest text is 10 pixels high there.
 """
 
 from __future__ import annotations
@@ -17,20 +17,30 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from clients.reports.drawing import END, MIDDLE, SERIES, SMALL, Dot, Drawing, Label, Line, Mark, Rect
+from clients.reports.drawing import (
+    END,
+    LETTER_PX,
+    MIDDLE,
+    SERIES,
+    SMALL,
+    Dot,
+    Drawing,
+    Label,
+    Line,
+    Mark,
+    Rect,
+)
 
 TEXT_WIDTH = 32
 """Characters of the longest bar."""
 FULL, BELOW_ZERO = "█", "▒"
 
-WIDTH_PX, ROW_PX, BAR_PX = 480, 36, 10
-PLOT_PX, LEFT_PX, RIGHT_PX, TOP_PX, AXIS_PX, LEGEND_PX = 200, 54, 14, 18, 42, 20
-LETTER_PX = 6.5
-"""Usual width of a letter of small text, by which room is kept for it."""
+WIDTH_PX, ROW_PX, LINE_PX, BAR_PX = 380, 36, 18, 10
+PLOT_PX, LEFT_PX, RIGHT_PX, TOP_PX, AXIS_PX, LEGEND_PX = 180, 50, 14, 34, 42, 20
 
 TICKS = 4
 SHARE_STEP = 0.25
-MAX_EDGE_LABELS = 8
+MAX_EDGE_LABELS = 6
 
 
 class Bar(NamedTuple):
@@ -83,7 +93,10 @@ def _text_bar(value: int, longest: int) -> str:
 
 
 def bars(title: str, sections: Sequence[Section], note: str = "") -> Drawing:
-    """The sections below each other: of each row label and figure, and the bar under both."""
+    """The sections below each other: of each row label and figure, and the bar under both.
+
+    A label that has no room beside its figure gets a line of its own.
+    """
     y = 0.0
     marks: list[Mark] = []
     for section in sections:
@@ -93,8 +106,10 @@ def bars(title: str, sections: Sequence[Section], note: str = "") -> Drawing:
         longest = max([abs(bar.value) for bar in section.bars], default=0)
         for bar in section.bars:
             length = abs(bar.value) * WIDTH_PX / longest if longest else 0
+            marks.append(Label(0, y + 14, shortened(bar.label, WIDTH_PX)))
+            if (len(bar.label) + len(bar.figure) + 2) * LETTER_PX > WIDTH_PX:
+                y += LINE_PX
             marks += (
-                Label(0, y + 14, shortened(bar.label, WIDTH_PX - LETTER_PX * len(bar.figure) - 16)),
                 Label(WIDTH_PX, y + 14, bar.figure, END),
                 Rect(0, y + 20, length, BAR_PX, "below" if bar.value < 0 else "first"),
             )
@@ -108,8 +123,10 @@ def shortened(text: str, room_px: float) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def columns(title: str, edges: Sequence[str], counts: Sequence[int], axis: str, note: str = "") -> Drawing:
-    """A column for each count, between its two edges; the axis says what the edges are of."""
+def columns(
+    title: str, edges: Sequence[str], counts: Sequence[int], axis: str, up: str, note: str = ""
+) -> Drawing:
+    """A column for each count, between its two edges; `axis` says what the edges are of, `up` what counts."""
     assert len(edges) == len(counts) + 1, "every column has two edges"
     plot = _Plot(0, len(counts), max([*counts, 1]))
     marks = plot.grid(str, max(1, round_step(plot.top / TICKS)))
@@ -126,7 +143,7 @@ def columns(title: str, edges: Sequence[str], counts: Sequence[int], axis: str, 
         for place, edge in enumerate(edges)
         if place % every == 0
     ]
-    return plot.drawing(title, [*marks, plot.axis(axis)], note)
+    return plot.drawing(title, [*marks, *plot.axes(axis, up)], note)
 
 
 def curves(
@@ -135,6 +152,7 @@ def curves(
     series: Sequence[Series],
     shown: Callable[[float], str],
     axis: str,
+    up: str,
     *,
     most: float | None = None,
     note: str = "",
@@ -159,7 +177,7 @@ def curves(
             else:
                 run.append((plot.x(x), plot.y(value)))
         marks += _run(run, tone)
-    return plot.drawing(title, [*marks, plot.axis(axis)], note, [line.name for line in series])
+    return plot.drawing(title, [*marks, *plot.axes(axis, up)], note, [line.name for line in series])
 
 
 def _run(points: Sequence[tuple[float, float]], tone: str) -> list[Mark]:
@@ -184,7 +202,7 @@ def calibration(title: str, judged: Sequence[Judged], note: str = "") -> Drawing
             Line(((x - 4, high), (x + 4, high)), "first", 2),
             Dot(x, plot.y(one.happened), 4, "first"),
         )
-    return plot.drawing(title, [*marks, plot.axis("predicted share late; up: share that was late")], note)
+    return plot.drawing(title, [*marks, *plot.axes("predicted share late", "share that was late")], note)
 
 
 class _Plot(NamedTuple):
@@ -224,9 +242,13 @@ class _Plot(NamedTuple):
             return Label(WIDTH_PX, self.y(0) + 16, label, END, "faint", SMALL)
         return Label(x, self.y(0) + 16, label, MIDDLE, "faint", SMALL)
 
-    def axis(self, text: str) -> Label:
-        """What the lower axis is of."""
-        return Label((LEFT_PX + WIDTH_PX - RIGHT_PX) / 2, self.y(0) + 33, text, MIDDLE, "faint", SMALL)
+    def axes(self, across: str, up: str) -> tuple[Label, Label]:
+        """What the axes are of: below the lower one, and above the other."""
+        middle = (LEFT_PX + WIDTH_PX - RIGHT_PX) / 2
+        return (
+            Label(middle, self.y(0) + 33, across, MIDDLE, "faint", SMALL),
+            Label(0, 12, up, tone="faint", size=SMALL),
+        )
 
     def drawing(self, title: str, marks: Sequence[Mark], note: str, legend: Sequence[str] = ()) -> Drawing:
         """The field with its marks, and a legend below."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
+from textwrap import wrap
 from typing import NamedTuple
 
 LIGHT = {
@@ -43,7 +44,10 @@ assert LIGHT.keys() == DARK.keys(), "every tone has both colours"
 SERIES = ("first", "second", "third", "fourth")
 """Tones of things that stand beside each other."""
 
-MARGIN_PX, TITLE_PX, NOTE_PX, TITLE_SIZE, SIZE, SMALL = 14, 34, 22, 16, 13, 11
+MARGIN_PX, TITLE_PX, TITLE_LINE_PX, NOTE_PX, TITLE_SIZE, SIZE, SMALL = 14, 34, 20, 16, 16, 13, 12
+LETTER_PX = 7.0
+"""Usual width of a letter of small text, by which room is kept for it."""
+TITLE_LETTER_PX = 10.0
 
 START, MIDDLE, END = "start", "middle", "end"
 
@@ -111,14 +115,25 @@ class Drawing(NamedTuple):
 
     @property
     def framed(self) -> Drawing:
-        """With title and note among its marks."""
-        width, height = self.width + 2 * MARGIN_PX, self.height + TITLE_PX + NOTE_PX + MARGIN_PX
-        marks = (
-            Label(MARGIN_PX, TITLE_PX - 10, self.title, size=TITLE_SIZE, bold=True),
-            *moved(self.marks, MARGIN_PX, TITLE_PX),
-            Label(MARGIN_PX, height - MARGIN_PX, self.note, tone="faint", size=SMALL),
+        """With title and note among its marks, in as many lines as they need."""
+        title, note = (
+            wrapped(self.title, self.width / TITLE_LETTER_PX),
+            wrapped(self.note, self.width / LETTER_PX),
         )
-        return Drawing(self.title, width, height, marks)
+        top = TITLE_PX + TITLE_LINE_PX * (len(title) - 1)
+        width, below = self.width + 2 * MARGIN_PX, top + self.height + MARGIN_PX + 8
+        marks = (
+            *(
+                Label(MARGIN_PX, TITLE_PX - 10 + TITLE_LINE_PX * at, line, size=TITLE_SIZE, bold=True)
+                for at, line in enumerate(title)
+            ),
+            *moved(self.marks, MARGIN_PX, top),
+            *(
+                Label(MARGIN_PX, below + NOTE_PX * at, line, tone="faint", size=SMALL)
+                for at, line in enumerate(note)
+            ),
+        )
+        return Drawing(self.title, width, below + NOTE_PX * (len(note) - 1) + MARGIN_PX, marks)
 
     def svg(self) -> str:
         """A document by itself."""
@@ -130,6 +145,11 @@ class Drawing(NamedTuple):
         ground = Rect(0, 0, framed.width, framed.height, "ground")
         body = [_element(mark) for mark in (ground, *framed.marks)]
         return "\n".join((head, f"<title>{escape(self.title)}</title>", *body, "</svg>", ""))
+
+
+def wrapped(text: str, letters: float) -> list[str]:
+    """The text in lines of at most so many letters; words that are longer, as hashes are, are broken."""
+    return wrap(text, max(1, int(letters)), break_on_hyphens=False) or [""]
 
 
 def moved(marks: Iterable[Mark], right: float, down: float) -> tuple[Mark, ...]:

@@ -77,7 +77,7 @@ def _histogram(
     if not found.counts:
         return None
     wide = _widened(found)
-    return chart.columns(TITLES[name], [shown(edge) for edge in wide.edges], wide.counts, of, note)
+    return chart.columns(TITLES[name], [shown(edge) for edge in wide.edges], wide.counts, of, "claims", note)
 
 
 def _widened(found: Distribution) -> Distribution:
@@ -98,8 +98,8 @@ def _lateness(part: Part, note: str) -> Drawing | None:
         Series("expected", tuple(one.fared.expected_centidays / 100 for one in months)),
         Series("realised", tuple(one.fared.realised_centidays / 100 for one in months)),
     )
-    axis = "month of purchase; up: days late, weighted by the advance"
-    return chart.curves(TITLES["lateness"], places, series, lambda days: f"{days:g}", axis, note=note)
+    across, up = "month of purchase", "days late, weighted by the advance"
+    return chart.curves(TITLES["lateness"], places, series, lambda days: f"{days:g}", across, up, note=note)
 
 
 def _paid_back(part: Part, note: str) -> Drawing | None:
@@ -116,9 +116,9 @@ def _paid_back(part: Part, note: str) -> Drawing | None:
         for one in shown[-len(SERIES) :]
     ]
     places = [(float(age), str(age)) for age in AGES]
-    axis = "days past the due date at purchase; up: share of the advance"
+    across, up = "days past the due date at purchase", "share of the advance"
     title = TITLES["paid-back"]
-    return chart.curves(title, places, series, chart.in_percent, axis, most=1.0, note=note)
+    return chart.curves(title, places, series, chart.in_percent, across, up, most=1.0, note=note)
 
 
 def _ageing(part: Part, note: str) -> Drawing | None:

@@ -7,13 +7,14 @@ what it is, and from which proved height.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from clients.reports import portfolio_charts
 from clients.reports.drawing import DARK, LIGHT, Drawing, style
 from clients.reports.portfolio_charts import CALIBRATION, TITLES, in_percent
 from clients.reports.portfolio_report import SHOWN_NAMES, Calibration, Names, Part, Report
+from contracts.disclosure.ageing import share
 from contracts.holdings.vintage import AGES, Fared, Vintage
 from ledger.dates import iso_from_day
 from ledger.money import Money
@@ -24,24 +25,33 @@ _LAYOUT = """
 :root{color-scheme:light dark}
 body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:70rem;padding:1rem;
 background:var(--ground);color:var(--ink)}
-h1{font-size:1.6rem;margin:.5rem 0}h2{font-size:1.3rem;margin:2.5rem 0 .5rem;border-top:2px solid var(--ink);
+h1{font-size:1.6rem;margin:.5rem 0}h2{font-size:1.3rem;margin:2.5rem 0 1rem;border-top:2px solid var(--ink);
 padding-top:.75rem}h3{font-size:1rem;margin:0 0 .5rem}
-.facts{display:grid;grid-template-columns:repeat(auto-fill,minmax(12.5rem,1fr));gap:.75rem;margin:1rem 0}
-.facts div{break-inside:avoid;border:1px solid var(--grid);border-radius:6px;padding:.5rem .75rem}
-dt{color:var(--faint);font-size:.8rem}dd{margin:0;font-size:1.05rem;font-variant-numeric:tabular-nums}
-.grid{display:grid;align-items:start;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1.5rem}
-figure{margin:0;border:1px solid var(--grid);border-radius:6px;padding:.9rem;break-inside:avoid;min-width:0}
-figure.wide{grid-column:1/-1}
-figcaption,.small{color:var(--faint);font-size:.8rem;margin:.5rem 0 0}
-svg{display:block;width:100%;height:auto;max-width:34rem;margin:0 auto}
-.scroll{overflow-x:auto}
+a{color:var(--first)}nav a{display:inline-block;padding:.5rem 1rem .5rem 0}
+.grid,.groups{display:grid;gap:1.5rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr))}
+.groups{gap:1rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,15.5rem),1fr));margin:0 0 1.5rem}
+figure,.groups section{margin:0;border:1px solid var(--grid);border-radius:6px;padding:.9rem;
+break-inside:avoid;min-width:0}
+figure.wide{grid-column:1/-1}.beside{display:grid;gap:1.5rem;align-items:center}
+@media(min-width:60rem){.beside{grid-template-columns:25rem minmax(0,1fr)}}
+dl{margin:0}dl div{display:flex;justify-content:space-between;gap:.75rem;padding:.15rem 0}
+dt{color:var(--faint);font-size:.85rem}
+dd{margin:0;text-align:right;white-space:nowrap;font-size:.95rem;font-variant-numeric:tabular-nums}
+figcaption,.small{color:var(--faint);font-size:.8rem;margin:.75rem 0 0}
+svg{display:block;width:100%;height:auto;max-width:30rem}
+.scroll{overflow-x:auto;
+background:linear-gradient(270deg,var(--ground),transparent) right/2rem 100% no-repeat local,
+linear-gradient(270deg,var(--grid),transparent) right/.75rem 100% no-repeat scroll}
 table{border-collapse:collapse;width:100%;font-size:.85rem}
 th,td{padding:.25rem .5rem;border-bottom:1px solid var(--grid);text-align:left;white-space:nowrap}
+th:first-child,td:first-child{position:sticky;left:0;background:var(--ground)}
 th{color:var(--faint);font-weight:600}
 .n{text-align:right;font-variant-numeric:tabular-nums}.part{color:var(--faint);font-style:italic}
 code{font-size:.8rem;overflow-wrap:anywhere}
+@media(max-width:30rem){body{padding:.5rem}figure,.groups section{padding:.6rem}}
 @media print{body{font-size:11px;max-width:none;padding:0}.grid{grid-template-columns:1fr 1fr;gap:.75rem}
-.scroll{overflow:visible}h2{break-after:avoid}td,th{padding:.1rem .3rem}}
+.groups{grid-template-columns:repeat(4,1fr);gap:.5rem}nav{display:none}
+.scroll{overflow:visible;background:none}h2{break-after:avoid}td,th{padding:.1rem .3rem}}
 """
 
 
@@ -69,6 +79,8 @@ def page(report: Report) -> str:
     ]
     if not report.parts:
         body.append(f"<p>{escape(report.lender)} has paid for no claim.</p>")
+    else:
+        body += _summary(report)
     for part in report.parts:
         body += _part(report, part)
     body += _certificates(report)
@@ -90,69 +102,117 @@ def _at(report: Report) -> str:
     return f"{report.source.kind.capitalize()} at height {report.source.height}."
 
 
+def _summary(report: Report) -> list[str]:
+    """One row for each currency, and the way to the rest."""
+    columns = (
+        "currency", "open", "principal", "of it overdue", "yield, expected", "realised",
+        "days late, expected", "realised", "loss, expected", "realised",
+    )  # fmt: skip
+    rows = []
+    for part in report.parts:
+        known, currency = part.fared, part.currency
+        late, overdue = known.claims > 0, _share(share(part.overdue, part.totals.principal))
+        rows.append(
+            (
+                currency,
+                f"{part.totals.open:,}",
+                Money(part.totals.principal, currency).grouped,
+                f"{Money(part.overdue, currency).grouped} ({overdue})",
+                _rate(part.expected_yield_ppm),
+                _rate(part.rolling.yield_ppm),
+                _days(known.expected_centidays) if late else "–",
+                _days(known.realised_centidays) if late else "–",
+                "–" if known.expected_loss is None else Money(known.expected_loss, currency).grouped,
+                Money(known.realised_loss, currency).grouped,
+            )
+        )
+    says = (
+        "Expected yield is that of open claims at purchase, realised yield that of the last 12 months; "
+        f"days late and losses are of claims that fell due. {_at(report)}"
+    )
+    sections = [*(part.currency for part in report.parts), *(["Certificates"] if report.leaves else [])]
+    links = "".join(f'<a href="#{name}">{name}</a>' for name in (*sections, "Calibration"))
+    return [f"<nav>{links}</nav>", _wide("At a glance", table(columns, rows), says)]
+
+
 def _part(report: Report, part: Part) -> list[str]:
     """One currency."""
     drawn = portfolio_charts.charts(report, part)
     at = _at(report)
     figures = [
+        _figure(drawn, "ageing", "Principal by days past the present due date; in brackets the number of "
+                f"claims. {at}"),
+        _figure(drawn, "lateness", _lateness_says(part.fared, at)),
+        _figure(drawn, "obligors", _names_say(part.obligors, "obligors", at)),
+        _figure(drawn, "suppliers", _names_say(part.suppliers, "suppliers", at)),
         _figure(drawn, "yields", f"Claims by what they were bought at: {_rate(part.yields.mean)} on average, "
                 f"weighted by the advance. {at}"),
         _figure(drawn, "discounts", f"Discount and fee as a share of the advance: "
                 f"{_rate(part.discounts.mean)} on average. {at}"),
         _figure(drawn, "expected-lateness", "Whole days after the due date at which the price expected the "
                 f"payment. {at}"),
-        _figure(drawn, "lateness", _lateness_says(part.fared, at)),
         _figure(drawn, "as-priced", "Claims that fell due, by tenths of the probability of late payment for "
                 f"which they were priced. {WILSON} {at}"),
-        _figure(drawn, "paid-back", "Share of the advance that buyers and suppliers had paid so many "
-                f"days after the due date, of claims that have reached that age. {at}"),
-        _figure(drawn, "ageing", "Principal by days past the present due date; in brackets the number of "
-                f"claims. {at}"),
-        _figure(drawn, "obligors", _names_say(part.obligors, "obligors", at)),
-        _figure(drawn, "suppliers", _names_say(part.suppliers, "suppliers", at)),
         _wide("Vintages", _vintages(part), f"By month of purchase. {_vintages_say(report)} {at}"),
-        _wide("Paid back", _paid_back(part), "By month of purchase, as share of the advance, so many days "
-              f"after the due date; “of n” says that only so many claims have reached that age. {at}"),
+        _wide(TITLES["paid-back"], _beside(drawn.get("paid-back"), _paid_back(part)), "Share of the advance "
+              "that buyers and suppliers had paid so many days after the due date, of claims that reached "
+              f"that age; “of n” says that only so many have. {at}"),
         _wide("Earned and lost", _months(part), "By the day on which the ledger learned of it; rates a year "
               f"on the average principal. {at}"),
     ]  # fmt: skip
     return [
-        f"<h2>{part.currency}</h2>",
-        _facts(_key_figures(part)),
+        f'<h2 id="{part.currency}">{part.currency}</h2>',
+        _groups(_key_figures(part)),
         f'<div class="grid">{"".join(figures)}</div>',
     ]
 
 
-def _key_figures(part: Part) -> list[tuple[str, str]]:
+Facts = Sequence[tuple[str, str]]
+
+
+def _key_figures(part: Part) -> Mapping[str, Facts]:
     sums, rolling, known = part.totals, part.rolling, part.fared
 
     def money(amount: int) -> str:
         return str(Money(amount, part.currency))
 
-    return [
-        ("open claims", f"{sums.open:,} of {sums.claims:,}"),
-        ("principal", money(sums.principal)),
-        ("of it overdue", money(part.overdue)),
-        ("suppliers' reserve", money(sums.reserve)),
-        ("owed by suppliers", money(sums.owed)),
-        ("advanced in all", money(sums.advanced)),
-        ("expected yield, open claims", _rate(part.expected_yield_ppm)),
-        ("realised yield, 12 months", _rate(rolling.yield_ppm)),
-        ("realised loss, 12 months", _rate(rolling.loss_ppm)),
-        ("written off", money(sums.written_off)),
-        ("recovered", money(sums.recovered)),
-        ("sold to lenders", money(sums.sold)),
-        ("sold for", money(sums.sold_for)),
-        ("days late, expected", _days(known.expected_centidays) if known.claims else "–"),
-        ("days late, realised", _days(known.realised_centidays) if known.claims else "–"),
-        ("loss, expected", "–" if known.expected_loss is None else money(known.expected_loss)),
-        ("loss, realised", money(known.realised_loss)),
+    return {
+        "Outstanding": (
+            ("open claims", f"{sums.open:,} of {sums.claims:,}"),
+            ("principal", money(sums.principal)),
+            ("of it overdue", money(part.overdue)),
+            ("suppliers' reserve", money(sums.reserve)),
+            ("owed by suppliers", money(sums.owed)),
+        ),
+        "Return": (
+            ("advanced in all", money(sums.advanced)),
+            ("expected yield, open claims", _rate(part.expected_yield_ppm)),
+            ("realised yield, 12 months", _rate(rolling.yield_ppm)),
+            ("realised loss, 12 months", _rate(rolling.loss_ppm)),
+        ),
+        "Expected and realised": (
+            ("days late, expected", _days(known.expected_centidays) if known.claims else "–"),
+            ("days late, realised", _days(known.realised_centidays) if known.claims else "–"),
+            ("loss, expected", "–" if known.expected_loss is None else money(known.expected_loss)),
+            ("loss, realised", money(known.realised_loss)),
+        ),
+        "Written off and sold": (
+            ("written off", money(sums.written_off)),
+            ("recovered", money(sums.recovered)),
+            ("sold to lenders", money(sums.sold)),
+            ("sold for", money(sums.sold_for)),
+        ),
+    }
+
+
+def _groups(groups: Mapping[str, Facts]) -> str:
+    cards = [
+        f"<section><h3>{escape(title)}</h3><dl>"
+        + "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
+        + "</dl></section>"
+        for title, facts in groups.items()
     ]
-
-
-def _facts(facts: Iterable[tuple[str, str]]) -> str:
-    cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
-    return f'<dl class="facts">{cells}</dl>'
+    return f'<div class="groups">{"".join(cards)}</div>'
 
 
 def _figure(drawn: dict[str, Drawing], name: str, says: str) -> str:
@@ -162,6 +222,11 @@ def _figure(drawn: dict[str, Drawing], name: str, says: str) -> str:
         f"<figure><h3>{escape(TITLES[name])}</h3>{drawn[name].inline()}"
         f"<figcaption>{escape(says)}</figcaption></figure>"
     )
+
+
+def _beside(drawing: Drawing | None, rows: str) -> str:
+    """A drawing and its table, beside each other where there is room."""
+    return rows if drawing is None or not rows else f'<div class="beside">{drawing.inline()}{rows}</div>'
 
 
 def _wide(title: str, table: str, says: str) -> str:
@@ -184,7 +249,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], text: int = 1) 
         + "</tr>"
         for row in shown
     ]
-    return f'<div class="scroll"><table><tr>{head}</tr>{"".join(lines)}</table></div>'
+    return f'<div class="scroll" tabindex="0"><table><tr>{head}</tr>{"".join(lines)}</table></div>'
 
 
 def _lateness_says(found: Fared, at: str) -> str:
@@ -271,14 +336,14 @@ def _certificates(report: Report) -> list[str]:
         return []
     held = table(("obligor", "certificate", "amount"), rows, text=2)
     return [
-        "<h2>Certificates</h2>",
+        '<h2 id="Certificates">Certificates</h2>',
         f'<div class="grid">{_wide("Certificates held", held, f"In no figure above. {_at(report)}")}</div>',
     ]
 
 
 def _calibration(report: Report) -> list[str]:
     found = report.calibration
-    heading = "<h2>Calibration</h2>"
+    heading = '<h2 id="Calibration">Calibration</h2>'
     if found is None:
         return [
             heading,
@@ -303,20 +368,27 @@ def _calibration(report: Report) -> list[str]:
             for place, band in enumerate(figures.bands, 1)
         ],
     )
-    facts = [
-        ("invoices with an outcome", f"{figures.invoices:,}"),
-        ("late", f"{figures.late:,}"),
-        ("AUC", "–" if figures.auc_ppm is None else f"{figures.auc_ppm / 1e6:.3f}"),
-        ("Brier score", f"{figures.brier_ppm / 1e6:.3f}"),
-        ("days off, mean", f"{figures.mae_centidays / 100:.2f}"),
-        (
-            "days beyond terms, predicted to realised",
-            "–" if figures.dbt_ratio_ppm is None else f"{figures.dbt_ratio_ppm / 1e6:.2f}",
+    facts: Mapping[str, Facts] = {
+        "Invoices": (
+            ("of the book", f"{found.invoices:,}"),
+            ("with an outcome", f"{figures.invoices:,}"),
+            ("of them late", f"{figures.late:,}"),
         ),
-    ]
+        "Probability of late payment": (
+            ("AUC", "–" if figures.auc_ppm is None else f"{figures.auc_ppm / 1e6:.3f}"),
+            ("Brier score", f"{figures.brier_ppm / 1e6:.3f}"),
+        ),
+        "Days": (
+            ("days off, mean", f"{figures.mae_centidays / 100:.2f}"),
+            (
+                "days beyond terms, predicted to realised",
+                "–" if figures.dbt_ratio_ppm is None else f"{figures.dbt_ratio_ppm / 1e6:.2f}",
+            ),
+        ),
+    }
     return [
         heading,
-        _facts(facts),
+        _groups(facts),
         '<div class="grid">',
         _figure({CALIBRATION: drawing}, CALIBRATION, says),
         f"<figure><h3>By tenths of the prediction</h3>{bands}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 INSTALL = "pip install 'tallystick[portfolio]'"
 
-SCALE = 2
+SCALE = 3
 """Pixels of the picture for one of the drawing."""
 OVERSAMPLED = 2
 """Times that the picture is drawn larger, in both directions."""
