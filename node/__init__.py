@@ -7,20 +7,23 @@ Read `driver` first: the only loop around the consensus core, and `tick_clock` i
     admission      the ladder of checks at the door, for clients and for other nodes; `signatures`
     mempool        what was taken in and is not yet seen on the ledger; fair shares
     forwarding     to the leader, again after every change of leader
-    driver         seals, proposes, carries out what the core says, commits; when it is time, says `sealing`
+    driver         carries out what the core says, and has blocks made while the node leads
+    proposer       makes and proposes them: when and of how much, says `sealing`; also for `member_changes`
+    committed      what a commit means for those who wait
     appender       reproduce, store, report: strictly in order, one thread for the disk
     catch_up       how far behind this node is, and whether it may yield to others
     raft_storage   the ledger as the core's log
     leadership     linearizable reads, and handing over
-    readiness      why the node is not ready, and what to do
+    readiness      why the node is not ready, and what to do; `problem` is why it does not do its work
 
 Other nodes:
 
-    peers          links over mutual TLS: `links`, cut into `frames`; `gate` is for who is not known yet
+    peers          all `links`, which run over `tls` in `frames`; `gate` is for who is not known yet
     neighbours     whom to link with, by the memberships; `introductions` are for who was away
     refusals       what others were refused, counted
     clocks         what the voters' clocks have reached: the time of the next block
     watch          looks out for lies; `evidence` keeps their proofs; `large_proofs` go in parts
+    refused_blocks those that could not be reproduced, kept
 
 A log that is too far ahead is not replayed but fetched as a state:
 

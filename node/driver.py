@@ -11,7 +11,8 @@ them came, one *turn* of the driver takes all that the core has to say and carri
 so that everything that arrived together is sealed into one block, answered in one message
 and written in one write to each peer.
 
-When a block is sealed, and of how much, is `sealing`.
+When a block is sealed, and of how much, is `sealing`; how it is made, `proposer`; what a commit means for
+those who wait, `committed`.
 
 The driver knows what is in which state; the core knows what is safe; the chain knows what
 is true. Only the core decides that something may be sent, stored or applied.
@@ -21,31 +22,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter, time_ns
+from time import time_ns
 from typing import TYPE_CHECKING
 
 import structlog
 
 from consensus import messages, wire
-from consensus.errors import ProposalRefused, ProtocolError
+from consensus.errors import ProtocolError
 from consensus.messages import Certificate, ElectionCertificate, Entry
 from consensus.raft import Raft
 from consensus.ready import Ready
 from consensus.state import Role, SnapshotPoint
-from ledger import codec, vote
+from ledger import codec
 from ledger.block import Block, Header
 from ledger.chain import Chain, VerifiedBlock
-from ledger.errors import BlockInvalid, Malformed, StoreError, TallyError, TooLarge
+from ledger.errors import BlockInvalid, Malformed, StoreError, TallyError
 from ledger.executor import Executor, Prepared
 from ledger.keys import SigningKey
-from ledger.membership import Membership
 from ledger.store import Store
-from node import disk, mempool
+from node import disk, refused_blocks
 from node.appender import Appender, Reports, Work
 from node.catch_up import CatchUp
 from node.clocks import Clocks
+from node.committed import tell_committed
 from node.errors import NotAdmitted
 from node.introductions import INTRODUCTION
 from node.leadership import Leadership
@@ -54,14 +54,16 @@ from node.limits import (
     CALM_SWEEP_MS,
     CLOCK_TOLD_MS,
     GOSSIP_MS,
-    MAX_REFUSED_BLOCKS,
     NO_LEADER_GRACE_MS,
     REFORWARD_AFTER_MS,
     SWEEP_MS,
 )
+from node.member_changes import MemberChanges
 from node.mempool import Pool
 from node.outcome import Outcome
-from node.raft_storage import certificate_of, configuration_of, election_of, entry_of
+from node.problem import Problem, lost_data
+from node.proposer import Proposer
+from node.raft_storage import certificate_of, configuration_of, election_of
 from node.sealing import Sealing
 from node.signatures import SignatureChecker
 from node.statistics import Statistics
@@ -80,25 +82,6 @@ log = structlog.get_logger(component="driver")
 def clock_ms() -> int:
     """The wall clock, milliseconds since 1970."""
     return time_ns() // 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a node does not do its work; shown on the status page until it is over."""
-
-    code: str
-    sentence: str
-    height: int | None = None
-    """Over when a block of this height is applied; if None, only by a restart."""
-
-
-def lost_data(node: str) -> Problem:
-    """The problem of a node whose disk does not hold what it may have signed (CR-76)."""
-    return Problem(
-        "lost_data",
-        f"the data folder of {node} does not hold what {node} may have signed: it neither votes nor "
-        f"acknowledges any more. Readmit it under a new id: tally network readmit {node}",
-    )
 
 
 class _Guard:
@@ -123,10 +106,6 @@ class _Guard:
         else:
             self._on_bug(error)
         return True
-
-
-REFUSED_FOLDER = "refused"
-"""Of the data folder: blocks that could not be reproduced."""
 
 
 class Driver:
@@ -162,7 +141,6 @@ class Driver:
         self.problem: Problem | None = problem
         self._before_removal: Problem | None = None
         self._renew = renew
-        self._key = key
         self._chain = chain
         self._executor = executor
         self._pool = pool
@@ -200,6 +178,20 @@ class Driver:
         self._applied: Callable[[], None]
         self._turn_is_due = False
         self._sealing = Sealing(pool, self._loop, statistics, self._wake_once_read)
+        self._proposer = Proposer(
+            node=node,
+            key=key,
+            chain=chain,
+            raft=raft,
+            pool=pool,
+            clocks=self.clocks,
+            sealing=self._sealing,
+            statistics=statistics,
+            clock_s=self._loop.time,
+        )
+        self._members = MemberChanges(
+            node=node, raft=raft, chain=chain, proposer=self._proposer, wake=self.wake
+        )
         self._running = False
         self._leader: tuple[int, str | None] = (raft.term, raft.leader)
         self._leaderless_since_s = self._loop.time()
@@ -213,8 +205,6 @@ class Driver:
         """Whether this node has yet to commit as far as it had promised, or never will."""
         self._denials = 0
         """How often leaders have denied what is committed, as it was logged last."""
-        self._waits_for: str | None = None
-        """Why the next change of the members could not be made yet, as it was logged last."""
         self._swept_s = self._gossiped_s = self._clock_told_s = self._loop.time()
         self._swept_height = -1
 
@@ -382,7 +372,7 @@ class Driver:
     def _is_calm(self) -> bool:
         """Whether nothing has happened since this node looked about last, and nothing is to come of it."""
         is_known = self._swept_height == self._chain.applied.height
-        return is_known and self._is_idle and self._waits_for is None
+        return is_known and self._is_idle and self._members.waits_for is None
 
     def _sweep_is_due(self, now_s: float) -> bool:
         """Whether to look again after `SWEEP_MS`: where nothing has happened there is hardly a reason to."""
@@ -409,7 +399,8 @@ class Driver:
             self._was_set_back = True
             self._on_set_back()
         self._look_whether_removed()
-        self._change_members()
+        if self.leads():
+            self._members.step()
         self._meet()
         if now_s - self._clock_told_s >= clock_told_ms / 1_000:
             self._clock_told_s = now_s
@@ -467,37 +458,6 @@ class Driver:
         except OSError as error:
             self._on_storage_failed(error)
 
-    def _change_members(self) -> None:
-        """Take the next step towards the membership that governance adopted, if this node leads."""
-        if not self.leads() or not self.raft.may_reconfigure():
-            return
-        membership = self._chain.due_membership()
-        if membership is None:
-            return
-        waits_for = self.raft.objection_to(configuration_of(membership))
-        if waits_for is None and not membership.is_voter(self.node):
-            waits_for = "a voter that stays is to lead first"
-            self._let_a_stayer_lead()
-        if waits_for != self._waits_for:
-            self._waits_for = waits_for
-            if waits_for is not None:
-                log.info("membership_waits", reason=waits_for)
-        if waits_for is not None:
-            return
-        block = self._propose([], self.raft.term, membership=membership)
-        if block is not None:
-            log.info("membership_changes", height=block.height, members=[m.node for m in membership.members])
-
-    def _let_a_stayer_lead(self) -> None:
-        """Who is to leave does not seal its own removal: its log could be longer than that of those who stay.
-
-        They would then need a vote of it, which it refuses, and it may not stand itself.
-        """
-        heir = self.raft.successor()
-        if heir is not None:
-            self.raft.transfer(heir)
-            self.wake()
-
     def _turn(self) -> None:
         self._turn_is_due = False
         if not self._running:
@@ -510,7 +470,7 @@ class Driver:
             if now_s - self._swept_s >= SWEEP_MS / 1_000 and self._sweep_is_due(now_s):
                 self._sweep(now_s)
             self._carry_out_all()
-            if self._seal():
+            if self._is_time_to_seal() and self._proposer.seal():
                 self._carry_out_all()
                 if self._pool.waiting:
                     self.wake()  # the next block after the loop has heard the others
@@ -588,83 +548,15 @@ class Driver:
         self._peers.flush()
         self._sealing.begin()
         term = elected.term
-        block = self._propose([], term, election=election_of(elected))
+        block = self._proposer.propose([], term, election=election_of(elected))
         if block is not None:
             self._office = term
             self._statistics.elections_won += 1
             log.info("office_taken", term=term, height=block.height)
 
-    def _seal(self) -> bool:
-        """Seal what waits, if it is this node's turn to; whether a block was proposed."""
-        if not self.leads() or self.raft.transferee is not None:
-            return False
-        if not self._sealing.is_time(self.raft.commit, self.in_flight):
-            return False
-        entries = self._sealing.take()
-        began_s = perf_counter()
-        try:
-            block = self._propose([entry.prepared for entry in entries], self.raft.term)
-        except BlockInvalid:
-            self._pool.put_back(self._fitting(entries))
-            return self._pool.waiting > 0
-        if block is None:
-            self._pool.put_back(entries)
-            return False
-        sealed = len(block.transactions)
-        self._sealing.sealed(entries[:sealed], perf_counter() - began_s)
-        for entry in entries[:sealed]:
-            entry.state = mempool.SEALED
-            entry.offered += 1
-        self._pool.put_back(entries[sealed:])
-        return True
-
-    def _fitting(self, entries: list[mempool.Entry]) -> list[mempool.Entry]:
-        """Those that a block may hold now; the others wait until they expire, or their time has come."""
-        now_ms, _ = self._chain.next_time(self.clocks.readings_after(self._chain.head.time_ms))
-        fitting = []
-        for entry in entries:
-            objection = self._chain.objection(entry.prepared.transaction, now_ms)
-            if objection is None:
-                fitting.append(entry)
-            elif objection.code == "duplicate_transaction":
-                entry.state = mempool.SEALED
-            else:
-                entry.state = mempool.FORWARDED
-                entry.forwarded_s = self._loop.time()
-        return fitting
-
-    def _propose(
-        self,
-        prepared: list[Prepared],
-        term: int,
-        *,
-        election: vote.ElectionCertificate | None = None,
-        membership: Membership | None = None,
-    ) -> Block | None:
-        """Seal and propose a block of as many of these as fit; None if the core does not take it."""
-        while True:
-            try:
-                block = self._chain.seal(
-                    prepared,
-                    term=term,
-                    proposer=self.node,
-                    key=self._key,
-                    clocks=self.clocks.readings_after(self._chain.head.time_ms),
-                    election=election,
-                    membership=membership,
-                )
-                break
-            except TooLarge:
-                assert len(prepared) > 1, "one transaction and its result always fit a block"
-                prepared = prepared[: len(prepared) // 2]
-        try:
-            self.raft.propose((entry_of(block),))
-        except ProposalRefused as refusal:
-            self._chain.drop_from(block.height)
-            log.info("proposal_refused", height=block.height, reason=str(refusal))
-            return None
-        self._statistics.sealed_blocks += 1
-        return block
+    def _is_time_to_seal(self) -> bool:
+        is_in_office = self.leads() and self.raft.transferee is None
+        return is_in_office and self._sealing.is_time(self.raft.commit, self.in_flight)
 
     async def _verify(self, block: Block) -> VerifiedBlock:
         """Everything about a block of another node that can be checked without state.
@@ -701,25 +593,7 @@ class Driver:
         except StoreError as error:
             self._on_storage_failed(error)
             return
-        now_s = self._loop.time()
-        statistics = self._statistics
-        for block in blocks:
-            height = block.height
-            statistics.committed_blocks += 1
-            statistics.committed_transactions += len(block.transactions)
-            statistics.block_transactions.add(len(block.transactions))
-            for index, transaction in enumerate(block.transactions):
-                result = block.results[index]
-                statistics.committed_operations += len(transaction.operations)
-                if result:
-                    statistics.refused_transactions += 1
-                entry = self._pool.remove(transaction.id)
-                if entry is None:
-                    continue
-                if entry.own:
-                    statistics.commit_latency.add((now_s - entry.admitted_s) * 1_000)
-                if entry.waiters:
-                    entry.settle(Outcome(transaction.id, "committed", height, index, result))
+        tell_committed(blocks, self._pool, self._statistics, self._loop.time())
         if blocks:
             problem = self.problem
             if problem is not None and problem.height is not None and problem.height <= blocks[-1].height:
@@ -794,7 +668,7 @@ class Driver:
         """A block that this node cannot reproduce: keep it, say so, and do not acknowledge it (CR-77)."""
         self._statistics.unreproducible_blocks += 1
         leader = self.raft.leader
-        kept = self._keep_refused(entry)
+        kept = refused_blocks.keep(self._data_dir, entry)
         self._watch.saw_refused(entry.data)
         log.error(
             "block_refused",
@@ -813,18 +687,6 @@ class Driver:
         )
         self.raft.refuse(entry.index, entry.hash, str(error))
         self.wake()
-
-    def _keep_refused(self, entry: Entry) -> str:
-        folder = self._data_dir / REFUSED_FOLDER
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if sum(1 for _ in folder.iterdir()) >= MAX_REFUSED_BLOCKS:
-                return "no (the folder is full)"
-            path = folder / f"{entry.index}-{entry.hash.hex()[:16]}.block"
-            path.write_bytes(entry.data)
-        except OSError as error:
-            return f"no ({error.strerror})"
-        return path.name
 
     def _on_storage_failed(self, error: Exception) -> None:
         """The disk failed: acknowledge nothing any more, and serve again only from a fresh start (CR-36)."""

@@ -14,17 +14,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
-from pathlib import Path
+from collections.abc import Callable
 from time import perf_counter
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import Protocol, cast
 
 from ledger import codec, node_certificate
 from ledger.errors import Malformed, TallyError
-from ledger.membership import Member
 from node.errors import COMPARE_CERTIFICATES, PeerRefused
 from node.frames import FrameReader, frame, read
-from node.introductions import INTRODUCTION, Talk
+from node.introductions import INTRODUCTION, Introductions, Talk
 from node.limits import (
     HANDSHAKE_TIMEOUT_MS,
     LINK_CREDIT_S,
@@ -35,64 +33,79 @@ from node.limits import (
     MAX_STRANGER_BYTES,
     SILENT_LINK_MS,
 )
-
-if TYPE_CHECKING:
-    from node.peers import Peers
+from node.statistics import Statistics
+from node.tls import Members
 
 VERSION = 1
 """Of the protocol between nodes: hello, welcome, frames and the messages in them."""
-_NO_CHECK_TIME = 0x200000
-"""X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python's ssl module does not name."""
 _SENTENCE_CHARACTERS = 400
 
 
-class Members(Protocol):
-    """Whom links are made with: a membership, or the members of several."""
+Handler = Callable[[str, codec.Value], None]
+"""Gets the sender's node id and one message; called in the loop, must not block."""
+
+
+class Owner(Protocol):
+    """What a link needs of whoever holds the links of a node: `peers`."""
+
+    is_closing: bool
+    """Whether no link is wanted any more."""
 
     @property
-    def members(self) -> tuple[Member, ...]:
-        """All of them."""
+    def node(self) -> str:
+        """This node's id."""
         ...
 
-    def member(self, node: str, /) -> Member | None:
-        """The one with this id."""
+    @property
+    def channel(self) -> bytes:
+        """The channel's id."""
         ...
 
+    @property
+    def membership(self) -> Members:
+        """Whom links are made with."""
+        ...
 
-def tls_context(
-    membership: Members, key_file: Path, certificate_file: Path, *, server: bool
-) -> ssl.SSLContext:
-    """A context that trusts exactly the members' certificates, whatever their dates.
+    @property
+    def introductions(self) -> Introductions:
+        """What is said to and heard of those who may know other members."""
+        ...
 
-    A server's context lets in who shows no certificate: a stranger, who is heard on one matter only
-    (`introductions`). Who shows one must be a member.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_OPTIONAL if server else ssl.CERT_REQUIRED
-    flags = int(ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST) | int(ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN)
-    context.verify_flags = ssl.VerifyFlags(flags | _NO_CHECK_TIME)
-    context.load_verify_locations(cadata=b"".join(member.certificate for member in membership.members))
-    context.load_cert_chain(certificate_file, key_file)
-    if server:
-        context.num_tickets = 0
-    return context
+    @property
+    def statistics(self) -> Statistics:
+        """Where traffic is counted."""
+        ...
 
+    @property
+    def handler(self) -> Handler:
+        """Who gets the messages."""
+        ...
 
-def stranger_context() -> ssl.SSLContext:
-    """A client's context that shows nothing of itself and trusts nobody: what is said proves itself."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
+    def arrived(self, link: Incoming, /) -> None:
+        """A peer proved who it is."""
+        ...
+
+    def departed(self, link: Incoming, /) -> None:
+        """An accepted link is gone."""
+        ...
+
+    def connected(self, link: Outgoing, /) -> None:
+        """A dialled peer took us in."""
+        ...
+
+    def refused(self, peer: str | None, error: TallyError, /) -> None:
+        """Something of a peer, or of a stranger, was refused."""
+        ...
+
+    def problem(self, peer: str, error: TallyError, /) -> None:
+        """Why there is no link to a peer."""
+        ...
 
 
 class Link(asyncio.Protocol):
     """One TLS connection: cuts the stream into frames, keeps to its share; both directions share it."""
 
-    def __init__(self, peers: Peers) -> None:
+    def __init__(self, peers: Owner) -> None:
         self.peers = peers
         self.transport: asyncio.Transport | None = None
         self.node: str | None = None
@@ -215,7 +228,7 @@ class Link(asyncio.Protocol):
 class Incoming(Link):
     """A link that another node dialled: hello first, then its messages."""
 
-    def __init__(self, peers: Peers) -> None:
+    def __init__(self, peers: Owner) -> None:
         super().__init__(peers)
         self._talk: Talk | None = None
         """With a stranger."""
@@ -292,7 +305,7 @@ class Incoming(Link):
 class Outgoing(Link):
     """A link that this node dialled: it sends here, and hears only welcome or refused."""
 
-    def __init__(self, peers: Peers, target: str) -> None:
+    def __init__(self, peers: Owner, target: str) -> None:
         super().__init__(peers)
         self.target = target
         self.queue: list[bytes] = []
@@ -352,7 +365,7 @@ class Outgoing(Link):
 class Stranger(Link):
     """A link that this node dialled without a certificate: both sides level what they know of the members."""
 
-    def __init__(self, peers: Peers) -> None:
+    def __init__(self, peers: Owner) -> None:
         super().__init__(peers)
         self._talk = Talk()
         self.reader.limit_bytes = MAX_STRANGER_BYTES

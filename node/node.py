@@ -25,7 +25,7 @@ from ledger.staging import settle
 from ledger.store import LEDGER_FOLDER, Store
 from node import disk
 from node.admission import Admission, Identify
-from node.driver import Driver, lost_data
+from node.driver import Driver
 from node.errors import SettingsError, cannot_listen
 from node.evidence import EvidenceStore
 from node.forwarding import Forwarder
@@ -35,6 +35,7 @@ from node.limits import MAX_APPEND_BYTES, SNAPSHOT_LAG_BLOCKS
 from node.mempool import Pool
 from node.neighbours import Neighbourhood
 from node.peers import Peers
+from node.problem import lost_data
 from node.raft_storage import KeyAuthority, LedgerLog, configuration_of, next_boot
 from node.second_mark import SecondMark
 from node.service import Service

@@ -58,16 +58,14 @@ from node.limits import (
     RECONNECT_FIRST_MS,
     RECONNECT_MOST_MS,
 )
-from node.links import Incoming, Members, Outgoing, Stranger, stranger_context, tls_context
+from node.links import Handler, Incoming, Outgoing, Stranger
 from node.refusals import Refusals
 from node.statistics import Statistics
+from node.tls import Members, stranger_context, tls_context
 
 _BACKLOG = 128
 _NO_FILES_PAUSE_S = 0.1
 """How long nothing is accepted after the system had no room for one more connection."""
-
-Handler = Callable[[str, codec.Value], None]
-"""Gets the sender's node id and one message; called in the loop, must not block."""
 
 log = structlog.get_logger(component="peers")
 

@@ -24,7 +24,7 @@ from consensus.messages import HeartbeatReply, PreVote
 from consensus.wire import to_value
 from node.frames import frame
 from node.limits import MAX_FRAME_BYTES
-from node.links import tls_context
+from node.tls import tls_context
 
 pytestmark = pytest.mark.processes
 

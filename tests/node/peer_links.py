@@ -16,10 +16,10 @@ from ledger.genesis import GenesisBlock
 from ledger.membership import Membership
 from node.frames import frame
 from node.introductions import INTRODUCTION, Introductions
-from node.links import stranger_context, tls_context
 from node.neighbours import Neighbourhood
 from node.peers import Peers
 from node.statistics import Statistics
+from node.tls import stranger_context, tls_context
 
 CHANNEL = bytes(range(32))
 

@@ -10,7 +10,7 @@ from node_network import Cluster, run
 from consensus.messages import Heartbeat
 from consensus.raft import Raft
 from consensus.wire import to_value
-from node.driver import lost_data
+from node.problem import lost_data
 
 
 def test_cr61_who_was_removed_deposes_no_leader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

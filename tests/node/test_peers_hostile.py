@@ -21,7 +21,7 @@ from structlog.testing import capture_logs
 from ledger import codec
 from ledger.errors import Malformed
 from ledger.membership import Membership
-from node import links, peers
+from node import links, peers, tls
 from node.frames import FrameReader, frame, read
 from node.limits import LINK_TURN_S, MAX_FRAME_BYTES, MAX_UNPROVED_LINKS
 
@@ -125,7 +125,7 @@ def test_a_dialled_node_of_another_version_is_shown_with_both_versions(tmp_path:
             await reader.readexactly(4)
             writer.write(frame(("welcome", 3)))
 
-        context = links.tls_context(three.everyone, three.c.key_file, three.c.certificate_file, server=True)
+        context = tls.tls_context(three.everyone, three.c.key_file, three.c.certificate_file, server=True)
         server = await asyncio.start_server(answers, "127.0.0.1", 0, ssl=context)
         async with three.running(), server:
             three.left.peers.addresses["c"] = ("127.0.0.1", server.sockets[0].getsockname()[1])
@@ -324,7 +324,7 @@ def test_a_dialled_node_that_never_says_welcome_is_dialled_again(
             dialled += 1
             await reader.read()
 
-        context = links.tls_context(three.everyone, three.c.key_file, three.c.certificate_file, server=True)
+        context = tls.tls_context(three.everyone, three.c.key_file, three.c.certificate_file, server=True)
         server = await asyncio.start_server(silent, "127.0.0.1", 0, ssl=context)
         async with three.running(), server:
             monkeypatch.setattr(links, "HANDSHAKE_TIMEOUT_MS", 100)

@@ -21,7 +21,7 @@ from clients import network
 from clients.errors import NetworkError
 from ledger.keys import SigningKey
 from ledger.store import Store
-from node.driver import lost_data
+from node.problem import lost_data
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 INVOICES = 400
