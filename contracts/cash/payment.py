@@ -136,6 +136,7 @@ def _apply(context: Context, supplier: str, number: str, applied: int, day: int)
         paid=invoice.paid + applied,
         contested=min(invoice.contested, outstanding),
         outstanding=outstanding,
+        last_paid=max(day, invoice.last_paid),
     )
     paid = collection.after_change(context, supplier, number, paid)
     write_invoice(context, supplier, number, paid)

@@ -118,7 +118,7 @@ _At = Callable[[int, str], Obligation]
 
 
 def _confirm(at: _At, number: str, rest: list[codec.Value]) -> None:
-    _, due_day, _, opened, was_due, was_open = rest
+    _, due_day, _, opened, was_due, was_open, *_ = rest
     if was_due:
         at(was_due, number).due -= was_open
     at(due_day, number).due += opened
@@ -131,7 +131,7 @@ def _extend(at: _At, number: str, rest: list[codec.Value]) -> None:
 
 
 def _credit(at: _At, _: str, rest: list[codec.Value]) -> None:
-    _, due_day, closed, invoice, _ = rest
+    due_day, closed, invoice = rest[1:4]
     if closed:
         at(due_day, invoice).due -= closed
 

@@ -25,7 +25,7 @@ from contracts.errors import refuse
 from contracts.fields import Date, Number, Operation, OrganisationId, Part, PositiveAmount
 from contracts.lifecycle import LifeCycle, Transition
 from contracts.market.auction import check_sellable
-from contracts.trade.invoice import CHANGED, Invoice, live_invoice, write_invoice
+from contracts.trade.invoice import CHANGED, Invoice, credit_said, live_invoice, write_invoice
 from ledger.dates import iso_from_day
 from ledger.money import PPM, divide_up
 from ledger.state import Reader, state_key
@@ -242,7 +242,7 @@ def pay(context: Context, operation: EarlyPay) -> None:
         outstanding=outstanding,
     )
     write_invoice(context, supplier, number, credited)
-    given = (found.discount, invoice.due_day, found.discount, number, 0)
+    given = credit_said(number, credited, found.discount, found.discount)
     context.record(supplier, invoice.buyer, ("credit", number, invoice.currency, *given))
     rest = payment.PaymentMake(
         op="payment.make",

@@ -10,12 +10,12 @@ supplier, buyer and number.
 
 | outcome | when | days late |
 |---|---|---|
-| paid | a payment settles it | payment day - due day |
+| paid | a payment settles it, or a credit note what the last payment left | that payment's day - due day |
 | written off | its holder gives it up | day of the write-off - due day: at least so many |
 | open | nothing has ended it yet | unknown |
-| gone | cancelled, rejected, credited in full or replaced by a certificate | says nothing of lateness |
+| gone | cancelled, rejected, credited unpaid or replaced by a certificate | says nothing of lateness |
 
-The due day is the one that stands then: a payment that the buyer put off, or confirmed anew for a later day,
+The due day is the one that stands then: a payment that the buyer put off, or confirmed anew for another day,
 is late from that day on.
 """
 
@@ -128,8 +128,12 @@ def _end(examples: dict[tuple[str, str], Example], supplier: str, record: codec.
     example = examples.get((supplier, number))
     if example is None or example.outcome != OPEN:
         return
-    if kind == "payment" and record[7] and record[8]:
-        noted = example._replace(outcome=PAID, days_late=record[5] - record[6], ended_day=record[5])
+    settled = relationship.settlement(record)
+    if settled is not None:
+        late = settled.paid_day - settled.due_day
+        noted = example._replace(
+            outcome=PAID, due_day=settled.due_day, days_late=late, ended_day=settled.paid_day
+        )
     elif kind in ("confirm", "extend"):
         noted = example._replace(due_day=record[5])
     elif kind == "write_off":

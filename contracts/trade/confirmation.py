@@ -162,6 +162,7 @@ def confirm_one(context: Context, supplier: str, said: InvoiceConfirm | Confirme
             outstanding,
             invoice.due_day if was_confirmed else 0,
             invoice.outstanding if was_confirmed else 0,
+            *confirmed.paid_as,
         ),
     )
 

@@ -31,7 +31,15 @@ from contracts.fields import (
 from contracts.finance import collection
 from contracts.lifecycle import LifeCycle, Transition
 from contracts.reverse_factoring.approval import check_not_approved, is_approved
-from contracts.trade.invoice import CONFIRMED, HELD, Invoice, live_invoice, unbill, write_invoice
+from contracts.trade.invoice import (
+    CONFIRMED,
+    HELD,
+    Invoice,
+    credit_said,
+    live_invoice,
+    unbill,
+    write_invoice,
+)
 from contracts.trade.order import check_lines_once
 from ledger.money import CurrencyMismatch
 from ledger.state import Reader, state_key
@@ -186,13 +194,7 @@ def accept(context: Context, operation: CreditAccept) -> None:
         credited = collection.after_change(context, supplier, credit.invoice, credited)
     write_invoice(context, supplier, credit.invoice, credited)
     context.put(credit_key(supplier, number), tuple(credit._replace(status=status, applied=applied)))
-    _record(
-        context,
-        supplier,
-        number,
-        credit,
-        (applied, invoice.due_day, is_confirmed, credit.invoice, outstanding),
-    )
+    _record(context, supplier, number, (credit.invoice, credited), (applied, is_confirmed))
 
 
 def _joined(
@@ -237,24 +239,18 @@ def apply(context: Context, operation: CreditApply) -> None:
     write_invoice(context, supplier, operation.invoice, offset)
     context.put(credit_key(supplier, number), tuple(credit._replace(status=status, applied=applied)))
     is_confirmed = invoice.validity == CONFIRMED
-    place = (operation.amount, invoice.due_day, is_confirmed, operation.invoice, outstanding)
-    _record(context, supplier, number, credit, place)
+    _record(context, supplier, number, (operation.invoice, offset), (operation.amount, is_confirmed))
 
 
 def _record(
-    context: Context,
-    supplier: str,
-    number: str,
-    credit: CreditNote,
-    place: tuple[int, int, bool, str, int],
+    context: Context, supplier: str, number: str, reduced: tuple[str, Invoice], taken: tuple[int, bool]
 ) -> None:
     """Record what of a credit note reduced an invoice; nothing did where that was settled before."""
-    amount, due_day, is_confirmed, invoice, outstanding = place
-    if not amount:
-        return
-    closed = amount if is_confirmed else 0
-    record = ("credit", number, credit.currency, amount, due_day, closed, invoice, int(outstanding == 0))
-    context.record(supplier, credit.buyer, record)
+    bill, invoice = reduced
+    amount, is_confirmed = taken
+    if amount:
+        said = credit_said(bill, invoice, amount, amount if is_confirmed else 0)
+        context.record(supplier, invoice.buyer, ("credit", number, invoice.currency, *said))
 
 
 def reject(context: Context, operation: CreditReject) -> None:

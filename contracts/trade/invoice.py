@@ -213,6 +213,8 @@ class Invoice(NamedTuple):
     """Business day on which its holder declared the buyer in default on it, 0 for never."""
     recorded: int = 0
     """Business day on which it came to the ledger: `issue_day` is what the supplier says."""
+    last_paid: int = 0
+    """Newest day of a payment on it, 0 before the first."""
 
     @property
     def is_live(self) -> bool:
@@ -232,6 +234,11 @@ class Invoice(NamedTuple):
         return CASH.states[PART_PAID if self.paid or self.offset else OPEN]
 
     @property
+    def paid_as(self) -> tuple[int, int, int, int]:
+        """(newest day of a payment, issue day, gross, credited): what ends records that may settle it."""
+        return self.last_paid, self.issue_day, self.gross, self.credited
+
+    @property
     def billed_units(self) -> dict[str, int]:
         """Units of each line that it bills, less what was credited."""
         units: dict[str, int] = {}
@@ -240,6 +247,18 @@ class Invoice(NamedTuple):
         for line, quantity in self.credited_units:
             units[line] -= quantity
         return units
+
+
+def credit_said(number: str, reduced: Invoice, amount: int, closed: int) -> tuple[codec.Value, ...]:
+    """What a record of kind `credit` says after its currency, of the invoice as the credit left it."""
+    return (
+        amount,
+        reduced.due_day,
+        closed,
+        number,
+        int(reduced.outstanding == 0),
+        *reduced.paid_as,
+    )
 
 
 class BilledLine(Part):

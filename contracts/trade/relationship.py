@@ -20,12 +20,12 @@ of the record's currency. The first four are always business date, kind, number,
 | lose | order, quantity, date | a shipment is lost |
 | return | order, quantity, date | the buyer sends accepted goods back |
 | invoice | gross, issue date, due date, order, digest of its lines | the supplier bills |
-| confirm | net, due date, reduction, opened, was open due date or 0, was open | the buyer confirms |
+| confirm | net, due date, reduction, opened, was due, was open, last paid, issued, gross, credited | agreed |
 | dispute | amount | the buyer disputes |
 | undispute | amount | the buyer takes its dispute back |
 | reject | gross | the buyer rejects |
 | cancel | gross, due date, closed | the supplier cancels |
-| credit | amount, due date, closed, invoice, settled | a credit note reduces an invoice |
+| credit | amount, due date, closed, invoice, settled, last paid, issued, gross, credited | a credit on it |
 | payment | amount, date, due date, closed, settled, issue date, gross, credited | a payment is attested |
 | approve | net, due date, programme | the buyer undertakes to pay it in full, whatever comes |
 | extend | was open, due date, was open due date | the buyer puts off its payment |
@@ -50,7 +50,9 @@ of the record's currency. The first four are always business date, kind, number,
 and `closed` are amounts that enter and leave the open basis, which holds what the buyer has
 confirmed, or promised by a certificate, and not yet paid; `settled` is 1 if nothing is left to pay after it;
 `reduction` is what a confirmation leaves out of the gross: a dilution like a credit note, and `credited` what
-such have taken off the invoice in all. `missing` are units that were shipped and did not arrive.
+such have taken off the invoice in all; `last paid` is the newest day of a payment on it, 0 for none, and
+`was due`, `was open` are of what it replaces in the open basis. `missing` are units that were shipped and
+did not arrive.
 
 A certificate closes what it replaces of the open basis and opens its face at its maturity, in the
 relationship with its payee, whoever holds its leaves later. How the obligor then pays it counts as the
@@ -414,7 +416,7 @@ def _confirm(sums: Aggregates, record: codec.Value) -> Aggregates:
         )
     if opened:
         sums = _opened(sums, due, 1, opened)
-    return _diluted(sums, reduction)
+    return _diluted(_paid_off(sums, record), reduction)
 
 
 def _dispute(sums: Aggregates, record: codec.Value) -> Aggregates:
@@ -437,7 +439,24 @@ def _credit(sums: Aggregates, record: codec.Value) -> Aggregates:
         sums = _opened(sums, due, -settled, -closed)
     else:
         sums = _with(sums, period_billed=sums.period_billed + amount)
-    return _diluted(sums, amount)
+    return _diluted(_paid_off(sums, record), amount)
+
+
+def _paid_off(sums: Aggregates, record: codec.Value) -> Aggregates:
+    """The sums with an invoice paid in full, if the record takes off what payments had left of it."""
+    settled = settlement(record)
+    if settled is None:
+        return sums
+    half_year, turnover = habit.turned_over(
+        sums.turnover_half_year, sums.turnover, settled.paid_day // habit.HALVING_DAYS, settled.amount
+    )
+    return _with(
+        sums,
+        settled_invoices=sums.settled_invoices + 1,
+        settled_days_late=sums.settled_days_late + max(0, settled.paid_day - settled.due_day),
+        turnover_half_year=half_year,
+        turnover=turnover,
+    )
 
 
 def _payment(sums: Aggregates, record: codec.Value) -> Aggregates:
@@ -620,12 +639,28 @@ RECORD_FIELDS: dict[str, tuple[str, ...]] = {
         "opened",
         "was_open_due_date",
         "was_open",
+        "last_paid_date",
+        "issue_date",
+        "gross",
+        "credited",
     ),
     "dispute": ("number", "currency", "amount"),
     "undispute": ("number", "currency", "amount"),
     "reject": ("number", "currency", "gross"),
     "cancel": ("number", "currency", "gross", "due_date", "closed"),
-    "credit": ("number", "currency", "amount", "due_date", "closed", "invoice", "settled"),
+    "credit": (
+        "number",
+        "currency",
+        "amount",
+        "due_date",
+        "closed",
+        "invoice",
+        "settled",
+        "last_paid_date",
+        "issue_date",
+        "gross",
+        "credited",
+    ),
     "payment": (
         "number",
         "currency",
@@ -695,7 +730,7 @@ def append(state: Overlay, supplier: str, buyer: str, record: tuple[codec.Value,
 def observe(state: habit.Writer, supplier: str, buyer: str, record: codec.Value) -> None:
     """Take what a record says of the habits of both parties into them."""
     kind = record[1]
-    if kind == "payment":
+    if kind in ("payment", "credit", "confirm"):
         settled = settlement(record)
         if settled is not None:
             habit.observe(state, supplier, buyer, settled)
@@ -710,18 +745,23 @@ def observe(state: habit.Writer, supplier: str, buyer: str, record: codec.Value)
 def settlement(record: codec.Value) -> habit.Settled | None:
     """What a record says of how the buyer pays: a payment that settles an invoice which it had confirmed.
 
-    Any other due date is the supplier's word alone.
+    Any other due date is the supplier's word alone. Where a credit note, or another confirmation for less,
+    takes off what payments had left, the last of them counts: else a cent would make a late payment unseen.
     """
-    if record[1] != "payment" or not record[7] or not record[8]:
-        return None
-    return habit.Settled(
-        due_day=record[6],
-        issue_day=record[9],
-        paid_day=record[5],
-        amount=record[10],
-        currency=record[3],
-        credited=record[11],
-    )
+    kind = record[1]
+    if kind == "payment" and record[7] and record[8]:
+        return _settled(record[3], record[5], record[6], record[9:12])
+    if kind == "credit" and record[6] and record[8] and record[9]:
+        return _settled(record[3], record[9], record[5], record[10:13])
+    if kind == "confirm" and record[8] and not record[7] and record[10]:
+        return _settled(record[3], record[10], record[5], record[11:14])
+    return None
+
+
+def _settled(currency: str, paid_day: int, due_day: int, billed_as: tuple[int, int, int]) -> habit.Settled:
+    """An invoice, (issue day, gross, credited), that was paid in full."""
+    issue_day, gross, credited = billed_as
+    return habit.Settled(due_day, issue_day, paid_day, gross, currency, credited)
 
 
 NO_PARTY = (0, 0)

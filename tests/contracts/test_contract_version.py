@@ -34,7 +34,7 @@ from contracts.trade.relationship import RECORD_FIELDS, Aggregates, OpenWeek
 
 DECLARED = {
     2: "74701b7afa276fbc697f20ba2aea988a8a27adaf712e2a12e0cffc1ea55a3d3e",
-    3: "a8227260776621cf35cfeb59d03e9bb6dde80de9c21a0fc19a45584d93bf10e9",
+    3: "da8b350d43673cdcef1e18188de95dd8cc9cfb0bee42a77609ef301ece6a7db8",
 }
 """Digest of what a version declares. Of version 1 the forms alone were watched, and by far not all."""
 

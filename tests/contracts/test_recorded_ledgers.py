@@ -18,7 +18,7 @@ from contracts.finance import claim, secondary
 from contracts.pricing import formulae
 from contracts.registry import OPERATIONS
 
-COMES_OUT = {3: "d8c8d5d3f463da16cf598c9b3e49f96cc82360f796aee596b482ad29e0733d0f"}
+COMES_OUT = {3: "ed63f8dd443eca511dc1eb8f986abd623ff6ef3478319fa682415985db3dbf1d"}
 """Digest of what comes out of the recorded ledgers under a version; one that was in force keeps its own."""
 
 LEAST_CODES = 150

@@ -154,7 +154,7 @@ def test_lateness_is_counted_from_the_due_date_that_stands_when_it_ends(kind: st
     records = trade.histories()["acme", "mega"]
     moved = {
         "extend": (100_00, later, due),
-        "confirm": (100_00, later, 0, 100_00, due, 100_00),
+        "confirm": (100_00, later, 0, 100_00, due, 100_00, 0, FIRST, 100_00, 0),
     }[kind]
     records.append((FIRST + 3, kind, "D0", "USD", *moved))
     (still_open,) = replay({("acme", "mega"): records})
