@@ -13,10 +13,10 @@ from typing import Any
 import sklearn
 from _outputs import require_writable
 from _pricing_rows import Row
-from _pricing_training import CALIBRATIONS, LEAVES, RISING, TREES, TrainingSet, train
+from _pricing_training import CALIBRATIONS, LEAST_ROWS, LEAVES, RISING, TREES, TrainingSet, train
 from rich.console import Console
 
-from clients.models.model_record import figures_of, parted
+from clients.models.model_record import OLDER_TENTHS, figures_of, parted
 from clients.models.model_report import fared
 from clients.models.training_export import read_training
 from clients.trust import load_trust
@@ -162,7 +162,10 @@ def main() -> int:
     record = record_of(found.proved.header.state_root, rows, last, options.calibrate, options.kind)
     model = learn(rows, options.calibrate, options.kind)
     if record is None or model is None:
-        console.print(f"{len(rows)} rows are too few to train on and to test: the default model needs none.")
+        console.print(
+            f"{len(rows)} rows are too few: it takes {LEAST_ROWS}, late and punctual ones, among the older "
+            f"{OLDER_TENTHS} tenths, to test on the rest. The default model needs none."
+        )
         return 1
     if options.check:
         return _compare(console, there, (model.encode(), record))
@@ -173,6 +176,7 @@ def main() -> int:
         console.print(f"cannot write the model and its record: {error}", style="red", markup=False)
         return 2
     console.print(f"{options.out}: trained on {len(rows):,} rows; its record is in {options.record}")
+    console.print(f"Propose it: tally model publish {options.out} --record {options.record}", markup=False)
     return 0
 
 

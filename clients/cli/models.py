@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_text
 from collections.abc import Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,10 +25,12 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record, save_receipt, show_recorded
 from clients.cli.screen import BAD, GOOD, Screen, examples
-from clients.models.model_record import FIGURES, Compared, compared, on_tested_rows
+from clients.models.model_record import FIGURES, STATE_ROOT, Compared, compared, on_tested_rows
 from clients.models.model_report import Figures, drift, fared
 from clients.models.training_export import Training, read_training
+from clients.sdk.questions import answers
 from contracts.fields import read_part
+from contracts.finance import model_views
 from contracts.finance.model import CHALLENGER, CHAMPION, PART_BYTES, ROLES, part_key
 from contracts.finance.model import Record as ModelRecord
 from contracts.pricing.model import MAX_MODEL_BYTES, Model, shrinkage
@@ -37,6 +40,8 @@ from ledger.errors import Malformed
 
 MAX_RECORD_BYTES = 65_536
 MAX_SHOWN_FEATURES = 10
+SHOWN_HEX = 16
+"""Digits of a hash in a table; JSON has all of them."""
 
 ExportFile = Annotated[
     Path, typer.Option("--from", help="Export of the ledger, as `tally export` writes it.")
@@ -101,6 +106,77 @@ def approve(
     _check_role(role)
     operation = {"op": "model.approve", "model": _read_hash(model), "role": role}
     record(profile, lambda _: operation, f"Model approved as {role}", receipt=receipt, as_json=json)
+
+
+@app.command(
+    epilog=examples(
+        "tally model show --profile net/profiles/lender.json",
+        "tally model show 9f86d081… --json",
+    )
+)
+def show(
+    model: Annotated[
+        str, typer.Argument(metavar="[HASH]", help="A proposed model; the ones in force if none is named.")
+    ] = "",
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """Which models are in force, or how the proposals of one stand; from proved state.
+
+    A proposal is adopted when enough of the organisations that run voters have approved it; who still may
+    is shown.
+    """
+    screen = Screen(json)
+    name = _read_hash(model) if model else b""
+    ask = partial(model_views.proposal_view, model=name) if model else model_views.role_view
+    with open_session(profile) as session:
+        found = answers(session, [partial(ask, role=role) for role in ROLES])
+    shown = [answer.value for answer in found if answer.value is not None]
+    if model and not shown:
+        raise UsageProblem(
+            "no proposal of this model",
+            code="unknown_model",
+            field="HASH",
+            found=model,
+            remedy="Publish it first: tally model publish MODELFILE --record FILE.",
+        )
+    height = min(answer.height for answer in found)
+    if screen.answer({"proved": True, "height": height, "models": shown}):
+        return
+    screen.line(f"{'Proposals' if model else 'Champion and challenger'}, proved at height {height}", GOOD)
+    if not model:
+        for role, says in ((CHAMPION, "shrinkage prices"), (CHALLENGER, "nothing is scored beside it")):
+            if role not in [view["role"] for view in shown]:
+                screen.line(f"  no {role}: {says}")
+    for view in shown:
+        _show_model(screen, view)
+
+
+def _show_model(screen: Screen, view: Mapping[str, Any]) -> None:
+    known = view["record"]
+    screen.facts(
+        [
+            ("state", _standing(view)),
+            ("published by", view["publisher"]),
+            ("trained", f"on {known['rows']:,} invoices, until {known['trained_until']}"),
+            (
+                "its record",
+                f"AUC {known['auc_ppm'] / 1e6:.3f}, Brier {known['brier_ppm'] / 1e6:.3f}, "
+                f"{days(known['mae_centidays'])} off, days beyond terms predicted to realised "
+                f"{known['dbt_ratio_ppm'] / 1e6:.2f}",
+            ),
+            ("", f"of an earlier model on {known['tested_rows']:,} later invoices; check: tally model check"),
+            ("rises with", f"{len(known['rising'])} features"),
+        ],
+        title=f"{view['role']} {view['model']}",
+    )
+
+
+def _standing(view: Mapping[str, Any]) -> str:
+    standing = f"{view['state']}; approved by {', '.join(view['approvals']) or 'nobody'}"
+    if not view["missing"]:
+        return standing
+    return f"{standing}, {view['missing']} more needed of {', '.join(view['may_approve'])}"
 
 
 @app.command(
@@ -173,7 +249,10 @@ def report(
     from_: ExportFile,
     since: Annotated[
         str | None,
-        typer.Option(help="First day that counts, YYYY-MM-DD; else the day after the champion's training."),
+        typer.Option(
+            help="First day that counts, YYYY-MM-DD; else the day after the champion's training, or without "
+            "one the challenger's."
+        ),
     ] = None,
     genesis: GenesisFile = None,
     profile: ProfileFile = None,
@@ -207,6 +286,7 @@ def report(
             hashes[role] = found[0].hex()
             figures[role] = fared(known, found[1].predict)
     drifts = drift(before, later) if before else ()
+    flattered = [role for role in ROLES if (_learnt_until(training, role) or 0) >= first]
     document = {
         "proved": True,
         "height": training.proved.header.height,
@@ -216,6 +296,7 @@ def report(
         "later": len(later),
         "open": sum(row.outcome == "open" for row in later),
         "models": hashes,
+        "have_learnt_from_some": flattered,
         "figures": {name: found.as_dict() for name, found in figures.items()},
         "drift": [{**entry._asdict(), "verdict": entry.verdict} for entry in drifts],
     }
@@ -226,17 +307,22 @@ def report(
 def _first_day(training: Training, since: str | None) -> int:
     if since is not None:
         return day_from_iso(read_day(since, "--since"))
-    champion = training.model(CHAMPION)
-    until = None if champion is None else training.trained_until(champion[0])
+    until = _learnt_until(training, CHAMPION) or _learnt_until(training, CHALLENGER)
     if until is None:
         raise UsageProblem(
-            "no champion says until when it was trained",
+            "no champion and no challenger says until when it was trained",
             code="no_champion",
             field="--since",
             expected="a day, YYYY-MM-DD",
             remedy="Name the first day that shall count with --since.",
         )
     return until + 1
+
+
+def _learnt_until(training: Training, role: str) -> int | None:
+    """Last day that the model in a role has learnt from, days since 1970; None if there is none."""
+    found = training.model(role)
+    return None if found is None else training.trained_until(found[0])
 
 
 def _show_check(
@@ -250,10 +336,7 @@ def _show_check(
     verdicts = {True: "equal", False: "DIFFERS", None: "not computed: name the model's file with --model"}
     screen.table(
         ("", "record", "computed here", ""),
-        [
-            (entry.what, _listed(entry.record), _listed(entry.export), verdicts[entry.is_right])
-            for entry in checks
-        ],
+        [(entry.what, *_beside(entry), verdicts[entry.is_right]) for entry in checks],
     )
     screen.table(
         ("figure", "record", "the model itself"),
@@ -267,8 +350,16 @@ def _show_check(
     )
 
 
-def _listed(value: object) -> object:
-    return ", ".join(value) or "none" if isinstance(value, list) else value
+def _beside(entry: Compared) -> tuple[object, object]:
+    """What stands beside each other in a table: of a hash the beginning, of many names those that differ."""
+    record, export = entry.record, entry.export
+    if isinstance(record, list):
+        lacking = [name for name in record if name not in export] if isinstance(export, list) else []
+        named = f"{len(record)} features"
+        return named, None if export is None else f"not {', '.join(lacking)}" if lacking else named
+    if entry.what == STATE_ROOT:
+        return f"{str(record)[:SHOWN_HEX]}…", f"{str(export)[:SHOWN_HEX]}…"
+    return record, export
 
 
 def _with_outcome(rows: Sequence[Example]) -> list[Example]:
@@ -292,6 +383,11 @@ def _show(screen: Screen, document: dict[str, Any], figures: dict[str, Figures])
         )
         for name, found in figures.items()
     ]
+    for role in document["have_learnt_from_some"]:
+        screen.line(
+            f"The {role} has learnt from some of these invoices: its figures flatter. Name a later --since.",
+            BAD,
+        )
     columns = (
         "model",
         "invoices",
@@ -300,8 +396,10 @@ def _show(screen: Screen, document: dict[str, Any], figures: dict[str, Figures])
         "days off",
         "days beyond terms: predicted to realised",
     )
+    screen.line()
     screen.table(columns, rows, right=columns[1:])
     for name, found in figures.items():
+        screen.line()
         screen.table(
             (f"{name}: tenth", "invoices", "predicted late", "late", "5 % to 95 %"),
             [
@@ -318,6 +416,7 @@ def _show(screen: Screen, document: dict[str, Any], figures: dict[str, Figures])
         )
     moved = document["drift"][:MAX_SHOWN_FEATURES]
     if moved:
+        screen.line()
         screen.table(
             ("feature", "PSI", ""),
             [(entry["feature"], f"{entry['psi_ppm'] / 1e6:.3f}", entry["verdict"]) for entry in moved],

@@ -27,6 +27,8 @@ from ledger.dates import day_from_iso, iso_from_day
 OLDER_TENTHS = 7
 """Tenths of the rows, in the order of their due dates, that the tested model learns from."""
 
+STATE_ROOT = "state root"
+
 FIGURES = ("auc_ppm", "brier_ppm", "mae_centidays", "dbt_ratio_ppm")
 """Of a record: they follow from training alone."""
 
@@ -69,7 +71,7 @@ def compared(
     rows, last = usable(examples)
     until = record["trained_until"]
     return [
-        Compared("state root", _hex(record["training_root"]), root.hex()),
+        Compared(STATE_ROOT, _hex(record["training_root"]), root.hex()),
         Compared("rows", record["rows"], len(rows)),
         Compared(
             "trained until",

@@ -147,6 +147,10 @@ def test_a_champion_makes_the_price_and_a_challenger_none(
     for role in ("challenger", "champion"):
         tally.run("fund", "model", "publish", str(model), "--record", str(record), "--role", role)
         if role == "challenger":
+            assert tally.run("fund", "model", "show")["models"] == []
+            (proposed,) = tally.run("acme", "model", "show", HASH)["models"]
+            assert (proposed["role"], proposed["state"], proposed["missing"]) == (role, "proposed", 1)
+            assert "1 more needed of anchor, registrar" in tally.text("fund", "model", "show", HASH)
             adopt(tally, role)
             beside = tally.run("fund", "quote", story.PROGRAMME, "acme", story.INVOICE)
             assert beside["terms"] == before["terms"], "a challenger touches no price"
@@ -154,6 +158,8 @@ def test_a_champion_makes_the_price_and_a_challenger_none(
             adopt(tally, role)
     after = tally.run("fund", "quote", story.PROGRAMME, "acme", story.INVOICE)
     assert after["terms"]["model"] == HASH
+    assert [shown["model"] for shown in tally.run("fund", "model", "show")["models"]] == [HASH] * 2
+    assert tally.run("fund", "model", "show", "00" * 32, code=USAGE)["error"]["code"] == "unknown_model"
     kept = kept_model_file(channel.network.genesis_path)
     assert kept.read_bytes() == MODEL
     kept.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from hashlib import sha256
 from typing import Any
 
@@ -11,6 +12,7 @@ from test_membership_governance import Network
 from trade_ledger import TradeLedger
 
 from contracts.finance.model import MAX_PARTS, adopted, decoded, parts_of
+from contracts.finance.model_views import proposal_view, role_view
 from contracts.pricing.forest import LEAF
 from contracts.pricing.model import Ensemble, Model
 from ledger import codec
@@ -213,6 +215,33 @@ def test_parts_that_a_published_model_does_not_have_do_not_stay() -> None:
     assert parts_on(ledger) == {("root", HASH, 0)}
     ledger.done("root", publish(role="challenger"))
     assert parts_on(ledger) == {("root", HASH, 0)}
+
+
+def test_how_a_proposal_stands_is_told_until_another_model_has_its_role() -> None:
+    ledger = TradeLedger()
+    assert role_view(ledger.state, "champion") is None
+    assert proposal_view(ledger.state, HASH, "champion") is None
+    ledger.done("loan", upload(DATA), publish())
+    proposed = proposal_view(ledger.state, HASH, "champion")
+    assert proposed is not None
+    assert {name: proposed[name] for name in ("state", "approvals", "may_approve", "missing")} == {
+        "state": "proposed",
+        "approvals": [],
+        "may_approve": ["root"],
+        "missing": 1,
+    }
+    assert (proposed["publisher"], proposed["record"]["trained_until"]) == ("loan", "2012-02-01")
+    ledger.done("root", {"op": "model.approve", "model": HASH, "role": "champion"})
+    in_force = role_view(ledger.state, "champion")
+    assert in_force is not None
+    assert (in_force["state"], in_force["approvals"], in_force["missing"]) == ("in its role", ["root"], 0)
+    newer = Model(MODEL.features, MODEL.late, MODEL.days, Ensemble(1, (), ())).encode()
+    name = sha256(newer).digest()
+    ledger.done("root", upload(newer, 0, name), publish(name))
+    replaced = proposal_view(ledger.state, HASH, "champion")
+    assert replaced is not None
+    assert (replaced["state"], replaced["may_approve"]) == ("replaced", [])
+    assert json.loads(json.dumps(replaced)) == replaced, "plain values only"
 
 
 def test_only_lenders_and_operators_publish() -> None:
