@@ -84,7 +84,7 @@ def write_off(context: Context, operation: DefaultWriteOff) -> None:
     context.record(
         supplier,
         invoice.buyer,
-        ("write_off", number, invoice.currency, amount, context.day, invoice.due_day),
+        ("write_off", number, invoice.currency, amount, context.day, invoice.due_day, *invoice.paid_as[1:]),
     )
 
 

@@ -129,15 +129,15 @@ def _end(examples: dict[tuple[str, str], Example], supplier: str, record: codec.
     if example is None or example.outcome != OPEN:
         return
     settled = relationship.settlement(record)
-    if settled is not None:
+    if kind == "write_off":
+        noted = example._replace(outcome=WRITTEN_OFF, days_late=record[5] - record[6], ended_day=record[5])
+    elif settled is not None:
         late = settled.paid_day - settled.due_day
         noted = example._replace(
             outcome=PAID, due_day=settled.due_day, days_late=late, ended_day=settled.paid_day
         )
     elif kind in ("confirm", "extend"):
         noted = example._replace(due_day=record[5])
-    elif kind == "write_off":
-        noted = example._replace(outcome=WRITTEN_OFF, days_late=record[5] - record[6], ended_day=record[5])
     elif (
         kind in ("cancel", "reject")
         or (kind == "credit" and record[8])

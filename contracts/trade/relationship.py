@@ -31,7 +31,7 @@ of the record's currency. The first four are always business date, kind, number,
 | extend | was open, due date, was open due date | the buyer puts off its payment |
 | finance | net, due date | a lender's purchase is funded |
 | default | amount, due date | the holder declares the buyer in default |
-| write_off | amount, date, due date | the holder writes off what is outstanding |
+| write_off | amount, date, due date, issued, gross, credited | the holder writes off what is outstanding |
 | recovery | amount, date, due date | the buyer pays on what was written off, of an invoice or a certificate |
 | recourse | amount, cause | the lender demands an amount of the supplier |
 | certificate | face, due date, settled, certificate | an invoice is replaced by a certificate of the buyer |
@@ -155,7 +155,7 @@ class Aggregates(NamedTuple):
     """Σ max(0, days late) of the payments that settled them."""
     turnover_half_year: int = 0
     turnover: int = 0
-    """Σ gross of invoices that a payment settled: the buyer's part of the supplier's, see `habit`."""
+    """Σ gross of invoices that `settlement` knows: the buyer's part of the supplier's, see `habit`."""
     payment_weeks: int = 0
     """Weeks of the business date with at least one payment: the independent trials."""
     default_weeks: int = 0
@@ -447,16 +447,19 @@ def _paid_off(sums: Aggregates, record: codec.Value) -> Aggregates:
     settled = settlement(record)
     if settled is None:
         return sums
-    half_year, turnover = habit.turned_over(
-        sums.turnover_half_year, sums.turnover, settled.paid_day // habit.HALVING_DAYS, settled.amount
-    )
     return _with(
-        sums,
+        _turned_over(sums, settled.paid_day, settled.amount),
         settled_invoices=sums.settled_invoices + 1,
         settled_days_late=sums.settled_days_late + max(0, settled.paid_day - settled.due_day),
-        turnover_half_year=half_year,
-        turnover=turnover,
     )
+
+
+def _turned_over(sums: Aggregates, day: int, gross: int) -> Aggregates:
+    """The sums with an invoice that ended on a day in their turnover."""
+    half_year, turnover = habit.turned_over(
+        sums.turnover_half_year, sums.turnover, day // habit.HALVING_DAYS, gross
+    )
+    return _with(sums, turnover_half_year=half_year, turnover=turnover)
 
 
 def _payment(sums: Aggregates, record: codec.Value) -> Aggregates:
@@ -506,8 +509,9 @@ def _default(sums: Aggregates, record: codec.Value) -> Aggregates:
 
 
 def _write_off(sums: Aggregates, record: codec.Value) -> Aggregates:
-    amount, day, due = record[4:7]
-    return _opened(_lost(sums, record[0] // 7, amount, day - due, settled=1, defaults=1), due, -1, -amount)
+    amount, day, due, _, gross = record[4:9]
+    lost = _lost(sums, record[0] // 7, amount, day - due, settled=1, defaults=1)
+    return _turned_over(_opened(lost, due, -1, -amount), day, gross)
 
 
 def _forgo(sums: Aggregates, record: codec.Value) -> Aggregates:
@@ -677,7 +681,16 @@ RECORD_FIELDS: dict[str, tuple[str, ...]] = {
     "extend": ("number", "currency", "amount", "due_date", "was_open_due_date"),
     "finance": ("number", "currency", "net", "due_date"),
     "default": ("number", "currency", "amount", "due_date"),
-    "write_off": ("number", "currency", "amount", "write_off_date", "due_date"),
+    "write_off": (
+        "number",
+        "currency",
+        "amount",
+        "write_off_date",
+        "due_date",
+        "issue_date",
+        "gross",
+        "credited",
+    ),
     "recovery": ("number", "currency", "amount", "payment_date", "due_date"),
     "recourse": ("number", "currency", "amount", "cause"),
     "certificate": ("number", "currency", "amount", "due_date", "settled", "certificate"),
@@ -730,7 +743,7 @@ def append(state: Overlay, supplier: str, buyer: str, record: tuple[codec.Value,
 def observe(state: habit.Writer, supplier: str, buyer: str, record: codec.Value) -> None:
     """Take what a record says of the habits of both parties into them."""
     kind = record[1]
-    if kind in ("payment", "credit", "confirm"):
+    if kind in ("payment", "credit", "confirm", "write_off"):
         settled = settlement(record)
         if settled is not None:
             habit.observe(state, supplier, buyer, settled)
@@ -747,12 +760,16 @@ def settlement(record: codec.Value) -> habit.Settled | None:
 
     Any other due date is the supplier's word alone. Where a credit note, or another confirmation for less,
     takes off what payments had left, the last of them counts: else a cent would make a late payment unseen.
+    What is written off counts as paid that day: it is as late at least, and whoever wrote off what is overdue
+    would else make its buyer look punctual.
     """
     kind = record[1]
     if kind == "payment" and record[7] and record[8]:
         return _settled(record[3], record[5], record[6], record[9:12])
     if kind == "credit" and record[6] and record[8] and record[9]:
         return _settled(record[3], record[9], record[5], record[10:13])
+    if kind == "write_off":
+        return _settled(record[3], record[5], record[6], record[7:10])
     if kind == "confirm" and record[8] and not record[7] and record[10]:
         return _settled(record[3], record[10], record[5], record[11:14])
     return None

@@ -34,7 +34,7 @@ from contracts.trade.relationship import RECORD_FIELDS, Aggregates, OpenWeek
 
 DECLARED = {
     2: "74701b7afa276fbc697f20ba2aea988a8a27adaf712e2a12e0cffc1ea55a3d3e",
-    3: "da8b350d43673cdcef1e18188de95dd8cc9cfb0bee42a77609ef301ece6a7db8",
+    3: "bd92581e7a26a2b7d060c7fb4ad0ca0595f86e71be16459c25379370254a30af",
 }
 """Digest of what a version declares. Of version 1 the forms alone were watched, and by far not all."""
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from trade_ledger import TradeLedger, confirm, invoice, payment
+from trade_ledger import TradeLedger, confirm, invoice, payment, publish, requote
 
-from contracts.pricing.training import GONE, PAID, replay
+from contracts.pricing.training import GONE, OPEN, PAID, WRITTEN_OFF, replay
 from contracts.trade import habit, relationship
 from contracts.trade.habit import Habit
 from ledger import codec
@@ -98,3 +98,37 @@ def test_what_nobody_paid_on_says_nothing_of_lateness() -> None:
     assert ledger.entry("habit", "acme", "mega") is None
     assert sums(ledger).settled_invoices == 0
     assert [row.outcome for row in replay({("acme", "mega"): records(ledger)})] == [GONE]
+
+
+def written_off(ledger: TradeLedger) -> None:
+    ledger.submit("root", {"op": "date.advance", "date": "2012-06-09"})
+    ledger.done("acme", {"op": "default.declare", "supplier": "acme", "invoice": "A"})
+    ledger.done("acme", {"op": "default.write_off", "supplier": "acme", "invoice": "A"})
+
+
+def test_what_is_given_up_is_as_late_as_it_is_old() -> None:
+    """Else a supplier that writes off what is overdue would make its buyer look punctual."""
+    ledger = TradeLedger()
+    ledger.done("loan", publish(max_tenor_days=360))
+    ledger.confirmed_invoice("NEW", 500_00, "2012-09-01")
+    for number, amount in (("A", 100_00), ("B", 100_01), ("C", 100_02)):
+        ledger.done("acme", invoice(number, amount, due=DUE))
+        ledger.done("mega", confirm(number, amount, DUE))
+    ledger.submit("root", {"op": "date.advance", "date": DUE})
+    ledger.done("bank", payment("B", 100_01, "E1", date=DUE), payment("C", 100_02, "E2", date=DUE))
+    punctual = requote(ledger.state, "acme", "NEW", "prime")
+    written_off(ledger)
+    late = requote(ledger.state, "acme", "NEW", "prime")
+    assert late.late_ppm > punctual.late_ppm
+    assert late.expected_late_centidays > 3 * punctual.expected_late_centidays
+    found = Habit(ledger.entry("habit", "acme", "mega"))
+    assert found.payments()[0].days_late == 90
+    settled = [each for record in records(ledger) if (each := relationship.settlement(record)) is not None]
+    entry = None
+    for each in settled:
+        entry = habit.fold(entry, each)
+    assert entry == ledger.entry("habit", "acme", "mega"), "whoever holds the records recomputes it"
+    whole = habit.turnover_of(ledger.entry("habit", "acme", ""), "USD", day_from_iso("2012-06-09"))
+    assert whole == sums(ledger).turnover, "of like with like"
+    outcomes = {row.invoice: row.outcome for row in replay({("acme", "mega"): records(ledger)})}
+    assert outcomes == {"NEW": OPEN, "A": WRITTEN_OFF, "B": PAID, "C": PAID}
