@@ -18,7 +18,7 @@ from contracts.context import BUSINESS_DATE, Context, Run, parameter_key
 from contracts.errors import refuse
 from contracts.fields import Operation
 from contracts.market import standing
-from contracts.parties import identity, membership
+from contracts.parties import identity, membership, recovery
 from contracts.registry import OPERATIONS, OperationSpec, parse
 from ledger.codec import Value
 from ledger.dates import LAST_DAY, day_from_iso
@@ -115,6 +115,7 @@ class Contracts:
 
         Raises:
             Malformed: a role, a parameter or a contract version that this contract set does not know.
+            Malformed, VerificationError: a recovery that may not begin (`contracts.parties.recovery`).
         """
         if genesis.contract_version != CONTRACT_VERSION:
             raise Malformed(
@@ -133,6 +134,9 @@ class Contracts:
                         found=role,
                         expected=", ".join(identity.ROLES),
                     )
+        if genesis.recovers is not None:
+            recovery.begin(state, genesis, genesis.recovers)
+            return
         identity.enrol_first(state, genesis)
         membership.enrol_first(state, genesis)
         for name, value in genesis.parameters.items():

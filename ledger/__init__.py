@@ -15,7 +15,7 @@ transaction from its signer to the file that proves what became of it.
 | `money`, `dates`, `identifiers` | amounts, business dates and names that contracts and clients share |
 | **the chain** | |
 | `transaction`, `private` | a signed envelope of operations; salted commitments to private fields |
-| `membership`, `genesis` | who votes; what everybody starts from |
+| `membership`, `genesis`, `recovery` | who votes; what everybody starts from; what a lost ledger left |
 | `node_certificate`, `possession` | a node's certificate for its links; the proof that it has its key |
 | `hand_over` | an order to hand leadership over, signed by an operator |
 | `block` | header and body, and that they fit |
@@ -36,6 +36,7 @@ transaction from its signer to the file that proves what became of it.
 | `store`, `mark`, `slot_file` | LevelDB in two batches; the durable mark beside it, in a file of two slots |
 | `durable` | files and renames that outlast a crash |
 | `snapshot`, `snapshot_source`, `staging` | the state in checked chunks: given away, and taken in |
+| `inheritance` | the state of a lost ledger, taken in out of its export |
 | `executor` | what the ledger asks of the business rules |
 | `committed`, `value_cache` | reads and proofs at the applied height and nowhere else; values at hand |
 | `id_filter` | which transaction ids are certainly not on the chain |

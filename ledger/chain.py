@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
@@ -49,6 +50,7 @@ from ledger.handover import Handover, check_settled
 from ledger.history import NO_RECORDS, count_and_head
 from ledger.id_filter import IdFilter
 from ledger.inflight import Executed, InFlight, PendingBlock
+from ledger.inheritance import inherit
 from ledger.keys import SigningKey
 from ledger.limits import (
     HISTORY_HEAD_INTERVAL,
@@ -95,13 +97,18 @@ class Chain(Committed):
         """Takes the ledger as it is at each multiple of the interval, to give it away."""
 
     @classmethod
-    def open(cls, store: Store, executor: Executor, genesis_data: bytes) -> Self:
+    def open(
+        cls, store: Store, executor: Executor, genesis_data: bytes, inherited: Path | None = None
+    ) -> Self:
         """The chain in a store; an empty store begins with the genesis block.
+
+        `inherited` is the export that a recovered ledger begins with; nothing else reads it.
 
         Raises:
             Malformed, BlockInvalid: not a genesis block, or not one of this executor.
+            VerificationError: `inherited` is not what the genesis block goes on from.
             StoreError: the store belongs to another genesis, is damaged, or holds a block
-                above the applied height that cannot be reproduced.
+                above the applied height that cannot be reproduced; or `inherited` is missing.
         """
         genesis = read_genesis(genesis_data)
         if genesis.block.header.contract_version != executor.version:
@@ -120,7 +127,7 @@ class Chain(Committed):
                 remedy="Use the genesis.block that the folder was made with, or another folder.",
             )
         if store.applied_height < 0:
-            chain._begin()
+            chain._begin(inherited)
         else:
             chain._resume()
         return chain
@@ -443,10 +450,14 @@ class Chain(Committed):
             self.at_boundary(self.pin())
         return blocks
 
-    def _begin(self) -> None:
+    def _begin(self, inherited: Path | None) -> None:
         """Make the state of the genesis document and store it as height 0."""
-        block = self.genesis.block
-        overlay = genesis_overlay(self._executor, self.genesis.genesis)
+        block, below = self.genesis.block, None
+        if self.genesis.genesis.recovers is not None:
+            inherit(self._store, self.genesis.genesis, inherited)
+            self._tree.load(self._store.buckets())
+            below = self
+        overlay = genesis_overlay(self._executor, self.genesis.genesis, below)
         changes, values = settled_writes(overlay)
         self._tree.update(changes)
         if self._tree.root != block.header.state_root:
@@ -458,6 +469,7 @@ class Chain(Committed):
         self._store.commit(self._batch(1, None))
         self._tree.settle(1)
         self._flight.pop_oldest(1)
+        self._values.keep_written(changes, values)
         self._replay()
 
     def _resume(self) -> None:

@@ -15,7 +15,7 @@ from ledger.block import APPLIED, Block, check_result
 from ledger.errors import StoreError
 from ledger.genesis import Genesis, genesis_block
 from ledger.limits import MAX_STATE_VALUE_BYTES
-from ledger.membership import IN_FORCE_KEY, Membership
+from ledger.membership import IN_FORCE_KEY, TARGET_KEY, Membership
 from ledger.state import Overlay, Reader, state_key
 from ledger.state_tree import StateTree
 from ledger.transaction import Transaction
@@ -51,7 +51,12 @@ class Executor(Protocol):
         ...
 
     def genesis(self, state: Overlay, genesis: Genesis, /) -> None:
-        """Write the state that a genesis document describes."""
+        """Write the state that a genesis document describes, over the one that it goes on from if it does.
+
+        Raises:
+            Malformed: a document that these rules cannot begin with.
+            VerificationError: a recovery that not enough have approved.
+        """
         ...
 
 
@@ -115,11 +120,25 @@ def execute(
 
 
 def genesis_overlay(executor: Executor, genesis: Genesis, below: Reader | None = None) -> Overlay:
-    """The state that the rules make of a genesis document, and the membership in force."""
+    """The state that the rules make of a genesis document, and the membership in force.
+
+    `below` is what a ledger begins with that goes on from another one.
+    """
     overlay = Overlay(Nothing() if below is None else below)
-    overlay.put(IN_FORCE_KEY, (0, 0, genesis.membership.to_value()))
     executor.genesis(overlay, genesis)
+    _begin_membership(overlay, genesis.membership)
     return overlay
+
+
+def _begin_membership(overlay: Overlay, membership: Membership) -> None:
+    """Write the first membership; of those of a ledger before this one nothing is left."""
+    before: codec.Value = overlay.get(IN_FORCE_KEY)
+    if before is not None:
+        for number in range(1, before[0] + 1):
+            overlay.delete(change_key(number))
+        if overlay.get(TARGET_KEY) is not None:
+            overlay.delete(TARGET_KEY)
+    overlay.put(IN_FORCE_KEY, (0, 0, membership.to_value()))
 
 
 def change_key(number: int) -> bytes:

@@ -145,15 +145,38 @@ def verify(file: BinaryIO, genesis: GenesisBlock, sink: Sink) -> ProvedExport:
         VerificationError: with the step that failed.
     """
     # 1. The block is committed.
-    if file.read(len(MAGIC)) != MAGIC:
-        raise Malformed(
-            "not an export",
-            field="magic",
-            expected=MAGIC.decode().strip(),
-            remedy="`tally export --out FILE` writes one.",
-        )
-    certified, trust = _head(file, genesis)
+    changes, certified = _head(file)
+    trust = Followed.of(genesis).extended(changes.handovers) if changes.handovers else genesis
     header = certified.verify(trust)
+    entries, records = _content(file, header, sink)
+    return ProvedExport(header, certified, trust, entries.count, len(entries.histories), records.count)
+
+
+def verify_at(file: BinaryIO, block_hash: bytes, sink: Sink) -> Header:
+    """The header of an export that is known to be of this block, while the sink takes what it holds.
+
+    For whoever knows the block by other means than its certificate, such as a genesis block that names it.
+
+    Raises:
+        Malformed, NonCanonical, TooLarge: not an export.
+        VerificationError: of another block, or not what stood on the ledger after it.
+    """
+    _, certified = _head(file)
+    header = certified.header
+    if header.hash != block_hash:
+        raise VerificationError(
+            "an export of another block",
+            code="other_export",
+            field="certified",
+            found=f"{header.hash.hex()} at height {header.height}",
+            expected=block_hash.hex(),
+        )
+    _content(file, header, sink)
+    return header
+
+
+def _content(file: BinaryIO, header: Header, sink: Sink) -> tuple[_Entries, Records]:
+    """What follows the head, checked against the block's header."""
     # 2. The entries are all that stand under its state root.
     entries = _Entries(sink)
     kind, parts = next_frame(file)
@@ -177,18 +200,25 @@ def verify(file: BinaryIO, genesis: GenesisBlock, sink: Sink) -> ProvedExport:
     # 4. Nothing follows.
     if kind != END or parts or file.read(1):
         raise Malformed("something else than the end of an export", field="end", found=kind)
-    return ProvedExport(header, certified, trust, entries.count, len(entries.histories), records.count)
+    return entries, records
 
 
-def _head(file: BinaryIO, genesis: GenesisBlock) -> tuple[CertifiedHeader, GenesisBlock]:
+def _head(file: BinaryIO) -> tuple[MembershipChain, CertifiedHeader]:
+    """The membership changes that came along, and the header with the proof of its commit; not checked."""
+    if file.read(len(MAGIC)) != MAGIC:
+        raise Malformed(
+            "not an export",
+            field="magic",
+            expected=MAGIC.decode().strip(),
+            remedy="`tally export --out FILE` writes one.",
+        )
     fields = shape.array(codec.decode(read_frame(file, MAX_PROOF_BYTES), MAX_PROOF_BYTES), 4, "export")
     kind, version, changes, certified = fields
     if kind != HEAD:
         raise Malformed("not an export", field="export", found=str(kind)[:40], expected=HEAD)
     shape.integer(version, "export.version", least=_VERSION, most=_VERSION)
     chain = MembershipChain.decode(shape.octets_within(changes, MAX_PROOF_BYTES, "export.memberships"))
-    trust = Followed.of(genesis).extended(chain.handovers) if chain.handovers else genesis
-    return CertifiedHeader.from_value(certified), trust
+    return chain, CertifiedHeader.from_value(certified)
 
 
 def next_frame(file: BinaryIO) -> tuple[str, tuple[codec.Value, ...]]:

@@ -6,7 +6,7 @@ and checked its hash with somebody whom they trust can verify everything after i
 
 | field | type | meaning |
 |---|---|---|
-| version | int | 1 |
+| version | int | 1; 2 with `recovers` |
 | name | text | for people |
 | time_ms | int | block time of height 0, milliseconds since 1970 |
 | contract_version | int | the rules in force from the start |
@@ -14,6 +14,7 @@ and checked its hash with somebody whom they trust can verify everything after i
 | nodes | array of {id, organisation, key, certificate} | the first membership, ascending by id |
 | organisations | array of {id, name, lei, roles, identifiers, keys} | ascending by id |
 | parameters | map of text to int or text | values that contracts read, such as `business_date` |
+| recovers | map | only of a ledger that goes on from another one: `ledger.recovery` |
 
 `roles` are texts, ascending; `identifiers` are [scheme, value] pairs, ascending, by which
 importers know the organisation (a VAT or GLN number); `keys` are maps {key, name,
@@ -43,8 +44,11 @@ from ledger.limits import (
     PUBLIC_KEY_BYTES,
 )
 from ledger.membership import Member, Membership
+from ledger.recovery import Recovery
 
 VERSION = 1
+RECOVERING = 2
+"""Version of a document with `recovers`."""
 
 _DOCUMENT_FIELDS = (
     "version",
@@ -92,6 +96,8 @@ class Genesis:
     membership: Membership
     organisations: tuple[Organisation, ...]
     parameters: dict[str, int | str]
+    recovers: Recovery | None = None
+    """What it goes on from, if it does not begin anew."""
 
     @property
     def quorum(self) -> int:
@@ -114,8 +120,12 @@ class Genesis:
             raise TooLarge(
                 "genesis too large", found=f"{len(data)} bytes", expected=f"at most {MAX_GENESIS_BYTES}"
             )
-        fields = shape.record(codec.decode(data), _DOCUMENT_FIELDS, "genesis")
-        shape.integer(fields["version"], "genesis.version", least=VERSION, most=VERSION)
+        value = codec.decode(data)
+        is_recovering = type(value) is dict and "recovers" in value
+        names = (*_DOCUMENT_FIELDS, "recovers") if is_recovering else _DOCUMENT_FIELDS
+        fields = shape.record(value, names, "genesis")
+        version = RECOVERING if is_recovering else VERSION
+        shape.integer(fields["version"], "genesis.version", least=version, most=version)
         organisations = _organisations(fields["organisations"])
         return cls(
             shape.text(fields["name"], MAX_TITLE_BYTES, "genesis.name", least_bytes=1),
@@ -124,12 +134,13 @@ class Genesis:
             _membership(fields["quorum"], fields["nodes"], {known.id for known in organisations}),
             organisations,
             _parameters(fields["parameters"]),
+            Recovery.from_value(fields["recovers"]) if is_recovering else None,
         )
 
     def document(self) -> dict[str, Any]:
         """The document in canonical order: what the genesis block carries."""
-        return {
-            "version": VERSION,
+        document = {
+            "version": VERSION if self.recovers is None else RECOVERING,
             "name": self.name,
             "time_ms": self.time_ms,
             "contract_version": self.contract_version,
@@ -159,6 +170,9 @@ class Genesis:
             ],
             "parameters": dict(self.parameters),
         }
+        if self.recovers is not None:
+            document["recovers"] = self.recovers.to_value()
+        return document
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +250,8 @@ def read_genesis(data: bytes) -> GenesisBlock:
         raise BlockInvalid("the header names another membership than the document", field="header.membership")
     if block.data != genesis_block(genesis, header.state_root).data:
         raise BlockInvalid("not the genesis block of its document", field="header")
+    if genesis.recovers is not None:
+        genesis.recovers.check_signatures(genesis.document(), header.state_root)
     return GenesisBlock(block, genesis, header.hash, genesis.membership)
 
 

@@ -44,6 +44,7 @@ VOTE_DOMAIN = b"tallystick/vote/1\0"
 CLOCK_DOMAIN = b"tallystick/clock/1\0"
 NODE_DOMAIN = b"tallystick/node/1\0"
 HAND_OVER_DOMAIN = b"tallystick/hand-over/1\0"
+RECOVERY_DOMAIN = b"tallystick/recovery/1\0"
 
 
 class KeyFileError(TallyError):

@@ -65,6 +65,10 @@ MAX_HEADER_BYTES = 1_024
 MAX_PREAMBLE_BYTES = 1_048_576
 """The genesis document is the largest preamble."""
 MAX_GENESIS_BYTES = 1_048_576
+MAX_APPROVALS = 256
+"""Approvals of one recovery."""
+MAX_AUTHORITY_BYTES = 786_432
+"""A recovery's statement of who could approve it, with the membership changes that it needs."""
 MAX_ORGANISATIONS = 4_096
 MAX_KEYS_PER_ORGANISATION = 64
 MAX_PARAMETERS = 64
@@ -149,6 +153,7 @@ assert MAX_ELEMENTS > 8 * MAX_HISTORY_RECORDS, "the largest history proof is rea
 assert MAX_OPERATIONS <= MAX_BLOCK_OPERATIONS, "one transaction always fits an empty block"
 assert MAX_BUNDLE_TRANSACTIONS <= MAX_BLOCK_TRANSACTIONS, "one bundle fits an empty block"
 assert MAX_GENESIS_BYTES <= MAX_PREAMBLE_BYTES < MAX_BLOCK_BYTES, "a genesis document fits its block"
+assert MAX_AUTHORITY_BYTES < MAX_GENESIS_BYTES, "the statement of who could approve fits its document"
 assert MAX_MEMBERSHIP_BYTES + 64 <= MAX_STATE_VALUE_BYTES, "a membership fits a state value"
 assert MAX_BLOCK_BYTES < MAX_EVIDENCE_BYTES <= MAX_PROOF_BYTES, "a block fits its evidence, which is a proof"
 assert SNAPSHOT_CHUNK_BYTES + MAX_STATE_KEY_BYTES + MAX_STATE_VALUE_BYTES < MAX_EXPORT_FRAME_BYTES // 2, (

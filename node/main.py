@@ -241,7 +241,7 @@ def _repair(settings: Settings) -> Path:
 
     def look(store: Store) -> None:
         store.claim(identity.key.public)
-        Chain.open(store, Contracts(), genesis)
+        Chain.open(store, Contracts(), genesis, settings.inherited_file)
 
     return disk.set_aside(settings.data_dir, look)
 

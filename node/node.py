@@ -79,7 +79,7 @@ class Node:
         is_repaired = disk.promised(settings.data_dir) is not None
         self._store = Store.open(self._ledger, self._second_mark.marks if is_repaired else 0)
         try:
-            self.chain = Chain.open(self._store, executor, genesis_data)
+            self.chain = Chain.open(self._store, executor, genesis_data, settings.inherited_file)
             self.neighbourhood = Neighbourhood(self.chain, settings.genesis_file, settings.peer_addresses())
             known = self.neighbourhood.known()
             if not settings.joining or known.member(settings.node) is not None:

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from ledger.errors import TallyError
 from ledger.genesis import read_genesis
+from ledger.inheritance import EXPORT_FILE
 from ledger.limits import MAX_MEMBERS, MAX_NAME_BYTES
 from node.errors import SettingsError
 from node.limits import DRAIN_TIMEOUT_MS, SUBMIT_TIMEOUT_MS
@@ -120,6 +121,11 @@ class Settings(BaseSettings):
                 expected=f"at most half of election_ticks ({settings.election_ticks})",
             )
         return settings
+
+    @property
+    def inherited_file(self) -> Path:
+        """The export that a recovered ledger begins with: beside the genesis block; read once."""
+        return self.genesis_file.with_name(EXPORT_FILE)
 
     def read_genesis(self) -> bytes:
         """The bytes of the genesis block.

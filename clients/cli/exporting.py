@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -23,14 +22,8 @@ from clients.cli.options import (
 from clients.cli.screen import FAINT, GOOD, Screen, examples
 from clients.models.training_export import read_training, rows_document
 from clients.reports.disclosed import proof_facts
-from clients.sdk.exports import PART_SUFFIX, checked
-from clients.verification.auditor import no_ledger
-from clients.verification.export_file import Proved, cut
-from contracts import Contracts
-from ledger.chain import Chain
-from ledger.export import ProvedExport, frames
-from ledger.genesis import GenesisBlock
-from ledger.store import LEDGER_FOLDER, Store
+from clients.sdk.exports import PART_SUFFIX
+from clients.verification.export_file import Proved, cut, from_disk
 
 app = typer.Typer(
     name="export",
@@ -117,7 +110,7 @@ def _whole(
 ) -> Proved:
     """The whole export, of a disk or of a node."""
     if data is not None:
-        return Proved.of(_from_disk(data, trusted_genesis(genesis, profile), out))
+        return Proved.of(from_disk(data, trusted_genesis(genesis, profile), out))
     with open_session(profile) as session, screen.progress("bytes", None) as advance:
         try:
             return Proved.of(session.export(out, advance))
@@ -175,23 +168,3 @@ def training(
             GOOD,
         )
         screen.line(f"state root {header.state_root.hex()}", FAINT)
-
-
-def _from_disk(data: Path, genesis: GenesisBlock, out: Path) -> ProvedExport:
-    """The export of a stopped node's ledger, at its applied height."""
-    folder = data / LEDGER_FOLDER if (data / LEDGER_FOLDER).is_dir() else data
-    if not (folder / "mark").exists():
-        raise no_ledger(folder)
-    store = Store.open(folder)
-    part = out.with_name(out.name + PART_SUFFIX)
-    try:
-        chain = Chain.open(store, Contracts(), genesis.block.data)
-        with closing(chain.pin()) as state, part.open("wb") as file:
-            for piece in frames(state, chain.certified(state.height), chain.membership_chain()):
-                file.write(piece)
-        proved = checked(part, genesis)
-        part.replace(out)
-    finally:
-        store.close()
-        part.unlink(missing_ok=True)
-    return proved

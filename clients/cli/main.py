@@ -71,6 +71,7 @@ AREAS = {
     "cash": "cash",
     "date": "calendar",
     "evidence": "evidence",
+    "recovery": "recovery",
     "disclose": "disclosures",
     "quote": "quotes",
     "model": "models",

@@ -119,10 +119,14 @@ def members(
         view = session.view("/membership")
         proposals = membership.open_proposals(session)
         followed = session.follow()
+        recovers = followed.genesis.recovers
     is_proved = followed.newest.hash.hex() == view["hash"]
     document = {
         **view,
         "proved": is_proved,
+        "goes_on_from": None
+        if recovers is None
+        else {"channel": recovers.channel.hex(), "height": recovers.height, "block": recovers.block.hex()},
         "proposals": [{**each.as_dict(), "approve_with": acting.approve_with(each)} for each in proposals],
     }
     if screen.answer(document):
@@ -143,6 +147,11 @@ def members(
         ),
         GOOD if is_proved else BAD,
     )
+    if recovers is not None:
+        screen.line(
+            f"The ledger goes on from height {recovers.height} of channel {recovers.channel.hex()}, which "
+            "lost a quorum of disks."
+        )
     if view["target"] is not None:
         target = view["target"]
         screen.line(

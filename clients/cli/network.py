@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from clients import network
-from clients.cli import membership
+from clients.cli import membership, recovery
 from clients.cli.amounts import read_day
 from clients.cli.exits import DONE, UNAVAILABLE, UsageProblem
 from clients.cli.options import Json, NetworkFolder, read_bytes
@@ -26,6 +26,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 membership.register(app)
+app.command(epilog=examples("tally network recover --dir net --to net-2"))(recovery.recover)
 
 
 @app.command(

@@ -24,6 +24,7 @@ from clients.verification.auditor import AuditReport, audit_folder, audit_nodes
 from clients.verification.verifier import Report, verify_data, verify_path
 from ledger.errors import TallyError
 from ledger.genesis import GenesisBlock
+from ledger.inheritance import EXPORT_FILE
 from ledger.limits import DIGEST_BYTES
 
 
@@ -114,7 +115,8 @@ def audit(
             "say what to audit", code="no_source", expected="one of --data DIR, --node URL or --profile FILE"
         )
     trusted = trusted_genesis(genesis, profile)
-    report = _audited(screen, data, node, profile, trusted)
+    beside = genesis or load_profile(profile).genesis
+    report = _audited(screen, data, node, profile, trusted, beside.with_name(EXPORT_FILE))
     if screen.answer(report.as_dict()):
         return
     screen.line(f"Proved right up to height {report.height}: {report.source}.", GOOD)
@@ -123,6 +125,7 @@ def audit(
             ("head", report.head),
             ("state root", report.state_root),
             _executed(report),
+            *([("goes on from", report.goes_on_from)] if report.goes_on_from else []),
             (
                 "refused by rules",
                 f"{report.refused:,} transactions" + ("" if report.first_height else ", rightly"),
@@ -146,7 +149,12 @@ def _executed(report: AuditReport) -> tuple[str, str]:
 
 
 def _audited(
-    screen: Screen, data: Path | None, node: list[str] | None, profile: Path | None, trusted: GenesisBlock
+    screen: Screen,
+    data: Path | None,
+    node: list[str] | None,
+    profile: Path | None,
+    trusted: GenesisBlock,
+    inherited: Path,
 ) -> AuditReport:
     with screen.progress("auditing block", None) as advance:
         done = 0
@@ -157,9 +165,9 @@ def _audited(
             done = height
 
         if data is not None:
-            return audit_folder(data, trusted, progress)
+            return audit_folder(data, trusted, progress, inherited=inherited)
         urls = node or list(load_profile(profile).nodes)
-        return audit_nodes(urls, trusted, progress, deadline_s())
+        return audit_nodes(urls, trusted, progress, deadline_s(), inherited=inherited)
 
 
 def receipt(

@@ -29,7 +29,11 @@ from clients.network.making import (
     TIMINGS,
     create,
     free_ports,
+    furnish,
     join,
+    make_folders,
+    make_node,
+    node_ports,
 )
 from clients.network.processes import down, interrupt_on_sigterm, start, up, wait_answering, wait_ready
 from clients.network.standing import (
@@ -54,10 +58,14 @@ __all__ = [
     "create",
     "down",
     "free_ports",
+    "furnish",
     "hand_over",
     "hand_over_body",
     "interrupt_on_sigterm",
     "join",
+    "make_folders",
+    "make_node",
+    "node_ports",
     "order_hand_over",
     "start",
     "status",

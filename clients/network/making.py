@@ -20,6 +20,7 @@ from clients.network.description import GENESIS_FILE, Network, NodeProcess
 from clients.profile import Profile
 from contracts import Contracts
 from ledger import node_certificate
+from ledger.block import Block
 from ledger.executor import make_genesis_block
 from ledger.genesis import Genesis
 from ledger.identifiers import checked_name
@@ -103,25 +104,14 @@ def create(
             expected=f"1 to {65_536 - 2 * nodes}, for two ports a node",
             remedy="Choose another port, or none: free ones are found.",
         )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for part in ("keys", "profiles", "nodes"):
-            (folder / part).mkdir(exist_ok=True)
-    except OSError as error:
-        raise NetworkError(
-            f"cannot make {folder}",
-            code="folder",
-            field="--dir",
-            found=error.strerror,
-            remedy="Name a folder that can be written.",
-        ) from None
-    ports = _ports(nodes, base_port)
+    make_folders(folder)
+    ports = node_ports(nodes, base_port)
     hosts = (
         [hosts[index % len(hosts)] for index in range(nodes)] if hosts else _node_hosts(organisations, nodes)
     )
     node_ids = [f"n{number}" for number in range(1, nodes + 1)]
     members = [
-        _make_node(folder, node, organisation) for node, organisation in zip(node_ids, hosts, strict=True)
+        make_node(folder, node, organisation) for node, organisation in zip(node_ids, hosts, strict=True)
     ]
     document = {
         "version": 1,
@@ -134,24 +124,56 @@ def create(
         "parameters": {**DEFAULT_PARAMETERS, **(parameters or {})},
     }
     genesis = make_genesis_block(Contracts(), Genesis.from_document(document))
+    names = [entry["id"] for entry in organisations]
+    return furnish(folder, genesis, list(zip(node_ids, hosts, strict=True)), names, ports, timing)
+
+
+def make_folders(folder: Path) -> None:
+    """The folders of a network.
+
+    Raises:
+        NetworkError: they cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for part in ("keys", "profiles", "nodes"):
+            (folder / part).mkdir(exist_ok=True)
+    except OSError as error:
+        raise NetworkError(
+            f"cannot make {folder}",
+            code="folder",
+            field="--dir",
+            found=error.strerror,
+            remedy="Name a folder that can be written.",
+        ) from None
+
+
+def furnish(
+    folder: Path,
+    genesis: Block,
+    nodes: Sequence[tuple[str, str]],
+    organisations: Sequence[str],
+    ports: Sequence[tuple[int, int]],
+    timing: str,
+) -> Network:
+    """The genesis file, settings of the nodes (id, organisation), profiles; `network.json` comes last."""
     (folder / GENESIS_FILE).write_bytes(genesis.data)
     described = []
-    for index, (node, organisation) in enumerate(zip(node_ids, hosts, strict=True)):
-        peers = {other: f"127.0.0.1:{ports[i][1]}" for i, other in enumerate(node_ids) if other != node}
+    for index, (node, organisation) in enumerate(nodes):
+        peers = {other: f"127.0.0.1:{ports[at][1]}" for at, (other, _) in enumerate(nodes) if other != node}
         described.append(_configure_node(folder, node, organisation, ports[index], peers, TIMINGS[timing]))
-    urls = [entry.api for entry in described]
     profiles = {}
-    for entry in organisations:
-        path = folder / "profiles" / f"{entry['id']}.json"
+    for name in organisations:
+        path = folder / "profiles" / f"{name}.json"
         Profile(
-            name=entry["id"],
-            organisation=entry["id"],
-            key=Path("..", "keys", f"{entry['id']}.pem"),
+            name=name,
+            organisation=name,
+            key=Path("..", "keys", f"{name}.pem"),
             genesis=Path("..", GENESIS_FILE),
             channel=genesis.hash,
-            nodes=tuple(urls),
+            nodes=tuple([entry.api for entry in described]),
         ).save(path)
-        profiles[entry["id"]] = path
+        profiles[name] = path
     network = Network(folder, genesis.hash, tuple(described), profiles)
     network.save()
     return network
@@ -180,7 +202,7 @@ def join(network: Network, node: NodeProcess, *, instead_of: str | None = None) 
 
 def free_ports() -> tuple[int, int]:
     """Ports for API and peers that are free now."""
-    (ports,) = _ports(1, None)
+    (ports,) = node_ports(1, None)
     return ports
 
 
@@ -202,7 +224,7 @@ def _node_hosts(organisations: Sequence[dict[str, Any]], nodes: int) -> list[str
     return [order[index % len(order)] for index in range(nodes)]
 
 
-def _make_node(folder: Path, node: str, organisation: str) -> dict[str, Any]:
+def make_node(folder: Path, node: str, organisation: str) -> dict[str, Any]:
     """A node's key and certificate; its entry in the genesis document."""
     home = folder / "nodes" / node
     prepare_data(home / "data")
@@ -293,7 +315,7 @@ def _configure_node(
     )
 
 
-def _ports(nodes: int, base_port: int | None) -> list[tuple[int, int]]:
+def node_ports(nodes: int, base_port: int | None) -> list[tuple[int, int]]:
     """API and peer port of each node: from the base port on, or free ones."""
     if base_port is not None:
         return [(base_port + 2 * index, base_port + 2 * index + 1) for index in range(nodes)]

@@ -242,11 +242,13 @@ def new_home(
     *,
     ports: tuple[int, int] | None = None,
     peers: Mapping[str, str] | None = None,
+    is_founding: bool = False,
 ) -> Home:
     """A home for a new node beside that of `template`, the configuration of a node of the same channel.
 
-    Its ports are the template's unless given; `peers` are added to the template's. What an
-    interrupted call left is taken up, with the same key.
+    Its ports are the template's unless given; `peers` are added to the template's. One that is `founding`
+    is of another channel, a recovered one: it knows none of the template's, and its genesis block goes into
+    its home. What an interrupted call left is taken up, with the same key.
 
     Raises:
         NetworkError: the configuration cannot be read, or the folder cannot be written.
@@ -254,17 +256,19 @@ def new_home(
     checked_name(node, "node")
     settings = _settings(template)
     home = template.parent.parent / node
-    listed = {**settings.get("peers", {}), **(peers or {})}
+    listed = {**({} if is_founding else settings.get("peers", {})), **(peers or {})}
     if ports is not None:
         settings["api_port"], settings["peer_port"] = ports
     settings.update(
         node=node,
-        joining=True,
+        joining=not is_founding,
         data_dir=DATA,
         key_file=KEY,
         certificate_file=CERTIFICATE,
         peers={other: place for other, place in listed.items() if other != node},
     )
+    if is_founding:
+        settings["genesis_file"] = "genesis.block"
     try:
         home.mkdir(parents=True, exist_ok=True)
         prepare_data(home / DATA)

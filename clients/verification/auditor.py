@@ -15,7 +15,8 @@
 | on a disk: trees and index | state buckets, history nodes and places of transactions computed again |
 
 What is held in memory is the state at one height, not the chain. A ledger that began with a snapshot
-cannot be executed again: `partial_audit` says what is checked instead.
+cannot be executed again: `partial_audit` says what is checked instead. One that goes on from a lost ledger is
+executed again from the export that it began with: what came before is an audit of the old ledger.
 """
 
 from __future__ import annotations
@@ -39,12 +40,16 @@ from ledger.block import Block
 from ledger.certificate import Certificate
 from ledger.errors import Malformed, VerificationError
 from ledger.executor import Executor, enter_membership, genesis_overlay, settled_writes
+from ledger.export import verify_at
+from ledger.extract import Everything
 from ledger.genesis import GenesisBlock
 from ledger.history import NO_RECORDS, chain
+from ledger.inheritance import EXPORT_FILE
 from ledger.keys import SigningKey
 from ledger.limits import HISTORY_HEAD_INTERVAL
 from ledger.merkle import Accumulator
 from ledger.preamble import Preamble
+from ledger.recovery import Recovery
 from ledger.state import Overlay
 from ledger.state_tree import StateTree
 from ledger.store import LEDGER_FOLDER, Store
@@ -76,6 +81,8 @@ class AuditReport:
     """Records of histories hashed again; 0 unless a disk was audited."""
     first_height: int = 0
     """Where a ledger began that was taken over from a snapshot: nothing of it was executed again."""
+    goes_on_from: str = ""
+    """Of a recovered ledger: height and channel of the one that it goes on from, which is not audited."""
 
     def as_dict(self) -> dict[str, Any]:
         """The report for JSON."""
@@ -85,7 +92,7 @@ class AuditReport:
 class Replay:
     """Executes a chain again in memory, block by block, from the genesis state."""
 
-    def __init__(self, genesis: GenesisBlock, executor: Executor) -> None:
+    def __init__(self, genesis: GenesisBlock, executor: Executor, inherited: Path | None = None) -> None:
         self.values: dict[bytes, codec.Value] = {}
         self.records: dict[bytes, int] = {}
         """Number of records by history key."""
@@ -93,7 +100,35 @@ class Replay:
         self.buckets: dict[int, bytes] = {}
         """Contents of the state tree's buckets."""
         self._tree = StateTree(lambda bucket: self.buckets.get(bucket, b""))
+        recovers = genesis.genesis.recovers
+        if recovers is not None:
+            self._inherit(recovers, inherited)
         self._settle(genesis_overlay(executor, genesis.genesis, self), genesis.block)
+
+    def _inherit(self, recovers: Recovery, inherited: Path | None) -> None:
+        """Take up what the ledger goes on from.
+
+        Raises:
+            ProfileError: its export is not there.
+            VerificationError: it is another one.
+        """
+        whole = Everything()
+        try:
+            with (inherited or Path(EXPORT_FILE)).open("rb") as file:
+                verify_at(file, recovers.block, whole)
+        except OSError as error:
+            raise ProfileError(
+                "the ledger goes on from another one, whose export cannot be read",
+                code="inheritance_missing",
+                field="--genesis",
+                found=f"{inherited or EXPORT_FILE}: {error.strerror}",
+                expected=f"the export of height {recovers.height} of channel {recovers.channel.hex()}",
+                remedy="Put it beside the genesis block, as genesis.export: whoever runs a node has it.",
+            ) from None
+        self.buckets.update(self._tree.update(whole.entries).after)
+        self._tree.settle(1)
+        self.values.update({key: codec.decode(value) for key, value in whole.entries.items()})
+        self.records.update({key: len(records) for key, records in whole.histories.items()})
 
     def get(self, key: bytes, /) -> codec.Value | None:
         """The value of a state key after the newest block."""
@@ -158,10 +193,10 @@ class Replay:
 class _Audit:
     """One pass over a chain; counts what it checks."""
 
-    def __init__(self, genesis: GenesisBlock, progress: Progress) -> None:
+    def __init__(self, genesis: GenesisBlock, progress: Progress, inherited: Path | None) -> None:
         self.genesis = genesis
         self.chain = ChainAudit(genesis)
-        self.replay = Replay(genesis, Contracts())
+        self.replay = Replay(genesis, Contracts(), inherited)
         self.operations = self.refused = self.signatures = self.certificates = 0
         self._progress = progress
 
@@ -200,6 +235,7 @@ class _Audit:
                 found=f"certified up to height {self.chain.certified}",
                 expected=f"up to {head.height}",
             )
+        recovers = self.genesis.genesis.recovers
         return AuditReport(
             channel=self.genesis.channel.hex(),
             source=source,
@@ -213,16 +249,23 @@ class _Audit:
             certificates=self.certificates,
             state_entries=len(self.replay.values),
             records=records,
+            goes_on_from="" if recovers is None else f"height {recovers.height} of {recovers.channel.hex()}",
         )
 
 
 def audit_folder(
-    folder: Path, genesis: GenesisBlock, progress: Progress = lambda _height, _newest: None
+    folder: Path,
+    genesis: GenesisBlock,
+    progress: Progress = lambda _height, _newest: None,
+    *,
+    inherited: Path | None = None,
 ) -> AuditReport:
     """Audit the ledger on a stopped node's disk, up to its applied height; a data folder or the ledger in it.
 
+    `inherited` is the export that a recovered ledger begins with.
+
     Raises:
-        ProfileError: there is no ledger in the folder.
+        ProfileError: there is no ledger in the folder, or not what a recovered one begins with.
         StoreLocked: its node is running.
         StoreError: the disk does not hold what it held.
         VerificationError: something is not as it must be, with the place.
@@ -240,7 +283,7 @@ def audit_folder(
             )
         if store.base_height:
             return AuditReport(source=str(folder), **audit_from_base(store, genesis, progress))
-        audit = _Audit(genesis, progress)
+        audit = _Audit(genesis, progress, inherited)
         audit.take(_stored(store, genesis, last), lambda: last)
         _check_values(store, audit.replay)
         _check_buckets(store, audit.replay)
@@ -266,13 +309,16 @@ def audit_nodes(
     genesis: GenesisBlock,
     progress: Progress = lambda _height, _newest: None,
     deadline_s: float = DEADLINE_S,
+    *,
+    inherited: Path | None = None,
 ) -> AuditReport:
     """Audit the chain that a network serves, up to the newest block at the beginning of the audit.
 
-    `deadline_s` bounds the wait for each answer.
+    `deadline_s` bounds the wait for each answer; `inherited` is the export that a recovered ledger begins
+    with.
 
     Raises:
-        ProfileError: not the URL of a node.
+        ProfileError: not the URL of a node, or not what a recovered ledger begins with.
         Unavailable: no node answers.
         NodeProblem: a node does not serve this channel.
         VerificationError: something is not as it must be, with the place.
@@ -302,7 +348,7 @@ def audit_nodes(
                     yield height, data, _certificate(certificate, height)
                 first = page[-1][0] + 1
 
-        audit = _Audit(genesis, progress)
+        audit = _Audit(genesis, progress, inherited)
         audit.take(pages(), lambda: newest)
         return audit.report(", ".join(urls))
     finally:

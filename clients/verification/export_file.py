@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from clients.errors import ProfileError
+from clients.sdk.exports import PART_SUFFIX, checked
+from clients.verification.auditor import no_ledger
+from contracts import Contracts
 from contracts.disclosure import scope as scopes
 from contracts.disclosure.source import Collector, Source
 from contracts.rules_in_force import RECORDED_UNDER, check_rules_known
 from contracts.trade.relationship import party_key
 from ledger import codec, export, extract
 from ledger.certificate import CertifiedHeader
+from ledger.chain import Chain
 from ledger.errors import Malformed, VerificationError
 from ledger.genesis import GenesisBlock
+from ledger.store import LEDGER_FOLDER, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +137,31 @@ def cut(whole: Path, genesis: GenesisBlock, party: str, out: Path) -> Proved:
         for piece in extract.cut(proved, kept, walked.keys, walked.whole):
             file.write(piece)
     return read_source(out, genesis)[0]
+
+
+def from_disk(data: Path, genesis: GenesisBlock, out: Path) -> export.ProvedExport:
+    """The export of a stopped node's ledger, at its applied height, in the file `out`.
+
+    Raises:
+        ProfileError: there is no ledger in the folder.
+        StoreLocked: its node is running.
+        StoreError: the disk does not hold what it held.
+        NotCertified: no block of it is certified.
+    """
+    folder = data / LEDGER_FOLDER if (data / LEDGER_FOLDER).is_dir() else data
+    if not (folder / "mark").exists():
+        raise no_ledger(folder)
+    store = Store.open(folder)
+    part = out.with_name(out.name + PART_SUFFIX)
+    try:
+        chain = Chain.open(store, Contracts(), genesis.block.data)
+        with closing(chain.pin()) as state, part.open("wb") as file:
+            certified = chain.certified(state.height)
+            for piece in export.frames(state, certified, chain.membership_chain()):
+                file.write(piece)
+        proved = checked(part, genesis)
+        part.replace(out)
+    finally:
+        store.close()
+        part.unlink(missing_ok=True)
+    return proved

@@ -2,5 +2,6 @@
 
 `identity` has organisations, roles and keys, `affiliation` whom they belong to and where they sit, `payee` to
 which account they are paid outside the ledger. `membership` is the governed set of voting nodes, shown by
-`membership_views`; `calendar` moves the business date on.
+`membership_views`; `recovery` says when a ledger may go on from one that lost them; `calendar` moves the
+business date on.
 """

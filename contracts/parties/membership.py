@@ -38,7 +38,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from contracts.context import Context, organisation_key
-from contracts.errors import refuse
+from contracts.errors import REMEDIES, refuse
 from contracts.fields import NodeId, Number, Operation, OrganisationId, Part, PublicKey
 from contracts.parties.identity import NODE_OPERATOR, OPERATOR
 from ledger.codec import Value
@@ -220,6 +220,35 @@ def enrol_first(state: Overlay, genesis: Genesis) -> None:
     for member in genesis.membership.members:
         state.put(node_key(member.node), (member.organisation, member.key, MEMBER))
         state.put(used_key(member.key), member.node)
+
+
+def enrol_next(state: Overlay, genesis: Genesis) -> None:
+    """Write the nodes of a genesis document over the state that it goes on from; those of before are gone.
+
+    Raises:
+        Malformed: an id or a key that was a node's before (`node_id_used`, `node_key_used`).
+    """
+    former = {member.node: member for member in in_force(state).members}
+    former |= {member.node: member for member in (target(state) or in_force(state)).members}
+    for member in genesis.membership.members:
+        for key, code, field, found in (
+            (node_key(member.node), "node_id_used", "id", member.node),
+            (used_key(member.key), "node_key_used", "key", member.key.hex()),
+        ):
+            if state.get(key) is not None:
+                raise Malformed(
+                    "a node of the ledger that this one goes on from",
+                    code=code,
+                    field=f"nodes.{field}",
+                    found=found,
+                    expected="an id and a key that were never used",
+                    remedy=REMEDIES[code],
+                )
+    for node, member in former.items():
+        state.put(node_key(node), (member.organisation, member.key, GONE))
+        if state.get(address_key(node)) is not None:
+            state.delete(address_key(node))
+    enrol_first(state, genesis)
 
 
 def in_force(state: Reader) -> Membership:

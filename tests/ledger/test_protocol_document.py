@@ -97,7 +97,15 @@ def test_numbers_of_the_steps_stand_beside_the_code(title, function):
     module, cls, method = function.rsplit(".", 2)
     source = (protocol_example.ROOT / (module.replace(".", "/") + ".py")).read_text()
     text = re.split(rf"^class {cls}\b", source, flags=re.MULTILINE)[1]
-    body = text.split(f"def {method}(")[1].split("\n    def ")[0]
+    same_steps(title, text.split(f"def {method}(")[1].split("\n    def ")[0])
+
+
+def test_numbers_of_the_steps_of_a_recovery_stand_beside_the_code():
+    source = (protocol_example.ROOT / "contracts" / "parties" / "recovery.py").read_text()
+    same_steps("Verifying a recovery", source.split("\ndef verify(")[1].split("\ndef ")[0])
+
+
+def same_steps(title, body):
     in_code = re.findall(r"^\s+# (\d+)\. ", body, flags=re.MULTILINE)
     in_document = re.findall(r"^(\d+)\. ", section(title), flags=re.MULTILINE)
     assert in_code == in_document

@@ -1,0 +1,154 @@
+"""A network that has lost a quorum of its disks: another one goes on from what is left."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tally_process import Tally
+
+from clients import network
+from clients.network import Network
+from clients.profile import Profile
+from clients.sdk import Session
+from contracts.parties.recovery import verify
+from ledger.genesis import read_genesis
+
+
+@pytest.fixture
+def tally(tmp_path: Path) -> Iterator[Tally]:
+    yield Tally(tmp_path)
+    for folder in ("net", "next"):
+        if (tmp_path / folder / network.DESCRIPTION).exists():
+            network.down(Network.load(tmp_path / folder))
+
+
+def session(tally: Tally, folder: str, organisation: str = "anchor") -> Session:
+    return Session(Profile.load(tally.folder / folder / "profiles" / f"{organisation}.json"))
+
+
+def order(tally: Tally, folder: str, number: str) -> Path:
+    """Issue an order; its receipt."""
+    fields = {
+        "op": "order.issue",
+        "order": number,
+        "supplier": "supplier",
+        "currency": "EUR",
+        "date": "2024-01-01",
+        "lines": [{"line": "1", "item": "unit", "quantity": 10, "price_micros": 500 * 10**6}],
+    }
+    receipt = tally.folder / f"{number}.receipt"
+    with session(tally, folder) as opened:
+        opened.submit(fields).save(receipt)
+    return receipt
+
+
+def orders(tally: Tally, folder: str) -> list[str]:
+    with session(tally, folder) as opened:
+        return sorted(entry["order"] for entry in opened.orders("supplier", "anchor"))
+
+
+def lose(tally: Tally, folder: str, *nodes: str) -> None:
+    """Stop everything, and lose these nodes' disks, keys included."""
+    net = Network.load(tally.folder / folder)
+    network.down(net)
+    for node in nodes:
+        shutil.rmtree(net.node(node).config.parent)
+
+
+def test_a_network_goes_on_from_the_one_disk_that_is_left(tally: Tally, tmp_path: Path) -> None:
+    tally.run("network", "up", "--nodes", 3, "--dir", "net", "--detach")
+    early = order(tally, "net", "PO-1")
+    assert "nodes_run" in tally.run("network", "recover", "--dir", "net", "--to", "next", code=2).stderr
+    tally.run("network", "down", "--dir", "net")
+    refused = tally.run("network", "recover", "--dir", "net", "--to", "next", code=2)
+    assert "quorum_left" in refused.stderr
+    lose(tally, "net", "n2", "n3")
+    made = tally.json("network", "recover", "--dir", "net", "--to", "next")
+    assert made["channel"] != Network.load(tmp_path / "net").channel.hex()
+    assert made["recovered"]["approved_by"] == ["anchor", "bank", "lender"]
+    assert [node["id"] for node in made["nodes"]] == ["n4", "n5", "n6"]
+    reasons = {each["node"]: each["reason"] for each in made["survivors"]}
+    assert reasons == {"n1": "", "n2": "its ledger is gone", "n3": "its ledger is gone"}
+
+    tally.run("network", "up", "--dir", "next", "--detach")
+    late = order(tally, "next", "PO-2")
+    assert orders(tally, "next") == ["PO-1", "PO-2"]
+
+    tally.run("recovery", "verify", "next/genesis.block", "--genesis", "net/genesis.block")
+    tally.run("verify", early, "--genesis", "net/genesis.block")
+    tally.run("verify", early, "--genesis", "next/genesis.block", code=1)
+    tally.run("verify", late, "--genesis", "next/genesis.block")
+    tally.run("verify", late, "--genesis", "net/genesis.block", code=1)
+    audited = tally.json("audit", "--profile", "next/profiles/anchor.json")
+    assert audited["goes_on_from"].startswith(f"height {made['recovered']['height']} of ")
+
+    shown = tally.json("network", "members", "--dir", "next")["goes_on_from"]
+    assert shown["channel"] == Network.load(tmp_path / "net").channel.hex()
+    assert shown["height"] == made["recovered"]["height"]
+    added = tally.json("network", "add-node", "n7", "--dir", "next", "--as", "lender")
+    assert added["proposal"] == "add-n7"
+    assert tally.json("network", "approve", "add-n7", "--dir", "next", "--as", "bank")["adopted"]
+    tally.run("node", "start", "n7", "--dir", "next")
+    tally.run("network", "down", "--dir", "next")
+    tally.run("audit", "--data", Network.load(tmp_path / "next").nodes[0].data, "-g", "next/genesis.block")
+
+
+def test_organisations_recover_with_a_key_each_and_a_majority_of_them(tally: Tally, tmp_path: Path) -> None:
+    """Nobody has another's key: homes, certificates and one genesis block go from hand to hand."""
+    tally.run("network", "up", "--nodes", 3, "--dir", "net", "--detach")
+    order(tally, "net", "PO-1")
+    lose(tally, "net", "n1", "n3")
+    old = ("--genesis", "net/genesis.block")
+    tally.run("export", "--out", "last.export", "--data", "net/nodes/n2/data", *old)
+    voters: list[Any] = []
+    for number, organisation in enumerate(("anchor", "lender", "bank"), 4):
+        home = tally.json(
+            "recovery", "node", f"n{number}", "-c", "net/nodes/n2/node.toml", "--as", organisation
+        )
+        voters += ["--node", f"n{number}={organisation}={home['certificate']}"]
+    reused = [*voters[:-1], voters[-1].replace("n6=", "n2=")]
+    said = tally.run("recovery", "draft", "b", "--from", "last.export", *old, *reused, code=2).stderr
+    assert "node_id_used" in said
+    tally.run("recovery", "draft", "new.block", "--from", "last.export", *old, *voters)
+
+    approving = ("recovery", "approve", "new.block", "--from", "last.export", *old, "--profile")
+    said = tally.run(*approving, "net/profiles/supplier.json", code=2).stderr
+    assert "runs_no_voter" in said
+    for organisation, is_enough in (("anchor", False), ("anchor", False), ("bank", True)):
+        tally.run(*approving, f"net/profiles/{organisation}.json")
+        ended = tally.run("recovery", "verify", "new.block", *old, code=0 if is_enough else 1)
+        assert is_enough or "recovery_not_approved" in ended.stderr
+    new, trust = (read_genesis((tmp_path / path).read_bytes()) for path in ("new.block", "net/genesis.block"))
+    assert verify(new, trust).approved_by == ("anchor", "bank")
+    assert new.channel != trust.channel
+
+    node = tmp_path / "net" / "nodes" / "n4"
+    shutil.copy(tmp_path / "new.block", node / "genesis.block")
+    missing = tally.run("node", "run", "--config", node / "node.toml", code=2).stderr
+    assert "inheritance_missing" in missing or "export is not there" in missing
+
+
+def test_a_recovery_of_another_state_is_approved_by_nobody(tally: Tally, tmp_path: Path) -> None:
+    tally.run("network", "up", "--nodes", 1, "--dir", "net", "--detach")
+    order(tally, "net", "PO-1")
+    tally.run("network", "down", "--dir", "net")
+    old = ("--genesis", "net/genesis.block")
+    data = json.loads((tmp_path / "net" / "network.json").read_text())["nodes"][0]["data"]
+    tally.run("export", "--out", "last.export", "--data", data, *old)
+    home = tally.json("recovery", "node", "n2", "-c", "net/nodes/n1/node.toml", "--as", "anchor")
+    voter = ("--node", f"n2=anchor={home['certificate']}")
+    tally.run("recovery", "draft", "new.block", "--from", "last.export", *old, *voter)
+    tally.run("network", "up", "--dir", "net", "--detach")
+    order(tally, "net", "PO-2")
+    tally.run("network", "down", "--dir", "net")
+    tally.run("export", "--out", "later.export", "--data", data, *old)
+    profile = ("--profile", "net/profiles/anchor.json")
+    before = (tmp_path / "new.block").read_bytes()
+    said = tally.run("recovery", "approve", "new.block", "--from", "later.export", *old, *profile, code=1)
+    assert "other_export" in said.stderr
+    assert (tmp_path / "new.block").read_bytes() == before
