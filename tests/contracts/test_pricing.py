@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from dataclasses import replace
 from fractions import Fraction
 from math import ceil
@@ -533,9 +535,18 @@ def test_price_depends_on_every_input_that_it_names() -> None:
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "pricing.md").read_text()
 
 
-@pytest.mark.parametrize("code", [row[0] for row in REFUSALS])
-def test_each_refusal_of_a_price_is_documented(code: str) -> None:
-    assert f"`{code}`" in DOCUMENT
+BEFORE = ["unknown_programme", "payables_programme", "unknown_invoice", "credit_due"]
+"""Refusals of what a price is made from, in their order."""
+
+
+def test_each_refusal_of_a_price_is_documented_in_the_order_in_which_it_is_given() -> None:
+    table = DOCUMENT[DOCUMENT.index("## Refusals") : DOCUMENT.index("The first that applies, in this order")]
+    documented = re.findall(r"`(\w+)`", table)
+    assert documented[: len(BEFORE)] == BEFORE
+    assert set(documented[len(BEFORE) :]) == {row[0] for row in REFUSALS}
+    said = sys.modules[QuoteInputs.__module__].__doc__ or ""
+    in_module = re.findall(r"`(\w+)`", said[said.index("| refused because") : said.index("The first that")])
+    assert documented[len(BEFORE) :] == in_module
 
 
 @pytest.mark.parametrize(
