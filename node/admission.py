@@ -18,9 +18,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
+from ledger.chain import Chain
 from ledger.errors import TallyError
+from ledger.executor import Executor
 from ledger.limits import MAX_VALIDITY_MS
 from ledger.transaction import Transaction
 from node.errors import NotAdmitted
@@ -28,10 +29,6 @@ from node.mempool import Entry, Pool
 from node.outcome import Outcome
 from node.signatures import SignatureChecker
 from node.statistics import Statistics
-
-if TYPE_CHECKING:
-    from ledger.chain import Chain
-    from ledger.executor import Executor
 
 Identify = Callable[[bytes], str]
 """The organisation that a public key signs for; raises NotAdmitted (unknown_key, revoked_key)."""

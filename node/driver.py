@@ -24,7 +24,6 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from time import time_ns
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -42,11 +41,13 @@ from ledger.executor import Executor, Prepared
 from ledger.keys import SigningKey
 from ledger.store import Store
 from node import disk, refused_blocks
+from node.admission import Admission
 from node.appender import Appender, Reports, Work
 from node.catch_up import CatchUp
 from node.clocks import Clocks
 from node.committed import tell_committed
 from node.errors import NotAdmitted
+from node.forwarding import Forwarder
 from node.introductions import INTRODUCTION
 from node.leadership import Leadership
 from node.limits import (
@@ -61,20 +62,16 @@ from node.limits import (
 from node.member_changes import MemberChanges
 from node.mempool import Pool
 from node.outcome import Outcome
+from node.peers import Peers
 from node.problem import Problem, lost_data
 from node.proposer import Proposer
 from node.raft_storage import certificate_of, configuration_of, election_of
 from node.sealing import Sealing
 from node.signatures import SignatureChecker
+from node.state_transfer import StateTransfer
 from node.statistics import Statistics
 from node.tick_clock import TickClock
-
-if TYPE_CHECKING:
-    from node.admission import Admission
-    from node.forwarding import Forwarder
-    from node.peers import Peers
-    from node.state_transfer import StateTransfer
-    from node.watch import Watch
+from node.watch import Watch
 
 log = structlog.get_logger(component="driver")
 

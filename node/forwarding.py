@@ -25,7 +25,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -33,6 +32,7 @@ from ledger import codec
 from ledger.errors import Malformed, TallyError
 from ledger.limits import DIGEST_BYTES
 from ledger.transaction import Transaction
+from node.admission import Admission
 from node.errors import KINDS, NotAdmitted, PeerRefused
 from node.limits import (
     BUSY_PAUSE_MS,
@@ -43,11 +43,8 @@ from node.limits import (
 )
 from node.mempool import FORWARDED, Entry, Pool
 from node.outcome import Outcome
+from node.peers import Peers
 from node.statistics import Statistics
-
-if TYPE_CHECKING:
-    from node.admission import Admission
-    from node.peers import Peers
 
 NOT_LEADING = "not_leading"
 _FOR_NOW = {code for code, kind in KINDS.items() if kind.passes} | {NOT_LEADING}

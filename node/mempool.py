@@ -26,15 +26,13 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from ledger.executor import Prepared
 from ledger.limits import MAX_BLOCK_OPERATIONS
 from node.errors import NotAdmitted
 from node.limits import MAX_POOL_BYTES, MAX_POOL_TRANSACTIONS
 from node.outcome import Outcome
-
-if TYPE_CHECKING:
-    from ledger.executor import Prepared
 
 WAITING, TAKEN, FORWARDED, SEALED, ENDED = "waiting", "taken", "forwarded", "sealed", "ended"
 

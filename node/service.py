@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
@@ -21,21 +21,19 @@ from ledger.chain import Chain
 from ledger.errors import TallyError
 from ledger.hand_over import HandOverOrder
 from ledger.transaction import Transaction
+from node.admission import Admission
+from node.driver import Driver
 from node.errors import NotAdmitted, shutting_down
+from node.evidence import EvidenceStore
+from node.identity import Identity
 from node.leadership import check_order
 from node.limits import HAND_OVER_TIMEOUT_MS, MAX_SUBSCRIBERS, READ_TIMEOUT_MS
 from node.mempool import Entry, LoneSubmission, Pool, Submission
+from node.neighbours import Neighbourhood
 from node.outcome import Outcome, Status
+from node.peers import Peers
 from node.readiness import NotReady, Reach, Standing, not_ready
 from node.statistics import Statistics
-
-if TYPE_CHECKING:
-    from node.admission import Admission
-    from node.driver import Driver
-    from node.evidence import EvidenceStore
-    from node.identity import Identity
-    from node.neighbours import Neighbourhood
-    from node.peers import Peers
 
 log = structlog.get_logger(component="service")
 

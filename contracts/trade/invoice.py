@@ -41,7 +41,7 @@ from contracts.trade.order import (
     put_line,
     read_line,
 )
-from contracts.trade.totals import MAX_TAX_PARTS, TaxCategory, TaxPart, TaxRate, TaxTotal
+from contracts.trade.tax import MAX_TAX_PARTS, TaxCategory, TaxPart, TaxRate, TaxTotal
 from ledger import codec
 from ledger.hashing import FINGERPRINT, LINES
 from ledger.limits import DIGEST_BYTES
