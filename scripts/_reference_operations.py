@@ -9,6 +9,7 @@ from typing import Any
 from _reference_calls import Calls
 from _reference_states import anchor, life_cycles, title
 
+from clients.importers.remedies import REMEDIES as PROBLEM_REMEDIES
 from contracts.errors import FORM_REMEDIES, REMEDIES
 from contracts.registry import OPERATIONS, OperationSpec
 
@@ -208,6 +209,17 @@ def codes_page(calls: Calls) -> str:
             for code, remedy in sorted(FORM_REMEDIES.items())
             if code not in REMEDIES
         ],
+        "## Problems of imported files",
+        "`tally import` names the file, the line and the column or element, what was found and what was "
+        "expected. Where it knows no better it says to do this. `br_…` is a rule of EN 16931: BR-02 is "
+        "`br_02`.",
+        "\n".join(
+            [
+                "| code | what to do |",
+                "|---|---|",
+                *[f"| `{code}` | {remedy} |" for code, remedy in sorted(PROBLEM_REMEDIES.items())],
+            ]
+        ),
     ]
     return "\n\n".join(sections) + "\n"
 
