@@ -5,7 +5,7 @@ of the business, with its models (of `fields`) and its handlers, every handler i
 state -> compute -> write -> emit. `context` is what a handler is given, `lifecycle` the tables of states that
 it follows, `expiry` what ends when the business date moves on; it refuses with `errors`.
 `invariants` are the laws that hold after every operation, `state_check` the same laws over a whole state,
-`views` what people are shown, `answer` what follows from proved entries alone, as a file; `rules_in_force`
+`views` how people are shown things, `answer` what follows from proved entries, as a file; `rules_in_force`
 says which versions' files can be checked; `executor` runs transactions.
 
     parties            who takes part, with which keys, roles and nodes, and on which day

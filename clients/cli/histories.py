@@ -10,7 +10,7 @@ from clients.cli.amounts import days, money
 from clients.cli.options import Json, OutFile, ProfileFile, SupplierArgument, open_session, save
 from clients.cli.screen import GOOD, Screen, examples
 from clients.sdk import VerifiedHistory
-from contracts import views
+from contracts.trade import relationship_views
 
 SHOWN_RECORDS = 15
 _NOT_DETAIL = ("business_date", "kind", "number", "currency")
@@ -67,10 +67,10 @@ def history_document(found: VerifiedHistory) -> dict[str, Any]:
         "height": found.height,
         "block": found.proved.block_hash.hex(),
         "aggregates": {
-            currency: views.aggregates_view(found.aggregates, currency, day)
+            currency: relationship_views.aggregates_view(found.aggregates, currency, day)
             for currency in sorted(found.aggregates)
         },
-        "records": [views.record_view(record) for record in found.records],
+        "records": [relationship_views.record_view(record) for record in found.records],
     }
 
 

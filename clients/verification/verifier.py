@@ -34,7 +34,7 @@ from contracts.finance.quote import ProvedQuote, Quote, verify_quote
 from contracts.finance.quote_book import verify_book
 from contracts.holdings.portfolio_views import record_view as book_record_view
 from contracts.trade.relationship import AGGREGATES_FIELDS
-from contracts.views import record_view, relationships_of
+from contracts.trade.relationship_views import record_view, relationships_of
 from ledger import codec, proof
 from ledger.block import Header
 from ledger.carried import opened

@@ -12,7 +12,7 @@ from contracts.cash import custody, deposit, exchange, redemption, settlement
 from contracts.context import business_day
 from contracts.finance import claim
 from contracts.parties import payee
-from contracts.views import Page, Scanner, View, page
+from contracts.views import Page, Scanner, View, page, shown_day
 from ledger import codec
 from ledger.dates import iso_from_day
 from ledger.state import Reader
@@ -49,7 +49,7 @@ def _deposit(state: Reader, bank: str, client: str, currency: str, found: custod
         "opened": iso_from_day(found.opened),
         "payout": custody.payout_account(found, business_day(state)),
         "nominated": found.nominated or None,
-        "nominated_from": iso_from_day(found.from_day) if found.from_day else None,
+        "nominated_from": shown_day(found.from_day),
         "available": balance.available,
         "held": balance.held,
         "lines": 0 if entry is None else entry[0],
@@ -202,3 +202,12 @@ def exchange_of(taker: str, number: str, value: codec.Value) -> View:
         shown[name] = shown[name] or None
     del shown["sold_entry"], shown["bought_entry"]
     return {"taker": taker, "exchange": number, **shown, "status": exchange.STATUS.states[found.status]}
+
+
+def journal(scanner: Scanner, organisation: str, *, limit: int = 100, after: bytes | None = None) -> Page:
+    """Cash accounts of an organisation: what the banks' attestations add up to."""
+
+    def view(parts: tuple[Any, ...], value: codec.Value) -> View:
+        return {"organisation": parts[0], "account": parts[1], "currency": parts[2], "balance": value}
+
+    return page(scanner, "journal", (organisation,), limit, after, view)

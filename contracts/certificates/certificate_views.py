@@ -27,7 +27,7 @@ from contracts.certificates.leaf import (
 )
 from contracts.certificates.overpayment import read_overpaid
 from contracts.context import business_day
-from contracts.views import Page, Scanner, View, page
+from contracts.views import Page, Scanner, View, page, shown_day
 from ledger.codec import Value
 from ledger.dates import iso_from_day
 from ledger.money import Money
@@ -88,7 +88,7 @@ def _leaf(number: int, leaf: Leaf) -> View:
     """A leaf as its state value has it."""
     return {
         **_standing(number, leaf),
-        "expires": iso_from_day(leaf.expires) if leaf.expires else None,
+        "expires": shown_day(leaf.expires),
         "price": leaf.price or None,
         "repay": leaf.repay or None,
     }

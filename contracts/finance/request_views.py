@@ -12,7 +12,7 @@ from contracts.finance import request
 from contracts.finance.claim import read_lien
 from contracts.finance.programme import read_programme
 from contracts.trade.invoice import RESERVED, read_invoice
-from contracts.views import Page, Scanner, View, page
+from contracts.views import Page, Scanner, View, page, shown_day
 from ledger import codec
 from ledger.dates import iso_from_day
 from ledger.state import Reader
@@ -71,7 +71,7 @@ def _answer(state: Reader, supplier: str, number: str, programme: str, offered: 
         "programme": programme,
         "lender": "" if published is None else published.lender,
         "status": request.ANSWER.states[answer.status],
-        "answered": iso_from_day(answer.day) if answer.day else None,
+        "answered": shown_day(answer.day),
         "advance": answer.advance if is_quoted else None,
         "discount": answer.discount if is_quoted else None,
         "fee": answer.fee if is_quoted else None,

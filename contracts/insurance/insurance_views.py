@@ -31,7 +31,8 @@ from contracts.insurance.indemnity import (
 )
 from contracts.insurance.policy import LIFE, Cover, Policy, read_cover, read_policy
 from contracts.trade.invoice import Invoice, read_invoice
-from contracts.views import Page, Scanner, View, page, record_view
+from contracts.trade.relationship_views import record_view
+from contracts.views import Page, Scanner, View, page, shown_day
 from ledger.codec import Value
 from ledger.dates import iso_from_day
 from ledger.errors import Refusal
@@ -80,10 +81,9 @@ def _policy(state: Reader, insurer: str, number: str, policy: Policy) -> View:
         "starts": iso_from_day(policy.starts),
         "ends": iso_from_day(policy.ends),
         "bind_by": iso_from_day(policy.bind_by),
-        "covers_from": iso_from_day(policy.since) if policy.since else None,
+        "covers_from": shown_day(policy.since),
         "suspended": [
-            {"from": iso_from_day(first), "until": iso_from_day(last) if last else None}
-            for first, last in policy.pauses
+            {"from": iso_from_day(first), "until": shown_day(last)} for first, last in policy.pauses
         ],
         "buyers": [_cover(buyer, cover, day) for buyer, cover in covers if cover is not None],
     }
@@ -139,7 +139,7 @@ def _claim(state: Reader, assured: str, number: str, claim: Claim) -> View:
         "status": CLAIM.states[claim.status],
         **{name: getattr(claim, name) for name in (*names, *sums)},
         "notified": iso_from_day(claim.notified),
-        "filed": iso_from_day(claim.filed) if claim.filed else None,
+        "filed": shown_day(claim.filed),
         "reason": claim.reason or None,
         "indemnity_today": max(0, decide(state, assured, claim).indemnity) if is_open else None,
         "recovered": claim.recovered(open_amount(invoice)),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from fastapi import Request
 from starlette.responses import Response
 
-from contracts import views as made
+from contracts.cash import cash_views
+from contracts.finance import programme_views
+from contracts.parties import party_views
 from contracts.reverse_factoring import payables_views as of_payables
 from node.api import answers, views
 from node.api.channel import channel_router
@@ -18,7 +20,7 @@ router = channel_router("organisations")
 async def list_organisations(request: Request, limit: Limit = DEFAULT_PAGE, after: After = None) -> Response:
     """Who takes part in this channel, in which roles."""
     chain = chain_of(request)
-    found = made.organisations(chain, limit=limit, after=answers.key_after(after))
+    found = party_views.organisations(chain, limit=limit, after=answers.key_after(after))
     return answers.page(chain, "organisations", found)
 
 
@@ -30,7 +32,7 @@ async def list_organisations(request: Request, limit: Limit = DEFAULT_PAGE, afte
 async def get_organisation(request: Request, organisation: NamePath) -> Response:
     """One organisation: names, identifiers, roles."""
     chain = chain_of(request)
-    found = made.organisation_view(chain, organisation)
+    found = party_views.organisation_view(chain, organisation)
     return answers.view(chain, found, "unknown_organisation", organisation=organisation)
 
 
@@ -40,7 +42,7 @@ async def list_keys(
 ) -> Response:
     """Keys that may sign, and those that were revoked; of one organisation if asked for."""
     chain = chain_of(request)
-    found = made.keys(chain, organisation, limit=limit, after=answers.key_after(after))
+    found = party_views.keys(chain, organisation, limit=limit, after=answers.key_after(after))
     return answers.page(chain, "keys", found)
 
 
@@ -48,7 +50,7 @@ async def list_keys(
 async def list_programmes(request: Request, limit: Limit = DEFAULT_PAGE, after: After = None) -> Response:
     """Lenders' programmes with their terms and exposures."""
     chain = chain_of(request)
-    found = made.programmes(chain, limit=limit, after=answers.key_after(after))
+    found = programme_views.programmes(chain, limit=limit, after=answers.key_after(after))
     return answers.page(chain, "programmes", found)
 
 
@@ -60,7 +62,7 @@ async def list_programmes(request: Request, limit: Limit = DEFAULT_PAGE, after: 
 async def get_programme(request: Request, programme: NamePath) -> Response:
     """One programme with its terms and exposures."""
     chain = chain_of(request)
-    found = made.programme_view(chain, programme)
+    found = programme_views.programme_view(chain, programme)
     return answers.view(chain, found, "unknown_programme", programme=programme)
 
 
@@ -120,5 +122,5 @@ async def list_accounts(
 ) -> Response:
     """What the settlement banks' attestations add up to."""
     chain = chain_of(request)
-    found = made.journal(chain, organisation, limit=limit, after=answers.key_after(after))
+    found = cash_views.journal(chain, organisation, limit=limit, after=answers.key_after(after))
     return answers.page(chain, "accounts", found)

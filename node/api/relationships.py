@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import Query, Request
 from starlette.responses import Response
 
-from contracts import views as made
-from contracts.trade import relationship
+from contracts.parties import party_views
+from contracts.trade import relationship, relationship_views
 from ledger import codec
 from ledger.chain import Chain
 from ledger.errors import TooLarge
@@ -36,11 +36,11 @@ router = channel_router("relationships")
 async def list_relationships(request: Request, party: RequiredName) -> Response:
     """All of them, oldest first; GET /parties/{party}/history proves that none is missing."""
     chain = chain_of(request)
-    if made.organisation_view(chain, party) is None:
+    if party_views.organisation_view(chain, party) is None:
         return answers.view(chain, None, "unknown_organisation", party=party)
     history = proved_history(chain, relationship.party_key(party), None)
     records = [codec.decode(record) for record in history.records]
-    shown = {"party": party, "relationships": made.relationships_of(records)}
+    shown = {"party": party, "relationships": relationship_views.relationships_of(records)}
     return answers.view(chain, shown, "unknown_organisation", party=party)
 
 
@@ -52,7 +52,7 @@ async def list_relationships(request: Request, party: RequiredName) -> Response:
 async def get_relationship(request: Request, supplier: NamePath, buyer: NamePath) -> Response:
     """Number of records and running sums, without proof."""
     chain = chain_of(request)
-    found = made.relationship_view(chain, supplier, buyer)
+    found = relationship_views.relationship_view(chain, supplier, buyer)
     return answers.view(chain, found, "unknown_relationship", supplier=supplier, buyer=buyer)
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from fastapi import Request
 from starlette.responses import Response
 
-from contracts import views as made
 from contracts.finance import request_views as of_requests
+from contracts.trade import trade_views
 from node.api import answers, views
 from node.api.channel import channel_router
 from node.api.parameters import (
@@ -39,7 +39,7 @@ async def list_invoices(
 ) -> Response:
     """Invoices in the order of their state keys, of one buyer or in one state if asked for."""
     chain = chain_of(request)
-    found = made.invoices(
+    found = trade_views.invoices(
         chain, supplier, status=status, buyer=buyer, limit=limit, after=answers.key_after(after)
     )
     return answers.page(chain, "invoices", found)
@@ -53,7 +53,7 @@ async def list_invoices(
 async def get_invoice(request: Request, supplier: NamePath, number: NumberPath) -> Response:
     """One invoice on all its axes: validity, title, cash, maturity."""
     chain = chain_of(request)
-    found = made.invoice_view(chain, supplier, number)
+    found = trade_views.invoice_view(chain, supplier, number)
     return answers.view(chain, found, "unknown_invoice", supplier=supplier, number=number)
 
 
@@ -96,7 +96,7 @@ async def list_orders(
 ) -> Response:
     """Orders with the progress of their lines, of one buyer if asked for."""
     chain = chain_of(request)
-    found = made.orders(chain, supplier, buyer, limit=limit, after=answers.key_after(after))
+    found = trade_views.orders(chain, supplier, buyer, limit=limit, after=answers.key_after(after))
     return answers.page(chain, "orders", found)
 
 
@@ -108,7 +108,7 @@ async def list_orders(
 async def get_order(request: Request, supplier: NamePath, buyer: NamePath, number: NumberPath) -> Response:
     """One order with the progress of its lines."""
     chain = chain_of(request)
-    found = made.order_view(chain, supplier, buyer, number)
+    found = trade_views.order_view(chain, supplier, buyer, number)
     return answers.view(chain, found, "unknown_order", supplier=supplier, buyer=buyer, number=number)
 
 
@@ -120,7 +120,7 @@ async def get_order(request: Request, supplier: NamePath, buyer: NamePath, numbe
 async def get_shipment(request: Request, supplier: NamePath, number: NumberPath) -> Response:
     """One shipment and what the buyer found in it."""
     chain = chain_of(request)
-    found = made.shipment_view(chain, supplier, number)
+    found = trade_views.shipment_view(chain, supplier, number)
     return answers.view(chain, found, "unknown_shipment", supplier=supplier, number=number)
 
 
@@ -132,5 +132,5 @@ async def get_shipment(request: Request, supplier: NamePath, number: NumberPath)
 async def get_credit(request: Request, supplier: NamePath, number: NumberPath) -> Response:
     """One credit note."""
     chain = chain_of(request)
-    found = made.credit_view(chain, supplier, number)
+    found = trade_views.credit_view(chain, supplier, number)
     return answers.view(chain, found, "unknown_credit", supplier=supplier, number=number)

@@ -1,4 +1,4 @@
-"""The forms of the contract views, for the OpenAPI document; `contracts.views` makes the values.
+"""The forms of the contract views, for the OpenAPI document; `contracts` makes the values.
 
 Amounts are integers of minor units of the `currency` beside them, days ISO text. The models
 forbid fields that they do not name, and a test reads every view through its model: what is

@@ -12,6 +12,7 @@ from trade_ledger import TradeLedger, confirm, invoice, publish
 from contracts import views
 from contracts.errors import InvariantBroken
 from contracts.invariants import declared_in_time, stays_if_terminal
+from contracts.trade import trade_views
 from contracts.trade.confirmation import MAX_CONFIRMED_AT_ONCE
 from contracts.trade.invoice import CANCELLED, CONFIRMED, REJECTED, SUBMITTED, VALIDITY
 from ledger.limits import MAX_TRANSACTION_BYTES
@@ -27,7 +28,7 @@ def said(numbers: list[str], net: int = 100) -> dict[str, Any]:
 
 
 def state(trade: TradeLedger, number: str = "I") -> tuple[str, int]:
-    shown = views.invoice_view(trade.state, "acme", number)
+    shown = trade_views.invoice_view(trade.state, "acme", number)
     assert shown is not None
     return shown["validity"], shown["contested"]
 
@@ -140,7 +141,7 @@ def test_invariant_16_a_declared_date_is_past_and_a_late_one_is_flagged(lag: int
     result = trade.submit("acme", invoice("I", 100, issue_date=issued))
     assert (result == ()) is (lag >= 0)
     if lag >= 0:
-        shown = views.invoice_view(trade.state, "acme", "I")
+        shown = trade_views.invoice_view(trade.state, "acme", "I")
         assert shown is not None
         assert shown["backdated"] is (lag > most)
         declared_in_time(day - lag, day, int(lag > most), most)

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from insurance_ledger import active, advance
 from trade_ledger import DAY, TERMS, TradeLedger, confirm, fund, invoice, payment
 
-from contracts import views
 from contracts.errors import InvariantBroken
-from contracts.finance import eligibility
+from contracts.finance import eligibility, programme_views
 from contracts.finance.eligibility import MAX_SUPPLIERS, Facts, Rules
 from contracts.finance.programme import programme_key
 from contracts.finance.usage import ALL, OBLIGOR, SUPPLIER, Use, read_use, use_key
@@ -214,7 +213,7 @@ def test_what_is_drawn_follows_the_claim_to_its_end() -> None:
     assert drawn(trade) == Use(0, 0)
     finance(trade, "INV1")
     assert drawn(trade, SUPPLIER, "acme") == Use(0, ADVANCE)
-    shown = views.programme_view(trade.state, "prime")
+    shown = programme_views.programme_view(trade.state, "prime")
     assert shown is not None
     assert shown["drawn"] == {"limit": 10 * NET, "reserved": 0, "funded": ADVANCE}
     assert shown["suppliers"]["acme"]["funded"] == ADVANCE
@@ -246,7 +245,7 @@ def test_a_programme_shows_what_lies_over_its_cap_to_the_unit() -> None:
     trade.done("loan", {**programme, "rules": {"obligor_share_ppm": 250_000}})
     for name, amount in zip(names, ROW, strict=True):
         trade.state.data[use_key("prime", "USD", OBLIGOR, name)] = codec.encode((0, amount))
-    shown = views.programme_view(trade.state, "prime")
+    shown = programme_views.programme_view(trade.state, "prime")
     assert shown is not None
     assert (shown["over_concentration"], shown["eligible"]) == (150_000_00, 850_000_00)
 

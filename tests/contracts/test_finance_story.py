@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trade_ledger import TradeLedger, fund, payment, publish
 
-from contracts import invariants, views
+from contracts import invariants
 from contracts.errors import InvariantBroken
 from contracts.finance.claim import Lien, accrued, last_deal, payoff, read_lien
 from contracts.finance.recourse import STATUS, read_recourse
 from contracts.holdings import portfolio
 from contracts.holdings.book import book_key
 from contracts.state_check import by_kind, demands_follow_claims
+from contracts.trade import trade_views
 from contracts.trade.invoice import Invoice
 from contracts.trade.relationship import of_currency
 from ledger import codec
@@ -107,7 +108,7 @@ def test_a_pledge_is_released_when_the_advance_is_repaid_and_can_then_be_finance
     """Invariants 5 and 26: one claim at a time; owner and amount after the release are those before."""
     trade = financed(security="pledge")
     before = stored(trade)
-    assert views.invoice_view(trade.state, "acme", "INV1")["title"] == "Pledged"  # type: ignore[index]
+    assert trade_views.invoice_view(trade.state, "acme", "INV1")["title"] == "Pledged"  # type: ignore[index]
     due = lien(trade).principal
     release = attested("release.attest", due, **HOLDER)
     assert trade.refused("bank", {**release, "amount": due - 1}) == "amount_mismatch"
@@ -136,7 +137,7 @@ def test_a_pledge_is_released_out_of_a_deposit_in_one_operation() -> None:
     assert trade.refused("acme", {**pay, "amount": 1}) == "amount_mismatch"
     trade.done("acme", pay)
     assert (deal(trade).principal, deal(trade).repaid) == (0, ADVANCE)
-    assert views.invoice_view(trade.state, "acme", "INV1")["title"] == "Free"  # type: ignore[index]
+    assert trade_views.invoice_view(trade.state, "acme", "INV1")["title"] == "Free"  # type: ignore[index]
     trade.check()
 
 

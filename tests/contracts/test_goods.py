@@ -20,8 +20,8 @@ from trade_ledger import (
 )
 from ways_ledger import ways_of
 
-from contracts import views
 from contracts.finance.quote import requote
+from contracts.trade import relationship_views, trade_views
 from contracts.trade.units import canonical_unit, sscc_with_check_digit
 from ledger.errors import Refusal
 from ledger.identifiers import is_gs1
@@ -35,19 +35,19 @@ REFUSE = {"op": "goods.refuse", "shipment": "S1", "supplier": "acme", "date": "2
 
 
 def status(trade: TradeLedger) -> str:
-    shown = views.order_view(trade.state, "acme", "mega", "PO1")
+    shown = trade_views.order_view(trade.state, "acme", "mega", "PO1")
     assert shown is not None
     return str(shown["status"])
 
 
 def line(trade: TradeLedger) -> dict[str, Any]:
-    shown = views.order_view(trade.state, "acme", "mega", "PO1")
+    shown = trade_views.order_view(trade.state, "acme", "mega", "PO1")
     assert shown is not None
     return dict(shown["lines"][0])
 
 
 def shipment_status(trade: TradeLedger) -> str:
-    shown = views.shipment_view(trade.state, "acme", "S1")
+    shown = trade_views.shipment_view(trade.state, "acme", "S1")
     assert shown is not None
     return str(shown["status"])
 
@@ -155,7 +155,7 @@ def test_an_order_is_cancelled_only_while_nothing_is_under_way_received_or_bille
         assert trade.refused(signer, operation) == "wrong_state", "invariant 15: Cancelled absorbs"
     assert trade.refused("acme", dispatch("S2")) == "order_not_issued"
     assert trade.refused("acme", invoice("I", 5, order="PO1")) == "order_not_issued"
-    shown = views.relationship_view(trade.state, "acme", "mega")
+    shown = relationship_views.relationship_view(trade.state, "acme", "mega")
     assert shown is not None
     assert (shown["currencies"]["USD"]["orders"], shown["currencies"]["USD"]["ordered"]) == (1, 0)
     trade.check()
@@ -384,10 +384,10 @@ def test_a_return_after_billing_makes_a_credit_note_due_and_stops_new_finance() 
         "programme": "credit_due",
         "auction": "credit_due",
     }
-    assert views.invoice_view(trade.state, "acme", "I")["credit_due"] is True  # type: ignore[index]
+    assert trade_views.invoice_view(trade.state, "acme", "I")["credit_due"] is True  # type: ignore[index]
     trade.done("acme", credit("C", "I", 300_000, 30))
     trade.done("mega", {"op": "credit.accept", "credit": "C", "supplier": "acme"})
-    assert views.invoice_view(trade.state, "acme", "I")["credit_due"] is False  # type: ignore[index]
+    assert trade_views.invoice_view(trade.state, "acme", "I")["credit_due"] is False  # type: ignore[index]
     assert requote(trade.state, "acme", "I", "prime").net == 700_000
     trade.check()
 
@@ -440,19 +440,19 @@ def test_a_credit_note_on_a_paid_invoice_waits_and_pays_another_one() -> None:
     assert trade.refused("mega", apply) == "wrong_state"
     trade.done("mega", {"op": "credit.accept", "credit": "C", "supplier": "acme"})
     assert line(trade)["units_to_credit"] == 0
-    note = views.credit_view(trade.state, "acme", "C")
+    note = trade_views.credit_view(trade.state, "acme", "C")
     assert note is not None
     assert (note["status"], note["applied"]) == ("Accepted", 0)
     assert trade.refused("mega", {**apply, "amount": 250_001}) == "exceeds_outstanding"
     trade.done("mega", apply)
     trade.done("mega", {**apply, "amount": 50_000})
-    shown = views.invoice_view(trade.state, "acme", "J")
+    shown = trade_views.invoice_view(trade.state, "acme", "J")
     assert shown is not None
     assert (shown["offset"], shown["outstanding"], shown["cash"]) == (250_000, 0, "Settled")
     assert trade.refused("acme", {"op": "invoice.cancel", "invoice": "J"}) == "wrong_state"
     trade.confirmed_invoice("K", 60_000)
     trade.done("mega", {**apply, "amount": 50_000, "invoice": "K"})
-    assert views.credit_view(trade.state, "acme", "C")["status"] == "Applied"  # type: ignore[index]
+    assert trade_views.credit_view(trade.state, "acme", "C")["status"] == "Applied"  # type: ignore[index]
     assert trade.refused("mega", {**apply, "amount": 1, "invoice": "K"}) == "wrong_state"
     trade.check()
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from trade_ledger import KEYS, TradeLedger, confirm, document, invoice
 
-from contracts import Contracts, views
+from contracts import Contracts
+from contracts.context import business_day
+from contracts.parties import party_views
 from ledger.errors import Malformed
 from ledger.executor import genesis_overlay
 from ledger.genesis import Genesis
@@ -45,7 +47,7 @@ def test_an_organisation_keeps_a_key_unless_the_operator_takes_the_last_one() ->
     trade.done("root", revoke("acme"))
     assert trade.refused("acme", invoice("A", 1)) == "revoked_key"
     assert trade.refused("root", revoke("acme")) == "revoked_key"
-    assert views.organisation_view(trade.state, "acme")["active_keys"] == 0  # type: ignore[index]
+    assert party_views.organisation_view(trade.state, "acme")["active_keys"] == 0  # type: ignore[index]
 
 
 def test_every_operation_of_an_unknown_signer_is_refused_one_by_one_unless_atomic() -> None:
@@ -85,7 +87,7 @@ def test_without_a_business_date_the_day_of_genesis_is_taken() -> None:
     plain = document()
     del plain["parameters"]["business_date"]
     overlay = genesis_overlay(Contracts(), Genesis.from_document(plain))
-    assert views.business_day(overlay) == plain["time_ms"] // 86_400_000
+    assert business_day(overlay) == plain["time_ms"] // 86_400_000
 
 
 @pytest.mark.parametrize("time_ms", [1, 2**63 - 1])

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trade_ledger import TERMS, TradeLedger, confirm, fund, invoice, payment
 
-from contracts import views
 from contracts.errors import InvariantBroken
+from contracts.finance import programme_views
 from contracts.finance.claim import Lien, last_deal, lien_key, read_lien
 from contracts.pricing import ProgrammeTerms
 from contracts.reverse_factoring import payables_views
@@ -20,7 +20,7 @@ from contracts.reverse_factoring.extension import charge
 from contracts.reverse_factoring.payables import DAYS_TO_PAY, price
 from contracts.reverse_factoring.pool import purpose_of
 from contracts.state_check import check_state
-from contracts.trade import relationship
+from contracts.trade import relationship, trade_views
 from contracts.trade.credit import APPLIED, read_credit
 from contracts.trade.invoice import Invoice, invoice_key
 from contracts.trade.relationship import of_currency
@@ -419,11 +419,11 @@ def test_what_people_are_shown_has_the_documented_form() -> None:
     ((enrolled,), _) = payables_views.enrolments(trade.state, "of-mega")
     forms.EnrolmentView.model_validate(enrolled)
     assert enrolled["standing"] is False
-    published = views.programme_view(trade.state, "of-mega")
+    published = programme_views.programme_view(trade.state, "of-mega")
     assert published is not None
     forms.ProgrammeView.model_validate(published)
     assert published["payables"]["set_aside"] == {"bank": "bank", "amount": 2 * NET - PAID_OUT}
-    billed = views.invoice_view(trade.state, "acme", "INV1")
+    billed = trade_views.invoice_view(trade.state, "acme", "INV1")
     assert billed is not None
     forms.InvoiceView.model_validate(billed)
     assert billed["finance"]["arrangement"] is True

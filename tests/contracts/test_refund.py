@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trade_ledger import DAY, TradeLedger, payment
 
-from contracts import views
 from contracts.cash.refund import read_unapplied, unapplied_key
 from contracts.errors import InvariantBroken
 from contracts.state_check import check_state
+from contracts.trade import trade_views
 from ledger import codec
 
 NET = 900_000
@@ -49,7 +49,7 @@ def test_a_bank_attests_that_it_went_back_and_consumes_its_entry() -> None:
     """Invariants 1, 10, 11 and 21."""
     trade = overpaid()
     before = trade.entry("invoice", "acme", "INV1")
-    assert views.invoice_view(trade.state, "acme", "INV1")["unapplied"] == 7_000  # type: ignore[index]
+    assert trade_views.invoice_view(trade.state, "acme", "INV1")["unapplied"] == 7_000  # type: ignore[index]
     assert trade.refused("bank", attested(7_001)) == "exceeds_unapplied"
     assert trade.refused("bank", attested(7_000, "IN 1")) == "bank_entry_used"
     assert trade.refused("bank", attested(7_000, date="2012-03-02")) == "date_in_future"

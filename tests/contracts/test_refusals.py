@@ -20,8 +20,9 @@ from trade_ledger import (
 )
 
 import contracts
-from contracts import views
 from contracts.errors import REMEDIES
+from contracts.finance import programme_views
+from contracts.trade import trade_views
 from ledger import codec
 from ledger.money import MAX_AMOUNT
 
@@ -89,7 +90,7 @@ def test_orders_are_issued_as_drafted_or_by_the_buyer_alone() -> None:
     assert trade.refused("acme", twice) == "line_twice"
     huge = order_submit("PO3", (("1", 10**12, 10**18),))
     assert trade.refused("acme", huge) == "amount_overflow"
-    assert views.order_view(trade.state, "acme", "mega", "PO2")["status"] == "Issued"  # type: ignore[index]
+    assert trade_views.order_view(trade.state, "acme", "mega", "PO2")["status"] == "Issued"  # type: ignore[index]
 
 
 def test_shipments_are_received_once_and_units_are_used_once() -> None:
@@ -109,7 +110,7 @@ def test_shipments_are_received_once_and_units_are_used_once() -> None:
     assert trade.refused("mega", {**receive("S1", accepted=1), "date": "2012-01-19"}) == "date_order"
     trade.done("mega", receive("S1", accepted=8, rejected=1))
     assert trade.refused("mega", receive("S1", accepted=1)) == "wrong_state"
-    shown = views.shipment_view(trade.state, "acme", "S1")
+    shown = trade_views.shipment_view(trade.state, "acme", "S1")
     assert shown is not None
     assert shown["lines"] == [{"line": "1", "shipped": 10, "accepted": 8, "rejected": 1, "returned": 0}]
     assert shown["units"] == [one, two]
@@ -135,7 +136,7 @@ def test_a_buyer_confirms_once_at_most_the_gross_and_no_later_than_due() -> None
     assert trade.refused("mega", {**dispute, "amount": 50}) == "already_disputed"
     assert trade.refused("acme", {"op": "invoice.cancel", "invoice": "I"}) == "wrong_state"
     trade.done("mega", confirm("I", 800))
-    shown = views.invoice_view(trade.state, "acme", "I")
+    shown = trade_views.invoice_view(trade.state, "acme", "I")
     assert shown is not None
     assert (shown["net"], shown["credited"], shown["paid"], shown["outstanding"]) == (800, 200, 300, 500)
     trade.check()
@@ -156,7 +157,7 @@ def test_credit_notes_are_decided_once_and_never_exceed_what_is_left_of_the_gros
     assert trade.refused("mega", accept) == "wrong_state"
     assert trade.refused("mega", {**accept, "credit": "D"}) == "exceeds_gross"
     trade.done("mega", {"op": "credit.reject", "credit": "D", "supplier": "acme", "reason": "twice"})
-    assert views.credit_view(trade.state, "acme", "D")["status"] == "Rejected"  # type: ignore[index]
+    assert trade_views.credit_view(trade.state, "acme", "D")["status"] == "Rejected"  # type: ignore[index]
     trade.check()
 
 
@@ -200,7 +201,7 @@ def test_a_limit_is_not_passed_by_offers_together() -> None:
     for number in ("A", "B"):
         trade.confirmed_invoice(number, 1_000_00 + ord(number))
     trade.done("loan", trade.offer("A"))
-    basis = views.programme_view(trade.state, "prime")
+    basis = programme_views.programme_view(trade.state, "prime")
     assert basis is not None
     assert 0 < basis["exposures"]["mega"]["reserved"] <= 1_000_00
     terms = {"net": 1, "tenor_days": 1, "advance": 1, "reserve": 0, "discount": 0, "fee": 0, "paid_out": 1}

@@ -12,7 +12,6 @@ from insurance_ledger import active, bill
 from test_book import kinds, positions, totals
 from trade_ledger import DAY, TERMS, TradeLedger, invoice, payment, publish
 
-from contracts import views
 from contracts.errors import InvariantBroken
 from contracts.finance import resale_check
 from contracts.finance.claim import Lien, read_lien
@@ -24,6 +23,7 @@ from contracts.holdings.portfolio_views import position_view
 from contracts.insurance.coverage import Question
 from contracts.insurance.insurance_views import answer
 from contracts.state_check import by_kind
+from contracts.trade import trade_views
 from contracts.trade.trade_check import Kinds
 from ledger import codec
 
@@ -130,7 +130,7 @@ def test_cash_and_claim_move_together_and_both_books_follow() -> None:
     assert (now.open, now.principal, now.reserve) == (1, before.principal, before.reserve_left)
     assert (now.advanced, now.discount) == (before.principal, before.principal - price)
     assert standing(trade) == "Sold"
-    finance = views.invoice_view(trade.state, "acme", "INV1")["finance"]  # type: ignore[index]
+    finance = trade_views.invoice_view(trade.state, "acme", "INV1")["finance"]  # type: ignore[index]
     assert (finance["lender"], finance["bought_from"], finance["resale"]) == ("fund", "loan", None)
 
 

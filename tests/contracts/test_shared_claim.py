@@ -13,8 +13,8 @@ from cash_ledger import balance
 from test_finance_story import HOLDER, advance_to, attested, credit, deal, demand, lien, status, stored
 from trade_ledger import TradeLedger, payment
 
-from contracts import views
 from contracts.finance.claim import Lien, accrued, agent, divided, shares_of
+from contracts.trade import trade_views
 
 PARTS = {"fund": 33_333_33, "loan": 66_666_67}
 LATER = "2012-08-01"
@@ -63,7 +63,7 @@ def test_the_agent_declares_and_writes_off_and_what_is_recovered_is_shared() -> 
     assert exposed(trade) == {"fund": 0, "loan": 0}
     assert left(lien(trade)) == {"fund": 29_999_99, "loan": 60_000_00}, "still theirs to recover"
     trade.check()
-    shown = views.invoice_view(trade.state, "acme", "INV1")
+    shown = trade_views.invoice_view(trade.state, "acme", "INV1")
     assert shown is not None
     assert shown["finance"]["shares"] == [
         {"lender": "fund", "part": 33_333_33, "left": 29_999_99},

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trade_ledger import TradeLedger, invoice
 
-from contracts import views
+from contracts.trade import trade_views
 
 
 def taxed(**changes: Any) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def taxed(**changes: Any) -> dict[str, Any]:
 def test_a_breakdown_that_adds_up_is_kept_with_its_taxable_amounts() -> None:
     trade = TradeLedger()
     trade.done("acme", taxed())
-    shown = views.invoice_view(trade.state, "acme", "I")
+    shown = trade_views.invoice_view(trade.state, "acme", "I")
     assert shown is not None
     assert (shown["tax"], shown["prepaid"], shown["gross"]) == (2_343, 600, 19_080)
     assert shown["taxes"] == [

@@ -19,13 +19,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from trade_ledger import TERMS, TradeLedger, confirm, fund, invoice, order_submit, payment, sscc
 
-from contracts import views
 from contracts.context import BUSINESS_DATE
 from contracts.errors import REMEDIES
 from contracts.finance.claim import Lien, payoff
 from contracts.finance.offer import OfferTerms
 from contracts.finance.quote import requote
-from contracts.trade import relationship
+from contracts.trade import relationship, relationship_views, trade_views
 from contracts.trade.invoice import Invoice
 from ledger import codec
 from ledger.dates import iso_from_day
@@ -171,7 +170,7 @@ class TradeMachine(RuleBasedStateMachine):
             assert not self.play(signer, operation)
             return
         assert self.play(signer, operation) is parcel.does(way, max(way == "return", accepted), rejected)
-        shown = views.shipment_view(self.trade.state, parcel.supplier, parcel.number)
+        shown = trade_views.shipment_view(self.trade.state, parcel.supplier, parcel.number)
         assert shown is not None
         assert shown["status"] == parcel.state
 
@@ -466,10 +465,10 @@ class TradeMachine(RuleBasedStateMachine):
             for data in records:
                 record = codec.decode(data)
                 folded = relationship.fold(folded, record)
-                assert views.record_view(record)["kind"] == record[1]
+                assert relationship_views.record_view(record)["kind"] == record[1]
             assert folded == again.get(key)[2], "the aggregates are the fold over the records"  # type: ignore[index]
         for supplier, number in self.invoices:
-            assert views.invoice_view(again.state, supplier, number) is not None
+            assert trade_views.invoice_view(again.state, supplier, number) is not None
 
 
 TestTradeMachine = TradeMachine.TestCase

@@ -16,8 +16,7 @@ from trade_ledger import (
     sscc,
 )
 
-from contracts import views
-from contracts.trade import relationship
+from contracts.trade import relationship, relationship_views, trade_views
 from contracts.trade.invoice import Invoice
 from ledger import codec
 
@@ -46,7 +45,7 @@ def test_from_order_to_settlement() -> None:
     ]:
         trade.done(signer, operation)
         trade.check()
-    shown = views.invoice_view(trade.state, "acme", "INV 1/12")
+    shown = trade_views.invoice_view(trade.state, "acme", "INV 1/12")
     assert shown is not None
     assert (shown["validity"], shown["title"], shown["cash"]) == ("Confirmed", "Free", "Settled")
     assert shown["finance"]["stage"] == "Closed"
@@ -92,7 +91,7 @@ def test_the_set_of_a_partys_relationships_is_complete() -> None:
     pairs = {
         party: [
             (view["supplier"], view["buyer"])
-            for view in views.relationships_of(
+            for view in relationship_views.relationships_of(
                 codec.decode(data) for data in trade.records[relationship.party_key(party)]
             )
         ]
@@ -144,10 +143,10 @@ def test_a_credit_note_after_finance_is_borne_by_the_reserve_and_then_demanded()
     trade.done("acme", {"op": "finance.accept", "invoice": "INV1"})
     trade.done("bank", fund("INV1", offer["terms"]["paid_out"]))
     _credit(trade, "CN1", "INV1", 200_000_00)
-    finance = views.invoice_view(trade.state, "acme", "INV1")["finance"]  # type: ignore[index]
+    finance = trade_views.invoice_view(trade.state, "acme", "INV1")["finance"]  # type: ignore[index]
     assert (finance["reserve_left"], finance["shortfall"], finance["principal"]) == (0, 57_500_00, 807_500_00)
     trade.done("bank", payment("INV1", 750_000_00, "IN 1"))
-    finance = views.invoice_view(trade.state, "acme", "INV1")["finance"]  # type: ignore[index]
+    finance = trade_views.invoice_view(trade.state, "acme", "INV1")["finance"]  # type: ignore[index]
     assert (finance["stage"], finance["principal"], finance["shortfall"]) == ("Closed", 57_500_00, 57_500_00)
     trade.check()
 
@@ -162,7 +161,7 @@ def test_a_credit_note_may_restore_the_advance_rate_instead() -> None:
     trade.done("acme", {"op": "finance.accept", "invoice": "INV1"})
     trade.done("bank", fund("INV1", offer["terms"]["paid_out"]))
     _credit(trade, "CN1", "INV1", 200_000_00)
-    finance = views.invoice_view(trade.state, "acme", "INV1")["finance"]  # type: ignore[index]
+    finance = trade_views.invoice_view(trade.state, "acme", "INV1")["finance"]  # type: ignore[index]
     assert (finance["shortfall"], finance["reserve_left"]) == (170_000_00, 112_500_00)
     trade.check()
 
