@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import ctypes
 import gc
 import json
 import os
@@ -32,13 +33,14 @@ from contracts.context import signer_key
 from contracts.parties.identity import ACTIVE
 from ledger.chain import Chain
 from ledger.errors import TallyError
+from ledger.genesis import read_genesis
 from ledger.limits import LEVELDB_OPEN_FILES, MAX_MEMBERS
 from ledger.store import Store
 from node import disk, logs
 from node.admission import Identify
 from node.api.app import Front, create_app
 from node.api.connections import BoundedProtocol
-from node.errors import NotAdmitted, cannot_listen
+from node.errors import NotAdmitted, SettingsError, cannot_listen
 from node.identity import Identity
 from node.limits import (
     API_KEEP_ALIVE_S,
@@ -48,6 +50,7 @@ from node.limits import (
     MAX_UNPROVED_LINKS,
     THREAD_SWITCH_S,
 )
+from node.neighbours import followed_beside
 from node.node import Node
 from node.settings import Settings
 
@@ -59,6 +62,7 @@ _STANDARD_INPUT = 0
 OWN_FILES = LEVELDB_OPEN_FILES + MAX_UNPROVED_LINKS + 2 * MAX_MEMBERS + 64
 """Files and sockets that a node needs beside its HTTP connections."""
 LEAST_API_CONNECTIONS = 64
+_PR_SET_PDEATHSIG = 1
 
 
 def identify_by(chain: Chain) -> Identify:
@@ -208,7 +212,7 @@ def _api_connections() -> int:
     return most
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int, what: str = "api") -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -217,7 +221,7 @@ def _bind(host: str, port: int) -> socket.socket:
         bound.bind((host, port))
     except OSError as error:
         bound.close()
-        raise cannot_listen("api", host, port, error) from None
+        raise cannot_listen(what, host, port, error) from None
     return bound
 
 
@@ -246,12 +250,42 @@ def _repair(settings: Settings) -> Path:
     return disk.set_aside(settings.data_dir, look)
 
 
+def _wake_when_abandoned() -> None:
+    """Have the system send SIGCONT when whoever started this process is gone (prctl(2), Linux).
+
+    The end of its standard input is then heard also by a process that was stopped; to one that runs the
+    signal does nothing.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)
+
+
+def _check(settings: Settings) -> None:
+    """Check what a node needs to start at all; nothing is changed, and the ledger is not opened.
+
+    Raises:
+        TallyError: a file that it needs, a folder that it cannot write, or a port that is taken.
+    """
+    followed_beside(settings.genesis_file, read_genesis(settings.read_genesis()))
+    Identity.load(settings.node, settings.key_file, settings.certificate_file)
+    if not os.access(settings.data_dir, os.W_OK | os.X_OK):
+        raise SettingsError("cannot write to the data folder", field="data_dir", found=settings.data_dir)
+    for what, host, port in (
+        ("api", settings.api_host, settings.api_port),
+        ("peer", settings.peer_host, settings.peer_port),
+    ):
+        with _bind(host, port, what) as bound:
+            bound.listen()
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command; its exit code."""
     parser = argparse.ArgumentParser(prog="python -m node", description="Run one Tallystick node.")
     parser.add_argument("--config", type=Path, required=True, help="the node's settings, TOML or JSON")
     parser.add_argument(
         "--repair", action="store_true", help="set a damaged ledger aside; the next start fetches it anew"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="only say whether the node could start with these settings"
     )
     parser.add_argument(
         "--attached", action="store_true", help="stop in order when the standard input, a pipe, ends as well"
@@ -262,6 +296,11 @@ def main(arguments: list[str] | None = None) -> int:
         if given.repair:
             print(f"set aside: {_repair(settings)}")  # noqa: T201 (the command's answer)
             return 0
+        if given.check:
+            _check(settings)
+            return 0
+        if given.attached:
+            _wake_when_abandoned()
         logs.configure(settings.node, settings.log_file, settings.log_level)
         BoundedProtocol.most_connections = _api_connections()
         sys.setswitchinterval(THREAD_SWITCH_S)
@@ -272,11 +311,11 @@ def main(arguments: list[str] | None = None) -> int:
             return runner.run(serve(settings, is_attached=given.attached))
     except TallyError as error:
         print(f"{error}. {error.remedy}", file=sys.stderr)  # noqa: T201 (before there is a log)
-        if not given.repair:
+        if not (given.repair or given.check):
             log.error("cannot_run", **error.as_dict())
         return EXIT_SETTINGS
     except OSError as error:
         print(f"the system refuses: {error}", file=sys.stderr)  # noqa: T201
-        if not given.repair:
+        if not (given.repair or given.check):
             log.error("cannot_run", code="system", message=str(error))
         return EXIT_SETTINGS

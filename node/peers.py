@@ -357,39 +357,50 @@ class Peers:
 
     async def _keep_dialling(self, peer: str) -> None:
         host, port = self.addresses[peer]
-        loop = self._loop
         pause_ms = RECONNECT_FIRST_MS
         while True:
-            link = Outgoing(self, peer)
-            try:
-                await loop.create_connection(
-                    lambda link=link: link,  # type: ignore[misc]
-                    host,
-                    port,
-                    ssl=self._client_context,
-                    server_hostname="",
-                    ssl_handshake_timeout=HANDSHAKE_TIMEOUT_MS / 1_000,
-                )
-                await link.lost
-            except OSError as error:
-                self._problems[peer] = f"cannot connect: {error.strerror or error}"
-                link.was_met = isinstance(error, ssl.SSLError | ConnectionResetError)
-            finally:
-                link.abort()
-                if self._outgoing.get(peer) is link:
-                    del self._outgoing[peer]
+            is_member = self.membership.member(self.node) is not None
+            link = await self._dial(peer, host, port) if is_member else None
             self._met.discard(peer)
-            if link.was_met and not link.welcome:
-                self._met.add(peer)
-                await self._meet_as_stranger(host, port)
-            if link.welcome:
+            if link is None:
+                self._problems[peer] = "this node is no member yet"
+            if link is None or (link.was_met and not link.welcome):
+                if await self._meet_as_stranger(host, port) or link is not None:
+                    self._met.add(peer)
+            elif link.welcome:
                 self._moves.info("peer_lost", peer)
                 pause_ms = RECONNECT_FIRST_MS
             await self._pause(peer, pause_ms * random.uniform(0.5, 1.0) / 1_000)  # noqa: S311 (spreads load, no secret)
             pause_ms = min(2 * pause_ms, RECONNECT_MOST_MS)
 
-    async def _meet_as_stranger(self, host: str, port: int) -> None:
-        """Whoever is there may not know this node, or not be known here: compare who the members are."""
+    async def _dial(self, peer: str, host: str, port: int) -> Outgoing:
+        """One attempt to link with a peer, and the link for as long as it lasts."""
+        link = Outgoing(self, peer)
+        try:
+            await self._loop.create_connection(
+                lambda: link,
+                host,
+                port,
+                ssl=self._client_context,
+                server_hostname="",
+                ssl_handshake_timeout=HANDSHAKE_TIMEOUT_MS / 1_000,
+            )
+            await link.lost
+        except OSError as error:
+            self._problems[peer] = f"cannot connect: {error.strerror or error}"
+            link.was_met = isinstance(error, ssl.SSLError | ConnectionResetError)
+        finally:
+            link.abort()
+            if self._outgoing.get(peer) is link:
+                del self._outgoing[peer]
+        return link
+
+    async def _meet_as_stranger(self, host: str, port: int) -> bool:
+        """Whoever is there may not know this node, or not be known here: compare who the members are.
+
+        True if somebody answered. A node that knows that it is no member comes in no other way: its
+        certificate would be refused, and counted as what an attacker shows.
+        """
         link = Stranger(self)
         try:
             await self._loop.create_connection(
@@ -402,9 +413,10 @@ class Peers:
             )
             await link.lost
         except OSError:
-            return
+            return False
         finally:
             link.abort()
+        return True
 
     async def _pause(self, peer: str, seconds: float) -> None:
         """Wait before the next attempt, or until the peer dials us: then it is up again."""

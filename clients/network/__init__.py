@@ -35,7 +35,15 @@ from clients.network.making import (
     make_node,
     node_ports,
 )
-from clients.network.processes import down, interrupt_on_sigterm, start, up, wait_answering, wait_ready
+from clients.network.processes import (
+    check_can_run,
+    down,
+    interrupt_on_sigterm,
+    start,
+    up,
+    wait_answering,
+    wait_ready,
+)
 from clients.network.standing import (
     hand_over,
     hand_over_body,
@@ -55,6 +63,7 @@ __all__ = [
     "TIMINGS",
     "Network",
     "NodeProcess",
+    "check_can_run",
     "create",
     "down",
     "free_ports",

@@ -22,7 +22,7 @@ import httpx
 from clients.errors import NetworkError
 from clients.network.description import DESCRIPTION, Network, NodeProcess
 from clients.network.making import DEFAULT_NODES, DEFAULT_ORGANISATIONS, create
-from clients.network.standing import is_well, reason_of, told
+from clients.network.standing import is_well, reason_of, status_at, told
 
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 20
@@ -160,6 +160,32 @@ def start(
         started = replace(started, nodes=nodes)
         started.save()
     return started
+
+
+def check_can_run(node: str, config: Path, api: str) -> None:
+    """Check that a node could start with its settings, unless it runs already.
+
+    Raises:
+        NetworkError: `node_cannot_run`, with what it says.
+    """
+    with contextlib.suppress(NetworkError):
+        if status_at(api)["node"] == node:
+            return
+    ended = subprocess.run(  # noqa: S603 (our own interpreter and file)
+        [sys.executable, "-m", "node", "--config", str(config), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ended.returncode:
+        raise NetworkError(
+            f"node {node} could not run: {ended.stderr.strip()}",
+            code="node_cannot_run",
+            field="--config",
+            found=str(config),
+            remedy=f"Nothing was proposed. Mend it, in that file too if need be, then run the command again "
+            f"with --config {config}",
+        )
 
 
 def interrupt_on_sigterm() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -233,7 +234,8 @@ class Tally:
         self._capsys = capsys
         self.config = folder / "nodes" / "n2" / "node.toml"
         self.config.parent.mkdir(parents=True)
-        self.config.write_text('node = "n2"\npeer_port = 7002\n')
+        self.config.write_text('node = "n2"\npeer_port = 7002\ngenesis_file = "../../genesis.block"\n')
+        (folder / "genesis.block").write_bytes(channel.network.genesis_path.read_bytes())
         monkeypatch.setattr(
             "clients.cli.membership.open_session", lambda path: channel.blocking_session(path.stem)
         )
@@ -332,6 +334,23 @@ def test_a_node_id_that_is_taken_is_refused_before_anything_is_written(
     first = tally.run("add-node", "n8", "--config", str(tally.config), by="fund")
     again = tally.run("add-node", "n8", "--config", str(tally.config), by="fund")
     assert again["change"] == first["change"], "what was interrupted is taken up, with the same key"
+
+
+@pytest.mark.parametrize("command", ["add-node", "readmit"])
+def test_a_node_that_cannot_run_is_not_proposed(channel: Channel, tally: Tally, command: str) -> None:
+    """Its approval would put a member there that never comes."""
+    node = "n8" if command == "add-node" else "n2"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        settings = tally.config.read_text(encoding="utf-8")
+        tally.config.write_text(settings.replace("7002", str(port)), encoding="utf-8")
+        refused = tally.run(command, node, "--config", str(tally.config), by="fund", code=2)
+    assert refused["error"]["code"] == "node_cannot_run"
+    assert f"cannot listen on 127.0.0.1:{port}" in refused["error"]["message"]
+    assert not tally.run("members", by="bank")["proposals"]
+    assert tally.run(command, node, "--config", str(tally.config), by="fund")["status"] == "Open"
 
 
 @pytest.mark.parametrize("is_traced", [False, True])

@@ -250,3 +250,30 @@ def test_a_stranger_achieves_nothing_else(tmp_path: Path, sent: list[bytes], rea
             await until(lambda: other.heard == [("a", ("still here",))])
 
     run(scenario)
+
+
+def test_who_is_no_member_yet_introduces_itself_and_shows_no_certificate_that_would_be_refused(
+    tmp_path: Path,
+) -> None:
+    """An alarm on what is refused is for others than a node that waits for its approval."""
+
+    async def scenario() -> None:
+        files = [node_files(tmp_path, node) for node in ("n1", "n9")]
+        membership = membership_of(files[0])
+        member, joiner = (Node(each, membership) for each in files)
+        member.port = await member.peers.listen("127.0.0.1", 0)
+        joiner.peers.addresses = {"n1": ("127.0.0.1", member.port)}
+        joiner.peers.dial()
+        try:
+            await until(lambda: joiner.peers.status()[0].is_met)
+            assert joiner.problem("n1") == "this node is no member yet"
+            assert member.statistics.peer_refused.total() == 0
+            joiner.peers.follow(membership_of(*files), joiner.peers.addresses)
+            member.peers.follow(membership_of(*files), {})
+            await until(lambda: joiner.peers.status()[0].sending)
+            assert member.statistics.peer_refused.total() == 0
+        finally:
+            await joiner.peers.close()
+            await member.peers.close()
+
+    run(scenario)

@@ -243,6 +243,26 @@ def test_a_script_that_is_ended_leaves_no_nodes_behind(
         assert list(tmp_path.iterdir()) == []
 
 
+def test_a_node_that_is_stopped_ends_as_well_when_whoever_started_it_is_killed(tally: Tally) -> None:
+    """It cannot notice by itself: the system wakes it."""
+    runs = tally.start("network", "up", "--nodes", 3, "--dir", "net")
+    try:
+        wait_until(lambda: "Running" in _said(runs), "the network runs")
+        nodes = network.Network.load(tally.folder / "net").nodes
+        for node in nodes[:2]:
+            os.kill(node.pid, signal.SIGSTOP)
+    finally:
+        runs.kill()
+        runs.wait()
+    wait_until(lambda: not any(node.is_running for node in nodes), "no nodes", 30)
+
+
+def _said(process: subprocess.Popen[str]) -> str:
+    """The next line that a command notes."""
+    assert process.stderr is not None
+    return process.stderr.readline()
+
+
 def test_a_node_that_does_not_start_is_named_with_its_reason_and_the_others_are_stopped(tally: Tally) -> None:
     _two_nodes(tally)
     (tally.folder / "net" / "nodes" / "n2" / "node.key").unlink()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from tally_process import Tally, wait_until
 
@@ -130,3 +131,30 @@ def _is_left_out_for_good(tally: Tally, node: str) -> None:
 
 def _host(folder: Path, node: str) -> str:
     return network.Network.load(folder / "net").node(node).organisation
+
+
+def test_a_readmitted_node_that_waits_for_its_approval_is_refused_by_nobody(
+    tally: Tally, tmp_path: Path
+) -> None:
+    """An alarm on what is refused is for others: it listens elsewhere than the lost one, dialled still."""
+    tally.run("network", "up", "--nodes", 3, "--dir", "net", "--detach")
+    lost = network.Network.load(tmp_path / "net").node("n2")
+    network.down(network.Network.load(tmp_path / "net"), only={"n2"})
+    shutil.rmtree(lost.data)
+    assert not tally.json("network", "readmit", "n2", "--dir", "net")["adopted"]
+    nodes = network.Network.load(tmp_path / "net").nodes
+    wait_until(lambda: all(_is_tried_in_vain(node) for node in nodes), "everybody has tried to link")
+    assert [node.id for node in nodes if _refused(node)] == []
+
+
+def _is_tried_in_vain(node: network.NodeProcess) -> bool:
+    """Whether a member found nobody at the lost one's address; or the new one introduced itself."""
+    peers = {peer["node"]: peer for peer in network.status_at(node.api)["peers"]}
+    if node.id == "n2-2":
+        return bool(peers["n1"]["is_met"] and peers["n3"]["is_met"])
+    return "cannot connect" in peers["n2"]["problem"]
+
+
+def _refused(node: network.NodeProcess) -> list[str]:
+    metrics = httpx.get(f"{node.api}/metrics").text.splitlines()
+    return [line for line in metrics if line.startswith("tally_peer_refused_total{")]
