@@ -6,7 +6,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from contracts.market import auction_views as made
-from node.api import answers, auction_views
+from node.api import answers, auction_forms
 from node.api.channel import channel_router
 from node.api.parameters import (
     DEFAULT_PAGE,
@@ -25,7 +25,7 @@ router = channel_router("market")
 @router.get(
     "/auctions",
     summary="Auctions of invoices",
-    responses=answers.shown_as(auction_views.AuctionsView),
+    responses=answers.shown_as(auction_forms.AuctionsView),
 )
 async def list_auctions(
     request: Request,
@@ -46,7 +46,7 @@ async def list_auctions(
 @router.get(
     "/auctions/{supplier}/{number:path}",
     summary="An auction with its open bids",
-    responses=answers.shown_as(auction_views.AuctionView),
+    responses=answers.shown_as(auction_forms.AuctionView),
 )
 async def get_auction(request: Request, supplier: NamePath, number: NumberPath) -> Response:
     """One auction; of a bid that is still sealed only whose it is."""

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from contracts.cash import cash_views as made
 from contracts.cash.deposit import deposit_key
-from node.api import answers, cash_views
+from node.api import answers, cash_forms
 from node.api.channel import channel_router
 from node.api.parameters import (
     DEFAULT_PAGE,
@@ -31,7 +31,7 @@ router = channel_router("cash")
 
 
 @router.get(
-    "/deposits", summary="A bank's custody accounts", responses={200: {"model": cash_views.DepositsView}}
+    "/deposits", summary="A bank's custody accounts", responses={200: {"model": cash_forms.DepositsView}}
 )
 async def list_deposits(
     request: Request,
@@ -49,7 +49,7 @@ async def list_deposits(
 @router.get(
     "/deposits/{bank}/{client}/{currency}",
     summary="A custody account",
-    responses=answers.shown_as(cash_views.DepositView),
+    responses=answers.shown_as(cash_forms.DepositView),
 )
 async def get_deposit(request: Request, bank: NamePath, client: NamePath, currency: CurrencyPath) -> Response:
     """One account and what is on it, without proof: its statement proves it."""
@@ -76,7 +76,7 @@ async def get_statement(
 @router.get(
     "/issued/{bank}",
     summary="What a bank has minted and redeemed",
-    responses=answers.shown_as(cash_views.IssuedPageView),
+    responses=answers.shown_as(cash_forms.IssuedPageView),
 )
 async def list_issued(
     request: Request, bank: NamePath, limit: Limit = DEFAULT_PAGE, after: After = None
@@ -87,7 +87,7 @@ async def list_issued(
     return answers.page(chain, "issued", found)
 
 
-@router.get("/redemptions", summary="Redemptions", responses=answers.shown_as(cash_views.RedemptionsView))
+@router.get("/redemptions", summary="Redemptions", responses=answers.shown_as(cash_forms.RedemptionsView))
 async def list_redemptions(
     request: Request,
     client: NameQuery = None,
@@ -107,7 +107,7 @@ async def list_redemptions(
 @router.get(
     "/redemptions/{client}/{number:path}",
     summary="A redemption",
-    responses=answers.shown_as(cash_views.RedemptionView),
+    responses=answers.shown_as(cash_forms.RedemptionView),
 )
 async def get_redemption(request: Request, client: NamePath, number: NumberPath) -> Response:
     """One redemption."""
@@ -119,7 +119,7 @@ async def get_redemption(request: Request, client: NamePath, number: NumberPath)
 @router.get(
     "/settlements",
     summary="Settlements whose cash a bank holds",
-    responses=answers.shown_as(cash_views.SettlementsView),
+    responses=answers.shown_as(cash_forms.SettlementsView),
 )
 async def list_settlements(
     request: Request,
@@ -137,7 +137,7 @@ async def list_settlements(
 @router.get(
     "/settlements/{lender}/{number:path}",
     summary="A settlement whose cash a bank holds",
-    responses=answers.shown_as(cash_views.SettlementView),
+    responses=answers.shown_as(cash_forms.SettlementView),
 )
 async def get_settlement(request: Request, lender: NamePath, number: NumberPath) -> Response:
     """One conditional delivery."""
@@ -149,7 +149,7 @@ async def get_settlement(request: Request, lender: NamePath, number: NumberPath)
 @router.get(
     "/exchanges",
     summary="Exchanges of two currencies",
-    responses=answers.shown_as(cash_views.ExchangesView),
+    responses=answers.shown_as(cash_forms.ExchangesView),
 )
 async def list_exchanges(
     request: Request,
@@ -170,7 +170,7 @@ async def list_exchanges(
 @router.get(
     "/exchanges/{taker}/{number:path}",
     summary="An exchange of two currencies",
-    responses=answers.shown_as(cash_views.ExchangeView),
+    responses=answers.shown_as(cash_forms.ExchangeView),
 )
 async def get_exchange(request: Request, taker: NamePath, number: NumberPath) -> Response:
     """One exchange, with the times of its steps."""

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from contracts.certificates import certificate_views as made
 from contracts.certificates.leaf import certificate_key
-from node.api import answers, certificate_views
+from node.api import answers, certificate_forms
 from node.api.channel import channel_router
 from node.api.parameters import (
     DEFAULT_PAGE,
@@ -27,7 +27,7 @@ router = channel_router("certificates")
 @router.get(
     "/certificates",
     summary="Certificates of an obligor",
-    responses=answers.shown_as(certificate_views.CertificatesView),
+    responses=answers.shown_as(certificate_forms.CertificatesView),
 )
 async def list_certificates(
     request: Request,
@@ -45,7 +45,7 @@ async def list_certificates(
 @router.get(
     "/certificates/{obligor}/{number:path}",
     summary="A certificate with its leaves",
-    responses=answers.shown_as(certificate_views.CertificateView),
+    responses=answers.shown_as(certificate_forms.CertificateView),
 )
 async def get_certificate(request: Request, obligor: NamePath, number: NumberPath) -> Response:
     """One certificate with all leaves, without proof: its history proves them."""

@@ -8,7 +8,7 @@ from fastapi import Query, Request
 from starlette.responses import Response
 
 from contracts.insurance import insurance_views as made
-from node.api import answers, insurance_views
+from node.api import answers, insurance_forms
 from node.api.channel import channel_router
 from node.api.parameters import DEFAULT_PAGE, After, Limit, NamePath, NameQuery, NumberPath, chain_of
 
@@ -17,7 +17,7 @@ Status = Annotated[str | None, Query(pattern="^[A-Za-z]+$", max_length=32, descr
 router = channel_router("insurance")
 
 
-@router.get("/policies", summary="Policies", responses=answers.shown_as(insurance_views.PoliciesView))
+@router.get("/policies", summary="Policies", responses=answers.shown_as(insurance_forms.PoliciesView))
 async def list_policies(
     request: Request,
     insurer: NameQuery = None,
@@ -34,7 +34,7 @@ async def list_policies(
 @router.get(
     "/policies/{insurer}/{number:path}",
     summary="A policy",
-    responses=answers.shown_as(insurance_views.PolicyView),
+    responses=answers.shown_as(insurance_forms.PolicyView),
 )
 async def get_policy(request: Request, insurer: NamePath, number: NumberPath) -> Response:
     """One policy on the business date, with the limit of each buyer."""
@@ -46,7 +46,7 @@ async def get_policy(request: Request, insurer: NamePath, number: NumberPath) ->
 @router.get(
     "/insurance-claims",
     summary="Insurance claims",
-    responses=answers.shown_as(insurance_views.ClaimsView),
+    responses=answers.shown_as(insurance_forms.ClaimsView),
 )
 async def list_claims(
     request: Request,
@@ -67,7 +67,7 @@ async def list_claims(
 @router.get(
     "/insurance-claims/{assured}/{number:path}",
     summary="An insurance claim",
-    responses=answers.shown_as(insurance_views.ClaimView),
+    responses=answers.shown_as(insurance_forms.ClaimView),
 )
 async def get_claim(request: Request, assured: NamePath, number: NumberPath) -> Response:
     """One claim, with what is the insurer's of recoveries today."""

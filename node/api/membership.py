@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from contracts.parties import membership_views as made
 from ledger.limits import INT_MAX
-from node.api import answers, views
+from node.api import answers, membership_forms
 from node.api.channel import channel_router
 from node.api.parameters import DEFAULT_PAGE, After, Limit, NumberPath, chain_of
 
@@ -18,7 +18,7 @@ router = channel_router("membership")
 AfterHeight = Annotated[int, Query(ge=0, le=INT_MAX, description="only changes above this height")]
 
 
-@router.get("/membership", summary="The nodes", responses=answers.shown_as(views.MembershipView))
+@router.get("/membership", summary="The nodes", responses=answers.shown_as(membership_forms.MembershipView))
 async def get_membership(request: Request) -> Response:
     """Who votes, who learns, how many acknowledgements commit, and what the membership is becoming."""
     chain = chain_of(request)
@@ -40,7 +40,7 @@ async def get_memberships(request: Request, after: AfterHeight = 0) -> Response:
 @router.get(
     "/membership/proposals",
     summary="Proposals about the membership",
-    responses=answers.shown_as(views.ProposalsView),
+    responses=answers.shown_as(membership_forms.ProposalsView),
 )
 async def list_proposals(request: Request, limit: Limit = DEFAULT_PAGE, after: After = None) -> Response:
     """All that were made: open, adopted, withdrawn, expired."""
@@ -53,7 +53,7 @@ async def list_proposals(request: Request, limit: Limit = DEFAULT_PAGE, after: A
 @router.get(
     "/membership/proposals/{proposal}",
     summary="A proposal about the membership",
-    responses=answers.shown_as(views.ProposalView),
+    responses=answers.shown_as(membership_forms.ProposalView),
 )
 async def get_proposal(request: Request, proposal: NumberPath) -> Response:
     """What it would change, and who has approved it."""

@@ -9,14 +9,16 @@ from contracts.cash import cash_views
 from contracts.finance import programme_views
 from contracts.parties import party_views
 from contracts.reverse_factoring import payables_views as of_payables
-from node.api import answers, views
+from node.api import answers, cash_forms, party_forms, programme_forms
 from node.api.channel import channel_router
 from node.api.parameters import DEFAULT_PAGE, After, Limit, NamePath, NameQuery, NumberPath, chain_of
 
 router = channel_router("organisations")
 
 
-@router.get("/organisations", summary="Organisations", responses=answers.shown_as(views.OrganisationsView))
+@router.get(
+    "/organisations", summary="Organisations", responses=answers.shown_as(party_forms.OrganisationsView)
+)
 async def list_organisations(request: Request, limit: Limit = DEFAULT_PAGE, after: After = None) -> Response:
     """Who takes part in this channel, in which roles."""
     chain = chain_of(request)
@@ -27,7 +29,7 @@ async def list_organisations(request: Request, limit: Limit = DEFAULT_PAGE, afte
 @router.get(
     "/organisations/{organisation}",
     summary="An organisation",
-    responses=answers.shown_as(views.OrganisationView),
+    responses=answers.shown_as(party_forms.OrganisationView),
 )
 async def get_organisation(request: Request, organisation: NamePath) -> Response:
     """One organisation: names, identifiers, roles."""
@@ -36,7 +38,7 @@ async def get_organisation(request: Request, organisation: NamePath) -> Response
     return answers.view(chain, found, "unknown_organisation", organisation=organisation)
 
 
-@router.get("/keys", summary="Enrolled keys", responses=answers.shown_as(views.KeysView))
+@router.get("/keys", summary="Enrolled keys", responses=answers.shown_as(party_forms.KeysView))
 async def list_keys(
     request: Request, organisation: NameQuery = None, limit: Limit = DEFAULT_PAGE, after: After = None
 ) -> Response:
@@ -46,7 +48,7 @@ async def list_keys(
     return answers.page(chain, "keys", found)
 
 
-@router.get("/programmes", summary="Programmes", responses=answers.shown_as(views.ProgrammesView))
+@router.get("/programmes", summary="Programmes", responses=answers.shown_as(programme_forms.ProgrammesView))
 async def list_programmes(request: Request, limit: Limit = DEFAULT_PAGE, after: After = None) -> Response:
     """Lenders' programmes with their terms and exposures."""
     chain = chain_of(request)
@@ -57,7 +59,7 @@ async def list_programmes(request: Request, limit: Limit = DEFAULT_PAGE, after: 
 @router.get(
     "/programmes/{programme}",
     summary="A programme",
-    responses=answers.shown_as(views.ProgrammeView),
+    responses=answers.shown_as(programme_forms.ProgrammeView),
 )
 async def get_programme(request: Request, programme: NamePath) -> Response:
     """One programme with its terms and exposures."""
@@ -69,7 +71,7 @@ async def get_programme(request: Request, programme: NamePath) -> Response:
 @router.get(
     "/programmes/{programme}/enrolments",
     summary="Who takes part in a payables programme",
-    responses=answers.shown_as(views.EnrolmentsView),
+    responses=answers.shown_as(programme_forms.EnrolmentsView),
 )
 async def list_enrolments(
     request: Request, programme: NamePath, limit: Limit = DEFAULT_PAGE, after: After = None
@@ -83,7 +85,7 @@ async def list_enrolments(
 @router.get(
     "/programmes/{programme}/approvals",
     summary="What a buyer has approved under its payables programme",
-    responses=answers.shown_as(views.ApprovalsView),
+    responses=answers.shown_as(programme_forms.ApprovalsView),
 )
 async def list_approvals(
     request: Request,
@@ -103,7 +105,7 @@ async def list_approvals(
 @router.get(
     "/approvals/{supplier}/{number:path}",
     summary="An approved invoice",
-    responses=answers.shown_as(views.ApprovalView),
+    responses=answers.shown_as(programme_forms.ApprovalView),
 )
 async def get_approval(request: Request, supplier: NamePath, number: NumberPath) -> Response:
     """One invoice that its buyer has undertaken to pay, with the price of today."""
@@ -115,7 +117,7 @@ async def get_approval(request: Request, supplier: NamePath, number: NumberPath)
 @router.get(
     "/organisations/{organisation}/accounts",
     summary="An organisation's cash accounts",
-    responses=answers.shown_as(views.AccountsView),
+    responses=answers.shown_as(cash_forms.AccountsView),
 )
 async def list_accounts(
     request: Request, organisation: NamePath, limit: Limit = DEFAULT_PAGE, after: After = None

@@ -15,7 +15,7 @@ from ledger.errors import TooLarge
 from ledger.history import History
 from ledger.limits import MAX_PROVED_KEYS, MAX_STATE_KEY_BYTES
 from ledger.statement import Statement
-from node.api import answers, problems, views
+from node.api import answers, problems, relationship_forms
 from node.api.channel import channel_router
 from node.api.parameters import Last, NamePath, RequiredName, chain_of
 from node.api.problems import Problem
@@ -31,7 +31,7 @@ router = channel_router("relationships")
 @router.get(
     "/relationships",
     summary="The trade relationships of a party",
-    responses={200: {"model": views.RelationshipsView}, **problems.documented(404, 422, 503)},
+    responses={200: {"model": relationship_forms.RelationshipsView}, **problems.documented(404, 422, 503)},
 )
 async def list_relationships(request: Request, party: RequiredName) -> Response:
     """All of them, oldest first; GET /parties/{party}/history proves that none is missing."""
@@ -47,7 +47,7 @@ async def list_relationships(request: Request, party: RequiredName) -> Response:
 @router.get(
     "/relationships/{supplier}/{buyer}",
     summary="A trade relationship",
-    responses=answers.shown_as(views.RelationshipView),
+    responses=answers.shown_as(relationship_forms.RelationshipView),
 )
 async def get_relationship(request: Request, supplier: NamePath, buyer: NamePath) -> Response:
     """Number of records and running sums, without proof."""

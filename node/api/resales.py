@@ -6,7 +6,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from contracts.finance import resale_views as made
-from node.api import answers, views
+from node.api import answers, resale_forms
 from node.api.channel import channel_router
 from node.api.parameters import (
     DEFAULT_PAGE,
@@ -22,7 +22,9 @@ from node.api.parameters import (
 router = channel_router("market")
 
 
-@router.get("/resales", summary="Offers between lenders", responses=answers.shown_as(views.ResalesView))
+@router.get(
+    "/resales", summary="Offers between lenders", responses=answers.shown_as(resale_forms.ResalesView)
+)
 async def list_resales(
     request: Request,
     seller: NameQuery = None,
@@ -42,7 +44,7 @@ async def list_resales(
 @router.get(
     "/resales/{seller}/{number:path}",
     summary="An offer between lenders",
-    responses=answers.shown_as(views.ResaleView),
+    responses=answers.shown_as(resale_forms.ResaleView),
 )
 async def get_resale(request: Request, seller: NamePath, number: NumberPath) -> Response:
     """One offer of a lender to sell a claim that it holds to another."""

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from contracts.finance import request_views as of_requests
 from contracts.trade import trade_views
-from node.api import answers, views
+from node.api import answers, request_forms, trade_forms
 from node.api.channel import channel_router
 from node.api.parameters import (
     DEFAULT_PAGE,
@@ -28,7 +28,9 @@ from node.api.parameters import (
 router = channel_router("trade")
 
 
-@router.get("/invoices", summary="A supplier's invoices", responses=answers.shown_as(views.InvoicesView))
+@router.get(
+    "/invoices", summary="A supplier's invoices", responses=answers.shown_as(trade_forms.InvoicesView)
+)
 async def list_invoices(
     request: Request,
     supplier: RequiredName,
@@ -48,7 +50,7 @@ async def list_invoices(
 @router.get(
     "/invoices/{supplier}/{number:path}",
     summary="An invoice",
-    responses=answers.shown_as(views.InvoiceView),
+    responses=answers.shown_as(trade_forms.InvoiceView),
 )
 async def get_invoice(request: Request, supplier: NamePath, number: NumberPath) -> Response:
     """One invoice on all its axes: validity, title, cash, maturity."""
@@ -57,7 +59,9 @@ async def get_invoice(request: Request, supplier: NamePath, number: NumberPath) 
     return answers.view(chain, found, "unknown_invoice", supplier=supplier, number=number)
 
 
-@router.get("/requests", summary="Requests for finance", responses=answers.shown_as(views.RequestsView))
+@router.get(
+    "/requests", summary="Requests for finance", responses=answers.shown_as(request_forms.RequestsView)
+)
 async def list_requests(
     request: Request,
     supplier: NameQuery = None,
@@ -77,7 +81,7 @@ async def list_requests(
 @router.get(
     "/requests/{supplier}/{number:path}",
     summary="A request for finance",
-    responses=answers.shown_as(views.RequestView),
+    responses=answers.shown_as(request_forms.RequestView),
 )
 async def get_request(request: Request, supplier: NamePath, number: NumberPath) -> Response:
     """One request, with what each programme has answered."""
@@ -86,7 +90,7 @@ async def get_request(request: Request, supplier: NamePath, number: NumberPath) 
     return answers.view(chain, found, "unknown_request", supplier=supplier, number=number)
 
 
-@router.get("/orders", summary="A supplier's orders", responses=answers.shown_as(views.OrdersView))
+@router.get("/orders", summary="A supplier's orders", responses=answers.shown_as(trade_forms.OrdersView))
 async def list_orders(
     request: Request,
     supplier: RequiredName,
@@ -103,7 +107,7 @@ async def list_orders(
 @router.get(
     "/orders/{supplier}/{buyer}/{number:path}",
     summary="An order",
-    responses=answers.shown_as(views.OrderView),
+    responses=answers.shown_as(trade_forms.OrderView),
 )
 async def get_order(request: Request, supplier: NamePath, buyer: NamePath, number: NumberPath) -> Response:
     """One order with the progress of its lines."""
@@ -115,7 +119,7 @@ async def get_order(request: Request, supplier: NamePath, buyer: NamePath, numbe
 @router.get(
     "/shipments/{supplier}/{number:path}",
     summary="A shipment",
-    responses=answers.shown_as(views.ShipmentView),
+    responses=answers.shown_as(trade_forms.ShipmentView),
 )
 async def get_shipment(request: Request, supplier: NamePath, number: NumberPath) -> Response:
     """One shipment and what the buyer found in it."""
@@ -127,7 +131,7 @@ async def get_shipment(request: Request, supplier: NamePath, number: NumberPath)
 @router.get(
     "/credits/{supplier}/{number:path}",
     summary="A credit note",
-    responses=answers.shown_as(views.CreditView),
+    responses=answers.shown_as(trade_forms.CreditView),
 )
 async def get_credit(request: Request, supplier: NamePath, number: NumberPath) -> Response:
     """One credit note."""

@@ -16,7 +16,7 @@ from ledger.genesis import read_genesis
 from ledger.handover import MembershipChain
 from ledger.membership import Member
 from ledger.possession import sign_possession
-from node.api import Front, create_app, views
+from node.api import Front, create_app, membership_forms
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def adopt(network: LocalNetwork, name: str, change: dict[str, Any]) -> None:
 
 def test_the_membership_of_the_genesis_block(client: ApiClient, channel: str) -> None:
     shown = client.get(f"{channel}/membership").json()
-    views.MembershipView.model_validate(shown)
+    membership_forms.MembershipView.model_validate(shown)
     assert [(member["node"], member["role"]) for member in shown["members"]] == [
         ("n1", "voter"),
         ("n2", "voter"),
@@ -72,7 +72,7 @@ def test_a_change_is_shown_on_its_way_and_proved_afterwards(
     change = {"kind": "replace", "node": "n2", "new": new_node(network, "n2-2", "fund")}
     adopt(network, "LOST-DISK", change)
     shown = client.get(f"{channel}/membership").json()
-    views.MembershipView.model_validate(shown)
+    membership_forms.MembershipView.model_validate(shown)
     assert shown["target"] == {"quorum": 2, "voters": ["n1", "n2-2", "n3"], "learners": []}
     assert shown["steps_left"] == ["learners", "enter", "leave"]
     network.commit([], change=True)
@@ -101,7 +101,7 @@ def test_proposals_are_listed_with_their_approvals(
     withdrawal = {"op": "membership.withdraw", "proposal": "P1"}
     network.commit([signed(network.channel, withdrawal, by="registrar")])
     page = client.get(f"{channel}/membership/proposals?limit=2").json()
-    views.ProposalsView.model_validate(page)
+    membership_forms.ProposalsView.model_validate(page)
     assert [(each["proposal"], each["status"]) for each in page["proposals"]] == [
         ("P0", "Open"),
         ("P1", "Withdrawn"),
@@ -109,7 +109,7 @@ def test_proposals_are_listed_with_their_approvals(
     rest = client.get(f"{channel}/membership/proposals?after={page['next']}").json()
     assert [each["proposal"] for each in rest["proposals"]] == ["P2"]
     one = client.get(f"{channel}/membership/proposals/P2").json()
-    views.ProposalView.model_validate(one)
+    membership_forms.ProposalView.model_validate(one)
     assert one["approvals"] == ["registrar"]
     assert one["change"] == {"kind": "quorum", "quorum": 3}
     assert one["last_day"] == "2024-03-12"

@@ -12,7 +12,7 @@ from envelopes import signed
 from local_node import LocalNetwork
 
 from contracts.market.bid import commitment
-from node.api import auction_views
+from node.api import auction_forms
 
 NUMBER = "A/1"
 SALT = bytes(range(32))
@@ -59,7 +59,7 @@ def shown(network: LocalNetwork, client: ApiClient) -> dict[str, dict[str, Any]]
 
 def test_every_phase_has_exactly_the_documented_fields(shown: dict[str, dict[str, Any]]) -> None:
     for view in shown.values():
-        auction_views.AuctionView.model_validate(view)
+        auction_forms.AuctionView.model_validate(view)
     assert [view["status"] for view in shown.values()] == ["Open", "Commit", "Ranked"]
 
 
@@ -95,7 +95,7 @@ def test_auctions_are_listed_by_supplier_bidder_and_state(
     client: ApiClient, channel: str, shown: dict[str, dict[str, Any]], query: str, count: int
 ) -> None:
     page = client.get(f"{channel}/auctions{query}").json()
-    auction_views.AuctionsView.model_validate(page)
+    auction_forms.AuctionsView.model_validate(page)
     assert len(page["auctions"]) == count
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from clients.sdk import read_statement
 from ledger.genesis import read_genesis
-from node.api import cash_views
+from node.api import cash_forms
 
 
 def open_account(client: str, currency: str) -> dict[str, Any]:
@@ -79,10 +79,10 @@ def _cash(network: LocalNetwork) -> None:
 @pytest.mark.parametrize(
     ("path", "model", "expected"),
     [
-        ("/deposits/bank/acme/EUR", cash_views.DepositView, {"available": 300, "held": 200, "lines": 2}),
-        ("/deposits/bank/bank/EUR", cash_views.DepositView, {"own": True, "lines": 0}),
-        ("/redemptions/acme/R 1", cash_views.RedemptionView, {"status": "Requested", "amount": 200}),
-        ("/exchanges/acme/X/1", cash_views.ExchangeView, {"status": "Requested", "rate": None}),
+        ("/deposits/bank/acme/EUR", cash_forms.DepositView, {"available": 300, "held": 200, "lines": 2}),
+        ("/deposits/bank/bank/EUR", cash_forms.DepositView, {"own": True, "lines": 0}),
+        ("/redemptions/acme/R 1", cash_forms.RedemptionView, {"status": "Requested", "amount": 200}),
+        ("/exchanges/acme/X/1", cash_forms.ExchangeView, {"status": "Requested", "rate": None}),
     ],
 )
 def test_cash_view_has_exactly_the_documented_fields(
@@ -98,20 +98,20 @@ def test_cash_view_has_exactly_the_documented_fields(
 @pytest.mark.parametrize(
     ("path", "model", "name", "count"),
     [
-        ("/deposits?bank=bank", cash_views.DepositsView, "deposits", 3),
-        ("/deposits?bank=bank&client=acme", cash_views.DepositsView, "deposits", 2),
-        ("/deposits?bank=fund", cash_views.DepositsView, "deposits", 0),
-        ("/issued/bank", cash_views.IssuedPageView, "issued", 1),
-        ("/redemptions", cash_views.RedemptionsView, "redemptions", 1),
-        ("/redemptions?bank=bank&status=Requested", cash_views.RedemptionsView, "redemptions", 1),
-        ("/redemptions?bank=bank&status=Paid", cash_views.RedemptionsView, "redemptions", 0),
-        ("/redemptions?client=fund", cash_views.RedemptionsView, "redemptions", 0),
-        ("/settlements?bank=bank", cash_views.SettlementsView, "settlements", 0),
-        ("/exchanges?taker=acme", cash_views.ExchangesView, "exchanges", 1),
-        ("/exchanges?taker=fund", cash_views.ExchangesView, "exchanges", 0),
-        ("/exchanges?maker=acme", cash_views.ExchangesView, "exchanges", 0),
-        ("/exchanges?status=requested", cash_views.ExchangesView, "exchanges", 1),
-        ("/redemptions?bank=bank&status=requested", cash_views.RedemptionsView, "redemptions", 1),
+        ("/deposits?bank=bank", cash_forms.DepositsView, "deposits", 3),
+        ("/deposits?bank=bank&client=acme", cash_forms.DepositsView, "deposits", 2),
+        ("/deposits?bank=fund", cash_forms.DepositsView, "deposits", 0),
+        ("/issued/bank", cash_forms.IssuedPageView, "issued", 1),
+        ("/redemptions", cash_forms.RedemptionsView, "redemptions", 1),
+        ("/redemptions?bank=bank&status=Requested", cash_forms.RedemptionsView, "redemptions", 1),
+        ("/redemptions?bank=bank&status=Paid", cash_forms.RedemptionsView, "redemptions", 0),
+        ("/redemptions?client=fund", cash_forms.RedemptionsView, "redemptions", 0),
+        ("/settlements?bank=bank", cash_forms.SettlementsView, "settlements", 0),
+        ("/exchanges?taker=acme", cash_forms.ExchangesView, "exchanges", 1),
+        ("/exchanges?taker=fund", cash_forms.ExchangesView, "exchanges", 0),
+        ("/exchanges?maker=acme", cash_forms.ExchangesView, "exchanges", 0),
+        ("/exchanges?status=requested", cash_forms.ExchangesView, "exchanges", 1),
+        ("/redemptions?bank=bank&status=requested", cash_forms.RedemptionsView, "redemptions", 1),
     ],
 )
 def test_cash_list_has_exactly_the_documented_fields(

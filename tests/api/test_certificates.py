@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from clients.sdk import read_certificate
 from ledger.errors import VerificationError
 from ledger.genesis import read_genesis
-from node.api import certificate_views
+from node.api import certificate_forms
 
 NUMBER = "C/2024 1"
 
@@ -54,7 +54,7 @@ def _certificates(network: LocalNetwork) -> None:
 
 def test_a_certificate_is_shown_with_its_leaves(client: ApiClient, channel: str) -> None:
     shown = client.get(f"{channel}/certificates/anchor/{NUMBER}").json()
-    certificate_views.CertificateView.model_validate(shown)
+    certificate_forms.CertificateView.model_validate(shown)
     assert [leaf["status"] for leaf in shown["leaves"]] == ["Split", "Reserved", "Held"]
     assert (shown["leaves"][1]["price"], shown["leaves"][1]["offered_to"]) == (590_00, "fund")
     assert shown["totals"] == {
@@ -70,7 +70,7 @@ def test_a_certificate_is_shown_with_its_leaves(client: ApiClient, channel: str)
 def test_certificates_of_an_obligor_are_listed(
     client: ApiClient, channel: str, query: str, count: int
 ) -> None:
-    model: type[BaseModel] = certificate_views.CertificatesView
+    model: type[BaseModel] = certificate_forms.CertificatesView
     shown = client.get(f"{channel}/certificates?obligor=anchor{query}").json()
     model.model_validate(shown)
     assert len(shown["certificates"]) == count

@@ -21,7 +21,7 @@ from contracts.insurance.underwriting import PolicyQuote, premium_lines
 from contracts.registry import parse
 from ledger import codec
 from ledger.errors import Malformed, Refusal
-from node.api import Front, create_app, insurance_views
+from node.api import Front, create_app, insurance_forms
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +83,10 @@ def client(network: LocalNetwork) -> Iterator[ApiClient]:
 @pytest.mark.parametrize(
     ("path", "model", "expected"),
     [
-        ("/policies/cover/POL 1", insurance_views.PolicyView, {"status": "Active", "maximum": 5_000_00}),
+        ("/policies/cover/POL 1", insurance_forms.PolicyView, {"status": "Active", "maximum": 5_000_00}),
         (
             "/insurance-claims/acme/L/1",
-            insurance_views.ClaimView,
+            insurance_forms.ClaimView,
             {"status": "Notified", "limit": 900_00, "indemnity_today": 810_00},
         ),
     ],
@@ -102,12 +102,12 @@ def test_a_view_has_exactly_the_documented_fields(
 @pytest.mark.parametrize(
     ("path", "model", "name", "count"),
     [
-        ("/policies", insurance_views.PoliciesView, "policies", 1),
-        ("/policies?insurer=cover&assured=acme", insurance_views.PoliciesView, "policies", 1),
-        ("/policies?assured=fund", insurance_views.PoliciesView, "policies", 0),
-        ("/insurance-claims?assured=acme&status=Notified", insurance_views.ClaimsView, "claims", 1),
-        ("/insurance-claims?insurer=cover", insurance_views.ClaimsView, "claims", 1),
-        ("/insurance-claims?status=Paid", insurance_views.ClaimsView, "claims", 0),
+        ("/policies", insurance_forms.PoliciesView, "policies", 1),
+        ("/policies?insurer=cover&assured=acme", insurance_forms.PoliciesView, "policies", 1),
+        ("/policies?assured=fund", insurance_forms.PoliciesView, "policies", 0),
+        ("/insurance-claims?assured=acme&status=Notified", insurance_forms.ClaimsView, "claims", 1),
+        ("/insurance-claims?insurer=cover", insurance_forms.ClaimsView, "claims", 1),
+        ("/insurance-claims?status=Paid", insurance_forms.ClaimsView, "claims", 0),
     ],
 )
 def test_a_list_has_exactly_the_documented_fields(

@@ -13,7 +13,7 @@ from api_client import ApiClient
 from envelopes import signed
 from local_node import ROLES, LocalNetwork
 
-from node.api import views
+from node.api import resale_forms, trade_forms
 
 PLACE = {"supplier": "acme", "invoice": story.INVOICE}
 
@@ -52,10 +52,10 @@ def _offered(network: LocalNetwork, client: ApiClient) -> None:
 
 def test_an_offer_is_shown_with_exactly_the_documented_fields(client: ApiClient, channel: str) -> None:
     shown = client.get(f"{channel}/resales/fund/S%2F1").json()
-    views.ResaleView.model_validate(shown)
+    resale_forms.ResaleView.model_validate(shown)
     assert (shown["status"], shown["lender"], shown["price"]) == ("Offered", "loan", 1_00)
     bought = client.get(f"{channel}/invoices/acme/{story.INVOICE}").json()
-    views.InvoiceView.model_validate(bought)
+    trade_forms.InvoiceView.model_validate(bought)
     assert (bought["finance"]["resale"], bought["finance"]["bought_from"]) == ("S/1", None)
 
 
@@ -73,7 +73,7 @@ def test_offers_are_listed_by_seller_lender_and_state(
     client: ApiClient, channel: str, query: str, count: int
 ) -> None:
     page = client.get(f"{channel}/resales{query}").json()
-    views.ResalesView.model_validate(page)
+    resale_forms.ResalesView.model_validate(page)
     assert len(page["resales"]) == count
 
 

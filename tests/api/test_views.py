@@ -18,7 +18,7 @@ from ledger.certificate import CertifiedHeader
 from ledger.genesis import read_genesis
 from ledger.history import History
 from ledger.state_tree import StateProof
-from node.api import views
+from node.api import cash_forms, party_forms, programme_forms, relationship_forms, request_forms, trade_forms
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,14 +29,26 @@ def _trade(network: LocalNetwork) -> None:
 @pytest.mark.parametrize(
     ("path", "model", "expected"),
     [
-        ("/invoices/acme/RE/2024 17", views.InvoiceView, {"invoice": "RE/2024 17", "validity": "Confirmed"}),
-        ("/invoices/acme/RE%2F2024%2017", views.InvoiceView, {"invoice": "RE/2024 17", "net": 1_000_00}),
-        ("/orders/acme/anchor/PO-1", views.OrderView, {"status": "Received", "amount": 1_000_00}),
-        ("/shipments/acme/S%201", views.ShipmentView, {"status": "Received", "scheduled": "2024-03-03"}),
-        ("/credits/acme/CN-1", views.CreditView, {"status": "Issued", "amount": 10_00}),
-        ("/relationships/acme/anchor", views.RelationshipView, {"business_date": "2024-03-05"}),
-        ("/organisations/acme", views.OrganisationView, {"roles": ["supplier"]}),
-        ("/programmes/early", views.ProgrammeView, {"lender": "fund"}),
+        (
+            "/invoices/acme/RE/2024 17",
+            trade_forms.InvoiceView,
+            {"invoice": "RE/2024 17", "validity": "Confirmed"},
+        ),
+        (
+            "/invoices/acme/RE%2F2024%2017",
+            trade_forms.InvoiceView,
+            {"invoice": "RE/2024 17", "net": 1_000_00},
+        ),
+        ("/orders/acme/anchor/PO-1", trade_forms.OrderView, {"status": "Received", "amount": 1_000_00}),
+        (
+            "/shipments/acme/S%201",
+            trade_forms.ShipmentView,
+            {"status": "Received", "scheduled": "2024-03-03"},
+        ),
+        ("/credits/acme/CN-1", trade_forms.CreditView, {"status": "Issued", "amount": 10_00}),
+        ("/relationships/acme/anchor", relationship_forms.RelationshipView, {"business_date": "2024-03-05"}),
+        ("/organisations/acme", party_forms.OrganisationView, {"roles": ["supplier"]}),
+        ("/programmes/early", programme_forms.ProgrammeView, {"lender": "fund"}),
     ],
 )
 def test_view_has_exactly_the_documented_fields(
@@ -58,23 +70,23 @@ def test_view_has_exactly_the_documented_fields(
 @pytest.mark.parametrize(
     ("path", "model", "name", "count"),
     [
-        ("/invoices?supplier=acme", views.InvoicesView, "invoices", 1),
-        ("/invoices?supplier=acme&status=Confirmed", views.InvoicesView, "invoices", 1),
-        ("/invoices?supplier=acme&status=Rejected", views.InvoicesView, "invoices", 0),
-        ("/invoices?supplier=acme&buyer=fund", views.InvoicesView, "invoices", 0),
-        ("/invoices?supplier=nobody", views.InvoicesView, "invoices", 0),
-        ("/orders?supplier=acme", views.OrdersView, "orders", 1),
-        ("/orders?supplier=acme&buyer=anchor", views.OrdersView, "orders", 1),
-        ("/relationships?party=acme", views.RelationshipsView, "relationships", 1),
-        ("/relationships?party=fund", views.RelationshipsView, "relationships", 0),
-        ("/organisations", views.OrganisationsView, "organisations", 5),
-        ("/keys", views.KeysView, "keys", 5),
-        ("/keys?organisation=acme", views.KeysView, "keys", 1),
-        ("/programmes", views.ProgrammesView, "programmes", 1),
-        ("/programmes/early/enrolments", views.EnrolmentsView, "enrolments", 0),
-        ("/programmes/early/approvals?supplier=acme", views.ApprovalsView, "approvals", 0),
-        ("/requests?lender=fund&status=Open", views.RequestsView, "requests", 0),
-        ("/organisations/acme/accounts", views.AccountsView, "accounts", 0),
+        ("/invoices?supplier=acme", trade_forms.InvoicesView, "invoices", 1),
+        ("/invoices?supplier=acme&status=Confirmed", trade_forms.InvoicesView, "invoices", 1),
+        ("/invoices?supplier=acme&status=Rejected", trade_forms.InvoicesView, "invoices", 0),
+        ("/invoices?supplier=acme&buyer=fund", trade_forms.InvoicesView, "invoices", 0),
+        ("/invoices?supplier=nobody", trade_forms.InvoicesView, "invoices", 0),
+        ("/orders?supplier=acme", trade_forms.OrdersView, "orders", 1),
+        ("/orders?supplier=acme&buyer=anchor", trade_forms.OrdersView, "orders", 1),
+        ("/relationships?party=acme", relationship_forms.RelationshipsView, "relationships", 1),
+        ("/relationships?party=fund", relationship_forms.RelationshipsView, "relationships", 0),
+        ("/organisations", party_forms.OrganisationsView, "organisations", 5),
+        ("/keys", party_forms.KeysView, "keys", 5),
+        ("/keys?organisation=acme", party_forms.KeysView, "keys", 1),
+        ("/programmes", programme_forms.ProgrammesView, "programmes", 1),
+        ("/programmes/early/enrolments", programme_forms.EnrolmentsView, "enrolments", 0),
+        ("/programmes/early/approvals?supplier=acme", programme_forms.ApprovalsView, "approvals", 0),
+        ("/requests?lender=fund&status=Open", request_forms.RequestsView, "requests", 0),
+        ("/organisations/acme/accounts", cash_forms.AccountsView, "accounts", 0),
     ],
 )
 def test_list_has_exactly_the_documented_fields(

@@ -12,7 +12,7 @@ from local_sessions import Channel
 from local_tally import DAY, Tally
 
 from clients.cli.exits import REFUSED, USAGE
-from node.api import views
+from node.api import programme_forms, request_forms
 
 NUMBER = story.INVOICE
 ONE = "INV-2"
@@ -73,7 +73,7 @@ def test_a_buyer_approves_a_file_and_its_suppliers_are_paid(tally: Tally, tmp_pa
     )
     assert again["refused"][0]["refusals"][0]["code"] == "already_approved"
     shown = tally.run("fund", "programme", "show", "of-anchor")
-    views.ProgrammeView.model_validate(shown)
+    programme_forms.ProgrammeView.model_validate(shown)
     assert shown["payables"]["set_aside"] == {"bank": "bank", "amount": 1_500_00 - 988_20}
     assert shown["suppliers"]["acme"] == {"limit": 5_000_00, "reserved": 2_000_00, "funded": 1_000_00}
     assert "payables of" in tally.text("fund", "programme", "show", "of-anchor")
@@ -120,7 +120,7 @@ def test_a_supplier_asks_and_lenders_answer(tally: Tally) -> None:
     assert early["error"]["code"] == "not_confirmed", "there is no price before; the lender may name its own"
     tally.run("fund", "request", "quote", *answer, "--advance", "600.00 EUR", "--discount", "5.00")
     shown = tally.run("acme", "request", "show", "acme", "R/1")
-    views.RequestView.model_validate(shown)
+    request_forms.RequestView.model_validate(shown)
     assert (shown["answers"][0]["status"], shown["answers"][0]["paid_out"]) == ("Quoted", 595_00)
     tally.run("anchor", "invoice", "confirm", "INV-3", "--supplier", "acme")
     tally.run("fund", "request", "quote", *answer)

@@ -24,7 +24,7 @@ from contracts.finance.request import (
 )
 from contracts.state_check import check_state
 from ledger import codec
-from node.api import views as forms
+from node.api import request_forms
 
 NET = 1_000_000_00
 
@@ -107,7 +107,7 @@ def test_what_people_are_shown_has_the_documented_form() -> None:
     trade = requested()
     trade.done("loan", quoted())
     ((shown,), _) = request_views.requests(trade.state, lender="loan", status="open")
-    forms.RequestView.model_validate(shown)
+    request_forms.RequestView.model_validate(shown)
     assert [entry["status"] for entry in shown["answers"]] == ["Quoted", "Asked"]
     assert request_views.requests(trade.state, lender="giro") == ([], None)
     assert request_views.requests(trade.state, supplier="bolt") == ([], None)

@@ -26,7 +26,7 @@ from contracts.trade.invoice import Invoice, invoice_key
 from contracts.trade.relationship import of_currency
 from ledger import codec
 from ledger.dates import iso_from_day
-from node.api import views as forms
+from node.api import programme_forms, trade_forms
 
 NET = 950_000_00
 PAYABLES = {**TERMS, "discount_basis": "bank", "fee_ppm": 0, "default_days": 30}
@@ -411,21 +411,21 @@ def test_what_people_are_shown_has_the_documented_form() -> None:
     shown, rest = payables_views.approvals(trade.state, "of-mega")
     assert rest is None
     for entry in shown:
-        forms.ApprovalView.model_validate(entry)
+        programme_forms.ApprovalView.model_validate(entry)
     assert [(entry["invoice"], entry["financed"]) for entry in shown] == [("INV1", True), ("INV2", False)]
     assert [entry["refused"] for entry in shown] == ["already_financed", None]
     assert shown[1]["price"]["paid_out"] == NET - 1 - shown[1]["price"]["discount"]
     assert payables_views.approvals(trade.state, "other") == ([], None)
     ((enrolled,), _) = payables_views.enrolments(trade.state, "of-mega")
-    forms.EnrolmentView.model_validate(enrolled)
+    programme_forms.EnrolmentView.model_validate(enrolled)
     assert enrolled["standing"] is False
     published = programme_views.programme_view(trade.state, "of-mega")
     assert published is not None
-    forms.ProgrammeView.model_validate(published)
+    programme_forms.ProgrammeView.model_validate(published)
     assert published["payables"]["set_aside"] == {"bank": "bank", "amount": 2 * NET - PAID_OUT}
     billed = trade_views.invoice_view(trade.state, "acme", "INV1")
     assert billed is not None
-    forms.InvoiceView.model_validate(billed)
+    trade_forms.InvoiceView.model_validate(billed)
     assert billed["finance"]["arrangement"] is True
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from node.api.views import View
+from node.api.forms import View
 
 
 class OpenedBidView(View):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from node.api.views import View
+from node.api.forms import View
 
 
 class DepositView(View):
@@ -134,4 +134,20 @@ class ExchangesView(View):
     """A page of exchanges."""
 
     exchanges: list[ExchangeView]
+    next: str | None
+
+
+class AccountView(View):
+    """A cash account: what the banks' attestations add up to."""
+
+    organisation: str
+    account: str
+    currency: str
+    balance: int
+
+
+class AccountsView(View):
+    """A page of cash accounts."""
+
+    accounts: list[AccountView]
     next: str | None
