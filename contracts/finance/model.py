@@ -238,15 +238,35 @@ def _read(context: Context, model: bytes, parts: int) -> Model:
         if part is None:
             raise refuse("model_incomplete", "a part was not uploaded", field="parts", found=number)
         data.append(part)
-    joined = b"".join(data)
-    if sha256(joined).digest() != model:
+    found = _judged(model, tuple(data))
+    if found is None:
         raise refuse("model_hash", "the parts are not the model that the hash names", field="model")
+    if isinstance(found, NoModel):
+        raise refuse("model_form", "not a model", field=found.field, found=found.why)
+    return found
+
+
+class NoModel(NamedTuple):
+    """Bytes that are no model: which field, and why."""
+
+    field: str
+    why: str
+
+
+@lru_cache(maxsize=8)
+def _judged(model: bytes, parts: tuple[bytes, ...]) -> Model | NoModel | None:
+    """The model of this hash in these parts, if it is one; None if they have another hash.
+
+    Judged once: to read a large model takes a tenth of a second, and whoever uploaded one could have it read
+    by every operation of a block.
+    """
+    joined = b"".join(parts)
+    if sha256(joined).digest() != model:
+        return None
     try:
         return Model.decode(joined)
     except Malformed as error:
-        raise refuse(
-            "model_form", "not a model", field=error.field or "model", found=str(error)[:80]
-        ) from None
+        return NoModel(error.field or "model", str(error)[:80])
 
 
 class Adopted(NamedTuple):
@@ -272,20 +292,14 @@ def parts_of(state: Reader, known: Adopted) -> tuple[bytes, ...]:
 
 
 def decoded(known: Adopted, parts: tuple[bytes, ...]) -> Model:
-    """The adopted model of these bytes.
+    """The adopted model of these bytes; what was adopted was checked when it was published.
 
     Raises:
         VerificationError: they are not its bytes.
     """
-    return _decoded(known.model, parts)
-
-
-@lru_cache(maxsize=8)
-def _decoded(model: bytes, parts: tuple[bytes, ...]) -> Model:
-    """Decoded once: what was adopted was checked when it was published, and other bytes have another hash."""
-    joined = b"".join(parts)
-    if sha256(joined).digest() != model:
+    found = _judged(known.model, parts)
+    if found is None or isinstance(found, NoModel):
         raise VerificationError(
-            "the bytes are not those of the model in force", field="model", expected=model.hex()
+            "the bytes are not those of the model in force", field="model", expected=known.model.hex()
         )
-    return Model.decode(joined)
+    return found

@@ -93,30 +93,36 @@ class Ensemble:
             sorted(found, key=lambda reason: (-abs(reason.points), reason.feature))
         )
 
-    def falling(self, rising: Collection[int]) -> int | None:
-        """One of these features of which more may mean less of the output; None if there is none.
+    @cached_property
+    def falls(self) -> frozenset[int]:
+        """The features of which more may mean less of the output.
 
         An output rises with a feature if each tree does, and a tree does if at each of its splits on the
         feature no leaf on the left exceeds one on the right: so trees are grown that must rise.
         """
-        return next((found for tree in self.trees if (found := _falling(tree, rising)) is not None), None)
+        return frozenset([feature for tree in self.trees for feature in _falls(tree)])
+
+    def falling(self, rising: Collection[int]) -> int | None:
+        """One of these features of which more may mean less of the output; None if there is none."""
+        return min(self.falls.intersection(rising), default=None)
 
     def to_value(self) -> codec.Value:
         """The canonical array."""
         return (self.base, self.trees, self.curve)
 
 
-def _falling(tree: Tree, rising: Collection[int]) -> int | None:
-    """The feature of a split with a leaf on the left that exceeds one on the right."""
+def _falls(tree: Tree) -> set[int]:
+    """The features of splits with a leaf on the left that exceeds one on the right."""
+    falls = set()
     bounds = [(node[4], node[4]) for node in tree]
     for place in range(len(tree) - 1, -1, -1):
         feature, _, left, right, _ = tree[place]
         if feature == LEAF:
             continue
-        if feature in rising and bounds[left][1] > bounds[right][0]:
-            return feature
+        if bounds[left][1] > bounds[right][0]:
+            falls.add(feature)
         bounds[place] = min(bounds[left][0], bounds[right][0]), max(bounds[left][1], bounds[right][1])
-    return None
+    return falls
 
 
 def on_curve(curve: Sequence[tuple[int, int]], score: int) -> int:

@@ -246,3 +246,25 @@ def test_how_a_proposal_stands_is_told_until_another_model_has_its_role() -> Non
 
 def test_only_lenders_and_operators_publish() -> None:
     assert TradeLedger().refused("acme", upload(DATA)) == "wrong_role"
+
+
+def test_bytes_are_read_once_however_often_they_are_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large model takes a tenth of a second: all refused publications of one transaction would keep every
+    node busy for half a minute."""
+    read: list[bytes] = []
+    decode = Model.decode
+
+    def counted(data: bytes) -> Model:
+        read.append(data)
+        return decode(data)
+
+    monkeypatch.setattr(Model, "decode", counted)
+    wrong = b"not a model, of which nobody has heard before"
+    other = Model(MODEL.features, MODEL.late, MODEL.days, Ensemble(77, (), ())).encode()
+    for data, code in ((wrong, "model_form"), (other, "model_feature")):
+        ledger, name = TradeLedger(), sha256(data).digest()
+        ledger.done("loan", upload(data, 0, name))
+        record = {**RECORD, "rising": ("term",)}
+        for _ in range(20):
+            assert ledger.refused("loan", publish(name, record=record)) == code
+    assert read == [wrong, other]
