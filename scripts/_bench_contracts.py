@@ -142,8 +142,9 @@ def _report_quotes(found: dict[str, Any], console: Console) -> None:
             table.add_row(f"{name}, {rules}", *shown)
     console.print(table)
     console.print(
-        f"µs of CPU: {found['feature_update_us']} for the features of a payment, {found['trees_us']} for "
-        f"350 trees, {found['trees_with_reasons_us']} with their reasons",
+        f"µs of CPU: {found['feature_update_us']} for the features of a payment, "
+        f"{found['confirmation_update_us']} for those of a confirmation, {found['trees_us']} for 350 trees, "
+        f"{found['trees_with_reasons_us']} with their reasons",
         highlight=False,
     )
     console.print(

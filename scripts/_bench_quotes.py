@@ -320,6 +320,11 @@ def rules() -> dict[str, float]:
         settled = habit.Settled(due, due - TERM_DAYS, due + late, chance.randrange(10**5, 10**6), "EUR", 0)
         payments.append((*parties(chance.randrange(CHUNK)), settled))
 
+    def confirm(number: int) -> None:
+        supplier, buyer, settled = payments[number]
+        habit.note_open(state, supplier, buyer, settled.issue_day, ((settled.due_day, 1),))
+        state.keep()
+
     def observe(number: int) -> None:
         habit.observe(state, *payments[number])
         state.keep()  # each payment is a transaction of its own
@@ -327,6 +332,7 @@ def rules() -> dict[str, float]:
     model = random_model()
     described = [tuple([chance.randrange(2_000) for _ in FEATURES]) for _ in range(CHUNK)]
     return {
+        "confirmation_update_us": _median_us(confirm),
         "feature_update_us": _median_us(observe),
         "trees_us": _median_us(lambda number: model.predict(described[number % CHUNK])),
         "trees_with_reasons_us": _median_us(lambda number: model.explain(described[number % CHUNK])),

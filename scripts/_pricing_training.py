@@ -26,7 +26,7 @@ from threadpoolctl import threadpool_limits
 from contracts.pricing.forest import LEAF, Node, Tree
 from contracts.pricing.lateness import FEATURES
 from contracts.pricing.model import MAX_POINTS, Ensemble, Model
-from contracts.trade.habit import MOST_BEYOND_DAYS
+from contracts.trade.habit_entry import MOST_BEYOND_DAYS
 
 MICRO = 1_000_000
 LEAST_DAYS, MOST_DAYS = -30, 60
@@ -50,7 +50,12 @@ LEAST_STEP_ROWS = 50
 assert STEPS <= MAX_POINTS, "a model holds it"
 SEED = 20120331
 
-LEFT_OUT = ("open_invoices", "overdue_fresh", "late_with_overdue", "day_of_month")
+LEFT_OUT = (
+    *("open_invoices", "overdue_fresh", "late_with_overdue"),
+    *("buyer_open", "buyer_overdue", "buyer_overdue_days", "buyer_late_with_overdue"),
+    *("supplier_open", "supplier_overdue", "supplier_overdue_days", "supplier_late_with_overdue"),
+    *("network_overdue", "network_overdue_days", "day_of_month"),
+)
 """Not trained on: how many invoices are open, and overdue, depends on how completely a history says what
 became of them, and the day of the month is known from too few months."""
 
@@ -107,7 +112,7 @@ class TrainingSet:
     """Descriptions with what became of the invoices."""
 
     features: tuple[str, ...]
-    """Those of `TRAINED_ON` that are not the same in all rows: the others teach nothing."""
+    """Those of `TRAINED_ON` that tell rows of one day apart: the others teach nothing but what day it was."""
     values: np.ndarray
     late: np.ndarray
     days: np.ndarray
@@ -125,7 +130,7 @@ class TrainingSet:
         values = np.array(
             [[descriptions[place][at] for at in places] for place in chosen], dtype=np.float64
         ).reshape(-1, len(places))
-        telling = (values != values[:1]).any(axis=0)
+        telling = _telling(values, np.array([rows[place].issued for place in chosen]))
         days = []
         for place in chosen:
             row = rows[place]
@@ -147,6 +152,18 @@ class TrainingSet:
     def is_enough(self) -> bool:
         """Whether a model can be trained on it."""
         return len(self) >= LEAST_ROWS and bool(self.features) and 0 < int(self.late.sum()) < len(self)
+
+
+def _telling(values: np.ndarray, days: np.ndarray) -> np.ndarray:
+    """Which features tell rows of the same day apart; of rows that mostly have a day of their own, any rows.
+
+    What is the same for everybody on a day, as the network's quantiles are, and in a network of one supplier
+    the supplier's too, tells a model the date, and it would learn by heart what happened then.
+    """
+    _, first, day_of, rows_of = np.unique(days, return_index=True, return_inverse=True, return_counts=True)
+    if 2 * (rows_of[day_of] > 1).sum() < len(days):
+        return (values != values[:1]).any(axis=0)
+    return (values != values[first[day_of]]).any(axis=0)
 
 
 def _mature(since_due: np.ndarray) -> np.ndarray:

@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 from contracts.pricing.lateness import FEATURES
 from contracts.pricing.model import Lateness
 from contracts.pricing.training import Example
-from contracts.trade.habit import MOST_BEYOND_DAYS
+from contracts.trade.habit_entry import MOST_BEYOND_DAYS
 from ledger.money import PPM, divide_down, divide_half_away, divide_up
 
 BANDS = 10

@@ -7,7 +7,7 @@ will be paid, `forest` how trees are evaluated, `prediction` with which reasons;
 that models learn from. Nothing here reads a clock or a file; only `lateness` reads the state.
 
 Imports: `ledger`, and what a history leaves in the state: `contracts.trade.relationship`,
-`contracts.trade.habit`.
+`contracts.trade.habit_entry`.
 """
 
 from contracts.pricing.features import Features

@@ -3,7 +3,7 @@
     describe(asked, known) -> one integer for each name of `FEATURES`
 
 Shares are ppm, lateness centidays, spans days. `MISSING` stands where nothing is known. Every place is O(1):
-it reads fixed cells and counts of `contracts.trade.habit` and the sums of the relationship.
+it reads fixed cells and counts of `contracts.trade.habit_entry` and the sums of the relationship.
 
 Shrinkage, from the network down: with k invoices' weight of the prior,
 
@@ -22,25 +22,39 @@ Shrinkage, from the network down: with k invoices' weight of the prior,
 With one supplier in the network it is the network, and what sets it against others, or the buyer elsewhere,
 is nought in every row: training leaves such features out.
 
-Overdue invoices enter at their age now, those of the last `FRESH_WEEKS` weeks only: what lies unpaid for
-longer is a matter of its own (dispute, lost document) and says little about the next invoice.
+Overdue invoices count as late ones if they fell due in the last `FRESH_WEEKS` weeks: what lies unpaid for
+longer is a matter of its own (dispute, lost document) and says little about the next invoice. How many are
+open and overdue with everybody, and how old these are by now, stands beside it.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from contracts.trade.habit import (
+from contracts.trade.habit_entry import (
+    BUYER,
+    LAST_SHIFT,
+    NETWORK,
     NETWORK_KEY,
+    NEWEST_SHIFT,
+    PAST_WEEKS,
+    RECENT_SHIFT,
+    SPREAD_DAYS,
+    SUPPLIER,
     UNIT,
+    WEEK_DAYS,
     Cell,
     Dealings,
     Habit,
+    Layout,
     Levels,
+    OpenWeeks,
     Payment,
     amount_size,
     habit_key,
     octave,
+    of_last,
+    spread_of,
     turnover_of,
     turnover_on,
 )
@@ -49,7 +63,7 @@ from contracts.trade.relationship import EMPTY, Aggregates, of_currency, relatio
 from ledger.money import PPM
 from ledger.state import Reader
 
-OpenWeeks = tuple[tuple[int, int, int, int], ...]
+OpenBasis = tuple[tuple[int, int, int, int], ...]
 
 MISSING = -1_000_000_000
 """No such figure. Below every figure that there is, so that a tree can tell it from all."""
@@ -129,6 +143,25 @@ FEATURES = (
     "share_elsewhere",
     "tenure",
     "tenure_elsewhere",
+    "buyer_open",
+    "buyer_overdue",
+    "buyer_overdue_days",
+    "buyer_late_with_overdue",
+    "buyer_quantile_20",
+    "buyer_median",
+    "buyer_quantile_80",
+    "supplier_open",
+    "supplier_overdue",
+    "supplier_overdue_days",
+    "supplier_late_with_overdue",
+    "supplier_quantile_20",
+    "supplier_median",
+    "supplier_quantile_80",
+    "network_overdue",
+    "network_overdue_days",
+    "network_quantile_20",
+    "network_median",
+    "network_quantile_80",
 )
 """Names of the places of a description, in order."""
 
@@ -184,11 +217,77 @@ class Trade(NamedTuple):
         )
 
 
+class Outstanding(NamedTuple):
+    """Confirmed and unpaid invoices of a party with everybody, or of all, besides the one that is priced."""
+
+    invoices: int
+    overdue: int
+    """Those that fell due in an earlier week than this one."""
+    overdue_fresh: int
+    """Those of them overdue for at most `FRESH_WEEKS` weeks."""
+    overdue_weeks: int
+    """Σ of how long they have been overdue, each at most `PAST_WEEKS`: by then they may not be kept apart."""
+
+    @classmethod
+    def of(cls, weeks: OpenWeeks, day: int, due_day: int | None = None) -> Outstanding:
+        """On a day, without one invoice that is due on `due_day`, if given."""
+        now = day // WEEK_DAYS
+        found = weeks.by_week()
+        if due_day is not None:
+            week = due_day // WEEK_DAYS
+            if week < weeks.base:
+                weeks = weeks._replace(old=weeks.old - 1)
+            else:
+                found[week] = found.get(week, 0) - 1
+        overdue = [(min(PAST_WEEKS, now - week), invoices) for week, invoices in found.items() if week < now]
+        overdue.append((PAST_WEEKS, weeks.old))
+        return cls(
+            weeks.old + sum(found.values()),
+            sum([invoices for _, invoices in overdue]),
+            sum([invoices for age, invoices in overdue if age <= FRESH_WEEKS]),
+            sum([age * invoices for age, invoices in overdue]),
+        )
+
+    @property
+    def overdue_share(self) -> int:
+        """Of the open ones those that are overdue, ppm."""
+        return _part(self.overdue * PPM, self.invoices)
+
+    @property
+    def overdue_days(self) -> int:
+        """Mean time for which these have been overdue, centidays; 0 of none."""
+        return _part(self.overdue_weeks * WEEK_DAYS * CENTIDAYS, self.overdue)
+
+
+class Party(NamedTuple):
+    """A buyer, a supplier, or all, with everybody."""
+
+    trade: Trade
+    outstanding: Outstanding
+    spread: tuple[int, ...]
+    """Invoices paid, by the classes of `SPREAD_DAYS`."""
+
+    def quantiles(self) -> tuple[int, int, int]:
+        """Days late at a fifth, the middle and four fifths, centidays; `MISSING` of nothing."""
+        paid = sum(self.spread)
+        if not paid:
+            return MISSING, MISSING, MISSING
+        return self._ranked(paid // 5), self._ranked(paid // 2), self._ranked(paid * 4 // 5)
+
+    def _ranked(self, rank: int) -> int:
+        """Days late of the class in which lies the invoice of a rank from 0, the earliest."""
+        for days, invoices in zip(SPREAD_DAYS, self.spread, strict=True):
+            rank -= invoices
+            if rank < 0:
+                return CENTIDAYS * days
+        raise AssertionError("a rank beyond what was paid")
+
+
 class Standing(NamedTuple):
     """What buyer and supplier are to each other; shares in ppm, none of nothing."""
 
     share_of_supplier: int
-    """The buyer's part of the supplier's turnover in the currency (`contracts.trade.habit`)."""
+    """The buyer's part of the supplier's turnover in the currency (`contracts.trade.habit_entry`)."""
     share_elsewhere: int
     """Other suppliers' part of the invoices that the buyer paid."""
     tenure: int
@@ -213,7 +312,7 @@ def _part(part: int, whole: int) -> int:
     return part // whole if whole else 0
 
 
-def open_besides(weeks: OpenWeeks, day: int, due_day: int | None = None) -> Open:
+def open_besides(weeks: OpenBasis, day: int, due_day: int | None = None) -> Open:
     """The open basis (`Aggregates.open`) on a day, without one invoice that is due on `due_day`, if given."""
     now = day // 7
     invoices = fresh = 0
@@ -268,10 +367,9 @@ class Known(NamedTuple):
     levels: Levels
     opened: Open
     trade: Trade
-    buyer: Trade
-    """The buyer with everybody."""
-    supplier: Trade
-    """The supplier with everybody."""
+    buyer: Party
+    supplier: Party
+    network: Party
     standing: Standing
 
 
@@ -300,7 +398,7 @@ def _shares(habit: Habit, levels: Levels, due: int) -> _Shares:
     elsewhere = _rest(levels.network, levels.supplier)
     supplier = _share(levels.supplier, _share(elsewhere, DEFAULT_SHARE_PPM, NETWORK_WEIGHT), NETWORK_WEIGHT)
     supplier_days = _days(levels.supplier, _days(elsewhere, 0, NETWORK_WEIGHT), NETWORK_WEIGHT)
-    total, long = habit.total(2), habit.due_on(due, recent=False)
+    total, long = habit.total(), habit.due_on(due)
     others = _rest(levels.buyer, total)
     others_due = _rest(levels.buyer_due, long)
     base = _share(total, _share(others, supplier, SHRINK), SHRINK)
@@ -338,29 +436,21 @@ def expected(asked: Asked, known: Known) -> tuple[int, int]:
 
 def describe(asked: Asked, known: Known) -> tuple[int, ...]:
     """The description of an invoice: one integer for each name of `FEATURES`."""
-    habit, levels, opened, *trades, standing = known
+    habit, levels, opened, trade, buyer, supplier, network, standing = known
     due = due_class(asked.due_day, asked.currency)
-    (
-        network,
-        network_days,
-        network_due,
-        supplier,
-        supplier_days,
-        total,
-        long,
-        base,
-        base_days,
-        late_due,
-        days_due,
-    ) = _shares(habit, levels, due)
+    shares = _shares(habit, levels, due)
+    base, base_days, late_due, days_due = shares.base, shares.base_days, shares.late_due, shares.days_due
+    payments = habit.payments()
+    days_late = [row.days_late for row in payments]
+    newest, recent = of_last(days_late, NEWEST_SHIFT), of_last(days_late, RECENT_SHIFT)
+    latest = of_last([row.days_late for row in payments if row.due_class == due], NEWEST_SHIFT)
+    sixth, issued = month_part(asked.due_day), weekday(asked.issue_day)
+    this_month_part = of_last([row.days_late for row in payments if row.month_part == sixth], LAST_SHIFT)
+    this_weekday = of_last([row.days_late for row in payments if row.issue_weekday == issued], LAST_SHIFT)
     place = octave(asked.amount)
-    network_amount = _share(levels.network_amount, network, NETWORK_WEIGHT)
-    newest, recent = habit.total(0), habit.total(1)
-    latest = habit.due_on(due, recent=True)
     of_octave = habit.of_octave(place)
     same, same_late = habit.of_amount(asked.amount)
-    payments = habit.payments()
-    fresh = opened.overdue_fresh * UNIT
+    size = amount_size(asked.amount)
     return (
         habit.count,
         _share(newest, base, SHRINK_RECENT),
@@ -369,39 +459,59 @@ def describe(asked: Asked, known: Known) -> tuple[int, ...]:
         _days(newest, base_days, SHRINK_RECENT),
         _days(recent, base_days, SHRINK_RECENT),
         base_days,
-        _beyond_levels(levels, total, 0, NETWORK_WEIGHT)[-1],
+        _beyond_levels(levels, shares.total, 0, NETWORK_WEIGHT)[-1],
         late_due,
         _share(latest, late_due, SHRINK_RECENT),
         days_due,
         _days(latest, days_due, SHRINK_RECENT),
-        long.weight * CENTIDAYS // UNIT,
+        shares.long.weight * CENTIDAYS // UNIT,
         _share(of_octave, base, SHRINK) - base,
         _days(of_octave, base_days, SHRINK) - base_days,
-        _share(habit.in_month_part(month_part(asked.due_day)), base, SHRINK) - base,
-        _share(habit.issued_on(weekday(asked.issue_day)), base, SHRINK) - base,
+        _share(this_month_part, base, SHRINK) - base,
+        _share(this_weekday, base, SHRINK) - base,
         (same_late * PPM + 2 * late_due) // (same + 2) if same else MISSING,
         same,
         *_of_payments(asked, payments, due),
         asked.day - habit.last_day if payments else MISSING,
         opened.invoices,
         opened.overdue_fresh,
-        ((total.late + fresh) * PPM + SHRINK * UNIT * supplier) // (total.weight + fresh + SHRINK * UNIT),
-        amount_size(asked.amount),
-        amount_size(asked.amount) - sum([row.size for row in payments]) // len(payments)
-        if payments
-        else MISSING,
+        _with_overdue(shares.total, opened.overdue_fresh, shares.supplier, SHRINK),
+        size,
+        size - sum([row.size for row in payments]) // len(payments) if payments else MISSING,
         asked.due_day - asked.issue_day,
         due,
         days_to_banking(asked.due_day, asked.currency),
         day_of_month(asked.due_day),
-        weekday(asked.issue_day),
-        network_due,
-        network_amount,
-        *[share for trade in trades for share in trade],
-        supplier - network,
-        supplier_days - network_days,
+        issued,
+        shares.network_due,
+        _share(levels.network_amount, shares.network, NETWORK_WEIGHT),
+        *trade,
+        *buyer.trade,
+        *supplier.trade,
+        shares.supplier - shares.network,
+        shares.supplier_days - shares.network_days,
         *standing,
+        *_outstanding(buyer, levels.buyer, shares.supplier, SHRINK),
+        *buyer.quantiles(),
+        *_outstanding(supplier, levels.supplier, shares.network, NETWORK_WEIGHT),
+        *supplier.quantiles(),
+        network.outstanding.overdue_share,
+        network.outstanding.overdue_days,
+        *network.quantiles(),
     )
+
+
+def _with_overdue(cell: Cell, overdue: int, prior: int, weight: int) -> int:
+    """Share of late ones in ppm with so many overdue ones taken for such, shrunk."""
+    fresh = overdue * UNIT
+    return ((cell.late + fresh) * PPM + weight * UNIT * prior) // (cell.weight + fresh + weight * UNIT)
+
+
+def _outstanding(party: Party, total: Cell, prior: int, weight: int) -> tuple[int, int, int, int]:
+    """The places `buyer_open` to `buyer_late_with_overdue`, or those of a supplier."""
+    found = party.outstanding
+    late = _with_overdue(total, found.overdue_fresh, prior, weight)
+    return found.invoices, found.overdue_share, found.overdue_days, late
 
 
 def _beyond_levels(levels: Levels, total: Cell, prior: int, weight: int) -> tuple[int, int, int, int]:
@@ -421,7 +531,7 @@ def beyond_levels(known: Known, prior: int, weight: int) -> tuple[int, int, int,
 
     Each is shrunk towards the one before it; the first two by so many invoices' weight, from a prior on.
     """
-    return _beyond_levels(known.levels, known.habit.total(2), prior, weight)
+    return _beyond_levels(known.levels, known.habit.total(), prior, weight)
 
 
 _NOTHING = (MISSING,) * 12
@@ -468,21 +578,28 @@ def read_known(
     sums = of_currency(EMPTY if entry is None else entry[2], asked.currency)
     habit = Habit(state.get(habit_key(supplier, buyer)))
     buyer_entry, supplier_entry = state.get(habit_key("", buyer)), state.get(habit_key(supplier, ""))
-    bought, sold = Dealings.of_buyer(buyer_entry), Dealings.of_supplier(supplier_entry)
+    network_entry = state.get(NETWORK_KEY)
+    bought, sold = Dealings.of(buyer_entry, BUYER), Dealings.of(supplier_entry, SUPPLIER)
     levels = Levels.of(
         buyer_entry,
         supplier_entry,
-        state.get(NETWORK_KEY),
+        network_entry,
         due_class(asked.due_day, asked.currency),
         octave(asked.amount),
     )
+
+    def party(entry: bytes | None, layout: Layout, trade: Trade) -> Party:
+        outstanding = Outstanding.of(OpenWeeks.of(entry, layout), asked.day, open_due_day)
+        return Party(trade, outstanding, spread_of(entry, layout))
+
     return Known(
         habit,
         levels,
         open_besides(sums.open, asked.day, open_due_day),
         Trade.of(sums, asked.day),
-        Trade.with_everybody(bought),
-        Trade.with_everybody(sold),
+        party(buyer_entry, BUYER, Trade.with_everybody(bought)),
+        party(supplier_entry, SUPPLIER, Trade.with_everybody(sold)),
+        party(network_entry, NETWORK, Trade(0, 0, 0, 0)),
         Standing.of(asked, habit, sums, bought, turnover_of(supplier_entry, asked.currency, asked.day)),
     )
 

@@ -1,149 +1,106 @@
 """How a buyer pays and a supplier delivers: decayed sums of payments, the last ones, and counts.
 
-    ("habit", supplier, buyer) -> bytes     how the buyer pays this supplier: cells, payments, amounts
-    ("habit", "", buyer)       -> bytes     the buyer with everybody: cells, counts
-    ("habit", supplier, "")    -> bytes     the supplier with everybody: a cell, counts, turnover
-    ("habit", "", "")          -> bytes     how everybody pays: cells
+`contracts.trade.habit_entry` has the entries; this is how they change. When a payment settles a confirmed
+invoice, `observe` takes it into the entries of the relationship, the buyer, the supplier and the network.
+`note_dispute` and `note_delivery` count what else buyer and supplier go through; `note_open` counts, with
+both and in the network, the invoices that come to be open, or are open no longer for another reason. Each
+takes its figures from the record alone: whoever holds the records of a relationship recomputes its entry, and
+with those of all others every entry. The work is fixed, whatever the length of the history.
 
-Written when a payment settles a confirmed invoice, by `observe`; counts also when the buyer disputes an
-invoice or goods arrive, by `note_dispute` and `note_delivery`. Each takes its figures from the record alone:
-whoever holds the records of a relationship recomputes its entry with `fold`, and with those of all others
-every entry. The size is bounded and the work is fixed, whatever the length of the history.
-
-The bytes are little-endian. A *cell* is four integers of 4 bytes:
-
-| part | adds for each invoice paid in full |
-|---|---|
-| weight | `UNIT` |
-| late | `UNIT` if it was paid after its due date |
-| days | `UNIT` · days late, within `LEAST_DAYS` and `MOST_DAYS` |
-| beyond | `UNIT` · days beyond terms, at most `MOST_BEYOND_DAYS` |
-
-Before it adds, a cell loses the 2^-shift part of each (rounded down), so the past fades with the
-number of payments, not with time: a buyer that pays once a month is remembered for longer.
-
-| cells, in order | number | shift | of |
-|---|---|---|---|
-| total | 3 | 2, 3, 6 | all |
-| weekday, recent and long | 7, 7 | 2, 5 | those due on that class of day, see `contracts.trade.holidays` |
-| amount | 16 | 5 | those of that octave of minor units |
-| issue weekday | 7 | 5 | those issued on that weekday |
-| month part | 6 | 4 | those due in that sixth of a month |
-
-The buyer's entry has one total and seven weekdays with the shifts of the relationship's long ones; the
-network's one total, seven weekdays and 16 amounts, with shift 10; the supplier's one total with shift 10, so
-that it is the network's while nobody else sells. After the cells of a relationship come:
-
-| part | bytes | holds |
-|---|---|---|
-| last | 4 | day of the last payment, days since 1970 |
-| count | 4 | invoices paid in full |
-| first | 4 | day of the first payment |
-| payments | 32 · 6 | the last, newest first: days late (2), days from issue (2), due class (1), size (1) |
-| amounts | 64 · 8 | by hash of the exact amount: tag (2), strength (2), invoices (2), late ones (2) |
+A payment changes some twenty places of four entries. They are cut out, put side by side into one integer,
+changed there at once by shifts, masks and additions (`lanes`), and put back. What that cannot do is rare and
+mended behind it (`_corrected`).
 
 A row of `amounts` belongs to one amount for as long as its strength lasts: each time that it comes adds
 `STRENGTH_OF_HIT`, each other amount of the same hash takes one away, and the one that finds none left takes
 the row over. So amounts that come again and again stay, and those that came once give way.
 
-After the cells of a buyer, and of a supplier:
-
-| part | bytes | holds |
-|---|---|---|
-| first | 4 | day of the first payment |
-| settled | 4 | invoices paid in full |
-| diluted | 8 | Σ credited / gross of these; ppm |
-| disputed | 4 | disputes of an invoice, whatever became of them |
-| deliveries | 4 | receipts of goods, and shipments lost |
-| late, short | 4, 4 | those after their scheduled date; those of which less came than was shipped |
-| turnover, of a supplier | 15 each | currency (3), half-year (4), amount (8); by their first payments |
-
-Turnover is the gross of what was paid in full: an amount counts whole in the half-year of its payment, and
-half as much after each further one. A buyer's part of it (`contracts.trade.relationship`) fades at the same
-moments, so part and whole are of like with like on any day. What a *buyer* pays in all is not kept: a quote
-would show it to each of its suppliers.
+Open invoices are kept by the week of their due date: what is overdue follows from the day on which one looks.
+The ring begins `PAST_WEEKS` before the week of the last change; what it leaves behind is added up in `old`,
+and what lies ahead of it waits in `far` until it comes near.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from struct import Struct
 from typing import Any, NamedTuple, Protocol
 
+from contracts.trade.habit_entry import (
+    AMOUNT,
+    AMOUNTS_AT,
+    AMOUNTS_SUM,
+    BUYER,
+    CELL,
+    COUNT,
+    COUNT_AT,
+    DAYS,
+    DEALINGS_AT,
+    EVENTS,
+    EVENTS_AT,
+    FAR,
+    HABIT_BYTES,
+    HALVING_DAYS,
+    LEAST_DAYS,
+    MONTH_PLACE,
+    MOST_BEYOND_DAYS,
+    MOST_DAYS,
+    NETWORK,
+    NETWORK_KEY,
+    NETWORK_SPREAD,
+    NO_BUYER,
+    NO_HABIT,
+    NO_NETWORK,
+    NO_SUPPLIER,
+    OCTAVE_AT,
+    OPEN,
+    PAID,
+    PARTY_SPREAD,
+    PAST_WEEKS,
+    PAYMENT,
+    PAYMENTS,
+    RING,
+    RING_WEEKS,
+    SHIFT,
+    SIZE,
+    SLOT_BYTES,
+    SOLD_IN,
+    SOLD_IN_AT,
+    SPREAD,
+    SUPPLIER,
+    TOTAL,
+    TURNOVER,
+    UNIT,
+    WEEK_DAYS,
+    WEEKDAY_AT,
+    WIDE_CELL,
+    WIDE_SHIFT,
+    WIDE_SPREAD,
+    WIDE_TOTAL,
+    Layout,
+    OpenWeeks,
+    amount_size,
+    amount_slot,
+    habit_key,
+    octave_of,
+    spread_class,
+)
 from contracts.trade.holidays import WEEKDAYS, due_class, month_part, weekday
 from ledger.codec import Value
-from ledger.limits import MAX_STATE_VALUE_BYTES
-from ledger.money import CURRENCIES, MAX_TOTAL, PPM
-from ledger.state import Reader, reading, state_key
+from ledger.money import MAX_TOTAL, PPM
+from ledger.state import Reader
 
-UNIT = 1 << 14
-"""Weight of one invoice: fixed point with 14 binary places."""
-
-LEAST_DAYS, MOST_DAYS = -20, 30
-"""Bounds of the days late that a cell adds up: one stray invoice must not hide a habit."""
-MOST_BEYOND_DAYS = 90
-
-OCTAVES = 16
-FIRST_OCTAVE_BITS = 8
-"""Amounts below 2^8 minor units are the first octave, from 2^22 on the last."""
-MONTH_PARTS = 6
-PAYMENTS = 32
-AMOUNTS = 64
 MOST_SEEN = 0xFFFF
-"""Invoices that a row counts before both of its numbers are halved."""
+"""Invoices that a row of amounts counts before both of its numbers are halved."""
 FIRST_STRENGTH, STRENGTH_OF_HIT, MOST_STRENGTH = 4, 8, 64
 
-HALVING_DAYS = 182
-"""Length of the half-years, counted from 1970, after each of which turnover counts half."""
-
-_CELL = Struct("<IIiI")
-_PARTS, _BITS, _DAYS = 4, 32, 2
-"""Parts of a cell, bits of a part, and the place of the signed one."""
-_PAYMENT = Struct("<hhBB")
-_AMOUNT = Struct("<HHHH")
-_ROW, _row, _row_at = _AMOUNT.size, _AMOUNT.pack, _AMOUNT.unpack_from
-_TAIL = Struct("<III")
-_PAID, _EVENTS = Struct("<IIQ"), Struct("<IIII")
-_DEALINGS = Struct(_PAID.format + _EVENTS.format[1:])
-_TURNOVER = Struct("<3sIQ")
-_TURNOVER_BYTES = _TURNOVER.size
-_paid, _turnover, _turnover_at = _PAID.pack, _TURNOVER.pack, _TURNOVER.unpack_from
-_newest = Struct(_TAIL.format + _PAYMENT.format[1:]).pack
-
-TOTAL_SHIFTS = (2, 3, 6)
-RECENT_SHIFT, LONG_SHIFT, AMOUNT_SHIFT, ISSUE_SHIFT, MONTH_SHIFT, NETWORK_SHIFT = 2, 5, 5, 5, 4, 10
-
-_SIZE = _CELL.size
-_RECENT = _SIZE * len(TOTAL_SHIFTS)
-_LONG = _RECENT + _SIZE * WEEKDAYS
-_AMOUNT_CELLS = _LONG + _SIZE * WEEKDAYS
-_ISSUE = _AMOUNT_CELLS + _SIZE * OCTAVES
-_MONTH = _ISSUE + _SIZE * 7
-_LAST = _MONTH + _SIZE * MONTH_PARTS
-_RING = _LAST + _TAIL.size
-_RING_END = _RING + _PAYMENT.size * PAYMENTS
-_TABLE = _RING_END
-_AMOUNTS_SIZE = _ROW * AMOUNTS
-HABIT_BYTES = _TABLE + _AMOUNTS_SIZE
-_NETWORK_AMOUNTS = _SIZE * (1 + WEEKDAYS)
-_BUYER_COUNTS, _SUPPLIER_COUNTS = _NETWORK_AMOUNTS, _SIZE
-BUYER_BYTES = _BUYER_COUNTS + _DEALINGS.size
-SUPPLIER_BYTES = _SUPPLIER_COUNTS + _DEALINGS.size
-"""Without its turnover."""
-_SUPPLIER_EVENTS = _SUPPLIER_COUNTS + _PAID.size
-NETWORK_BYTES = _NETWORK_AMOUNTS + _SIZE * OCTAVES
-
-assert MOST_BEYOND_DAYS * UNIT << NETWORK_SHIFT < 1 << 32, "a cell's greatest sum fits its four bytes"
-assert max(MOST_DAYS, -LEAST_DAYS) * UNIT << NETWORK_SHIFT < 1 << 31, "and so does the signed one"
-
-NO_HABIT, NO_BUYER, NO_NETWORK = bytes(HABIT_BYTES), bytes(BUYER_BYTES), bytes(NETWORK_BYTES)
-NO_SUPPLIER = bytes(SUPPLIER_BYTES)
-NETWORK_KEY = state_key("habit", "", "")
-
-assert all(len(code.encode()) == 3 for code in CURRENCIES), "a row of turnover has three bytes for a currency"
-assert SUPPLIER_BYTES + len(CURRENCIES) * _TURNOVER_BYTES < MAX_STATE_VALUE_BYTES
+_ROW, _row, _row_at = AMOUNT.size, AMOUNT.pack, AMOUNT.unpack_from
+_turnover, _turnover_at = TURNOVER.pack, TURNOVER.unpack_from
+_NO_CODE = bytes(3)
+_slot, _base = Struct("<i"), Struct("<I")
+_open_at = OPEN.unpack_from
 
 
 class Writer(Reader, Protocol):
@@ -167,186 +124,192 @@ class Settled(NamedTuple):
     """What was credited of it, or left out when it was confirmed."""
 
 
-class Cell(NamedTuple):
-    """A cell's parts in units of `UNIT`."""
+class Lane(NamedTuple):
+    """Bytes of an entry as a payment changes them, side by side with others in one integer."""
 
-    weight: int
-    late: int
-    days: int
-    beyond: int
+    form: Struct
+    """Integers: of a cell weight, late ones, days (signed), and what is beyond terms if it is kept."""
+    shift: int = 0
+    """Of a cell: what fades of each part."""
+    most: int = 0
+    """Of a spread: invoices in a class from which on all of its classes are halved."""
+    adds: int = 0
+    """To a count of invoices."""
 
-
-class Payment(NamedTuple):
-    """One of the last payments."""
-
-    days_late: int
-    age_days: int
-    """From issue to payment."""
-    due_class: int
-    size: int
-    """Amount on the scale of `amount_size`."""
-
-
-class Dealings(NamedTuple):
-    """What a buyer, or a supplier, has been through with everybody."""
-
-    first_day: int
-    """Day of its first payment, days since 1970; 0 for none."""
-    settled: int
-    """Invoices paid in full."""
-    diluted_ppm: int
-    """Σ credited / gross of these; ppm."""
-    disputed: int
-    """Disputes of an invoice, whatever became of them."""
-    deliveries: int
-    """Receipts of goods, and shipments lost."""
-    deliveries_late: int
-    deliveries_short: int
-    """Those of which less came than was shipped."""
-
-    @classmethod
-    def of_buyer(cls, entry: bytes | None) -> Dealings:
-        """Of the buyer's entry."""
-        return _dealings(_DEALINGS.unpack_from(entry or NO_BUYER, _BUYER_COUNTS))
-
-    @classmethod
-    def of_supplier(cls, entry: bytes | None) -> Dealings:
-        """Of the supplier's entry."""
-        return _dealings(_DEALINGS.unpack_from(entry or NO_SUPPLIER, _SUPPLIER_COUNTS))
+    def bits(self) -> list[int]:
+        """Bits of each of its integers."""
+        codes = self.form.format[1:]
+        number = int("".join([code for code in codes if code.isdigit()]) or 0)
+        return [_BITS[codes[-1]]] * number if number else [_BITS[code] for code in codes]
 
 
-_cell, _payment, _dealings = reading(Cell), reading(Payment), reading(Dealings)
+_BITS = {"B": 8, "H": 16, "I": 32, "i": 32, "Q": 64}
+_DAYS = 2
+"""Place of the signed part of a cell."""
+SUM = Lane(AMOUNTS_SUM)
+"""A sum of amounts, at most `MAX_TOTAL`; one of the lanes at most."""
+PAID_INVOICES, OPEN_INVOICES = Lane(COUNT, adds=1), Lane(_slot, adds=-1)
+"""A count of what is paid, a week's count of what is open: signed."""
+
+Change = Callable[[bytes, int, int], bytes]
+"""Lanes after one more paid invoice, so many days late, of an amount."""
 
 
-@lru_cache(maxsize=4_096)
-def habit_key(supplier: str, buyer: str) -> bytes:
-    """State key of how a buyer pays a supplier; one of them "" for the other with everybody."""
-    return state_key("habit", supplier, buyer)
+def lanes(kinds: Sequence[Lane]) -> Change:
+    """Lanes side by side in one integer, so that all of them fade and add at once.
 
-
-def octave(amount: int) -> int:
-    """The octave of an amount in minor units: 0 to `OCTAVES` - 1."""
-    return _octave_of(amount.bit_length())
-
-
-def _octave_of(bits: int) -> int:
-    return min(OCTAVES - 1, max(0, bits - FIRST_OCTAVE_BITS))
-
-
-def amount_size(amount: int) -> int:
-    """Four for each octave and its quarters in between, of an amount above zero: at most 255."""
-    bits = amount.bit_length()
-    return 4 * bits + ((amount >> (bits - 3) if bits > 2 else amount << 2 >> (bits - 1)) & 3)
-
-
-Fade = Callable[[bytes, int], bytes]
-"""Cells after one more paid invoice, so many days late."""
-
-
-def _lanes(shifts: tuple[int, ...]) -> Fade:
-    """Cells side by side in one integer of 32 bits a part, so that all of them fade and add at once.
-
-    A signed part is kept as its distance from the least number that its four bytes can hold: then every
+    A signed part is kept as its distance from the least number that its bytes can hold: then every
     part is at least zero, a shift of the whole, cut to each part, fades each by itself, and no part ever
-    borrows from its neighbour. The integers are as long as their highest cell: equal shifts stand together.
+    borrows from its neighbour. The lanes that fade by one shift are taken together, in integers as long as
+    the highest of them.
     """
-    size = _SIZE * len(shifts)
-    masks = dict.fromkeys(shifts, 0)
-    signs = bias = 0
-    for cell, shift in enumerate(shifts):
-        least = 8 * _SIZE * cell
-        for part in range(_PARTS):
-            masks[shift] |= ((1 << (_BITS - shift)) - 1) << (least + _BITS * part + shift)
-        sign = 1 << (least + _BITS * _DAYS + _BITS - 1)
-        signs |= sign
-        bias += sign >> shift
+    masks: dict[int, int] = {}
+    spreads: list[tuple[int, int, int]] = []
+    """Of each spread the bits of a class that is full, all bits, and those that a halved class can have."""
+    signs = bias = at = 0
+    sum_at = too_much = 0
+    for kind in kinds:
+        each = 0
+        for place, bits in enumerate(kind.bits()):
+            each |= 1 << at
+            if kind.shift:
+                masks[kind.shift] = masks.get(kind.shift, 0) | ((1 << bits) - (1 << kind.shift)) << at
+            if (kind.shift and place == _DAYS) or kind.adds < 0:
+                signs |= 1 << (at + bits - 1)
+                bias += 1 << (at + bits - 1 - kind.shift) if kind.shift else 0
+            at += bits
+        if kind is SUM:
+            sum_at, too_much = at - bits, MAX_TOTAL + 1 << at - bits
+        if kind.most:
+            spreads.append((each * kind.most, each * ((1 << bits) - 1), each * (kind.most - 1)))
+    size = at // 8
     fades = tuple(sorted(masks.items(), key=itemgetter(1)))
-    each = sum([1 << (8 * _SIZE * cell) for cell in range(len(shifts))])
-    added = tuple([bias + each * _addend(days) for days in range(LEAST_DAYS, MOST_BEYOND_DAYS + 1)])
+    full = too_much + sum([bits for bits, _, _ in spreads])
+    added = tuple([bias + _addend(kinds, days) for days in range(LEAST_DAYS, MOST_BEYOND_DAYS + 1)])
     from_bytes = int.from_bytes
 
-    def after(cells: bytes, days: int) -> bytes:
+    def after(data: bytes, days: int, amount: int) -> bytes:
         if not LEAST_DAYS <= days <= MOST_BEYOND_DAYS:
             days = LEAST_DAYS if days < LEAST_DAYS else MOST_BEYOND_DAYS
-        parts = from_bytes(cells, "little") ^ signs
+        parts = from_bytes(data, "little") ^ signs
         faded = 0
         for shift, mask in fades:
             faded |= (parts & mask) >> shift
-        return (parts + added[days - LEAST_DAYS] - faded ^ signs).to_bytes(size, "little")
+        parts += added[days - LEAST_DAYS] + (amount << sum_at) - faded
+        if parts & full:
+            if parts & too_much:
+                parts -= (parts >> sum_at & 2 * MAX_TOTAL + 1) - MAX_TOTAL << sum_at
+            for bits, every, halves in spreads:
+                if parts & bits:
+                    parts += (parts >> 1 & halves) - (parts & every)
+        return (parts ^ signs).to_bytes(size, "little")
 
     return after
 
 
-def _addend(days: int) -> int:
-    """What an invoice paid so many days late adds to a cell, as its four parts in one integer."""
-    late, beyond = int(days > 0), max(0, days)
-    parts = (1, late, min(MOST_DAYS, days), beyond)
-    return sum([UNIT * part << (_BITS * place) for place, part in enumerate(parts)])
+def _addend(kinds: Sequence[Lane], days: int) -> int:
+    """What an invoice paid so many days late adds to the lanes, as one integer."""
+    parts = (UNIT, UNIT * (days > 0), UNIT * min(MOST_DAYS, days), UNIT * max(0, days))
+    counted = spread_class(days)
+    added = at = 0
+    for kind in kinds:
+        for place, bits in enumerate(kind.bits()):
+            added += (parts[place] if kind.shift else place == counted if kind.most else kind.adds) << at
+            at += bits
+    return added
 
 
-_fade = _lanes(
-    (
-        *TOTAL_SHIFTS,
-        RECENT_SHIFT,
-        TOTAL_SHIFTS[-1],
-        MONTH_SHIFT,
-        *(LONG_SHIFT, AMOUNT_SHIFT, ISSUE_SHIFT, LONG_SHIFT),
-        *(NETWORK_SHIFT,) * 4,
-    )
+_LANES = (
+    *(*(Lane(CELL, SHIFT),) * 2, PAID_INVOICES, Lane(TOTAL, SHIFT)),
+    *(Lane(CELL, SHIFT), OPEN_INVOICES, PAID_INVOICES, Lane(TOTAL, SHIFT), Lane(SPREAD, most=PARTY_SPREAD)),
+    *(OPEN_INVOICES, SUM, PAID_INVOICES, Lane(WIDE_TOTAL, WIDE_SHIFT), Lane(SPREAD, most=PARTY_SPREAD)),
+    *(Lane(WIDE_CELL, WIDE_SHIFT), Lane(WIDE_CELL, WIDE_SHIFT), OPEN_INVOICES),
+    *(Lane(WIDE_TOTAL, WIDE_SHIFT), Lane(WIDE_SPREAD, most=NETWORK_SPREAD)),
 )
-"""Of a relationship, of its buyer, its supplier and the network."""
-_cells = Struct(f"{_RECENT}s" + f"{_SIZE}s" * 11).unpack
-_COUNTS = f"{_PAID.format[1:]}{_EVENTS.size}s"
-_of_supplier = Struct(f"<{_SIZE}x{_COUNTS}").unpack_from
-_of_supplier_in_one = Struct(f"<{_SIZE}x{_COUNTS}{_TURNOVER.format[1:]}").unpack
-"""Of an entry with turnover in one currency."""
-_supplier_in_one = Struct(f"<{_SIZE}s{_COUNTS}{_TURNOVER.format[1:]}").pack
+"""What a payment changes: of a relationship, of its buyer, of its supplier, of the network."""
+_changed = lanes(_LANES)
+
+_OWN, _BUYER, _SUPPLIER, _NETWORK = (
+    (SIZE, SIZE, HABIT_BYTES - COUNT_AT),
+    (SIZE, SLOT_BYTES, BUYER.size - BUYER.sums_at),
+    (SLOT_BYTES, SUPPLIER.size - SUPPLIER.sums_at),
+    (WIDE_CELL.size, WIDE_CELL.size, SLOT_BYTES, NETWORK.size - NETWORK.sums_at),
+)
+"""Bytes of the lanes of each entry as they lie together in it."""
+_pieces = Struct(
+    "".join([f"{size}s" for entry in (_OWN, _BUYER, _SUPPLIER, _NETWORK) for size in entry])
+).unpack
+assert sum([lane.form.size for lane in _LANES]) == sum([*_OWN, *_BUYER, *_SUPPLIER, *_NETWORK])
+_TO_BUYER = 2 * len(_OWN)
+_TO_SUPPLIER = _TO_BUYER + 2 * len(_BUYER)
+_TO_NETWORK = _TO_SUPPLIER + 2 * len(_SUPPLIER)
+"""Where in a list of pieces the entries begin."""
+
+_KEPT_PAYMENTS = PAYMENT.size * (PAYMENTS - 1)
+_own_head = Struct(DAYS.format + PAYMENT.format[1:]).pack
+_BASE = slice(0, 4)
+_FIRST_DAY = slice(DEALINGS_AT, DEALINGS_AT + 4)
+_NEVER = bytes(4)
+_SOLD_IN = slice(SOLD_IN_AT, SOLD_IN_AT + SOLD_IN.size)
+"""Currency and half-year of a supplier's turnover."""
 
 Split = Callable[[bytes], tuple[Any, ...]]
-"""Takes an entry apart into the cells of an invoice and what lies between them, in turns."""
+"""Takes an entry apart into pieces: what lies before a lane, the lane, and so on; it ends with one."""
 
 
 class _Places(NamedTuple):
     """Where an invoice belongs in the entries."""
 
-    due: int
-    """Class of its due day."""
+    due_on: int
+    issued_on: int
+    bases: frozenset[bytes]
+    """Those with which its week is in a ring."""
     own: Split
-    """Its last parts are the count, the first day, the payments that stay, and the amounts."""
+    """The first pieces are the first day and the payments that stay."""
     buyer: Split
-    """Its last parts are its dealings: of the payments, and of the events."""
+    supplier: Split
     network: Split
 
 
 @lru_cache(maxsize=8_192)
 def _places(due_day: int, issue_day: int, currency: str, amount_bits: int) -> _Places:
-    due, amount = due_class(due_day, currency), _SIZE * _octave_of(amount_bits)
-    above = _SIZE * (1 + due)
+    due, week = due_class(due_day, currency), due_day // WEEK_DAYS
+    slot = SLOT_BYTES * (week % RING_WEEKS)
     own = (
-        _RECENT + _SIZE * due,
-        _LONG + _SIZE * due,
-        _AMOUNT_CELLS + amount,
-        _ISSUE + _SIZE * weekday(issue_day),
-        _MONTH + _SIZE * month_part(due_day),
+        WEEKDAY_AT + SIZE * due,
+        OCTAVE_AT + SIZE * octave_of(amount_bits),
+        COUNT_AT,
+    )
+    network = (
+        NETWORK.cells_at + WIDE_CELL.size * due,
+        NETWORK.cells_at + WIDE_CELL.size * (WEEKDAYS + octave_of(amount_bits)),
+        NETWORK.ring_at + slot,
+        NETWORK.sums_at,
     )
     return _Places(
-        due,
-        _split(
-            _RECENT, own, _LAST, f"4xII{_RING_END - _RING - _PAYMENT.size}s{_PAYMENT.size}x{_AMOUNTS_SIZE}s"
-        ),
-        _split(_SIZE, (above,), _BUYER_COUNTS, _COUNTS),
-        _split(_SIZE, (above, _NETWORK_AMOUNTS + amount), NETWORK_BYTES),
+        due + MONTH_PLACE * month_part(due_day),
+        weekday(issue_day),
+        frozenset([_base.pack(base) for base in range(max(0, week - RING_WEEKS + 1), week + 1)]),
+        _split(f"<4xI{_KEPT_PAYMENTS}s{PAYMENT.size}x", AMOUNTS_AT, own, _OWN),
+        _split("<", 0, (BUYER.cells_at + SIZE * due, BUYER.ring_at + slot, BUYER.sums_at), _BUYER),
+        _split("<", 0, (SUPPLIER.ring_at + slot, SUPPLIER.sums_at), _SUPPLIER),
+        _split("<", 0, network, _NETWORK),
     )
 
 
-@lru_cache(maxsize=WEEKDAYS * OCTAVES * 7 * MONTH_PARTS + WEEKDAYS * OCTAVES + WEEKDAYS)
-def _split(first: int, cells: tuple[int, ...], end: int, rest: str = "") -> Split:
-    """Split off the first bytes, then the cell at each of these offsets, up to an end, and the rest."""
-    form, at = f"<{first}s", first
-    for cell in cells:
-        form += f"{cell - at}s{_SIZE}s"
-        at = cell + _SIZE
-    return Struct(f"{form}{end - at}s{rest}").unpack
+@lru_cache(maxsize=8_192)
+def _split(head: str, at: int, lanes_at: tuple[int, ...], sizes: tuple[int, ...]) -> Split:
+    """Split an entry into its head, and the lanes, each with the bytes before it from an offset on."""
+    form = head
+    for lane, size in zip(lanes_at, sizes, strict=True):
+        form += f"{lane - at}s{size}s"
+        at = lane + size
+    return Struct(form).unpack_from
+
+
+@lru_cache(maxsize=1_024)
+def _sold_in(currency: str, half_year: int) -> bytes:
+    return SOLD_IN.pack(currency.encode(), half_year)
 
 
 @lru_cache(maxsize=4_096)
@@ -355,70 +318,116 @@ def _keys(supplier: str, buyer: str) -> tuple[bytes, bytes, bytes]:
 
 
 def observe(state: Writer, supplier: str, buyer: str, settled: Settled) -> None:
-    """Take one paid invoice into the habits of the relationship, the buyer, the supplier and the network."""
+    """Take one paid invoice into the habits of the relationship, the buyer, the supplier and the network.
+
+    It was open with the two parties, and is not any more.
+    """
     own_key, buyer_key, supplier_key = _keys(supplier, buyer)
     due_day, issue_day, paid_day, amount, currency, credited = settled
     late, age = paid_day - due_day, paid_day - issue_day
-    due, of_own, of_buyer, of_network = _places(due_day, issue_day, currency, amount.bit_length())
-    # fmt: off
-    (
-        total, gap, recent, gap_2, long, gap_3, octave, gap_4, issue, gap_5, month, gap_6,
-        count, first, payments, amounts,
-    ) = of_own(state.get(own_key) or NO_HABIT)
-    # fmt: on
-    buys, before_due, buys_due, after_due, buys_from, bought, buys_diluted, buyer_events = of_buyer(
-        state.get(buyer_key) or NO_BUYER
+    due_on, issued_on, bases, of_own, of_buyer, of_supplier, of_network = _places(
+        due_day, issue_day, currency, amount.bit_length()
     )
-    supplier_entry = state.get(supplier_key) or NO_SUPPLIER
-    sells = supplier_entry[:_SIZE]
-    pays, gap_7, pays_due, gap_8, pays_octave, gap_9 = of_network(state.get(NETWORK_KEY) or NO_NETWORK)
-    # fmt: off
-    total, recent, buys, month, long, octave, issue, buys_due, sells, pays, pays_due, pays_octave = _cells(
-        _fade(b"".join((
-            total, recent, buys, month, long, octave, issue, buys_due, sells, pays, pays_due, pays_octave,
-        )), late)
-    )
+    buying, selling = state.get(buyer_key) or NO_BUYER, state.get(supplier_key) or NO_SUPPLIER
+    paying = state.get(NETWORK_KEY) or NO_NETWORK
+    first, payments, *pieces = of_own(state.get(own_key) or NO_HABIT)
+    pieces += of_buyer(buying) + of_supplier(selling) + of_network(paying)
+    pieces[1::2] = _pieces(_changed(b"".join(pieces[1::2]), late, amount))
+    amounts = pieces[0]
     at, row = _counted(amounts, amount, late > 0)
-    diluted = credited * PPM // amount if credited else 0
     if not (-32_768 <= late <= 32_767 and -32_768 <= age <= 32_767):
         late, age = max(-32_768, min(32_767, late)), max(-32_768, min(32_767, age))
-    state.put(own_key, b"".join((
-        total, gap, recent, gap_2, long, gap_3, octave, gap_4, issue, gap_5, month, gap_6,
-        _newest(paid_day, count + 1, first or paid_day, late, age, due, amount_size(amount)), payments,
-        amounts[:at], row, amounts[at + _ROW :],
-    )))
-    state.put(buyer_key, b"".join((
-        buys, before_due, buys_due, after_due,
-        _paid(buys_from or paid_day, bought + 1, buys_diluted + diluted), buyer_events,
-    )))
-    state.put(supplier_key, _sold_more(supplier_entry, sells, paid_day, currency.encode(), amount, diluted))
-    state.put(NETWORK_KEY, b"".join((pays, gap_7, pays_due, gap_8, pays_octave, gap_9)))
+    # fmt: off
+    state.put(own_key, b"".join([
+        _own_head(paid_day, first or paid_day, late, age, due_on, issued_on, amount_size(amount)), payments,
+        amounts[:at], row, amounts[at + _ROW :], *pieces[1:_TO_BUYER],
+    ]))
     # fmt: on
+    bought = b"".join(pieces[_TO_BUYER:_TO_SUPPLIER])
+    sold = b"".join(pieces[_TO_SUPPLIER:_TO_NETWORK])
+    paid = b"".join(pieces[_TO_NETWORK:])
+    if (
+        credited
+        or len(buying) + len(selling) + len(paying) != _PLAIN
+        or buying[_BASE] not in bases
+        or selling[_BASE] not in bases
+        or paying[_BASE] not in bases
+        or buying[_FIRST_DAY] == _NEVER
+        or selling[_SOLD_IN] != _sold_in(currency, paid_day // HALVING_DAYS)
+    ):
+        bought, sold, paid = _corrected(settled, buying, bought, selling, sold, paying, paid)
+    state.put(buyer_key, bought)
+    state.put(supplier_key, sold)
+    state.put(NETWORK_KEY, paid)
 
 
-def _sold_more(entry: bytes, cell: bytes, paid_day: int, code: bytes, amount: int, diluted_ppm: int) -> bytes:
-    """A supplier's entry with its cell after one more paid invoice, and that in its counts and turnover."""
-    paid_in = paid_day // HALVING_DAYS
-    if len(entry) == SUPPLIER_BYTES + _TURNOVER_BYTES:  # most suppliers, at once
-        first, settled, diluted, events, known, half_year, total = _of_supplier_in_one(entry)
-        if known == code and half_year == paid_in and total + amount <= MAX_TOTAL:
-            return _supplier_in_one(
-                cell, first, settled + 1, diluted + diluted_ppm, events, code, half_year, total + amount
-            )
-    first, settled, diluted, events = _of_supplier(entry)
-    paid = _paid(first or paid_day, settled + 1, diluted + diluted_ppm)
-    turnover = _turned_over(entry[SUPPLIER_BYTES:], code, paid_in, amount)
-    return b"".join((cell, paid, events, turnover))
+_PLAIN = BUYER.size + SUPPLIER.size + NETWORK.size
+"""Bytes of entries without turnovers in further currencies and far weeks."""
 
 
-def _turned_over(rows: bytes, code: bytes, paid_in: int, amount: int) -> bytes:
-    """A supplier's turnover with one more amount in a currency, paid in a half-year."""
-    for at in range(0, len(rows), _TURNOVER_BYTES):
+def _corrected(
+    settled: Settled, buying: bytes, bought: bytes, selling: bytes, sold: bytes, paying: bytes, paid: bytes
+) -> tuple[bytes, bytes, bytes]:
+    """The entries of buyer, supplier and network, of what they were and the lanes made of it.
+
+    What a lane cannot do: a party's first payment, what was credited, turnover of another currency or
+    half-year, invoices open elsewhere than in the ring.
+    """
+    due_day, _, paid_day, amount, currency, credited = settled
+    after = []
+    for before, changed, layout in (
+        (buying, bought, BUYER),
+        (selling, sold, SUPPLIER),
+        (paying, paid, NETWORK),
+    ):
+        entry = bytearray(changed + before[layout.size :])
+        if layout is not NETWORK:
+            first, diluted = PAID.unpack_from(entry, DEALINGS_AT)
+            PAID.pack_into(entry, DEALINGS_AT, first or paid_day, diluted + credited * PPM // amount)
+        whole = bytes(entry)
+        if layout is SUPPLIER:
+            whole = _sold(before, whole, currency.encode(), paid_day // HALVING_DAYS, amount)
+        base = _open_at(before)[0]
+        week = due_day // WEEK_DAYS
+        if not base <= week < base + RING_WEEKS:
+            whole = _opened_anywhere(_with_slot(whole, layout, week, 1), layout, base, ((week, -1),))
+        after.append(whole)
+    return after[0], after[1], after[2]
+
+
+def _with_slot(entry: bytes, layout: Layout, week: int, invoices: int) -> bytes:
+    """The entry with more open invoices where the ring has a week."""
+    changed = bytearray(entry)
+    at = layout.ring_at + SLOT_BYTES * (week % RING_WEEKS)
+    _slot.pack_into(changed, at, _slot.unpack_from(changed, at)[0] + invoices)
+    return bytes(changed)
+
+
+def _sold(before: bytes, after: bytes, code: bytes, paid_in: int, amount: int) -> bytes:
+    """A supplier's entry with one more amount of turnover, of what it was and what it is but for that."""
+    known, half_year = SOLD_IN.unpack_from(before, SOLD_IN_AT)
+    total = AMOUNTS_SUM.unpack_from(before, SUPPLIER.sums_at)[0]
+    further = after[SUPPLIER.size :]
+    if known in (code, _NO_CODE):
+        known, (half_year, total) = code, turned_over(half_year, total, paid_in, amount)
+    else:
+        further = _turned_over(before, code, paid_in, amount)
+    entry = bytearray(after[: SUPPLIER.size] + further)
+    SOLD_IN.pack_into(entry, SOLD_IN_AT, known, half_year)
+    AMOUNTS_SUM.pack_into(entry, SUPPLIER.sums_at, total)
+    return bytes(entry)
+
+
+def _turned_over(entry: bytes, code: bytes, paid_in: int, amount: int) -> bytes:
+    """What a supplier's entry has after its ring, with one more amount in a further currency."""
+    far = len(entry) - FAR.size * _open_at(entry)[2]
+    rows, rest = entry[SUPPLIER.size : far], entry[far:]
+    for at in range(0, len(rows), TURNOVER.size):
         known, half_year, total = _turnover_at(rows, at)
         if known == code:
             row = _turnover(code, *turned_over(half_year, total, paid_in, amount))
-            return rows[:at] + row + rows[at + _TURNOVER_BYTES :]
-    return rows + _turnover(code, paid_in, amount)
+            return rows[:at] + row + rows[at + TURNOVER.size :] + rest
+    return rows + _turnover(code, paid_in, amount) + rest
 
 
 def turned_over(half_year: int, total: int, paid_in: int, amount: int) -> tuple[int, int]:
@@ -431,18 +440,18 @@ def turned_over(half_year: int, total: int, paid_in: int, amount: int) -> tuple[
     return half_year, total if total < MAX_TOTAL else MAX_TOTAL
 
 
-def turnover_on(half_year: int, total: int, day: int) -> int:
-    """As much as a turnover counts on a day, which is not before that of its newest payment."""
-    return total >> (day // HALVING_DAYS - half_year)
-
-
-def turnover_of(entry: bytes | None, currency: str, day: int) -> int:
-    """What a supplier was paid in a currency as it counts on a day, of its entry; minor units."""
-    code = currency.encode()
-    for known, half_year, total in _TURNOVER.iter_unpack((entry or NO_SUPPLIER)[SUPPLIER_BYTES:]):
-        if known == code:
-            return turnover_on(half_year, total, day)
-    return 0
+def _counted(amounts: bytes, amount: int, is_late: bool) -> tuple[int, bytes]:
+    """Offset of an exact amount's row, and the row after one more invoice."""
+    at, tag = amount_slot(amount)
+    known, strength, seen, late_ones = _row_at(amounts, at)
+    if known == tag and seen:
+        if seen == MOST_SEEN:
+            seen, late_ones = seen // 2, late_ones // 2
+        strength = min(MOST_STRENGTH, strength + STRENGTH_OF_HIT)
+        return at, _row(tag, strength, seen + 1, late_ones + is_late)
+    if strength > 1:
+        return at, _row(known, strength - 1, seen, late_ones)
+    return at, _row(tag, FIRST_STRENGTH, 1, is_late)
 
 
 def note_dispute(state: Writer, supplier: str, buyer: str) -> None:
@@ -458,127 +467,61 @@ def note_delivery(state: Writer, supplier: str, buyer: str, is_late: bool, is_sh
 def _note(state: Writer, supplier: str, buyer: str, events: tuple[int, ...]) -> None:
     """Add to the counts of events of both parties."""
     _, buyer_key, supplier_key = _keys(supplier, buyer)
-    for key, none, at in (
-        (buyer_key, NO_BUYER, _BUYER_COUNTS + _PAID.size),
-        (supplier_key, NO_SUPPLIER, _SUPPLIER_EVENTS),
+    for key, none in ((buyer_key, NO_BUYER), (supplier_key, NO_SUPPLIER)):
+        entry = bytearray(state.get(key) or none)
+        counts = [
+            before + more for before, more in zip(EVENTS.unpack_from(entry, EVENTS_AT), events, strict=True)
+        ]
+        EVENTS.pack_into(entry, EVENTS_AT, *counts)
+        state.put(key, bytes(entry))
+
+
+Moves = Iterable[tuple[int, int]]
+"""(Due day, invoices that come to be open, negative for such as are open no longer)."""
+
+
+def note_open(state: Writer, supplier: str, buyer: str, day: int, moves: Moves) -> None:
+    """On a business date, count invoices as open or no longer so, with both parties and in the network."""
+    _, buyer_key, supplier_key = _keys(supplier, buyer)
+    weeks = [(due_day // WEEK_DAYS, invoices) for due_day, invoices in moves]
+    for key, none, layout in (
+        (buyer_key, NO_BUYER, BUYER),
+        (supplier_key, NO_SUPPLIER, SUPPLIER),
+        (NETWORK_KEY, NO_NETWORK, NETWORK),
     ):
-        entry = state.get(key) or none
-        counts = [before + more for before, more in zip(_EVENTS.unpack_from(entry, at), events, strict=True)]
-        state.put(key, entry[:at] + _EVENTS.pack(*counts) + entry[at + _EVENTS.size :])
+        state.put(key, _opened(state.get(key) or none, layout, day // WEEK_DAYS - PAST_WEEKS, weeks))
 
 
-class _Alone(dict[bytes, Any]):
-    """A state that holds one relationship."""
-
-    def put(self, key: bytes, value: Value) -> None:
-        self[key] = value
-
-
-def fold(habit: bytes | None, settled: Settled) -> bytes:
-    """The relationship's entry after one more paid invoice; a pure function of both."""
-    key = habit_key("supplier", "buyer")
-    alone = _Alone({key: habit})
-    observe(alone, "supplier", "buyer", settled)
-    return bytes(alone[key])
+def _opened(entry: bytes, layout: Layout, least_base: int, weeks: Sequence[tuple[int, int]]) -> bytes:
+    base = _open_at(entry)[0]
+    changed = bytearray(entry)
+    for week, invoices in weeks:
+        if not least_base <= base <= week < base + RING_WEEKS:
+            return _opened_anywhere(entry, layout, max(base, least_base), weeks)
+        at = layout.ring_at + SLOT_BYTES * (week % RING_WEEKS)
+        _slot.pack_into(changed, at, _slot.unpack_from(changed, at)[0] + invoices)
+    return bytes(changed)
 
 
-def _slot(amount: int) -> tuple[int, int]:
-    """Offset and tag of an exact amount's row: Fibonacci hashing."""
-    mixed = amount * 0x9E3779B97F4A7C15
-    return (mixed >> 58 & 63) * _ROW, mixed >> 42 & 0xFFFF
-
-
-def _counted(amounts: bytes, amount: int, is_late: bool) -> tuple[int, bytes]:
-    """Offset of an exact amount's row, and the row after one more invoice."""
-    at, tag = _slot(amount)
-    known, strength, seen, late_ones = _row_at(amounts, at)
-    if known == tag and seen:
-        if seen == MOST_SEEN:
-            seen, late_ones = seen // 2, late_ones // 2
-        strength = min(MOST_STRENGTH, strength + STRENGTH_OF_HIT)
-        return at, _row(tag, strength, seen + 1, late_ones + is_late)
-    if strength > 1:
-        return at, _row(known, strength - 1, seen, late_ones)
-    return at, _row(tag, FIRST_STRENGTH, 1, is_late)
-
-
-class Habit:
-    """A reading of a relationship's entry; every part is read when it is asked for."""
-
-    __slots__ = ("_data",)
-
-    def __init__(self, data: bytes | None) -> None:
-        self._data = data or NO_HABIT
-
-    def total(self, place: int) -> Cell:
-        """All payments: 0 the newest few, 1 recent ones, 2 long."""
-        return _cell(_CELL.unpack_from(self._data, _SIZE * place))
-
-    def due_on(self, due: int, recent: bool) -> Cell:
-        """Those due on a class of day."""
-        return _cell(_CELL.unpack_from(self._data, (_RECENT if recent else _LONG) + _SIZE * due))
-
-    def of_octave(self, place: int) -> Cell:
-        """Those of an octave of amounts."""
-        return _cell(_CELL.unpack_from(self._data, _AMOUNT_CELLS + _SIZE * place))
-
-    def issued_on(self, day: int) -> Cell:
-        """Those issued on a weekday, Monday 0."""
-        return _cell(_CELL.unpack_from(self._data, _ISSUE + _SIZE * day))
-
-    def in_month_part(self, part: int) -> Cell:
-        """Those due in a sixth of a month."""
-        return _cell(_CELL.unpack_from(self._data, _MONTH + _SIZE * part))
-
-    @property
-    def last_day(self) -> int:
-        """Day of the last payment, 0 for none."""
-        return int(_TAIL.unpack_from(self._data, _LAST)[0])
-
-    @property
-    def count(self) -> int:
-        """Invoices paid in full."""
-        return int(_TAIL.unpack_from(self._data, _LAST)[1])
-
-    @property
-    def first_day(self) -> int:
-        """Day of the first payment, 0 for none."""
-        return int(_TAIL.unpack_from(self._data, _LAST)[2])
-
-    def payments(self) -> list[Payment]:
-        """The last payments, newest first."""
-        end = _RING + _PAYMENT.size * min(PAYMENTS, self.count)
-        return [_payment(row) for row in _PAYMENT.iter_unpack(self._data[_RING:end])]
-
-    def of_amount(self, amount: int) -> tuple[int, int]:
-        """(invoices, late ones) of exactly this amount, as far as its row tells."""
-        at, tag = _slot(amount)
-        known, _, seen, late_ones = _row_at(self._data, _TABLE + at)
-        return (seen, late_ones) if known == tag else (0, 0)
-
-
-class Levels(NamedTuple):
-    """The cells above a relationship that a price looks at."""
-
-    buyer: Cell
-    buyer_due: Cell
-    supplier: Cell
-    network: Cell
-    network_due: Cell
-    network_amount: Cell
-
-    @classmethod
-    def of(
-        cls, buyer: bytes | None, supplier: bytes | None, network: bytes | None, due: int, place: int
-    ) -> Levels:
-        """Read from the entries for a class of due day and an octave of amounts."""
-        buyer, network = buyer or NO_BUYER, network or NO_NETWORK
-        at_due = _SIZE * (1 + due)
-        return cls(
-            _cell(_CELL.unpack_from(buyer, 0)),
-            _cell(_CELL.unpack_from(buyer, at_due)),
-            _cell(_CELL.unpack_from(supplier or NO_SUPPLIER, 0)),
-            _cell(_CELL.unpack_from(network, 0)),
-            _cell(_CELL.unpack_from(network, at_due)),
-            _cell(_CELL.unpack_from(network, _NETWORK_AMOUNTS + _SIZE * place)),
-        )
+def _opened_anywhere(entry: bytes, layout: Layout, base: int, weeks: Iterable[tuple[int, int]]) -> bytes:
+    """The entry with a ring that begins at `base`, and the changes of weeks in it, before or after it."""
+    kept = OpenWeeks.of(entry, layout)
+    old, by_week = kept.old, kept.by_week()
+    for week, invoices in weeks:
+        by_week[week] = by_week.get(week, 0) + invoices
+    ring = [0] * RING_WEEKS
+    far = []
+    for week, invoices in sorted(by_week.items()):
+        if week < base:
+            old += invoices
+        elif week < base + RING_WEEKS:
+            ring[week % RING_WEEKS] = invoices
+        elif invoices:
+            far.append(FAR.pack(week, invoices))
+    before_far = len(entry) - FAR.size * len(kept.far)
+    # fmt: off
+    return b"".join([
+        OPEN.pack(base, old, len(far)), entry[OPEN.size : layout.ring_at], RING.pack(*ring),
+        entry[layout.sums_at : before_far], *far,
+    ])
+    # fmt: on

@@ -68,13 +68,14 @@ Aggregates are a map: currency -> tuple in the order of `Aggregates` below.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from contracts.errors import refuse
 from contracts.fields import MAX_TERM_DAYS
 from contracts.trade import habit
+from contracts.trade.habit_entry import HALVING_DAYS
 from ledger import codec, history
 from ledger.limits import MAX_STATE_VALUE_BYTES
 from ledger.money import MAX_TOTAL, PPM, AmountOverflow, divide_half_away
@@ -296,6 +297,10 @@ def fold(aggregates: codec.Value, record: codec.Value) -> codec.Value:
     if period > sums.period:
         sums = _in_period(sums, period)
     after = _FOLDS[record[1]](sums, record)
+    moves = _MOVES.get(record[1])
+    if moves is not None:
+        for due, invoices, amount in moves(record):
+            after = _opened(after, due, invoices, amount)
     largest = _largest(after)
     if largest > MAX_TOTAL:
         raise AmountOverflow(largest, "aggregates", MAX_TOTAL)
@@ -404,18 +409,14 @@ def _invoice(sums: Aggregates, record: codec.Value) -> Aggregates:
 
 
 def _confirm(sums: Aggregates, record: codec.Value) -> Aggregates:
-    net, due, reduction, opened, was_due, was_open = record[4:10]
-    if was_due:
-        sums = _opened(sums, was_due, -1, -was_open)
-    else:
+    net, _, reduction, _, was_due, _ = record[4:10]
+    if not was_due:
         sums = _with(
             sums,
             confirmed_invoices=sums.confirmed_invoices + 1,
             confirmed=sums.confirmed + net,
             period_billed=sums.period_billed + net + reduction,
         )
-    if opened:
-        sums = _opened(sums, due, 1, opened)
     return _diluted(_paid_off(sums, record), reduction)
 
 
@@ -428,16 +429,12 @@ def _reject(sums: Aggregates, record: codec.Value) -> Aggregates:
 
 
 def _cancel(sums: Aggregates, record: codec.Value) -> Aggregates:
-    gross, due, closed = record[4:7]
-    sums = _with(sums, cancelled_invoices=sums.cancelled_invoices + 1, cancelled=sums.cancelled + gross)
-    return _opened(sums, due, -1, -closed) if closed else sums
+    return _with(sums, cancelled_invoices=sums.cancelled_invoices + 1, cancelled=sums.cancelled + record[4])
 
 
 def _credit(sums: Aggregates, record: codec.Value) -> Aggregates:
-    amount, due, closed, _, settled = record[4:9]
-    if closed:
-        sums = _opened(sums, due, -settled, -closed)
-    else:
+    amount, _, closed = record[4:7]
+    if not closed:
         sums = _with(sums, period_billed=sums.period_billed + amount)
     return _diluted(_paid_off(sums, record), amount)
 
@@ -457,7 +454,7 @@ def _paid_off(sums: Aggregates, record: codec.Value) -> Aggregates:
 def _turned_over(sums: Aggregates, day: int, gross: int) -> Aggregates:
     """The sums with an invoice that ended on a day in their turnover."""
     half_year, turnover = habit.turned_over(
-        sums.turnover_half_year, sums.turnover, day // habit.HALVING_DAYS, gross
+        sums.turnover_half_year, sums.turnover, day // HALVING_DAYS, gross
     )
     return _with(sums, turnover_half_year=half_year, turnover=turnover)
 
@@ -468,8 +465,8 @@ def _payment(sums: Aggregates, record: codec.Value) -> Aggregates:
         return _with(sums, payments=sums.payments + 1, paid_unconfirmed=sums.paid_unconfirmed + amount)
     turnover = sums.turnover_half_year, sums.turnover
     if settled:
-        turnover = habit.turned_over(*turnover, day // habit.HALVING_DAYS, record[10])
-    return _opened(_paid(sums, record[0] // 7, amount, day - due, settled, turnover), due, -settled, -closed)
+        turnover = habit.turned_over(*turnover, day // HALVING_DAYS, record[10])
+    return _paid(sums, record[0] // 7, amount, day - due, settled, turnover)
 
 
 def _paid(
@@ -495,11 +492,6 @@ def _paid(
     )
 
 
-def _extend(sums: Aggregates, record: codec.Value) -> Aggregates:
-    amount, due, was_due = record[4:7]
-    return _opened(_opened(sums, was_due, -1, -amount), due, 1, amount)
-
-
 def _finance(sums: Aggregates, record: codec.Value) -> Aggregates:
     return _with(sums, financed_invoices=sums.financed_invoices + 1, financed=sums.financed + record[4])
 
@@ -511,7 +503,7 @@ def _default(sums: Aggregates, record: codec.Value) -> Aggregates:
 def _write_off(sums: Aggregates, record: codec.Value) -> Aggregates:
     amount, day, due, _, gross = record[4:9]
     lost = _lost(sums, record[0] // 7, amount, day - due, settled=1, defaults=1)
-    return _turned_over(_opened(lost, due, -1, -amount), day, gross)
+    return _turned_over(lost, day, gross)
 
 
 def _forgo(sums: Aggregates, record: codec.Value) -> Aggregates:
@@ -519,8 +511,7 @@ def _forgo(sums: Aggregates, record: codec.Value) -> Aggregates:
     amount, day, maturity, settled = record[4:8]
     late = day - maturity
     defaults = int(late >= DEFAULT_DAYS)
-    lost = _lost(sums, record[0] // 7, amount, late, settled=settled, defaults=defaults)
-    return _opened(lost, maturity, -settled, -amount)
+    return _lost(sums, record[0] // 7, amount, late, settled=settled, defaults=defaults)
 
 
 def _lost(sums: Aggregates, week: int, amount: int, late: int, *, settled: int, defaults: int) -> Aggregates:
@@ -548,21 +539,10 @@ def _recourse(sums: Aggregates, _: codec.Value) -> Aggregates:
     return _with(sums, recourses=sums.recourses + 1)
 
 
-def _certificate(sums: Aggregates, record: codec.Value) -> Aggregates:
-    amount, due, settled = record[4:7]
-    return _opened(sums, due, -settled, -amount)
-
-
-def _promise(sums: Aggregates, record: codec.Value) -> Aggregates:
-    face, maturity = record[4:6]
-    return _opened(sums, maturity, 1, face)
-
-
 def _redeem(sums: Aggregates, record: codec.Value) -> Aggregates:
     amount, day, maturity, settled = record[4:8]
     turnover = sums.turnover_half_year, sums.turnover
-    paid = _paid(sums, record[0] // 7, amount, day - maturity, settled, turnover)
-    return _opened(paid, maturity, -settled, -amount)
+    return _paid(sums, record[0] // 7, amount, day - maturity, settled, turnover)
 
 
 def _diluted(sums: Aggregates, amount: int) -> Aggregates:
@@ -575,6 +555,70 @@ def _diluted(sums: Aggregates, amount: int) -> Aggregates:
         period_diluted=sums.period_diluted + amount,
     )
 
+
+Moves = tuple[tuple[int, int, int], ...]
+"""(Due day, invoices, amount) that enter the open basis, or leave it if negative."""
+
+
+def _confirm_moves(record: codec.Value) -> Moves:
+    _, due, _, opened, was_due, was_open = record[4:10]
+    left = ((was_due, -1, -was_open),) if was_due else ()
+    return (*left, (due, 1, opened)) if opened else left
+
+
+def _cancel_moves(record: codec.Value) -> Moves:
+    _, due, closed = record[4:7]
+    return ((due, -1, -closed),) if closed else ()
+
+
+def _credit_moves(record: codec.Value) -> Moves:
+    _, due, closed, _, settled = record[4:9]
+    return ((due, -settled, -closed),) if closed else ()
+
+
+def _payment_moves(record: codec.Value) -> Moves:
+    _, _, due, closed, settled = record[4:9]
+    return ((due, -settled, -closed),) if closed else ()
+
+
+def _extend_moves(record: codec.Value) -> Moves:
+    amount, due, was_due = record[4:7]
+    return (was_due, -1, -amount), (due, 1, amount)
+
+
+def _write_off_moves(record: codec.Value) -> Moves:
+    amount, _, due = record[4:7]
+    return ((due, -1, -amount),)
+
+
+def _certificate_moves(record: codec.Value) -> Moves:
+    amount, due, settled = record[4:7]
+    return ((due, -settled, -amount),)
+
+
+def _promise_moves(record: codec.Value) -> Moves:
+    face, maturity = record[4:6]
+    return ((maturity, 1, face),)
+
+
+def _leaf_moves(record: codec.Value) -> Moves:
+    amount, _, maturity, settled = record[4:8]
+    return ((maturity, -settled, -amount),)
+
+
+_MOVES: dict[str, Callable[[codec.Value], Moves]] = {
+    "confirm": _confirm_moves,
+    "cancel": _cancel_moves,
+    "credit": _credit_moves,
+    "payment": _payment_moves,
+    "extend": _extend_moves,
+    "write_off": _write_off_moves,
+    "certificate": _certificate_moves,
+    "promise": _promise_moves,
+    "redeem": _leaf_moves,
+    "forgo": _leaf_moves,
+}
+"""What a record of a kind moves into the open basis, and out of it; the others move nothing."""
 
 _FOLDS = {
     "order": _order,
@@ -595,14 +639,14 @@ _FOLDS = {
     "credit": _credit,
     "payment": _payment,
     "approve": _nothing,
-    "extend": _extend,
+    "extend": _nothing,
     "finance": _finance,
     "default": _default,
     "write_off": _write_off,
     "recovery": _recovery,
     "recourse": _recourse,
-    "certificate": _certificate,
-    "promise": _promise,
+    "certificate": _nothing,
+    "promise": _nothing,
     "hold": _nothing,
     "let_go": _nothing,
     "proceeds": _nothing,
@@ -743,9 +787,13 @@ def append(state: Overlay, supplier: str, buyer: str, record: tuple[codec.Value,
 def observe(state: habit.Writer, supplier: str, buyer: str, record: codec.Value) -> None:
     """Take what a record says of the habits of both parties into them."""
     kind = record[1]
-    if kind in ("payment", "credit", "confirm", "write_off"):
+    if kind in _MOVES:
         settled = settlement(record)
-        if settled is not None:
+        if settled is None:
+            _note_open(state, supplier, buyer, record, ())
+        else:
+            if kind == "confirm":  # what it closes may have had another due date
+                _note_open(state, supplier, buyer, record, ((settled.due_day, 1),))
             habit.observe(state, supplier, buyer, settled)
     elif kind == "receive":
         habit.note_delivery(state, supplier, buyer, is_late=record[8] > 0, is_short=record[9] > 0)
@@ -753,6 +801,15 @@ def observe(state: habit.Writer, supplier: str, buyer: str, record: codec.Value)
         habit.note_delivery(state, supplier, buyer, is_late=False, is_short=True)
     elif kind == "dispute":
         habit.note_dispute(state, supplier, buyer)
+
+
+def _note_open(
+    state: habit.Writer, supplier: str, buyer: str, record: codec.Value, more: tuple[tuple[int, int], ...]
+) -> None:
+    """Count the invoices that a record moves into the open basis and out of it, and more."""
+    moves = [(due, invoices) for due, invoices, _ in _MOVES[record[1]](record) if invoices]
+    if moves:
+        habit.note_open(state, supplier, buyer, record[0], (*moves, *more))
 
 
 def settlement(record: codec.Value) -> habit.Settled | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+
 from trade_ledger import TradeLedger
 
 from contracts.certificates.leaf import read_promise, read_totals
@@ -9,14 +11,16 @@ from contracts.context import BUSINESS_DATE
 from contracts.holdings import book, portfolio
 from contracts.holdings.book import Totals
 from contracts.trade import receivables, relationship
+from contracts.trade.habit_entry import BUYER, NETWORK, SUPPLIER, OpenWeeks, habit_key
 from contracts.trade.invoice import CONFIRMED, Invoice
 from ledger import codec
 from ledger.state import state_key
 
 
 def check_derived(trade: TradeLedger) -> None:
-    """Open receivables of every relationship, and positions and earnings of every book."""
+    """Open receivables of every relationship and party, and positions and earnings of every book."""
     day = trade.get(BUSINESS_DATE)
+    check_open_of_parties(trade)
     for key, data in trade.records.items():
         kind, *parties = codec.decode(key)
         records = [codec.decode(record) for record in data]
@@ -51,6 +55,25 @@ def _open_receivables(
             one.outstanding,
             one.due_day,
         )
+
+
+def check_open_of_parties(trade: TradeLedger) -> None:
+    """What is open with a party, and in all, is what its relationships have open, week by week."""
+    weeks: defaultdict[tuple[str, str], Counter[int]] = defaultdict(Counter)
+    for key in trade.records:
+        kind, *parties = codec.decode(key)
+        if kind != "relationship":
+            continue
+        supplier, buyer = parties
+        for sums in trade.get(key)[2].values():
+            for week, invoices, _, _ in relationship.Aggregates._make(sums).open:
+                for party in ((supplier, ""), ("", buyer), ("", "")):
+                    weeks[party][week] += invoices
+    for (supplier, buyer), by_week in weeks.items():
+        layout = SUPPLIER if supplier else BUYER if buyer else NETWORK
+        kept = OpenWeeks.of(trade.get(habit_key(supplier, buyer)), layout)
+        assert kept.by_week() == {week: n for week, n in by_week.items() if n and week >= kept.base}
+        assert kept.old == sum([n for week, n in by_week.items() if week < kept.base])
 
 
 def _positions(records: list[codec.Value], totals: codec.Value, day: int) -> None:

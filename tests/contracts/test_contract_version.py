@@ -28,13 +28,22 @@ from contracts.insurance.policy import Cover, Policy
 from contracts.lifecycle import LifeCycle
 from contracts.registry import OPERATIONS
 from contracts.rules_in_force import RECORDED_UNDER
-from contracts.trade.habit import Cell, Dealings, Payment
+from contracts.trade.habit_entry import (
+    BUYER,
+    HABIT_BYTES,
+    NETWORK,
+    SUPPLIER,
+    Cell,
+    Dealings,
+    Layout,
+    Payment,
+)
 from contracts.trade.invoice import Invoice
 from contracts.trade.relationship import RECORD_FIELDS, Aggregates, OpenWeek
 
 DECLARED = {
     2: "74701b7afa276fbc697f20ba2aea988a8a27adaf712e2a12e0cffc1ea55a3d3e",
-    3: "bd92581e7a26a2b7d060c7fb4ad0ca0595f86e71be16459c25379370254a30af",
+    3: "a2a7dcce638f2db54b38ddee91a7792a0a54ef6ef4843ace8242e62c47aa4cd2",
 }
 """Digest of what a version declares. Of version 1 the forms alone were watched, and by far not all."""
 
@@ -73,14 +82,20 @@ def declared() -> list[object]:
         (name, spec.roles, tuple(spec.model.model_fields)) for name, spec in sorted(OPERATIONS.items())
     ]
     records = [sorted(RECORD_FIELDS.items()), LINE_FIELDS, sorted(BOOK_FIELDS.items())]
+    habits = [HABIT_BYTES, *(_laid_out(layout) for layout in (BUYER, SUPPLIER, NETWORK))]
     return [
         forms,
         sorted(cycles.items()),
         records,
+        habits,
         operations,
         sorted(REMEDIES),
         sorted(NUMBER_PARAMETERS.items()),
     ]
+
+
+def _laid_out(layout: Layout) -> list[object]:
+    return [getattr(part, "format", part) for part in layout]
 
 
 def test_what_the_contracts_declare_belongs_to_their_version() -> None:

@@ -24,7 +24,16 @@ from contracts.pricing.lateness import (
 )
 from contracts.pricing.training import replay
 from contracts.trade import habit, relationship
-from contracts.trade.habit import HALVING_DAYS, Dealings
+from contracts.trade.habit_entry import (
+    BUYER,
+    HALVING_DAYS,
+    SUPPLIER,
+    WIDE_SHIFT,
+    Dealings,
+    Levels,
+    habit_key,
+    turnover_of,
+)
 from ledger import codec
 from ledger.dates import day_from_iso, iso_from_day
 from ledger.money import MAX_TOTAL, PPM
@@ -184,7 +193,7 @@ class Plain(NamedTuple):
     def cell(self) -> tuple[int, ...]:
         cell: tuple[int, ...] = (0, 0, 0, 0)
         for record in self.of_kind("payment"):
-            cell = faded(cell, habit.NETWORK_SHIFT, record[5] - record[6])
+            cell = faded(cell, WIDE_SHIFT, record[5] - record[6])
         return cell
 
 
@@ -194,14 +203,14 @@ def test_dealings_are_what_the_records_of_a_party_say(deals: list[Deal]) -> None
     trade = Trade(deals)
     state, day = trade.ledger.state, trade.day
     for supplier in ("acme", "bolt"):
-        entry, plain = state.get(habit.habit_key(supplier, "")), Plain.of(trade, supplier=supplier)
-        assert Dealings.of_supplier(entry) == plain.dealings()
-        assert habit.Levels.of(None, entry, None, 0, 0).supplier == plain.cell()
+        entry, plain = state.get(habit_key(supplier, "")), Plain.of(trade, supplier=supplier)
+        assert Dealings.of(entry, SUPPLIER) == plain.dealings()
+        assert Levels.of(None, entry, None, 0, 0).supplier == plain.cell()
         for currency in ("USD", "EUR", "JPY"):
-            assert habit.turnover_of(entry, currency, day) == plain.turnover(currency, day)
+            assert turnover_of(entry, currency, day) == plain.turnover(currency, day)
     for buyer in ("mega", "nova"):
-        entry = state.get(habit.habit_key("", buyer))
-        assert Dealings.of_buyer(entry) == Plain.of(trade, buyer=buyer).dealings()
+        entry = state.get(habit_key("", buyer))
+        assert Dealings.of(entry, BUYER) == Plain.of(trade, buyer=buyer).dealings()
     trade.ledger.check()
 
 
@@ -314,11 +323,11 @@ def test_turnover_halves_with_each_half_year_and_a_late_entry_counts_as_of_its_d
     observed(state, "acme", "mega", 0, paid_day=day + 3 * HALVING_DAYS, amount=40)
     observed(state, "acme", "mega", 0, paid_day=day + HALVING_DAYS, amount=400, currency="EUR")
     observed(state, "acme", "mega", 0, paid_day=day + HALVING_DAYS - 1, amount=80)
-    entry = state.get(habit.habit_key("acme", ""))
-    assert habit.turnover_of(entry, "USD", day + 3 * HALVING_DAYS) == 1_000 // 8 + 40 + 80 // 8
-    assert habit.turnover_of(entry, "USD", day + 5 * HALVING_DAYS) == (1_000 // 8 + 40 + 80 // 8) // 4
-    assert habit.turnover_of(entry, "EUR", day + 3 * HALVING_DAYS) == 100
-    assert habit.turnover_of(entry, "JPY", day) == habit.turnover_of(None, "USD", day) == 0
+    entry = state.get(habit_key("acme", ""))
+    assert turnover_of(entry, "USD", day + 3 * HALVING_DAYS) == 1_000 // 8 + 40 + 80 // 8
+    assert turnover_of(entry, "USD", day + 5 * HALVING_DAYS) == (1_000 // 8 + 40 + 80 // 8) // 4
+    assert turnover_of(entry, "EUR", day + 3 * HALVING_DAYS) == 100
+    assert turnover_of(entry, "JPY", day) == turnover_of(None, "USD", day) == 0
 
 
 def test_turnover_stays_within_64_bits_and_stops_no_payment() -> None:
@@ -333,3 +342,68 @@ def test_a_delivery_is_late_or_short_or_neither(goods: str, late: int, short: in
     entry = trade.ledger.entry("relationship", "acme", "mega")
     sums = relationship.of_currency(entry[2], "USD")
     assert (sums.deliveries, sums.deliveries_late, sums.deliveries_short) == (1, late, short)
+
+
+OTHERS = st.lists(
+    st.tuples(st.sampled_from(PAIRS), st.integers(-100, 400), st.integers(0, 120), st.booleans()),
+    max_size=12,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(OTHERS, st.integers(0, 60), st.integers(-30, 700))
+def test_an_open_invoice_among_others_says_nothing_of_itself(
+    others: list[tuple[tuple[str, str], int, int, bool]], later: int, term: int
+) -> None:
+    """Not even by the week that it lies in, or by what its confirmation moves in the entries."""
+    state = Overlay(Nothing())
+    for (supplier, buyer), due, day, is_paid in sorted(others, key=lambda other: other[2]):
+        habit.note_open(state, supplier, buyer, FIRST + day, ((FIRST + due, 1),))
+        if is_paid:
+            one = paid(late=day - due)._replace(due_day=FIRST + due, paid_day=FIRST + day)
+            habit.observe(state, supplier, buyer, one)
+    day = FIRST + 120 + later
+    asked = Asked(day, day, day + term, 5_000, "USD")
+    before = describe_in(state, "acme", "mega", asked)
+    habit.note_open(state, "acme", "mega", day, ((asked.due_day, 1),))
+    basis = relationship.Aggregates(
+        open=((0, 0, 0, 0), (asked.due_day // 7, 1, 5_000, 5_000 * asked.due_day))
+    )
+    state.put(relationship.relationship_key("acme", "mega"), (1, b"", {"USD": tuple(basis)}))
+    assert describe_in(state, "acme", "mega", asked, asked.due_day) == before
+
+
+def test_what_is_open_and_overdue_with_everybody_is_told_at_its_age_now() -> None:
+    state = Overlay(Nothing())
+    monday = FIRST - FIRST % 7  # of the weeks in which due dates are counted
+    for pair, due in ((0, -70), (0, -14), (1, -7), (1, 30), (2, -7), (2, 40), (2, 50), (3, -21)):
+        habit.note_open(state, *PAIRS[pair], monday, ((monday + due, 1),))
+    asked = Asked(monday, monday, monday + 30, 5_000, "USD")
+    found = dict(zip(FEATURES, describe_in(state, "acme", "mega", asked), strict=True))
+    assert (found["buyer_open"], found["buyer_overdue"]) == (5, 3 * PPM // 5)
+    assert found["buyer_overdue_days"] == 100 * 7 * (8 + 2 + 1) // 3, "ten weeks count as eight"
+    assert (found["supplier_open"], found["supplier_overdue"]) == (4, 3 * PPM // 4)
+    assert found["supplier_overdue_days"] == 100 * 7 * (8 + 2 + 1) // 3
+    assert found["network_overdue"] == 5 * PPM // 8
+    assert found["network_overdue_days"] == 100 * 7 * (8 + 2 + 1 + 1 + 3) // 5
+    nobody = Overlay(Nothing())
+    for party in ("buyer", "supplier"):
+        # two of the last three weeks count as late ones
+        prior = asked_of(nobody, "acme", "mega")[f"{party}_late_with_overdue"]
+        weight = 3 if party == "buyer" else 20
+        assert found[f"{party}_late_with_overdue"] == (2 * PPM + weight * prior) // (2 + weight)
+
+
+def test_quantiles_of_the_parties_are_those_of_their_payments_by_classes() -> None:
+    state = Overlay(Nothing())
+    for late in (-12, -3, 0, 0, 1, 2, 3, 7, 40, 90):
+        observed(state, "acme", "mega", late, due_day=FIRST - 200, paid_day=FIRST - 200 + late)
+    observed(state, "bolt", "nova", 15, times=10, due_day=FIRST - 200, paid_day=FIRST - 185)
+    found = asked_of(state, "acme", "mega")
+    names = ("quantile_20", "median", "quantile_80")
+    assert [found[f"buyer_{name}"] for name in names] == [0, 200, 4_000]
+    assert [found[f"supplier_{name}"] for name in names] == [0, 200, 4_000]
+    assert [found[f"network_{name}"] for name in names] == [100, 1_500, 1_500]
+    stranger = asked_of(state, "new", "unknown")
+    assert [stranger[f"{party}_{name}"] for party in ("buyer", "supplier") for name in names] == [MISSING] * 6
+    assert [stranger[f"network_{name}"] for name in names] == [100, 1_500, 1_500]

@@ -184,8 +184,10 @@ def test_disputes_credit_notes_and_deliveries_are_described_as_shares() -> None:
 def test_the_documentation_has_the_number_of_features_and_those_of_the_parties() -> None:
     text = (Path(__file__).parents[2] / "docs" / "pricing.md").read_text()
     assert f"describes an invoice to a model in {len(FEATURES)} integers" in text
-    parties = [name for name in FEATURES if name.startswith(("buyer_", "supplier_", "tenure", "share_"))]
-    assert len(parties) == 14
+    parties = [
+        name for name in FEATURES if name.startswith(("buyer_", "supplier_", "tenure", "share_", "network_"))
+    ]
+    assert len(parties) == 35
     assert [name for name in parties if f"`{name}`" not in text] == []
 
 

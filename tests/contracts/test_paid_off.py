@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from derived_laws import check_open_of_parties
+from test_habit import paid as observed
 from trade_ledger import TradeLedger, confirm, invoice, payment, publish, requote
 
 from contracts.pricing.training import GONE, OPEN, PAID, WRITTEN_OFF, replay
-from contracts.trade import habit, relationship
-from contracts.trade.habit import Habit
+from contracts.trade import relationship
+from contracts.trade.habit_entry import Habit, turnover_of
 from ledger import codec
 from ledger.dates import day_from_iso
 
@@ -72,7 +74,8 @@ def test_the_last_payment_tells_how_late_an_invoice_was(rest: Ways) -> None:
     assert found.count == 1
     assert found.payments() == Habit(usual.entry("habit", "acme", "mega")).payments()
     assert found.payments()[0].days_late == DAYS_LATE
-    assert habit.turnover_of(ledger.entry("habit", "acme", ""), "USD", day_from_iso(LATER)) == 100_00
+    assert turnover_of(ledger.entry("habit", "acme", ""), "USD", day_from_iso(LATER)) == 100_00
+    check_open_of_parties(ledger)
     told, known = sums(ledger), sums(usual)
     assert told.open_invoices == known.open_invoices == 0
     for name in ("settled_invoices", "settled_days_late", "turnover_half_year", "turnover"):
@@ -83,7 +86,7 @@ def test_the_last_payment_tells_how_late_an_invoice_was(rest: Ways) -> None:
 def test_whoever_holds_the_records_learns_it_too(rest: Ways) -> None:
     ledger = paid_late(rest)
     settled = [found for record in records(ledger) if (found := relationship.settlement(record)) is not None]
-    assert [habit.fold(None, each) for each in settled] == [ledger.entry("habit", "acme", "mega")]
+    assert [observed(None, each) for each in settled] == [ledger.entry("habit", "acme", "mega")]
     (row,) = [row for row in replay({("acme", "mega"): records(ledger)}) if row.invoice == "A"]
     assert (row.outcome, row.days_late, row.ended_day) == (PAID, DAYS_LATE, day_from_iso(LATE))
 
@@ -124,11 +127,12 @@ def test_what_is_given_up_is_as_late_as_it_is_old() -> None:
     found = Habit(ledger.entry("habit", "acme", "mega"))
     assert found.payments()[0].days_late == 90
     settled = [each for record in records(ledger) if (each := relationship.settlement(record)) is not None]
+    check_open_of_parties(ledger)
     entry = None
     for each in settled:
-        entry = habit.fold(entry, each)
+        entry = observed(entry, each)
     assert entry == ledger.entry("habit", "acme", "mega"), "whoever holds the records recomputes it"
-    whole = habit.turnover_of(ledger.entry("habit", "acme", ""), "USD", day_from_iso("2012-06-09"))
+    whole = turnover_of(ledger.entry("habit", "acme", ""), "USD", day_from_iso("2012-06-09"))
     assert whole == sums(ledger).turnover, "of like with like"
     outcomes = {row.invoice: row.outcome for row in replay({("acme", "mega"): records(ledger)})}
     assert outcomes == {"NEW": OPEN, "A": WRITTEN_OFF, "B": PAID, "C": PAID}

@@ -25,7 +25,8 @@ from contracts.finance.quote import Quote, challenge, make_quote, read_basis, re
 from contracts.pricing.lateness import Asked, describe_in, read_known
 from contracts.pricing.model import Ensemble, Model
 from contracts.pricing.prediction import in_proportion, predict
-from contracts.trade import habit, relationship
+from contracts.trade import relationship
+from contracts.trade.habit_entry import NETWORK_KEY, habit_key
 from ledger.dates import day_from_iso, iso_from_day
 from ledger.errors import VerificationError
 
@@ -138,10 +139,10 @@ def test_a_model_that_nobody_adopted_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "left_out",
     [
-        habit.habit_key("supplier", "buyer"),
-        habit.habit_key("", "buyer"),
-        habit.habit_key("supplier", ""),
-        habit.NETWORK_KEY,
+        habit_key("supplier", "buyer"),
+        habit_key("", "buyer"),
+        habit_key("supplier", ""),
+        NETWORK_KEY,
         model.role_key("champion"),
         relationship.relationship_key("supplier", "buyer"),
     ],

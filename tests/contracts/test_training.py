@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from test_habit import paid
 from trade_ledger import TradeLedger, confirm, payment
 from trade_ledger import invoice as bill
 
 from contracts.pricing.lateness import FEATURES, Asked, describe_in
 from contracts.pricing.training import GONE, OPEN, PAID, Example, replay
-from contracts.trade import habit, relationship
+from contracts.trade import relationship
 from ledger import codec
 from ledger.dates import day_from_iso, iso_from_day
 
@@ -171,5 +172,5 @@ def test_replay_folds_the_same_habits_as_the_ledger() -> None:
     entry = None
     for record in trade.histories()["acme", "mega"]:
         settled = relationship.settlement(record)
-        entry = entry if settled is None else habit.fold(entry, settled)
+        entry = entry if settled is None else paid(entry, settled)
     assert trade.ledger.entry("habit", "acme", "mega") == entry
