@@ -11,51 +11,24 @@ from types import ModuleType
 import pytest
 
 import clients
-import clients.importers
-import clients.lending
-import clients.models
-import clients.network
-import clients.reports
-import clients.screening
-import clients.sdk
-import clients.verification
 import consensus
-import consensus.conformance
 import contracts
 import ledger
 import node
 
+PACKAGES = (ledger, consensus, contracts, node, clients)
 PARTS = [
     importlib.import_module(found.name)
-    for found in pkgutil.iter_modules(contracts.__path__, "contracts.")
+    for package in PACKAGES
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     if found.ispkg
 ]
 
 
-@pytest.mark.parametrize(
-    "package",
-    [
-        ledger,
-        consensus,
-        consensus.conformance,
-        contracts,
-        *PARTS,
-        node,
-        clients,
-        clients.importers,
-        clients.lending,
-        clients.models,
-        clients.network,
-        clients.reports,
-        clients.screening,
-        clients.sdk,
-        clients.verification,
-    ],
-    ids=lambda package: package.__name__,
-)
+@pytest.mark.parametrize("package", [*PACKAGES, *PARTS], ids=lambda package: package.__name__)
 def test_the_tour_of_a_package_names_every_module(package: ModuleType) -> None:
     assert package.__file__ is not None
-    modules = {path.stem for path in Path(package.__file__).parent.glob("*.py")} - {"__init__"}
+    modules = {path.stem for path in Path(package.__file__).parent.glob("*.py")} - {"__init__", "__main__"}
     tour = package.__doc__ or ""
     named = set(re.findall(r"`(\w+)(?:\.py)?`", tour))
     for line in tour.splitlines():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clients import data
 from clients.cli.amounts import money
-from clients.cli.importing import directory_of
+from clients.cli.trade.importing import directory_of
 from clients.errors import NodeProblem
 from clients.importers import ImportContext, import_file
 from clients.story.stage import Facts, Stage

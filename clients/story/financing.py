@@ -8,9 +8,9 @@ from pathlib import Path
 
 from clients import data
 from clients.cli.amounts import money
-from clients.cli.finance import fund_of, offer_of
-from clients.cli.histories import aggregate_facts, history_document
-from clients.cli.quotes import quote_facts
+from clients.cli.finance.finance import fund_of, offer_of
+from clients.cli.pricing.quotes import quote_facts
+from clients.cli.trade.histories import aggregate_facts, history_document
 from clients.errors import NetworkError, NodeProblem
 from clients.importers import ImportContext, import_file
 from clients.sdk import Refused, Session, VerifiedQuote

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from clients import network
 from clients.cli.exits import DONE, INTERRUPTED, UsageProblem, exit_code_of
-from clients.cli.network import watch
+from clients.cli.network.network import watch
 from clients.cli.screen import STRONG, Screen
 from clients.story import einvoice, ending, failover, financing, tampering, trade
 from clients.story.stage import HOSTS, LENDER, Facts, Stage

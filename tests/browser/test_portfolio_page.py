@@ -9,7 +9,7 @@ import pytest
 from chromium import BROWSER, NEEDS, Measure, measured
 from test_portfolio_report import basis, bought, examples
 
-from clients.cli.quote_story import LATENESS_WORDS
+from clients.cli.pricing.quote_story import LATENESS_WORDS
 from clients.models.model_report import fared
 from clients.reports import chart
 from clients.reports.chart import Bar, Section

@@ -13,7 +13,7 @@ from lxml import etree
 from test_import_advice import DESPATCH_EXAMPLE, RECEIPT_EXAMPLE
 
 from clients.cli import main
-from clients.cli.exchanges import read_rate
+from clients.cli.cash.exchanges import read_rate
 from clients.cli.exits import REFUSED, USAGE, UsageProblem
 from clients.pain001 import NAMESPACE
 from clients.reports.cash_report import Assumptions, report

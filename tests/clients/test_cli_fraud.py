@@ -11,7 +11,11 @@ import pytest
 from local_node import ROLES, LocalNetwork, key_of
 from local_sessions import Channel, NodeTransport
 
-from clients.cli import affiliations, finance, main, payees, pledges, recording, screening
+from clients.cli import main, recording
+from clients.cli.checks import screening
+from clients.cli.finance import finance, pledges
+from clients.cli.network import affiliations
+from clients.cli.trade import payees
 from clients.profile import Profile
 from ledger.keys import SigningKey
 from node.api import create_app

@@ -11,7 +11,7 @@ from local_sessions import Channel
 from local_tally import DAY, Tally
 
 from clients.cli.exits import REFUSED, USAGE, UsageProblem
-from clients.cli.policy_quotes import read_buyers, read_prior
+from clients.cli.insurance.policy_quotes import read_buyers, read_prior
 from clients.verification.verifier import verify_data
 from ledger.errors import VerificationError
 from ledger.genesis import read_genesis

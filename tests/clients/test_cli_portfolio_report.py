@@ -14,7 +14,7 @@ from local_tally import Tally
 from test_cli_portfolio import bill, play
 
 from clients.cli.exits import REFUSED, USAGE
-from clients.cli.finance import offer_of
+from clients.cli.finance.finance import offer_of
 from clients.reports import raster
 from ledger.export import frames
 

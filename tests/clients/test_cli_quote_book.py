@@ -7,14 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import story
-from local_sessions import Channel, SyncBridge
-from test_cli_cash import Tally
+from local_sessions import Channel
+from local_tally import Tally
 from test_cli_portfolio import bill, play
 
-from clients.cli import quote_book
+from clients.cli.pricing import quote_book
 from clients.cli.screen import Screen
 from clients.sdk import Session
 
@@ -37,16 +36,9 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
 
 
 @pytest.fixture
-def tally(channel: Channel, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Tally:
-    mounts = {f"http://{name}": SyncBridge(node) for name, node in channel.nodes.items()}
-
-    def session(*given: Any, **named: Any) -> Session:
-        return Session(*given, client=httpx.Client(mounts=mounts), **named)
-
-    monkeypatch.setattr("clients.cli.options.Session", session)
-    made = Tally(channel, channel.folder, capsys)
-    made.run("fund", "programme", "list")
-    return made
+def tally(tally: Tally) -> Tally:
+    tally.run("fund", "programme", "list")
+    return tally
 
 
 @pytest.fixture

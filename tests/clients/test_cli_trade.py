@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from local_sessions import Channel, answer_with
 
-from clients.cli import credit_notes, importing, invoices, main, orders, recording, shipments
+from clients.cli import main, recording
 from clients.cli.screen import Screen
+from clients.cli.trade import credit_notes, importing, invoices, orders, shipments
 from clients.importers import Entry, together
 from clients.sdk import OutcomeUnknown, Recorded, Session
 from contracts.reverse_factoring.payables import MAX_APPROVED_AT_ONCE

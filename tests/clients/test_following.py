@@ -237,7 +237,7 @@ class Tally:
         self.config.write_text('node = "n2"\npeer_port = 7002\ngenesis_file = "../../genesis.block"\n')
         (folder / "genesis.block").write_bytes(channel.network.genesis_path.read_bytes())
         monkeypatch.setattr(
-            "clients.cli.membership.open_session", lambda path: channel.blocking_session(path.stem)
+            "clients.cli.network.membership.open_session", lambda path: channel.blocking_session(path.stem)
         )
         monkeypatch.setattr("clients.network.membership.kept_key", known_key)
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from clients.cli.payouts import message_id
+from clients.cli.cash.payouts import message_id
 from clients.importers.errors import ImportProblem
 from clients.pain001 import MAX_REFERENCE, NAMESPACE, CreditTransfer, Sent, read_sent, reference, render
 from ledger.errors import Malformed

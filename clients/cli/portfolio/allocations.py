@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from clients.cli.amounts import money, percent, read_amount, read_day, read_percent
-from clients.cli.books import holdings
 from clients.cli.exits import REFUSED, UsageProblem
-from clients.cli.finance import offer_of
+from clients.cli.finance.finance import offer_of
 from clients.cli.options import Json, ProfileFile, ProofFolder, open_session, save_proofs
+from clients.cli.portfolio.books import holdings
 from clients.cli.screen import BAD, GOOD, Screen, examples
 from clients.errors import NodeProblem
 from clients.lending.allocating import Allocation, allocate_budget

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from clients.cli.amounts import money, short_percent
-from clients.cli.books import AsOf, BookFile, Lender, open_holdings
 from clients.cli.exits import UsageProblem
 from clients.cli.options import (
     GenesisFile,
@@ -19,6 +18,7 @@ from clients.cli.options import (
     save,
     trusted_genesis,
 )
+from clients.cli.portfolio.books import AsOf, BookFile, Lender, open_holdings
 from clients.cli.screen import GOOD, Screen, examples
 from clients.reports import portfolio_basis, portfolio_charts, raster
 from clients.reports.drawing import Drawing

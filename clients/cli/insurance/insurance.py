@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli import covers, insurance_claims, policy_quotes
 from clients.cli.amounts import money, percent, read_amount, read_day
-from clients.cli.covers import InsurerOption, PolicyNumber
+from clients.cli.insurance import covers, insurance_claims, policy_quotes
+from clients.cli.insurance.covers import InsurerOption, PolicyNumber
 from clients.cli.options import (
     BankEntry,
     BookedAccount,

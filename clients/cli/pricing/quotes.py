@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli import quote_book, quote_story
 from clients.cli.amounts import days, money, percent
 from clients.cli.exits import UsageProblem
 from clients.cli.groups import falling_back_to
@@ -23,6 +22,7 @@ from clients.cli.options import (
     save,
     trusted_genesis,
 )
+from clients.cli.pricing import quote_book, quote_story
 from clients.cli.screen import FAINT, GOOD, Screen, examples
 from clients.reports import chart
 from clients.sdk import VerifiedQuote

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli import certificate_trees, leaves
 from clients.cli.amounts import read_amount, read_day
-from clients.cli.leaves import LastDay, LeafNumber, Number, Obligor, leaf_of, on_leaf, say
+from clients.cli.certificates import certificate_trees, leaves
+from clients.cli.certificates.leaves import LastDay, LeafNumber, Number, Obligor, leaf_of, on_leaf, say
 from clients.cli.options import Json, ProfileFile, Reason, ReceiptFile
 from clients.cli.recording import record
 from clients.cli.screen import examples

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from clients.cli.amounts import read_currency
-from clients.cli.cash import CurrencyOption, ReasonOption
+from clients.cli.cash.cash import CurrencyOption, ReasonOption
 from clients.cli.options import Json, ProfileFile, ReceiptFile, SupplierOption, open_session
 from clients.cli.recording import record
 from clients.cli.screen import GOOD, Screen, examples

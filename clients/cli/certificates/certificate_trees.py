@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from clients.cli.amounts import money
-from clients.cli.leaves import LeafNumber, Number, Obligor, leaf_of
+from clients.cli.certificates.leaves import LeafNumber, Number, Obligor, leaf_of
 from clients.cli.options import Json, OutFile, ProfileFile, load_profile, open_session, save
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
 from clients.errors import Unavailable

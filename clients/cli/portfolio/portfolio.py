@@ -6,9 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli import allocations, portfolio_report, rebalances
 from clients.cli.amounts import money, percent
-from clients.cli.books import AsOf, BookFile, Holdings, Lender, open_holdings
 from clients.cli.exits import UsageProblem
 from clients.cli.options import (
     GenesisFile,
@@ -17,6 +15,8 @@ from clients.cli.options import (
     ProfileFile,
     save,
 )
+from clients.cli.portfolio import allocations, portfolio_report, rebalances
+from clients.cli.portfolio.books import AsOf, BookFile, Holdings, Lender, open_holdings
 from clients.cli.screen import GOOD, Screen, examples
 from clients.sdk import VerifiedBook
 from contracts.holdings import portfolio, portfolio_views

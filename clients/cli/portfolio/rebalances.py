@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli.allocations import ObligorCap, SupplierCap
 from clients.cli.amounts import money, percent, read_amount, read_currency, read_percent
-from clients.cli.books import AsOf, BookFile, Holdings, Lender, open_holdings
 from clients.cli.exits import UsageProblem
 from clients.cli.options import GenesisFile, Json, ProfileFile, open_session
+from clients.cli.portfolio.allocations import ObligorCap, SupplierCap
+from clients.cli.portfolio.books import AsOf, BookFile, Holdings, Lender, open_holdings
 from clients.cli.screen import GOOD, Screen, examples
 from clients.lending.allocating import Allocation, allocate_budget
 from clients.lending.optimum import SOLVER_SECONDS

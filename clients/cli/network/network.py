@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from clients import network
-from clients.cli import membership, recovery
 from clients.cli.amounts import read_day
 from clients.cli.exits import DONE, UNAVAILABLE, UsageProblem
+from clients.cli.network import membership, recovery
 from clients.cli.options import Json, NetworkFolder, read_bytes
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
 from clients.network import Network

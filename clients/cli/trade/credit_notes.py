@@ -18,7 +18,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
-from clients.cli.shipments import read_quantities
+from clients.cli.trade.shipments import read_quantities
 from clients.sdk import Session
 
 Number = Annotated[

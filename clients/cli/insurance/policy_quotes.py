@@ -15,8 +15,8 @@ from clients.cli.amounts import (
     read_day,
     read_percent,
 )
-from clients.cli.covers import PolicyNumber
 from clients.cli.exits import UsageProblem
+from clients.cli.insurance.covers import PolicyNumber
 from clients.cli.options import Json, ProfileFile, ReceiptFile, open_session
 from clients.cli.recording import record
 from clients.cli.screen import GOOD, Screen, examples

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from clients.cli.amounts import money, read_amount, read_day
-from clients.cli.covers import InsurerOption, InvoiceNumber, PolicyOption, Shipments
 from clients.cli.exits import UsageProblem
+from clients.cli.insurance.covers import InsurerOption, InvoiceNumber, PolicyOption, Shipments
 from clients.cli.options import (
     BankEntry,
     BookedAccount,

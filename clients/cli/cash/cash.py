@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli import exchanges, settlements
 from clients.cli.amounts import money, read_amount, read_currency, read_day
+from clients.cli.cash import exchanges, settlements
+from clients.cli.cash.payouts import SentFiles, write_payments
 from clients.cli.exits import DONE, REFUSED
 from clients.cli.options import (
     BankEntry,
@@ -22,7 +23,6 @@ from clients.cli.options import (
     read_bytes,
     save,
 )
-from clients.cli.payouts import SentFiles, write_payments
 from clients.cli.recording import record
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
 from clients.importers import BankBook, Conditional

@@ -10,7 +10,6 @@ import typer
 
 from clients.cli.amounts import money, percent, read_amount, read_day
 from clients.cli.exits import DONE, REFUSED, UsageProblem
-from clients.cli.importing import directory_of, send, show_files
 from clients.cli.options import (
     CommonBank,
     DepositBank,
@@ -26,6 +25,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record, recorded_document
 from clients.cli.screen import BAD, GOOD, Screen, examples
+from clients.cli.trade.importing import directory_of, send, show_files
 from clients.importers import ImportContext, import_file, timeline, together
 from clients.sdk import Session
 from clients.trust import load_genesis

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from clients.cli.amounts import money, read_day
+from clients.cli.cash.payouts import SentFiles, write_payments
 from clients.cli.exits import UsageProblem
 from clients.cli.options import (
     BankEntry,
@@ -21,7 +22,6 @@ from clients.cli.options import (
     load_profile,
     open_session,
 )
-from clients.cli.payouts import SentFiles, write_payments
 from clients.cli.recording import record
 from clients.cli.screen import FAINT, GOOD, Screen, examples
 from clients.pain001 import CreditTransfer, settlement_reference

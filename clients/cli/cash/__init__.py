@@ -1,0 +1,5 @@
+"""Commands of cash: deposits at a settlement bank, and the bank's files.
+
+`cash` has accounts and deposits, `exchanges` two currencies that change hands, `settlements` a title that
+waits for cash which a bank holds. `payouts` writes the bank's payment files.
+"""
