@@ -31,6 +31,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from contracts.pricing.formulae import CENTIDAYS
 from contracts.trade.habit_entry import (
     BUYER,
     LAST_SHIFT,
@@ -72,7 +73,6 @@ FRESH_WEEKS = 3
 MOST_TENURE_DAYS = 90
 """Who has paid for longer counts as established: a longer tenure would tell a model what date it is, since
 most began before the ledger did, and a model that has learnt dates says nothing of the next ones."""
-CENTIDAYS = 100
 
 DEFAULT_SHARE_PPM = 350_000
 """Share of late invoices in a network that has no history; with the weight of `NETWORK_WEIGHT`."""
