@@ -5,11 +5,12 @@ the importing party tells; `errors.py` what is wrong and where, `remedies.py` wh
 and `parties.py` whom a document means. `table.py` reads CSV cells, `columns.py` has those that
 several formats share, `documents.py` gathers rows to documents, and `csv_orders`, `csv_shipments`,
 `csv_receipts`, `csv_invoices`, `csv_confirmations` and `csv_payments` are the formats.
-`xml_document.py` reads XML and `ubl_terms.py` the terms of UBL: `ubl.py` with `ubl_reading.py` and
-`en16931.py` is the European invoice, `invoice_response.py` the buyer's answer to it, `ubl_goods.py`
-the advices of despatch and receipt. `camt.py` with `camt_reading.py` is the bank's statement and
-notification; `epcis.py` with `epcis_reading.py` and `gs1.py` what was shipped and received.
-`limits.py` has the bounds.
+`xml_document.py` reads XML and `xml_terms.py` terms of documents in it. `en16931.py` is the European
+invoice and says where each term stands, `invoice_reading.py` reads it, in the syntaxes `ubl.py` and
+`cii.py`, and `billing.py` makes an operation of it; `invoice_response.py` is the buyer's answer to it,
+`ubl_goods.py` with `ubl_terms.py` the advices of despatch and receipt. `camt.py` with `camt_reading.py` is
+the bank's statement and notification; `epcis.py` with `epcis_reading.py` and `gs1.py` what was shipped
+and received. `limits.py` has the bounds.
 
 Imports ledger and contracts (their models have the last word); no network, no clock.
 """

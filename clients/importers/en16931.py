@@ -14,7 +14,8 @@ invoice, and from there on everything adds up exactly. VAT alone has a tolerance
 | BR-CO-16 | amount due (BT-115) = BT-112 − paid (BT-113) + rounding (BT-114) |
 | BR-CO-17 | category VAT (BT-117) = taxable (BT-116) × rate (BT-119), to one unit of the currency |
 
-The tolerance of BR-CO-17 is that of the official EN 16931 validation artefacts: less than 1.00.
+The tolerance of BR-CO-17 is that of the official EN 16931 validation artefacts for UBL: less than 1.00. Those
+for the Cross Industry Invoice let 1.00 pass as well.
 """
 
 from __future__ import annotations
@@ -34,6 +35,83 @@ class Amount:
 
     value: int
     place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Where a syntax has the terms of the standard: paths from the root, or from the group that is named.
+
+    CEN/TS 16931-3-2 binds them to UBL 2.1, CEN/TS 16931-3-3 to the Cross Industry Invoice.
+    """
+
+    number: str
+    """BT-1."""
+    issue_date: str
+    """BT-2."""
+    type_code: str
+    """BT-3."""
+    currency: str
+    """BT-5."""
+    due_date: str
+    """BT-9."""
+    order: str
+    """BT-13."""
+    preceding: str
+    """BT-25."""
+    seller: str
+    """BG-4."""
+    buyer: str
+    """BG-7."""
+    party_name: str
+    """BT-27, BT-44, of the party."""
+    adjustment: str
+    """BG-20 and BG-21, allowances and charges of the document."""
+    is_charge: str
+    """Of the adjustment: true for a charge."""
+    adjustment_amount: str
+    """BT-92, BT-99, of the adjustment."""
+    totals: str
+    """BG-22."""
+    lines_total: str
+    """BT-106, of the totals, as the next seven."""
+    allowances_total: str
+    """BT-107."""
+    charges_total: str
+    """BT-108."""
+    without_vat: str
+    """BT-109."""
+    with_vat: str
+    """BT-112."""
+    paid: str
+    """BT-113."""
+    rounding: str
+    """BT-114."""
+    due: str
+    """BT-115."""
+    vat_total: str
+    """BT-110 from the root; BT-111 in another currency."""
+    taxable: str
+    """BT-116, of the VAT category (BG-23), as the next three."""
+    tax: str
+    """BT-117."""
+    category: str
+    """BT-118."""
+    percent: str
+    """BT-119."""
+    line: str
+    """BG-25."""
+    line_id: str
+    """BT-126, of the line, as all that follow."""
+    order_line: str
+    """BT-132."""
+    quantity: str
+    """BT-129."""
+    net: str
+    """BT-131."""
+    line_category: str
+    """BT-151."""
+    line_percent: str
+    """BT-152."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +187,8 @@ class Invoice:
     """An invoice or a credit note, as written: what is left out is empty or None."""
 
     place: Place
+    terms: Terms
+    """Where its syntax has what it says, or leaves out."""
     number: str
     """BT-1."""
     issue_date: str

@@ -2,9 +2,9 @@
 
     import_file(path, "auto", ImportContext(organisation="cipla")) -> Imported
 
-The kind "auto" looks at the content: XML is UBL (an invoice, an Invoice Response, an advice of goods)
-or camt, JSON is EPCIS, and a CSV header belongs to the one kind whose required columns it has. Whatever
-is in the file, the answer is an `Imported`; problems are listed in it and not raised.
+The kind "auto" looks at the content: XML is UBL (an invoice, an Invoice Response, an advice of goods),
+a Cross Industry Invoice or camt, JSON is EPCIS, and a CSV header belongs to the one kind whose required
+columns it has. Whatever is in the file, the answer is an `Imported`; problems are listed in it, not raised.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from clients.importers import (
     camt,
+    cii,
     csv_confirmations,
     csv_invoices,
     csv_orders,
@@ -62,7 +63,7 @@ LAYOUTS = {
     )
 }
 
-assert (*LAYOUTS, "ubl", "camt", "epcis", "response", "advice") == KINDS, "every kind has its reader"
+assert (*LAYOUTS, "ubl", "cii", "camt", "epcis", "response", "advice") == KINDS, "every kind has its reader"
 
 _LOOKED_AT_BYTES = 2_000
 """Of the beginning of a file, for its namespace."""
@@ -123,6 +124,9 @@ def import_bytes(
     ):
         outcome = ubl_goods.read_advice(data, context, problems)
         return _imported(file, "advice", outcome, problems, rows=1, ignored=())
+    if kind == "cii" or (kind == "auto" and cii.MARK in data[:_LOOKED_AT_BYTES]):
+        outcome = cii.read_cii(data, context, problems)
+        return _imported(file, "cii", outcome, problems, rows=1, ignored=())
     if kind == "ubl" or (kind == "auto" and _begins_with(data, _XML_STARTS)):
         outcome = ubl.read_ubl(data, context, problems)
         return _imported(file, "ubl", outcome, problems, rows=1, ignored=())

@@ -31,6 +31,7 @@ KINDS = (
     "confirmations",
     "payments",
     "ubl",
+    "cii",
     "camt",
     "epcis",
     "response",
@@ -133,7 +134,7 @@ class ImportContext:
     issue_drafts: bool = False
     """The buyer issues the drafts that its suppliers proposed, and not the content of its file."""
     link_orders: bool = True
-    """UBL invoices name their order on the ledger, and are matched with it."""
+    """European invoices name their order on the ledger, and are matched with it."""
     term_days: int = 0
     """Agreed days from issue to due, for invoices that have no due date; 0: none."""
     book: BankBook = field(default_factory=BankBook)

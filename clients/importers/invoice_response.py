@@ -15,10 +15,10 @@ those of the invoice on the ledger, because a response has none. Reasons are the
 
 from __future__ import annotations
 
+from clients.importers.billing import organisation_of
 from clients.importers.en16931 import Party
 from clients.importers.errors import ImportProblem, Problems
 from clients.importers.imported import Entry, ImportContext, Outcome
-from clients.importers.ubl import organisation_of
 from clients.importers.xml_document import NAMESPACES, Element, Place, parse_xml, path_of
 from contracts.fields import MAX_REASON_LENGTH
 from ledger.errors import TallyError

@@ -56,6 +56,7 @@ REMEDIES: dict[str, str] = {
     "xml_too_deep": "Ask the sender for a document in the usual form.",
     "xml_too_many_elements": "Split the document.",
     "not_ubl": "Export it as a UBL 2.1 Invoice or CreditNote, or say which kind of file it is.",
+    "not_cii": "Export it as a Cross Industry Invoice (Factur-X, ZUGFeRD), or say which kind of file it is.",
     "not_response": "Export it as a Peppol Invoice Response, or say which kind of file it is.",
     "not_advice": "Export it as a UBL 2.1 advice, or say which kind of file it is.",
     "not_camt": "Ask the bank for camt.053 or camt.054, or say which kind of file it is.",

@@ -27,12 +27,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from clients.importers.billing import organisation_of
 from clients.importers.en16931 import Party
 from clients.importers.errors import ImportProblem, Problems
 from clients.importers.imported import NOTHING, Entry, ImportContext, Outcome
-from clients.importers.ubl import organisation_of
-from clients.importers.ubl_terms import TermReader, every, first
+from clients.importers.ubl_terms import UblReader
 from clients.importers.xml_document import UBL, Element, parse_xml, step_name
+from clients.importers.xml_terms import every, first
 from contracts.trade.units import SSCC_DIGITS, canonical_unit
 from ledger.errors import TallyError
 from ledger.identifiers import checked_identifier
@@ -139,7 +140,7 @@ def _carrier(party: Party | None, context: ImportContext) -> str:
         raise problem.at("", party.place.line, party.place.path) from None
 
 
-class _Reader(TermReader):
+class _Reader(UblReader):
     """Reads either advice.
 
     Raises:

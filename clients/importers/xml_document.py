@@ -21,7 +21,15 @@ Element = Any
 
 UBL = "urn:oasis:names:specification:ubl:schema:xsd:"
 """What the namespaces of UBL 2.1 begin with."""
-PREFIXES = {f"{UBL}CommonAggregateComponents-2": "cac", f"{UBL}CommonBasicComponents-2": "cbc"}
+CII = "urn:un:unece:uncefact:data:standard:"
+"""What the namespaces of the Cross Industry Invoice begin with."""
+PREFIXES = {
+    f"{UBL}CommonAggregateComponents-2": "cac",
+    f"{UBL}CommonBasicComponents-2": "cbc",
+    f"{CII}CrossIndustryInvoice:100": "rsm",
+    f"{CII}ReusableAggregateBusinessInformationEntity:100": "ram",
+    f"{CII}UnqualifiedDataType:100": "udt",
+}
 """How paths in messages write the namespaces, whatever prefix the document has."""
 NAMESPACES = {prefix: namespace for namespace, prefix in PREFIXES.items()}
 """For paths that are looked up."""
@@ -148,7 +156,7 @@ class Place:
 
 
 def path_of(element: Element) -> str:
-    """`/Invoice/cac:InvoiceLine[2]/cbc:ID`: names as UBL writes them, a position where there are several."""
+    """`/Invoice/cac:InvoiceLine[2]/cbc:ID`: names as the standards write them, a position among several."""
     steps: list[str] = []
     while element is not None:
         parent = element.getparent()
@@ -163,7 +171,7 @@ def path_of(element: Element) -> str:
 
 
 def step_name(tag: str) -> str:
-    """The name with UBL's usual prefix."""
+    """The name with its standard's usual prefix."""
     qualified = etree.QName(tag)
     prefix = PREFIXES.get(qualified.namespace or "")
     return f"{prefix}:{qualified.localname}" if prefix else str(qualified.localname)

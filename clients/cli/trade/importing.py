@@ -75,7 +75,9 @@ def register(app: typer.Typer) -> None:
 def import_files(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE…", help="CSV, UBL 2.1, Peppol response, camt or EPCIS files."),
+        typer.Argument(
+            metavar="FILE…", help="CSV, UBL 2.1, CII (Factur-X), Peppol response, camt or EPCIS files."
+        ),
     ],
     kind: Annotated[str, typer.Option(help="auto, " + ", ".join(KINDS) + ".")] = "auto",
     supplier: Annotated[str, typer.Option(help="For files without a supplier column.")] = "",
@@ -86,7 +88,7 @@ def import_files(
     issue_drafts: Annotated[
         bool, typer.Option("--issue-drafts", help="Buyer: issue the suppliers' drafts as they stand.")
     ] = False,
-    link_orders: Annotated[bool, typer.Option(help="Match UBL invoices with their orders.")] = True,
+    link_orders: Annotated[bool, typer.Option(help="Match European invoices with their orders.")] = True,
     term_days: Annotated[int, typer.Option(min=0, help="Days to pay, for invoices without a due date.")] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the files and send nothing.")] = False,
     partial: Annotated[
