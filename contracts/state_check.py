@@ -45,7 +45,7 @@ from contracts.market.early_payment import EarlyPayment
 from contracts.trade import trade_check
 from contracts.trade.invoice import CERTIFICATED, CONFIRMED, FREE, RESERVED, Invoice, fingerprint
 from contracts.trade.invoice import HELD as HELD_TITLES
-from contracts.trade.relationship import Aggregates, of_currency
+from contracts.trade.relationship_sums import Aggregates, of_currency
 from contracts.trade.trade_check import Kinds
 from ledger import codec
 

@@ -113,7 +113,8 @@ def enter_relationship(state: Overlay, pair: int, invoices: int) -> None:
         name = f"{buyer}/{number}"
         paid_day = max(issued, due + late)
         is_paid = paid_day < today
-        happened.append((issued, (issued, "confirm", name, "EUR", amount, due, 0, amount, 0, 0)))
+        confirmed = (amount, due, 0, amount, 0, 0, 0, issued, amount, 0)
+        happened.append((issued, (issued, "confirm", name, "EUR", *confirmed)))
         if is_paid:
             payment = (paid_day, "payment", name, "EUR", amount, paid_day, due, amount, 1, issued, amount, 0)
             happened.append((paid_day, payment))

@@ -30,7 +30,7 @@ from contracts.market.matching import why
 from contracts.market.prospect import Suited, Unsuited
 from contracts.pricing import ProgrammeTerms
 from contracts.trade import receivables as receivables_of
-from contracts.trade import relationship
+from contracts.trade import relationship_sums
 from contracts.trade.receivables import Open
 from ledger.carried import carry
 from ledger.errors import VerificationError
@@ -174,7 +174,7 @@ def open_receivables(history: VerifiedHistory) -> tuple[Open, ...]:
     found = receivables_of.totals((*basis.invoices, *basis.promises))
     known = {}
     for currency in history.aggregates:
-        sums = relationship.of_currency(history.aggregates, currency)
+        sums = relationship_sums.of_currency(history.aggregates, currency)
         if sums.open_invoices or sums.open_amount:
             known[currency] = (sums.open_invoices, sums.open_amount)
     if found != known:

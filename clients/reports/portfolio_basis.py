@@ -33,7 +33,7 @@ from contracts.holdings.portfolio import Position, positions
 from contracts.pricing import Features, ProgrammeTerms
 from contracts.pricing.model import shrinkage
 from contracts.pricing.training import OPEN
-from contracts.trade import relationship
+from contracts.trade import relationship, relationship_sums
 from ledger import codec
 from ledger.genesis import GenesisBlock
 from ledger.state import Reader
@@ -70,7 +70,7 @@ class Losses(NamedTuple):
         return vintage.expected_loss(position, terms, history)
 
 
-NO_HISTORY = Features.of(relationship.Aggregates(), 0)
+NO_HISTORY = Features.of(relationship_sums.Aggregates(), 0)
 
 
 def _pair(position: Position) -> tuple[str, str, str]:
@@ -133,8 +133,8 @@ def _history_of(pair: tuple[str, str, str], day: int) -> Question[Features]:
 
     def features(state: Reader) -> Features:
         entry = state.get(relationship.relationship_key(supplier, buyer))
-        aggregates = relationship.EMPTY if entry is None else entry[2]
-        return Features.of(relationship.of_currency(aggregates, currency), day)
+        aggregates = relationship_sums.EMPTY if entry is None else entry[2]
+        return Features.of(relationship_sums.of_currency(aggregates, currency), day)
 
     return features
 

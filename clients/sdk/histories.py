@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from clients.sdk.verified import VerifiedHistory
 from contracts.rules_in_force import RECORDED_UNDER, check_rules_known
-from contracts.trade import relationship
+from contracts.trade import relationship, relationship_records, relationship_sums
 from ledger import codec
 from ledger.carried import opened
 from ledger.errors import Malformed, Refusal, VerificationError
@@ -57,7 +57,7 @@ def read_history(data: bytes, genesis: GenesisBlock) -> VerifiedHistory:
     supplier, buyer = parties
     # 4. The aggregates follow from the records.
     if proved.is_complete:
-        check_aggregates(proved, relationship.EMPTY, relationship.fold)
+        check_aggregates(proved, relationship_sums.EMPTY, relationship_records.fold)
     return VerifiedHistory(supplier, buyer, proved, data)
 
 

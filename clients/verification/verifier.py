@@ -33,7 +33,7 @@ from contracts.certificates.certificate_views import record_view as certificate_
 from contracts.finance.quote import ProvedQuote, Quote, verify_quote
 from contracts.finance.quote_book import verify_book
 from contracts.holdings.portfolio_views import record_view as book_record_view
-from contracts.trade.relationship import AGGREGATES_FIELDS
+from contracts.trade.relationship_sums import AGGREGATES_FIELDS
 from contracts.trade.relationship_views import record_view, relationships_of
 from ledger import codec, proof
 from ledger.block import Header

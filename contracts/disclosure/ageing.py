@@ -19,7 +19,7 @@ from typing import NamedTuple
 from contracts.disclosure.position import Position, positions
 from contracts.disclosure.sheet import Count, Disclosure, Minor, Ppm, Sheet
 from contracts.disclosure.source import Source
-from contracts.trade.relationship import DEFAULT_DAYS
+from contracts.trade.relationship_sums import DEFAULT_DAYS
 from ledger.money import PPM, divide_half_away
 
 FIRST_DAYS = (0, 1, 31, 61, DEFAULT_DAYS)

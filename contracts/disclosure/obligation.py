@@ -24,7 +24,7 @@ from contracts.certificates import leaf
 from contracts.disclosure.source import Source
 from contracts.errors import InvariantBroken
 from contracts.trade.invoice import CONFIRMED, Invoice
-from contracts.trade.relationship import DEFAULT_DAYS
+from contracts.trade.relationship_sums import DEFAULT_DAYS
 from ledger import codec
 
 LATE_DAYS = (1, 31, DEFAULT_DAYS)

@@ -24,7 +24,7 @@ from contracts.disclosure.obligation import Obligation, obligations, reconciled
 from contracts.disclosure.sheet import Count, Disclosure, Minor, Ppm, Sheet
 from contracts.disclosure.source import Source
 from contracts.finance.claim import Lien
-from contracts.trade.relationship import DEFAULT_DAYS
+from contracts.trade.relationship_sums import DEFAULT_DAYS
 from ledger.dates import iso_from_day
 
 MONTH, QUARTER, YEAR = "month", "quarter", "year"

@@ -30,7 +30,7 @@ from contracts.disclosure.position import Position, positions
 from contracts.disclosure.sheet import Disclosure, Minor, Ppm, Sheet
 from contracts.disclosure.source import Source
 from contracts.pricing.formulae import provision
-from contracts.trade.relationship import DEFAULT_DAYS
+from contracts.trade.relationship_sums import DEFAULT_DAYS
 
 INCREASED_RISK_DAYS = 30
 """More than so many days past due is a significant increase in credit risk (5.5.11)."""

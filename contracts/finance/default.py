@@ -18,7 +18,7 @@ from contracts.finance import collection
 from contracts.finance.claim import Lien, agent, expose_less, put_claim, read_lien
 from contracts.holdings import book
 from contracts.trade.invoice import CASH, CONFIRMED, HELD, Invoice, live_invoice, write_invoice, wrong_state
-from contracts.trade.relationship import DEFAULT_DAYS
+from contracts.trade.relationship_sums import DEFAULT_DAYS
 
 
 class DefaultDeclare(Operation):

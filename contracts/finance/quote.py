@@ -60,7 +60,7 @@ from contracts.pricing.lateness import Asked, Known, read_known
 from contracts.pricing.model import MAX_MODEL_BYTES, Model
 from contracts.pricing.prediction import predict
 from contracts.rules_in_force import check_rules_known
-from contracts.trade import relationship
+from contracts.trade import relationship, relationship_sums
 from contracts.trade.invoice import CERTIFICATED, CONFIRMED, DISPUTED, Invoice, invoice_key
 from contracts.trade.order import require_no_credit_due
 from ledger import codec, proof, shape
@@ -244,8 +244,8 @@ def _read_basis(
         raise Malformed("the ledger has no business date", field="business_date", found=day)
     facts = eligibility.read_facts(state, (lender, programme), rules, supplier, billed)
     history = state.get(relationship.relationship_key(supplier, billed.buyer))
-    aggregates = relationship.of_currency(
-        relationship.EMPTY if history is None else history[2], billed.currency
+    aggregates = relationship_sums.of_currency(
+        relationship_sums.EMPTY if history is None else history[2], billed.currency
     )
     inputs = QuoteInputs(
         programme=programme,

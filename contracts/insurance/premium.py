@@ -18,7 +18,8 @@ from contracts.fields import Part
 from contracts.pricing import formulae
 from contracts.pricing.features import Features
 from contracts.pricing.terms import Count, Days, Ppm
-from contracts.trade.relationship import EMPTY, of_currency, relationship_key
+from contracts.trade.relationship import relationship_key
+from contracts.trade.relationship_sums import EMPTY, of_currency
 from ledger.money import PPM
 from ledger.state import Reader
 

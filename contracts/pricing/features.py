@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from contracts.pricing import formulae
 from contracts.pricing.terms import ProgrammeTerms
-from contracts.trade.relationship import DEFAULT_DAYS, Aggregates
+from contracts.trade.relationship_sums import DEFAULT_DAYS, Aggregates
 from ledger.money import divide_down
 
 

@@ -60,7 +60,8 @@ from contracts.trade.habit_entry import (
     turnover_on,
 )
 from contracts.trade.holidays import WEEKDAYS, day_of_month, days_to_banking, due_class, month_part, weekday
-from contracts.trade.relationship import EMPTY, Aggregates, of_currency, relationship_key
+from contracts.trade.relationship import relationship_key
+from contracts.trade.relationship_sums import EMPTY, Aggregates, of_currency
 from ledger.money import PPM
 from ledger.state import Reader
 

@@ -26,7 +26,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from contracts.pricing.lateness import Asked, describe_in
-from contracts.trade import relationship
+from contracts.trade import relationship, relationship_records, relationship_sums
 from ledger import codec
 
 OPEN, PAID, WRITTEN_OFF, GONE = "open", "paid", "written off", "gone"
@@ -116,8 +116,8 @@ def usable(examples: Sequence[Example]) -> tuple[tuple[Example, ...], int]:
 def _fold(state: _Folded, supplier: str, buyer: str, record: codec.Value) -> None:
     key = relationship.relationship_key(supplier, buyer)
     entry = state.get(key)
-    aggregates = relationship.EMPTY if entry is None else entry[2]
-    state.put(key, (0, b"", relationship.fold(aggregates, record)))
+    aggregates = relationship_sums.EMPTY if entry is None else entry[2]
+    state.put(key, (0, b"", relationship_records.fold(aggregates, record)))
     relationship.observe(state, supplier, buyer, record)
 
 
@@ -128,7 +128,7 @@ def _end(examples: dict[tuple[str, str], Example], supplier: str, record: codec.
     example = examples.get((supplier, number))
     if example is None or example.outcome != OPEN:
         return
-    settled = relationship.settlement(record)
+    settled = relationship_records.settlement(record)
     if kind == "write_off":
         noted = example._replace(outcome=WRITTEN_OFF, days_late=record[5] - record[6], ended_day=record[5])
     elif settled is not None:

@@ -15,7 +15,7 @@ from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import MAX_TERM_DAYS
 from contracts.parties.identity import BUYER
-from contracts.trade import relationship
+from contracts.trade import relationship, relationship_records, relationship_sums
 from contracts.trade.invoice import (
     DEFAULT_BACKDATING_DAYS,
     DIGEST_PART_BYTES,
@@ -176,7 +176,7 @@ class InvoiceHistory:
         entry = state.get(key)
         if entry is None:
             relationship.register(state, day, supplier, buyer)
-            entry = 0, history.NO_RECORDS, relationship.EMPTY
+            entry = 0, history.NO_RECORDS, relationship_sums.EMPTY
         self._count: int
         self._head: bytes
         self._aggregates: codec.Value
@@ -194,8 +194,8 @@ class InvoiceHistory:
         currency, gross = record[3], record[4]
         held = self._open.get(currency)
         if held is None:  # a currency or a period may begin here
-            self._aggregates = relationship.fold(self._aggregates, record)
-            self._open[currency] = [0, 0, MAX_TOTAL - self._aggregates[currency][relationship.INVOICED]]
+            self._aggregates = relationship_records.fold(self._aggregates, record)
+            self._open[currency] = [0, 0, MAX_TOTAL - self._aggregates[currency][relationship_sums.INVOICED]]
         else:
             invoices, sum_gross, most = held
             if sum_gross + gross > most:
@@ -210,7 +210,7 @@ class InvoiceHistory:
         aggregates = self._aggregates
         for currency, (invoices, gross, _) in self._open.items():
             if invoices:
-                sums = relationship.billed(aggregates[currency], invoices, gross)
+                sums = relationship_sums.billed(aggregates[currency], invoices, gross)
                 aggregates = {**aggregates, currency: sums}
         self._state.put(self._key, (self._count, self._head, aggregates))
 

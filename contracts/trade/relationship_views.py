@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from contracts.context import business_day
 from contracts.pricing import Features
-from contracts.trade import relationship
+from contracts.trade import relationship, relationship_records, relationship_sums
 from contracts.views import View, shown_day
 from ledger import codec
 from ledger.dates import iso_from_day
@@ -32,7 +32,7 @@ def relationship_view(state: Reader, supplier: str, buyer: str) -> View | None:
 
 def aggregates_view(aggregates: codec.Value, currency: str, day: int) -> View:
     """The sums of one currency by name, and what follows from them on a day."""
-    sums = relationship.of_currency(aggregates, currency)
+    sums = relationship_sums.of_currency(aggregates, currency)
     features = Features.of(sums, day)
     overdue_invoices, overdue, overdue_days = sums.overdue(day)
     shown = {name: value for name, value in sums._asdict().items() if name != "open"}
@@ -53,7 +53,7 @@ def record_view(record: codec.Value) -> View:
     """One record of a history by name; `RECORD_FIELDS` of `contracts.trade.relationship` has the names."""
     day, kind, *rest = record
     shown: View = {"business_date": iso_from_day(day), "kind": kind}
-    for name, value in zip(relationship.RECORD_FIELDS[kind], rest, strict=True):
+    for name, value in zip(relationship_records.RECORD_FIELDS[kind], rest, strict=True):
         if name.endswith("_date"):
             shown[name] = shown_day(value)
         else:

@@ -10,7 +10,7 @@ from contracts.certificates.leaf import read_promise, read_totals
 from contracts.context import BUSINESS_DATE
 from contracts.holdings import book, portfolio
 from contracts.holdings.book import Totals
-from contracts.trade import receivables, relationship
+from contracts.trade import receivables, relationship_sums
 from contracts.trade.habit_entry import BUYER, NETWORK, SUPPLIER, OpenWeeks, habit_key
 from contracts.trade.invoice import CONFIRMED, Invoice
 from ledger import codec
@@ -39,7 +39,7 @@ def _open_receivables(
     found = receivables.open_basis(supplier, buyer, records)
     known = {}
     for currency in aggregates:
-        sums = relationship.of_currency(aggregates, currency)
+        sums = relationship_sums.of_currency(aggregates, currency)
         if sums.open_invoices or sums.open_amount:
             known[currency] = (sums.open_invoices, sums.open_amount)
     assert receivables.totals((*found.invoices, *found.promises)) == known
@@ -66,7 +66,7 @@ def check_open_of_parties(trade: TradeLedger) -> None:
             continue
         supplier, buyer = parties
         for sums in trade.get(key)[2].values():
-            for week, invoices, _, _ in relationship.Aggregates._make(sums).open:
+            for week, invoices, _, _ in relationship_sums.Aggregates._make(sums).open:
                 for party in ((supplier, ""), ("", buyer), ("", "")):
                     weeks[party][week] += invoices
     for (supplier, buyer), by_week in weeks.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from trade_ledger import TradeLedger, confirm, invoice, payment, publish
 
-from contracts.trade import relationship
+from contracts.trade import relationship_records, relationship_sums
 from ledger import codec
 from ledger.money import MAX_AMOUNT, MAX_TOTAL, AmountOverflow
 
@@ -37,7 +37,7 @@ DAY = 15_000
     ids=["amounts", "amounts times due days", "amounts times days late", "amounts times days early"],
 )
 def test_a_sum_beyond_64_bits_is_refused_whichever_it_is(record: tuple[codec.Value, ...]) -> None:
-    aggregates = relationship.fold(relationship.EMPTY, record)
+    aggregates = relationship_records.fold(relationship_sums.EMPTY, record)
     codec.encode(aggregates)
     with pytest.raises(AmountOverflow):
-        relationship.fold(aggregates, record)
+        relationship_records.fold(aggregates, record)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trade_ledger import TradeLedger
 
-from contracts.trade import relationship
+from contracts.trade import relationship, relationship_sums
 from ledger import codec
 from ledger.history import chain
 from ledger.money import MAX_TOTAL
@@ -111,7 +111,7 @@ def test_what_comes_between_invoices_sees_what_they_wrote() -> None:
     first = invoice("I1", 1000)
     assert ledger.submit("acme", first, {"op": "invoice.cancel", "invoice": "I1"}, invoice("I2", 1000)) == ()
     entry = ledger.entry("relationship", "acme", "mega")
-    sums = relationship.of_currency(entry[2], "USD")
+    sums = relationship_sums.of_currency(entry[2], "USD")
     assert (sums.invoices, sums.invoiced, sums.cancelled_invoices) == (2, 2000, 1)
 
 
@@ -120,8 +120,8 @@ def test_a_sum_beyond_its_bound_is_refused_at_the_invoice_that_passes_it() -> No
     assert ledger.submit("acme", invoice("I1", 1_000, order="")) == ()
     key = relationship.relationship_key("acme", "mega")
     count, head, aggregates = ledger.get(key)
-    room = MAX_TOTAL - aggregates["USD"][relationship.INVOICED]
-    full = relationship.billed(aggregates["USD"], 0, room - 4_500)
+    room = MAX_TOTAL - aggregates["USD"][relationship_sums.INVOICED]
+    full = relationship_sums.billed(aggregates["USD"], 0, room - 4_500)
     ledger.state.data[key] = codec.encode((count, head, {**aggregates, "USD": full}))
     rows = [invoice(f"J{number}", 2_000 + number, order="") for number in range(4)]
     ((place, code, _),) = ledger.submit("acme", *rows)

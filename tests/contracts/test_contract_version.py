@@ -39,7 +39,8 @@ from contracts.trade.habit_entry import (
     Payment,
 )
 from contracts.trade.invoice import Invoice
-from contracts.trade.relationship import RECORD_FIELDS, Aggregates, OpenWeek
+from contracts.trade.relationship_records import RECORD_FIELDS
+from contracts.trade.relationship_sums import Aggregates, OpenWeek
 
 DECLARED = {
     2: "74701b7afa276fbc697f20ba2aea988a8a27adaf712e2a12e0cffc1ea55a3d3e",

@@ -23,7 +23,7 @@ from contracts.pricing.lateness import (
     describe_in,
 )
 from contracts.pricing.training import replay
-from contracts.trade import habit, relationship
+from contracts.trade import habit, relationship, relationship_sums
 from contracts.trade.habit_entry import (
     BUYER,
     HALVING_DAYS,
@@ -340,7 +340,7 @@ def test_turnover_stays_within_64_bits_and_stops_no_payment() -> None:
 def test_a_delivery_is_late_or_short_or_neither(goods: str, late: int, short: int) -> None:
     trade = Trade([Deal(0, 500, goods=goods)])
     entry = trade.ledger.entry("relationship", "acme", "mega")
-    sums = relationship.of_currency(entry[2], "USD")
+    sums = relationship_sums.of_currency(entry[2], "USD")
     assert (sums.deliveries, sums.deliveries_late, sums.deliveries_short) == (1, late, short)
 
 
@@ -366,7 +366,7 @@ def test_an_open_invoice_among_others_says_nothing_of_itself(
     asked = Asked(day, day, day + term, 5_000, "USD")
     before = describe_in(state, "acme", "mega", asked)
     habit.note_open(state, "acme", "mega", day, ((asked.due_day, 1),))
-    basis = relationship.Aggregates(
+    basis = relationship_sums.Aggregates(
         open=((0, 0, 0, 0), (asked.due_day // 7, 1, 5_000, 5_000 * asked.due_day))
     )
     state.put(relationship.relationship_key("acme", "mega"), (1, b"", {"USD": tuple(basis)}))

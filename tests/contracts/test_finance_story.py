@@ -19,7 +19,7 @@ from contracts.holdings.book import book_key
 from contracts.state_check import by_kind, demands_follow_claims
 from contracts.trade import trade_views
 from contracts.trade.invoice import Invoice
-from contracts.trade.relationship import of_currency
+from contracts.trade.relationship_sums import of_currency
 from ledger import codec
 from ledger.dates import day_from_iso, iso_from_day
 

@@ -49,7 +49,7 @@ from contracts.trade.habit_entry import (
     spread_of,
 )
 from contracts.trade.holidays import days_to_banking, due_class, month_part, weekday
-from contracts.trade.relationship import settlement
+from contracts.trade.relationship_records import settlement
 from ledger import codec
 from ledger.dates import day_from_iso
 from ledger.money import MAX_TOTAL

@@ -29,7 +29,7 @@ from contracts.finance.claim import Lien, eased, reduced, waterfall
 from contracts.finance.quote import requote
 from contracts.pricing import Features
 from contracts.state_check import CHECKS, by_kind, check_state
-from contracts.trade import relationship
+from contracts.trade import relationship, relationship_records, relationship_sums
 from contracts.trade.invoice import ASSIGNED, Invoice, fingerprint
 from contracts.trade.order import OrderLine
 from ledger import codec
@@ -304,11 +304,11 @@ def test_invariant_9_aggregates_of_one_currency_do_not_see_the_others(
     records: list[tuple[str, int, int]],
 ) -> None:
     def fold_all(wanted: set[str]) -> codec.Value:
-        aggregates = relationship.EMPTY
+        aggregates = relationship_sums.EMPTY
         for currency, amount, day in sorted(records, key=lambda record: record[2]):
             if currency in wanted:
                 record = (day, "payment", "n", currency, amount, day, day - 3, amount, 1, day - 33, amount, 0)
-                aggregates = relationship.fold(aggregates, record)
+                aggregates = relationship_records.fold(aggregates, record)
         return aggregates
 
     together = fold_all({"EUR", "USD", "JPY"})
@@ -492,13 +492,13 @@ def test_invariant_22_the_same_state_gives_the_same_quote_bytes_by_any_way_of_re
     trade.confirmed_invoice("INV1", 1_000_000_00)
     quote = requote(trade.state, "acme", "INV1", "prime")
     assert requote(Overlay(trade.state), "acme", "INV1", "prime").data == quote.data
-    folded = relationship.EMPTY
+    folded = relationship_sums.EMPTY
     for data in trade.records[relationship.relationship_key("acme", "mega")]:
-        folded = relationship.fold(folded, codec.decode(data))
+        folded = relationship_records.fold(folded, codec.decode(data))
     day = trade.entry("param", "business_date")
     kept = trade.entry("relationship", "acme", "mega")[2]
-    of_records = Features.of(relationship.of_currency(folded, "USD"), day)
-    assert of_records == Features.of(relationship.of_currency(kept, "USD"), day)
+    of_records = Features.of(relationship_sums.of_currency(folded, "USD"), day)
+    assert of_records == Features.of(relationship_sums.of_currency(kept, "USD"), day)
 
 
 def test_invariant_23_replaying_gives_the_same_state_and_preparing_twice_changes_nothing() -> None:

@@ -23,7 +23,7 @@ from contracts.pricing.lateness import (
 )
 from contracts.pricing.model import Ensemble, Model, on_curve, shrinkage
 from contracts.trade import habit
-from contracts.trade.relationship import Aggregates
+from contracts.trade.relationship_sums import Aggregates
 from ledger import codec
 from ledger.errors import Malformed
 

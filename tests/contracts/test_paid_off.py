@@ -11,7 +11,7 @@ from test_habit import paid as observed
 from trade_ledger import TradeLedger, confirm, invoice, payment, publish, requote
 
 from contracts.pricing.training import GONE, OPEN, PAID, WRITTEN_OFF, replay
-from contracts.trade import relationship
+from contracts.trade import relationship, relationship_records, relationship_sums
 from contracts.trade.habit_entry import Habit, turnover_of
 from ledger import codec
 from ledger.dates import day_from_iso
@@ -58,9 +58,9 @@ def paid_late(rest: Ways) -> TradeLedger:
     return ledger
 
 
-def sums(ledger: TradeLedger) -> relationship.Aggregates:
+def sums(ledger: TradeLedger) -> relationship_sums.Aggregates:
     entry: Any = ledger.entry("relationship", "acme", "mega")
-    return relationship.of_currency(entry[2], "USD")
+    return relationship_sums.of_currency(entry[2], "USD")
 
 
 def records(ledger: TradeLedger) -> list[Any]:
@@ -85,7 +85,9 @@ def test_the_last_payment_tells_how_late_an_invoice_was(rest: Ways) -> None:
 @pytest.mark.parametrize("rest", [credited, set_off, confirmed_anew])
 def test_whoever_holds_the_records_learns_it_too(rest: Ways) -> None:
     ledger = paid_late(rest)
-    settled = [found for record in records(ledger) if (found := relationship.settlement(record)) is not None]
+    settled = [
+        found for record in records(ledger) if (found := relationship_records.settlement(record)) is not None
+    ]
     assert [observed(None, each) for each in settled] == [ledger.entry("habit", "acme", "mega")]
     (row,) = [row for row in replay({("acme", "mega"): records(ledger)}) if row.invoice == "A"]
     assert (row.outcome, row.days_late, row.ended_day) == (PAID, DAYS_LATE, day_from_iso(LATE))
@@ -126,7 +128,9 @@ def test_what_is_given_up_is_as_late_as_it_is_old() -> None:
     assert late.expected_late_centidays > 3 * punctual.expected_late_centidays
     found = Habit(ledger.entry("habit", "acme", "mega"))
     assert found.payments()[0].days_late == 90
-    settled = [each for record in records(ledger) if (each := relationship.settlement(record)) is not None]
+    settled = [
+        each for record in records(ledger) if (each := relationship_records.settlement(record)) is not None
+    ]
     check_open_of_parties(ledger)
     entry = None
     for each in settled:

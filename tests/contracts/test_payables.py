@@ -20,10 +20,10 @@ from contracts.reverse_factoring.extension import charge
 from contracts.reverse_factoring.payables import DAYS_TO_PAY, price
 from contracts.reverse_factoring.pool import purpose_of
 from contracts.state_check import check_state
-from contracts.trade import relationship, trade_views
+from contracts.trade import relationship, relationship_records, relationship_sums, trade_views
 from contracts.trade.credit import APPLIED, read_credit
 from contracts.trade.invoice import Invoice, invoice_key
-from contracts.trade.relationship import of_currency
+from contracts.trade.relationship_sums import of_currency
 from ledger import codec
 from ledger.dates import iso_from_day
 from node.api import programme_forms, trade_forms
@@ -396,9 +396,9 @@ def test_a_buyer_takes_more_time_at_the_programmes_rate() -> None:
     assert trade.refused("mega", extend("2012-06-20", 1)) == "past_due"
     trade.done("bank", payment("INV1", NET, "IN 1", date="2012-05-26"))
     trade.check()
-    folded: codec.Value = relationship.EMPTY
+    folded: codec.Value = relationship_sums.EMPTY
     for data in trade.records[relationship.relationship_key("acme", "mega")]:
-        folded = relationship.fold(folded, codec.decode(data))
+        folded = relationship_records.fold(folded, codec.decode(data))
     assert folded == trade.entry("relationship", "acme", "mega")[2]  # type: ignore[index]
 
 

@@ -27,8 +27,8 @@ from contracts.pricing import (
 )
 from contracts.pricing.model import Lateness
 from contracts.pricing.price import CHARGES
-from contracts.trade import relationship
-from contracts.trade.relationship import Aggregates
+from contracts.trade import relationship_records, relationship_sums
+from contracts.trade.relationship_sums import Aggregates
 from ledger import codec
 from ledger.dates import day_from_iso
 from ledger.errors import Malformed, Refusal
@@ -214,13 +214,13 @@ def history(
     payments: list[tuple[int, int, int]], unpaid: list[tuple[int, int]]
 ) -> dict[str, tuple[codec.Value, ...]]:
     """Aggregates in which each payment was late by its days, and each unpaid invoice is overdue by its."""
-    aggregates = relationship.EMPTY
+    aggregates = relationship_sums.EMPTY
     for number, (amount, late, ago) in enumerate(sorted(payments, key=lambda payment: -payment[2])):
         paid = TODAY - ago
         aggregates = settled(aggregates, f"paid-{number}", amount, paid, paid - late)
     for number, (amount, age) in enumerate(unpaid):
         record = (TODAY, "confirm", f"open-{number}", "EUR", amount, TODAY - age, 0, amount, 0, 0)
-        aggregates = relationship.fold(aggregates, record)
+        aggregates = relationship_records.fold(aggregates, record)
     return aggregates
 
 
@@ -228,11 +228,11 @@ def settled(aggregates: codec.Value, number: str, amount: int, paid: int, due: i
     """The aggregates after one invoice was confirmed, and paid in full on a day."""
     opened = (paid, "confirm", number, "EUR", amount, due, 0, amount, 0, 0)
     payment = (paid, "payment", number, "EUR", amount, paid, due, amount, 1, due - 30, amount, 0)
-    return relationship.fold(relationship.fold(aggregates, opened), payment)
+    return relationship_records.fold(relationship_records.fold(aggregates, opened), payment)
 
 
 def features_of(payments: list[tuple[int, int, int]], unpaid: list[tuple[int, int]]) -> Features:
-    return Features.of(relationship.of_currency(history(payments, unpaid), "EUR"), TODAY)
+    return Features.of(relationship_sums.of_currency(history(payments, unpaid), "EUR"), TODAY)
 
 
 def priced(inputs: QuoteInputs, terms: ProgrammeTerms) -> QuoteTerms | None:
@@ -287,7 +287,7 @@ def test_invariant_22_same_inputs_give_the_same_bytes(
         invoice(
             outstanding=net,
             due_day=TODAY + days,
-            features=Features.of(relationship.of_currency(stored, "EUR"), TODAY),
+            features=Features.of(relationship_sums.of_currency(stored, "EUR"), TODAY),
         ),
         reread,
     )
@@ -324,7 +324,7 @@ def test_days_that_pass_without_a_payment_never_raise_what_is_paid_out(
     passed: int,
     net: int,
 ) -> None:
-    aggregates = relationship.of_currency(history(payments, unpaid), "EUR")
+    aggregates = relationship_sums.of_currency(history(payments, unpaid), "EUR")
     fixed = {"outstanding": net, "due_day": TODAY + 60}
     before = priced(invoice(**fixed, features=Features.of(aggregates, TODAY)), terms)
     after = priced(invoice(**fixed, features=Features.of(aggregates, TODAY + passed)), terms)
@@ -387,8 +387,8 @@ def test_history_of_another_currency_does_not_move_a_price(
         (TODAY, "payment", "x", "USD", amount, TODAY, TODAY - late, 0, 1, TODAY - 90, amount, 0)
         for amount, late, _ in others
     ]:
-        mixed = relationship.fold(mixed, record)
-    features = Features.of(relationship.of_currency(mixed, "EUR"), TODAY)
+        mixed = relationship_records.fold(mixed, record)
+    features = Features.of(relationship_sums.of_currency(mixed, "EUR"), TODAY)
     assert features == features_of(payments, [])
 
 

@@ -31,7 +31,7 @@ from contracts.finance.quote import (
 )
 from contracts.finance.quote_book import make_page, verify_book
 from contracts.pricing import Features, ObligorLimit, ProgrammeTerms, price
-from contracts.trade import relationship
+from contracts.trade import relationship, relationship_records, relationship_sums
 from contracts.trade.invoice import CONFIRMED, FREE, Invoice, invoice_key
 from ledger import codec
 from ledger.certificate import Certificate, sign_ack
@@ -426,12 +426,12 @@ def test_a_quote_overtaken_by_a_late_payment_is_refused() -> None:
 def test_a_price_from_recomputed_aggregates_is_the_price_from_the_state() -> None:
     """Whoever holds the records folds them and gets the same features: the aggregates hide nothing."""
     trade = traded()
-    aggregates: codec.Value = relationship.EMPTY
+    aggregates: codec.Value = relationship_sums.EMPTY
     for record in trade.records[relationship.relationship_key("acme", "mega")]:
-        aggregates = relationship.fold(aggregates, codec.decode(record))
+        aggregates = relationship_records.fold(aggregates, codec.decode(record))
     basis = read_basis(trade.state, "acme", "INV1", "prime")
     day = basis.inputs.day
-    assert Features.of(relationship.of_currency(aggregates, "USD"), day) == basis.inputs.features
+    assert Features.of(relationship_sums.of_currency(aggregates, "USD"), day) == basis.inputs.features
     # 100.00 three days late, 250.01 five days late
     assert basis.inputs.features.dbt_centidays == (100_00 * 3 + 250_01 * 5) * 100 // 350_01 + 1
 

@@ -24,7 +24,8 @@ from contracts.certificates.certificate_views import certificate_view
 from contracts.certificates.leaf import NO_LEAVES, STATUS, certificate_key, fold, read_totals
 from contracts.pricing.features import Features
 from contracts.trade.invoice import CERTIFICATED, Invoice
-from contracts.trade.relationship import Aggregates, of_currency, relationship_key
+from contracts.trade.relationship import relationship_key
+from contracts.trade.relationship_sums import Aggregates, of_currency
 from ledger import codec, history
 from ledger.dates import day_from_iso
 from ledger.errors import Refusal

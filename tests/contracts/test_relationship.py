@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from trade_ledger import DAY, TradeLedger, confirm, invoice
 
 from contracts.fields import MAX_TERM_DAYS
-from contracts.trade import relationship
-from contracts.trade.relationship import AGGREGATES_FIELDS, MAX_OPEN_WEEKS, RECORD_FIELDS, fold, of_currency
+from contracts.trade import relationship_records, relationship_sums
+from contracts.trade.relationship_records import RECORD_FIELDS, fold
+from contracts.trade.relationship_sums import AGGREGATES_FIELDS, MAX_OPEN_WEEKS, of_currency
 from ledger import codec
 from ledger.errors import Refusal
 from ledger.limits import MAX_STATE_VALUE_BYTES
@@ -30,7 +31,7 @@ Bill = tuple[int, int, int]
     day=st.integers(15_000, 16_500),
 )
 def test_the_open_basis_is_what_is_confirmed_and_unpaid(bills: list[Bill], order: Any, day: int) -> None:
-    aggregates = relationship.EMPTY
+    aggregates = relationship_sums.EMPTY
     start = 15_000
     for amount, days, _ in bills:
         due = start + days
@@ -68,7 +69,7 @@ def test_invoices_due_far_ahead_never_hide_what_is_overdue(
     overdue: list[int], ahead: list[int], every_week: bool
 ) -> None:
     day = 15_000
-    aggregates = relationship.EMPTY
+    aggregates = relationship_sums.EMPTY
     for age in overdue:
         record = (day - age, "confirm", "n", "USD", 100, day - age, 0, 100, 0, 0)
         aggregates = fold(aggregates, record)
@@ -85,14 +86,14 @@ def test_a_full_entry_fits_a_state_value() -> None:
     most = 2**63 - 1
     week = (376_199 // 7, most, most, most)
     sums = (*[most] * (len(AGGREGATES_FIELDS) - 1), (week,) * MAX_OPEN_WEEKS)
-    currencies = sorted(CURRENCIES)[: relationship.MAX_CURRENCIES]
+    currencies = sorted(CURRENCIES)[: relationship_sums.MAX_CURRENCIES]
     entry = (most, bytes(32), dict.fromkeys(currencies, sums))
     assert len(codec.encode(entry)) < MAX_STATE_VALUE_BYTES
 
 
 def test_days_beyond_terms_of_the_running_example() -> None:
     """Σ a·max(0, late) / Σ a over (40k, 3) (10k, -2) (50k, 18) (20k, 0) is 8.50 days, signed 8.33."""
-    aggregates = relationship.EMPTY
+    aggregates = relationship_sums.EMPTY
     for amount, late in ((40_000, 3), (10_000, -2), (50_000, 18), (20_000, 0)):
         record = (15_000, "payment", "n", "USD", amount, 15_000 + late, 15_000, amount, 1, 14_970, amount, 0)
         aggregates = fold(aggregates, record)
@@ -105,14 +106,14 @@ def test_days_beyond_terms_of_the_running_example() -> None:
 def test_payments_of_what_the_buyer_never_confirmed_say_nothing_of_lateness() -> None:
     """A supplier that writes a far due date on its invoice cannot make its buyer look punctual."""
     late = (15_000, "payment", "n", "USD", 1_000, 15_010, 15_000, 1_000, 1, 14_970, 1_000, 0)
-    before = of_currency(fold(relationship.EMPTY, late), "USD")
+    before = of_currency(fold(relationship_sums.EMPTY, late), "USD")
     flattering = (15_000, "payment", "m", "USD", 900_000, 15_000, 16_000, 0, 1, 14_970, 900_000, 0)
-    after = of_currency(fold(fold(relationship.EMPTY, late), flattering), "USD")
+    after = of_currency(fold(fold(relationship_sums.EMPTY, late), flattering), "USD")
     assert after == before._replace(payments=2, paid_unconfirmed=900_000)
 
 
 def test_dilution_is_kept_by_period() -> None:
-    aggregates = relationship.EMPTY
+    aggregates = relationship_sums.EMPTY
     for day, invoiced, credited in (
         (15_000, 1_000_000, 52_000),
         (15_030, 1_000_000, 0),
@@ -147,7 +148,7 @@ def test_a_supplier_alone_cannot_thin_out_its_dilution() -> None:
 
 
 def test_weeks_are_the_trials_and_late_ones_the_defaults() -> None:
-    aggregates = relationship.EMPTY
+    aggregates = relationship_sums.EMPTY
     for day, late in ((15_001, 0), (15_002, 95), (15_003, 100), (15_010, 10), (15_020, 90)):
         record = (day, "payment", "n", "USD", 100, day, day - late, 100, 1, day - 60, 100, 0)
         aggregates = fold(aggregates, record)
@@ -157,7 +158,7 @@ def test_weeks_are_the_trials_and_late_ones_the_defaults() -> None:
 
 def test_a_relationship_has_a_bounded_number_of_currencies() -> None:
     trade = TradeLedger()
-    codes = sorted(CURRENCIES)[: relationship.MAX_CURRENCIES]
+    codes = sorted(CURRENCIES)[: relationship_sums.MAX_CURRENCIES]
     for code in codes:
         trade.done("acme", invoice(code, 100, currency=code))
     assert list(trade.entry("relationship", "acme", "mega")[2]) == codes
@@ -167,16 +168,17 @@ def test_a_relationship_has_a_bounded_number_of_currencies() -> None:
 
 @pytest.mark.parametrize("kind", RECORD_FIELDS)
 def test_every_kind_of_record_is_described(kind: str) -> None:
-    row = next(line for line in (relationship.__doc__ or "").splitlines() if line.startswith(f"| {kind} |"))
+    text = (relationship_records.__doc__ or "").splitlines()
+    row = next(line for line in text if line.startswith(f"| {kind} |"))
     assert len(row.split("|")[2].split(",")) == len(RECORD_FIELDS[kind]) - 2
 
 
 def test_fold_is_pure() -> None:
     record = (15_000, "invoice", "n", "USD", 5, 15_000, 15_030, "")
-    first = fold(relationship.EMPTY, record)
+    first = fold(relationship_sums.EMPTY, record)
     kept = {code: tuple(sums) for code, sums in first.items()}
     assert fold(first, record) != first
     assert first == kept
-    assert relationship.EMPTY == {}
+    assert relationship_sums.EMPTY == {}
     with pytest.raises(Refusal):
         fold(first, (15_000, "invoice", "n", "USD", 2**63, 15_000, 15_030, ""))

@@ -24,7 +24,7 @@ from contracts.errors import REMEDIES
 from contracts.finance.claim import Lien, payoff
 from contracts.finance.offer import OfferTerms
 from contracts.finance.quote import requote
-from contracts.trade import relationship, relationship_views, trade_views
+from contracts.trade import relationship_records, relationship_sums, relationship_views, trade_views
 from contracts.trade.invoice import Invoice
 from ledger import codec
 from ledger.dates import iso_from_day
@@ -461,10 +461,10 @@ class TradeMachine(RuleBasedStateMachine):
         for key, records in again.records.items():
             if codec.decode(key)[0] != "relationship":
                 continue
-            folded: codec.Value = relationship.EMPTY
+            folded: codec.Value = relationship_sums.EMPTY
             for data in records:
                 record = codec.decode(data)
-                folded = relationship.fold(folded, record)
+                folded = relationship_records.fold(folded, record)
                 assert relationship_views.record_view(record)["kind"] == record[1]
             assert folded == again.get(key)[2], "the aggregates are the fold over the records"  # type: ignore[index]
         for supplier, number in self.invoices:

@@ -16,7 +16,13 @@ from trade_ledger import (
     sscc,
 )
 
-from contracts.trade import relationship, relationship_views, trade_views
+from contracts.trade import (
+    relationship,
+    relationship_records,
+    relationship_sums,
+    relationship_views,
+    trade_views,
+)
 from contracts.trade.invoice import Invoice
 from ledger import codec
 
@@ -65,13 +71,13 @@ def test_the_aggregates_are_the_fold_over_the_records() -> None:
     trade.financed_invoice("INV1")
     trade.done("bank", payment("INV1", 1_000_000_00, "IN 1"))
     key = relationship.relationship_key("acme", "mega")
-    aggregates = relationship.EMPTY
+    aggregates = relationship_sums.EMPTY
     for data in trade.records[key]:
-        aggregates = relationship.fold(aggregates, codec.decode(data))
+        aggregates = relationship_records.fold(aggregates, codec.decode(data))
     count, _, kept = trade.get(key) or (0, b"", {})
     assert count == len(trade.records[key]) == 7
     assert aggregates == kept
-    sums = relationship.of_currency(kept, "USD")
+    sums = relationship_sums.of_currency(kept, "USD")
     assert (sums.orders, sums.deliveries, sums.deliveries_late, sums.delivery_days_late) == (1, 1, 1, 3)
     assert (sums.invoices, sums.confirmed_invoices, sums.settled_invoices, sums.financed_invoices) == (
         1,

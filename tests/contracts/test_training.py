@@ -13,7 +13,7 @@ from trade_ledger import invoice as bill
 
 from contracts.pricing.lateness import FEATURES, Asked, describe_in
 from contracts.pricing.training import GONE, OPEN, PAID, Example, replay
-from contracts.trade import relationship
+from contracts.trade import relationship, relationship_records
 from ledger import codec
 from ledger.dates import day_from_iso, iso_from_day
 
@@ -171,6 +171,6 @@ def test_replay_folds_the_same_habits_as_the_ledger() -> None:
     trade.pay(trade.due_payments, FIRST + 60)
     entry = None
     for record in trade.histories()["acme", "mega"]:
-        settled = relationship.settlement(record)
+        settled = relationship_records.settlement(record)
         entry = entry if settled is None else paid(entry, settled)
     assert trade.ledger.entry("habit", "acme", "mega") == entry

@@ -8,7 +8,7 @@ from contracts.holdings import vintage
 from contracts.holdings.portfolio import positions
 from contracts.holdings.vintage import AGES, Fared
 from contracts.pricing import Features, ProgrammeTerms
-from contracts.trade.relationship import Aggregates
+from contracts.trade.relationship_sums import Aggregates
 from ledger.dates import day_from_iso, iso_from_day
 
 APRIL = day_from_iso("2012-04-02")
