@@ -23,6 +23,9 @@ from typing import Any
 
 from ledger.errors import Malformed, TallyError
 
+PORTFOLIO_EXTRA = "pip install 'tallystick[portfolio]'"
+"""What brings the solver and the drawing of pictures, where a command lacks them."""
+
 
 def of_file(error: Malformed, path: Path, what: str) -> Malformed:
     """What is wrong with the form of a file, for whoever handed it in and did not write the program."""

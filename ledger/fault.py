@@ -17,12 +17,10 @@ from ledger.certificate import CertifiedHeader, verify_ack
 from ledger.errors import BlockInvalid, VerificationError
 from ledger.executor import Executor
 from ledger.genesis import GenesisBlock
+from ledger.hashing import short
 from ledger.limits import DIGEST_BYTES, MAX_BLOCK_BYTES, MAX_HEADER_BYTES, SIGNATURE_BYTES
 from ledger.vote import Ballot, verify_vote
 from ledger.witness import Witness, wrong_because
-
-SHOWN_HEX = 16
-"""Digits of a hash in a sentence."""
 
 Guilt = tuple[tuple[str, ...], str]
 """The guilty nodes, and one sentence about what they did."""
@@ -192,7 +190,7 @@ class TwoHeaders:
         _check_order(first.hash, second.hash)
         return (node,), (
             f"{node} led term {first.term} with two blocks at height {first.height}: "
-            f"{_short(first.hash)} and {_short(second.hash)}"
+            f"{short(first.hash)} and {short(second.hash)}"
         )
 
 
@@ -235,7 +233,7 @@ class TwoAcks:
         _check_order(first.block_hash, second.block_hash)
         return (node,), (
             f"{node} acknowledged two blocks at term {first.term}, height {first.height}: "
-            f"{_short(first.block_hash)} and {_short(second.block_hash)}"
+            f"{short(first.block_hash)} and {short(second.block_hash)}"
         )
 
 
@@ -277,7 +275,7 @@ class DeniedAck:
         return (node,), (
             f"{node} acknowledged height {ack.height} in term {ack.term}, and voted in term {ballot.term} "
             f"for {ballot.candidate} as if it had last followed term {ballot.accepted_term} and its log "
-            f"ended with height {ballot.last_height} of term {ballot.last_term} ({_short(ballot.last_hash)})"
+            f"ended with height {ballot.last_height} of term {ballot.last_term} ({short(ballot.last_hash)})"
         )
 
 
@@ -378,7 +376,7 @@ class WrongBlock:
             raise _unproved("the block breaks no rule that the file can show")
         did = "proposed" if self.ack is None else "acknowledged"
         return (node,), (
-            f"{node} {did} the wrong block {_short(header.hash)} at term {header.term}, "
+            f"{node} {did} the wrong block {short(header.hash)} at term {header.term}, "
             f"height {header.height}: {reason}"
         )
 
@@ -424,8 +422,8 @@ class TwoCertificates:
         guilty = self.signers_of_both()
         by = f"; {', '.join(guilty)} signed both in one term" if guilty else "; their votes tell who lied"
         return guilty, (
-            f"two blocks are committed at height {first.height}: {_short(first.hash)} of term {first.term} "
-            f"and {_short(second.hash)} of term {second.term}{by}"
+            f"two blocks are committed at height {first.height}: {short(first.hash)} of term {first.term} "
+            f"and {short(second.hash)} of term {second.term}{by}"
         )
 
     def signers_of_both(self) -> tuple[str, ...]:
@@ -458,7 +456,7 @@ def _check_vote(vote: SignedBallot, node: str, genesis: GenesisBlock) -> None:
 
 def _check_order(first: bytes, second: bytes) -> None:
     if first >= second:
-        raise _unproved("not two blocks, ascending by hash", _short(second), f"above {_short(first)}")
+        raise _unproved("not two blocks, ascending by hash", short(second), f"above {short(first)}")
 
 
 def _unproved(message: str, found: object = None, expected: object = None) -> VerificationError:
@@ -470,10 +468,6 @@ def _unproved(message: str, found: object = None, expected: object = None) -> Ve
         expected=expected,
         remedy="Hold nobody guilty by this file.",
     )
-
-
-def _short(digest: bytes) -> str:
-    return f"{digest.hex()[:SHOWN_HEX]}…"
 
 
 BODIES: dict[str, Callable[[codec.Value], Fault]] = {

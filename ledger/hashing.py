@@ -37,3 +37,12 @@ EMPTY_TREE = sha256(b"").digest()
 def digest(tag: bytes, *parts: bytes) -> bytes:
     """32 bytes: SHA-256 over the tag and the parts, joined without separators."""
     return sha256(tag + b"".join(parts)).digest()
+
+
+SHOWN_HEX = 16
+"""Digits by which a hash is told from others where people read it."""
+
+
+def short(value: bytes) -> str:
+    """A hash as people are shown it: its first digits."""
+    return f"{value.hex()[:SHOWN_HEX]}…"

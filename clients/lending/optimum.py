@@ -34,7 +34,6 @@ SOLVER_SECONDS = 30.0
 MAX_CUT_ROUNDS = 16
 """How often it solves again because its tolerances let something through."""
 
-INSTALL = "pip install 'tallystick[portfolio]'"
 
 SOLVED, GREEDY = "milp", "greedy"
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from clients.errors import ProfileError
 from contracts.market.bid import SALT_BYTES, commitment
+from ledger.hashing import short
 
 MAX_BID_FILE_BYTES = 4_096
 
@@ -128,7 +129,7 @@ def load_bid(folder: Path, sealed: bytes, channel: bytes, lender: str) -> Sealed
             code="bid_damaged",
             field="--bids",
             found=str(path),
-            expected=f"the bid of commitment {sealed.hex()[:16]}…",
+            expected=f"the bid of commitment {short(sealed)}",
             remedy="Restore the file from a copy; the ledger takes nothing but what was committed.",
         )
     return bid

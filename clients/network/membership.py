@@ -20,6 +20,7 @@ from typing import Any
 from clients.errors import NetworkError
 from clients.network.making import kept_key, prepare_data
 from clients.sdk import Recorded, Session
+from contracts.views import View
 from ledger import node_certificate
 from ledger.identifiers import checked_name
 from ledger.keys import SigningKey
@@ -27,8 +28,6 @@ from ledger.membership import Member
 from ledger.possession import sign_possession
 
 CONFIG, KEY, CERTIFICATE, DATA = "node.toml", "node.key", "node.pem", "data"
-
-View = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from clients.reports.drawing import END, LIGHT, MIDDLE, Dot, Drawing, Label, Lin
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
-INSTALL = "pip install 'tallystick[portfolio]'"
 
 SCALE = 3
 """Pixels of the picture for one of the drawing."""

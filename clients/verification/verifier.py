@@ -43,15 +43,13 @@ from ledger.errors import Malformed
 from ledger.evidence import GROUNDS, Evidence
 from ledger.genesis import GenesisBlock
 from ledger.handover import Followed, MembershipChain
+from ledger.hashing import short
 from ledger.history import History, ProvedHistory
 from ledger.limits import MAX_PROOF_BYTES
 from ledger.membership import Membership, step
 from ledger.money import Money
 from ledger.receipt import ProvedOutcome, Receipt
 from ledger.statement import Statement
-
-SHOWN_HEX = 16
-"""Digits of a hash in sentences; `facts` has all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,7 +424,7 @@ def _quote(data: bytes, genesis: GenesisBlock) -> Report:
         f"the state root of that block holds, or provably lacks, the {count} inputs of the price",
         "they are all its inputs, nothing else is in the proof, and "
         + (
-            f"the model is the one in force ({_short(proved.terms.model)})"
+            f"the model is the one in force ({short(proved.terms.model)})"
             if quote.model
             else "no model is in force"
         ),
@@ -522,7 +520,7 @@ def _commit_steps(certified: CertifiedHeader, genesis: GenesisBlock) -> tuple[st
     membership = genesis.governing(top)
     signers = [node for node, _ in certified.certificate.acks]
     steps = [
-        f"block {top.height} ({_short(top.hash)}) is of channel {_short(genesis.channel)}",
+        f"block {top.height} ({short(top.hash)}) is of channel {short(genesis.channel)}",
         _governed_by(genesis, top),
         "its certificate names exactly this block, in its own term",
         f"{len(signers)} of {_count_voters(membership)} nodes acknowledged it by signature "
@@ -588,10 +586,6 @@ def _organisation_of(key: bytes, genesis: GenesisBlock) -> str | None:
         if any(enrolled.key == key for enrolled in organisation.keys):
             return organisation.id
     return None
-
-
-def _short(digest: bytes) -> str:
-    return f"{digest.hex()[:SHOWN_HEX]}…"
 
 
 def _numbered(steps: tuple[str, ...] | list[str]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from test_cli_portfolio import bill, play
 
 from clients.cli.exits import REFUSED, USAGE
 from clients.cli.finance.finance import offer_of
+from clients.errors import PORTFOLIO_EXTRA
 from clients.reports import raster
 from ledger.export import frames
 
@@ -118,7 +119,7 @@ def test_png_without_pillow_says_how_to_get_it(
     monkeypatch.setattr("clients.reports.raster.find_spec", lambda _: None)
     given = ["--from", str(export), "--chart", "ageing", "--out", str(tmp_path / "a.png")]
     refused = tally.run("fund", "portfolio", "report", *given, code=USAGE)["error"]
-    assert (refused["code"], refused["remedy"]) == ("no_pillow", raster.INSTALL)
+    assert (refused["code"], refused["remedy"]) == ("no_pillow", PORTFOLIO_EXTRA)
 
 
 @pytest.mark.parametrize(

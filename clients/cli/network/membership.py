@@ -14,9 +14,10 @@ from clients.cli.options import Json, ProfileFile, open_session
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
 from clients.errors import NodeProblem
 from clients.network import Network, NodeProcess, membership
-from clients.network.membership import Home, Proposed, View
+from clients.network.membership import Home, Proposed
 from clients.sdk import Session
 from clients.trust import keep_changes
+from contracts.views import View
 
 Folder = Annotated[
     Path | None, typer.Option("--dir", "-d", envvar="TALLY_DIR", help="The folder of a local network.")

@@ -13,9 +13,9 @@ from clients.cli.finance.finance import offer_of
 from clients.cli.options import Json, ProfileFile, ProofFolder, open_session, save_proofs
 from clients.cli.portfolio.books import holdings
 from clients.cli.screen import BAD, GOOD, Screen, examples
-from clients.errors import NodeProblem
+from clients.errors import PORTFOLIO_EXTRA, NodeProblem
 from clients.lending.allocating import Allocation, allocate_budget
-from clients.lending.optimum import INSTALL, SOLVER_SECONDS, has_solver
+from clients.lending.optimum import SOLVER_SECONDS, has_solver
 from clients.lending.prospects import prospects
 from clients.sdk import Refused, Session
 from contracts.holdings.allocation import Held, Mandate, Opportunity
@@ -79,7 +79,7 @@ def allocate(
     until = read_day(expires, "--expires") if expires is not None else ""
     screen = Screen(json)
     if not has_solver():
-        screen.note(f"No solver is installed: the plan is greedy, and may not be the best. {INSTALL}")
+        screen.note(f"No solver is installed: the plan is greedy, and may not be the best. {PORTFOLIO_EXTRA}")
     with open_session(profile) as session:
         lender = session.profile.organisation
         holds = holdings(session, lender)

@@ -20,6 +20,7 @@ from clients.cli.options import (
 )
 from clients.cli.portfolio.books import AsOf, BookFile, Lender, open_holdings
 from clients.cli.screen import GOOD, Screen, examples
+from clients.errors import PORTFOLIO_EXTRA
 from clients.reports import portfolio_basis, portfolio_charts, raster
 from clients.reports.drawing import Drawing
 from clients.reports.portfolio_charts import CALIBRATION, TITLES
@@ -123,7 +124,7 @@ def _kind(out: Path | None, chart: str) -> str:
         )
     if kind == PNG and not raster.can_raster():
         raise UsageProblem(
-            "PNG needs Pillow", code="no_pillow", field="--out", expected="Pillow", remedy=raster.INSTALL
+            "PNG needs Pillow", code="no_pillow", field="--out", expected="Pillow", remedy=PORTFOLIO_EXTRA
         )
     return kind
 

@@ -37,11 +37,10 @@ from contracts.pricing.model import MAX_MODEL_BYTES, Model, shrinkage
 from contracts.pricing.training import Example
 from ledger.dates import day_from_iso, iso_from_day
 from ledger.errors import Malformed
+from ledger.hashing import SHOWN_HEX
 
 MAX_RECORD_BYTES = 65_536
 MAX_SHOWN_FEATURES = 10
-SHOWN_HEX = 16
-"""Digits of a hash in a table; JSON has all of them."""
 
 ExportFile = Annotated[
     Path, typer.Option("--from", help="Export of the ledger, as `tally export` writes it.")

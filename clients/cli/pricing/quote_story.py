@@ -17,6 +17,7 @@ from contracts.pricing.lateness import FEATURES
 from contracts.pricing.prediction import BASE, BUYER, RELATIONSHIP, SUPPLIER
 from contracts.pricing.price import CHARGES, OVERDUE, REASONS
 from ledger.dates import iso_from_day
+from ledger.hashing import short
 
 REASON_WORDS = {
     "advance_cap": "held back: advance rate at most",
@@ -130,8 +131,6 @@ assert {*FEATURES, BASE, SUPPLIER, BUYER, RELATIONSHIP, OVERDUE} == LATENESS_WOR
 assert set(REASONS) == REASON_WORDS.keys()
 assert set(CHARGES) == CHARGE_WORDS.keys()
 
-SHOWN_HEX = 16
-
 
 class Story(NamedTuple):
     """A quote in words and bars."""
@@ -150,7 +149,7 @@ def tell(proved: ProvedQuote) -> Story:
 
 def _sentences(proved: ProvedQuote) -> tuple[str, ...]:
     terms = proved.terms
-    model = f"model {terms.model.hex()[:SHOWN_HEX]}…" if terms.model else "shrinkage, as no model is in force"
+    model = f"model {short(terms.model)}" if terms.model else "shrinkage, as no model is in force"
     basis = f"by {model}"
     if proved.programme_terms.lateness_basis == "history":
         basis = "by the relationship's own payments, as the programme says"
