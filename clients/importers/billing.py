@@ -13,7 +13,7 @@ becomes one operation here. A document with any problem gives none.
 | lines | BG-25: BT-132 or BT-126, BT-129, BT-131 |
 | tax | BT-110 |
 | taxes | BT-118, BT-119, BT-117, and the lines' BT-151, BT-152; left out if one does not fit |
-| gross (credit: amount, and no units) | BT-115, the amount due |
+| gross (credit: amount) | BT-115, the amount due |
 | prepaid, rounding | BT-113, BT-114 |
 | allowances, charges | BT-107, BT-108, and what the lines that are left out come to |
 | document | SHA-256 of the file |
@@ -22,6 +22,11 @@ The ledger counts whole units, under short numbers. Where an invoice has no orde
 depends on either: a line with a fraction of a unit is one unit, a line whose number the ledger cannot take,
 or that another line has, is numbered by its place ("#3"), and a line below zero is left to allowances. A note
 says each. Where it has an order, such a line is a problem.
+
+A credit note takes units off what is billed where one of its lines names a line of the order (BT-132) and
+credits whole units of it at exactly the price at which the invoice on the ledger bills them: then they are
+billed no more, whether they went back or not. Any other line lowers the price, as far as a document can tell:
+it credits money, and a note says so.
 """
 
 from __future__ import annotations
@@ -36,7 +41,7 @@ from pydantic import ValidationError
 
 from clients.importers.en16931 import Invoice, InvoiceLine, Party, check_sums
 from clients.importers.errors import ImportProblem, Problems
-from clients.importers.imported import NOTHING, Entry, ImportContext, Outcome
+from clients.importers.imported import NOTHING, Billed, Entry, ImportContext, Outcome
 from contracts.fields import MAX_LINE_ID_LENGTH, MAX_LINES, MAX_QUANTITY
 from contracts.trade.invoice import InvoiceSubmit
 from contracts.trade.totals import tax_totals
@@ -45,8 +50,8 @@ from ledger.money import Money
 from ledger.transaction import Operation
 
 _ONLY_MONEY = (
-    "it credits money and no units, since it does not say whether goods went back; "
-    "for those that did: tally credit issue --line LINE:QUANTITY"
+    "lines credit money and no units: not units of a billed line at its price; "
+    "for goods that went back: tally credit issue --line LINE:QUANTITY"
 )
 
 
@@ -85,8 +90,8 @@ def submitted(
     if context.organisation not in ("", supplier):
         return Outcome((), 1, 0, 1, (f"{supplier} signs this document, not {context.organisation}",))
     if invoice.type_code == "381":
-        told = (_ONLY_MONEY,) if invoice.order and context.link_orders else ()
-        return Outcome((Entry(supplier, invoice.issue_date, _credit_note(invoice), 1),), 1, 0, 0, told)
+        note, told = _credit_note(invoice, supplier, context)
+        return Outcome((Entry(supplier, invoice.issue_date, note, 1),), 1, 0, 0, told)
     operation, notes = _invoice(invoice, buyer, sha256(data).digest(), context)
     return Outcome((Entry(supplier, invoice.issue_date, operation, 1),), 1, 0, 0, notes)
 
@@ -339,12 +344,37 @@ def _adjustments(invoice: Invoice, difference: int) -> Operation:
     return {"allowances": allowances, "charges": charges, "prepaid": prepaid, "rounding": rounding}
 
 
-def _credit_note(invoice: Invoice) -> Operation:
+def _credit_note(
+    invoice: Invoice, supplier: str, context: ImportContext
+) -> tuple[Operation, tuple[str, ...]]:
     due = invoice.totals.due
-    return {
+    operation: Operation = {
         "op": "credit.issue",
         "credit": invoice.number,
         "invoice": invoice.preceding[0],
         "amount": due.value if due else 0,
         "date": invoice.issue_date,
     }
+    if not context.link_orders:
+        return operation, ()
+    known = context.trade.invoice(supplier, invoice.preceding[0])
+    if not (invoice.order if known is None else known.order):
+        return operation, ()
+    units = {} if known is None else _units_credited(invoice.lines, known)
+    if units:
+        operation["lines"] = tuple({"line": line, "quantity": units[line]} for line in units)
+    money = len(invoice.lines) - len(units)
+    return operation, (f"{money} of {len(invoice.lines)} {_ONLY_MONEY}",) if money else ()
+
+
+def _units_credited(lines: Sequence[InvoiceLine], known: Billed) -> dict[str, int]:
+    """Units that the lines of a credit note take off what is billed, by line."""
+    units: dict[str, int] = {}
+    for line in lines:
+        billed = known.lines.get(line.order_line)
+        if billed is None or line.net is None or line.quantity is None or not _is_units(line.quantity):
+            continue
+        is_at_its_price = line.net.value * billed.quantity == billed.amount * line.quantity
+        if is_at_its_price and line.quantity <= billed.left and line.order_line not in units:
+            units[line.order_line] = int(line.quantity)
+    return units

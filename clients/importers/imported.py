@@ -66,6 +66,17 @@ class BankBook:
 
 
 @dataclass(frozen=True, slots=True)
+class BilledLine:
+    """A line of an invoice on the ledger."""
+
+    quantity: int
+    amount: int
+    """Of all those units, without VAT; minor units."""
+    left: int
+    """Units that no accepted credit note has taken off."""
+
+
+@dataclass(frozen=True, slots=True)
 class Billed:
     """An invoice as it stands on the ledger; amounts in minor units."""
 
@@ -73,6 +84,9 @@ class Billed:
     """Gross less what was credited."""
     outstanding: int
     due_date: str
+    order: str = ""
+    """The order that it was matched with; empty for none."""
+    lines: Mapping[str, BilledLine] = field(default_factory=dict)
 
 
 class TradeBook(Protocol):

@@ -13,7 +13,7 @@ from local_sessions import Channel, answer_with
 from clients.cli import main, recording
 from clients.cli.screen import Screen
 from clients.cli.trade import credit_notes, importing, invoices, orders, shipments
-from clients.importers import Entry, together
+from clients.importers import Entry, ImportContext, import_bytes, together
 from clients.sdk import OutcomeUnknown, Recorded, Session
 from contracts.reverse_factoring.payables import MAX_APPROVED_AT_ONCE
 from contracts.trade.confirmation import MAX_CONFIRMED_AT_ONCE
@@ -90,6 +90,51 @@ def test_a_trade_is_typed_from_order_to_credit(channel: Channel, tally: Any) -> 
             assert tally("acme", shown, "--json") == 0
         assert tally("anchor", "order close PO-9 --supplier acme") == 0
         assert tally("anchor", f"order cancel PO-9 {parties} --reason late") == 1
+
+
+UBL = "urn:oasis:names:specification:ubl:schema:xsd:"
+CREDIT_NOTE = f"""<CreditNote xmlns="{UBL}CreditNote-2" xmlns:cac="{UBL}CommonAggregateComponents-2"
+ xmlns:cbc="{UBL}CommonBasicComponents-2"><cbc:ID>CN-8</cbc:ID><cbc:IssueDate>2024-03-04</cbc:IssueDate>
+<cbc:CreditNoteTypeCode>381</cbc:CreditNoteTypeCode><cbc:DocumentCurrencyCode>EUR</cbc:DocumentCurrencyCode>
+<cac:BillingReference><cac:InvoiceDocumentReference><cbc:ID>R-8</cbc:ID></cac:InvoiceDocumentReference>
+</cac:BillingReference><cac:AccountingSupplierParty><cac:Party><cac:PartyLegalEntity><cbc:RegistrationName>A
+</cbc:RegistrationName></cac:PartyLegalEntity></cac:Party></cac:AccountingSupplierParty>
+<cac:AccountingCustomerParty><cac:Party><cac:PartyLegalEntity><cbc:RegistrationName>B</cbc:RegistrationName>
+</cac:PartyLegalEntity></cac:Party></cac:AccountingCustomerParty><cac:LegalMonetaryTotal>
+<cbc:LineExtensionAmount currencyID="EUR">200.00</cbc:LineExtensionAmount>
+<cbc:TaxExclusiveAmount currencyID="EUR">200.00</cbc:TaxExclusiveAmount>
+<cbc:TaxInclusiveAmount currencyID="EUR">200.00</cbc:TaxInclusiveAmount>
+<cbc:PayableAmount currencyID="EUR">200.00</cbc:PayableAmount></cac:LegalMonetaryTotal>
+<cac:CreditNoteLine><cbc:ID>A</cbc:ID><cbc:CreditedQuantity>2</cbc:CreditedQuantity>
+<cbc:LineExtensionAmount currencyID="EUR">200.00</cbc:LineExtensionAmount><cac:OrderLineReference>
+<cbc:LineID>1</cbc:LineID></cac:OrderLineReference></cac:CreditNoteLine></CreditNote>"""
+
+
+def test_a_credit_note_from_a_file_takes_goods_that_went_back_off_what_is_billed(
+    channel: Channel, tally: Any
+) -> None:
+    line = {"line": "1", "item": "unit", "quantity": 10, "price_micros": 100_00 * 10**6}
+    order = {"op": "order.issue", "supplier": "acme", "order": "PO-8", "currency": "EUR"}
+    with channel.blocking_session("anchor") as anchor, channel.blocking_session("acme") as acme:
+        anchor.submit({**order, "date": "2024-03-01", "lines": [line]})
+        assert tally("acme", "order acknowledge PO-8 --buyer anchor") == 0
+        assert tally("acme", "shipment create S-8 --order PO-8 --buyer anchor --line 1:10") == 0
+        assert tally("acme", "shipment depart S-8 --supplier acme --date 2024-03-02") == 0
+        assert tally("anchor", "shipment receive S-8 --supplier acme --date 2024-03-03 --line 1:10") == 0
+        bill = "invoice submit R-8 --buyer anchor --issued 2024-03-03 --due 2024-05-02 --order PO-8"
+        assert tally("acme", bill, "--line", "1 : 10 : 1000.00 EUR") == 0
+        back = "shipment return S-8 -s acme --date 2024-03-04 --line 1:2 --reason broken"
+        assert tally("anchor", back) == 0
+        assert acme.invoice("acme", "R-8")["credit_due"] is True
+        context = ImportContext(supplier="acme", buyer="anchor", trade=importing.LedgerTrade(acme))
+        found = import_bytes(CREDIT_NOTE.encode(), "credit.xml", "auto", context)
+        assert (found.errors, found.summary.notes) == ((), ())
+        acme.submit(found.operations[0])
+        assert tally("anchor", "credit accept CN-8 -s acme") == 0
+        billed = acme.invoice("acme", "R-8")
+        assert (billed["outstanding"], billed["credit_due"]) == (800_00, False)
+        again = import_bytes(CREDIT_NOTE.replace(">2<", ">9<").encode(), "credit.xml", "auto", context)
+        assert "lines" not in again.operations[0], "another price, and more than is billed by now"
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,23 @@ from __future__ import annotations
 import re
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from lxml import etree
 
-from clients.importers import Directory, ImportContext, Imported, import_bytes, import_file, limits
+from clients.importers import (
+    Billed,
+    BilledLine,
+    Directory,
+    ImportContext,
+    Imported,
+    TradeBook,
+    import_bytes,
+    import_file,
+    limits,
+)
+from clients.importers.imported import NoTrade
 from contracts import registry
 
 SAMPLES = Path(__file__).parent.parent / "data" / "einvoice"
@@ -253,8 +264,74 @@ def test_credit_note_reduces_the_invoice_that_it_names() -> None:
     )
     assert found.summary.notes == ()
     assert codes(credit_note("")) == ["preceding_invoice"]
-    (told,) = imported(credit_note(), ImportContext(supplier="seller", buyer="buyer")).summary.notes
-    assert "it credits money and no units" in told, "the sample names an order"
+
+
+class Billing(NoTrade):
+    """An invoice on the ledger that bills three lines of an order."""
+
+    lines: ClassVar = {
+        "10": BilledLine(quantity=1_000, amount=100_000, left=1_000),
+        "20": BilledLine(quantity=200, amount=100_000, left=150),
+        "30": BilledLine(quantity=500, amount=300_000, left=500),
+    }
+
+    def invoice(self, supplier: str, number: str) -> Billed | None:
+        is_it = (supplier, number) == ("seller", "TOSL109")
+        return Billed(0, 0, "2013-05-10", "123", self.lines) if is_it else None
+
+
+def units_credited(*order_lines: str, trade: TradeBook | None = None) -> tuple[Any, tuple[str, ...]]:
+    """The units that a note over 1,000, 100 and 500 units of these lines of the order credits; what is told.
+
+    It takes 1.00, 5.00 and 5.00 a unit off.
+    """
+    parts = credit_note().split("<cac:Item>")
+    for place, line in enumerate(order_lines):
+        reference = f"<cac:OrderLineReference><cbc:LineID>{line}</cbc:LineID></cac:OrderLineReference>"
+        parts[place] += reference if line else ""
+    context = ImportContext(supplier="seller", buyer="buyer", trade=trade or Billing())
+    found = imported("<cac:Item>".join(parts), context)
+    assert found.is_clean, [str(problem) for problem in found.errors]
+    (operation,) = found.operations
+    registry.parse(operation)
+    return operation.get("lines", ()), found.summary.notes
+
+
+def test_a_credit_note_takes_units_off_that_it_credits_at_the_price_at_which_they_were_billed() -> None:
+    """They are billed no more, so goods that went back are not due a credit any longer."""
+    lines, told = units_credited("10", "20", "")
+    assert lines == ({"line": "10", "quantity": 1_000}, {"line": "20", "quantity": 100})
+    assert told == (
+        "1 of 3 lines credit money and no units: not units of a billed line at its price; "
+        "for goods that went back: tally credit issue --line LINE:QUANTITY",
+    )
+
+
+@pytest.mark.parametrize(
+    "order_lines",
+    [
+        ("", "", ""),  # it names none
+        ("", "", "30"),  # at another price: 5.00 for what was billed at 6.00
+        ("20", "", ""),  # more than is still billed
+        ("99", "", ""),  # not billed
+    ],
+    ids=["no line", "another price", "too many", "unknown"],
+)
+def test_other_lines_of_a_credit_note_credit_money_alone(order_lines: tuple[str, ...]) -> None:
+    lines, (told,) = units_credited(*order_lines)
+    assert lines == ()
+    assert told.startswith("3 of 3 lines credit money and no units")
+
+
+def test_a_credit_note_on_an_invoice_that_is_not_known_credits_money_alone() -> None:
+    lines, (told,) = units_credited("10", "20", "", trade=NoTrade())
+    assert lines == ()
+    assert told.startswith("3 of 3 lines credit money and no units")
+
+
+def test_units_of_one_line_are_credited_once_in_a_note() -> None:
+    lines, _ = units_credited("20", "20", "")
+    assert lines == ({"line": "20", "quantity": 100},)
 
 
 HOSTILE = {

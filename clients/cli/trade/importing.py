@@ -30,6 +30,7 @@ from clients.importers import (
     KINDS,
     BankBook,
     Billed,
+    BilledLine,
     Directory,
     Entry,
     ImportContext,
@@ -190,7 +191,15 @@ class LedgerTrade:
         found = self._found("invoices", supplier, number)
         if found is None:
             return None
-        return Billed(found["gross"] - found["credited"], found["outstanding"], found["due_date"])
+        credited = found["credited_units"]
+        lines = {
+            line["line"]: BilledLine(
+                line["quantity"], line["amount"], line["quantity"] - credited.get(line["line"], 0)
+            )
+            for line in found["lines"]
+        }
+        net = found["gross"] - found["credited"]
+        return Billed(net, found["outstanding"], found["due_date"], found["order"] or "", lines)
 
     def _found(self, *path: str) -> dict[str, Any] | None:
         try:
