@@ -12,6 +12,7 @@ value types (`contracts.pricing.price`, `ledger.money`) included.
 from __future__ import annotations
 
 from ledger.errors import Refusal
+from ledger.money import Money
 
 REMEDIES: dict[str, str] = {
     # authority
@@ -279,7 +280,8 @@ def refuse(
     found: object = None,
     expected: object = None,
 ) -> Refusal:
-    """The refusal of a code of the table, with its remedy."""
+    """The refusal of a code of the table, with its remedy; amounts are `Money`, as people write them."""
+    found, expected = (str(each) if isinstance(each, Money) else each for each in (found, expected))
     return Refusal(code, detail, field=field, found=found, expected=expected, remedy=REMEDIES[code])
 
 

@@ -393,7 +393,8 @@ def close(context: Context, operation: CustodyClose) -> None:
             "deposit_not_empty",
             "money is on the account",
             field="client",
-            found=f"{balance.available} available, {balance.held} held",
+            found=f"{Money(balance.available, operation.currency)} available, "
+            f"{Money(balance.held, operation.currency)} held",
             expected="nothing",
         )
     custody.close_empty(context, operation)

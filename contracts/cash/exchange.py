@@ -27,7 +27,7 @@ from contracts.context import Context, organisation_key
 from contracts.errors import refuse
 from contracts.fields import Amount, Currency, Number, Operation, OrganisationId, Part, PositiveAmount
 from contracts.lifecycle import LifeCycle, Transition
-from ledger.money import checked_amount, currency_digits, divide_up
+from ledger.money import Money, checked_amount, currency_digits, divide_up
 from ledger.state import Reader, state_key
 
 EXCHANGE = "exchange"
@@ -146,6 +146,10 @@ def read_exchange(state: Reader, taker: str, number: str) -> Exchange | None:
     return None if value is None else Exchange._make(value)
 
 
+def _and_fee(found: Exchange, bought: int, fee: int) -> str:
+    return f"{Money(bought, found.bought_currency)} and {Money(fee, found.bought_currency)}"
+
+
 def price(sold: int, sold_currency: str, bought_currency: str, rate: tuple[int, int]) -> int:
     """What an amount costs at a rate, rounded up to the minor unit of the bought currency."""
     numerator = sold * rate[0] * 10 ** currency_digits(bought_currency)
@@ -230,8 +234,8 @@ def quote(context: Context, operation: ExchangeQuote) -> None:
             "rate_mismatch",
             "not the wanted amount at that rate",
             field="bought",
-            found=operation.bought,
-            expected=bought,
+            found=Money(operation.bought, found.bought_currency),
+            expected=Money(bought, found.bought_currency),
         )
     account_of(context, found.bought_bank, context.actor, found.bought_currency)
     deposit.hold(
@@ -272,8 +276,8 @@ def accept(context: Context, operation: ExchangeAccept) -> None:
             "amount_mismatch",
             "not the amounts of the quote",
             field="bought",
-            found=f"{operation.bought} and {operation.fee}",
-            expected=f"{found.bought} and {found.fee}",
+            found=_and_fee(found, operation.bought, operation.fee),
+            expected=_and_fee(found, found.bought, found.fee),
         )
     purpose = _purpose(taker, number)
     sold = deposit.pay_held(context, payees=((taker, found.sold),), purpose=purpose)

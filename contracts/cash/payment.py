@@ -20,7 +20,7 @@ from contracts.fields import Account, Currency, Date, Number, Operation, Organis
 from contracts.finance import collection
 from contracts.trade import redirection
 from contracts.trade.invoice import CONFIRMED, HELD, Invoice, live_invoice, write_invoice
-from ledger.money import CurrencyMismatch
+from ledger.money import CurrencyMismatch, Money
 
 MAX_PREPAYMENT_DAYS = 366
 """Days before an invoice's issue on which it may have been paid."""
@@ -97,8 +97,8 @@ def make(context: Context, operation: PaymentMake) -> None:
             "exceeds_outstanding",
             "more than is outstanding",
             field="amount",
-            found=amount,
-            expected=f"at most {_owed(invoice)}",
+            found=Money(amount, invoice.currency),
+            expected=f"at most {Money(_owed(invoice), invoice.currency)}",
         )
     shares = _apply(context, supplier, number, amount, context.day)
     deposit.pay(

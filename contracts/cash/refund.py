@@ -18,7 +18,7 @@ from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import Account, Date, Number, Operation, OrganisationId, PositiveAmount
 from contracts.trade.invoice import Invoice, live_invoice
-from ledger.money import checked_total
+from ledger.money import Money, checked_total
 from ledger.state import Reader, state_key
 
 
@@ -96,8 +96,8 @@ def _take(context: Context, supplier: str, number: str, invoice: Invoice, amount
             "exceeds_unapplied",
             "more than was paid beyond what was owed",
             field="amount",
-            found=amount,
-            expected=f"at most {left + amount}",
+            found=Money(amount, invoice.currency),
+            expected=f"at most {Money(left + amount, invoice.currency)}",
         )
     if left:
         context.put(unapplied_key(supplier, number), left)

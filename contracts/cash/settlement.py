@@ -23,6 +23,7 @@ from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import Account, Date, Number, Operation, OrganisationId, PositiveAmount
 from contracts.lifecycle import LifeCycle, Transition
+from ledger.money import Money
 from ledger.state import Reader, state_key
 
 ENDS = "reservation ends"
@@ -172,8 +173,8 @@ def _attested(context: Context, operation: SettlementAttest | SettlementReturn, 
             "amount_mismatch",
             "not the amount of the settlement",
             field="amount",
-            found=operation.amount,
-            expected=found.amount,
+            found=Money(operation.amount, found.currency),
+            expected=Money(found.amount, found.currency),
         )
     bank.check_unused(context, operation.account, operation.entry, kind)
     context.require_past(operation.date, "date")

@@ -71,7 +71,7 @@ from contracts.trade.invoice import (
     write_invoice,
 )
 from ledger.dates import iso_from_day
-from ledger.money import CurrencyMismatch
+from ledger.money import CurrencyMismatch, Money
 
 CERTIFICATE = "certificate"
 """What an offered leaf is called among the things that expire."""
@@ -171,7 +171,7 @@ def issue(context: Context, operation: CertificateIssue) -> None:
             found=f"{operation.maturity - context.day} days",
             expected=f"at most {MAX_TERM_DAYS}",
         )
-    _check_piece(operation.amount, operation.smallest, "smallest")
+    _check_piece(Money(operation.amount, operation.currency), operation.smallest, "smallest")
     promise = Promise(
         payee,
         operation.currency,
@@ -214,7 +214,12 @@ def _drawn_on(context: Context, obligor: str, promise: Promise) -> Invoice:
     if invoice.validity != CONFIRMED:
         raise refuse("not_confirmed", "not confirmed", field="invoice", found=promise.invoice)
     if invoice.contested:
-        raise refuse("disputed", "an amount is in dispute", field="invoice", found=invoice.contested)
+        raise refuse(
+            "disputed",
+            "an amount is in dispute",
+            field="invoice",
+            found=Money(invoice.contested, invoice.currency),
+        )
     TITLE.after(invoice.title, "certificate.accept")
     if context.day > invoice.due_day:
         raise refuse(
@@ -232,15 +237,16 @@ def _drawn_on(context: Context, obligor: str, promise: Promise) -> Invoice:
             "exceeds_outstanding",
             "more than is outstanding on the invoice",
             field="amount",
-            found=promise.face,
-            expected=f"at most {invoice.outstanding}",
+            found=Money(promise.face, promise.currency),
+            expected=f"at most {Money(invoice.outstanding, invoice.currency)}",
         )
     return invoice
 
 
-def _check_piece(amount: int, smallest: int, field: str) -> None:
-    if amount < smallest:
-        raise refuse("piece_too_small", "too small a piece", field=field, found=amount, expected=smallest)
+def _check_piece(piece: Money, smallest: int, field: str) -> None:
+    if piece.amount < smallest:
+        least = f"at least {Money(smallest, piece.currency)}"
+        raise refuse("piece_too_small", "too small a piece", field=field, found=piece, expected=least)
 
 
 def accept(context: Context, operation: CertificateAccept) -> None:
@@ -375,14 +381,14 @@ def split(context: Context, operation: CertificateSplit) -> None:
     status = STATUS.after(leaf.status, operation.op)
     require_movable(context, promise, leaf)
     for amount in amounts:
-        _check_piece(amount, promise.smallest, "amounts")
+        _check_piece(Money(amount, promise.currency), promise.smallest, "amounts")
     if sum(amounts) != leaf.amount:
         raise refuse(
             "pieces_mismatch",
             "the pieces do not add up to the leaf",
             field="amounts",
-            found=sum(amounts),
-            expected=leaf.amount,
+            found=Money(sum(amounts), promise.currency),
+            expected=Money(leaf.amount, promise.currency),
         )
     first = read_totals(context.state, place.obligor, place.certificate).leaves
     if first + len(amounts) > MAX_LEAVES:
@@ -390,7 +396,7 @@ def split(context: Context, operation: CertificateSplit) -> None:
             "too_many_leaves",
             "too many pieces of one certificate",
             field="amounts",
-            found=first + len(amounts),
+            found=f"{first + len(amounts)} leaves",
             expected=f"at most {MAX_LEAVES} in all",
         )
     record(context, place, leaf._replace(status=status), "burn", leaf.holder, leaf.amount)

@@ -42,6 +42,7 @@ from contracts.fields import Account, Amount, Date, Number, OrganisationId, Posi
 from contracts.finance.limit import check_room
 from contracts.parties import payee
 from contracts.parties.identity import LENDER
+from ledger.money import Money
 
 
 class CertificateReserve(LeafOperation):
@@ -109,16 +110,17 @@ def reserve(context: Context, operation: CertificateReserve) -> None:
             "price_above_face",
             "more than the obligor will pay",
             field="price",
-            found=operation.price,
-            expected=f"at most {leaf.left}",
+            found=Money(operation.price, promise.currency),
+            expected=f"at most {Money(leaf.left, promise.currency)}",
         )
     if operation.repay and not operation.price <= operation.repay <= leaf.left:
         raise refuse(
             "repay_out_of_range",
             "not between the advance and what is left",
             field="repay",
-            found=operation.repay,
-            expected=f"0, or {operation.price} to {leaf.left}",
+            found=Money(operation.repay, promise.currency),
+            expected=f"nothing, or from {Money(operation.price, promise.currency)} to "
+            f"{Money(leaf.left, promise.currency)}",
         )
     offer_until(context, place, promise, operation.expires)
     reserved = leaf._replace(
@@ -131,6 +133,10 @@ def reserve(context: Context, operation: CertificateReserve) -> None:
     record(context, place, reserved, "reserve", operation.lender, leaf.left)
 
 
+def _both(price: int, repay: int, currency: str) -> str:
+    return f"{Money(price, currency)} and {Money(repay, currency)}"
+
+
 def settle(context: Context, operation: CertificateSettle) -> None:
     """Paid by the lender out of its deposit, at the terms that it signs."""
     place = operation.place
@@ -140,8 +146,8 @@ def settle(context: Context, operation: CertificateSettle) -> None:
             "amount_mismatch",
             "not the amounts of the offer",
             field="price",
-            found=f"{operation.price} and {operation.repay}",
-            expected=f"{leaf.price} and {leaf.repay}",
+            found=_both(operation.price, operation.repay, promise.currency),
+            expected=_both(leaf.price, leaf.repay, promise.currency),
         )
     evidence = deposit.pay(
         context,
@@ -166,8 +172,8 @@ def fund(context: Context, operation: CertificateFund) -> None:
             "amount_mismatch",
             "not the amount of the offer",
             field="amount",
-            found=operation.amount,
-            expected=leaf.price,
+            found=Money(operation.amount, promise.currency),
+            expected=Money(leaf.price, promise.currency),
         )
     if operation.date < promise.issued:
         raise refuse("date_order", "paid before it was issued", field="date")

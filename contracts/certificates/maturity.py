@@ -43,7 +43,7 @@ from contracts.certificates.leaf import (
 from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import Account, Date, Number, Operation, OrganisationId, PositiveAmount
-from ledger.money import split_by_weights
+from ledger.money import Money, split_by_weights
 
 
 class CertificateRedeem(Operation):
@@ -126,8 +126,8 @@ def redeem(context: Context, operation: CertificateRedeem) -> None:
             "exceeds_outstanding",
             "more than is left of the certificate",
             field="amount",
-            found=operation.amount,
-            expected=f"at most {owed}",
+            found=Money(operation.amount, promise.currency),
+            expected=f"at most {Money(owed, promise.currency)}",
         )
     divided = shares(found, operation.amount)
     deposit.pay(

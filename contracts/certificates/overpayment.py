@@ -18,7 +18,7 @@ from contracts.certificates.leaf import found_promise
 from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import Account, Date, Number, Operation, OrganisationId, PositiveAmount
-from ledger.money import checked_total
+from ledger.money import Money, checked_total
 from ledger.state import Reader, state_key
 
 
@@ -63,8 +63,8 @@ def refund(context: Context, operation: CertificateRefund) -> None:
             "exceeds_overpaid",
             "more than was paid beyond the face",
             field="amount",
-            found=amount,
-            expected=f"at most {left + amount}",
+            found=Money(amount, promise.currency),
+            expected=f"at most {Money(left + amount, promise.currency)}",
         )
     if operation.date < promise.issued:
         raise refuse("date_order", "paid back before it was issued", field="date")

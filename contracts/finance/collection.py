@@ -49,6 +49,7 @@ from contracts.trade.invoice import (
     Invoice,
     live_invoice,
 )
+from ledger.money import Money
 
 
 class FinanceCharge(Operation):
@@ -73,8 +74,8 @@ def charge(context: Context, operation: FinanceCharge) -> None:
             "costs_too_high",
             "more costs than the programme allows",
             field="amount",
-            found=charged,
-            expected=f"at most {lien.costs_limit} in all",
+            found=Money(charged, lien.currency),
+            expected=f"at most {Money(lien.costs_limit, lien.currency)} in all",
         )
     put_claim(context, supplier, number, lien._replace(costs_charged=charged))
 

@@ -19,6 +19,7 @@ from contracts.finance.claim import Lien, agent, expose_less, put_claim, read_li
 from contracts.holdings import book
 from contracts.trade.invoice import CASH, CONFIRMED, HELD, Invoice, live_invoice, write_invoice, wrong_state
 from contracts.trade.relationship_sums import DEFAULT_DAYS
+from ledger.money import Money
 
 
 class DefaultDeclare(Operation):
@@ -101,6 +102,10 @@ def _held(context: Context, supplier: str, number: str) -> tuple[Invoice, Lien |
         raise wrong_state(invoice, "Confirmed")
     if invoice.contested:
         raise refuse(
-            "disputed", "the buyer disputes it", field="invoice", found=invoice.contested, expected=0
+            "disputed",
+            "the buyer disputes it",
+            field="invoice",
+            found=Money(invoice.contested, invoice.currency),
+            expected="nothing",
         )
     return invoice, lien

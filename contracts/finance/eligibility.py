@@ -38,7 +38,7 @@ from contracts.trade.invoice import Invoice
 from ledger import codec
 from ledger.errors import Refusal
 from ledger.limits import MAX_NAME_BYTES, MAX_STATE_VALUE_BYTES
-from ledger.money import PPM, divide_down
+from ledger.money import PPM, Money, Rate, divide_down
 from ledger.state import Reader
 
 MAX_SUPPLIERS = 256
@@ -121,6 +121,8 @@ class Facts(NamedTuple):
     supplier: str
     obligor: str
     outstanding: int
+    currency: str
+    """Of all amounts."""
     is_received: bool
     """Whether the invoice bills an order: what is billed was accepted then (invariant 7)."""
     drawn: Use
@@ -139,6 +141,7 @@ def read_facts(state: Reader, place: tuple[str, str], rules: Rules, supplier: st
         supplier=supplier,
         obligor=obligor,
         outstanding=invoice.outstanding,
+        currency=currency,
         is_received=bool(invoice.order),
         drawn=read_use(state, programme, currency, ALL),
         drawn_on_obligor=read_use(state, programme, currency, OBLIGOR, obligor),
@@ -211,16 +214,16 @@ def size_fits(rules: Rules, facts: Facts) -> None:
             "invoice_too_small",
             "less than the programme's smallest invoice",
             field="invoice",
-            found=facts.outstanding,
-            expected=f"at least {rules.smallest}",
+            found=Money(facts.outstanding, facts.currency),
+            expected=f"at least {Money(rules.smallest, facts.currency)}",
         )
     if rules.largest and facts.outstanding > rules.largest:
         raise refuse(
             "invoice_too_large",
             "more than the programme's largest invoice",
             field="invoice",
-            found=facts.outstanding,
-            expected=f"at most {rules.largest}",
+            found=Money(facts.outstanding, facts.currency),
+            expected=f"at most {Money(rules.largest, facts.currency)}",
         )
 
 
@@ -243,31 +246,35 @@ def _passes(drawn: Use, advance: int, limit: int | None) -> bool:
     return limit is not None and drawn.total + advance > limit
 
 
-def _against(drawn: Use, advance: int, limit: int | None) -> dict[str, Any]:
+def _against(facts: Facts, drawn: Use, advance: int, limit: int | None) -> dict[str, Any]:
     """Field, found and expected of a limit that would be passed."""
-    found = f"drawn {drawn.total} and advance {advance}"
-    return {"field": "limit", "found": found, "expected": f"at most {limit}"}
+    found = f"drawn {Money(drawn.total, facts.currency)} and advance {Money(advance, facts.currency)}"
+    return {"field": "limit", "found": found, "expected": f"at most {Money(limit or 0, facts.currency)}"}
 
 
 def in_programme_limit(rules: Rules, facts: Facts, advance: int) -> None:
     """All advances fit the programme's limit."""
     asked = (facts.drawn, advance, rules.programme_limit)
     if _passes(*asked):
-        raise refuse("programme_limit", "the programme's limit would be passed", **_against(*asked))
+        raise refuse("programme_limit", "the programme's limit would be passed", **_against(facts, *asked))
 
 
 def in_supplier_limit(rules: Rules, facts: Facts, advance: int) -> None:
     """The supplier's advances fit its limit."""
     asked = (facts.drawn_for_supplier, advance, rules.supplier_limit)
     if _passes(*asked):
-        raise refuse("supplier_limit", "the limit for this supplier would be passed", **_against(*asked))
+        raise refuse(
+            "supplier_limit",
+            "the limit for this supplier would be passed",
+            **_against(facts, *asked),
+        )
 
 
 def in_insured_limit(rules: Rules, facts: Facts, advance: int) -> None:
     """What is out on the buyer is insured."""
     asked = (facts.drawn_on_obligor, advance, facts.insured if rules.policy is not None else None)
     if _passes(*asked):
-        raise refuse("insured_limit", "more than is insured of this buyer", **_against(*asked))
+        raise refuse("insured_limit", "more than is insured of this buyer", **_against(facts, *asked))
 
 
 def _whole(rules: Rules, facts: Facts, advance: int) -> int:
@@ -275,10 +282,11 @@ def _whole(rules: Rules, facts: Facts, advance: int) -> int:
     return max(facts.drawn.total + advance, rules.share_base or 0)
 
 
-def _share(part: int, whole: int, cap_ppm: int) -> dict[str, Any]:
+def _share(facts: Facts, part: int, whole: int, cap_ppm: int) -> dict[str, Any]:
     """Field, found and expected of a share that would pass its cap."""
-    found = f"{part} of {whole}, {divide_down(part * PPM, whole)} ppm"
-    return {"field": "limit", "found": found, "expected": f"at most {cap_ppm} ppm"}
+    share = Rate(divide_down(part * PPM, whole))
+    found = f"{Money(part, facts.currency)} of {Money(whole, facts.currency)}, {share}"
+    return {"field": "limit", "found": found, "expected": f"at most {Rate(cap_ppm)}"}
 
 
 def in_obligor_share(rules: Rules, facts: Facts, advance: int) -> None:
@@ -289,7 +297,9 @@ def in_obligor_share(rules: Rules, facts: Facts, advance: int) -> None:
         rules.obligor_share_ppm,
     )
     if part * PPM > cap_ppm * whole:
-        raise refuse("obligor_concentration", "too much on one obligor", **_share(part, whole, cap_ppm))
+        raise refuse(
+            "obligor_concentration", "too much on one obligor", **_share(facts, part, whole, cap_ppm)
+        )
 
 
 def in_supplier_share(rules: Rules, facts: Facts, advance: int) -> None:
@@ -300,7 +310,11 @@ def in_supplier_share(rules: Rules, facts: Facts, advance: int) -> None:
         rules.supplier_share_ppm,
     )
     if part * PPM > cap_ppm * whole:
-        raise refuse("supplier_concentration", "too much for one supplier", **_share(part, whole, cap_ppm))
+        raise refuse(
+            "supplier_concentration",
+            "too much for one supplier",
+            **_share(facts, part, whole, cap_ppm),
+        )
 
 
 OF_INVOICE: tuple[Callable[[Rules, Facts], None], ...] = (

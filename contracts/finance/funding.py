@@ -23,6 +23,7 @@ from contracts.holdings import book
 from contracts.parties import payee
 from contracts.trade.invoice import ASSIGNED, FUNDED, PLEDGED, TITLE, live_invoice, write_invoice
 from contracts.trade.order import require_no_credit_due
+from ledger.money import Money
 
 
 class FinanceFund(Operation):
@@ -171,8 +172,8 @@ def _check_payout(lien: Lien, operation: FinanceFund) -> None:
             "amount_mismatch",
             "not the amount of the offer",
             field="amount",
-            found=operation.amount,
-            expected=lien.paid_out,
+            found=Money(operation.amount, lien.currency),
+            expected=Money(lien.paid_out, lien.currency),
         )
     if operation.date < lien.offered:
         raise refuse("date_order", "paid before it was offered", field="date")

@@ -6,7 +6,7 @@ from contracts.errors import refuse
 from contracts.finance.claim import exposure_key
 from contracts.finance.programme import Programme, found_programme
 from contracts.pricing.terms import ProgrammeTerms
-from ledger.money import CurrencyMismatch
+from ledger.money import CurrencyMismatch, Money
 from ledger.state import Reader
 
 
@@ -44,7 +44,7 @@ def check_room(
             "limit_exceeded",
             "the lender's limit for this obligor would be passed",
             field="programme",
-            found=f"exposure {exposed} and {amount} more",
-            expected=f"at most {limit}",
+            found=f"exposure {Money(exposed, currency)} and {Money(amount, currency)} more",
+            expected=f"at most {Money(limit, currency)}",
         )
     return found, limit

@@ -44,7 +44,7 @@ from contracts.parties.identity import BANK
 from contracts.pricing import QuoteTerms
 from contracts.trade.invoice import FREE, RESERVED, TITLE, Invoice, live_invoice, write_invoice
 from ledger.dates import iso_from_day
-from ledger.money import PPM, divide_down
+from ledger.money import PPM, Money, divide_down
 
 OFFER = "offer"
 """What a reservation is called among the things that expire."""
@@ -161,9 +161,14 @@ def _check_quote(offered: OfferTerms, quote: QuoteTerms) -> None:
                 "quote_stale",
                 "not the price of today",
                 field=f"terms.{name}",
-                found=getattr(offered, name),
-                expected=getattr(quote, name),
+                found=_written(offered, name, quote.currency),
+                expected=_written(quote, name, quote.currency),
             )
+
+
+def _written(terms: OfferTerms | QuoteTerms, name: str, currency: str) -> object:
+    value = getattr(terms, name)
+    return value if name == "tenor_days" else Money(value, currency)
 
 
 def _check_digest(named: bytes, standing: bytes) -> None:

@@ -68,6 +68,7 @@ from contracts.trade.invoice import (
     write_invoice,
 )
 from contracts.trade.order import require_no_credit_due
+from ledger.money import Money
 from ledger.state import Reader, state_key
 
 DILUTION, WARRANTY, OVERDUE = "dilution", "warranty", "overdue"
@@ -364,8 +365,8 @@ def offset(context: Context, operation: RecourseOffset) -> None:
             "reserve_too_small",
             "the reserve does not cover it",
             field="recourse",
-            found=lien.reserve_left,
-            expected=f"at least {found.amount}",
+            found=Money(lien.reserve_left, lien.currency),
+            expected=f"at least {Money(found.amount, lien.currency)}",
         )
     context.put(recourse_key(context.actor, operation.recourse), tuple(found._replace(status=status)))
     after = lien._replace(reserve_left=lien.reserve_left - lien.shortfall, shortfall=0, recourse="")

@@ -16,6 +16,7 @@ from contracts.errors import refuse
 from contracts.finance.claim import Lien, accrued, close_claim, expose_less, repaid_whole, to_lenders
 from contracts.holdings import book
 from contracts.trade.invoice import RELEASED, TITLE, live_invoice, write_invoice
+from ledger.money import Money
 
 
 class Parts(NamedTuple):
@@ -40,15 +41,16 @@ def whole(lien: Lien, day: int) -> Parts:
     return Parts(lien.costs_due, accrued(lien, day), lien.principal)
 
 
-def _check_amount(amount: int, parts: Parts) -> None:
+def _check_amount(amount: int, parts: Parts, currency: str) -> None:
     if amount != sum(parts):
+        costs, interest, principal = (Money(part, currency) for part in parts)
         raise refuse(
             "amount_mismatch",
             "not what is due today",
             field="amount",
-            found=amount,
-            expected=f"{sum(parts)}: costs {parts.costs}, interest {parts.interest}, "
-            f"principal {parts.principal}",
+            found=Money(amount, currency),
+            expected=f"{Money(sum(parts), currency)}: costs {costs}, interest {interest}, "
+            f"principal {principal}",
         )
 
 
@@ -56,7 +58,7 @@ def from_deposit(
     context: Context, supplier: str, number: str, lien: Lien, parts: Parts, bank_id: str, amount: int
 ) -> None:
     """The supplier, who has signed, pays the lender out of its deposit."""
-    _check_amount(amount, parts)
+    _check_amount(amount, parts, lien.currency)
     deposit.pay(
         context,
         bank_id=bank_id,
@@ -76,7 +78,7 @@ def from_bank(
     context.require_past(booking.day, "date")
     if booking.day < lien.funded:
         raise refuse("date_order", "repaid before it was paid out", field="date")
-    _check_amount(booking.amount, parts)
+    _check_amount(booking.amount, parts, lien.currency)
     evidence = bank.BankEntry(
         context.actor, bank.REPAYMENT, supplier, number, lien.currency, booking.amount, booking.day
     )

@@ -39,6 +39,7 @@ from contracts.fields import (
 from contracts.finance.programme import found_programme, own_programme
 from contracts.lifecycle import LifeCycle, Transition
 from contracts.trade.invoice import CHANGED, FREE, TITLE, Invoice, live_invoice
+from ledger.money import Money
 from ledger.state import Reader, state_key
 
 REQUEST = "request"
@@ -232,8 +233,8 @@ def quote(context: Context, operation: RequestQuote) -> None:
             "exceeds_outstanding",
             "more than is outstanding",
             field="advance",
-            found=operation.advance,
-            expected=f"at most {invoice.outstanding}",
+            found=Money(operation.advance, invoice.currency),
+            expected=f"at most {Money(invoice.outstanding, invoice.currency)}",
         )
     quoted = Answer(status, context.day, operation.advance, operation.discount, operation.fee)
     if quoted.paid_out <= 0:
@@ -241,8 +242,8 @@ def quote(context: Context, operation: RequestQuote) -> None:
             "nothing_paid_out",
             "discount and fee leave nothing to pay out",
             field="discount",
-            found=quoted.paid_out,
-            expected="above 0",
+            found=Money(quoted.paid_out, invoice.currency),
+            expected="above zero",
         )
     context.put(answer_key(supplier, number, operation.programme), tuple(quoted))
 

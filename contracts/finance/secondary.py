@@ -51,6 +51,7 @@ from contracts.parties.identity import LENDER
 from contracts.trade.invoice import ASSIGNED, CONFIRMED, TITLE, Invoice, live_invoice
 from contracts.trade.order import require_no_credit_due
 from ledger.dates import iso_from_day
+from ledger.money import Money
 
 
 class ResaleOffer(Operation):
@@ -117,8 +118,8 @@ def offer(context: Context, operation: ResaleOffer) -> None:
             "price_above_face",
             "more than is left to be paid",
             field="price",
-            found=operation.price,
-            expected=f"at most {lien.principal}",
+            found=Money(operation.price, invoice.currency),
+            expected=f"at most {Money(lien.principal, invoice.currency)}",
         )
     expiry.check_last_day(context, operation.expires)
     _check_before_due(operation.expires, invoice, "expires")
@@ -163,7 +164,12 @@ def _sellable(context: Context, seller: str, supplier: str, number: str) -> tupl
             "wrong_state", "in default", field="invoice", found=invoice.cash, expected="not in default"
         )
     if invoice.contested:
-        raise refuse("disputed", "an amount is in dispute", field="invoice", found=invoice.contested)
+        raise refuse(
+            "disputed",
+            "an amount is in dispute",
+            field="invoice",
+            found=Money(invoice.contested, invoice.currency),
+        )
     if lien.recourse:
         raise refuse("recourse_open", "a demand stands", field="invoice", found=lien.recourse)
     _check_before_due(context.day, invoice, "invoice")
@@ -239,7 +245,11 @@ def _offered(context: Context, seller: str, number: str, lender: str, by: str) -
 def _check_price(found: Resale, paid: int, field: str) -> None:
     if paid != found.price:
         raise refuse(
-            "amount_mismatch", "not the price of the offer", field=field, found=paid, expected=found.price
+            "amount_mismatch",
+            "not the price of the offer",
+            field=field,
+            found=Money(paid, found.currency),
+            expected=Money(found.price, found.currency),
         )
 
 

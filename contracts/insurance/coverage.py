@@ -17,7 +17,7 @@ from contracts.insurance.policy import Cover, Policy, read_cover, read_policy
 from contracts.trade.invoice import CONFIRMED, HELD, VALIDITY, Invoice, read_invoice
 from contracts.trade.shipment import Shipment, shipment_key
 from ledger.dates import iso_from_day
-from ledger.money import CurrencyMismatch
+from ledger.money import CurrencyMismatch, Money
 from ledger.state import Reader
 
 MAX_SHIPMENTS = 20
@@ -271,7 +271,12 @@ def undisputed(invoice: Invoice) -> None:
             found=VALIDITY.states[invoice.validity],
         )
     if invoice.contested:
-        raise refuse("disputed", "the buyer disputes it", field="invoice", found=invoice.contested)
+        raise refuse(
+            "disputed",
+            "the buyer disputes it",
+            field="invoice",
+            found=Money(invoice.contested, invoice.currency),
+        )
 
 
 CONDITIONS: tuple[Callable[[Facts], None], ...] = (

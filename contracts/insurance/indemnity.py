@@ -40,7 +40,7 @@ from contracts.insurance.policy import (
 from contracts.lifecycle import LifeCycle, Transition
 from contracts.pricing import formulae
 from contracts.trade.invoice import Invoice, read_invoice
-from ledger.money import divide_up
+from ledger.money import Money, divide_up
 from ledger.state import Reader, state_key
 
 NOTIFIED, WAITING, FILED, ACCEPTED, REJECTED, DISPUTED, PAID, SUBROGATED, SHARED, WITHDRAWN = range(10)
@@ -361,7 +361,7 @@ def accept(context: Context, operation: ClaimAccept) -> None:
     coverage.undisputed(invoice)
     cover = cover_of(context, claim.insurer, claim.policy, invoice.buyer)
     loss, ahead, pool, insured, indemnity = decide(context.state, assured, claim)
-    _check_indemnity(indemnity, operation)
+    _check_indemnity(Money(indemnity, policy.currency), operation)
     accepted = claim._replace(
         status=status,
         loss=loss,
@@ -437,20 +437,20 @@ def made_good_by(state: Reader, assured: str, claim: Claim) -> tuple[str, str] |
     return None
 
 
-def _check_indemnity(indemnity: int, operation: ClaimAccept) -> None:
-    if indemnity <= 0:
+def _check_indemnity(indemnity: Money, operation: ClaimAccept) -> None:
+    if indemnity.amount <= 0:
         raise refuse(
             "nothing_to_indemnify",
             "no loss within limit and deductible",
             field="claim",
             found=operation.claim,
         )
-    if operation.indemnity != indemnity:
+    if operation.indemnity != indemnity.amount:
         raise refuse(
             "amount_mismatch",
             "not the indemnity of today",
             field="indemnity",
-            found=operation.indemnity,
+            found=Money(operation.indemnity, indemnity.currency),
             expected=indemnity,
         )
 

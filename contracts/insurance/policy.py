@@ -33,6 +33,7 @@ from contracts.fields import (
 )
 from contracts.lifecycle import LifeCycle, Transition
 from ledger.codec import Value
+from ledger.money import Money
 from ledger.state import Reader, state_key
 
 MAX_CHANGES = 50
@@ -238,8 +239,8 @@ def bind(context: Context, operation: PolicyBind) -> None:
             "amount_mismatch",
             "not the premium of the quote",
             field="premium",
-            found=operation.premium,
-            expected=policy.premium,
+            found=Money(operation.premium, policy.currency),
+            expected=Money(policy.premium, policy.currency),
         )
     bound = moved(policy, context.day, operation.op)._replace(assured_approver=context.stored_approver)
     invariants.approvers_differ(
@@ -281,8 +282,8 @@ def attest_premium(context: Context, operation: PremiumAttest) -> None:
             "amount_mismatch",
             "not the premium",
             field="amount",
-            found=operation.amount,
-            expected=policy.premium,
+            found=Money(operation.amount, policy.currency),
+            expected=Money(policy.premium, policy.currency),
         )
     consumed = bank.BankEntry(
         context.actor,
@@ -335,7 +336,7 @@ def resume(context: Context, operation: PolicyResume) -> None:
 def lower_limit(context: Context, operation: PolicyLimit) -> None:
     """Lowered by the insurer, from the next day on; what has been shipped keeps its limit."""
     insurer, number = context.actor, operation.policy
-    policy_of(context, insurer, number)
+    policy = policy_of(context, insurer, number)
     cover = cover_of(context, insurer, number, operation.buyer)
     present = cover.limits[-1][1]
     if operation.limit >= present:
@@ -343,8 +344,8 @@ def lower_limit(context: Context, operation: PolicyLimit) -> None:
             "limit_not_lower",
             "a limit is only lowered",
             field="limit",
-            found=operation.limit,
-            expected=f"below {present}",
+            found=Money(operation.limit, policy.currency),
+            expected=f"below {Money(present, policy.currency)}",
         )
     if len(cover.limits) >= MAX_CHANGES:
         raise refuse("too_many_changes", "changed too often", field="buyer", found=len(cover.limits))

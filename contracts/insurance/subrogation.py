@@ -44,6 +44,7 @@ from contracts.insurance.indemnity import (
 )
 from contracts.insurance.policy import policy_of
 from contracts.trade.invoice import HELD
+from ledger.money import Money
 
 
 class IndemnityPay(Operation):
@@ -182,8 +183,8 @@ def _consume(
             "amount_mismatch",
             "not the amount of the claim",
             field="amount",
-            found=operation.amount,
-            expected=expected,
+            found=Money(operation.amount, currency),
+            expected=Money(expected, currency),
         )
     consumed = bank.BankEntry(
         context.actor, kind, operation.assured, operation.claim, currency, expected, operation.date

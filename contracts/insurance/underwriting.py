@@ -18,7 +18,7 @@ from contracts.insurance.premium import PremiumTerms, Priced, experience, price
 from contracts.parties.identity import BUYER, LENDER, SUPPLIER
 from contracts.pricing.terms import Ppm
 from ledger.dates import iso_from_day
-from ledger.money import checked_total
+from ledger.money import Money, checked_total
 from ledger.state import Reader
 
 MAX_BUYERS = 50
@@ -104,8 +104,8 @@ def quote(context: Context, operation: PolicyQuote) -> None:
             "nothing_insured",
             "the deductible leaves nothing",
             field="deductible",
-            found=operation.deductible,
-            expected=f"below {operation.maximum}",
+            found=Money(operation.deductible, operation.currency),
+            expected=f"below {Money(operation.maximum, operation.currency)}",
         )
     lines = premium_lines(context.state, operation, context.day)
     total = checked_total(sum(line.premium for line in lines))
@@ -114,8 +114,8 @@ def quote(context: Context, operation: PolicyQuote) -> None:
             "premium_stale",
             "not the premium of today",
             field="premium",
-            found=operation.premium,
-            expected=total,
+            found=Money(operation.premium, operation.currency),
+            expected=Money(total, operation.currency),
         )
     for asked, line in zip(operation.buyers, lines, strict=True):
         cover = Cover(asked.suppliers, ((operation.starts, asked.limit),), line.pd_ppm, line.premium)

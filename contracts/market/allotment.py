@@ -37,7 +37,7 @@ from contracts.pricing import formulae
 from contracts.trade.invoice import RESERVED, TITLE, live_invoice, write_invoice
 from contracts.trade.order import require_no_credit_due
 from ledger.dates import iso_from_day
-from ledger.money import PPM, split_by_weights
+from ledger.money import PPM, Money, split_by_weights
 
 DAY_COUNT = 360
 """Days of a year for the discount of an auction: ACT/360."""
@@ -136,8 +136,8 @@ def accept(context: Context, operation: AuctionAccept) -> None:
             "quote_stale",
             "not the price of today",
             field="paid_out",
-            found=f"{operation.paid_out} at {operation.rate_ppm} ppm",
-            expected=f"{lien.paid_out} at {found.rate_ppm} ppm",
+            found=f"{Money(operation.paid_out, lien.currency)} at {operation.rate_ppm} ppm",
+            expected=f"{Money(lien.paid_out, lien.currency)} at {found.rate_ppm} ppm",
         )
     for lender, part in found.parts:
         _reserve_limit(context, supplier, number, found, (lender, part))

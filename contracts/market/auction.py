@@ -34,7 +34,7 @@ from contracts.fields import Date, Number, Operation, OrganisationId, PositiveAm
 from contracts.lifecycle import LifeCycle, Transition
 from contracts.trade.invoice import CHANGED, CONFIRMED, FREE, Invoice, live_invoice
 from ledger.dates import iso_from_day
-from ledger.money import PPM
+from ledger.money import PPM, Money
 from ledger.state import Reader, state_key
 
 AUCTION = "auction"
@@ -228,7 +228,12 @@ def check_sellable(number: str, invoice: Invoice) -> None:
     if invoice.validity != CONFIRMED:
         raise refuse("not_confirmed", "the buyer has not confirmed", field="invoice", found=number)
     if invoice.contested:
-        raise refuse("disputed", "an amount is in dispute", field="invoice", found=invoice.contested)
+        raise refuse(
+            "disputed",
+            "an amount is in dispute",
+            field="invoice",
+            found=Money(invoice.contested, invoice.currency),
+        )
     if invoice.title != FREE:
         raise refuse("already_financed", "somebody has a claim on it", field="invoice", found=number)
     if not invoice.outstanding:

@@ -31,7 +31,7 @@ from ledger import codec
 from ledger.dates import iso_from_day
 from ledger.hashing import BID, digest
 from ledger.limits import DIGEST_BYTES
-from ledger.money import PPM
+from ledger.money import PPM, Money
 from ledger.state import Reader, state_key
 
 MAX_BIDDERS = 64
@@ -154,8 +154,8 @@ def _check_bid(context: Context, operation: AuctionReveal, auction: Auction) -> 
             "bid_too_small",
             "less than the smallest bid",
             field="amount",
-            found=operation.amount,
-            expected=least,
+            found=Money(operation.amount, auction.currency),
+            expected=f"at least {Money(least, auction.currency)}",
         )
     own_programme(context, operation.programme)
     if limit_for(context.state, operation.programme, auction.buyer, auction.currency) == 0:

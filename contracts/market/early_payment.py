@@ -27,7 +27,7 @@ from contracts.lifecycle import LifeCycle, Transition
 from contracts.market.auction import check_sellable
 from contracts.trade.invoice import CHANGED, Invoice, credit_said, live_invoice, write_invoice
 from ledger.dates import iso_from_day
-from ledger.money import PPM, divide_up
+from ledger.money import PPM, Money, divide_up
 from ledger.state import Reader, state_key
 
 EARLY = "early"
@@ -208,7 +208,7 @@ def accept(context: Context, operation: EarlyAccept) -> None:
     supplier, number = context.actor, operation.invoice
     found = _running(context, supplier, number)
     status = LIFE.after(found.status, operation.op)
-    _unclaimed(context, supplier, number, found)
+    currency = _unclaimed(context, supplier, number, found).currency
     step = step_on(found.steps, context.day)
     assert step is not None, "an offer ends with its last step"
     until, discount_ppm = step
@@ -218,8 +218,8 @@ def accept(context: Context, operation: EarlyAccept) -> None:
             "quote_stale",
             "not the amount of today",
             field="paid",
-            found=operation.paid,
-            expected=found.net - discount,
+            found=Money(operation.paid, currency),
+            expected=Money(found.net - discount, currency),
         )
     expiry.cancel(context, (EARLY, supplier, number))
     expiry.schedule(context, (EARLY, supplier, number), until)

@@ -45,7 +45,7 @@ from contracts.pricing.terms import ProgrammeTerms
 from ledger import codec
 from ledger.dates import iso_from_day
 from ledger.hashing import QUOTE_TERMS, digest
-from ledger.money import PPM, CurrencyMismatch
+from ledger.money import PPM, CurrencyMismatch, Money
 
 REASONS = (
     "advance_cap",
@@ -237,15 +237,17 @@ def price(inputs: QuoteInputs, terms: ProgrammeTerms) -> QuoteTerms:
             "nothing_paid_out",
             "discount and fee leave nothing to pay out",
             field="outstanding",
-            found=f"advance {advance}, discount {discount}, fee {fee}",
+            found=f"advance {Money(advance, terms.currency)}, discount {Money(discount, terms.currency)}, "
+            f"fee {Money(fee, terms.currency)}",
         )
     if inputs.exposure + advance > limit:
         raise refuse(
             "limit_exceeded",
             "the lender's limit for this buyer would be passed",
             field="limit",
-            found=f"exposure {inputs.exposure} and advance {advance}",
-            expected=f"at most {limit}",
+            found=f"exposure {Money(inputs.exposure, terms.currency)} and advance "
+            f"{Money(advance, terms.currency)}",
+            expected=f"at most {Money(limit, terms.currency)}",
         )
     held = [formulae.advance_and_reserve(net, step)[1] for step in steps]
     amounts = (

@@ -23,6 +23,7 @@ from contracts.reverse_factoring.approval import Approval, read_approval
 from contracts.trade.confirmation import buyers_invoice
 from contracts.trade.invoice import Invoice, write_invoice
 from ledger.dates import iso_from_day
+from ledger.money import Money
 
 
 class PayablesExtend(Operation):
@@ -56,8 +57,8 @@ def extend(context: Context, operation: PayablesExtend) -> None:
             "quote_stale",
             "not what the days cost",
             field="charge",
-            found=operation.charge,
-            expected=due,
+            found=Money(operation.charge, lien.currency),
+            expected=Money(due, lien.currency),
         )
     if due:
         _pay_charge(context, operation, lien, due)

@@ -58,7 +58,7 @@ from contracts.trade.invoice import (
 )
 from ledger.dates import iso_from_day
 from ledger.errors import Refusal
-from ledger.money import PPM, CurrencyMismatch
+from ledger.money import PPM, CurrencyMismatch, Money
 from ledger.state import Reader
 
 MAX_APPROVED_AT_ONCE = 100
@@ -131,7 +131,8 @@ def price(terms: ProgrammeTerms, net: int, days: int) -> Price:
             "nothing_paid_out",
             "discount and fee leave nothing to pay out",
             field="outstanding",
-            found=f"net {net}, discount {discount}, fee {fee}",
+            found=f"net {Money(net, terms.currency)}, discount {Money(discount, terms.currency)}, "
+            f"fee {Money(fee, terms.currency)}",
         )
     return Price(days, discount, fee, net - discount - fee)
 
@@ -189,7 +190,7 @@ def _approve(
 def _check_as_confirmed(invoice: Invoice, said: ConfirmedInvoice) -> None:
     """What was confirmed before is approved as it was confirmed."""
     for field, found, expected in (
-        ("net", said.net, invoice.net),
+        ("net", str(Money(said.net, invoice.currency)), str(Money(invoice.net, invoice.currency))),
         ("due_date", iso_from_day(said.due_date), iso_from_day(invoice.due_day)),
     ):
         if found != expected:
@@ -228,8 +229,8 @@ def finance(context: Context, operation: PayablesFinance) -> None:
             "quote_stale",
             "not the price of today",
             field="paid_out",
-            found=operation.paid_out,
-            expected=lien.paid_out,
+            found=Money(operation.paid_out, lien.currency),
+            expected=Money(lien.paid_out, lien.currency),
         )
     pool.pay_out(context, supplier, number, lien, enrolled.bank)
 
@@ -315,6 +316,7 @@ def _check_limit(state: Reader, lender: str, invoice: Invoice, limit: int) -> No
             "limit_exceeded",
             "the funder's limit for this buyer would be passed",
             field="limit",
-            found=f"exposure {exposed} and advance {invoice.outstanding}",
-            expected=f"at most {limit}",
+            found=f"exposure {Money(exposed, invoice.currency)} and advance "
+            f"{Money(invoice.outstanding, invoice.currency)}",
+            expected=f"at most {Money(limit, invoice.currency)}",
         )

@@ -21,6 +21,7 @@ from contracts.finance.claim import Lien
 from contracts.finance.programme import own_programme
 from contracts.pricing import ProgrammeTerms
 from ledger.errors import Refusal
+from ledger.money import Money
 
 POOL = "payables"
 """What money is called that a funder has set aside for its programme."""
@@ -75,17 +76,18 @@ def reserve(context: Context, operation: PayablesReserve) -> None:
 
 def release(context: Context, operation: PayablesRelease) -> None:
     """Taken back by the funder."""
-    own_programme(context, operation.programme)
+    published = own_programme(context, operation.programme)
     purpose = purpose_of(context.actor, operation.programme)
     held = deposit.read_hold(context.state, purpose)
     left = 0 if held is None else held.amount
     if operation.amount > left:
+        currency = ProgrammeTerms.from_value(published.terms).currency
         raise refuse(
             "nothing_held",
             "more than is set aside",
             field="amount",
-            found=operation.amount,
-            expected=f"at most {left}",
+            found=Money(operation.amount, currency),
+            expected=f"at most {Money(left, currency)}",
         )
     deposit.release(context, purpose, operation.amount)
 

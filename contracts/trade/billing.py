@@ -31,7 +31,7 @@ from contracts.trade.invoice import (
 from contracts.trade.order import as_line, issued_order, line_amount, line_key, read_line
 from contracts.trade.totals import tax_totals
 from ledger import codec, history
-from ledger.money import MAX_TOTAL, AmountOverflow, CurrencyMismatch
+from ledger.money import MAX_TOTAL, AmountOverflow, CurrencyMismatch, Money
 from ledger.state import Overlay
 
 _INVOICED = 6
@@ -155,8 +155,8 @@ class Billing:
                     "price_above_order",
                     "billed above the price of the order",
                     field="lines.amount",
-                    found=f"line {name}: {amount}",
-                    expected=f"at most {most}",
+                    found=f"line {name}: {Money(amount, currency)}",
+                    expected=f"at most {Money(most, currency)}",
                 )
             line[_INVOICED] = invoiced + quantity
 

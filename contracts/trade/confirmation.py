@@ -28,6 +28,7 @@ from contracts.trade.invoice import (
 )
 from ledger.dates import iso_from_day
 from ledger.errors import Refusal
+from ledger.money import Money
 
 MAX_CONFIRMED_AT_ONCE = 500
 """Invoices of one `invoice.confirm_many`; a bigger file takes several."""
@@ -170,10 +171,22 @@ def confirm_one(context: Context, supplier: str, said: InvoiceConfirm | Confirme
 def _check_net(invoice: Invoice, net: int) -> None:
     most = invoice.gross - invoice.credited
     if net > most:
-        raise refuse("exceeds_gross", "more than is left of the gross", field="net", found=net, expected=most)
+        raise refuse(
+            "exceeds_gross",
+            "more than is left of the gross",
+            field="net",
+            found=Money(net, invoice.currency),
+            expected=f"at most {Money(most, invoice.currency)}",
+        )
     least = invoice.paid + invoice.offset + invoice.written_off
     if net < least:
-        raise refuse("below_paid", "less than was paid", field="net", found=net, expected=f"at least {least}")
+        raise refuse(
+            "below_paid",
+            "less than was paid",
+            field="net",
+            found=Money(net, invoice.currency),
+            expected=f"at least {Money(least, invoice.currency)}",
+        )
 
 
 def _check_due(invoice: Invoice, due: int) -> None:
@@ -195,15 +208,20 @@ def dispute(context: Context, operation: InvoiceDispute) -> None:
     invoice = buyers_invoice(context, supplier, number)
     approval.check_not_approved(context.state, supplier, number)
     if invoice.contested:
-        raise refuse("already_disputed", "a dispute is open", field="invoice", found=invoice.contested)
+        raise refuse(
+            "already_disputed",
+            "a dispute is open",
+            field="invoice",
+            found=Money(invoice.contested, invoice.currency),
+        )
     validity = VALIDITY.after(invoice.validity, operation.op)
     if operation.amount > invoice.outstanding:
         raise refuse(
             "exceeds_outstanding",
             "more than is outstanding",
             field="amount",
-            found=operation.amount,
-            expected=f"at most {invoice.outstanding}",
+            found=Money(operation.amount, invoice.currency),
+            expected=f"at most {Money(invoice.outstanding, invoice.currency)}",
         )
     invoice = collection.before_change(context, supplier, number, invoice, 0)
     disputed = invoice._replace(validity=validity, contested=operation.amount)

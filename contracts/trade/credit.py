@@ -41,7 +41,7 @@ from contracts.trade.invoice import (
     write_invoice,
 )
 from contracts.trade.order import check_lines_once
-from ledger.money import CurrencyMismatch
+from ledger.money import CurrencyMismatch, Money
 from ledger.state import Reader, state_key
 
 ISSUED, ACCEPTED, APPLIED, REJECTED = range(4)
@@ -226,8 +226,8 @@ def apply(context: Context, operation: CreditApply) -> None:
             "exceeds_outstanding",
             "more than is left of the credit, or of the invoice",
             field="amount",
-            found=operation.amount,
-            expected=f"at most {left}",
+            found=Money(operation.amount, invoice.currency),
+            expected=f"at most {Money(left, invoice.currency)}",
         )
     invoice = collection.before_change(context, supplier, operation.invoice, invoice, 0)
     outstanding = invoice.outstanding - operation.amount
@@ -279,8 +279,8 @@ def _check_fits(invoice: Invoice, amount: int, lines: tuple[tuple[str, int], ...
             "exceeds_gross",
             "more than is left of the gross",
             field="amount",
-            found=amount,
-            expected=f"at most {most}",
+            found=Money(amount, invoice.currency),
+            expected=f"at most {Money(most, invoice.currency)}",
         )
     if not lines:
         return

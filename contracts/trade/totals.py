@@ -16,7 +16,7 @@ from __future__ import annotations
 from contracts.errors import refuse
 from contracts.trade.invoice import InvoiceSubmit
 from contracts.trade.tax import TaxTotal
-from ledger.money import PPM, currency_digits
+from ledger.money import PPM, Money, currency_digits
 
 _UNTAXED = frozenset({"Z", "E", "AE", "K", "G", "O"})
 
@@ -38,19 +38,23 @@ def tax_totals(operation: InvoiceSubmit) -> tuple[TaxTotal, ...]:
             "sum_mismatch",
             "the amounts do not add up",
             field="gross",
-            found=operation.gross,
-            expected=due,
+            found=Money(operation.gross, operation.currency),
+            expected=Money(due, operation.currency),
         )
     if operation.tax > net + charges:
         raise refuse(
-            "tax_too_high", "more tax than net", field="tax", found=operation.tax, expected=net + charges
+            "tax_too_high",
+            "more tax than net",
+            field="tax",
+            found=Money(operation.tax, operation.currency),
+            expected=f"at most {Money(net + charges, operation.currency)}",
         )
     if charges and operation.order:
         raise refuse(
             "charge_not_ordered",
             "a charge that the order does not have",
             field="charges",
-            found=charges,
+            found=Money(charges, operation.currency),
             expected="0 where there is an order",
         )
     if rounding and abs(rounding) > 10 ** currency_digits(operation.currency):
@@ -58,8 +62,8 @@ def tax_totals(operation: InvoiceSubmit) -> tuple[TaxTotal, ...]:
             "rounding_too_large",
             "more than one unit of the currency",
             field="rounding",
-            found=rounding,
-            expected=f"at most {10 ** currency_digits(operation.currency)}",
+            found=Money(rounding, operation.currency),
+            expected=f"at most {Money(10 ** currency_digits(operation.currency), operation.currency)}",
         )
     return _categories(operation) if operation.taxes or operation.lines[0].category else ()
 
@@ -82,11 +86,12 @@ def _categories(operation: InvoiceSubmit) -> tuple[TaxTotal, ...]:
             for part in operation.taxes
         ]
     )
+    currency = operation.currency
     for total in totals:
-        _check_tax(total)
+        _check_tax(total, currency)
     adjusted = sum(part.adjustment for part in operation.taxes)
-    _check_sum("adjustment", adjusted, operation.charges - operation.allowances)
-    _check_sum("amount", sum(total[3] for total in totals), operation.tax)
+    _check_sum("adjustment", Money(adjusted, currency), operation.charges - operation.allowances)
+    _check_sum("amount", Money(sum(total[3] for total in totals), currency), operation.tax)
     return totals
 
 
@@ -94,7 +99,7 @@ def _wrong_category(field: str, found: str, expected: str) -> Exception:
     return refuse("tax_category", "VAT categories do not fit", field=field, found=found, expected=expected)
 
 
-def _check_tax(total: TaxTotal) -> None:
+def _check_tax(total: TaxTotal, currency: str) -> None:
     category, rate_ppm, taxable, tax = total
     if (category in _UNTAXED) != (rate_ppm == 0) and category not in ("L", "M"):
         raise _wrong_category(
@@ -105,17 +110,17 @@ def _check_tax(total: TaxTotal) -> None:
             "tax_mismatch",
             "not the rate of the taxable amount",
             field="taxes.amount",
-            found=f"{category}: {tax}",
-            expected=f"{taxable * rate_ppm // PPM}, one minor unit more or less",
+            found=f"{category}: {Money(tax, currency)}",
+            expected=f"{Money(taxable * rate_ppm // PPM, currency)}, one minor unit more or less",
         )
 
 
-def _check_sum(field: str, found: int, expected: int) -> None:
-    if found != expected:
+def _check_sum(field: str, found: Money, expected: int) -> None:
+    if found.amount != expected:
         raise refuse(
             "sum_mismatch",
             "the VAT categories do not add up",
             field=f"taxes.{field}",
             found=found,
-            expected=expected,
+            expected=Money(expected, found.currency),
         )

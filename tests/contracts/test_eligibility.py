@@ -21,7 +21,7 @@ from contracts.state_check import check_state
 from ledger import codec
 from ledger.errors import Malformed, Refusal
 from ledger.limits import MAX_NAME_BYTES, MAX_STATE_VALUE_BYTES
-from ledger.money import MAX_AMOUNT, PPM
+from ledger.money import MAX_AMOUNT, PPM, Money
 
 ROW = (400_000_00, 250_000_00, 200_000_00, 150_000_00)
 """The row "concentration 25 %" of the table of formulae: excess 150,000.00, eligible 850,000.00."""
@@ -228,12 +228,12 @@ def test_concentration_is_the_row_of_the_table_to_the_unit() -> None:
     """Over 25 % of 1,000,000.00 lie 150,000.00, and the next advance of that obligor is refused."""
     rules = Rules(obligor_share_ppm=250_000)
     total = sum(ROW)
-    facts = [Facts("acme", "mega", 1, True, Use(0, total), Use(0, part), Use(0, 0), 0) for part in ROW]
+    facts = [Facts("acme", "mega", 1, "EUR", True, Use(0, total), Use(0, part), Use(0, 0), 0) for part in ROW]
     assert [eligibility.room(rules, each, total) for each in facts] == [0, 0, 66_666_66, 133_333_33]
     with pytest.raises(Refusal) as caught:
         eligibility.check(rules, facts[1], 1)
     assert caught.value.code == "obligor_concentration"
-    assert caught.value.found == f"{250_000_01} of {total + 1}, 250000 ppm"
+    assert caught.value.found == f"250,000.01 EUR of {Money(total + 1, 'EUR')}, 25 %"
     eligibility.check(rules, facts[2], 66_666_66)
 
 
@@ -266,7 +266,7 @@ def test_room_is_the_largest_advance_that_every_rule_lets_through(
     part: int, others: int, base: int | None, cap: int, limit: int | None, wanted: int
 ) -> None:
     rules = Rules(obligor_share_ppm=cap, share_base=base, programme_limit=limit)
-    facts = Facts("acme", "mega", 1, True, Use(0, part + others), Use(part, 0), Use(0, 0), 0)
+    facts = Facts("acme", "mega", 1, "EUR", True, Use(0, part + others), Use(part, 0), Use(0, 0), 0)
     most = eligibility.room(rules, facts, wanted)
     assert 0 <= most <= wanted
     if most:

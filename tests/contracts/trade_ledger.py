@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from pydantic import BaseModel
 
 from contracts import Contracts
 from contracts.finance.offer import OfferTerms
 from contracts.finance.quote import requote
+from contracts.registry import OPERATIONS
 from contracts.state_check import check_state, check_step
 from contracts.trade.units import sscc_with_check_digit
 from ledger import codec
@@ -104,8 +108,36 @@ class Committed:
                 self.data[key] = codec.encode(value)
 
 
+def _amount_fields() -> Iterator[str]:
+    """Names of the fields of operations that take minor units."""
+    models: list[Any] = [spec.model for spec in OPERATIONS.values()]
+    seen = set()
+    while models:
+        model = models.pop()
+        for name, field in model.model_fields.items():
+            models += [part for part in _models_in(field.annotation) if part not in seen]
+            seen |= set(models)
+            if field.description and "minor units" in field.description:
+                yield name
+
+
+def _models_in(annotation: Any) -> list[Any]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
+
+
+AMOUNT_FIELDS = frozenset(_amount_fields())
+
+
 def check_amounts_are_written_for_people(detail: str) -> None:
-    """A number before a currency in a refusal has its decimals: nobody reads minor units there."""
+    """A number before a currency in a refusal has its decimals, and one of a field of amounts has a currency:
+    nobody reads minor units there.
+    """
+    field = re.search(r"; field ([^;]+)", detail)
+    is_amount = field is not None and field[1].split(".")[-1] in AMOUNT_FIELDS
+    if is_amount and "minor units" not in detail:
+        assert not re.search(r"; (?:found|expected) [^;]*\b[0-9]+(?:;|$)", detail), detail
     for number, currency in re.findall(r"(-?[0-9][0-9,.]*) ([A-Z]{3})\b", detail):
         if currency in CURRENCIES:
             assert Money.parse(number.replace(",", ""), currency).grouped == number, detail

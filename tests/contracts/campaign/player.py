@@ -34,6 +34,7 @@ from contracts.parties.identity import (
 )
 from contracts.registry import OPERATIONS, OperationSpec
 from ledger.errors import Malformed, Refusal
+from ledger.money import Money
 
 ADVANCES = 0.05
 """Share of moves of the business date: days must pass for much of finance to happen."""
@@ -285,8 +286,8 @@ def _expected(refusal: Refusal, operation: dict[str, Any]) -> dict[str, Any] | N
     if field not in operation or type(operation[field]) is not int:
         return None
     if isinstance(expected, str):
-        numbers = re.findall(r"^at most ([0-9]+)\b|^([0-9]+): ", expected)
-        expected = int("".join(numbers[0])) if numbers else None
+        amount = re.match(r"(?:at most )?([0-9][0-9,.]*) ([A-Z]{3})\b", expected)
+        expected = None if amount is None else Money.parse(amount[1].replace(",", ""), amount[2]).amount
     return {**operation, field: expected} if type(expected) is int and expected > 0 else None
 
 
