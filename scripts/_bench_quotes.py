@@ -34,7 +34,8 @@ from contracts.context import business_day
 from contracts.finance import model as models
 from contracts.finance.quote_book import ProvedRefusal
 from contracts.pricing.forest import LEAF, Node, Tree
-from contracts.pricing.lateness import FEATURES, MISSING
+from contracts.pricing.known import MISSING
+from contracts.pricing.lateness import FEATURES
 from contracts.pricing.model import Ensemble, Model
 from contracts.trade import habit, relationship
 from contracts.trade.invoice import CONFIRMED, FREE, Invoice, invoice_key

@@ -19,7 +19,8 @@ from typing import Any
 from _pricing_rows import Row, RowError
 
 from contracts import Contracts, Prepared
-from contracts.pricing.lateness import Asked, describe_in
+from contracts.pricing.known import Asked
+from contracts.pricing.lateness import describe_in
 from contracts.registry import parse
 from ledger.codec import Value
 from ledger.dates import iso_from_day

@@ -56,7 +56,7 @@ from contracts.finance import model as models
 from contracts.finance.claim import exposure_key, lien_key
 from contracts.finance.programme import Programme, programme_key
 from contracts.pricing import Features, Prediction, ProgrammeTerms, QuoteInputs, QuoteTerms, price
-from contracts.pricing.lateness import Asked, Known, read_known
+from contracts.pricing.known import Asked, Known, read_known
 from contracts.pricing.model import MAX_MODEL_BYTES, Model
 from contracts.pricing.prediction import predict
 from contracts.rules_in_force import check_rules_known

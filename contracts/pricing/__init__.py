@@ -2,9 +2,10 @@
 
 Read in this order: `terms` (what a lender publishes), `formulae` (each formula with its
 rounding), `features` (what a relationship's history says), `price` (eligibility, then the
-price). `lateness` describes an invoice to a model, in integers; `model` says from that how late it
-will be paid, `forest` how trees are evaluated, `prediction` with which reasons; `training` makes the rows
-that models learn from. Nothing here reads a clock or a file; only `lateness` reads the state.
+price). `known` is what the ledger knows that bears on an invoice, `lateness` describes it to a model, in
+integers; `model` says from that how late it will be paid, `forest` how trees are evaluated, `prediction` with
+which reasons; `training` makes the rows that models learn from. Nothing here reads a clock or a file; only
+`known` reads the state.
 
 Imports: `ledger`, and what a history leaves in the state: `contracts.trade.relationship`,
 `contracts.trade.habit_entry`.

@@ -36,7 +36,8 @@ from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from contracts.pricing.forest import LEAF, MAX_NODES, MAX_TREES, MAX_VALUE, Forest, Tree
-from contracts.pricing.lateness import FEATURES, MISSING
+from contracts.pricing.known import MISSING
+from contracts.pricing.lateness import FEATURES
 from ledger import codec, shape
 from ledger.errors import Malformed
 from ledger.money import PPM

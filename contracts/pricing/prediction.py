@@ -18,7 +18,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from contracts.pricing.lateness import Asked, Known, beyond_levels, describe, expected
+from contracts.pricing.known import Asked, Known
+from contracts.pricing.lateness import beyond_levels, describe, expected
 from contracts.pricing.model import Lateness, Model, Reason
 from contracts.pricing.terms import ProgrammeTerms
 

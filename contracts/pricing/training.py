@@ -25,7 +25,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from contracts.pricing.lateness import Asked, describe_in
+from contracts.pricing.known import Asked
+from contracts.pricing.lateness import describe_in
 from contracts.trade import relationship, relationship_records, relationship_sums
 from ledger import codec
 

@@ -14,14 +14,8 @@ from test_habit import settled as paid
 from trade_ledger import TradeLedger, confirm, dispatch, order_submit, payment, receive
 from trade_ledger import invoice as bill
 
-from contracts.pricing.lateness import (
-    DEFAULT_SHARE_PPM,
-    FEATURES,
-    MISSING,
-    MOST_TENURE_DAYS,
-    Asked,
-    describe_in,
-)
+from contracts.pricing.known import MISSING, MOST_TENURE_DAYS, Asked
+from contracts.pricing.lateness import DEFAULT_SHARE_PPM, FEATURES, describe_in
 from contracts.pricing.training import replay
 from contracts.trade import habit, relationship, relationship_sums
 from contracts.trade.habit_entry import (

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trade_ledger import TradeLedger, confirm, invoice, payment
 
-from contracts.pricing.lateness import FRESH_WEEKS, Outstanding
+from contracts.pricing.known import FRESH_WEEKS, Outstanding
 from contracts.trade import habit
 from contracts.trade.habit import Lane, Settled, lanes
 from contracts.trade.habit_entry import (

@@ -9,18 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.pricing.forest import LEAF
-from contracts.pricing.lateness import (
-    FEATURES,
-    MISSING,
-    Asked,
-    Open,
-    Trade,
-    describe,
-    describe_in,
-    expected,
-    open_besides,
-    read_known,
-)
+from contracts.pricing.known import MISSING, Asked, Open, Trade, open_besides, read_known
+from contracts.pricing.lateness import FEATURES, describe, describe_in, expected
 from contracts.pricing.model import Ensemble, Model, on_curve, shrinkage
 from contracts.trade import habit
 from contracts.trade.relationship_sums import Aggregates

@@ -22,7 +22,8 @@ from contracts.finance import model
 from contracts.finance.eligibility import Rules
 from contracts.finance.programme import programme_key
 from contracts.finance.quote import Quote, challenge, make_quote, read_basis, requote, verify_quote
-from contracts.pricing.lateness import Asked, describe_in, read_known
+from contracts.pricing.known import Asked, read_known
+from contracts.pricing.lateness import describe_in
 from contracts.pricing.model import Ensemble, Model
 from contracts.pricing.prediction import in_proportion, predict
 from contracts.trade import relationship

@@ -11,7 +11,8 @@ from test_habit import paid
 from trade_ledger import TradeLedger, confirm, payment
 from trade_ledger import invoice as bill
 
-from contracts.pricing.lateness import FEATURES, Asked, describe_in
+from contracts.pricing.known import Asked
+from contracts.pricing.lateness import FEATURES, describe_in
 from contracts.pricing.training import GONE, OPEN, PAID, Example, replay
 from contracts.trade import relationship, relationship_records
 from ledger import codec
