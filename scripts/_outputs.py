@@ -16,6 +16,8 @@ def require_writable(*paths: Path, apart_from: Collection[Path] = ()) -> None:
     Raises:
         OSError: why not, with the path.
     """
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise OSError(f"{paths[0]} is named twice: each of what is written needs a file of its own")
     for path in paths:
         is_new = not path.exists()
         if not is_new and any(path.samefile(read) for read in apart_from):

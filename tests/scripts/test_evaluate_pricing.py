@@ -526,6 +526,7 @@ def test_places_that_a_model_cannot_be_written_to_are_said_before_it_is_learnt(
         (there, tmp_path),
         (tmp_path / "a", tmp_path),
         (read, tmp_path / "a"),
+        (tmp_path / "a", tmp_path / "x" / ".." / "a"),
         (tmp_path / "a", read),
     ):
         named = {"--from": read, "--genesis": read, "--out": out, "--record": record}
@@ -534,7 +535,9 @@ def test_places_that_a_model_cannot_be_written_to_are_said_before_it_is_learnt(
         )
         assert _train_model.main() == 2
         said = " ".join(capsys.readouterr().err.split())
-        assert any(why in said for why in ("No such file or directory", "Is a directory", "is read"))
+        assert any(
+            why in said for why in ("No such file or directory", "Is a directory", "is read", "named twice")
+        )
     assert there.read_bytes() == b"a model that was made before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["read", "there"], "nothing half is left"
 
