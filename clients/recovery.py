@@ -24,7 +24,7 @@ from clients import network
 from clients.errors import NetworkError
 from clients.network import Network, NodeProcess
 from clients.sdk.exports import checked
-from clients.trust import load_trust
+from clients.trust import load_genesis
 from clients.verification.export_file import from_disk
 from contracts import Contracts
 from contracts.parties import recovery
@@ -41,7 +41,7 @@ from ledger.handover import Followed
 from ledger.inheritance import EXPORT_FILE, Estate
 from ledger.keys import SigningKey
 from ledger.limits import MAX_APPROVALS
-from ledger.membership import Member
+from ledger.membership import Member, Membership
 from ledger.recovery import Recovery
 from ledger.state import Overlay
 from ledger.statement import Statement
@@ -202,24 +202,38 @@ class Survivor:
     can_vote: bool = False
     """Whether it holds all that it signed, so that it still counts for a quorum of the old network."""
     reason: str = ""
+    membership: Membership | None = None
+    """Which governs at that height."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "node": self.node,
+            "height": self.height,
+            "last": self.last,
+            "can_vote": self.can_vote,
+            "reason": self.reason,
+        }
 
 
-def survivors(old: Network, trust: GenesisBlock) -> list[Survivor]:
+def survivors(old: Network) -> list[Survivor]:
     """What the disks of a network's stopped nodes hold, the one that reaches furthest first."""
-    found = [_survivor(node, trust) for node in old.nodes]
+    genesis = load_genesis(old.genesis_file)
+    found = [_survivor(node, genesis) for node in old.nodes]
     return sorted(found, key=lambda survivor: (-survivor.height, survivor.node))
 
 
-def _survivor(node: NodeProcess, trust: GenesisBlock) -> Survivor:
+def _survivor(node: NodeProcess, genesis: GenesisBlock) -> Survivor:
     folder = node.data / LEDGER_FOLDER
     if not (folder / "mark").exists():
         return Survivor(node.id, -1, -1, reason="its ledger is gone")
     try:
         store = Store.open(folder)
         try:
-            chain = Chain.open(store, Contracts(), trust.block.data)
+            chain = Chain.open(store, Contracts(), genesis.block.data)
+            height = chain.certified().header.height
             can_vote = not (node.data / LOST_FILE).exists()
-            return Survivor(node.id, chain.certified().header.height, store.last_height, can_vote)
+            return Survivor(node.id, height, store.last_height, can_vote, membership=chain.applied_membership)
         finally:
             store.close()
     except TallyError as error:
@@ -239,7 +253,7 @@ class RecoveredNetwork:
         return {
             **self.network.as_dict(),
             "recovered": asdict(self.recovered),
-            "survivors": [asdict(survivor) for survivor in self.survivors],
+            "survivors": [survivor.as_dict() for survivor in self.survivors],
         }
 
 
@@ -259,33 +273,32 @@ def recover(
 
     Raises:
         NetworkError: a node of the old network runs, a quorum of them is left (`quorum_left`), nothing is
-        left
-            (`nothing_left`), or there is a network in `to`.
+            left (`nothing_left`), there is a network in `to`, or no such timing.
         TallyError: as for `draft`.
     """
     _check_stands(old, to)
-    trust = load_trust(old.genesis_file)
-    found = survivors(old, trust)
-    _check_lost(old, trust, found)
+    network.check_timing(timing)
+    found = survivors(old)
     best = found[0]
-    if best.height < 1:
+    if best.height < 1 or best.membership is None:
         raise NetworkError(
             "no node of the network has a ledger to go on from",
             code="nothing_left",
             found="; ".join(f"{each.node}: {each.reason or 'no certified block'}" for each in found),
             remedy="An export that was taken before is enough: `tally recovery draft --from FILE`.",
         )
+    _check_lost(old, best.membership, found)
     network.make_folders(to)
     progress(f"taking the state over from {best.node}, certified up to height {best.height}")
     export = to / EXPORT_FILE
-    proved = from_disk(old.node(best.node).data, trust, export)
+    proved = from_disk(old.node(best.node).data, load_genesis(old.genesis_file), export)
     hosts = [node.organisation for node in old.nodes]
     count = nodes or len(hosts)
-    first = _first_free_number(export, trust)
+    first = _first_free_number(export, proved.trust)
     ids = [(f"n{first + at}", hosts[at % len(hosts)]) for at in range(count)]
     members = [_member(network.make_node(to, node, organisation)) for node, organisation in ids]
     data = draft(export, proved.trust, members)
-    for organisation in sorted(set(hosts)):
+    for organisation in voting_organisations(best.membership):
         data = approve(data, old.profile(organisation).signing_key(), proved.trust)
     block = read_genesis(data)
     recovered = recovery.verify(block, proved.trust)
@@ -313,10 +326,10 @@ def _check_stands(old: Network, to: Path) -> None:
         )
 
 
-def _check_lost(old: Network, trust: Followed, found: Sequence[Survivor]) -> None:
+def _check_lost(old: Network, membership: Membership, found: Sequence[Survivor]) -> None:
     """Nothing is given up as long as the network can go on by itself."""
     whole = [each.node for each in found if each.can_vote]
-    if trust.newest.has_quorum(whole) and trust.newest.has_majority(whole):
+    if membership.has_quorum(whole) and membership.has_majority(whole):
         raise NetworkError(
             "a quorum of its nodes is left: the network can go on as it is, and loses nothing",
             code="quorum_left",

@@ -302,6 +302,7 @@ class Service:
         applied, reason = self.chain.applied, self.not_ready
         member = self.chain.membership.member(self._identity.node)
         lasts = node_certificate.valid_until(self._identity.certificate) - datetime.now(UTC)
+        recovers = self.chain.genesis.genesis.recovers
         return {
             "node": self._identity.node,
             "organisation": "" if member is None else member.organisation,
@@ -313,6 +314,9 @@ class Service:
             "committed_height": raft.commit,
             "applied_height": applied.height,
             "first_height": self.chain.first_height,
+            "goes_on_from": None
+            if recovers is None
+            else {"channel": recovers.channel.hex(), "height": recovers.height},
             "head": applied.hash.hex(),
             "state_root": applied.state_root.hex(),
             "ready": reason is None,

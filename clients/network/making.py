@@ -77,15 +77,7 @@ def create(
     """
     for place, entry in enumerate(organisations):
         checked_name(entry["id"], f"organisations[{place}].id")  # files are called after it
-    if timing not in TIMINGS:
-        raise NetworkError(
-            "no such timing",
-            code="timing",
-            field="--timing",
-            found=timing,
-            expected=" or ".join(TIMINGS),
-            remedy="Take the default where nodes are far apart or their machines are busy.",
-        )
+    check_timing(timing)
     if not 1 <= nodes <= MAX_MEMBERS:
         raise NetworkError(
             "a network cannot have that many nodes",
@@ -126,6 +118,23 @@ def create(
     genesis = make_genesis_block(Contracts(), Genesis.from_document(document))
     names = [entry["id"] for entry in organisations]
     return furnish(folder, genesis, list(zip(node_ids, hosts, strict=True)), names, ports, timing)
+
+
+def check_timing(timing: str) -> None:
+    """Check that there is such a timing.
+
+    Raises:
+        NetworkError: there is none.
+    """
+    if timing not in TIMINGS:
+        raise NetworkError(
+            "no such timing",
+            code="timing",
+            field="--timing",
+            found=timing,
+            expected=" or ".join(TIMINGS),
+            remedy="Take the default where nodes are far apart or their machines are busy.",
+        )
 
 
 def make_folders(folder: Path) -> None:

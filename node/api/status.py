@@ -24,6 +24,13 @@ class NotReadyView(BaseModel):
     remedy: str = Field(description="what the operator does")
 
 
+class RecoveredView(BaseModel):
+    """A lost ledger that another one goes on from."""
+
+    channel: str = Field(description="64 hex digits")
+    height: int = Field(description="newest block of it whose effects this ledger has")
+
+
 class StatusView(BaseModel):
     """Where this node stands."""
 
@@ -38,6 +45,7 @@ class StatusView(BaseModel):
     last_height: int = Field(description="newest block in the log")
     committed_height: int = Field(description="newest block with a proof of commit")
     applied_height: int = Field(description="newest block that readers are served from")
+    goes_on_from: RecoveredView | None = Field(description="the lost ledger whose state this one began with")
     head: str = Field(description="hash of the header at the applied height, 64 hex digits")
     state_root: str = Field(description="64 hex digits")
     ready: bool

@@ -288,6 +288,7 @@ class LocalNode(Service):
             "last_height": applied.height,
             "committed_height": applied.height,
             "applied_height": applied.height,
+            "goes_on_from": None,
             "head": applied.hash.hex(),
             "state_root": applied.state_root.hex(),
             "ready": self.ready,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -152,6 +153,21 @@ def test_it_goes_on_with_histories_where_the_old_one_ended_and_comes_out_the_sam
     store, again = begun(tmp_path / "new", genesis, None)
     assert again.applied == chain.applied
     store.close()
+    assert recovered_again(tmp_path, genesis) == (1, entry)
+
+
+def recovered_again(tmp_path: Path, genesis: bytes) -> tuple[Any, Any]:
+    """Of what goes on from a ledger that went on from another one: the height, and an entry."""
+    store, chain = begun(tmp_path / "new", genesis, None)
+    node: Any = SimpleNamespace(chain=chain)
+    export = exported(node, tmp_path / "third.export")
+    store.close()
+    nodes = [{"id": "o1", "organisation": "org", "key": bytes(32), "certificate": b""}]
+    data = made(node, export, tmp_path / "scratch-2", nodes=nodes, quorum=1, time_ms=START_MS + 9_000)
+    store, third = begun(tmp_path / "third", data, export)
+    found = third.get(state_key("recovered")), third.get(state_key("log", "sales"))
+    store.close()
+    return found
 
 
 def sealed(chain: Chain, operation: dict[str, Any]) -> Block:

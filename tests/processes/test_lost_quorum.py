@@ -90,6 +90,7 @@ def test_a_network_goes_on_from_the_one_disk_that_is_left(tally: Tally, tmp_path
     shown = tally.json("network", "members", "--dir", "next")["goes_on_from"]
     assert shown["channel"] == Network.load(tmp_path / "net").channel.hex()
     assert shown["height"] == made["recovered"]["height"]
+    assert network.status_at(made["nodes"][0]["api"])["goes_on_from"] == shown
     added = tally.json("network", "add-node", "n7", "--dir", "next", "--as", "lender")
     assert added["proposal"] == "add-n7"
     assert tally.json("network", "approve", "add-n7", "--dir", "next", "--as", "bank")["adopted"]

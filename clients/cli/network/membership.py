@@ -127,7 +127,7 @@ def members(
         "proved": is_proved,
         "goes_on_from": None
         if recovers is None
-        else {"channel": recovers.channel.hex(), "height": recovers.height, "block": recovers.block.hex()},
+        else {"channel": recovers.channel.hex(), "height": recovers.height},
         "proposals": [{**each.as_dict(), "approve_with": acting.approve_with(each)} for each in proposals],
     }
     if screen.answer(document):
