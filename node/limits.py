@@ -186,7 +186,7 @@ GOSSIP_MS = 2_000
 MAX_EARLY_HEADERS = 64
 """Certified headers of others above the applied height that are kept for comparison."""
 MAX_GOSSIPED_EVIDENCE_BYTES = MAX_FRAME_BYTES - 65_536
-"""A larger proof is told of by its name, and fetched in parts by whoever lacks it (`node.large_proofs`)."""
+"""A larger proof is told of by its name, and fetched in parts by whoever lacks it (`large_proofs`)."""
 PROOF_PART_BYTES = 1_048_576
 """Bytes of it in one message."""
 PROOF_ANSWER_S = 10.0

@@ -37,11 +37,11 @@ from ledger.genesis import read_genesis
 from ledger.limits import LEVELDB_OPEN_FILES, MAX_MEMBERS
 from ledger.store import Store
 from node import disk, logs
-from node.admission import Identify
 from node.api.app import Front, create_app
 from node.api.connections import BoundedProtocol
 from node.errors import NotAdmitted, SettingsError, cannot_listen
 from node.identity import Identity
+from node.intake.admission import Identify
 from node.limits import (
     API_KEEP_ALIVE_S,
     GC_THRESHOLDS,
@@ -50,8 +50,8 @@ from node.limits import (
     MAX_UNPROVED_LINKS,
     THREAD_SWITCH_S,
 )
-from node.neighbours import followed_beside
 from node.node import Node
+from node.peering.neighbours import followed_beside
 from node.settings import Settings
 
 log = structlog.get_logger(component="main")

@@ -24,27 +24,27 @@ from ledger.executor import Executor
 from ledger.staging import settle
 from ledger.store import LEDGER_FOLDER, Store
 from node import disk
-from node.admission import Admission, Identify
-from node.driver import Driver
+from node.accountability.evidence import EvidenceStore
+from node.accountability.watch import Watch
 from node.errors import SettingsError, cannot_listen
-from node.evidence import EvidenceStore
-from node.forwarding import Forwarder
 from node.identity import Identity
-from node.introductions import Introductions
+from node.intake.admission import Admission, Identify
+from node.intake.forwarding import Forwarder
+from node.intake.mempool import Pool
+from node.intake.signatures import SignatureChecker
 from node.limits import MAX_APPEND_BYTES, SNAPSHOT_LAG_BLOCKS
-from node.mempool import Pool
-from node.neighbours import Neighbourhood
-from node.peers import Peers
+from node.loop.driver import Driver
+from node.peering.introductions import Introductions
+from node.peering.neighbours import Neighbourhood
+from node.peering.peers import Peers
 from node.problem import lost_data
 from node.raft_storage import KeyAuthority, LedgerLog, configuration_of, next_boot
 from node.second_mark import SecondMark
 from node.service import Service
 from node.settings import Settings
-from node.signatures import SignatureChecker
-from node.state_transfer import Reports, StateTransfer
+from node.snapshots.state_transfer import Reports, StateTransfer
 from node.statistics import Statistics
 from node.trace_file import TraceFile
-from node.watch import Watch
 
 log = structlog.get_logger(component="node")
 

@@ -21,17 +21,17 @@ from ledger.chain import Chain
 from ledger.errors import TallyError
 from ledger.hand_over import HandOverOrder
 from ledger.transaction import Transaction
-from node.admission import Admission
-from node.driver import Driver
+from node.accountability.evidence import EvidenceStore
 from node.errors import NotAdmitted, shutting_down
-from node.evidence import EvidenceStore
 from node.identity import Identity
-from node.leadership import check_order
+from node.intake.admission import Admission
+from node.intake.mempool import Entry, LoneSubmission, Pool, Submission
+from node.intake.outcome import Outcome, Status
 from node.limits import HAND_OVER_TIMEOUT_MS, MAX_SUBSCRIBERS, READ_TIMEOUT_MS
-from node.mempool import Entry, LoneSubmission, Pool, Submission
-from node.neighbours import Neighbourhood
-from node.outcome import Outcome, Status
-from node.peers import Peers
+from node.loop.driver import Driver
+from node.loop.leadership import check_order
+from node.peering.neighbours import Neighbourhood
+from node.peering.peers import Peers
 from node.readiness import NotReady, Reach, Standing, not_ready
 from node.statistics import Statistics
 

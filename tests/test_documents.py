@@ -195,7 +195,7 @@ def test_metrics_that_are_named_are_shown() -> None:
 @each_document
 def test_log_lines_that_are_named_are_written(document: Path) -> None:
     for name in re.findall(r"\blog(?:s|ged once as)? `(\w+)`", document.read_text()):
-        assert any(f'"{name}"' in path.read_text() for path in (ROOT / "node").glob("*.py")), name
+        assert any(f'"{name}"' in path.read_text() for path in (ROOT / "node").rglob("*.py")), name
 
 
 def test_sections_that_the_code_refers_to_are_there() -> None:

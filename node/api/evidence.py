@@ -10,10 +10,10 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from ledger.evidence import SUFFIX
+from node.accountability.evidence import EvidenceStore, Kept
 from node.api import answers, bodies, problems
 from node.api.channel import channel_router
 from node.api.problems import Problem
-from node.evidence import EvidenceStore, Kept
 
 router = channel_router("evidence")
 

@@ -22,7 +22,7 @@ from node.api.channel import channel_router
 from node.api.parameters import chain_of
 from node.errors import NotAdmitted
 from node.limits import MAX_EXPORTS
-from node.snapshot_server import SERVE_PACE
+from node.snapshots.snapshot_server import SERVE_PACE
 from node.telemetry import Telemetry
 
 EXPORT = "application/vnd.tallystick.export"

@@ -42,7 +42,7 @@ from node.api.channel import channel_router, unknown_channel
 from node.api.parameters import DEFAULT_WAIT_MS, MAX_WAIT_MS, TransactionPath
 from node.api.wire import Answer
 from node.errors import NotAdmitted
-from node.outcome import Outcome
+from node.intake.outcome import Outcome
 from node.service import Service
 from node.telemetry import Telemetry
 

@@ -27,11 +27,11 @@ from ledger.membership import Membership
 from ledger.store import Store
 from ledger.transaction import Transaction
 from ledger.vote import Ballot, ElectionCertificate, Vote, sign_vote
+from node.accountability.evidence import EvidenceStore
 from node.errors import LeadershipStays, NotAdmitted
-from node.evidence import EvidenceStore
-from node.leadership import check_order
+from node.intake.outcome import Outcome
+from node.loop.leadership import check_order
 from node.main import identify_by
-from node.outcome import Outcome
 from node.readiness import NotReady
 from node.service import BlockSummary, Envelope, Service
 from node.statistics import Statistics

@@ -18,7 +18,7 @@ from ledger.limits import MAX_TRANSACTION_BYTES
 from node.api import Front, create_app
 from node.api.connections import BoundedProtocol
 from node.errors import NotAdmitted
-from node.outcome import Outcome
+from node.intake.outcome import Outcome
 from node.service import Service
 
 _TYPE = b"Content-Type: application/msgpack"

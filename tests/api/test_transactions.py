@@ -20,7 +20,7 @@ from ledger.transaction import Transaction
 from node.api import bodies
 from node.api.transactions import _runs
 from node.errors import NotAdmitted
-from node.outcome import Outcome
+from node.intake.outcome import Outcome
 
 MSGPACK = {"content-type": bodies.MSGPACK}
 BOTH = {"content-type": bodies.MSGPACK, "accept": bodies.MSGPACK}

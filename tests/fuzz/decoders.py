@@ -35,9 +35,9 @@ from ledger.snapshot import SUBTREES, Manifest
 from ledger.state import state_key
 from ledger.transaction import Transaction
 from node.errors import PeerRefused
-from node.frames import FrameReader, frame, read
-from node.introductions import INTRODUCTION, Introduction
 from node.limits import MAX_FRAME_BYTES, MAX_HELLO_BYTES, MAX_INTRODUCED_HANDOVERS
+from node.peering.frames import FrameReader, frame, read
+from node.peering.introductions import INTRODUCTION, Introduction
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ from test_processes import Processes, processes
 
 from consensus.messages import HeartbeatReply, PreVote
 from consensus.wire import to_value
-from node.frames import frame
 from node.limits import MAX_FRAME_BYTES
-from node.tls import tls_context
+from node.peering.frames import frame
+from node.peering.tls import tls_context
 
 pytestmark = pytest.mark.processes
 

@@ -13,7 +13,7 @@ from ledger.keys import SigningKey
 from ledger.limits import MAX_VALIDITY_MS
 from ledger.state import Overlay, state_key
 from ledger.transaction import Transaction
-from node.driver import clock_ms
+from node.loop.driver import clock_ms
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from ledger.genesis import Genesis, read_genesis
 from ledger.keys import SigningKey
 from ledger.membership import Member, Membership
 from ledger.transaction import Transaction
-from node.admission import Identify
 from node.disk import prepare
+from node.intake.admission import Identify
 from node.node import Node
 from node.settings import Settings
 

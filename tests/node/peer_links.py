@@ -14,12 +14,12 @@ from node_network import NodeFiles
 from ledger import codec
 from ledger.genesis import GenesisBlock
 from ledger.membership import Membership
-from node.frames import frame
-from node.introductions import INTRODUCTION, Introductions
-from node.neighbours import Neighbourhood
-from node.peers import Peers
+from node.peering.frames import frame
+from node.peering.introductions import INTRODUCTION, Introductions
+from node.peering.neighbours import Neighbourhood
+from node.peering.peers import Peers
+from node.peering.tls import stranger_context, tls_context
 from node.statistics import Statistics
-from node.tls import stranger_context, tls_context
 
 CHANNEL = bytes(range(32))
 

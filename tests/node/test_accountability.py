@@ -22,7 +22,7 @@ from ledger.evidence import Evidence
 from ledger.fault import SignedAck
 from ledger.handover import Followed
 from ledger.store import Store
-from node import large_proofs, watch
+from node.accountability import large_proofs, watch
 from node.node import Node
 
 

@@ -13,11 +13,11 @@ from ledger import codec, keys
 from ledger.chain import Chain
 from ledger.keys import SigningKey
 from ledger.limits import MAX_VALIDITY_MS
-from node.admission import Identify
 from node.errors import KINDS, NotAdmitted
+from node.intake.admission import Identify
+from node.intake.outcome import Outcome
+from node.intake.signatures import SignatureChecker
 from node.node import Node
-from node.outcome import Outcome
-from node.signatures import SignatureChecker
 
 
 def on_one_node(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from node.catch_up import CatchUp
 from node.limits import CATCH_UP_LOOK_S, MAX_LAG_BLOCKS
+from node.loop.catch_up import CatchUp
 
 
 class _Clock:

@@ -19,7 +19,7 @@ from small_ledger import CHANNEL, NODES, START_MS
 
 from ledger.clock import Reading
 from ledger.errors import Malformed
-from node.clocks import Clocks
+from node.loop.clocks import Clocks
 
 
 @pytest.fixture

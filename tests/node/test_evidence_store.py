@@ -21,11 +21,11 @@ from ledger.executor import make_genesis_block
 from ledger.fault import SignedAck
 from ledger.genesis import Genesis, read_genesis
 from ledger.keys import SigningKey
-from node import evidence as module
+from node.accountability import evidence as module
+from node.accountability.evidence import EvidenceStore
 from node.api.channel import CHANNEL_PREFIX
 from node.api.evidence import router
 from node.api.problems import Problem
-from node.evidence import EvidenceStore
 
 KEYS = {f"n{number}": SigningKey.from_seed(bytes([number]) * 32) for number in (1, 2, 3)}
 GENESIS = read_genesis(

@@ -18,10 +18,10 @@ from ledger.errors import Malformed
 from ledger.handover import Handover
 from ledger.membership import steps_to
 from node.errors import PeerRefused
-from node.frames import frame
-from node.introductions import INTRODUCTION, Introductions, Talk
 from node.limits import MAX_INTRODUCED_HANDOVERS, MAX_STRANGER_BYTES
-from node.neighbours import Neighbourhood
+from node.peering.frames import frame
+from node.peering.introductions import INTRODUCTION, Introductions, Talk
+from node.peering.neighbours import Neighbourhood
 
 TARGETS = (("n2", "n3", "n4"), ("n3", "n4", "n5"), ("n4", "n5", "n6"), ("n6", "n7", "n8"))
 

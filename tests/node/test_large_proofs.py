@@ -24,9 +24,9 @@ from ledger.limits import (
     MAX_TREE_DEPTH,
     SIGNATURE_BYTES,
 )
-from node import large_proofs
-from node.evidence import EvidenceStore
-from node.large_proofs import LargeProofs, told_of
+from node.accountability import large_proofs
+from node.accountability.evidence import EvidenceStore
+from node.accountability.large_proofs import LargeProofs, told_of
 from node.limits import MAX_GOSSIPED_EVIDENCE_BYTES, MAX_PROOFS_TOLD, PROOF_ANSWER_S
 
 

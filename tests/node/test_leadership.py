@@ -225,7 +225,7 @@ def test_cr81_jumps_of_the_wall_clock_move_no_timeout(
         raft = leader.driver.raft
         term, now = raft.term, raft.now
         jump_ns = days * 86_400 * 1_000_000_000
-        for module in ("node.driver", "node.state_transfer"):
+        for module in ("node.loop.driver", "node.snapshots.state_transfer"):
             monkeypatch.setattr(f"{module}.time_ns", lambda: time.time_ns() + jump_ns)
         monkeypatch.setattr("time.time", lambda: time.time_ns() / 1e9 + days * 86_400)
         await until(lambda: raft.now > now + 2 * raft.config.election_ticks, "an election timeout")

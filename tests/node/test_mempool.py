@@ -10,8 +10,8 @@ from key_value import KeyValue, set_pair
 
 from ledger.keys import SigningKey
 from node.errors import NotAdmitted
-from node.mempool import FORWARDED, SEALED, WAITING, Entry, LoneSubmission, Pool
-from node.outcome import Outcome
+from node.intake.mempool import FORWARDED, SEALED, WAITING, Entry, LoneSubmission, Pool
+from node.intake.outcome import Outcome
 
 CHANNEL = bytes(32)
 KEY = SigningKey.from_seed(bytes(range(32)))

@@ -12,7 +12,7 @@ from contracts.parties.membership import address_key
 from ledger.hashing import ZERO
 from ledger.membership import Member, Membership
 from node.errors import SettingsError
-from node.neighbours import Neighbourhood, Neighbours, followed_beside, read_address
+from node.peering.neighbours import Neighbourhood, Neighbours, followed_beside, read_address
 
 
 def member(number: int, key: int | None = None) -> Member:

@@ -12,8 +12,8 @@ from node_network import NodeFiles, membership_of, node_files, run, until
 from peer_links import CHANNEL, Node, network, raw_link
 
 from ledger.keys import SigningKey
-from node.frames import frame
 from node.limits import MAX_FRAME_BYTES, MAX_LINK_QUEUE_BYTES
+from node.peering.frames import frame
 
 
 def test_messages_arrive_in_order_and_large_ones_whole(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_peer_that_is_back_is_dialled_as_soon_as_it_dials(
 ) -> None:
     a, b = node_files(tmp_path, "a"), node_files(tmp_path, "b")
     both = membership_of(a, b)
-    monkeypatch.setattr("node.peers.RECONNECT_FIRST_MS", 3_600_000)
+    monkeypatch.setattr("node.peering.peers.RECONNECT_FIRST_MS", 3_600_000)
 
     async def scenario() -> None:
         left, right = Node(a, both), Node(b, both)

@@ -27,12 +27,12 @@ from ledger import codec, keys
 from ledger.errors import Malformed, TallyError
 from ledger.keys import SigningKey
 from ledger.transaction import Transaction
-from node import mempool
 from node.errors import NotAdmitted
-from node.forwarding import Forwarder
+from node.intake import mempool
+from node.intake.forwarding import Forwarder
+from node.intake.mempool import Entry, Pool
+from node.intake.outcome import Outcome
 from node.limits import MAX_FORWARD_TRANSACTIONS, MAX_FORWARD_WAITING
-from node.mempool import Entry, Pool
-from node.outcome import Outcome
 from node.statistics import Statistics
 
 CHANNEL = bytes(32)

@@ -9,9 +9,9 @@ from structlog.testing import capture_logs
 
 from ledger.errors import TallyError
 from node.errors import PeerRefused
-from node.gate import Gate, network_of
 from node.limits import MAX_LOGGED_KINDS, REFUSAL_LOG_S
-from node.refusals import REASONS, Refusals
+from node.peering.gate import Gate, network_of
+from node.peering.refusals import REASONS, Refusals
 
 
 def test_the_crowd_displaces_its_own_oldest_and_nobody_else() -> None:

@@ -21,9 +21,9 @@ from structlog.testing import capture_logs
 from ledger import codec
 from ledger.errors import Malformed
 from ledger.membership import Membership
-from node import links, peers, tls
-from node.frames import FrameReader, frame, read
 from node.limits import LINK_TURN_S, MAX_FRAME_BYTES, MAX_UNPROVED_LINKS
+from node.peering import links, peers, tls
+from node.peering.frames import FrameReader, frame, read
 
 
 class Three:

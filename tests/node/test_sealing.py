@@ -9,6 +9,7 @@ import pytest
 from contracts import Contracts
 from ledger.keys import SigningKey
 from ledger.transaction import Transaction
+from node.intake.mempool import Entry, Pool
 from node.limits import (
     GATHER_LEAST_MS,
     GATHER_MOST_MS,
@@ -17,8 +18,7 @@ from node.limits import (
     SEAL_TRANSACTIONS,
     SEAL_WINDOW_BLOCKS,
 )
-from node.mempool import Entry, Pool
-from node.sealing import Sealing
+from node.loop.sealing import Sealing
 from node.statistics import Statistics
 
 KEY = SigningKey.from_seed(bytes(32))

@@ -21,9 +21,9 @@ from ledger.errors import Malformed, TallyError
 from ledger.genesis import read_genesis
 from ledger.handover import MembershipChain
 from ledger.staging import Staging, settle
-from node import snapshot_fetch
 from node.pace import Pace
-from node.snapshot_asks import (
+from node.snapshots import snapshot_fetch
+from node.snapshots.snapshot_asks import (
     BLOCK,
     GIVEN,
     MANIFEST,
@@ -35,8 +35,8 @@ from node.snapshot_asks import (
     read_answer,
     read_ask,
 )
-from node.snapshot_fetch import SnapshotFetch
-from node.state_transfer import Reports, StateTransfer
+from node.snapshots.snapshot_fetch import SnapshotFetch
+from node.snapshots.state_transfer import Reports, StateTransfer
 
 GENESIS_BLOCK = read_genesis(GENESIS)
 OWNER = b"\x05" * 32

@@ -10,8 +10,8 @@ import pytest
 
 from consensus.raft import Raft
 from consensus.state import Config
+from node.loop.tick_clock import TickClock
 from node.statistics import LATENCY_BOUNDS_MS, Histogram
-from node.tick_clock import TickClock
 
 TICK_MS = 50
 

@@ -16,7 +16,7 @@ from chaos.stage import Stage
 OFF_S = (90, 3_600, 86_400, 400 * 86_400)
 """How far clocks are off."""
 TOLD_S = 2.5
-"""Longer than a clock that is wrong needs to be told to all (`node.clocks`)."""
+"""Longer than a clock that is wrong needs to be told to all (`node.loop.clocks`)."""
 FELT_WITHIN_S = 15
 """How far what the others see may be from what was set: they heard of it some time ago."""
 FELT_IN_S = 30

@@ -27,7 +27,7 @@ FOR_EVER = 2**60
 
 @dataclass(slots=True)
 class Work:
-    """One Ready on its way to the disk (`node/appender.py`)."""
+    """One Ready on its way to the disk (`node/loop/appender.py`)."""
 
     hard: HardState | None
     truncate_from: int | None

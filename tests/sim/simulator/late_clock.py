@@ -1,4 +1,4 @@
-"""A node's clock that counts ticks late, as `node/tick_clock.py` does while a node is idle.
+"""A node's clock that counts ticks late, as `node/loop/tick_clock.py` does while a node is idle.
 
 | node | rings | each ring counts | whatever comes in between |
 |---|---|---|---|

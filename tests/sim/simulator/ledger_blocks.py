@@ -34,7 +34,7 @@ from ledger.snapshot_source import PinnedState
 from ledger.state import Overlay, state_key
 from ledger.transaction import Transaction
 from node.raft_storage import certificate_of, configuration_of, election_of, entry_of
-from node.snapshot_asks import Ask
+from node.snapshots.snapshot_asks import Ask
 from simulator.blocks import NotReproduced
 from simulator.ledger_disk import FolderDisk, LedgerDisk
 from simulator.signing import Witness

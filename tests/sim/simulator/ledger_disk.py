@@ -161,7 +161,7 @@ class LedgerDisk:
         self.hard = HardState(*self.store.hard_state)
 
     def _append(self, group: list[Work]) -> None:
-        """`node.appender.Appender._write`."""
+        """`node.loop.appender.Appender._write`."""
         hard = next((work.hard for work in reversed(group) if work.hard is not None), None)
         blocks = [(entry.index, entry.data) for work in group for entry in work.stored]
         truncate_from = group[0].truncate_from

@@ -1,4 +1,4 @@
-"""One node: the real core, and a caller that does what `node/driver.py` and `node/appender.py` do.
+"""One node: the real core, and a caller that does what `node/loop/driver.py` and `node/loop/appender.py` do.
 
     message, tick, submission, report -> core -> turn: ready: send now / put / apply -> seal -> …
 
@@ -379,7 +379,7 @@ class Process:
             self.world.after(self.world.network.delay_us() + 1, "fetched", self)
 
     def _lacks(self, index: int, block_hash: bytes) -> bool:
-        """`node.driver.Driver.lacks`."""
+        """`node.loop.driver.Driver.lacks`."""
         held = self.raft.log.entry(index)
         return self.raft.commit < index and (held is None or held.hash != block_hash)
 

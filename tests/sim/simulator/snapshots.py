@@ -24,10 +24,10 @@ from ledger.snapshot import Manifest
 from ledger.snapshot_source import NotKept, NotReady, PinnedState
 from ledger.staging import Staging
 from ledger.store import HardState
-from node.snapshot_asks import GIVEN, MANIFEST, NOT_KEPT, NOT_READY, Ask
-from node.snapshot_fetch import SnapshotFetch
-from node.snapshot_import import WRONG, SnapshotImport
-from node.snapshot_server import chunk_of, manifest_chunk
+from node.snapshots.snapshot_asks import GIVEN, MANIFEST, NOT_KEPT, NOT_READY, Ask
+from node.snapshots.snapshot_fetch import SnapshotFetch
+from node.snapshots.snapshot_import import WRONG, SnapshotImport
+from node.snapshots.snapshot_server import chunk_of, manifest_chunk
 from simulator.device import Device, Level, MarkSlots
 from simulator.ledger_disk import LedgerDisk
 

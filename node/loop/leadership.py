@@ -23,8 +23,8 @@ from consensus.ready import Ready
 from consensus.state import Role
 from ledger.chain import Chain
 from ledger.hand_over import HandOverOrder
-from node.admission import Identify
 from node.errors import LeadershipStays, NotAdmitted, shutting_down
+from node.intake.admission import Identify
 from node.limits import READ_PAUSE_MS
 
 MOST_READ_PAUSE_S = 0.064

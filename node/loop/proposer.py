@@ -19,11 +19,11 @@ from ledger.errors import BlockInvalid, TooLarge
 from ledger.executor import Prepared
 from ledger.keys import SigningKey
 from ledger.membership import Membership
-from node import mempool
-from node.clocks import Clocks
-from node.mempool import Pool
+from node.intake import mempool
+from node.intake.mempool import Pool
+from node.loop.clocks import Clocks
+from node.loop.sealing import Sealing
 from node.raft_storage import entry_of
-from node.sealing import Sealing
 from node.statistics import Statistics
 
 log = structlog.get_logger(component="driver")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ledger.block import Block
-from node.mempool import Pool
-from node.outcome import Outcome
+from node.intake.mempool import Pool
+from node.intake.outcome import Outcome
 from node.statistics import Statistics
 
 

@@ -21,8 +21,6 @@ from typing import Protocol, cast
 from ledger import codec, node_certificate
 from ledger.errors import Malformed, TallyError
 from node.errors import COMPARE_CERTIFICATES, PeerRefused
-from node.frames import FrameReader, frame, read
-from node.introductions import INTRODUCTION, Introductions, Talk
 from node.limits import (
     HANDSHAKE_TIMEOUT_MS,
     LINK_CREDIT_S,
@@ -33,8 +31,10 @@ from node.limits import (
     MAX_STRANGER_BYTES,
     SILENT_LINK_MS,
 )
+from node.peering.frames import FrameReader, frame, read
+from node.peering.introductions import INTRODUCTION, Introductions, Talk
+from node.peering.tls import Members
 from node.statistics import Statistics
-from node.tls import Members
 
 VERSION = 1
 """Of the protocol between nodes: hello, welcome, frames and the messages in them."""

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ledger.limits import MAX_BLOCK_OPERATIONS
+from node.intake.mempool import Entry, Pool
 from node.limits import (
     GATHER_LEAST_MS,
     GATHER_MOST_MS,
@@ -24,7 +25,6 @@ from node.limits import (
     SEAL_TRANSACTIONS,
     SEAL_WINDOW_BLOCKS,
 )
-from node.mempool import Entry, Pool
 from node.pace import Span
 from node.statistics import Statistics
 

@@ -31,8 +31,8 @@ from typing import Protocol
 from ledger.executor import Prepared
 from ledger.limits import MAX_BLOCK_OPERATIONS
 from node.errors import NotAdmitted
+from node.intake.outcome import Outcome
 from node.limits import MAX_POOL_BYTES, MAX_POOL_TRANSACTIONS
-from node.outcome import Outcome
 
 WAITING, TAKEN, FORWARDED, SEALED, ENDED = "waiting", "taken", "forwarded", "sealed", "ended"
 

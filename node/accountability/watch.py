@@ -28,8 +28,8 @@ from ledger.fault import SignedAck, SignedBallot, SignedHeader, TwoCertificates
 from ledger.handover import Followed
 from ledger.limits import MAX_EVIDENCE_BYTES
 from ledger.preamble import Preamble
-from node.evidence import EvidenceStore
-from node.large_proofs import LargeProofs, Send, told_of
+from node.accountability.evidence import EvidenceStore
+from node.accountability.large_proofs import LargeProofs, Send, told_of
 from node.limits import MAX_EARLY_HEADERS, MAX_GOSSIPED_EVIDENCE_BYTES
 from node.raft_storage import ballot_of, certificate_of, signed_header
 

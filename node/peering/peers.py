@@ -48,9 +48,6 @@ import structlog
 from ledger import codec
 from ledger.errors import TallyError
 from node.errors import COMPARE_CERTIFICATES, PeerRefused
-from node.frames import frame
-from node.gate import Gate
-from node.introductions import INTRODUCTION, Introductions
 from node.limits import (
     HANDSHAKE_TIMEOUT_MS,
     MAX_LINK_QUEUE_BYTES,
@@ -58,10 +55,13 @@ from node.limits import (
     RECONNECT_FIRST_MS,
     RECONNECT_MOST_MS,
 )
-from node.links import Handler, Incoming, Outgoing, Stranger
-from node.refusals import Refusals
+from node.peering.frames import frame
+from node.peering.gate import Gate
+from node.peering.introductions import INTRODUCTION, Introductions
+from node.peering.links import Handler, Incoming, Outgoing, Stranger
+from node.peering.refusals import Refusals
+from node.peering.tls import Members, stranger_context, tls_context
 from node.statistics import Statistics
-from node.tls import Members, stranger_context, tls_context
 
 _BACKLOG = 128
 _NO_FILES_PAUSE_S = 0.1

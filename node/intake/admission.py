@@ -25,9 +25,9 @@ from ledger.executor import Executor
 from ledger.limits import MAX_VALIDITY_MS
 from ledger.transaction import Transaction
 from node.errors import NotAdmitted
-from node.mempool import Entry, Pool
-from node.outcome import Outcome
-from node.signatures import SignatureChecker
+from node.intake.mempool import Entry, Pool
+from node.intake.outcome import Outcome
+from node.intake.signatures import SignatureChecker
 from node.statistics import Statistics
 
 Identify = Callable[[bytes], str]

@@ -18,7 +18,7 @@ from ledger.snapshot import SUBTREES, Manifest
 from ledger.staging import HistoryPart, Staging, discard
 from ledger.store import HardState
 from node.limits import SNAPSHOT_PART_RECORDS, SNAPSHOT_STATE_SUBTREES
-from node.snapshot_asks import BLOCK, MANIFEST, RECENT, RECORDS, STATE, Ask
+from node.snapshots.snapshot_asks import BLOCK, MANIFEST, RECENT, RECORDS, STATE, Ask
 
 
 class SnapshotImport:

@@ -32,8 +32,10 @@ from ledger import codec
 from ledger.errors import Malformed, TallyError
 from ledger.limits import DIGEST_BYTES
 from ledger.transaction import Transaction
-from node.admission import Admission
 from node.errors import KINDS, NotAdmitted, PeerRefused
+from node.intake.admission import Admission
+from node.intake.mempool import FORWARDED, Entry, Pool
+from node.intake.outcome import Outcome
 from node.limits import (
     BUSY_PAUSE_MS,
     MAX_FORWARD_TRANSACTIONS,
@@ -41,9 +43,7 @@ from node.limits import (
     MAX_FORWARD_WAITING_BYTES,
     SEAL_BYTES,
 )
-from node.mempool import FORWARDED, Entry, Pool
-from node.outcome import Outcome
-from node.peers import Peers
+from node.peering.peers import Peers
 from node.statistics import Statistics
 
 NOT_LEADING = "not_leading"

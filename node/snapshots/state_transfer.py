@@ -29,10 +29,10 @@ from ledger.staging import discard, settle
 from ledger.store import HardState
 from node.limits import SNAPSHOT_IMPORT_IDLE_SHARE, SNAPSHOT_IMPORT_SHARE, SWEEP_MS
 from node.pace import Pace
-from node.snapshot_asks import GIVEN, Ask, read_answer
-from node.snapshot_fetch import SnapshotFetch
-from node.snapshot_import import WRONG, SnapshotImport
-from node.snapshot_server import SERVE_PACE, Send, SnapshotServer
+from node.snapshots.snapshot_asks import GIVEN, Ask, read_answer
+from node.snapshots.snapshot_fetch import SnapshotFetch
+from node.snapshots.snapshot_import import WRONG, SnapshotImport
+from node.snapshots.snapshot_server import SERVE_PACE, Send, SnapshotServer
 
 log = structlog.get_logger(component="snapshots")
 

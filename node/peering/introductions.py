@@ -40,7 +40,7 @@ from ledger.handover import Handover
 from ledger.limits import MAX_MEMBERS
 from node.errors import PeerRefused
 from node.limits import MAX_ADDRESS_BYTES, MAX_INTRODUCED_HANDOVERS, MAX_INTRODUCTION_BYTES
-from node.neighbours import Address, Neighbourhood, read_address
+from node.peering.neighbours import Address, Neighbourhood, read_address
 
 INTRODUCTION = "memberships"
 """The first word of what strangers say, and the kind of the same message on a link."""

@@ -34,7 +34,7 @@ from node.limits import (
     SNAPSHOT_SERVE_SHARE,
 )
 from node.pace import Pace
-from node.snapshot_asks import (
+from node.snapshots.snapshot_asks import (
     BLOCK,
     GIVEN,
     MANIFEST,

@@ -23,7 +23,7 @@ from node.limits import (
     SNAPSHOT_NOT_READY_S,
     SNAPSHOT_STALLED_S,
 )
-from node.snapshot_asks import GIVEN, MANIFEST, NOT_KEPT, Ask
+from node.snapshots.snapshot_asks import GIVEN, MANIFEST, NOT_KEPT, Ask
 
 
 @dataclass(slots=True)

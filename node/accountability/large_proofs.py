@@ -21,7 +21,7 @@ from ledger import codec, shape
 from ledger.errors import VerificationError
 from ledger.evidence import KINDS, Evidence
 from ledger.limits import DIGEST_BYTES, MAX_EVIDENCE_BYTES, MAX_NAME_BYTES
-from node.evidence import EvidenceStore
+from node.accountability.evidence import EvidenceStore
 from node.limits import MAX_PROOFS_TOLD, PROOF_ANSWER_S, PROOF_PART_BYTES
 
 Send = Callable[[str, codec.Value], object]

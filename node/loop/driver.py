@@ -40,16 +40,15 @@ from ledger.errors import BlockInvalid, Malformed, StoreError, TallyError
 from ledger.executor import Executor, Prepared
 from ledger.keys import SigningKey
 from ledger.store import Store
-from node import disk, refused_blocks
-from node.admission import Admission
-from node.appender import Appender, Reports, Work
-from node.catch_up import CatchUp
-from node.clocks import Clocks
-from node.committed import tell_committed
+from node import disk
+from node.accountability import refused_blocks
+from node.accountability.watch import Watch
 from node.errors import NotAdmitted
-from node.forwarding import Forwarder
-from node.introductions import INTRODUCTION
-from node.leadership import Leadership
+from node.intake.admission import Admission
+from node.intake.forwarding import Forwarder
+from node.intake.mempool import Pool
+from node.intake.outcome import Outcome
+from node.intake.signatures import SignatureChecker
 from node.limits import (
     CALM_CLOCK_TOLD_MS,
     CALM_SWEEP_MS,
@@ -59,19 +58,21 @@ from node.limits import (
     REFORWARD_AFTER_MS,
     SWEEP_MS,
 )
-from node.member_changes import MemberChanges
-from node.mempool import Pool
-from node.outcome import Outcome
-from node.peers import Peers
+from node.loop.appender import Appender, Reports, Work
+from node.loop.catch_up import CatchUp
+from node.loop.clocks import Clocks
+from node.loop.committed import tell_committed
+from node.loop.leadership import Leadership
+from node.loop.member_changes import MemberChanges
+from node.loop.proposer import Proposer
+from node.loop.sealing import Sealing
+from node.loop.tick_clock import TickClock
+from node.peering.introductions import INTRODUCTION
+from node.peering.peers import Peers
 from node.problem import Problem, lost_data
-from node.proposer import Proposer
 from node.raft_storage import certificate_of, configuration_of, election_of
-from node.sealing import Sealing
-from node.signatures import SignatureChecker
-from node.state_transfer import StateTransfer
+from node.snapshots.state_transfer import StateTransfer
 from node.statistics import Statistics
-from node.tick_clock import TickClock
-from node.watch import Watch
 
 log = structlog.get_logger(component="driver")
 

@@ -8,7 +8,7 @@ import structlog
 
 from consensus.raft import Raft
 from ledger.chain import Chain
-from node.proposer import Proposer
+from node.loop.proposer import Proposer
 from node.raft_storage import configuration_of
 
 log = structlog.get_logger(component="driver")
