@@ -148,7 +148,7 @@ def _compare(
 def main() -> int:
     """Run; the exit code."""
     options = arguments()
-    console = Console(stderr=True)
+    console = Console(stderr=True, soft_wrap=True)
     try:
         if options.check:
             there = options.out.read_bytes(), _read_record(options.record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from local_tally import Tally
 
 from clients.cli import main
 from clients.cli.exits import REFUSED, USAGE
+from clients.cli.pricing.quote_story import tell
 from clients.kept_models import kept_model_file
 from clients.models.model_record import compared, figures_of, on_tested_rows, parted
 from clients.models.model_report import drift, fared
@@ -24,6 +26,8 @@ from contracts.finance.quote import ProvedQuote
 from contracts.pricing.forest import LEAF
 from contracts.pricing.lateness import FEATURES
 from contracts.pricing.model import MAX_MODEL_BYTES, Ensemble, Lateness, Model
+from contracts.pricing.prediction import BASE
+from contracts.pricing.price import OVERDUE
 from contracts.pricing.training import PAID, Example, usable
 from ledger.errors import VerificationError
 
@@ -83,12 +87,32 @@ def test_a_quote_is_asked_for_verified_and_explained(tally: Tally, tmp_path: Pat
     shown = tally.text("fund", "quote", "explain", str(file))
     assert "█" in shown
     assert "what the least discount pays for" in shown.lower()
+    assert "anchor has paid acme no invoice yet" in shown
+    assert "no invoice paid yet" in tally.text("fund", "quote", story.PROGRAMME, "acme", story.INVOICE)
     assert tally.run("fund", "quote", "verify", str(chart), code=USAGE)["error"]["code"]
     file.write_bytes(file.read_bytes()[:-9] + b"\0" + file.read_bytes()[-8:])
     assert main(["quote", "explain", str(file), "--profile", str(tally.folder / "fund.json")]) in (
         REFUSED,
         USAGE,
     )
+
+
+def test_a_story_names_the_greatest_reasons_of_a_model_and_adds_up(channel: Channel) -> None:
+    """Forty lines of hundredths of a day tell a person nothing."""
+    with channel.blocking_session("fund") as session:
+        proved = session.quote(story.PROGRAMME, "acme", story.INVOICE).proved
+    parts = [(name, (-1) ** place * 7 * place) for place, name in enumerate(FEATURES[:30], 1)]
+    reasons = ((BASE, 400), *parts, (OVERDUE, 900))
+    whole = sum(part for _, part in reasons)
+    terms = replace(proved.terms, lateness_reasons=reasons, expected_late_centidays=whole)
+    inputs = replace(proved.inputs, features=replace(proved.inputs.features, settled_invoices=1_234))
+    told = tell(replace(proved, terms=terms, inputs=inputs))
+    *bars, total = told.sections[1].bars
+    assert sum(bar.value for bar in bars) == total.value == whole
+    assert (len(bars), bars[-2].label) == (13, "20 other things of it together")
+    assert [bars[0].value, bars[-1].value] == [400, 900]
+    assert [bar.value for bar in bars[1:-2]] == [part for _, part in parts[20:]]
+    assert "anchor has paid 1,234 invoices of acme in full" in told.sentences[1]
 
 
 def test_a_book_names_prices_and_refusals_and_its_files_verify(tally: Tally, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from clients.cli.amounts import days, money, percent
+from clients.cli.amounts import days, money, percent, short_percent
 from clients.reports.chart import Bar, Section
 from contracts.finance.quote import ProvedQuote
 from contracts.pricing import QuoteTerms
@@ -132,6 +132,10 @@ assert set(REASONS) == REASON_WORDS.keys()
 assert set(CHARGES) == CHARGE_WORDS.keys()
 
 
+MOST_FEATURES, LEAST_TOGETHER = 10, 3
+"""Features of a model that a story names; what remains stands in one line, unless it is fewer."""
+
+
 class Story(NamedTuple):
     """A quote in words and bars."""
 
@@ -157,8 +161,9 @@ def _sentences(proved: ProvedQuote) -> tuple[str, ...]:
     return (
         f"{terms.lender} pays {_money(terms, terms.paid_out)} now for {_money(terms, terms.net)} due on "
         f"{iso_from_day(terms.due_day)}; {_money(terms, terms.reserve)} follow when the buyer has paid.",
+        _known(proved),
         f"Payment is expected {days(terms.expected_late_centidays)} after the due date ({basis}), so in "
-        f"{terms.tenor_days} days; late at all with {percent(terms.late_ppm)}.",
+        f"{terms.tenor_days} days; late at all with a probability of {short_percent(terms.late_ppm, 1)}.",
         f"The advance is {percent(terms.advance_rate_ppm)} of the net; dilution is reckoned with "
         f"{percent(terms.dilution_reserve_ppm)}.",
         f"The discount is {discount}: {percent(proved.programme_terms.discount_rate_ppm)} a year for the "
@@ -167,6 +172,19 @@ def _sentences(proved: ProvedQuote) -> tuple[str, ...]:
         f"{percent(terms.pd_ppm)}, a loss of {_money(terms, terms.expected_loss)} expected.",
         f"Priced on {iso_from_day(terms.day)} at height {proved.height}, revision {terms.revision} of the "
         f"programme; ask again after height {proved.expires_height}.",
+    )
+
+
+def _known(proved: ProvedQuote) -> str:
+    terms, features = proved.terms, proved.inputs.features
+    if not features.settled_invoices:
+        return (
+            f"{terms.buyer} has paid {terms.supplier} no invoice yet: what is expected follows from how "
+            "others pay and are paid."
+        )
+    return (
+        f"{terms.buyer} has paid {features.settled_invoices:,} invoices of {terms.supplier} in full, "
+        f"{days(terms.dbt_centidays)} beyond terms on average, weighted by amount."
     )
 
 
@@ -180,7 +198,20 @@ def _waterfall(terms: QuoteTerms) -> Section:
 
 
 def _lateness(terms: QuoteTerms) -> Section:
-    rows = [Bar(LATENESS_WORDS[name], part, days(part)) for name, part in terms.lateness_reasons]
+    """The reasons as the quote has them, but the least of a model's many features stand together."""
+    features = [(name, part) for name, part in terms.lateness_reasons if name in FEATURES]
+    least = sorted(features, key=lambda reason: -abs(reason[1]))[MOST_FEATURES:]
+    if len(least) < LEAST_TOGETHER:
+        least = []
+    rows = [
+        Bar(LATENESS_WORDS[name], part, days(part))
+        for name, part in terms.lateness_reasons
+        if (name, part) not in least
+    ]
+    if least:
+        together = sum(part for _, part in least)
+        place = len(rows) - (rows[-1].label == LATENESS_WORDS[OVERDUE])
+        rows.insert(place, Bar(f"{len(least)} other things of it together", together, days(together)))
     total = Bar("expected", terms.expected_late_centidays, days(terms.expected_late_centidays))
     return Section("Why it is expected so many days late", (*rows, total))
 

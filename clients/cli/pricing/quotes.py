@@ -200,11 +200,13 @@ def show_quote(screen: Screen, found: VerifiedQuote) -> None:
 def quote_facts(found: VerifiedQuote) -> list[tuple[str, object]]:
     """What the price rests on."""
     terms, currency = found.terms, found.terms.currency
+    settled = found.proved.inputs.features.settled_invoices
+    paid = f"{days(terms.dbt_centidays)} over {settled:,} paid" if settled else "no invoice paid yet"
     return [
         ("due", f"{iso_from_day(terms.due_day)}; payment expected after {terms.tenor_days} days"),
         (
             "days beyond terms",
-            f"{days(terms.dbt_centidays)} paid, {days(terms.expected_late_centidays)} expected",
+            f"{paid}, {days(terms.expected_late_centidays)} expected",
         ),
         ("paid late", f"with probability {percent(terms.late_ppm)}"),
         ("model", terms.model.hex() or "none in force: shrinkage"),
