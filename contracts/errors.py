@@ -56,6 +56,7 @@ REMEDIES: dict[str, str] = {
     "unknown_model": "Publish the model in this role first.",
     "model_in_role": "Nothing needs to be done.",
     "model_replaced": "Publish it again if it shall come back: it needs all approvals anew.",
+    "model_not_in_role": "Name the model that has the role: tally model show.",
     # form across fields
     "line_twice": "Name each line once.",
     "sum_mismatch": "gross = lines - allowances + charges + tax - prepaid + rounding, to the minor unit.",

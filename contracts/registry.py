@@ -133,6 +133,7 @@ _ROWS: tuple[tuple[type[Operation], Callable[[Context, Any], None], tuple[str, .
     (model.ModelUpload, model.upload, (LENDER, OPERATOR)),
     (model.ModelPublish, model.publish, (LENDER, OPERATOR)),
     (model.ModelApprove, model.approve, ()),
+    (model.ModelRetire, model.retire, ()),
     (programme.ProgrammePublish, programme.publish, (LENDER,)),
     (enrolment.ProgrammeEnrol, enrolment.enrol, (SUPPLIER,)),
     (enrolment.ProgrammeLeave, enrolment.leave, (SUPPLIER,)),

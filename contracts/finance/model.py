@@ -4,12 +4,16 @@
     ("model_upload", publisher) -> (hash, parts)        the model whose parts are not published yet
     ("model_proposal", hash, role) -> (publisher, parts, record, approvals, state)
     ("model_role", role)           -> (publisher, hash, parts)    the model that was adopted last in a role
+    ("model_retirement", role)     -> approvals         who wants that model out of its role
 
 | state | event | next |
 |---|---|---|
 | - | `model.publish` | Open, approved by its publisher if that runs a voter |
 | Open | `model.approve`, or the publication itself, that makes the approvals enough | Adopted |
-| Adopted, and another has the role since | `model.publish` | Open: none of the approvals of then count |
+| Adopted, and no longer in its role | `model.publish` | Open: none of the approvals of then count |
+
+A role ends when another model takes it, or when as many as adopt a model want the one that has it out
+(`model.retire`): then shrinkage holds, or nothing challenges, until a model is adopted again.
 
 The hash is SHA-256 of the model's bytes. What is published is a whole model within its bounds, or it is
 refused: nobody has to trust an upload. Once published, its parts are never replaced. Until then they stand
@@ -103,6 +107,14 @@ class ModelApprove(Operation):
     role: Role
 
 
+class ModelRetire(Operation):
+    """Want a model out of its role, with none in its place; enough who do take it out."""
+
+    op: Literal["model.retire"]
+    model: Hash = Field(description="SHA-256 of the bytes of the model that has the role")
+    role: Role
+
+
 class Upload(NamedTuple):
     """State value of a publisher's upload that is not published."""
 
@@ -130,6 +142,11 @@ def proposal_key(model: bytes, role: str) -> bytes:
 def role_key(role: str) -> bytes:
     """State key of the model in a role."""
     return state_key("model_role", role)
+
+
+def retirement_key(role: str) -> bytes:
+    """State key of who wants the model out of a role."""
+    return state_key("model_retirement", role)
 
 
 def upload(context: Context, operation: ModelUpload) -> None:
@@ -200,14 +217,41 @@ def approve(context: Context, operation: ModelApprove) -> None:
     if _has_role(context, operation.model, operation.role):
         raise refuse("model_in_role", "the model has this role", field="model")
     if proposal[4] == ADOPTED:
-        raise refuse("model_replaced", "another model has taken this role since", field="model")
-    if context.actor not in membership.voting_organisations(membership.in_force(context.state)):
-        raise refuse("runs_no_voter", "runs no voter", field="signer", found=context.actor)
+        raise refuse("model_replaced", "the model has left this role", field="model")
+    _check_voting(context)
     publisher, parts, record, approvals, _ = proposal
     if context.actor in approvals and not _are_enough(context, approvals):
         raise refuse("already_approved", "approved before", field="model")
     approvals = tuple(sorted({*approvals, context.actor}))
     _write(context, operation.model, operation.role, (publisher, parts, record, approvals, OPEN))
+
+
+def retire(context: Context, operation: ModelRetire) -> None:
+    """Wanted by an organisation that runs a voter; as many as adopt a model end its role."""
+    if not _has_role(context, operation.model, operation.role):
+        raise refuse("model_not_in_role", "the model does not have this role", field="model")
+    _check_voting(context)
+    key = retirement_key(operation.role)
+    before: Value = context.get(key) or ()
+    approvals = tuple(sorted({*before, context.actor}))
+    if _are_enough(context, approvals):
+        _end_role(context, operation.role)
+    elif context.actor in before:
+        raise refuse("already_approved", "approved before", field="model")
+    else:
+        context.put(key, approvals)
+
+
+def _end_role(context: Context, role: str) -> None:
+    """No model has the role any more, and nobody wants any out of it."""
+    for key in (role_key(role), retirement_key(role)):
+        if context.get(key) is not None:
+            context.state.delete(key)
+
+
+def _check_voting(context: Context) -> None:
+    if context.actor not in membership.voting_organisations(membership.in_force(context.state)):
+        raise refuse("runs_no_voter", "runs no voter", field="signer", found=context.actor)
 
 
 def _has_role(context: Context, model: bytes, role: str) -> bool:
@@ -228,6 +272,7 @@ def _write(context: Context, model: bytes, role: str, proposal: Value) -> None:
     state = ADOPTED if is_adopted else OPEN
     context.put(proposal_key(model, role), (publisher, parts, record, approvals, state))
     if is_adopted:
+        _end_role(context, role)
         context.put(role_key(role), (publisher, model, parts))
 
 

@@ -5,7 +5,7 @@ Pure functions of the state: whoever has the entries proved that they read has t
 
 from __future__ import annotations
 
-from contracts.finance.model import ADOPTED, adopted, proposal_key
+from contracts.finance.model import ADOPTED, adopted, proposal_key, retirement_key
 from contracts.parties import membership
 from contracts.views import View
 from ledger.codec import Value
@@ -33,8 +33,13 @@ def proposal_view(state: Reader, model: bytes, role: str) -> View | None:
     voters = membership.voting_organisations(governing)
     counted = sorted(set(approvals) & set(voters))
     needed = membership.approvals_needed(state, governing)
+    missing = max(0, needed - len(counted))
     known = adopted(state, role)
     in_role = known is not None and known.model == model
+    may_approve = [name for name in voters if not missing or name not in counted]
+    if status == ADOPTED:
+        missing, may_approve = 0, []
+    wanted_out = set(state.get(retirement_key(role)) or ()) if in_role else set()
     return {
         "model": model.hex(),
         "role": role,
@@ -42,8 +47,9 @@ def proposal_view(state: Reader, model: bytes, role: str) -> View | None:
         "publisher": publisher,
         "parts": parts,
         "approvals": counted,
-        "may_approve": [] if status == ADOPTED else [name for name in voters if name not in counted],
-        "missing": 0 if status == ADOPTED else max(0, needed - len(counted)),
+        "may_approve": may_approve,
+        "missing": missing,
+        "wanted_out_by": sorted(wanted_out.intersection(voters)),
         "record": {
             **record,
             "training_root": record["training_root"].hex(),

@@ -44,7 +44,7 @@ from contracts.trade.relationship_sums import Aggregates, OpenWeek
 
 DECLARED = {
     2: "74701b7afa276fbc697f20ba2aea988a8a27adaf712e2a12e0cffc1ea55a3d3e",
-    3: "a2a7dcce638f2db54b38ddee91a7792a0a54ef6ef4843ace8242e62c47aa4cd2",
+    3: "53df4be5adc3688f76adc6ddcec8789ba950e3bb16786cd1b1487d63b40050a1",
 }
 """Digest of what a version declares. Of version 1 the forms alone were watched, and by far not all."""
 

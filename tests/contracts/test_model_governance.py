@@ -100,6 +100,43 @@ def test_a_replaced_model_comes_back_by_the_way_it_came() -> None:
     assert network.refused("mega", {**again, "model": name}) == "model_replaced"
 
 
+def test_a_model_is_voted_out_of_its_role_and_the_default_holds() -> None:
+    network = Network()
+    network.done("loan", upload(DATA), publish())
+    out = {"op": "model.retire", "model": HASH, "role": "champion"}
+    assert network.refused("mega", out) == "model_not_in_role"
+    network.done("mega", {"op": "model.approve", "model": HASH, "role": "champion"})
+    assert network.refused("acme", out) == "runs_no_voter"
+    assert network.refused("mega", {**out, "role": "challenger"}) == "model_not_in_role"
+    network.done("mega", out)
+    assert network.refused("mega", out) == "already_approved"
+    shown = role_view(network.state, "champion")
+    assert shown is not None
+    assert shown["wanted_out_by"] == ["mega"]
+    assert in_role(network.state, "champion") == MODEL
+    network.done("bank", out)
+    assert in_role(network.state, "champion") is None
+    assert role_view(network.state, "champion") is None
+    approve = {"op": "model.approve", "model": HASH, "role": "champion"}
+    assert network.refused("mega", approve) == "model_replaced"
+    network.done("loan", publish())
+    network.done("bank", approve)
+    assert in_role(network.state, "champion") == MODEL, "and comes back like any other"
+
+
+def test_who_wanted_a_model_out_says_nothing_of_the_one_after_it() -> None:
+    network = Network()
+    network.done("loan", upload(DATA), publish())
+    network.done("mega", {"op": "model.approve", "model": HASH, "role": "champion"})
+    network.done("mega", {"op": "model.retire", "model": HASH, "role": "champion"})
+    newer = Model(MODEL.features, MODEL.late, MODEL.days, Ensemble(1, (), ()))
+    name = sha256(newer.encode()).digest()
+    network.done("loan", upload(newer.encode(), 0, name), publish(name))
+    network.done("bank", {"op": "model.approve", "model": name, "role": "champion"})
+    network.done("bank", {"op": "model.retire", "model": name, "role": "champion"})
+    assert in_role(network.state, "champion") == newer, "one of three"
+
+
 def test_a_model_whose_approvals_have_become_enough_is_adopted_by_one_more_word() -> None:
     """Voters leave: else those that are left had all approved, and the model could never take its role."""
     network = Network(nodes=5, parameters={"membership_approvals": 3})

@@ -108,6 +108,25 @@ def approve(
 
 
 @app.command(
+    epilog=examples("tally model retire 9f86d081… --role champion --profile net/profiles/operator.json")
+)
+def retire(
+    model: Annotated[str, typer.Argument(metavar="HASH", help="SHA-256 of the model's bytes, in hex.")],
+    role: Role = CHALLENGER,
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Want a model out of its role, with none in its place (an organisation that runs a voter).
+
+    As many as adopt a model take it out; then shrinkage prices, or nothing is scored beside it.
+    """
+    _check_role(role)
+    operation = {"op": "model.retire", "model": _read_hash(model), "role": role}
+    record(profile, lambda _: operation, f"Model wanted out as {role}", receipt=receipt, as_json=json)
+
+
+@app.command(
     epilog=examples(
         "tally model show --profile net/profiles/lender.json",
         "tally model show 9f86d081… --json",
@@ -173,9 +192,13 @@ def _show_model(screen: Screen, view: Mapping[str, Any]) -> None:
 
 def _standing(view: Mapping[str, Any]) -> str:
     standing = f"{view['state']}; approved by {', '.join(view['approvals']) or 'nobody'}"
-    if not view["missing"]:
-        return standing
-    return f"{standing}, {view['missing']} more needed of {', '.join(view['may_approve'])}"
+    if view["wanted_out_by"]:
+        standing += f"; wanted out by {', '.join(view['wanted_out_by'])}"
+    if view["missing"]:
+        return f"{standing}, {view['missing']} more needed of {', '.join(view['may_approve'])}"
+    if view["may_approve"]:
+        return f"{standing}, which is enough by now: any of them may say so once more"
+    return standing
 
 
 @app.command(

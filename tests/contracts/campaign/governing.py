@@ -106,3 +106,11 @@ def model_approve(draw: Draw, facts: Facts) -> Facts | None:
         return None
     model, role = draw.rng.choice(open_ones)
     return {"model": model, "role": role, SIGNER: draw.rng.choice(["root", "mega", "loan"])}
+
+
+def model_retire(draw: Draw, facts: Facts) -> Facts | None:
+    roles = [(parts[0], value[1]) for parts, value in draw.ledger.kinds["model_role"].items()]
+    if not roles:
+        return None
+    role, model = draw.rng.choice(roles)
+    return {"model": model, "role": role, SIGNER: draw.rng.choice(["root", "mega", "loan"])}

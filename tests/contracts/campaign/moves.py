@@ -24,6 +24,7 @@ MOVES: dict[str, Callable[[Draw, Facts], Facts | None]] = {
     "model.upload": governing.model_upload,
     "model.publish": governing.model_publish,
     "model.approve": governing.model_approve,
+    "model.retire": governing.model_retire,
     "order.submit": trading.order_submit,
     "order.issue": trading.order_issue,
     "amendment.propose": trading.amend,

@@ -110,6 +110,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "membership.withdraw": ("membership.propose",),
     "model.publish": ("model.upload",),
     "model.approve": ("model.publish",),
+    "model.retire": ("model.publish",),
 }
 """What leads to an operation where the tables of states do not say it."""
 
