@@ -165,7 +165,10 @@ def test_a_champion_makes_the_price_and_a_challenger_none(
     assert again.read_bytes() == rows.read_bytes()
     assert list(tmp_path.glob("*.part")) == []
 
-    before = tally.run("fund", "quote", story.PROGRAMME, "acme", story.INVOICE)
+    ask = ["quote", story.PROGRAMME, "acme", story.INVOICE]
+    before = tally.run("fund", *ask)
+    assert "challenger" not in before
+    assert tally.run("fund", *ask, "--challenger")["challenger"] is None
     model, record = tmp_path / "a.model", record_file(tmp_path / "record.json", made["state_root"])
     model.write_bytes(MODEL)
     for role in ("challenger", "champion"):
@@ -178,6 +181,9 @@ def test_a_champion_makes_the_price_and_a_challenger_none(
             adopt(tally, role)
             beside = tally.run("fund", "quote", story.PROGRAMME, "acme", story.INVOICE)
             assert beside["terms"] == before["terms"], "a challenger touches no price"
+            challenger = tally.run("fund", *ask, "--challenger")["challenger"]
+            assert (challenger["model"], challenger["beyond_centidays"]) == (HASH, 800)
+            assert "8.00 days beyond terms" in tally.text("fund", *ask, "--challenger")
         else:
             adopt(tally, role)
     after = tally.run("fund", "quote", story.PROGRAMME, "acme", story.INVOICE)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli.amounts import days, money, percent
+from clients.cli.amounts import days, money, percent, short_percent
 from clients.cli.exits import UsageProblem
 from clients.cli.groups import falling_back_to
 from clients.cli.options import (
@@ -26,8 +26,10 @@ from clients.cli.pricing import quote_book, quote_story
 from clients.cli.screen import FAINT, GOOD, Screen, examples
 from clients.reports import chart
 from clients.sdk import VerifiedQuote
+from clients.sdk.questions import answers
 from clients.verification.verifier import shown, verify_data
-from contracts.finance.quote import MAX_QUOTE_BYTES, verify_quote
+from contracts.finance.quote import MAX_QUOTE_BYTES, challenge, verify_quote
+from contracts.pricing import Prediction
 from ledger import proof
 from ledger.dates import iso_from_day
 
@@ -44,7 +46,7 @@ app = typer.Typer(
 @app.command(
     epilog=examples(
         "tally quote ask early-pay acme INV-7 --profile net/profiles/lender.json --out INV-7.quote",
-        "tally quote early-pay acme INV-7 --json",
+        "tally quote early-pay acme INV-7 --challenger --json",
         "tally finance offer INV-7.quote --expires 2026-02-01",
     )
 )
@@ -53,22 +55,34 @@ def ask(
     supplier: SupplierArgument,
     invoice: Annotated[str, typer.Argument(metavar="INVOICE", help="Invoice number.")],
     out: OutFile = None,
+    challenger: Annotated[
+        bool, typer.Option("--challenger", help="Say beside it what the challenging model expects.")
+    ] = False,
     profile: ProfileFile = None,
     json: Json = False,
 ) -> None:
     """Ask for the price of an invoice and compute it again, here, from proved inputs.
 
     The file carries the proof of every input, that nobody has a claim on the invoice included, and
-    the model in force; anyone can check it without a node: `tally quote verify`.
+    the model in force; anyone can check it without a node: `tally quote verify`. What the challenger
+    expects is computed here from proved state too, and moves no price.
     """
     screen = Screen(json)
+    beside = None
     with open_session(profile) as session:
         found = session.quote(programme, supplier, invoice)
+        if challenger:
+            (beside,) = answers(session, [lambda state: challenge(state, supplier, invoice, programme)])
     if out is not None:
         save(found.data, out, "quote")
-    if screen.answer(quote_document(found) | {"file": None if out is None else str(out)}):
+    document = quote_document(found) | {"file": None if out is None else str(out)}
+    if beside is not None:
+        document["challenger"] = _prediction(beside.value)
+    if screen.answer(document):
         return
     show_quote(screen, found)
+    if beside is not None:
+        screen.facts([("challenger", _expectation(beside.value))])
     if out is not None:
         screen.note(f"saved in {out}; offer exactly this: tally finance offer {out} --expires YYYY-MM-DD")
 
@@ -175,6 +189,27 @@ def quote_document(found: VerifiedQuote) -> dict[str, Any]:
         "quote": found.terms.quote.hex(),
         "terms": shown(found.terms.to_value()),
     }
+
+
+def _prediction(found: Prediction | None) -> dict[str, Any] | None:
+    """What a model expects, for JSON, with the names that a node gives it."""
+    if found is None:
+        return None
+    return {
+        "model": found.model.hex(),
+        "late_ppm": found.lateness.late_ppm,
+        "median_late_centidays": found.lateness.days_centidays,
+        "beyond_centidays": found.lateness.beyond_centidays,
+    }
+
+
+def _expectation(found: Prediction | None) -> str:
+    if found is None:
+        return "none has the role"
+    return (
+        f"late with probability {short_percent(found.lateness.late_ppm, 1)}, "
+        f"{days(found.lateness.beyond_centidays)} beyond terms; {found.model.hex()}"
+    )
 
 
 def show_quote(screen: Screen, found: VerifiedQuote) -> None:
