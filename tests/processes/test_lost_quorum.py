@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -132,24 +131,3 @@ def test_organisations_recover_with_a_key_each_and_a_majority_of_them(tally: Tal
     shutil.copy(tmp_path / "new.block", node / "genesis.block")
     missing = tally.run("node", "run", "--config", node / "node.toml", code=2).stderr
     assert "inheritance_missing" in missing or "export is not there" in missing
-
-
-def test_a_recovery_of_another_state_is_approved_by_nobody(tally: Tally, tmp_path: Path) -> None:
-    tally.run("network", "up", "--nodes", 1, "--dir", "net", "--detach")
-    order(tally, "net", "PO-1")
-    tally.run("network", "down", "--dir", "net")
-    old = ("--genesis", "net/genesis.block")
-    data = json.loads((tmp_path / "net" / "network.json").read_text())["nodes"][0]["data"]
-    tally.run("export", "--out", "last.export", "--data", data, *old)
-    home = tally.json("recovery", "node", "n2", "-c", "net/nodes/n1/node.toml", "--as", "anchor")
-    voter = ("--node", f"n2=anchor={home['certificate']}")
-    tally.run("recovery", "draft", "new.block", "--from", "last.export", *old, *voter)
-    tally.run("network", "up", "--dir", "net", "--detach")
-    order(tally, "net", "PO-2")
-    tally.run("network", "down", "--dir", "net")
-    tally.run("export", "--out", "later.export", "--data", data, *old)
-    profile = ("--profile", "net/profiles/anchor.json")
-    before = (tmp_path / "new.block").read_bytes()
-    said = tally.run("recovery", "approve", "new.block", "--from", "later.export", *old, *profile, code=1)
-    assert "other_export" in said.stderr
-    assert (tmp_path / "new.block").read_bytes() == before
