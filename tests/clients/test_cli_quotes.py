@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -223,6 +224,12 @@ def test_a_champion_makes_the_price_and_a_challenger_none(
     none = tally.run("fund", "model", "report", "--from", str(export), "--since", "2024-01-01", code=USAGE)
     assert none["error"]["code"] == "no_rows"
     assert tally.run("fund", "model", "approve", "abc", code=USAGE)["error"]["field"] == "HASH"
+    vote(tally, "retire", "champion", HOSTS[:1])
+    assert f"wanted out by {HOSTS[0]}" in tally.text("fund", "model", "show")
+    vote(tally, "retire", "champion", HOSTS[1:])
+    assert [shown["role"] for shown in tally.run("fund", "model", "show")["models"]] == ["challenger"]
+    default = tally.run("fund", "quote", story.PROGRAMME, "acme", story.INVOICE)
+    assert default["terms"] == before["terms"], "nothing is in force, and the default prices again"
 
 
 def models_named(channel: Channel) -> list[str]:
@@ -280,8 +287,12 @@ def the_model_is_read_from_its_file_or_from_a_later_export(
 
 def adopt(tally: Tally, role: str) -> None:
     """Whoever runs a voter approves, until the model has the role."""
-    for organisation in HOSTS:
-        arguments = ["model", "approve", HASH, "--role", role, "--profile"]
+    vote(tally, "approve", role, HOSTS)
+
+
+def vote(tally: Tally, verb: str, role: str, organisations: Iterable[str]) -> None:
+    for organisation in organisations:
+        arguments = ["model", verb, HASH, "--role", role, "--profile"]
         profile = tally.folder / f"{organisation}.json"
         tally.channel.profile(organisation).save(profile)
         main([*arguments, str(profile), "--json"])
