@@ -47,6 +47,7 @@ from clients.sdk.verified import VerifiedAnswer, VerifiedHistory, VerifiedPrices
 from contracts import registry
 from contracts.answer import Answer, Argument, verify_answer
 from contracts.finance.quote_book import QuoteBook
+from contracts.rules_in_force import RECORDED_UNDER, check_rules_known
 from ledger import codec
 from ledger.carried import carry, opened
 from ledger.codec import FILE_MEDIA_TYPE, MEDIA_TYPE
@@ -341,7 +342,8 @@ class Conversation:
         """What stands under some state keys, or that nothing does, proved; at most `MAX_PROVED_KEYS`.
 
         Raises:
-            VerificationError: the file does not prove it, or not what was asked for.
+            VerificationError: the file does not prove it, or not what was asked for, or it is of another
+                contract version.
         """
         return (yield from self._statement(keys))[0]
 
@@ -352,7 +354,9 @@ class Conversation:
 
         def read(data: bytes) -> tuple[tuple[ProvedState, bytes], int]:
             inner, trust = opened(data, self.genesis)
-            found = Statement.decode(inner).verify(trust)
+            statement = Statement.decode(inner)
+            found = statement.verify(trust)
+            check_rules_known(statement.certified.header, RECORDED_UNDER, "state")
             if set(found.entries) != set(keys):
                 raise VerificationError("the proof is of other entries", field="key")
             return (found, inner), found.height
@@ -598,9 +602,13 @@ def _check_extent(proved: ProvedHistory, last: int | None) -> None:
 
 
 def _named(error: TallyError, source: str) -> VerificationError:
-    """A proof's error, with the node whose proof it was."""
+    """A proof's error, with the node whose proof it was; what to do is not always to ask another node."""
     return VerificationError(
-        f"{source}: {error.message}", field=error.field, found=error.found, expected=error.expected
+        f"{source}: {error.message}",
+        field=error.field,
+        found=error.found,
+        expected=error.expected,
+        remedy=error.remedy if isinstance(error, VerificationError) else None,
     )
 
 

@@ -27,12 +27,14 @@ from local_sessions import (
 from clients.errors import BrokenAnswer, NodeProblem, ProfileError, Unavailable
 from clients.profile import Profile
 from clients.sdk import AsyncSession, NotAdmitted, OutcomeUnknown, Refused, Session
+from contracts import CONTRACT_VERSION
 from contracts.trade.order import OrderIssue
 from ledger import codec
 from ledger.errors import Malformed, TallyError, VerificationError
 from ledger.genesis import read_genesis
 from ledger.limits import MAX_BUNDLE_TRANSACTIONS, MAX_OPERATIONS
 from ledger.receipt import Receipt
+from ledger.state import state_key
 from ledger.transaction import Transaction
 from node.errors import NotAdmitted as NodeRefusal
 
@@ -338,6 +340,31 @@ def test_forged_receipt_is_not_believed(channel: Channel) -> None:
         async with channel.session("anchor") as session:
             with pytest.raises(VerificationError, match="http://n1"):
                 await session.submit(order("PO-1"))
+
+    _run(scenario)
+
+
+@pytest.mark.parametrize("known", [CONTRACT_VERSION - 1, CONTRACT_VERSION + 1])
+def test_what_other_contracts_wrote_is_refused_with_the_release_that_can_read_it(
+    channel: Channel, monkeypatch: pytest.MonkeyPatch, known: int
+) -> None:
+    """Of a node's answer too: under other rules records and state entries mean something else."""
+
+    async def scenario() -> None:
+        async with channel.session("anchor") as session:
+            await session.submit(order("PO-1"))
+            for module in ("histories", "conversation"):
+                monkeypatch.setattr(f"clients.sdk.{module}.RECORDED_UNDER", (known,))
+            for question in (session.history("acme", "anchor"), session.state([state_key("param", "x")])):
+                with pytest.raises(
+                    VerificationError, match="rules that this verifier does not know"
+                ) as refused:
+                    await question
+                assert refused.value.remedy == (
+                    "Update the verifier."
+                    if known < CONTRACT_VERSION
+                    else "Verify it with the release that the nodes ran when it was made."
+                )
 
     _run(scenario)
 
