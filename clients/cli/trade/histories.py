@@ -14,8 +14,12 @@ from contracts.trade import relationship_views
 
 SHOWN_RECORDS = 15
 _NOT_DETAIL = ("business_date", "kind", "number", "currency")
+_AMOUNTS = ("amount", "net", "gross")
+"""A record's own amount is the first of these that it has."""
 _MONEY = ("reduction",)
 _HIDDEN = ("opened", "was_open", "was_open_due_date", "closed")
+_OF_INVOICE = ("issue_date", "credited")
+"""What other records repeat of the invoice and of what was taken off it."""
 
 
 def register(app: typer.Typer) -> None:
@@ -113,11 +117,12 @@ def aggregate_facts(sums: dict[str, Any], currency: str) -> list[tuple[str, obje
 def record_row(record: dict[str, Any]) -> tuple[object, ...]:
     """One record as a row: its amount in its currency, and what else it says."""
     currency = record["currency"]
-    amount = next((record[name] for name in ("amount", "gross", "net") if name in record), None)
+    amount = next((record[name] for name in _AMOUNTS if name in record), None)
+    hidden = (*_NOT_DETAIL, *_HIDDEN, *_AMOUNTS, *(() if record["kind"] == "invoice" else _OF_INVOICE))
     details = ", ".join(
         _detail(name, value, currency)
         for name, value in record.items()
-        if name not in (*_NOT_DETAIL, *_HIDDEN, "amount", "gross", "net") and value not in (None, "", 0)
+        if name not in hidden and value not in (None, "", 0)
     )
     return (
         record["business_date"],
