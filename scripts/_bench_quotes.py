@@ -317,8 +317,8 @@ def rules() -> dict[str, float]:
     chance = random.Random(2)
     state = Overlay(_Nothing())
     payments = []
-    for number in range(CHUNKS * CHUNK):  # as they come: each day those that are due about then
-        due, late = 20_000 + number // CHUNK, chance.randrange(-3, 14)
+    for number in range(CHUNKS * CHUNK):  # each day those that are due about then, in one half-year
+        due, late = 20_100 + number // CHUNK, chance.randrange(-3, 14)
         settled = habit.Settled(due, due - TERM_DAYS, due + late, chance.randrange(10**5, 10**6), "EUR", 0)
         payments.append((*parties(chance.randrange(CHUNK)), settled))
 
