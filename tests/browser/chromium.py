@@ -89,6 +89,7 @@ def measured(page: str, widths: Sequence[int], folder: Path) -> tuple[list[Measu
         "headless",
         "no-sandbox",
         "disable-gpu",
+        "disable-dev-shm-usage",
         "hide-scrollbars",
         "enable-logging=stderr",
         "dump-dom",

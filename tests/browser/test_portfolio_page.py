@@ -60,6 +60,24 @@ def test_a_quotes_chart_shows_every_word_of_its_reasons(tmp_path: Path) -> None:
         assert escape(words) in drawn, "no label is shortened"
 
 
+def test_what_is_wrong_with_a_page_is_measured(tmp_path: Path) -> None:
+    """Else a page could pass because nobody looked."""
+    wrong = (
+        "<!DOCTYPE html><body style='margin:0'><div style='width:900px'>wide</div><a href='#none'>on</a>"
+        "<img src='http://127.0.0.1:47123/missing.png'><svg viewBox='0 0 100 100' width='50'>"
+        "<text x='0' y='20' font-size='10'>one</text><text x='2' y='20' font-size='10'>other</text>"
+        "<text x='80' y='60' font-size='10'>beyond it</text></svg><script>console.error('said')</script>"
+    )
+    (at,), console = measured(wrong, (PHONE,), tmp_path)
+    assert (at.width, at.across) == (PHONE, 900)
+    assert at.beyond == ["wide"]
+    assert (at.cut, at.meeting) == (["beyond it"], ["one | other"])
+    assert at.smallest == 5
+    assert [name.rsplit("/", 1)[-1] for name in at.requests] == ["missing.png"]
+    assert at.dangling == ["#none"]
+    assert "said" in console
+
+
 def legible(shown: str, folder: Path, widths: tuple[int, ...] = (PHONE, TABLET, DESK)) -> list[Measure]:
     """What was measured, of a page whose drawings can be read whole at each width."""
     found, console = measured(shown, widths, folder)
