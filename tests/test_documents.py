@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -205,3 +206,14 @@ def test_sections_that_the_code_refers_to_are_there() -> None:
             document = (ROOT / "docs" / name).read_text()
             pattern = rf"^#+ (\d+\. )?{re.escape(title)}$" if title else rf"^#+ {number}\. "
             assert re.search(pattern, document, flags=re.MULTILINE), f"{path.name}: {name}, {title or number}"
+
+
+@pytest.mark.parametrize("package", ["node", "clients"])
+def test_the_floors_of_a_package_are_those_of_the_linter(package: str) -> None:
+    rules = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (layers,) = [
+        rule["layers"] for rule in rules if rule["name"] == f"Arrows between the packages of {package}"
+    ]
+    named = re.sub(rf"{package}\.(\w+)", r"`\1`", " / ".join(layers))
+    shown = named.replace(" | ", ", ").replace(" : ", " + ")
+    assert f"| `{package}` | {shown} |" in (ROOT / "docs" / "architecture.md").read_text()
