@@ -10,7 +10,8 @@
 The reasons add up to the figure exactly. A model's reasons are exact in units of its score
 (`model.Ensemble.reasons`); they are carried over to days in proportion, since the curve that calibrates the
 score is not a straight line: each feature gets the same part of the difference of the outputs as it has of
-the difference of the scores, by largest remainder, equal remainders in the order of the reasons.
+the difference of the scores, by largest remainder, equal remainders in the order of the reasons. Where points
+so nearly cancel that a part would be larger than any score, parts explain nothing: the greatest has all.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import NamedTuple
 
 from contracts.pricing.known import Asked, Known
 from contracts.pricing.lateness import beyond_levels, describe, expected
-from contracts.pricing.model import Lateness, Model, Reason
+from contracts.pricing.model import MAX_SCORE, Lateness, Model, Reason
 from contracts.pricing.terms import ProgrammeTerms
 
 Reasons = tuple[tuple[str, int], ...]
@@ -66,6 +67,8 @@ def _shrunk(asked: Asked, known: Known, terms: ProgrammeTerms) -> Prediction:
 def _in_days(reasons: Sequence[Reason], total: int) -> Reasons:
     """The reasons carried over from the score to centidays of a total."""
     parts = in_proportion(total, [reason.points for reason in reasons])
+    if any(abs(part) > MAX_SCORE for part in parts):
+        parts = (total, *(0 for _ in parts[1:]))
     return tuple([(reason.feature, part) for reason, part in zip(reasons, parts, strict=True) if part])
 
 

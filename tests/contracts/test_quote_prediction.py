@@ -22,6 +22,7 @@ from contracts.finance import model
 from contracts.finance.eligibility import Rules
 from contracts.finance.programme import programme_key
 from contracts.finance.quote import Quote, challenge, make_quote, read_basis, requote, verify_quote
+from contracts.pricing.forest import LEAF
 from contracts.pricing.known import Asked, read_known
 from contracts.pricing.lateness import describe_in
 from contracts.pricing.model import Ensemble, Model
@@ -81,6 +82,19 @@ def test_the_model_in_force_makes_the_price_and_comes_along(ledger: Ledger) -> N
     reasons = dict(proved.terms.lateness_reasons)
     assert sum(reasons.values()) == said.beyond_centidays
     assert set(reasons) <= {"base", *MODEL.features}
+
+
+def test_a_model_whose_points_nearly_cancel_stops_no_quote(ledger: Ledger) -> None:
+    """In proportion to what is left of them its reasons would be longer than any integer that is written."""
+    most, steep = 2**40 - 1, ((-1, 0), (0, 2**53))
+    points = [((0, -(10**9) - 1, 1, 2, 0), (LEAF, 0, 0, 0, 0), (LEAF, 0, 0, 0, most))]
+    points.append(((1, -(10**9) - 1, 1, 2, 0), (LEAF, 0, 0, 0, 0), (LEAF, 0, 0, 0, -most - 1)))
+    odd = Model(("term", "due_class"), MODEL.late, MODEL.days, Ensemble(0, tuple(points), steep))
+    adopt(ledger, odd.encode())
+    terms = verify_quote(ledger.quote().encode(), ledger.genesis).terms
+    assert terms.expected_late_centidays == 0
+    assert terms.lateness_reasons == (("base", 2**53), ("due_class", -(2**53)))
+    adopt(ledger, DATA)
 
 
 def test_a_reader_that_has_the_model_gets_the_quote_without_it_and_completes_the_file(ledger: Ledger) -> None:
