@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -46,6 +46,17 @@ def _visible(text: str) -> str:
 
 def _text(text: str, style: str = "") -> Text:
     return Text(_visible(text), style=style)
+
+
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}|-?")
+
+LEAST_TEXT, GAP = 8, 2
+"""Letters of a text that a narrow table breaks at the earliest; spaces between two columns."""
+
+
+def _widths(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> list[int]:
+    """Letters of the longest of each column, its name included."""
+    return [max([len(column), *(len(row[place]) for row in cells)]) for place, column in enumerate(columns)]
 
 
 class Screen:
@@ -109,18 +120,36 @@ class Screen:
             self._plain_table(columns, cells, right)
             return
         table = Table(box=SIMPLE_HEAD, header_style=STRONG, pad_edge=False, padding=(0, 1, 0, 0))
+        solid = self._kept_whole(columns, cells, right)
         for column in columns:
-            table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+            justify: JustifyMethod = "right" if column in right else "left"
+            heading = column.replace(" ", "\n") if column in solid else column
+            table.add_column(heading, justify=justify, overflow="fold", no_wrap=column in solid)
         for index, row in enumerate(cells):
             table.add_row(*(_text(cell) for cell in row), style=styles[index] if styles else "")
         self.out.print(table, soft_wrap=False)
 
+    def _kept_whole(
+        self, columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[str]
+    ) -> set[str]:
+        """Columns of figures and of days in a table that is too wide: names are broken for them, as far as
+        there is room.
+        """
+        if sum(_widths(columns, cells)) + GAP * len(columns) <= self.out.width:
+            return set()
+        days = {
+            column for place, column in enumerate(columns) if all(_DAY.fullmatch(row[place]) for row in cells)
+        }
+        solid, needed = {*right, *days}, GAP * len(columns)
+        for column, width in zip(columns, _widths([""] * len(columns), cells), strict=True):
+            heading = max(len(word) for word in column.split(" "))
+            needed += max(width, heading) if column in solid else min(max(width, len(column)), LEAST_TEXT)
+        return solid if needed <= self.out.width else set()
+
     def _plain_table(
         self, columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[str]
     ) -> None:
-        widths = [
-            max([len(column), *(len(row[index]) for row in cells)]) for index, column in enumerate(columns)
-        ]
+        widths = _widths(columns, cells)
         for row in (columns, *cells):
             shown = [
                 cell.rjust(width) if column in right else cell.ljust(width)

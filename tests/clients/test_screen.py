@@ -1,0 +1,37 @@
+"""What a terminal of a given width shows of a table: figures in one piece as long as they have room."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from clients.cli.screen import Screen
+
+ROWS = [("harbour-2012", "a lender of a long name", "2026-03-31", "900,000,000.00 USD", "7.2 %")]
+COLUMNS = ("programme", "lender", "due", "limit", "advance up to")
+
+
+def shown(width: int, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> str:
+    for name, value in (("TTY_COMPATIBLE", "1"), ("COLUMNS", str(width)), ("NO_COLOR", "1")):
+        monkeypatch.setenv(name, value)
+    Screen().table(COLUMNS, ROWS, right=COLUMNS[3:])
+    return re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("width", [120, 72, 62])
+def test_figures_are_not_broken_and_names_are(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    told = shown(width, monkeypatch, capsys)
+    assert all(figure in told for figure in ROWS[0][2:])
+    assert max(len(line.rstrip()) for line in told.splitlines()) <= width
+
+
+def test_where_figures_have_no_room_nothing_of_them_is_lost(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    told = shown(40, monkeypatch, capsys)
+    assert all(told.count(digit) >= "".join(ROWS[0]).count(digit) for digit in "0123456789")
+    assert max(len(line.rstrip()) for line in told.splitlines()) <= 40
