@@ -226,7 +226,8 @@ def enrol_next(state: Overlay, genesis: Genesis) -> None:
     """Write the nodes of a genesis document over the state that it goes on from; those of before are gone.
 
     Raises:
-        Malformed: an id or a key that was a node's before (`node_id_used`, `node_key_used`).
+        Malformed: an id or a key that was a node's before (`node_id_used`, `node_key_used`), or a node of an
+            organisation that may not run any (`no_node_right`).
     """
     former = {member.node: member for member in in_force(state).members}
     former |= {member.node: member for member in (target(state) or in_force(state)).members}
@@ -244,6 +245,15 @@ def enrol_next(state: Overlay, genesis: Genesis) -> None:
                     expected="an id and a key that were never used",
                     remedy=REMEDIES[code],
                 )
+        if not may_run_nodes(state, member.organisation):
+            raise Malformed(
+                "may not run nodes",
+                code="no_node_right",
+                field="nodes.organisation",
+                found=member.organisation,
+                expected="an organisation that ran one, or has the role node_operator or operator",
+                remedy=REMEDIES["no_node_right"],
+            )
     for node, member in former.items():
         state.put(node_key(node), (member.organisation, member.key, GONE))
         if state.get(address_key(node)) is not None:
@@ -267,6 +277,14 @@ def is_under_way(state: Reader) -> bool:
     """Whether an adopted change is not in force yet."""
     adopted = target(state)
     return adopted is not None and adopted != in_force(state)
+
+
+def may_run_nodes(state: Reader, organisation: str) -> bool:
+    """Whether an organisation may run one more node: it runs one, or has a role that allows it."""
+    entry: Value = state.get(organisation_key(organisation))
+    if entry is not None and (NODE_OPERATOR in entry[2] or OPERATOR in entry[2]):
+        return True
+    return organisation in {known.organisation for known in in_force(state).members}
 
 
 def voting_organisations(membership: Membership) -> list[str]:
@@ -460,9 +478,7 @@ def _new(context: Context, proposer: str, new: NewNode) -> Member:
         raise refuse(
             "not_party", "a node of another organisation", field="change.new", found=member.organisation
         )
-    owner: Value = context.get(organisation_key(member.organisation))
-    runs_one = member.organisation in {known.organisation for known in in_force(context.state).members}
-    if not runs_one and NODE_OPERATOR not in owner[2] and OPERATOR not in owner[2]:
+    if not may_run_nodes(context.state, member.organisation):
         raise refuse("no_node_right", "may not run nodes", field="change.new", found=member.organisation)
     if context.get(node_key(member.node)) is not None:
         raise refuse("node_id_used", "a node id is used once", field="change.new.node", found=member.node)

@@ -4,8 +4,8 @@
     verify(new, old)                  whether a genesis block goes on from a ledger that one knows, as it says
 
 Everything stays as it stood at the height that was taken over: organisations, keys, parameters, the
-business date, every document and every claim. The nodes are new, and their ids and keys were never used; of
-an adopted change of the membership nothing is left.
+business date, every document and every claim. The nodes are new, their ids and keys were never used, and they
+are of organisations that may run nodes; of an adopted change of the membership nothing is left.
 
 Who approves is who would approve a change of the members (`contracts.parties.membership`), at that height:
 the organisations that ran voters, each once, with a key that was theirs and not revoked. The same number of
@@ -63,7 +63,8 @@ def write(state: Overlay, genesis: Genesis) -> None:
     """Write what a genesis document changes of the state that it goes on from.
 
     Raises:
-        Malformed: a node that was one before, or a document that says otherwise what stands in the state.
+        Malformed: a node that was one before or may be none, or a document that says otherwise what stands in
+            the state.
     """
     for organisation in genesis.organisations:
         entry = state.get(organisation_key(organisation.id))

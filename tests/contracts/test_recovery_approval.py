@@ -168,8 +168,12 @@ def _changed(trade: TradeLedger, old: Membership) -> TradeLedger:
             },
             "node_key_used",
         ),
+        (
+            {"nodes": [{"id": "n2", "organisation": "acme", "key": NODE.public, "certificate": b"c"}]},
+            "no_node_right",
+        ),
     ],
-    ids=["parameters", "an organisation's keys", "an id", "a key"],
+    ids=["parameters", "an organisation's keys", "an id", "a key", "a node of who may run none"],
 )
 def test_a_document_changes_nothing_but_the_nodes(changes: dict[str, Any], code: str) -> None:
     trade = busy()
