@@ -16,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ledger import codec
+from ledger.block import Header
 from ledger.errors import StoreError, VerificationError
 from ledger.executor import Executor, genesis_overlay, settled_writes
 from ledger.export import verify_at
@@ -68,6 +69,17 @@ def inherit(store: Rows, genesis: Genesis, export: Path | None) -> None:
     except OSError as error:
         raise StoreError("the export cannot be read", found=f"{export}: {error.strerror}") from None
     heir.write()
+    check_end(genesis, header)
+
+
+def check_end(genesis: Genesis, header: Header) -> None:
+    """Check that a recovered ledger begins where the one ended that it goes on from, with this header.
+
+    Raises:
+        VerificationError: its document says another height, or begins earlier or under other rules.
+    """
+    recovers = genesis.recovers
+    assert recovers is not None, "a ledger that begins anew inherits nothing"
     for field, found, expected in (
         ("recovers.height", recovers.height, header.height),
         ("contract_version", genesis.contract_version, header.contract_version),

@@ -36,7 +36,7 @@ from contracts import Contracts
 from contracts.errors import InvariantBroken
 from ledger import codec
 from ledger.audit import ChainAudit
-from ledger.block import Block
+from ledger.block import Block, Header
 from ledger.certificate import Certificate
 from ledger.errors import Malformed, VerificationError
 from ledger.executor import Executor, enter_membership, genesis_overlay, settled_writes
@@ -44,7 +44,7 @@ from ledger.export import verify_at
 from ledger.extract import Everything
 from ledger.genesis import GenesisBlock
 from ledger.history import NO_RECORDS, chain
-from ledger.inheritance import EXPORT_FILE
+from ledger.inheritance import EXPORT_FILE, check_end
 from ledger.keys import SigningKey
 from ledger.limits import HISTORY_HEAD_INTERVAL
 from ledger.merkle import Accumulator
@@ -102,11 +102,11 @@ class Replay:
         self._tree = StateTree(lambda bucket: self.buckets.get(bucket, b""))
         recovers = genesis.genesis.recovers
         if recovers is not None:
-            self._inherit(recovers, inherited)
+            check_end(genesis.genesis, self._inherit(recovers, inherited))
         self._settle(genesis_overlay(executor, genesis.genesis, self), genesis.block)
 
-    def _inherit(self, recovers: Recovery, inherited: Path | None) -> None:
-        """Take up what the ledger goes on from.
+    def _inherit(self, recovers: Recovery, inherited: Path | None) -> Header:
+        """Take up what the ledger goes on from; the header of its last block.
 
         Raises:
             ProfileError: its export is not there.
@@ -115,7 +115,7 @@ class Replay:
         whole = Everything()
         try:
             with (inherited or Path(EXPORT_FILE)).open("rb") as file:
-                verify_at(file, recovers.block, whole)
+                header = verify_at(file, recovers.block, whole)
         except OSError as error:
             raise ProfileError(
                 "the ledger goes on from another one, whose export cannot be read",
@@ -129,6 +129,7 @@ class Replay:
         self._tree.settle(1)
         self.values.update({key: codec.decode(value) for key, value in whole.entries.items()})
         self.records.update({key: len(records) for key, records in whole.histories.items()})
+        return header
 
     def get(self, key: bytes, /) -> codec.Value | None:
         """The value of a state key after the newest block."""
