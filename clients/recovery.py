@@ -47,6 +47,12 @@ from ledger.state import Overlay
 from ledger.statement import Statement
 from ledger.store import LEDGER_FOLDER, Store
 
+MAX_AHEAD_MS = 300_000
+"""How far a new ledger's beginning may lie ahead of the clock of whoever approves it: what clocks differ by.
+
+No block's time is before it, so that until then the transactions of all whose clocks are right have run out.
+"""
+
 LOST_FILE = "lost"
 """In a node's data folder: what the node signed is not there (`node/disk.py`)."""
 
@@ -73,7 +79,8 @@ def draft(
     `quorum` 0 is a majority. Name and time are those of the old ledger and of now unless given.
 
     Raises:
-        Malformed: a node that was one before (`node_id_used`, `node_key_used`), or members that are none.
+        Malformed: a node that was one before (`node_id_used`, `node_key_used`) or may be none
+            (`no_node_right`), or members that are none.
         VerificationError: the export does not prove itself under the old genesis block.
         StoreError: the disk refuses.
     """
@@ -82,7 +89,7 @@ def draft(
         **old.genesis.document(),
         "version": RECOVERING,
         "name": name or old.genesis.name,
-        "time_ms": max(time_ms or time.time_ns() // 1_000_000, proved.header.time_ms),
+        "time_ms": max(time_ms or _now_ms(), proved.header.time_ms),
         "contract_version": Contracts.version,
         "quorum": quorum or len(members) // 2 + 1,
         "nodes": [
@@ -131,11 +138,14 @@ def _estate(genesis: Genesis, export: Path) -> Iterator[Estate]:
             estate.close()
 
 
-def check(data: bytes, export: Path, old: GenesisBlock) -> GenesisBlock:
-    """Check that a genesis block is what it must be: all that one signs who approves it.
+def check(data: bytes, export: Path, old: GenesisBlock, *, now_ms: int | None = None) -> GenesisBlock:
+    """Check that a genesis block is what it must be of this export, computed again.
+
+    What it may be otherwise is for people to say who approve it: name, nodes and quorum.
 
     Raises:
-        Malformed, VerificationError: it goes on from something else, or begins with another state.
+        Malformed, VerificationError: it goes on from something else, begins with another state, or later
+            than `now_ms`, the clock unless given (`begins_later`).
         StoreError: the disk refuses.
     """
     block = read_genesis(data)
@@ -151,6 +161,7 @@ def check(data: bytes, export: Path, old: GenesisBlock) -> GenesisBlock:
             found=f"height {recovers.height} of channel {recovers.channel.hex()}",
             expected=f"height {proved.header.height} of channel {old.channel.hex()}",
         )
+    _check_begins(block.genesis, max(now_ms or _now_ms(), proved.header.time_ms))
     with _estate(block.genesis, export) as estate:
         stated = recovery.authority(recovers, old)
         shown = (stated.height, stated.block_hash, set(stated.entries))
@@ -165,6 +176,23 @@ def check(data: bytes, export: Path, old: GenesisBlock) -> GenesisBlock:
             expected=root.hex(),
         )
     return block
+
+
+def _check_begins(genesis: Genesis, now_ms: int) -> None:
+    """Nothing can be recorded in a ledger whose time is ahead of that of its members."""
+    if genesis.time_ms > now_ms + MAX_AHEAD_MS:
+        raise VerificationError(
+            "it begins later than now",
+            code="begins_later",
+            field="time_ms",
+            found=genesis.time_ms,
+            expected=f"at most {now_ms + MAX_AHEAD_MS}",
+            remedy="Set the clock right on which it was drafted, or this one, and draft it again.",
+        )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def approve(data: bytes, key: SigningKey, old: GenesisBlock) -> bytes:

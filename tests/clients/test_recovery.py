@@ -12,7 +12,9 @@ from local_node import key_of
 from local_sessions import Channel
 
 from clients.errors import NetworkError
-from clients.recovery import approve, check, draft
+from clients.recovery import MAX_AHEAD_MS, approve, check, draft
+from clients.verification.auditor import Replay
+from contracts import Contracts
 from contracts.parties.recovery import verify
 from ledger.errors import Malformed, VerificationError
 from ledger.export import frames
@@ -135,6 +137,16 @@ def test_who_approves_computes_everything_again(
     assert refused.value.field == field
 
 
+def test_a_ledger_of_a_time_to_come_is_not_approved(export: Path, old: GenesisBlock, drafted: bytes) -> None:
+    """No transaction of those whose clocks are right would be taken until then."""
+    begins = read_genesis(drafted).genesis.time_ms
+    check(drafted, export, old, now_ms=begins - MAX_AHEAD_MS)
+    later = draft(export, old, NODES, time_ms=begins + 100 * 365 * 86_400_000)
+    with pytest.raises(VerificationError) as refused:
+        check(later, export, old)
+    assert refused.value.code == "begins_later"
+
+
 def test_a_draft_from_an_earlier_height_is_not_approved_by_who_has_a_later_export(
     channel: Channel, drafted: bytes, old: GenesisBlock
 ) -> None:
@@ -154,6 +166,19 @@ def test_it_proves_nothing_to_whoever_knows_another_ledger(
     with pytest.raises(VerificationError) as nothing:
         verify(old, old)
     assert nothing.value.code == "no_recovery"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"), [({"height": 1}, "recovers.height"), ({"time_ms": 1}, "time_ms")]
+)
+def test_an_auditor_refuses_what_a_node_of_it_would(
+    drafted: bytes, export: Path, old: GenesisBlock, changes: dict[str, object], field: str
+) -> None:
+    block = altered(drafted, **changes)
+    enough = approve(approve(block, key_of("anchor"), old), key_of("fund"), old)
+    with pytest.raises(VerificationError) as refused:
+        Replay(read_genesis(enough), Contracts(), export)
+    assert refused.value.field == field
 
 
 def test_an_authority_of_another_block_proves_nothing(

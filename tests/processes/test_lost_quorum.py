@@ -116,6 +116,13 @@ def test_organisations_recover_with_a_key_each_and_a_majority_of_them(tally: Tal
     assert "node_id_used" in said
     tally.run("recovery", "draft", "new.block", "--from", "last.export", *old, *voters)
 
+    shown = tally.json("recovery", "check", "new.block", "--from", "last.export", *old)
+    assert [(each["node"], each["organisation"]) for each in shown["nodes"]] == [
+        ("n4", "anchor"),
+        ("n5", "lender"),
+        ("n6", "bank"),
+    ]
+    assert (shown["proved"], shown["quorum"]) == (False, 2)
     approving = ("recovery", "approve", "new.block", "--from", "last.export", *old, "--profile")
     said = tally.run(*approving, "net/profiles/supplier.json", code=2).stderr
     assert "runs_no_voter" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -20,12 +21,13 @@ from clients.cli.options import (
     save,
     trusted_genesis,
 )
-from clients.cli.screen import FAINT, GOOD, Screen, examples
+from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
 from clients.network import Network, membership
 from clients.trust import checked_genesis
 from contracts.parties.recovery import Recovered, verify
 from ledger import node_certificate
 from ledger.genesis import GenesisBlock
+from ledger.handover import Followed
 from ledger.limits import MAX_GENESIS_BYTES
 from ledger.membership import Member
 from ledger.recovery import Recovery
@@ -128,7 +130,28 @@ def draft(
     save(data, block, "genesis block")
     drafted = checked_genesis(data, str(block))
     if not screen.answer(_document(drafted, None)):
+        _show_members(screen, drafted)
         screen.line(f"{block}: goes on from height {_recovers(drafted).height}, approved by nobody yet")
+
+
+@app.command(
+    epilog=examples("tally recovery check genesis.block --from last.export --genesis old/genesis.block")
+)
+def check(
+    block: NewBlock, from_: From, genesis: GenesisFile = None, profile: ProfileFile = None, json: Json = False
+) -> None:
+    """Show what one would approve, after everything in it was computed again from the export.
+
+    Exit code 0 only if it is what it must be of this export. Which nodes it has, of whom, and how many of
+    them commit a block is for you to say: no rule of the ledger does.
+    """
+    screen = Screen(json)
+    data = read_bytes(block, "genesis block", MAX_BLOCK_BYTES)
+    checked_genesis(data, str(block))
+    checked = recovery.check(data, from_, trusted_genesis(genesis, profile))
+    if not screen.answer(_document(checked, None)):
+        _show_members(screen, checked)
+        screen.line(f"{block}: goes on from height {_recovers(checked).height}, as the export gives it", GOOD)
 
 
 @app.command(
@@ -145,6 +168,8 @@ def approve(
 ) -> None:
     """Approve a recovery for your organisation, after everything in it was computed again from the export.
 
+    `tally recovery check` shows what you approve. Approve one recovery of a ledger only.
+
     The genesis block is written anew, with your approval beside those that it has: pass it on until those
     of a majority of the organisations that ran voters are there.
     """
@@ -158,6 +183,7 @@ def approve(
     save(signed, block, "genesis block")
     approved = checked_genesis(signed, str(block))
     if not screen.answer(_document(approved, None)):
+        _show_members(screen, approved)
         screen.line(f"{block}: approved, with {len(_recovers(approved).approvals)} approvals by now", GOOD)
         screen.line(f"Whether they are enough: tally recovery verify {block} --genesis OLD", FAINT)
 
@@ -172,9 +198,19 @@ def verify_block(
     """
     screen = Screen(json)
     new = checked_genesis(read_bytes(block, "genesis block", MAX_BLOCK_BYTES), str(block))
-    recovered = verify(new, trusted_genesis(genesis, profile))
-    if not screen.answer(_document(new, recovered)):
-        _show(screen, new.channel, recovered)
+    old = trusted_genesis(genesis, profile)
+    recovered = verify(new, old)
+    changed = Followed.of(old).heights[-1]
+    if screen.answer({**_document(new, recovered), "members_changed_at": changed}):
+        return
+    _show_members(screen, new)
+    _show(screen, new.channel, recovered)
+    if changed > recovered.height:
+        screen.line(
+            f"The members that you know of changed at height {changed}, after that: it was approved by those "
+            f"of height {recovered.height}, with keys that may have been revoked since. Ask the others.",
+            BAD,
+        )
 
 
 def _recovers(block: GenesisBlock) -> Recovery:
@@ -199,8 +235,33 @@ def _document(block: GenesisBlock, recovered: Recovered | None) -> dict[str, obj
         "approvals": [key.hex() for key in recovers.approving],
         "approved_by": None if recovered is None else list(recovered.approved_by),
         "approvals_needed": None if recovered is None else recovered.needed,
-        "nodes": [member.node for member in block.membership.voters],
+        "name": block.genesis.name,
+        "time_ms": block.genesis.time_ms,
+        "quorum": block.membership.quorum,
+        "nodes": [
+            {"node": member.node, "organisation": member.organisation, "key": member.key.hex()}
+            for member in block.membership.voters
+        ],
     }
+
+
+def _show_members(screen: Screen, block: GenesisBlock) -> None:
+    voters = block.membership.voters
+    screen.table(
+        ("node", "organisation", "key"),
+        [(member.node, member.organisation, member.key.hex()[:16]) for member in voters],
+    )
+    screen.line(
+        f"{block.genesis.name}, from {_moment(block.genesis.time_ms)}; "
+        f"{membership.commits(len(voters), block.membership.quorum)}."
+    )
+
+
+def _moment(time_ms: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(time_ms // 1_000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (OverflowError, ValueError):
+        return f"{time_ms} ms after 1970"
 
 
 def _show(screen: Screen, channel: bytes, recovered: Recovered) -> None:
