@@ -107,7 +107,7 @@ def test_a_ready_node_has_no_reason() -> None:
 def test_every_code_has_a_case_or_a_problem_a_remedy_and_a_line_in_the_documents() -> None:
     folder = Path(node.readiness.__file__).parent
     problems = {
-        code for path in folder.glob("*.py") for code in re.findall(r'Problem\(\s*"(\w+)"', path.read_text())
+        code for path in folder.rglob("*.py") for code in re.findall(r'Problem\(\s*"(\w+)"', path.read_text())
     }
     assert {"lost_data", "removed", "halted", "forked", "bug"} <= problems
     assert problems | {code for _, code, _ in CASES.values()} == set(REMEDIES)
