@@ -128,7 +128,7 @@ def _check_fit(invoice: Invoice, context: ImportContext) -> Iterator[ImportProbl
             found=Money(due.value, invoice.currency).decimal,
             expected="an amount above zero",
         )
-    elif invoice.lines and not any(_is_billable(line) for line in invoice.lines):
+    elif invoice.lines and all(line.net is not None and line.net.value < 0 for line in invoice.lines):
         yield ImportProblem(
             "nothing_billed",
             "no line with an amount from zero",

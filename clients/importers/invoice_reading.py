@@ -44,6 +44,7 @@ class InvoiceReader(TermReader):
         terms = self.terms
         type_code = self._type_code()
         self.currency = self._currency()
+        adjustments = self._adjustments()
         return Invoice(
             place=Place(self.root),
             terms=terms,
@@ -58,15 +59,15 @@ class InvoiceReader(TermReader):
             ),
             seller=self._named_party(terms.seller, "br_06"),
             buyer=self._named_party(terms.buyer, "br_07"),
-            allowances=self._adjustments("false"),
-            charges=self._adjustments("true"),
+            allowances=tuple(adjustments["false"]),
+            charges=tuple(adjustments["true"]),
             totals=self._totals(),
             vat=self._vat_categories(),
             lines=self._lines(),
         )
 
     def _type_code(self) -> str:
-        element = first(self.root, self.terms.type_code)
+        element = self.only(self.root, self.terms.type_code)
         if element is None:
             self.missing(self.root, self.terms.type_code, "br_04")
             return self.types[0]
@@ -83,7 +84,7 @@ class InvoiceReader(TermReader):
         return found
 
     def _currency(self) -> str:
-        element = first(self.root, self.terms.currency)
+        element = self.only(self.root, self.terms.currency)
         if element is None:
             self.missing(self.root, self.terms.currency, "br_05")
             named = first(self.root, f"{self.terms.totals}/*[@currencyID]")
@@ -97,7 +98,7 @@ class InvoiceReader(TermReader):
 
     def _totals(self) -> Totals:
         terms = self.terms
-        total = first(self.root, terms.totals)
+        total = self.only(self.root, terms.totals)
         if total is None:
             self.missing(self.root, terms.totals, "br_12")
             return Totals(None, None, None, None, self._vat_total(), None, None, None, None)
@@ -142,17 +143,26 @@ class InvoiceReader(TermReader):
             for group in self.vat_groups()
         )
 
-    def _adjustments(self, is_charge: str) -> tuple[Amount, ...]:
-        rule = "br_36" if is_charge == "true" else "br_31"
-        amounts: list[Amount] = []
+    def _adjustments(self) -> dict[str, list[Amount]]:
+        """The document's allowances under "false" and its charges under "true"."""
+        found: dict[str, list[Amount]] = {"false": [], "true": []}
         for group in every(self.root, self.terms.adjustment):
-            written = self.optional_text(group, self.terms.is_charge).lower()
-            if {"0": "false", "1": "true"}.get(written, written) != is_charge:
+            written = self.optional_text(group, self.terms.is_charge)
+            is_charge = {"0": "false", "1": "true"}.get(written, written.lower())
+            if is_charge not in found:
+                self.add(
+                    "charge_indicator",
+                    "neither an allowance nor a charge",
+                    group,
+                    found=written,
+                    expected="true for a charge, false for an allowance",
+                )
                 continue
+            rule = "br_36" if is_charge == "true" else "br_31"
             amount = self._amount(group, self.terms.adjustment_amount, rule)
             if amount is not None:
-                amounts.append(amount)
-        return tuple(amounts)
+                found[is_charge].append(amount)
+        return found
 
     def _lines(self) -> tuple[InvoiceLine, ...]:
         terms = self.terms
@@ -173,7 +183,7 @@ class InvoiceReader(TermReader):
         )
 
     def _named_party(self, path: str, name_rule: str) -> Party | None:
-        element = first(self.root, path)
+        element = self.only(self.root, path)
         if element is None:
             self.missing(self.root, path, name_rule)
             return None
@@ -183,7 +193,7 @@ class InvoiceReader(TermReader):
         return self.party(element)
 
     def _amount(self, parent: Element, path: str, rule: str) -> Amount | None:
-        element = first(parent, path)
+        element = self.only(parent, path)
         if element is None:
             if rule:
                 self.missing(parent, path, rule)

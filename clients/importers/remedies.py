@@ -61,6 +61,8 @@ REMEDIES: dict[str, str] = {
     "not_advice": "Export it as a UBL 2.1 advice, or say which kind of file it is.",
     "not_camt": "Ask the bank for camt.053 or camt.054, or say which kind of file it is.",
     "document_type": "Record what this document says by hand; only the expected types are imported.",
+    "charge_indicator": "Ask the sender for a document that says which of the two it is.",
+    "repeated_term": "Ask the sender for a document that says it once.",
     "missing_term": "Ask the sender for a document that has the term.",
     "text_too_long": "Ask the sender for a document with a shorter text there.",
     "number": "Write the number in digits with a point, without separators of thousands.",
@@ -92,7 +94,7 @@ REMEDIES: dict[str, str] = {
     # values
     "identifier": "Use the number as its issuer wrote it, on one line.",
     "name": "Use the id as the ledger has it.",
-    "date": "Write the day as YYYY-MM-DD.",
+    "date": "Write a day that there is, in the form that is expected.",
     "quantity": "Write a whole number of units.",
     "amount": "Write an amount in digits, without currency signs and separators of thousands.",
     "amount_digits": "Write the amount in whole minor units of its currency.",

@@ -41,9 +41,27 @@ class TermReader:
             return ""
         return text
 
+    def only(self, parent: Element, path: str) -> Element | None:
+        """The element at a path, None where there is none; others there that differ are a problem.
+
+        Which of them holds is for the sender to say: readers of the document may have seen another.
+        """
+        found = every(parent, path)
+        for other in found[1:]:
+            if _said(other) != _said(found[0]):
+                self.add(
+                    "repeated_term",
+                    "a term that is said twice, each time otherwise",
+                    other,
+                    found=" ".join("".join(other.itertext()).split()),
+                    expected="one, or the same again",
+                )
+                break
+        return found[0] if found else None
+
     def optional_text(self, parent: Element, path: str) -> str:
         """The text at a path, empty where there is none."""
-        element = first(parent, path)
+        element = self.only(parent, path)
         return self.text(element) if element is not None else ""
 
     def required_text(self, parent: Element, path: str, rule: str) -> str:
@@ -78,7 +96,7 @@ class TermReader:
 
     def number(self, parent: Element, path: str, rule: str) -> Fraction | None:
         """An exact decimal; a missing one is a problem if there is a rule that asks for it."""
-        element = first(parent, path)
+        element = self.only(parent, path)
         if element is None:
             if rule:
                 self.missing(parent, path, rule)
@@ -119,6 +137,11 @@ class TermReader:
                 code, message, line=place.line, column=place.path, found=quoted(found), expected=expected
             )
         )
+
+
+def _said(element: Element) -> list[tuple[str, str, dict[str, str]]]:
+    """What an element says, but for the white space."""
+    return [(str(each.tag), (each.text or "").strip(), dict(each.attrib)) for each in element.iter()]
 
 
 def first(parent: Element, path: str) -> Element | None:

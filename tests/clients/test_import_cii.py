@@ -164,6 +164,53 @@ def test_each_broken_rule_is_named_with_the_place(good: str, bad: str, code: str
         assert problem.remedy
 
 
+TWICE = [
+    ("<ram:InvoiceCurrencyCode>EUR</ram:InvoiceCurrencyCode>", "EUR", "USD"),
+    ("<ram:ID>123456XX</ram:ID>", "123456XX", "7"),
+    ("<ram:DuePayableAmount>336.9</ram:DuePayableAmount>", "336.9", "1.00"),
+    ("<ram:CalculatedAmount>22.04</ram:CalculatedAmount>", "22.04", "22.05"),
+    ('<ram:BilledQuantity unitCode="XPP">1</ram:BilledQuantity>', ">1<", ">2<"),
+]
+
+
+@pytest.mark.parametrize(("term", "good", "other"), TWICE)
+def test_what_a_document_says_twice_is_refused_if_it_says_two_things(
+    term: str, good: str, other: str
+) -> None:
+    """Who reads the document may have seen the second: no due date, amount or party is chosen for them."""
+    assert "repeated_term" in codes(sample().replace(term, term + term.replace(good, other), 1))
+    assert codes(sample().replace(term, f"{term} {term}", 1)) == []
+
+
+def test_an_invoice_that_is_due_in_parts_is_refused() -> None:
+    """Factur-X EXTENDED has several payment terms: the whole is not due with the first part."""
+    due = '<udt:DateTimeString format="102">{}</udt:DateTimeString>'
+    terms = (
+        "<ram:SpecifiedTradePaymentTerms><ram:DueDateDateTime>"
+        f"{due}</ram:DueDateDateTime></ram:SpecifiedTradePaymentTerms>"
+    )
+    settled = "<ram:SpecifiedTradeSettlementHeaderMonetarySummation>"
+    first, second = (terms.format(day) for day in ("20160420", "20160620"))
+    assert codes(sample().replace(settled, first + settled, 1)) == []
+    assert codes(sample().replace(settled, first + second + settled, 1)) == ["repeated_term"]
+
+
+@pytest.mark.parametrize("indicator", ["<udt:Indicator>maybe</udt:Indicator>", ""])
+def test_neither_allowance_nor_charge_is_not_left_out(indicator: str) -> None:
+    adjustment = (
+        f"<ram:SpecifiedTradeAllowanceCharge><ram:ChargeIndicator>{indicator}</ram:ChargeIndicator>"
+        "<ram:ActualAmount>10.00</ram:ActualAmount></ram:SpecifiedTradeAllowanceCharge>"
+        "<ram:SpecifiedTradePaymentTerms>"
+    )
+    text = sample().replace("<ram:SpecifiedTradePaymentTerms>", adjustment, 1)
+    assert codes(text) == ["charge_indicator"]
+
+
+def test_lines_whose_amounts_cannot_be_read_are_not_called_negative() -> None:
+    found = codes(sample().replace("EUR", "JPY"))
+    assert set(found) == {"amount_digits"}
+
+
 REFERENCE = (
     "<ram:InvoiceReferencedDocument><ram:IssuerAssignedID>R-7</ram:IssuerAssignedID>"
     "</ram:InvoiceReferencedDocument></ram:ApplicableHeaderTradeSettlement>"
