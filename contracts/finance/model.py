@@ -3,6 +3,7 @@
     ("model_part", publisher, hash, number) -> bytes    a part of the model's bytes, numbered from 0
     ("model_upload", publisher) -> (hash, parts)        the model whose parts are not published yet
     ("model_proposal", hash, role) -> (publisher, parts, record, approvals, state)
+    ("model_open", publisher, role) -> hash             what it proposes for a role, while that is open
     ("model_role", role)           -> (publisher, hash, parts)    the model that was adopted last in a role
     ("model_retirement", role)     -> approvals         who wants that model out of its role
 
@@ -10,6 +11,7 @@
 |---|---|---|
 | - | `model.publish` | Open, approved by its publisher if that runs a voter |
 | Open | `model.approve`, or the publication itself, that makes the approvals enough | Adopted |
+| Open | its publisher publishes another for the role | -, and its parts go unless another role needs them |
 | Adopted, and no longer in its role | `model.publish` | Open: none of the approvals of then count |
 
 A role ends when another model takes it, or when as many as adopt a model want the one that has it out
@@ -18,7 +20,8 @@ A role ends when another model takes it, or when as many as adopt a model want t
 The hash is SHA-256 of the model's bytes. What is published is a whole model within its bounds, or it is
 refused: nobody has to trust an upload. Once published, its parts are never replaced. Until then they stand
 for one model at a time: a part of another takes the place of all of them, so what a publisher leaves
-unpublished has at most a model's bytes, and whoever wants it gone uploads something else. Who approves, and
+unpublished has at most a model's bytes, and whoever wants it gone uploads something else. In the same way a
+publisher proposes one model at a time for a role, so what nobody approves is bounded too. Who approves, and
 how many are enough, is as for the membership (`contracts.parties.membership`). The *champion* is the model in
 force; the *challenger* is scored beside it and decides nothing. A model that another has replaced returns by
 the same way as it came: published again, with a record, and approved again. An organisation that has
@@ -134,6 +137,11 @@ def upload_key(publisher: str) -> bytes:
     return state_key("model_upload", publisher)
 
 
+def open_key(publisher: str, role: str) -> bytes:
+    """State key of what a publisher proposes for a role."""
+    return state_key("model_open", publisher, role)
+
+
 def proposal_key(model: bytes, role: str) -> bytes:
     """State key of a proposal."""
     return state_key("model_proposal", model, role)
@@ -199,6 +207,8 @@ def publish(context: Context, operation: ModelPublish) -> None:
     if begun is not None and begun.model == operation.model:
         _drop(context, begun.model, range(operation.parts, begun.parts))
         context.state.delete(upload_key(context.actor))
+    _take_back(context, operation.role)
+    context.put(open_key(context.actor, operation.role), operation.model)
     is_voting = context.actor in membership.voting_organisations(membership.in_force(context.state))
     approvals = (context.actor,) if is_voting else ()
     _write(
@@ -207,6 +217,18 @@ def publish(context: Context, operation: ModelPublish) -> None:
         operation.role,
         (context.actor, operation.parts, operation.record.model_dump(), approvals, OPEN),
     )
+
+
+def _take_back(context: Context, role: str) -> None:
+    """End what the actor proposes for a role, if it does."""
+    model: Value = context.get(open_key(context.actor, role))
+    if model is None:
+        return
+    proposal: Value = context.get(proposal_key(model, role))
+    context.state.delete(proposal_key(model, role))
+    others: list[Value] = [context.get(proposal_key(model, other)) for other in ROLES]
+    if not any(other is not None and other[0] == context.actor for other in others):
+        _drop(context, model, range(proposal[1]))
 
 
 def approve(context: Context, operation: ModelApprove) -> None:
@@ -272,6 +294,7 @@ def _write(context: Context, model: bytes, role: str, proposal: Value) -> None:
     state = ADOPTED if is_adopted else OPEN
     context.put(proposal_key(model, role), (publisher, parts, record, approvals, state))
     if is_adopted:
+        context.state.delete(open_key(publisher, role))
         _end_role(context, role)
         context.put(role_key(role), (publisher, model, parts))
 

@@ -246,6 +246,47 @@ def test_a_publisher_has_one_unpublished_model_at_most() -> None:
     assert ("loan", HASH, 0) in parts_on(ledger), "what was published stays"
 
 
+def kept_of(ledger: TradeLedger, kind: str) -> set[tuple[Any, ...]]:
+    keys = [codec.decode(key) for key in ledger.state.data]
+    return {tuple(parts) for found, *parts in keys if found == kind}
+
+
+def test_a_publisher_proposes_one_model_at_a_time_for_a_role() -> None:
+    """What nobody approves is bounded: another proposal takes the place of the one before."""
+    ledger = TradeLedger()
+    models = [Model(MODEL.features, MODEL.late, MODEL.days, Ensemble(base, (), ())) for base in range(1, 4)]
+    names = [sha256(model.encode()).digest() for model in models]
+    for model, name in zip(models, names, strict=True):
+        ledger.done("loan", upload(model.encode(), 0, name), publish(name))
+    assert kept_of(ledger, "model_proposal") == {(names[2], "champion")}
+    assert kept_of(ledger, "model_part") == {("loan", names[2], 0)}
+    gone = {"op": "model.approve", "model": names[0], "role": "champion"}
+    assert ledger.refused("root", gone) == "unknown_model"
+
+
+def test_what_another_role_needs_stays_when_a_proposal_is_taken_back() -> None:
+    ledger = TradeLedger()
+    other = Model(MODEL.features, MODEL.late, MODEL.days, Ensemble(1, (), ()))
+    name = sha256(other.encode()).digest()
+    ledger.done("loan", upload(DATA), publish(), publish(role="challenger"))
+    ledger.done("loan", upload(other.encode(), 0, name), publish(name))
+    assert kept_of(ledger, "model_proposal") == {(HASH, "challenger"), (name, "champion")}
+    assert kept_of(ledger, "model_part") == {("loan", HASH, 0), ("loan", name, 0)}
+    ledger.done("loan", publish(name, role="challenger"))
+    assert kept_of(ledger, "model_part") == {("loan", name, 0)}
+
+
+def test_what_was_adopted_is_not_taken_back_by_another_proposal() -> None:
+    ledger = TradeLedger()
+    ledger.done("root", upload(DATA), publish())
+    other = Model(MODEL.features, MODEL.late, MODEL.days, Ensemble(1, (), ()))
+    name = sha256(other.encode()).digest()
+    assert kept_of(ledger, "model_open") == set()
+    ledger.done("loan", upload(other.encode(), 0, name), publish(name))
+    assert in_role(ledger.state, "champion") == MODEL
+    assert kept_of(ledger, "model_open") == {("loan", "champion")}
+
+
 def test_parts_that_a_published_model_does_not_have_do_not_stay() -> None:
     ledger = TradeLedger()
     ledger.done("root", upload(DATA), upload(b"surplus", 3), publish())
