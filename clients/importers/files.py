@@ -9,6 +9,7 @@ columns it has. Whatever is in the file, the answer is an `Imported`; problems a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -66,7 +67,10 @@ LAYOUTS = {
 assert (*LAYOUTS, "ubl", "cii", "camt", "epcis", "response", "advice") == KINDS, "every kind has its reader"
 
 _LOOKED_AT_BYTES = 2_000
-"""Of the beginning of a file, for its namespace."""
+"""Of a file from its first element on, for its namespace."""
+_PROLOGUE = re.compile(rb"\s*(?:<\?.*?\?>|<!--.*?-->)", re.DOTALL)
+_MAX_PROLOGUES = 16
+"""Declarations and comments that are passed over: examples begin with one of their licence."""
 _MAX_FILE_BYTES = max(MAX_CSV_BYTES, MAX_XML_BYTES)
 _XML_STARTS = (b"<", b"\xfe\xff", b"\xff\xfe", b"\x00")
 """Also the marks of UTF-16 and UTF-32, so that the XML reader says what is wrong with them."""
@@ -76,7 +80,7 @@ def is_bank_file(path: Path) -> bool:
     """Whether a file may be a bank's statement, which is read beside the bank's book on the ledger."""
     try:
         with path.open("rb") as file:
-            return MARK in file.read(_LOOKED_AT_BYTES)
+            return MARK in _beginning(file.read(_MAX_FILE_BYTES))
     except OSError:
         return False
 
@@ -113,18 +117,17 @@ def import_bytes(
         )
     context = context or ImportContext()
     problems = Problems(file)
-    if kind == "camt" or (kind == "auto" and MARK in data[:_LOOKED_AT_BYTES]):
+    beginning = _beginning(data)
+    if kind == "camt" or (kind == "auto" and MARK in beginning):
         outcome = camt.read_bank_file(data, context, problems)
         return _imported(file, "camt", outcome, problems, rows=outcome.documents, ignored=())
-    if kind == "response" or (kind == "auto" and invoice_response.MARK in data[:_LOOKED_AT_BYTES]):
+    if kind == "response" or (kind == "auto" and invoice_response.MARK in beginning):
         outcome = invoice_response.read_response(data, context, problems)
         return _imported(file, "response", outcome, problems, rows=1, ignored=())
-    if kind == "advice" or (
-        kind == "auto" and any(mark in data[:_LOOKED_AT_BYTES] for mark in ubl_goods.MARKS)
-    ):
+    if kind == "advice" or (kind == "auto" and any(mark in beginning for mark in ubl_goods.MARKS)):
         outcome = ubl_goods.read_advice(data, context, problems)
         return _imported(file, "advice", outcome, problems, rows=1, ignored=())
-    if kind == "cii" or (kind == "auto" and cii.MARK in data[:_LOOKED_AT_BYTES]):
+    if kind == "cii" or (kind == "auto" and cii.MARK in beginning):
         outcome = cii.read_cii(data, context, problems)
         return _imported(file, "cii", outcome, problems, rows=1, ignored=())
     if kind == "ubl" or (kind == "auto" and _begins_with(data, _XML_STARTS)):
@@ -146,6 +149,18 @@ def import_bytes(
         outcome = replace(outcome, entries=(), withheld=outcome.documents, skipped=0)
     ignored = tuple(column for column in table.columns if column not in layout.required + layout.optional)
     return _imported(file, layout.kind, outcome, problems, rows=len(table.lines), ignored=ignored)
+
+
+def _beginning(data: bytes) -> bytes:
+    """What a file begins with, after the declarations and comments that XML may have before its root."""
+    body = data.removeprefix(b"\xef\xbb\xbf")
+    start = 0
+    for _ in range(_MAX_PROLOGUES):
+        passed = _PROLOGUE.match(body, start)
+        if passed is None:
+            break
+        start = passed.end()
+    return body[start : start + _LOOKED_AT_BYTES]
 
 
 def _begins_with(data: bytes, starts: tuple[bytes, ...]) -> bool:

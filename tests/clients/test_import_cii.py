@@ -211,6 +211,13 @@ def test_lines_whose_amounts_cannot_be_read_are_not_called_negative() -> None:
     assert set(found) == {"amount_digits"}
 
 
+def test_a_file_that_begins_with_its_licence_is_known_for_what_it_is() -> None:
+    comment = f"<!-- {'All rights. ' * 500} -->"
+    licence = f"{comment}<?xml-stylesheet href='a'?><!-- urn:iso:std:iso:20022:tech:xsd:camt -->"
+    found = imported(sample().replace("<rsm:Cross", f"{licence}<rsm:Cross", 1))
+    assert (found.kind, len(found.operations)) == ("cii", 1)
+
+
 REFERENCE = (
     "<ram:InvoiceReferencedDocument><ram:IssuerAssignedID>R-7</ram:IssuerAssignedID>"
     "</ram:InvoiceReferencedDocument></ram:ApplicableHeaderTradeSettlement>"
