@@ -11,9 +11,9 @@ A payment changes some twenty places of four entries. They are cut out, put side
 changed there at once by shifts, masks and additions (`lanes`), and put back. What that cannot do is rare and
 mended behind it (`_corrected`).
 
-A row of `amounts` belongs to one amount for as long as its strength lasts: each time that it comes adds
-`STRENGTH_OF_HIT`, each other amount of the same hash takes one away, and the one that finds none left takes
-the row over. So amounts that come again and again stay, and those that came once give way.
+A row of `amounts` belongs to one amount. Each other amount of the same hash takes an invoice away from it,
+and the one that finds a single one left takes the row over: so amounts that come again and again stay, and
+those that came once give way.
 
 Open invoices are kept by the week of their due date: what is overdue follows from the day on which one looks.
 The ring begins `PAST_WEEKS` before the week of the last change; what it leaves behind is added up in `old`,
@@ -41,12 +41,13 @@ from contracts.trade.habit_entry import (
     EVENTS,
     EVENTS_AT,
     FAR,
-    HABIT_BYTES,
     HALVING_DAYS,
     LEAST_DAYS,
     MONTH_PLACE,
+    MOST_AMOUNTS,
     MOST_BEYOND_DAYS,
     MOST_DAYS,
+    MOST_SEEN,
     NETWORK,
     NETWORK_KEY,
     NETWORK_SPREAD,
@@ -81,6 +82,7 @@ from contracts.trade.habit_entry import (
     WIDE_TOTAL,
     Layout,
     OpenWeeks,
+    amount_row,
     amount_size,
     amount_slot,
     habit_key,
@@ -92,11 +94,7 @@ from ledger.codec import Value
 from ledger.money import MAX_TOTAL, PPM
 from ledger.state import Reader
 
-MOST_SEEN = 0xFFFF
-"""Invoices that a row of amounts counts before both of its numbers are halved."""
-FIRST_STRENGTH, STRENGTH_OF_HIT, MOST_STRENGTH = 4, 8, 64
-
-_ROW, _row, _row_at = AMOUNT.size, AMOUNT.pack, AMOUNT.unpack_from
+_row_into, _row_at, _count_at = AMOUNT.pack_into, AMOUNT.unpack_from, COUNT.unpack_from
 _turnover, _turnover_at = TURNOVER.pack, TURNOVER.unpack_from
 _NO_CODE = bytes(3)
 _slot, _base = Struct("<i"), Struct("<I")
@@ -230,7 +228,7 @@ _LANES = (
 _changed = lanes(_LANES)
 
 _OWN, _BUYER, _SUPPLIER, _NETWORK = (
-    (SIZE, SIZE, HABIT_BYTES - COUNT_AT),
+    (SIZE, SIZE, AMOUNTS_AT - COUNT_AT),
     (SIZE, SLOT_BYTES, BUYER.size - BUYER.sums_at),
     (SLOT_BYTES, SUPPLIER.size - SUPPLIER.sums_at),
     (WIDE_CELL.size, WIDE_CELL.size, SLOT_BYTES, NETWORK.size - NETWORK.sums_at),
@@ -290,7 +288,7 @@ def _places(due_day: int, issue_day: int, currency: str, amount_bits: int) -> _P
         due + MONTH_PLACE * month_part(due_day),
         weekday(issue_day),
         frozenset([_base.pack(base) for base in range(max(0, week - RING_WEEKS + 1), week + 1)]),
-        _split(f"<4xI{_KEPT_PAYMENTS}s{PAYMENT.size}x", AMOUNTS_AT, own, _OWN),
+        _split(f"<4xI{_KEPT_PAYMENTS}s{PAYMENT.size}x", WEEKDAY_AT, own, _OWN),
         _split("<", 0, (BUYER.cells_at + SIZE * due, BUYER.ring_at + slot, BUYER.sums_at), _BUYER),
         _split("<", 0, (SUPPLIER.ring_at + slot, SUPPLIER.sums_at), _SUPPLIER),
         _split("<", 0, network, _NETWORK),
@@ -330,17 +328,17 @@ def observe(state: Writer, supplier: str, buyer: str, settled: Settled) -> None:
     )
     buying, selling = state.get(buyer_key) or NO_BUYER, state.get(supplier_key) or NO_SUPPLIER
     paying = state.get(NETWORK_KEY) or NO_NETWORK
-    first, payments, *pieces = of_own(state.get(own_key) or NO_HABIT)
+    paying_here = state.get(own_key) or NO_HABIT
+    first, payments, *pieces = of_own(paying_here)
     pieces += of_buyer(buying) + of_supplier(selling) + of_network(paying)
     pieces[1::2] = _pieces(_changed(b"".join(pieces[1::2]), late, amount))
-    amounts = pieces[0]
-    at, row = _counted(amounts, amount, late > 0)
+    amounts = _counted(paying_here[AMOUNTS_AT:], _count_at(paying_here, COUNT_AT)[0], amount, late > 0)
     if not (-32_768 <= late <= 32_767 and -32_768 <= age <= 32_767):
         late, age = max(-32_768, min(32_767, late)), max(-32_768, min(32_767, age))
     # fmt: off
     state.put(own_key, b"".join([
         _own_head(paid_day, first or paid_day, late, age, due_on, issued_on, amount_size(amount)), payments,
-        amounts[:at], row, amounts[at + _ROW :], *pieces[1:_TO_BUYER],
+        *pieces[:_TO_BUYER], amounts,
     ]))
     # fmt: on
     bought = b"".join(pieces[_TO_BUYER:_TO_SUPPLIER])
@@ -440,18 +438,23 @@ def turned_over(half_year: int, total: int, paid_in: int, amount: int) -> tuple[
     return half_year, total if total < MAX_TOTAL else MAX_TOTAL
 
 
-def _counted(amounts: bytes, amount: int, is_late: bool) -> tuple[int, bytes]:
-    """Offset of an exact amount's row, and the row after one more invoice."""
-    at, tag = amount_slot(amount)
-    known, strength, seen, late_ones = _row_at(amounts, at)
+def _counted(amounts: bytes, invoices: int, amount: int, is_late: bool) -> bytearray:
+    """The rows of exact amounts after one more invoice, when so many were paid before."""
+    if 2 * AMOUNT.size * invoices >= len(amounts) < AMOUNT.size * MOST_AMOUNTS:
+        amounts += amounts
+    at, tag = amount_slot(amount, len(amounts))
+    known, seen, late_ones = amount_row(*_row_at(amounts, at))
     if known == tag and seen:
         if seen == MOST_SEEN:
             seen, late_ones = seen // 2, late_ones // 2
-        strength = min(MOST_STRENGTH, strength + STRENGTH_OF_HIT)
-        return at, _row(tag, strength, seen + 1, late_ones + is_late)
-    if strength > 1:
-        return at, _row(known, strength - 1, seen, late_ones)
-    return at, _row(tag, FIRST_STRENGTH, 1, is_late)
+        seen, late_ones = seen + 1, late_ones + is_late
+    elif seen > 1:
+        tag, seen, late_ones = known, seen - 1, min(late_ones, seen - 1)
+    else:
+        seen, late_ones = 1, int(is_late)
+    table = bytearray(amounts)
+    _row_into(table, at, tag << 8 | seen << 4 | late_ones)
+    return table
 
 
 def note_dispute(state: Writer, supplier: str, buyer: str) -> None:

@@ -26,13 +26,17 @@ The relationship's entry:
 | last | 4 | day of the last payment, days since 1970 |
 | first | 4 | day of the first payment |
 | payments | 32 · 7 | the last, newest first: days late (2), days from issue (2), due on, issued on, size |
-| amounts | 64 · 8 | by hash of the exact amount: tag (2), strength (2), invoices (2), late ones (2) |
 | weekday | 7 cells | those due on that class of day, see `contracts.trade.holidays` |
 | amount | 16 cells | those of that octave of minor units |
 | count | 4 | invoices paid in full |
 | total | 1 cell + | all |
+| amounts | rows · 2 | by hash of the exact amount: tag, invoices, late ones |
 
 *Due on* is the class of the due day and eight times the sixth of its month; *issued on* the weekday of issue.
+
+A row of *amounts* is `tag · 256 + invoices · 16 + late ones`. There are `FEWEST_AMOUNTS` rows, twice as many
+whenever the invoices paid come to more than half of them, `MOST_AMOUNTS` in the end: what comes again is told
+apart from what is new for as long as thousands of invoices go back, and a short history stays a short entry.
 
 The entries of a buyer, a supplier and the network have those of these parts that are marked:
 
@@ -73,6 +77,7 @@ from functools import lru_cache
 from operator import mul
 from struct import Struct
 from typing import NamedTuple
+from zlib import crc32
 
 from contracts.trade.holidays import WEEKDAYS
 from ledger.limits import MAX_STATE_VALUE_BYTES
@@ -90,7 +95,10 @@ OCTAVES = 16
 FIRST_OCTAVE_BITS = 8
 """Amounts below 2^8 minor units are the first octave, from 2^22 on the last."""
 PAYMENTS = 32
-AMOUNTS = 64
+FEWEST_AMOUNTS, MOST_AMOUNTS = 32, 2_048
+"""Rows of exact amounts, at first and in the end: powers of two."""
+MOST_SEEN = 15
+"""Invoices that a row of them counts before both of its numbers are halved."""
 HALVING_DAYS = 182
 """Length of the half-years, counted from 1970, after each of which turnover counts half."""
 
@@ -114,7 +122,7 @@ WIDE_CELL, WIDE_TOTAL = Struct("<IIi"), Struct("<IIiI")
 PAYMENT = Struct("<hhBBB")
 MONTH_PLACE = 8
 """What the sixth of the month stands for beside the class of a due day."""
-AMOUNT = Struct("<HHHH")
+AMOUNT = Struct("<H")
 DAYS = Struct("<II")
 """Of the last and of the first payment."""
 OPEN = Struct("<IiH")
@@ -129,13 +137,13 @@ _DEALINGS = Struct(PAID.format + EVENTS.format[1:])
 
 SIZE = CELL.size
 PAYMENTS_AT = DAYS.size
-AMOUNTS_AT = PAYMENTS_AT + PAYMENT.size * PAYMENTS
-WEEKDAY_AT = AMOUNTS_AT + AMOUNT.size * AMOUNTS
+WEEKDAY_AT = PAYMENTS_AT + PAYMENT.size * PAYMENTS
 OCTAVE_AT = WEEKDAY_AT + SIZE * WEEKDAYS
 COUNT_AT = OCTAVE_AT + SIZE * OCTAVES
 TOTAL_AT = COUNT_AT + COUNT.size
-HABIT_BYTES = TOTAL_AT + TOTAL.size
-"""Of a relationship."""
+AMOUNTS_AT = TOTAL_AT + TOTAL.size
+HABIT_BYTES = AMOUNTS_AT + AMOUNT.size * FEWEST_AMOUNTS
+"""Of a relationship that begins."""
 
 DEALINGS_AT = OPEN.size
 EVENTS_AT = DEALINGS_AT + PAID.size
@@ -199,6 +207,7 @@ SUPPLIER = Layout.of(
 )
 NETWORK = Layout.of(OPEN.size, WIDE_CELL, WEEKDAYS + OCTAVES, 0, WIDE_TOTAL, WIDE_SPREAD)
 
+assert HABIT_BYTES + AMOUNT.size * MOST_AMOUNTS < MAX_STATE_VALUE_BYTES
 assert UNIT << SHIFT < 1 << 16, "the greatest weight of a cell fits its two bytes"
 assert MOST_BEYOND_DAYS * UNIT << WIDE_SHIFT < 1 << 32, "a cell's greatest sum fits its four bytes"
 assert max(MOST_DAYS, -LEAST_DAYS) * UNIT << WIDE_SHIFT < 1 << 31, "and so does the signed one"
@@ -236,10 +245,18 @@ def amount_size(amount: int) -> int:
     return 4 * bits + (amount << 3 >> bits & 3)
 
 
-def amount_slot(amount: int) -> tuple[int, int]:
-    """Offset and tag of an exact amount's row: Fibonacci hashing."""
-    mixed = amount * 0x9E3779B97F4A7C15
-    return (mixed >> 58 & 63) * AMOUNT.size, mixed >> 42 & 0xFFFF
+def amount_slot(amount: int, table_bytes: int) -> tuple[int, int]:
+    """Offset and tag of an exact amount's row in a table: by the CRC-32 of its 8 bytes.
+
+    Where it is in a table of half the length follows from where it is: so a table grows by standing twice.
+    """
+    mixed = crc32(amount.to_bytes(8, "little"))
+    return mixed * AMOUNT.size & table_bytes - 1, mixed >> 24
+
+
+def amount_row(row: int) -> tuple[int, int, int]:
+    """(tag, invoices, late ones) of a row of amounts."""
+    return row >> 8, row >> 4 & MOST_SEEN, row & MOST_SEEN
 
 
 def spread_class(days_late: int) -> int:
@@ -368,8 +385,8 @@ class Habit:
 
     def of_amount(self, amount: int) -> tuple[int, int]:
         """(invoices, late ones) of exactly this amount, as far as its row tells."""
-        at, tag = amount_slot(amount)
-        known, _, seen, late_ones = AMOUNT.unpack_from(self._data, AMOUNTS_AT + at)
+        at, tag = amount_slot(amount, len(self._data) - AMOUNTS_AT)
+        known, seen, late_ones = amount_row(AMOUNT.unpack_from(self._data, AMOUNTS_AT + at)[0])
         return (seen, late_ones) if known == tag else (0, 0)
 
 

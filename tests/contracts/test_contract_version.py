@@ -29,8 +29,12 @@ from contracts.lifecycle import LifeCycle
 from contracts.registry import OPERATIONS
 from contracts.rules_in_force import RECORDED_UNDER
 from contracts.trade.habit_entry import (
+    AMOUNT,
     BUYER,
+    FEWEST_AMOUNTS,
     HABIT_BYTES,
+    MOST_AMOUNTS,
+    MOST_SEEN,
     NETWORK,
     SUPPLIER,
     Cell,
@@ -44,7 +48,7 @@ from contracts.trade.relationship_sums import Aggregates, OpenWeek
 
 DECLARED = {
     2: "74701b7afa276fbc697f20ba2aea988a8a27adaf712e2a12e0cffc1ea55a3d3e",
-    3: "53df4be5adc3688f76adc6ddcec8789ba950e3bb16786cd1b1487d63b40050a1",
+    3: "f0d45de34d1146d3c020648f114785df926d2b8698ed7c5dc00de92e49aed76f",
 }
 """Digest of what a version declares. Of version 1 the forms alone were watched, and by far not all."""
 
@@ -83,7 +87,8 @@ def declared() -> list[object]:
         (name, spec.roles, tuple(spec.model.model_fields)) for name, spec in sorted(OPERATIONS.items())
     ]
     records = [sorted(RECORD_FIELDS.items()), LINE_FIELDS, sorted(BOOK_FIELDS.items())]
-    habits = [HABIT_BYTES, *(_laid_out(layout) for layout in (BUYER, SUPPLIER, NETWORK))]
+    amounts = AMOUNT.format, FEWEST_AMOUNTS, MOST_AMOUNTS, MOST_SEEN
+    habits = [HABIT_BYTES, amounts, *(_laid_out(layout) for layout in (BUYER, SUPPLIER, NETWORK))]
     return [
         forms,
         sorted(cycles.items()),

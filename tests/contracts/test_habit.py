@@ -15,13 +15,17 @@ from contracts.pricing.known import FRESH_WEEKS, Outstanding
 from contracts.trade import habit
 from contracts.trade.habit import Lane, Settled, lanes
 from contracts.trade.habit_entry import (
+    AMOUNT,
     BUYER,
     CELL,
     FAR,
+    FEWEST_AMOUNTS,
     HABIT_BYTES,
     LEAST_DAYS,
+    MOST_AMOUNTS,
     MOST_BEYOND_DAYS,
     MOST_DAYS,
+    MOST_SEEN,
     NETWORK,
     NETWORK_KEY,
     OCTAVES,
@@ -94,7 +98,7 @@ def opened_and_paid(state: Overlay, supplier: str, buyer: str, one: Settled) -> 
 
 @settings(max_examples=200)
 @given(st.lists(payments, max_size=80))
-def test_the_entry_has_one_size_whatever_came(history: list[Settled]) -> None:
+def test_the_size_of_an_entry_depends_on_how_many_came_and_not_on_what_came(history: list[Settled]) -> None:
     state = Overlay(Nothing())
     entry = None
     for one in sorted(history, key=lambda settled: settled.issue_day):
@@ -104,7 +108,7 @@ def test_the_entry_has_one_size_whatever_came(history: list[Settled]) -> None:
     further = max(0, len({one.currency for one in history}) - 1)
     sizes = {key: len(value) for key, value in state.writes.items()}
     assert not history or sizes == {
-        habit_key("acme", "mega"): HABIT_BYTES,
+        habit_key("acme", "mega"): HABIT_BYTES + AMOUNT.size * (rows_after(len(history)) - FEWEST_AMOUNTS),
         habit_key("", "mega"): BUYER.size,
         habit_key("acme", ""): SUPPLIER.size + TURNOVER.size * further,
         NETWORK_KEY: NETWORK.size,
@@ -112,6 +116,14 @@ def test_the_entry_has_one_size_whatever_came(history: list[Settled]) -> None:
     read = Habit(entry)
     assert read.count == len(history)
     assert len(read.payments()) == min(PAYMENTS, len(history))
+
+
+def rows_after(invoices: int) -> int:
+    """Rows of exact amounts: more than twice the invoices before the last, from fewest to most."""
+    rows = FEWEST_AMOUNTS
+    while rows <= 2 * (invoices - 1) and rows < MOST_AMOUNTS:
+        rows *= 2
+    return rows
 
 
 def faded(cell: tuple[int, ...], shift: int, days: int) -> tuple[int, ...]:
@@ -360,8 +372,10 @@ def test_lateness_is_kept_by_weekday_amount_and_month() -> None:
     assert (monday.late, tuesday.late) == (monday.weight, 0)
     assert read.of_octave(octave(100_00)).late > 0
     assert read.of_octave(octave(90_000_00)).late == 0
-    assert read.of_amount(100_00) == (20, 20)
-    assert read.of_amount(90_000_00) == (20, 0)
+    seen, late = read.of_amount(100_00)
+    assert seen == late > 5
+    seen, late = read.of_amount(90_000_00)
+    assert (seen > 5, late) == (True, 0)
     assert read.of_amount(1) == (0, 0)
     assert read.payments()[0].days_late == -1
     assert read.payments()[1].days_late == 3
@@ -373,9 +387,37 @@ def test_an_amount_that_comes_again_outlives_those_that_came_once() -> None:
         entry = paid(entry, settled(late=1, amount=1_000_000 + number))
         if number % 60 == 0:
             entry = paid(entry, settled(late=-1, amount=47_156))
+    assert len(entry or b"") == HABIT_BYTES + AMOUNT.size * (MOST_AMOUNTS - FEWEST_AMOUNTS)
     seen, late = Habit(entry).of_amount(47_156)
-    assert seen > 10
+    assert seen > 5
     assert late == 0
+
+
+def test_amounts_that_came_before_are_told_from_new_ones_in_a_history_of_any_length() -> None:
+    """One payment, or a thousand later: known amounts are known, and of a thousand new ones few seem so."""
+    entry = None
+    for number in range(1_000):
+        entry = paid(entry, settled(late=number % 2, amount=7_919 * number + 10_000))
+        if number in (0, 15, 16, 100, 999):
+            known = [Habit(entry).of_amount(7_919 * one + 10_000)[0] for one in range(number + 1)]
+            assert sum([seen > 0 for seen in known]) > 0.7 * len(known)
+            fresh = [Habit(entry).of_amount(7_919 * one + 10_001)[0] for one in range(1_000)]
+            assert sum([seen > 0 for seen in fresh]) < 10
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 60), st.booleans()), max_size=300),
+)
+def test_a_row_of_an_amount_counts_late_ones_among_its_invoices(history: list[tuple[int, bool]]) -> None:
+    entry = None
+    for amount, is_late in history:
+        entry = paid(entry, settled(late=int(is_late), amount=amount))
+        seen, late = Habit(entry).of_amount(amount)
+        assert 0 <= late <= seen <= MOST_SEEN
+    for amount in {amount for amount, _ in history}:
+        seen, late = Habit(entry).of_amount(amount)
+        came = [is_late for one, is_late in history if one == amount]
+        assert (seen, late) == (0, 0) or 0 <= late <= seen <= len(came)
 
 
 def test_only_payments_that_settle_confirmed_invoices_make_a_habit() -> None:
