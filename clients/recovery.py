@@ -40,7 +40,7 @@ from ledger.genesis import RECOVERING, Genesis, GenesisBlock, genesis_block, rea
 from ledger.handover import Followed
 from ledger.inheritance import EXPORT_FILE, Estate
 from ledger.keys import SigningKey
-from ledger.limits import MAX_APPROVALS
+from ledger.limits import MAX_APPROVALS, MAX_AUTHORITY_BYTES
 from ledger.membership import Member, Membership
 from ledger.recovery import Recovery
 from ledger.state import Overlay
@@ -109,10 +109,21 @@ def draft(
     genesis = Genesis.from_document(document)
     with _estate(genesis, export) as estate:
         state = estate.prove(_authority_keys(estate))
-        authority = carry(Statement(state, proved.certified).encode(), Followed.of(proved.trust).chain)
+        authority = _authority(Statement(state, proved.certified), Followed.of(proved.trust))
         assert genesis.recovers is not None, "it is in the document"
         genesis = replace(genesis, recovers=replace(genesis.recovers, authority=authority))
-        return genesis_block(genesis, estate.root(_Draft(), genesis)).data
+        data = genesis_block(genesis, estate.root(_Draft(), genesis)).data
+    return read_genesis(data).block.data
+
+
+def _authority(statement: Statement, trust: Followed) -> bytes:
+    """The statement with the membership changes that it needs, or alone where all of them are too many.
+
+    Whoever verifies it has them then beside the old genesis block; the export has them too.
+    """
+    data = statement.encode()
+    carried = carry(data, trust.chain)
+    return carried if len(carried) <= MAX_AUTHORITY_BYTES else data
 
 
 def _authority_keys(estate: Estate) -> list[bytes]:
@@ -138,7 +149,16 @@ def _estate(genesis: Genesis, export: Path) -> Iterator[Estate]:
             estate.close()
 
 
-def check(data: bytes, export: Path, old: GenesisBlock, *, now_ms: int | None = None) -> GenesisBlock:
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A recovery's genesis block that is what it must be of an export."""
+
+    block: GenesisBlock
+    old: GenesisBlock
+    """That of the old ledger, with the membership changes that the export brought along."""
+
+
+def check(data: bytes, export: Path, old: GenesisBlock, *, now_ms: int | None = None) -> Checked:
     """Check that a genesis block is what it must be of this export, computed again.
 
     What it may be otherwise is for people to say who approve it: name, nodes and quorum.
@@ -163,7 +183,7 @@ def check(data: bytes, export: Path, old: GenesisBlock, *, now_ms: int | None = 
         )
     _check_begins(block.genesis, max(now_ms or _now_ms(), proved.header.time_ms))
     with _estate(block.genesis, export) as estate:
-        stated = recovery.authority(recovers, old)
+        stated = recovery.authority(recovers, proved.trust)
         shown = (stated.height, stated.block_hash, set(stated.entries))
         if shown != (proved.header.height, proved.header.hash, set(_authority_keys(estate))):
             raise VerificationError("another authority than the export gives", field="recovers.authority")
@@ -175,7 +195,7 @@ def check(data: bytes, export: Path, old: GenesisBlock, *, now_ms: int | None = 
             found=block.block.header.state_root.hex(),
             expected=root.hex(),
         )
-    return block
+    return Checked(block, proved.trust)
 
 
 def _check_begins(genesis: Genesis, now_ms: int) -> None:

@@ -13,7 +13,7 @@ The genesis document of such a ledger has one more field, `recovers`, a map:
 | channel | 32 bytes | the ledger that it goes on from |
 | height | int | the block after which the state was taken over, at least 1 |
 | block | 32 bytes | hash of that block's header |
-| authority | bytes | a statement, carried if need be: who could approve it, by the state at that height |
+| authority | bytes | a statement, carried if it fits: who could approve it, by the state at that height |
 | approvals | array of {key, signature} | ascending by key |
 
     approval = Ed25519("tallystick/recovery/1\\0" || encode([document without approvals, state root]))

@@ -14,7 +14,7 @@ from envelopes import order, signed
 from local_node import key_of
 from local_sessions import Channel, rewriting
 
-from clients import network
+from clients import network, recovery
 from clients.cli import main
 from clients.network import membership
 from clients.network.membership import new_home, next_id, replacement
@@ -23,6 +23,7 @@ from clients.trust import changes_file, load_trust
 from clients.verification.export_file import cut
 from clients.verification.verifier import verify_data, verify_file, verify_path
 from contracts.finance.quote import verify_quote
+from contracts.parties.recovery import verify
 from ledger import codec, node_certificate
 from ledger.carried import carry, opened
 from ledger.errors import VerificationError
@@ -92,6 +93,33 @@ def test_what_was_followed_is_kept_and_used_by_the_next_session(channel: Channel
         latest.submit(order("PO-3"))
         assert len(latest.genesis.heights) == 7
     assert load_trust(channel.network.genesis_path).heights == latest.genesis.heights
+
+
+@pytest.mark.parametrize("fit", [True, False], ids=["carried", "too many"])
+def test_a_recovery_is_proved_by_the_changes_that_it_carries_or_by_those_that_one_has(
+    channel: Channel, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fit: bool
+) -> None:
+    """A network that has changed its nodes for years can still be recovered."""
+    replace(channel)
+    session.submit(order("PO-1"))
+    export = tmp_path / "last.export"
+    session.export(export)
+    old = read_genesis(channel.network.genesis_path.read_bytes())
+    keys = [key_of(name) for name in ("m4", "m5")]
+    nodes = [Member(f"m{at}", "anchor", key.public, b"") for at, key in enumerate(keys)]
+    if not fit:
+        monkeypatch.setattr(recovery, "MAX_AUTHORITY_BYTES", 1)
+    data = recovery.draft(export, old, nodes)
+    checked = recovery.check(data, export, old)
+    for who in ("anchor", "fund"):
+        data = recovery.approve(data, key_of(who), checked.old)
+    assert verify(read_genesis(data), session.genesis).approved_by == ("anchor", "fund")
+    if fit:
+        assert verify(read_genesis(data), old).approved_by == ("anchor", "fund")
+        return
+    with pytest.raises(VerificationError) as refused:
+        verify(read_genesis(data), old)
+    assert refused.value.code == "unknown_membership"
 
 
 def test_a_saved_proof_needs_the_genesis_block_and_nothing_else(

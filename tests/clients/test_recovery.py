@@ -89,13 +89,13 @@ def altered(data: bytes, **changes: object) -> bytes:
 def test_two_of_three_organisations_that_ran_voters_approve_and_anyone_can_check_it(
     drafted: bytes, export: Path, old: GenesisBlock
 ) -> None:
-    assert check(drafted, export, old).membership.quorum == 2
+    assert check(drafted, export, old).block.membership.quorum == 2
     one = approve(drafted, key_of("anchor"), old)
     with pytest.raises(VerificationError) as refused:
         verify(read_genesis(one), old)
     assert refused.value.code == "recovery_not_approved"
     both = approve(approve(one, key_of("fund"), old), key_of("fund"), old)
-    assert check(both, export, old).genesis == read_genesis(both).genesis
+    assert check(both, export, old).block.genesis == read_genesis(both).genesis
     recovered = verify(read_genesis(both), old)
     assert (recovered.approved_by, recovered.needed) == (("anchor", "fund"), 2)
     assert len({read_genesis(data).channel for data in (drafted, one, both)} | {old.channel}) == 4

@@ -148,7 +148,7 @@ def check(
     screen = Screen(json)
     data = read_bytes(block, "genesis block", MAX_BLOCK_BYTES)
     checked_genesis(data, str(block))
-    checked = recovery.check(data, from_, trusted_genesis(genesis, profile))
+    checked = recovery.check(data, from_, trusted_genesis(genesis, profile)).block
     if not screen.answer(_document(checked, None)):
         _show_members(screen, checked)
         screen.line(f"{block}: goes on from height {_recovers(checked).height}, as the export gives it", GOOD)
@@ -175,11 +175,10 @@ def approve(
     """
     screen = Screen(json)
     known = load_profile(profile)
-    old = trusted_genesis(genesis, profile)
     data = read_bytes(block, "genesis block", MAX_BLOCK_BYTES)
     checked_genesis(data, str(block))
-    recovery.check(data, from_, old)
-    signed = recovery.approve(data, known.signing_key(read_passphrase()), old)
+    checked = recovery.check(data, from_, trusted_genesis(genesis, profile))
+    signed = recovery.approve(data, known.signing_key(read_passphrase()), checked.old)
     save(signed, block, "genesis block")
     approved = checked_genesis(signed, str(block))
     if not screen.answer(_document(approved, None)):
