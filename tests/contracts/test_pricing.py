@@ -404,7 +404,8 @@ def test_an_overdue_invoice_counts_at_its_current_age() -> None:
     honest = features_of([(100_00, 0, 30)], [(100_00, 40)])
     assert (honest.dbt_centidays, honest.overdue, honest.defaults) == (0, ((2, 2_000),), 0)
     assert honest.expected_lateness(programme()) == (20 * 400 + 2 * 2_000) // 22
-    assert features_of([(100_00, 0, 30)], [(100_00, 95)]).defaults == 1
+    defaulted = features_of([(100_00, 0, 30)], [(100_00, 95)])
+    assert (defaulted.trials, defaulted.defaults) == (2, 1), "a week in default now is a trial of its own"
 
 
 def test_lateness_by_the_model_is_its_prediction_and_what_is_overdue_adds_to_it() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_lateness_model import MODEL
-from test_model_governance import DATA, HASH, upload
+from test_model_governance import DATA, HASH, RECORD, upload
 from test_model_governance import publish as publish_model
 from test_quote import NUMBER, TERMS, TODAY, Ledger
 from trade_ledger import TradeLedger, confirm, payment, publish
@@ -220,6 +220,23 @@ def test_an_invoice_is_described_as_it_would_have_been_before_it_came(
     trade.confirmed_invoice("NEW", amount)
     basis = read_basis(trade.state, "acme", "NEW", "prime")
     assert basis.inputs.prediction == predict(None, asked, before, basis.terms)
+
+
+def test_a_model_that_counts_what_is_open_does_not_count_the_invoice_itself() -> None:
+    trade = traded([(100_00, 3), (100_00, 0)])
+    trade.confirmed_invoice("OTHER", 70_00)
+    counts = ("open_invoices", "buyer_open", "supplier_open")
+    steps = tuple([((place, 1, 1, 2, 0), (LEAF, 0, 0, 0, 0), (LEAF, 0, 0, 0, 1_000)) for place in range(3)])
+    counting = Model(counts, MODEL.late, MODEL.days, Ensemble(100, steps, ()))
+    name = sha256(counting.encode()).digest()
+    record = {**RECORD, "rising": ()}
+    trade.done("root", upload(counting.encode(), 0, name), publish_model(name, record=record))
+    trade.confirmed_invoice("NEW", 80_00)
+    alone = read_basis(trade.state, "acme", "NEW", "prime").inputs.prediction
+    assert alone.lateness.beyond_centidays == 100, "one is open besides"
+    trade.confirmed_invoice("NEXT", 90_00)
+    beside = read_basis(trade.state, "acme", "NEW", "prime").inputs.prediction
+    assert beside.lateness.beyond_centidays == 3_100, "and now two are"
 
 
 def test_a_dispute_is_known_to_the_model_of_every_later_invoice_of_the_relationship() -> None:

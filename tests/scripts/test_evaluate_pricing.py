@@ -28,7 +28,7 @@ sys.path.append(str(ROOT / "scripts"))
 import _train_model  # noqa: E402
 from _evaluate_pricing import as_written, fit, main, merged, predictions  # noqa: E402
 from _pricing_ledger import Description, feed  # noqa: E402
-from _pricing_report import figures, outcomes, report  # noqa: E402
+from _pricing_report import Outcome, figures, outcomes, report  # noqa: E402
 from _pricing_rows import Row, RowError, read_rows  # noqa: E402
 from _pricing_training import (  # noqa: E402
     MICRO,
@@ -416,6 +416,40 @@ def test_perfect_predictions_have_perfect_figures() -> None:
     assert measured["AUC"] == 1
     assert measured["Brier"] == measured["MAE, days"] == 0
     assert measured["dbt ratio"] == 1
+
+
+def outcome(customer: str, days_late: int, p_late: float, beyond: float, amount: int = 1) -> Outcome:
+    return Outcome(customer, amount, p_late, 0.0, beyond, days_late)
+
+
+def test_the_top_decile_is_that_of_the_predicted_cost_and_not_of_the_days_alone() -> None:
+    dear, slow = outcome("A", 10, 0.5, 10.0, amount=1_000), outcome("A", 20, 0.5, 20.0, amount=1)
+    found = [dear, slow, *[outcome("A", 0, 0.5, 0.0) for _ in range(8)]]
+    rows = np.array([(o.p_late, o.days, o.beyond, o.days_late, o.amount) for o in found])
+    assert figures(rows)["cost in top decile"] == pytest.approx(10_000 / 10_020)
+
+
+def test_intervals_are_of_resampled_customers_and_the_largest_is_left_out_once() -> None:
+    """One customer is foretold well and one badly: between them lies all that a resample may show."""
+    good = [outcome("GOOD", 5 * (at % 2), float(at % 2), 0.0) for at in range(10)]
+    bad = [outcome("BAD", 5 * (at % 2), 1.0 - at % 2, 0.0) for at in range(6)]
+    lines = report([*good, *bad]).splitlines()
+    assert lines[0] == "all: 16 rows, 2 customers"
+    (everybody, rest) = [line.split() for line in lines if line.strip().startswith("Brier")]
+    assert everybody == ["Brier", f"{6 / 16:.4f}", "[0.0000,", "1.0000]"]
+    assert "without the largest customer: 6 rows" in lines
+    assert rest == ["Brier", "1.0000", "[1.0000,", "1.0000]"]
+
+
+def test_what_falls_due_on_the_last_day_teaches_nothing() -> None:
+    """Of what is due then only what was paid at once or early is known."""
+    history = book(40, 41)
+    last = max(row.cleared for row in history if row.cleared is not None)
+    due_then = replace(history[0], invoice="THEN", issued=last - 9, due=last, cleared=last)
+    described = feed([*history, due_then], [*history, due_then])
+    assert len(TrainingSet.of([*history, due_then], described)) == len(
+        TrainingSet.of(history, described[:-1])
+    )
 
 
 def test_a_file_without_a_due_date_is_refused(tmp_path: Path) -> None:
