@@ -9,6 +9,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +67,8 @@ def test_files_and_tests_that_are_named_are_there(document: Path) -> None:
 
 @each_document
 def test_modules_that_are_named_are_there_and_have_what_is_named(document: Path) -> None:
-    for name in re.findall(rf"`((?:{'|'.join(PACKAGES)})(?:\.\w+)+)`", document.read_text()):
+    for name, known in named_modules(document):
         parts = name.split(".")
-        known = max(place for place in range(1, len(parts) + 1) if _is_module(ROOT.joinpath(*parts[:place])))
         if known == 1:  # a file or an operation of a node, say
             assert name in SOURCE, name
             continue
@@ -76,6 +76,28 @@ def test_modules_that_are_named_are_there_and_have_what_is_named(document: Path)
         text = (place / "__init__.py" if place.is_dir() else place.with_suffix(".py")).read_text()
         for part in parts[known:]:
             assert re.search(rf"\b{part}\b", text), name
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_modules_that_the_code_names_are_there(package: str) -> None:
+    """Whoever moves a module finds here what still names its old place."""
+    for path in (module for module in MODULES if module.is_relative_to(ROOT / package)):
+        for name, known in named_modules(path):
+            exported = hasattr(import_module(name.split(".")[0]), name.split(".")[1])
+            assert known > 1 or exported or name.startswith("node."), f"{path.relative_to(ROOT)}: {name}"
+
+
+def named_modules(path: Path) -> Iterator[tuple[str, int]]:
+    """Names in backticks that begin with a package, and how many of their parts are packages or modules.
+
+    `node.toml` and `node.locate` are no modules: a file, and an operation.
+    """
+    for name in re.findall(rf"`((?:{'|'.join(PACKAGES)})(?:\.\w+)+)`", path.read_text()):
+        parts = name.split(".")
+        yield (
+            name,
+            max(place for place in range(1, len(parts) + 1) if _is_module(ROOT.joinpath(*parts[:place]))),
+        )
 
 
 def _is_module(path: Path) -> bool:

@@ -5,8 +5,8 @@
 
 A lender registers a receivable before it pays, says when it has paid, and releases it in the end. Members of
 the registry share a secret key, which never comes to the ledger: a tag is an HMAC under it, since the fields
-of an invoice can be guessed and a plain hash of them could be searched (`clients.pledge_tags` makes the
-tags, docs/fraud.md draws them). A receivable has two:
+of an invoice can be guessed and a plain hash of them could be searched (`clients.lending.pledge_tags` makes
+the tags, docs/fraud.md draws them). A receivable has two:
 
 | tag | over | claimed by another member |
 |---|---|---|

@@ -3,10 +3,10 @@ integers.
 
     plan = a minor-unit amount for each opportunity, 0 for none
 
-The best plan is found elsewhere, by a solver in floating point (`clients.optimum`). What decides is here,
-pure and exact: `breaches` says whether a plan keeps every constraint, `income` what it brings, `bound` that
-no plan can bring more. So nobody needs to trust a solver: a wrong plan is refused, a poor one is seen to be
-poor.
+The best plan is found elsewhere, by a solver in floating point (`clients.lending.optimum`). What decides is
+here, pure and exact: `breaches` says whether a plan keeps every constraint, `income` what it brings, `bound`
+that no plan can bring more. So nobody needs to trust a solver: a wrong plan is refused, a poor one is seen to
+be poor.
 
 | constraint | Σ over its members of | is at most |
 |---|---|---|
