@@ -40,6 +40,9 @@ _REMEDY = (
     "Put the export that the ledger goes on from beside its genesis block, as genesis.export: whoever runs a "
     "node of it has the file, and its content is checked against the genesis block."
 )
+_OTHER_RULES = (
+    "Recover with the release of the software that the lost ledger ran: a recovery changes no rules."
+)
 
 
 def inherit(store: Rows, genesis: Genesis, export: Path | None) -> None:
@@ -87,7 +90,11 @@ def check_end(genesis: Genesis, header: Header) -> None:
     ):
         if found != expected:
             raise VerificationError(
-                "not how the ledger that it goes on from ended", field=field, found=found, expected=expected
+                "not how the ledger that it goes on from ended",
+                field=field,
+                found=found,
+                expected=expected,
+                remedy=_OTHER_RULES if field == "contract_version" else None,
             )
 
 

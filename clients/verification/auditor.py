@@ -236,7 +236,6 @@ class _Audit:
                 found=f"certified up to height {self.chain.certified}",
                 expected=f"up to {head.height}",
             )
-        recovers = self.genesis.genesis.recovers
         return AuditReport(
             channel=self.genesis.channel.hex(),
             source=source,
@@ -250,8 +249,13 @@ class _Audit:
             certificates=self.certificates,
             state_entries=len(self.replay.values),
             records=records,
-            goes_on_from="" if recovers is None else f"height {recovers.height} of {recovers.channel.hex()}",
+            goes_on_from=_goes_on_from(self.genesis),
         )
+
+
+def _goes_on_from(genesis: GenesisBlock) -> str:
+    recovers = genesis.genesis.recovers
+    return "" if recovers is None else f"height {recovers.height} of {recovers.channel.hex()}"
 
 
 def audit_folder(
@@ -283,7 +287,8 @@ def audit_folder(
                 "the ledger on the disk begins with another genesis block", field="block 0"
             )
         if store.base_height:
-            return AuditReport(source=str(folder), **audit_from_base(store, genesis, progress))
+            found = audit_from_base(store, genesis, progress)
+            return AuditReport(source=str(folder), goes_on_from=_goes_on_from(genesis), **found)
         audit = _Audit(genesis, progress, inherited)
         audit.take(_stored(store, genesis, last), lambda: last)
         _check_values(store, audit.replay)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from clients.verification.auditor import audit_folder
 from ledger.errors import StoreError, VerificationError
 from ledger.genesis import read_genesis
 from ledger.handover import Followed
+from ledger.recovery import Recovery
 from ledger.snapshot import SUBTREES
 from ledger.staging import Staging, settle
 from ledger.store import Store
@@ -72,6 +74,13 @@ def test_the_report_says_where_the_ledger_began_and_what_was_proved(folder: Path
     assert report.certificates == 1 + LAST - BASE
     assert seen == [(height, LAST) for height in range(BASE + 1, LAST + 1)]
     assert report.as_dict()["first_height"] == BASE
+    assert report.goes_on_from == ""
+
+
+def test_the_report_says_which_ledger_a_recovered_one_goes_on_from(folder: Path) -> None:
+    recovered = replace(GENESIS_BLOCK.genesis, recovers=Recovery(b"c" * 32, 7, b"b" * 32, b""))
+    report = audit_folder(folder, replace(GENESIS_BLOCK, genesis=recovered))
+    assert report.goes_on_from == f"height 7 of {'63' * 32}"
 
 
 def changed(value: bytes) -> bytes:

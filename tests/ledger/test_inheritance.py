@@ -253,6 +253,7 @@ def test_it_begins_no_earlier_and_under_no_other_rules_than_the_old_one_ended(
     with pytest.raises(VerificationError) as refused:
         made(old, export, tmp_path / "scratch", **changes)
     assert refused.value.field == field
+    assert ("release" in refused.value.remedy) == (field == "contract_version")
 
 
 def test_an_approval_is_for_one_document_and_one_state(old: Node, export: Path, tmp_path: Path) -> None:
