@@ -148,11 +148,15 @@ class Estate:
 
 
 class _Heir:
-    """Writes the rows of what an export holds, as it is read."""
+    """Writes the rows of what an export holds, as it is read; each batch is synced.
+
+    LevelDB begins a new log where the rows in memory become a file, and the sync of the genesis block is that
+    of the newest log alone: a power cut could leave it behind a hole.
+    """
 
     def __init__(self, store: Rows) -> None:
         self._store = store
-        self._batch = store.batch()
+        self._batch = store.batch(sync=True)
         self._rows = 0
         self._key, self._sequence, self._head = b"", 0, NO_RECORDS
 
@@ -182,7 +186,7 @@ class _Heir:
     def write(self) -> None:
         """Write what has gathered."""
         self._store.write(self._batch)
-        self._batch, self._rows = self._store.batch(), 0
+        self._batch, self._rows = self._store.batch(sync=True), 0
 
     def _put(self, row: bytes, value: bytes) -> None:
         self._batch.put(row, value)

@@ -12,7 +12,7 @@ from clock_readings import clocks_at
 from elections import elected_if_needed
 from small_ledger import GENESIS, START_MS, KeyValueRules, Node, put, record, transaction
 
-from ledger import history
+from ledger import history, inheritance
 from ledger.block import Block
 from ledger.certificate import Certificate, sign_ack
 from ledger.chain import Chain
@@ -230,6 +230,31 @@ def test_an_altered_export_is_not_begun_with(old: Node, export: Path, tmp_path: 
     export.write_bytes(bytes(data))
     with pytest.raises(TallyError):
         begun(tmp_path / "new", genesis, export)
+
+
+def test_what_is_taken_in_is_on_the_disk_before_the_genesis_block_says_so(
+    old: Node, export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LevelDB syncs its newest log alone: rows in one before it could be lost, and what says so be kept."""
+    genesis = made(old, export, tmp_path / "scratch")
+    done: list[str] = []
+    batch, append = Store.batch, Store.append
+    monkeypatch.setattr(inheritance, "ROWS_A_BATCH", 20)
+
+    def batched(self: Store, *, sync: bool = False) -> Any:
+        done.append("synced" if sync else "not synced")
+        return batch(self, sync=sync)
+
+    def appended(self: Store, *args: Any) -> None:
+        done.append("genesis block")
+        append(self, *args)
+
+    monkeypatch.setattr(Store, "batch", batched)
+    monkeypatch.setattr(Store, "append", appended)
+    begun(tmp_path / "new", genesis, export)[0].close()
+    before = done[: done.index("genesis block")]
+    assert set(before) == {"synced"}
+    assert len(before) > RECORDS // 20
 
 
 def test_without_the_export_the_node_says_which_one_is_missing(
