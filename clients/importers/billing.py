@@ -49,6 +49,8 @@ from ledger.errors import TallyError
 from ledger.money import Money
 from ledger.transaction import Operation
 
+_SHOWN_CHARACTERS = 80
+"""Of a name in a note."""
 _ONLY_MONEY = (
     "lines credit money and no units: not units of a billed line at its price; "
     "for goods that went back: tally credit issue --line LINE:QUANTITY"
@@ -278,6 +280,9 @@ def _invoice(
         notes.append(f"not linked to order {invoice.order}")
     if not invoice.due_date:
         notes.append(f"due date from the agreed term of {context.term_days} days")
+    if invoice.payee and invoice.seller is not None and invoice.payee not in invoice.seller.names:
+        payee = invoice.payee[:_SHOWN_CHARACTERS]
+        notes.append(f"to be paid to {payee} and not to the seller: ask whether it is sold already")
     taxed = _with_taxes(operation, invoice, {one.number: one.line for one in kept})
     if taxed is None and tax:
         notes.append("VAT by category is left out: it does not fit to one minor unit")

@@ -51,6 +51,7 @@ TERMS = Terms(
     seller=f"{_AGREEMENT}/ram:SellerTradeParty",
     buyer=f"{_AGREEMENT}/ram:BuyerTradeParty",
     party_name="ram:Name",
+    payee=f"{_SETTLEMENT}/ram:PayeeTradeParty/ram:Name",
     adjustment=f"{_SETTLEMENT}/ram:SpecifiedTradeAllowanceCharge",
     is_charge="ram:ChargeIndicator/udt:Indicator",
     adjustment_amount="ram:ActualAmount",

@@ -64,6 +64,8 @@ class Terms:
     """BG-7."""
     party_name: str
     """BT-27, BT-44, of the party."""
+    payee: str
+    """BT-59."""
     adjustment: str
     """BG-20 and BG-21, allowances and charges of the document."""
     is_charge: str
@@ -205,6 +207,8 @@ class Invoice:
     """BT-25: the invoices that a credit note corrects."""
     seller: Party | None
     buyer: Party | None
+    payee: str
+    """BT-59, empty for none: who is to be paid in the seller's place."""
     allowances: tuple[Amount, ...]
     """BT-92."""
     charges: tuple[Amount, ...]

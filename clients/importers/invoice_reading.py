@@ -59,6 +59,7 @@ class InvoiceReader(TermReader):
             ),
             seller=self._named_party(terms.seller, "br_06"),
             buyer=self._named_party(terms.buyer, "br_07"),
+            payee=self.optional_text(self.root, terms.payee),
             allowances=tuple(adjustments["false"]),
             charges=tuple(adjustments["true"]),
             totals=self._totals(),

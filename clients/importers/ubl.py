@@ -24,6 +24,7 @@ INVOICE = Terms(
     seller="cac:AccountingSupplierParty/cac:Party",
     buyer="cac:AccountingCustomerParty/cac:Party",
     party_name="cac:PartyLegalEntity/cbc:RegistrationName",
+    payee="cac:PayeeParty/cac:PartyName/cbc:Name",
     adjustment="cac:AllowanceCharge",
     is_charge="cbc:ChargeIndicator",
     adjustment_amount="cbc:Amount",

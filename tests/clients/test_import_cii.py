@@ -218,6 +218,22 @@ def test_a_file_that_begins_with_its_licence_is_known_for_what_it_is() -> None:
     assert (found.kind, len(found.operations)) == ("cii", 1)
 
 
+@pytest.mark.parametrize(("payee", "said"), [("Factor AG", True), ("[Seller trading name]", False)])
+def test_who_is_to_be_paid_in_the_sellers_place_is_said(payee: str, said: bool) -> None:
+    """BG-10: an invoice that is sold already names its factor."""
+    settled = "<ram:SpecifiedTradeSettlementPaymentMeans>"
+    party = f"<ram:PayeeTradeParty><ram:Name>{payee}</ram:Name></ram:PayeeTradeParty>"
+    found = imported(sample().replace(settled, party + settled, 1))
+    assert found.is_clean
+    assert (
+        "to be paid to Factor AG and not to the seller: ask whether it is sold already" in notes(found)
+    ) is said
+
+
+def notes(found: Imported) -> tuple[str, ...]:
+    return found.summary.notes
+
+
 REFERENCE = (
     "<ram:InvoiceReferencedDocument><ram:IssuerAssignedID>R-7</ram:IssuerAssignedID>"
     "</ram:InvoiceReferencedDocument></ram:ApplicableHeaderTradeSettlement>"

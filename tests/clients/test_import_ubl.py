@@ -125,6 +125,7 @@ def test_lines_below_zero_go_to_the_allowances_without_an_order_and_are_refused_
     assert free.summary.notes == (
         "2 of 5 lines are in charges or allowances: below zero, or too many",
         "not linked to order 123",
+        "to be paid to Ebeneser Scrooge AS and not to the seller: ask whether it is sold already",
     )
     linked = imported(text, ImportContext(supplier="seller", buyer="buyer"))
     assert {problem.code for problem in linked.errors} == {"unmatchable_line"}
