@@ -317,11 +317,12 @@ def recover(
 
     Its nodes are as many as the old network's, or `nodes`, of the same organisations, under ids that were
     never used. All organisations that ran voters approve it with the keys in the old folder, which are
-    copied. The old folder stays as it is: its ledgers are the only ones that still hold the old blocks.
+    copied. The old folder keeps what it holds, since its ledgers are the only ones with the old blocks, and
+    is started no more.
 
     Raises:
         NetworkError: a node of the old network runs, a quorum of them is left (`quorum_left`), nothing is
-            left (`nothing_left`), there is a network in `to`, or no such timing.
+            left (`nothing_left`), it was recovered before, there is a network in `to`, or no such timing.
         TallyError: as for `draft`.
     """
     _check_stands(old, to)
@@ -353,10 +354,12 @@ def recover(
     for organisation in old.profiles:
         shutil.copy2(old.folder / "keys" / f"{organisation}.pem", to / "keys")
     made = network.furnish(to, block.block, ids, list(old.profiles), network.node_ports(count, None), timing)
+    old.succeed(to)
     return RecoveredNetwork(made, recovered, tuple(found))
 
 
 def _check_stands(old: Network, to: Path) -> None:
+    old.check_not_succeeded()
     running = [node.id for node in old.nodes if node.is_running]
     if running:
         raise NetworkError(

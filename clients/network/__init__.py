@@ -2,6 +2,7 @@
 
     DIR/genesis.block           what everybody starts from
     DIR/network.json            nodes, addresses, processes, profiles
+    DIR/recovered-as            of a network that is used no more: the folder of the one that goes on from it
     DIR/keys/<organisation>.pem the organisations' signing keys
     DIR/profiles/<organisation>.json
     DIR/nodes/<node>/           node.toml, node.key, node.pem (certificate), data/, node.log,

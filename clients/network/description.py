@@ -12,6 +12,8 @@ from clients.profile import Profile
 
 DESCRIPTION = "network.json"
 GENESIS_FILE = "genesis.block"
+SUCCESSOR = "recovered-as"
+"""Of a network that another goes on from: where that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,26 @@ class Network:
                 remedy="Name an organisation that has its profile in the folder, or its file with --profile.",
             )
         return Profile.load(self.profiles[organisation])
+
+    def succeed(self, by: Path) -> None:
+        """Keep in mind that the network in another folder goes on from this one."""
+        (self.folder / SUCCESSOR).write_text(f"{by}\n", encoding="utf-8")
+
+    def check_not_succeeded(self) -> None:
+        """Two ledgers that go on from one state would each sell the same invoice.
+
+        Raises:
+            NetworkError: another network goes on from this one.
+        """
+        file = self.folder / SUCCESSOR
+        if file.exists():
+            raise NetworkError(
+                "another network goes on from this one",
+                code="recovered_before",
+                found=file.read_text(encoding="utf-8", errors="replace").strip()[:400],
+                remedy="Go on with that one: tally network up --dir with its folder. Only if it has never "
+                f"recorded anything may {file} be deleted, and this network be used again.",
+            )
 
     def save(self) -> None:
         """Write `network.json`, whole or not at all."""

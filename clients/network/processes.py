@@ -56,9 +56,10 @@ def up(
     starts end when this process does, unless the network `outlives` it.
 
     Raises:
-        NetworkError: the folder's network is of another shape; or a node does not start, and its
-            log's last lines are in the error. Of a network that has never run, or when this call is
-            interrupted, the nodes that it started are stopped again; of another one, they go on.
+        NetworkError: the folder's network is of another shape, or another goes on from it
+            (`recovered_before`); or a node does not start, and its log's last lines are in the error. Of a
+            network that has never run, or when this call is interrupted, the nodes that it started are
+            stopped again; of another one, they go on.
     """
     folder = folder.resolve()
     if not (folder / DESCRIPTION).exists():
@@ -74,6 +75,7 @@ def up(
             timing=timing,
         )
     network = Network.load(folder)
+    network.check_not_succeeded()
     _check_shape(network, nodes, base_port)
     _let_end(network)
     ours = {node.id for node in network.nodes if not node.is_running}

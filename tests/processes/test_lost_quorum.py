@@ -71,6 +71,8 @@ def test_a_network_goes_on_from_the_one_disk_that_is_left(tally: Tally, tmp_path
     assert made["channel"] != Network.load(tmp_path / "net").channel.hex()
     assert made["recovered"]["approved_by"] == ["anchor", "bank", "lender"]
     assert [node["id"] for node in made["nodes"]] == ["n4", "n5", "n6"]
+    for again in (("recover", "--dir", "net", "--to", "third"), ("up", "--dir", "net", "--detach")):
+        assert "recovered_before" in tally.run("network", *again, code=2).stderr
     reasons = {each["node"]: each["reason"] for each in made["survivors"]}
     assert reasons == {"n1": "", "n2": "its ledger is gone", "n3": "its ledger is gone"}
 

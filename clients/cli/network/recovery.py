@@ -59,7 +59,7 @@ def recover(
 
     It begins with the state at the last certified height that a survivor holds; what the lost nodes
     certified after that is not in it. It is another channel, with new nodes; the organisations that ran
-    voters approve it with their keys in the old folder, which stays as it is.
+    voters approve it with their keys in the old folder, whose network is started no more.
     """
     screen = Screen(json)
     made = recovery.recover(Network.load(dir), to.resolve(), nodes=nodes, timing=timing, progress=screen.note)
