@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 from hashlib import sha256
+from math import log
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -29,7 +30,7 @@ from contracts.pricing.lateness import FEATURES
 from contracts.pricing.model import MAX_MODEL_BYTES, Ensemble, Lateness, Model
 from contracts.pricing.prediction import BASE
 from contracts.pricing.price import OVERDUE
-from contracts.pricing.training import PAID, Example, usable
+from contracts.pricing.training import OPEN, PAID, Example, usable
 from ledger.errors import VerificationError
 
 STUMP = ((0, 45, 1, 2, 0), (LEAF, 0, 0, 0, -100), (LEAF, 0, 0, 0, 300))
@@ -304,6 +305,8 @@ def test_a_record_is_compared_with_what_follows_from_its_rows() -> None:
     fallen = Model(("count", "term"), Ensemble(0, (STUMP,), ()), Ensemble(0, (), ()), Ensemble(0, (), ()))
     older, newer = parted(usable(rows)[0])
     assert (len(older), len(newer)) == (69, 30)
+    unknown = [*rows[:-10], *(row._replace(outcome=OPEN, ended_day=0) for row in rows[-10:-5]), *rows[-5:]]
+    assert len(parted(usable(unknown)[0])[1]) == 25, "what is open has no outcome to be tested on"
     assert max(row.due_day for row in older) <= min(row.due_day for row in newer)
     record = {
         "training_root": bytes(32),
@@ -359,6 +362,8 @@ def test_figures_are_those_of_the_definition() -> None:
     assert (found.invoices, found.late) == (4, 2)
     assert sum(band.invoices for band in found.bands) == 4
     assert fared(rows[:1], says).auc_ppm is None
+    ages_late = fared([example(1, 100, 400)], says)
+    assert ages_late.dbt_ratio_ppm == round(50 * 10**6 / 9_000), "an invoice counts 90 days at most"
 
 
 def test_drift_is_nothing_for_the_same_rows_and_large_for_others() -> None:
@@ -366,6 +371,10 @@ def test_drift_is_nothing_for_the_same_rows_and_large_for_others() -> None:
     same = drift(rows, rows)
     assert {entry.psi_ppm for entry in same} == {0}
     assert {entry.verdict for entry in same} == {"stable"}
+    halves = [example(day, day % 2, 0) for day in range(20)]
+    (first, *_) = drift(halves, [example(day, 1, 0) for day in range(20)])
+    # shares of (10.5, 10.5, 0.5) and (0.5, 20.5, 0.5) of 21.5
+    assert first.psi_ppm == round(10**6 * 10 / 21.5 * (log(10.5 / 0.5) + log(20.5 / 10.5)))
     moved = drift(rows, [example(day, day + 80, 0) for day in range(100)])
     assert all(entry.verdict == "drifted" for entry in moved)
 

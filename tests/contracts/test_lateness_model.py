@@ -75,6 +75,13 @@ def test_outputs_stay_in_their_range(description: list[int]) -> None:
     assert all(type(figure) is int for figure in found)
 
 
+@pytest.mark.parametrize(("score", "late", "beyond"), [(2_000_000, 1_000_000, 2_000_000), (-7, 0, 0)])
+def test_a_score_that_no_curve_bends_is_cut_to_what_can_be(score: int, late: int, beyond: int) -> None:
+    straight = Ensemble(score, (), ())
+    found = Model(NAMES, straight, straight, straight).predict([0] * len(FEATURES))
+    assert found == (late, score, beyond)
+
+
 @given(DESCRIPTIONS, st.integers(0, 10**9))
 def test_more_of_a_feature_with_which_an_output_rises_never_lowers_it(
     description: list[int], more: int

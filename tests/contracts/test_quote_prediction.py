@@ -208,6 +208,13 @@ def test_a_new_customer_gets_the_prior() -> None:
 PAYMENTS = st.lists(st.tuples(st.integers(1, 10**7), st.integers(-5, 30)), max_size=6)
 
 
+def test_parts_are_given_by_largest_remainder() -> None:
+    # 50/11 and 30/11 twice: 4, 2, 2 and remainders of 6, 8, 8 elevenths
+    assert in_proportion(10, [5, 3, 3]) == (4, 3, 3)
+    assert in_proportion(100, [1, 1, 1]) == (34, 33, 33), "the earlier one first among equals"
+    assert in_proportion(-10, [5, 3, 3]) == (-4, -3, -3)
+
+
 @settings(max_examples=15)
 @given(PAYMENTS, st.integers(1, 10**7))
 def test_an_invoice_is_described_as_it_would_have_been_before_it_came(
