@@ -27,11 +27,9 @@ from clients.sdk.exports import checked
 from clients.trust import load_genesis
 from clients.verification.export_file import from_disk
 from contracts import Contracts
-from contracts.context import signer_key
 from contracts.parties import recovery
 from contracts.parties.identity import ACTIVE
 from contracts.parties.membership import in_force, voting_organisations
-from contracts.parties.recovery import APPROVALS_KEY
 from ledger import codec
 from ledger.carried import carry
 from ledger.chain import Chain
@@ -43,7 +41,7 @@ from ledger.handover import Followed
 from ledger.inheritance import EXPORT_FILE, Estate
 from ledger.keys import SigningKey
 from ledger.limits import MAX_APPROVALS, MAX_AUTHORITY_BYTES
-from ledger.membership import IN_FORCE_KEY, Member, Membership
+from ledger.membership import Member, Membership
 from ledger.recovery import Recovery
 from ledger.state import Overlay
 from ledger.statement import Statement
@@ -75,15 +73,12 @@ def draft(
     quorum: int = 0,
     name: str = "",
     time_ms: int | None = None,
-    keys: Sequence[bytes] = (),
 ) -> bytes:
     """A genesis block that goes on from an export of the old ledger, with these voters; not approved yet.
 
-    `quorum` 0 is a majority. Name and time are those of the old ledger and of now unless given. `keys` can
-    approve in any case, where an organisation has more than are shown of each.
+    `quorum` 0 is a majority. Name and time are those of the old ledger and of now unless given.
 
     Raises:
-        NetworkError: one of the keys could not approve (`runs_no_voter`).
         Malformed: a node that was one before (`node_id_used`, `node_key_used`) or may be none
             (`no_node_right`), or members that are none.
         VerificationError: the export does not prove itself under the old genesis block.
@@ -113,7 +108,7 @@ def draft(
         organisation["keys"] = []
     genesis = Genesis.from_document(document)
     with _estate(genesis, export) as estate:
-        state = estate.prove(_authority_keys(estate, keys))
+        state = estate.prove(_authority_keys(estate))
         authority = _authority(Statement(state, proved.certified), Followed.of(proved.trust))
         assert genesis.recovers is not None, "it is in the document"
         genesis = replace(genesis, recovers=replace(genesis.recovers, authority=authority))
@@ -131,22 +126,16 @@ def _authority(statement: Statement, trust: Followed) -> bytes:
     return carried if len(carried) <= MAX_AUTHORITY_BYTES else data
 
 
-def _authority_keys(estate: Estate, asked: Sequence[bytes]) -> list[bytes]:
-    """State keys that show who could approve: some keys of each organisation that ran voters, those asked for
-    before others.
-    """
+def _authority_keys(estate: Estate) -> list[bytes]:
+    """State keys that show who could approve: some keys of each organisation that ran voters."""
     voting = voting_organisations(in_force(estate))
+    keys: dict[str, list[bytes]] = {organisation: [] for organisation in voting}
     most = MAX_APPROVALS // (2 * len(voting)) or 1
-    shown: dict[str, list[bytes]] = {organisation: [] for organisation in voting}
-    for key in asked:
-        entry: codec.Value = estate.get(signer_key(key))
-        if entry is None or entry[3] != ACTIVE or len(shown.get(entry[0], range(most))) >= most:
-            raise _runs_no_voter("--key", key)
-        shown[entry[0]].append(key)
-    for key, (organisation, _, _, status, _) in estate.entries("key"):
-        if status == ACTIVE and key not in asked and len(shown.get(organisation, range(most))) < most:
-            shown[organisation].append(key)
-    return recovery.authority_keys(tuple([key for each in shown.values() for key in each]))
+    for key, entry in estate.entries("key"):
+        organisation, _, _, status, _ = entry
+        if status == ACTIVE and len(keys.get(organisation, ())) < most and organisation in keys:
+            keys[organisation].append(key)
+    return recovery.authority_keys(tuple([key for each in keys.values() for key in each]))
 
 
 @contextmanager
@@ -195,8 +184,8 @@ def check(data: bytes, export: Path, old: GenesisBlock, *, now_ms: int | None = 
     _check_begins(block.genesis, max(now_ms or _now_ms(), proved.header.time_ms))
     with _estate(block.genesis, export) as estate:
         stated = recovery.authority(recovers, proved.trust)
-        is_whole = {IN_FORCE_KEY, APPROVALS_KEY} <= stated.entries.keys()
-        if (stated.height, stated.block_hash) != (proved.header.height, proved.header.hash) or not is_whole:
+        shown = (stated.height, stated.block_hash, set(stated.entries))
+        if shown != (proved.header.height, proved.header.hash, set(_authority_keys(estate))):
             raise VerificationError("another authority than the export gives", field="recovers.authority")
         root = estate.root(_Draft(), block.genesis)
     if root != block.block.header.state_root:
@@ -237,22 +226,16 @@ def approve(data: bytes, key: SigningKey, old: GenesisBlock) -> bytes:
     if recovers is None:
         raise VerificationError("a genesis block that recovers nothing", code="no_recovery", field="recovers")
     if not recovery.may_approve(recovers, old, key.public):
-        raise _runs_no_voter("--profile", key.public)
+        raise NetworkError(
+            "the key is not one of those who approve",
+            code="runs_no_voter",
+            field="--profile",
+            found=key.public.hex(),
+            expected="a key of an organisation that ran a voter of the old ledger",
+            remedy="Let the organisations that ran voters approve; a majority of them is enough.",
+        )
     signed = recovers.approved_by(key, block.genesis.document(), root)
     return genesis_block(replace(block.genesis, recovers=signed), root).data
-
-
-def _runs_no_voter(field: str, key: bytes) -> NetworkError:
-    return NetworkError(
-        "the key is not one of those who approve",
-        code="runs_no_voter",
-        field=field,
-        found=key.hex(),
-        expected="a key of an organisation that ran a voter of the old ledger",
-        remedy="Let the organisations that ran voters approve; a majority of them is enough. If yours did, "
-        "it has more keys than the genesis block shows: approve with another, or have it drafted with --key "
-        "for this one.",
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -361,6 +361,7 @@ def _median_us(one: Callable[[int], object]) -> float:
 
 def quotes(folder: Path, invoices: int, seen: Callable[[int], None]) -> dict[str, Any]:
     """Figures of a ledger with so many invoices; `seen` is told how many are entered."""
+    alone = rules()
     with _filled(folder, invoices, seen) as net:
         pid, asked = net.nodes[0].pid, _open_invoices(invoices)
         if len(asked) < WARM + SINGLE:
@@ -369,7 +370,7 @@ def quotes(folder: Path, invoices: int, seen: Callable[[int], None]) -> dict[str
         lender, operator = Session(net.profile(LENDER)), Session(net.profile(OPERATOR))
         lender.submit(programme())
         result["signature_check_us"] = round(signature_check_cpu_us(), 1)
-        result |= rules()
+        result |= alone
         for priced_by in ("shrinkage", "trees"):
             if priced_by == "trees":
                 adopt(operator, random_model())

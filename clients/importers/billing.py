@@ -32,6 +32,7 @@ it credits money, and a note says so.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 from fractions import Fraction
 from hashlib import sha256
 from typing import NamedTuple
@@ -41,10 +42,9 @@ from pydantic import ValidationError
 from clients.importers.en16931 import Invoice, InvoiceLine, Party, check_sums
 from clients.importers.errors import ImportProblem, Problems
 from clients.importers.imported import NOTHING, Billed, Entry, ImportContext, Outcome
-from contracts.fields import MAX_LINE_ID_LENGTH, MAX_LINES, MAX_QUANTITY, MAX_TERM_DAYS
+from contracts.fields import MAX_LINE_ID_LENGTH, MAX_LINES, MAX_QUANTITY
 from contracts.trade.invoice import InvoiceSubmit
 from contracts.trade.totals import tax_totals
-from ledger.dates import day_from_iso, iso_from_day
 from ledger.errors import TallyError
 from ledger.money import Money
 from ledger.transaction import Operation
@@ -150,15 +150,14 @@ def _check_fit(invoice: Invoice, context: ImportContext) -> Iterator[ImportProbl
                 expected="one preceding invoice (BT-25)",
             )
         return
-    term = context.term_days
-    if not _due_date(invoice, term) and (invoice.issue_date or term <= 0):
+    if not invoice.due_date and context.term_days <= 0:
         yield ImportProblem(
             "due_date",
             "no due date",
             line=invoice.place.line,
             column=f"{invoice.place.path}/{invoice.terms.due_date}",
-            found=f"a term of {term} days" if term > 0 else "nothing",
-            expected=f"a day, or a term of payment of up to {MAX_TERM_DAYS} days given when importing",
+            found="nothing",
+            expected="a day, or a term of payment given when importing",
         )
     if invoice.totals.vat is not None and invoice.totals.vat.value < 0:
         yield ImportProblem(
@@ -171,16 +170,6 @@ def _check_fit(invoice: Invoice, context: ImportContext) -> Iterator[ImportProbl
         )
     if invoice.order and context.link_orders:
         yield from _check_matchable(invoice)
-
-
-def _due_date(invoice: Invoice, term_days: int) -> str:
-    """BT-9, or the day after the agreed term; empty where there is neither, or no such day."""
-    if invoice.due_date or not 0 < term_days <= MAX_TERM_DAYS:
-        return invoice.due_date
-    try:
-        return iso_from_day(day_from_iso(invoice.issue_date) + term_days)
-    except TallyError:
-        return ""
 
 
 def _check_matchable(invoice: Invoice) -> Iterator[ImportProblem]:
@@ -269,13 +258,16 @@ def _invoice(
     kept, told = _billed(invoice, order)
     tax = invoice.totals.vat.value if invoice.totals.vat else 0
     gross = invoice.totals.due.value if invoice.totals.due else 0
+    due_date = invoice.due_date
+    if not due_date:
+        due_date = (date.fromisoformat(invoice.issue_date) + timedelta(days=context.term_days)).isoformat()
     operation: Operation = {
         "op": "invoice.submit",
         "invoice": invoice.number,
         "buyer": buyer,
         "currency": invoice.currency,
         "issue_date": invoice.issue_date,
-        "due_date": _due_date(invoice, context.term_days),
+        "due_date": due_date,
         "order": order,
         "lines": tuple({"line": one.number, "quantity": one.quantity, "amount": one.amount} for one in kept),
         "tax": tax,

@@ -253,7 +253,7 @@ def describe(asked: Asked, known: Known) -> tuple[int, ...]:
     place = octave(asked.amount)
     of_octave = habit.of_octave(place)
     same, same_late = habit.of_amount(asked.amount)
-    size = amount_size(asked.amount)
+    size = amount_size(asked.amount, asked.amount.bit_length())
     return (
         habit.count,
         _share(newest, base, SHRINK_RECENT),

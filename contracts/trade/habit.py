@@ -64,6 +64,7 @@ from contracts.trade.habit_entry import (
     PAYMENTS,
     RING,
     RING_WEEKS,
+    SEEN_PLACE,
     SHIFT,
     SIZE,
     SLOT_BYTES,
@@ -71,6 +72,8 @@ from contracts.trade.habit_entry import (
     SOLD_IN_AT,
     SPREAD,
     SUPPLIER,
+    TAG_OF_HASH,
+    TAG_PLACE,
     TOTAL,
     TURNOVER,
     UNIT,
@@ -82,9 +85,8 @@ from contracts.trade.habit_entry import (
     WIDE_TOTAL,
     Layout,
     OpenWeeks,
-    amount_row,
+    amount_hash,
     amount_size,
-    amount_slot,
     habit_key,
     octave_of,
     spread_class,
@@ -94,10 +96,11 @@ from ledger.codec import Value
 from ledger.money import MAX_TOTAL, PPM
 from ledger.state import Reader
 
-_row_into, _row_at, _count_at = AMOUNT.pack_into, AMOUNT.unpack_from, COUNT.unpack_from
+_ROW, _row, _row_at, _count_at = AMOUNT.size, AMOUNT.pack, AMOUNT.unpack_from, COUNT.unpack_from
+_MOST_BYTES = AMOUNT.size * MOST_AMOUNTS
 _turnover, _turnover_at = TURNOVER.pack, TURNOVER.unpack_from
 _NO_CODE = bytes(3)
-_slot, _base = Struct("<i"), Struct("<I")
+_slot, _near = Struct("<i"), Struct("<IH")
 _open_at = OPEN.unpack_from
 
 
@@ -181,7 +184,7 @@ def lanes(kinds: Sequence[Lane]) -> Change:
         if kind.most:
             spreads.append((each * kind.most, each * ((1 << bits) - 1), each * (kind.most - 1)))
     size = at // 8
-    fades = tuple(sorted(masks.items(), key=itemgetter(1)))
+    (shift, mask), *fades = sorted(masks.items(), key=itemgetter(1)) or [(0, 0)]
     full = too_much + sum([bits for bits, _, _ in spreads])
     added = tuple([bias + _addend(kinds, days) for days in range(LEAST_DAYS, MOST_BEYOND_DAYS + 1)])
     from_bytes = int.from_bytes
@@ -190,9 +193,9 @@ def lanes(kinds: Sequence[Lane]) -> Change:
         if not LEAST_DAYS <= days <= MOST_BEYOND_DAYS:
             days = LEAST_DAYS if days < LEAST_DAYS else MOST_BEYOND_DAYS
         parts = from_bytes(data, "little") ^ signs
-        faded = 0
-        for shift, mask in fades:
-            faded |= (parts & mask) >> shift
+        faded = (parts & mask) >> shift
+        for other_shift, other in fades:
+            faded |= (parts & other) >> other_shift
         parts += added[days - LEAST_DAYS] + (amount << sum_at) - faded
         if parts & full:
             if parts & too_much:
@@ -245,9 +248,10 @@ _TO_NETWORK = _TO_SUPPLIER + 2 * len(_SUPPLIER)
 
 _KEPT_PAYMENTS = PAYMENT.size * (PAYMENTS - 1)
 _own_head = Struct(DAYS.format + PAYMENT.format[1:]).pack
-_BASE = slice(0, 4)
-_FIRST_DAY = slice(DEALINGS_AT, DEALINGS_AT + 4)
-_NEVER = bytes(4)
+_NEAR = slice(0, 6)
+"""The ring's base, and how many weeks lie after the ring."""
+_PAID_BEFORE = DEALINGS_AT + 1
+"""A byte of the day of the first payment: nought before there is one, and on few days besides."""
 _SOLD_IN = slice(SOLD_IN_AT, SOLD_IN_AT + SOLD_IN.size)
 """Currency and half-year of a supplier's turnover."""
 
@@ -260,8 +264,10 @@ class _Places(NamedTuple):
 
     due_on: int
     issued_on: int
-    bases: frozenset[bytes]
-    """Those with which its week is in a ring."""
+    near: frozenset[bytes]
+    """What begins an entry with its week in the ring, and none after it."""
+    sold_in: bytes
+    """Its currency and the half-year of its payment, as a supplier's entry has them."""
     own: Split
     """The first pieces are the first day and the payments that stay."""
     buyer: Split
@@ -270,7 +276,7 @@ class _Places(NamedTuple):
 
 
 @lru_cache(maxsize=8_192)
-def _places(due_day: int, issue_day: int, currency: str, amount_bits: int) -> _Places:
+def _places(due_day: int, issue_day: int, paid_in: int, currency: str, amount_bits: int) -> _Places:
     due, week = due_class(due_day, currency), due_day // WEEK_DAYS
     slot = SLOT_BYTES * (week % RING_WEEKS)
     own = (
@@ -287,7 +293,8 @@ def _places(due_day: int, issue_day: int, currency: str, amount_bits: int) -> _P
     return _Places(
         due + MONTH_PLACE * month_part(due_day),
         weekday(issue_day),
-        frozenset([_base.pack(base) for base in range(max(0, week - RING_WEEKS + 1), week + 1)]),
+        frozenset([_near.pack(base, 0) for base in range(max(0, week - RING_WEEKS + 1), week + 1)]),
+        SOLD_IN.pack(currency.encode(), paid_in),
         _split(f"<4xI{_KEPT_PAYMENTS}s{PAYMENT.size}x", WEEKDAY_AT, own, _OWN),
         _split("<", 0, (BUYER.cells_at + SIZE * due, BUYER.ring_at + slot, BUYER.sums_at), _BUYER),
         _split("<", 0, (SUPPLIER.ring_at + slot, SUPPLIER.sums_at), _SUPPLIER),
@@ -305,11 +312,6 @@ def _split(head: str, at: int, lanes_at: tuple[int, ...], sizes: tuple[int, ...]
     return Struct(form).unpack_from
 
 
-@lru_cache(maxsize=1_024)
-def _sold_in(currency: str, half_year: int) -> bytes:
-    return SOLD_IN.pack(currency.encode(), half_year)
-
-
 @lru_cache(maxsize=4_096)
 def _keys(supplier: str, buyer: str) -> tuple[bytes, bytes, bytes]:
     return habit_key(supplier, buyer), habit_key("", buyer), habit_key(supplier, "")
@@ -323,22 +325,25 @@ def observe(state: Writer, supplier: str, buyer: str, settled: Settled) -> None:
     own_key, buyer_key, supplier_key = _keys(supplier, buyer)
     due_day, issue_day, paid_day, amount, currency, credited = settled
     late, age = paid_day - due_day, paid_day - issue_day
-    due_on, issued_on, bases, of_own, of_buyer, of_supplier, of_network = _places(
-        due_day, issue_day, currency, amount.bit_length()
+    bits, half_year = amount.bit_length(), paid_day // HALVING_DAYS
+    due_on, issued_on, near, sold_in, of_own, of_buyer, of_supplier, of_network = _places(
+        due_day, issue_day, half_year, currency, bits
     )
     buying, selling = state.get(buyer_key) or NO_BUYER, state.get(supplier_key) or NO_SUPPLIER
     paying = state.get(NETWORK_KEY) or NO_NETWORK
-    paying_here = state.get(own_key) or NO_HABIT
-    first, payments, *pieces = of_own(paying_here)
-    pieces += of_buyer(buying) + of_supplier(selling) + of_network(paying)
+    own = state.get(own_key) or NO_HABIT
+    first, payments, *pieces = of_own(own)
+    pieces += of_buyer(buying)
+    pieces += of_supplier(selling)
+    pieces += of_network(paying)
     pieces[1::2] = _pieces(_changed(b"".join(pieces[1::2]), late, amount))
-    amounts = _counted(paying_here[AMOUNTS_AT:], _count_at(paying_here, COUNT_AT)[0], amount, late > 0)
+    own, at, row = _counted(own, amount, late > 0)
     if not (-32_768 <= late <= 32_767 and -32_768 <= age <= 32_767):
         late, age = max(-32_768, min(32_767, late)), max(-32_768, min(32_767, age))
     # fmt: off
     state.put(own_key, b"".join([
-        _own_head(paid_day, first or paid_day, late, age, due_on, issued_on, amount_size(amount)), payments,
-        *pieces[:_TO_BUYER], amounts,
+        _own_head(paid_day, first or paid_day, late, age, due_on, issued_on, amount_size(amount, bits)),
+        payments, *pieces[:_TO_BUYER], own[AMOUNTS_AT:at], row, own[at + _ROW :],
     ]))
     # fmt: on
     bought = b"".join(pieces[_TO_BUYER:_TO_SUPPLIER])
@@ -346,21 +351,17 @@ def observe(state: Writer, supplier: str, buyer: str, settled: Settled) -> None:
     paid = b"".join(pieces[_TO_NETWORK:])
     if (
         credited
-        or len(buying) + len(selling) + len(paying) != _PLAIN
-        or buying[_BASE] not in bases
-        or selling[_BASE] not in bases
-        or paying[_BASE] not in bases
-        or buying[_FIRST_DAY] == _NEVER
-        or selling[_SOLD_IN] != _sold_in(currency, paid_day // HALVING_DAYS)
+        or len(selling) != SUPPLIER.size
+        or buying[_NEAR] not in near
+        or selling[_NEAR] not in near
+        or paying[_NEAR] not in near
+        or not buying[_PAID_BEFORE]
+        or selling[_SOLD_IN] != sold_in
     ):
         bought, sold, paid = _corrected(settled, buying, bought, selling, sold, paying, paid)
     state.put(buyer_key, bought)
     state.put(supplier_key, sold)
     state.put(NETWORK_KEY, paid)
-
-
-_PLAIN = BUYER.size + SUPPLIER.size + NETWORK.size
-"""Bytes of entries without turnovers in further currencies and far weeks."""
 
 
 def _corrected(
@@ -418,7 +419,7 @@ def _sold(before: bytes, after: bytes, code: bytes, paid_in: int, amount: int) -
 
 def _turned_over(entry: bytes, code: bytes, paid_in: int, amount: int) -> bytes:
     """What a supplier's entry has after its ring, with one more amount in a further currency."""
-    far = len(entry) - FAR.size * _open_at(entry)[2]
+    far = len(entry) - FAR.size * _open_at(entry)[1]
     rows, rest = entry[SUPPLIER.size : far], entry[far:]
     for at in range(0, len(rows), TURNOVER.size):
         known, half_year, total = _turnover_at(rows, at)
@@ -438,23 +439,28 @@ def turned_over(half_year: int, total: int, paid_in: int, amount: int) -> tuple[
     return half_year, total if total < MAX_TOTAL else MAX_TOTAL
 
 
-def _counted(amounts: bytes, invoices: int, amount: int, is_late: bool) -> bytearray:
-    """The rows of exact amounts after one more invoice, when so many were paid before."""
-    if 2 * AMOUNT.size * invoices >= len(amounts) < AMOUNT.size * MOST_AMOUNTS:
-        amounts += amounts
-    at, tag = amount_slot(amount, len(amounts))
-    known, seen, late_ones = amount_row(*_row_at(amounts, at))
-    if known == tag and seen:
+def _counted(own: bytes, amount: int, is_late: bool) -> tuple[bytes, int, bytes]:
+    """The relationship's entry with rows enough, where an exact amount's is, and that row after one more."""
+    size = len(own) - AMOUNTS_AT
+    if size < _MOST_BYTES and 2 * _ROW * _count_at(own, COUNT_AT)[0] >= size:
+        own += own[AMOUNTS_AT:]
+        size *= 2
+    mixed = amount_hash(amount)
+    at = AMOUNTS_AT + (_ROW * mixed & size - 1)
+    row = _row_at(own, at)[0]
+    seen = row >> SEEN_PLACE & MOST_SEEN
+    if row >> TAG_PLACE == mixed >> TAG_OF_HASH and seen:
         if seen == MOST_SEEN:
-            seen, late_ones = seen // 2, late_ones // 2
-        seen, late_ones = seen + 1, late_ones + is_late
+            row += (seen // 2 - seen << SEEN_PLACE) + (row & MOST_SEEN) // 2 - (row & MOST_SEEN)
+        row += _ONE_MORE + is_late
     elif seen > 1:
-        tag, seen, late_ones = known, seen - 1, min(late_ones, seen - 1)
+        row -= _ONE_MORE + ((row & MOST_SEEN) == seen)
     else:
-        seen, late_ones = 1, int(is_late)
-    table = bytearray(amounts)
-    _row_into(table, at, tag << 8 | seen << 4 | late_ones)
-    return table
+        row = (mixed >> TAG_OF_HASH << TAG_PLACE) + _ONE_MORE + is_late
+    return own, at, _row(row)
+
+
+_ONE_MORE = 1 << SEEN_PLACE
 
 
 def note_dispute(state: Writer, supplier: str, buyer: str) -> None:
@@ -524,7 +530,7 @@ def _opened_anywhere(entry: bytes, layout: Layout, base: int, weeks: Iterable[tu
     before_far = len(entry) - FAR.size * len(kept.far)
     # fmt: off
     return b"".join([
-        OPEN.pack(base, old, len(far)), entry[OPEN.size : layout.ring_at], RING.pack(*ring),
+        OPEN.pack(base, len(far), old), entry[OPEN.size : layout.ring_at], RING.pack(*ring),
         entry[layout.sums_at : before_far], *far,
     ])
     # fmt: on

@@ -43,8 +43,8 @@ The entries of a buyer, a supplier and the network have those of these parts tha
 | part | bytes | of | holds |
 |---|---|---|---|
 | base | 4 | b s n | the first week (day // 7) that the ring below keeps apart |
-| old | 4 | b s n | open invoices due before it; signed |
 | far | 2 | b s n | weeks after the ring that have open invoices |
+| old | 4 | b s n | open invoices due before the ring; signed |
 | first | 4 | b s | day of the first payment |
 | diluted | 8 | b s | Σ credited / gross of the invoices paid in full; ppm |
 | disputed | 4 | b s | disputes of an invoice, whatever became of them |
@@ -99,6 +99,8 @@ FEWEST_AMOUNTS, MOST_AMOUNTS = 32, 2_048
 """Rows of exact amounts, at first and in the end: powers of two."""
 MOST_SEEN = 15
 """Invoices that a row of them counts before both of its numbers are halved."""
+TAG_PLACE, SEEN_PLACE, TAG_OF_HASH = 8, 4, 24
+"""Bits below tag and invoices in a row, and below the tag in the hash of an amount."""
 HALVING_DAYS = 182
 """Length of the half-years, counted from 1970, after each of which turnover counts half."""
 
@@ -125,7 +127,7 @@ MONTH_PLACE = 8
 AMOUNT = Struct("<H")
 DAYS = Struct("<II")
 """Of the last and of the first payment."""
-OPEN = Struct("<IiH")
+OPEN = Struct("<IHi")
 PAID, EVENTS = Struct("<IQ"), Struct("<IIII")
 COUNT, AMOUNTS_SUM = Struct("<I"), Struct("<Q")
 SOLD_IN, TURNOVER = Struct("<3sI"), Struct("<3sIQ")
@@ -239,24 +241,17 @@ def octave_of(bits: int) -> int:
     return min(OCTAVES - 1, max(0, bits - FIRST_OCTAVE_BITS))
 
 
-def amount_size(amount: int) -> int:
-    """Four for each octave and its quarters in between, of an amount above zero: at most 255."""
-    bits = amount.bit_length()
+def amount_size(amount: int, bits: int) -> int:
+    """Four for each octave and its quarters in between, of an amount above zero of so many bits."""
     return 4 * bits + (amount << 3 >> bits & 3)
 
 
-def amount_slot(amount: int, table_bytes: int) -> tuple[int, int]:
-    """Offset and tag of an exact amount's row in a table: by the CRC-32 of its 8 bytes.
+def amount_hash(amount: int) -> int:
+    """Of an exact amount: 32 bits, of which the lowest say in which row it is, and the highest are its tag.
 
     Where it is in a table of half the length follows from where it is: so a table grows by standing twice.
     """
-    mixed = crc32(amount.to_bytes(8, "little"))
-    return mixed * AMOUNT.size & table_bytes - 1, mixed >> 24
-
-
-def amount_row(row: int) -> tuple[int, int, int]:
-    """(tag, invoices, late ones) of a row of amounts."""
-    return row >> 8, row >> 4 & MOST_SEEN, row & MOST_SEEN
+    return crc32(amount.to_bytes(8, "little"))
 
 
 def spread_class(days_late: int) -> int:
@@ -324,7 +319,7 @@ class OpenWeeks(NamedTuple):
         """Of an entry."""
         if not entry:
             return cls(0, 0, (0,) * RING_WEEKS, {})
-        base, old, far = OPEN.unpack_from(entry)
+        base, far, old = OPEN.unpack_from(entry)
         rows = FAR.iter_unpack(entry[len(entry) - far * FAR.size :]) if far else ()
         return cls(base, old, RING.unpack_from(entry, layout.ring_at), dict(rows))
 
@@ -385,9 +380,13 @@ class Habit:
 
     def of_amount(self, amount: int) -> tuple[int, int]:
         """(invoices, late ones) of exactly this amount, as far as its row tells."""
-        at, tag = amount_slot(amount, len(self._data) - AMOUNTS_AT)
-        known, seen, late_ones = amount_row(AMOUNT.unpack_from(self._data, AMOUNTS_AT + at)[0])
-        return (seen, late_ones) if known == tag else (0, 0)
+        mixed, rows = amount_hash(amount), (len(self._data) - AMOUNTS_AT) // AMOUNT.size
+        (row,) = AMOUNT.unpack_from(self._data, AMOUNTS_AT + AMOUNT.size * (mixed % rows))
+        return (
+            (row >> SEEN_PLACE & MOST_SEEN, row & MOST_SEEN)
+            if row >> TAG_PLACE == mixed >> TAG_OF_HASH
+            else (0, 0)
+        )
 
 
 def of_last(days_late: Sequence[int], shift: int) -> Cell:
@@ -437,7 +436,7 @@ class Levels(NamedTuple):
 
 def turnovers(entry: bytes) -> list[tuple[bytes, int, int]]:
     """(currency, half-year, amount) of a supplier's entry, in the order in which the currencies came."""
-    far = OPEN.unpack_from(entry)[2]
+    far = OPEN.unpack_from(entry)[1]
     more = TURNOVER.iter_unpack(entry[SUPPLIER.size : len(entry) - far * FAR.size])
     first = (*SOLD_IN.unpack_from(entry, SOLD_IN_AT), *AMOUNTS_SUM.unpack_from(entry, SUPPLIER.sums_at))
     return [first, *more]

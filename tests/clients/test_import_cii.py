@@ -12,7 +12,6 @@ from lxml import etree
 
 from clients.importers import Directory, ImportContext, Imported, import_bytes, import_file
 from contracts import registry
-from contracts.fields import MAX_TERM_DAYS
 
 SAMPLES = Path(__file__).parent.parent / "data" / "xrechnung"
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "einvoice"
@@ -263,19 +262,6 @@ def test_an_invoice_without_due_date_needs_an_agreed_term() -> None:
     (problem,) = imported(sample(), ImportContext(supplier="s", buyer="b", link_orders=False)).errors
     assert problem.code == "due_date"
     assert problem.column.endswith("ram:SpecifiedTradePaymentTerms/ram:DueDateDateTime/udt:DateTimeString")
-
-
-@pytest.mark.parametrize("days", [MAX_TERM_DAYS + 1, 4_000_000, 10**14])
-def test_a_term_of_payment_without_measure_is_refused(days: int) -> None:
-    (problem,) = imported(
-        sample(), ImportContext(supplier="s", buyer="b", link_orders=False, term_days=days)
-    ).errors
-    assert (problem.code, problem.found) == ("due_date", f"a term of {days} days")
-
-
-def test_the_due_date_from_a_term_is_one_that_the_ledger_can_write() -> None:
-    (problem,) = codes(sample().replace(">20160404<", ">29991231<"))
-    assert problem == "due_date"
 
 
 def test_parties_are_found_by_global_identifiers_and_registrations_of_vat_alone() -> None:

@@ -11,7 +11,6 @@ import story
 from local_node import key_of
 from local_sessions import Channel
 
-from clients import recovery
 from clients.errors import NetworkError
 from clients.recovery import MAX_AHEAD_MS, approve, check, draft
 from clients.verification.auditor import Replay
@@ -107,28 +106,6 @@ def test_whose_approval_would_not_count_gives_none(drafted: bytes, old: GenesisB
     with pytest.raises(NetworkError) as refused:
         approve(drafted, key_of(who), old)
     assert refused.value.code == "runs_no_voter"
-
-
-def test_who_has_more_keys_than_are_shown_says_which_it_will_approve_with(
-    channel: Channel, old: GenesisBlock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Else an organisation that has many keys, and lost the others, could not approve."""
-    keys = [key_of("anchor"), key_of("anchor's other machine")]
-    with channel.blocking_session("anchor") as anchor:
-        anchor.submit({"op": "key.add", "key": keys[1].public, "name": "other machine"})
-    export = exported(channel, "keys.export")
-    monkeypatch.setattr(recovery, "MAX_APPROVALS", 6)
-    for mine, others in (keys, keys[::-1]):
-        data = draft(export, old, NODES, keys=[mine.public])
-        check(data, export, old)
-        assert recovers(approve(data, mine, old)).approving == (mine.public,)
-        with pytest.raises(NetworkError) as refused:
-            approve(data, others, old)
-        assert refused.value.code == "runs_no_voter"
-        assert "--key" in str(refused.value.remedy)
-    with pytest.raises(NetworkError) as unfit:
-        draft(export, old, NODES, keys=[key_of("acme").public])
-    assert unfit.value.code == "runs_no_voter"
 
 
 def test_an_approval_of_a_stranger_takes_nothing_from_those_that_count(

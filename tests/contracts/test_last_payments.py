@@ -19,7 +19,7 @@ PAID = (  # days from the first Monday to the due date, days late, amount; oldes
 )
 """Due on four Mondays and a Tuesday; paid on a Friday, but for one that is paid on the Friday before."""
 TERM = 20
-SIZE = {100_00: habit.amount_size(100_00), 400_00: habit.amount_size(400_00)}
+SIZE = {100_00: habit.amount_size(100_00, 14), 400_00: habit.amount_size(400_00, 16)}
 
 
 def described(due: int, amount: int = 100_00) -> dict[str, int]:

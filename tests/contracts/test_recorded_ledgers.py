@@ -18,7 +18,7 @@ from contracts.finance import claim, secondary
 from contracts.pricing import formulae
 from contracts.registry import OPERATIONS
 
-COMES_OUT = {3: "6a14bf75379837b7f213fb9f20c796d1a2985c0180a581d9a5c573f9a0117505"}
+COMES_OUT = {3: "c8cd61d2cee4fa523a18057af9d4cd8dc6d8d32b35c8267e2123fd78fc231b2d"}
 """Digest of what comes out of the recorded ledgers under a version; one that was in force keeps its own."""
 
 LEAST_CODES = 150

@@ -51,7 +51,7 @@ def add(
     json: Json = False,
 ) -> None:
     """Enrol one more key of your organisation: of a second person, or for another machine."""
-    operation = {"op": "key.add", "key": read_public(key), "name": name}
+    operation = {"op": "key.add", "key": _read_public(key), "name": name}
     record(profile, lambda _: operation, f"Key {name} enrolled", receipt=receipt, as_json=json)
 
 
@@ -60,16 +60,11 @@ def revoke(
     key: PublicKey, profile: ProfileFile = None, receipt: ReceiptFile = None, json: Json = False
 ) -> None:
     """Revoke a key for good: one of your own, or any (operator)."""
-    operation = {"op": "key.revoke", "key": read_public(key)}
+    operation = {"op": "key.revoke", "key": _read_public(key)}
     record(profile, lambda _: operation, "Key revoked", receipt=receipt, as_json=json)
 
 
-def read_public(text: str) -> bytes:
-    """The public key that was typed.
-
-    Raises:
-        UsageProblem: it is none.
-    """
+def _read_public(text: str) -> bytes:
     try:
         key = bytes.fromhex(text)
     except ValueError:

@@ -10,7 +10,6 @@ import typer
 
 from clients import recovery
 from clients.cli.exits import UsageProblem
-from clients.cli.network.keys import read_public
 from clients.cli.options import (
     GenesisFile,
     Json,
@@ -122,20 +121,12 @@ def draft(
     profile: ProfileFile = None,
     quorum: Annotated[int, typer.Option(help="Acknowledgements that commit a block; 0: a majority.")] = 0,
     name: Annotated[str, typer.Option(help="Name of the ledger; the old one's if not given.")] = "",
-    key: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--key", help="A key that shall be able to approve, in hex, of who has many; may be repeated."
-        ),
-    ] = None,
     json: Json = False,
 ) -> None:
     """Write the genesis block of a ledger that goes on from an export; nobody has approved it yet."""
     screen = Screen(json)
     members = [_member(entry) for entry in node]
-    keys = [read_public(each) for each in key or ()]
-    old = trusted_genesis(genesis, profile)
-    data = recovery.draft(from_, old, members, quorum=quorum, name=name, keys=keys)
+    data = recovery.draft(from_, trusted_genesis(genesis, profile), members, quorum=quorum, name=name)
     save(data, block, "genesis block")
     drafted = checked_genesis(data, str(block))
     if not screen.answer(_document(drafted, None)):

@@ -44,7 +44,6 @@ from clients.sdk import NotAdmitted, OutcomeUnknown, Recorded, Session
 from clients.sdk.conversation import segment
 from clients.trust import load_genesis
 from contracts.errors import REMEDIES
-from contracts.fields import MAX_TERM_DAYS
 from ledger.genesis import GenesisBlock
 from ledger.transaction import Transaction
 
@@ -91,9 +90,7 @@ def import_files(
         bool, typer.Option("--issue-drafts", help="Buyer: issue the suppliers' drafts as they stand.")
     ] = False,
     link_orders: Annotated[bool, typer.Option(help="Match European invoices with their orders.")] = True,
-    term_days: Annotated[
-        int, typer.Option(min=0, max=MAX_TERM_DAYS, help="Days to pay, for invoices without a due date.")
-    ] = 0,
+    term_days: Annotated[int, typer.Option(min=0, help="Days to pay, for invoices without a due date.")] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the files and send nothing.")] = False,
     partial: Annotated[
         bool, typer.Option("--partial", help="Send what is right although something else is wrong.")
