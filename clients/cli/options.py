@@ -45,7 +45,9 @@ ProofFolder = Annotated[
     Path | None, typer.Option("--out", "-o", help="Keep the proofs in this folder; tally verify checks each.")
 ]
 OfSupplier = Annotated[str | None, typer.Option("--supplier", "-s", help="Only of this supplier.")]
-HowMany = Annotated[int, typer.Option(min=1, help="At most so many.")]
+MAX_LISTED = 1_000_000
+"""Entries of one list; more is a matter for an export."""
+HowMany = Annotated[int, typer.Option(min=1, max=MAX_LISTED, help="At most so many.")]
 SupplierOption = Annotated[str, typer.Option("--supplier", "-s", help="Organisation id of the supplier.")]
 SupplierArgument = Annotated[str, typer.Argument(metavar="SUPPLIER", help="Organisation id of the supplier.")]
 InvoiceArgument = Annotated[

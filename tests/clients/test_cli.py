@@ -25,6 +25,7 @@ from clients.cli.exits import REFUSED, UNAVAILABLE, USAGE, exit_code_of
 from clients.cli.groups import commands_of
 from clients.cli.main import AREAS
 from clients.cli.main import command as whole_command
+from clients.cli.options import MAX_LISTED
 from clients.errors import BrokenAnswer, NetworkError, NodeProblem, ProfileError, Unavailable
 from clients.sdk import OutcomeUnknown
 from ledger.errors import Malformed, Refusal, StoreError, TallyError, VerificationError
@@ -193,6 +194,21 @@ def test_wrong_usage_ends_with_2_and_says_what_is_wrong(arguments: tuple[str, ..
     asked = tally(*arguments, "--json")
     assert asked.code == USAGE
     assert asked.document["error"]["code"] == "usage"
+
+
+LISTS = [(words, each) for words, each in COMMANDS if any(one.name == "limit" for one in each.params)]
+
+
+@pytest.mark.parametrize(("words", "command"), LISTS, ids=[" ".join(words) for words, _ in LISTS])
+def test_the_length_of_every_list_is_bounded(words: tuple[str, ...], command: Any, tally: Any) -> None:
+    """Python counts no further than 2^63: a longer list ended with a stack trace."""
+    needed: list[str] = []
+    for each in command.params:
+        if each.required:
+            needed += ["x"] if each.param_type_name == "argument" else [each.opts[0], "x"]
+    ran = tally(*words, *needed, "--limit", MAX_LISTED + 1)
+    assert ran.code == USAGE
+    assert "--limit" in ran.notes
 
 
 def test_without_a_profile_the_remedy_is_named(tally: Any) -> None:

@@ -28,7 +28,7 @@ from contracts.parties.recovery import Recovered, verify
 from ledger import node_certificate
 from ledger.genesis import GenesisBlock
 from ledger.handover import Followed
-from ledger.limits import MAX_GENESIS_BYTES
+from ledger.limits import MAX_GENESIS_BYTES, MAX_MEMBERS
 from ledger.membership import Member
 from ledger.recovery import Recovery
 
@@ -50,7 +50,8 @@ def recover(
     to: Annotated[Path, typer.Option("--to", help="Folder of the network that goes on; a new one.")],
     dir: NetworkFolder = Path("network"),  # noqa: A002
     nodes: Annotated[
-        int | None, typer.Option("--nodes", "-n", min=1, help="How many nodes; as many as there were.")
+        int | None,
+        typer.Option("--nodes", "-n", min=1, max=MAX_MEMBERS, help="How many nodes; as many as there were."),
     ] = None,
     timing: Annotated[str, typer.Option(help="As of `tally network up`: default, or lan.")] = "default",
     json: Json = False,
