@@ -112,9 +112,19 @@ def _put_count(context: Context, key: bytes, count: int) -> None:
         context.state.delete(key)
 
 
+def count_overdue(context: Context, kind: str, before: int, day: int) -> int:
+    """How many `overdue` tells of."""
+    return sum(int(context.get(_slot_key(kind, last, 0)) or 0) for last in _days(before, day))
+
+
+def _days(before: int, day: int) -> range:
+    """The last days that end when the business date moves from `before` to `day`, if any is scheduled."""
+    return range(before, min(day, before + MAX_DAYS_AHEAD + 1))
+
+
 def overdue(context: Context, kind: str, before: int, day: int) -> Iterator[tuple[str, str]]:
     """(party, document) of what a move of the business date ends; the caller ends and cancels each."""
-    for last in range(before, min(day, before + MAX_DAYS_AHEAD + 1)):
+    for last in _days(before, day):
         for slot in range(int(context.get(_slot_key(kind, last, 0)) or 0), 0, -1):
             found: Value = context.get(_slot_key(kind, last, slot))
             party, document = found

@@ -51,6 +51,15 @@ def advance(context: Context, operation: DateAdvance) -> None:
             found=f"{operation.date - before} days",
             expected=f"at most {MAX_ADVANCE_DAYS}",
         )
+    released = sum(expiry.count_overdue(context, kind, before, operation.date) for kind, _ in _EXPIRE)
+    if released > MAX_RELEASED:
+        raise refuse(
+            "date_too_far",
+            "more expires until then than can at once",
+            field="date",
+            found=f"{released} documents",
+            expected=f"at most {MAX_RELEASED}, as on any one day",
+        )
     context.put(BUSINESS_DATE, operation.date)
     context.day = operation.date
     for kind, expire in _EXPIRE:
@@ -68,3 +77,6 @@ _EXPIRE: tuple[tuple[str, Callable[[Context, str, str], None]], ...] = (
     (resale.RESALE, secondary.expire),
 )
 """How each kind of document that expires by itself ends, in this order."""
+
+MAX_RELEASED = expiry.MAX_EXPIRING * len(_EXPIRE)
+"""Documents that one operation releases: as many as one day can have, so that a day can always be ended."""

@@ -14,6 +14,7 @@ from trade_ledger import TradeLedger
 from contracts import expiry
 from contracts.context import Context
 from contracts.errors import InvariantBroken, Refusal
+from contracts.parties import calendar
 from contracts.state_check import by_kind, reservations_are_current
 from ledger import codec
 from ledger.hashing import ZERO
@@ -129,6 +130,22 @@ def test_the_day_after_has_room_again() -> None:
     assert not by_kind(trade.state.data.items())["scheduled"]
     trade.done("mega", exchange_request("N"))
     trade.check()
+
+
+def test_no_move_of_the_date_releases_more_than_one_day_can_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ninety full days at once would keep every node busy: they are advanced day by day."""
+    trade = two_currencies(TradeLedger())
+    context = Context(Overlay(trade.state), b"", "mega", "", (), ZERO, 0)
+    for number in range(6):
+        expiry.schedule(context, ("exchange", "fund", f"M{number}"), context.day + number % 2)
+    trade.state.apply(context.state)
+    monkeypatch.setattr(calendar, "MAX_RELEASED", 5)
+    before = dict(trade.state.data)
+    assert trade.refused("root", {"op": "date.advance", "date": "2012-03-03"}) == "date_too_far"
+    assert trade.state.data == before
+    monkeypatch.setattr(calendar, "MAX_RELEASED", 6)
+    assert expiry.count_overdue(context, "exchange", context.day, context.day + 1) == 3
+    assert expiry.count_overdue(context, "exchange", context.day, context.day + 400) == 6
 
 
 def test_invariant_14_a_wrong_count_of_what_a_member_has_made_is_found() -> None:
