@@ -64,7 +64,7 @@ CHUNK = 500
 CHUNKS = 20
 BOOK = 10_000
 """Invoices of the book, or as many as are open."""
-TREES = (150, 120, 80)
+TREES = (180, 120, 80)
 """Trees of the three outputs of the reference model, and leaves of each of them."""
 LEAVES = (15, 15, 8)
 

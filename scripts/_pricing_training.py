@@ -79,7 +79,7 @@ RISING = frozenset(
 LATE = {
     "max_bins": 63,
     "learning_rate": 0.04,
-    "max_iter": 150,
+    "max_iter": 180,
     "max_leaf_nodes": 15,
     "max_features": 0.3,
     "min_samples_leaf": 40,
