@@ -351,7 +351,7 @@ def _of_payments(asked: Asked, payments: list[Payment], due: int) -> tuple[int, 
     due_weekday = weekday(asked.due_day)
     paid_on = [0] * WEEKDAYS
     for row in payments:
-        paid_on[(row.due_class + row.days_late) % WEEKDAYS] += 1
+        paid_on[(row.issue_weekday + row.age_days) % WEEKDAYS] += 1
     most = max(paid_on)
     usual = min([(place - due_weekday) % WEEKDAYS for place in range(WEEKDAYS) if paid_on[place] == most])
     return (

@@ -70,3 +70,15 @@ def test_of_no_payment_nothing_is_said() -> None:
     )
     names = FEATURES[FEATURES.index("last") : FEATURES.index("days_since_payment") + 1]
     assert {found[name] for name in (*names, "amount_to_usual", "tenure")} == {MISSING}
+
+
+def test_a_payment_on_the_day_after_a_holiday_has_the_weekday_of_that_day() -> None:
+    """The class of a bank holiday is that of a Sunday, but nobody pays three days later because of that."""
+    state = _State()
+    holiday = day_from_iso("2019-07-04")  # a Thursday
+    settled = habit.Settled(holiday, holiday - TERM, holiday + 1, 100_00, "USD", 0)
+    habit.observe(state, "acme", "mega", settled)
+    friday = holiday + 22
+    asked = Asked(holiday + 7, holiday + 7, friday, 100_00, "USD")
+    found = dict(zip(FEATURES, describe_in(state, "acme", "mega", asked), strict=True))
+    assert (found["pays_on_weekday"], found["days_to_pay_weekday"]) == (1_000_000, 0)
