@@ -8,7 +8,7 @@ from typing import Any
 
 from _bench_mixed import ROUNDS, mixed
 from _bench_operations import operations
-from _bench_quotes import quotes
+from _bench_quotes import TREES, quotes
 from _bench_sizes import MEASURED, state_sizes
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -143,8 +143,8 @@ def _report_quotes(found: dict[str, Any], console: Console) -> None:
     console.print(table)
     console.print(
         f"µs of CPU: {found['feature_update_us']} for the features of a payment, "
-        f"{found['confirmation_update_us']} for those of a confirmation, {found['trees_us']} for 350 trees, "
-        f"{found['trees_with_reasons_us']} with their reasons",
+        f"{found['confirmation_update_us']} for those of a confirmation, {found['trees_us']} for "
+        f"{sum(TREES)} trees, {found['trees_with_reasons_us']} with their reasons",
         highlight=False,
     )
     console.print(
