@@ -11,13 +11,14 @@ A payment changes some twenty places of four entries. They are cut out, put side
 changed there at once by shifts, masks and additions (`lanes`), and put back. What that cannot do is rare and
 mended behind it (`_corrected`).
 
-A row of `amounts` belongs to one amount. Each other amount of the same hash takes an invoice away from it,
+A row of `amounts` belongs to one amount. Each other amount of that row takes an invoice away from it,
 and the one that finds a single one left takes the row over: so amounts that come again and again stay, and
 those that came once give way.
 
 Open invoices are kept by the week of their due date: what is overdue follows from the day on which one looks.
-The ring begins `PAST_WEEKS` before the week of the last change; what it leaves behind is added up in `old`,
-and what lies ahead of it waits in `far` until it comes near.
+The ring begins `PAST_WEEKS` before the week of the business date on which `note_open` last changed it, and a
+payment leaves it where it is; what it leaves behind is added up in `old`, and what lies ahead of it waits in
+`far` until it comes near.
 """
 
 from __future__ import annotations

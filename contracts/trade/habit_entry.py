@@ -26,17 +26,21 @@ The relationship's entry:
 | last | 4 | day of the last payment, days since 1970 |
 | first | 4 | day of the first payment |
 | payments | 32 · 7 | the last, newest first: days late (2), days from issue (2), due on, issued on, size |
-| weekday | 7 cells | those due on that class of day, see `contracts.trade.holidays` |
-| amount | 16 cells | those of that octave of minor units |
+| weekday | 7 cells | those due on that class of day, from Monday, see `contracts.trade.holidays` |
+| amount | 16 cells | those of that octave of minor units, see `octave` |
 | count | 4 | invoices paid in full |
 | total | 1 cell + | all |
 | amounts | rows · 2 | by hash of the exact amount: tag, invoices, late ones |
 
-*Due on* is the class of the due day and eight times the sixth of its month; *issued on* the weekday of issue.
+*Due on* is the class of the due day and eight times the sixth of its month; *issued on* the weekday of issue,
+Monday 0; *size* is `amount_size` of the gross. Both numbers of days are signed, and end at what two bytes
+hold. While fewer than 32 invoices are paid, the rest is nought.
 
-A row of *amounts* is `tag · 256 + invoices · 16 + late ones`. There are `FEWEST_AMOUNTS` rows, twice as many
-whenever the invoices paid come to more than half of them, `MOST_AMOUNTS` in the end: what comes again is told
-apart from what is new for as long as thousands of invoices go back, and a short history stays a short entry.
+A row of *amounts* is `tag · 256 + invoices · 16 + late ones`. The hash is the CRC-32 of the gross as eight
+little-endian bytes: modulo the number of rows it is the row, its highest eight bits are the tag. There
+are `FEWEST_AMOUNTS` rows, twice as many whenever the invoices paid come to more than half of them,
+`MOST_AMOUNTS` in the end: what comes again is told apart from what is new for as long as thousands of
+invoices go back, and a short history stays a short entry.
 
 The entries of a buyer, a supplier and the network have those of these parts that are marked:
 
@@ -50,7 +54,7 @@ The entries of a buyer, a supplier and the network have those of these parts tha
 | disputed | 4 | b s | disputes of an invoice, whatever became of them |
 | deliveries | 4 | b s | receipts of goods, and shipments lost |
 | late, short | 4, 4 | b s | those after their scheduled date; those of which less came than was shipped |
-| currency, half-year | 3, 4 | s | of the turnover below: that of the first payment |
+| currency, half-year | 3, 4 | s | of the turnover below: of the first payment; day // `HALVING_DAYS` |
 | weekday | 7 cells | b n | those due on that class of day |
 | amount | 16 cells | n | those of that octave of minor units |
 | ring | 32 · 4 | b s n | open invoices by the week of their due date, at week mod 32; signed |
@@ -59,15 +63,16 @@ The entries of a buyer, a supplier and the network have those of these parts tha
 | total | 1 cell + | b s n | all |
 | spread | 16, of the network 16 · 2 | b s n | invoices by days late, in the classes of `SPREAD_DAYS` |
 | turnovers | 15 each | s | of further currencies: currency (3), half-year (4), amount (8) |
-| far weeks | 6 each | b s n | week (2), open invoices due then (4; signed) |
+| far weeks | 6 each | b s n | week (2; day // 7), open invoices due then (4; signed), ascending |
 
 *Spread*: when a class has come to `PARTY_SPREAD` invoices (the network's to `NETWORK_SPREAD`), all of its
 classes are halved.
 
 *Turnover* is the gross of what was paid in full: an amount counts whole in the half-year of its payment, and
-half as much after each further one. A buyer's part of it (`contracts.trade.relationship`) fades at the same
-moments, so part and whole are of like with like on any day. What a *buyer* pays in all is not kept: a quote
-would show it to each of its suppliers. So open invoices are counted, and their amounts are not added up.
+half as much, rounded down, after each further one; it ends at `MAX_TOTAL`. A buyer's part of it
+(`contracts.trade.relationship`) fades at the same moments, so part and whole are of like with like on any
+day. What a *buyer* pays in all is not kept: a quote would show it to each of its suppliers. So open invoices
+are counted, and their amounts are not added up.
 """
 
 from __future__ import annotations
