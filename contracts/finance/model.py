@@ -21,8 +21,10 @@ The hash is SHA-256 of the model's bytes. What is published is a whole model wit
 refused: nobody has to trust an upload. Once published, its parts are never replaced. Until then they stand
 for one model at a time: a part of another takes the place of all of them, so what a publisher leaves
 unpublished has at most a model's bytes, and whoever wants it gone uploads something else. In the same way a
-publisher proposes one model at a time for a role, so what nobody approves is bounded too. Who approves, and
-how many are enough, is as for the membership (`contracts.parties.membership`). The *champion* is the model in
+publisher proposes one model at a time for a role, so what nobody approves is bounded too. Whoever publishes
+again what was adopted of another uploads it itself, and takes nothing of the other's away: the parts of what
+was adopted once are the most that can stand without a proposal. Who approves, and how many are enough, is as
+for the membership (`contracts.parties.membership`). The *champion* is the model in
 force; the *challenger* is scored beside it and decides nothing. A model that another has replaced returns by
 the same way as it came: published again, with a record, and approved again. An organisation that has
 approved may do so once more where fewer approvals are enough by now, because voters have left.
