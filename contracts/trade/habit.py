@@ -249,7 +249,7 @@ _TO_NETWORK = _TO_SUPPLIER + 2 * len(_SUPPLIER)
 
 _KEPT_PAYMENTS = PAYMENT.size * (PAYMENTS - 1)
 _own_head = Struct(DAYS.format + PAYMENT.format[1:]).pack
-_NEAR = slice(0, 6)
+_NEAR = slice(0, _near.size)
 """The ring's base, and how many weeks lie after the ring."""
 _PAID_BEFORE = DEALINGS_AT + 1
 """A byte of the day of the first payment: nought before there is one, and on few days besides."""
@@ -294,13 +294,18 @@ def _places(due_day: int, issue_day: int, paid_in: int, currency: str, amount_bi
     return _Places(
         due + MONTH_PLACE * month_part(due_day),
         weekday(issue_day),
-        frozenset([_near.pack(base, 0) for base in range(max(0, week - RING_WEEKS + 1), week + 1)]),
+        _near_of(week),
         SOLD_IN.pack(currency.encode(), paid_in),
         _split(f"<4xI{_KEPT_PAYMENTS}s{PAYMENT.size}x", WEEKDAY_AT, own, _OWN),
         _split("<", 0, (BUYER.cells_at + SIZE * due, BUYER.ring_at + slot, BUYER.sums_at), _BUYER),
         _split("<", 0, (SUPPLIER.ring_at + slot, SUPPLIER.sums_at), _SUPPLIER),
         _split("<", 0, network, _NETWORK),
     )
+
+
+@lru_cache(maxsize=512)
+def _near_of(week: int) -> frozenset[bytes]:
+    return frozenset([_near.pack(base, 0) for base in range(max(0, week - RING_WEEKS + 1), week + 1)])
 
 
 @lru_cache(maxsize=8_192)

@@ -225,33 +225,30 @@ def _paid_off(sums: Aggregates, record: codec.Value) -> Aggregates:
     if settled is None:
         return sums
     return replaced(
-        _turned_over(sums, settled.paid_day, settled.amount),
+        sums,
+        **_turned_over(sums, settled.paid_day, settled.amount),
         settled_invoices=sums.settled_invoices + 1,
         settled_days_late=sums.settled_days_late + max(0, settled.paid_day - settled.due_day),
     )
 
 
-def _turned_over(sums: Aggregates, day: int, gross: int) -> Aggregates:
-    """The sums with an invoice that ended on a day in their turnover."""
+def _turned_over(sums: Aggregates, day: int, gross: int) -> dict[str, int]:
+    """The places of the turnover with an invoice that ended on a day."""
     half_year, turnover = habit.turned_over(
         sums.turnover_half_year, sums.turnover, day // HALVING_DAYS, gross
     )
-    return replaced(sums, turnover_half_year=half_year, turnover=turnover)
+    return {"turnover_half_year": half_year, "turnover": turnover}
 
 
 def _payment(sums: Aggregates, record: codec.Value) -> Aggregates:
     amount, day, due, closed, settled = record[4:9]
     if not closed:  # unconfirmed: the due date is the supplier's word alone
         return replaced(sums, payments=sums.payments + 1, paid_unconfirmed=sums.paid_unconfirmed + amount)
-    turnover = sums.turnover_half_year, sums.turnover
-    if settled:
-        turnover = habit.turned_over(*turnover, day // HALVING_DAYS, record[10])
-    return _paid(sums, record[0] // 7, amount, day - due, settled, turnover)
+    turnover = _turned_over(sums, day, record[10]) if settled else {}
+    return _paid(sums, record[0] // 7, amount, day - due, settled, **turnover)
 
 
-def _paid(
-    sums: Aggregates, week: int, amount: int, late: int, settled: int, turnover: tuple[int, int]
-) -> Aggregates:
+def _paid(sums: Aggregates, week: int, amount: int, late: int, settled: int, **turnover: int) -> Aggregates:
     """The sums with an amount paid so many days late in a week of the business date, and a turnover."""
     is_first = week != sums.last_payment_week
     is_default = late >= DEFAULT_DAYS and week != sums.last_default_week
@@ -263,8 +260,7 @@ def _paid(
         signed_amount_days=sums.signed_amount_days + amount * late,
         settled_invoices=sums.settled_invoices + settled,
         settled_days_late=sums.settled_days_late + settled * max(0, late),
-        turnover_half_year=turnover[0],
-        turnover=turnover[1],
+        **turnover,
         payment_weeks=sums.payment_weeks + is_first,
         default_weeks=sums.default_weeks + is_default,
         last_payment_week=week,
@@ -285,7 +281,7 @@ def _default(sums: Aggregates, record: codec.Value) -> Aggregates:
 def _write_off(sums: Aggregates, record: codec.Value) -> Aggregates:
     amount, day, due, _, gross = record[4:9]
     lost = _lost(sums, record[0] // 7, amount, day - due, settled=1, defaults=1)
-    return _turned_over(lost, day, gross)
+    return replaced(lost, **_turned_over(lost, day, gross))
 
 
 def _forgo(sums: Aggregates, record: codec.Value) -> Aggregates:
@@ -323,8 +319,7 @@ def _recourse(sums: Aggregates, _: codec.Value) -> Aggregates:
 
 def _redeem(sums: Aggregates, record: codec.Value) -> Aggregates:
     amount, day, maturity, settled = record[4:8]
-    turnover = sums.turnover_half_year, sums.turnover
-    return _paid(sums, record[0] // 7, amount, day - maturity, settled, turnover)
+    return _paid(sums, record[0] // 7, amount, day - maturity, settled)
 
 
 def _diluted(sums: Aggregates, amount: int) -> Aggregates:
