@@ -113,7 +113,8 @@ def _refused_by_system(error: OSError) -> UsageProblem:
 
 
 def _close(stage: Stage) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     try:
         stopped = stage.close()
     except TallyError as error:

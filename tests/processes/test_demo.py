@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from tally_process import Tally
@@ -15,6 +17,7 @@ from tally_process import Tally
 from clients import network
 from clients.cli.exits import USAGE
 from clients.story import run
+from clients.story.stage import Stage
 
 TIMEOUT_S = 150
 
@@ -82,3 +85,24 @@ def test_a_file_that_is_missing_ends_the_story_with_a_sentence(
     error = json.loads(shown.out.splitlines()[-1])["error"]
     assert (error["code"], error["found"]) == ("system", "No such file or directory")
     assert "invoice.quote" in error["message"] + shown.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_whoever_asks_twice_for_the_end_still_gets_it_in_order(number: signal.Signals) -> None:
+    """A second Ctrl-C while the nodes are stopping: they are waited for, and no trace is shown."""
+    notes: list[str] = []
+
+    class Stopping:
+        screen = SimpleNamespace(note=notes.append)
+
+        def close(self) -> list[str]:
+            os.kill(os.getpid(), number)
+            return ["n1"]
+
+    before = [(each, signal.getsignal(each)) for each in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        run._close(cast(Stage, Stopping()))
+    finally:
+        for each, handler in before:
+            signal.signal(each, handler)
+    assert notes == ["Stopped n1."]
