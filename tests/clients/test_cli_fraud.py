@@ -49,7 +49,7 @@ def second_key(name: str) -> SigningKey:
     return key_of(name.replace("/", "-"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def channel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TradersChannel]:
     channel = TradersChannel(tmp_path_factory.mktemp("channel"))
     yield channel
@@ -93,6 +93,15 @@ def bill(number: str, buyer: str, amount: int, **changes: Any) -> dict[str, Any]
         "document": b"",
         **changes,
     }
+
+
+def trade(channel: TradersChannel) -> None:
+    """Two like invoices to anchor, and as much back and forth between acme and bolt."""
+    with channel.blocking_session("acme") as acme, channel.blocking_session("bolt") as bolt:
+        acme.submit(bill("R-1", "anchor", 100_000))
+        acme.submit(bill("R-2", "anchor", 99_500))
+        acme.submit(bill("A-1", "bolt", 70_000))
+        bolt.submit(bill("B-1", "acme", 69_000))
 
 
 def test_an_account_is_changed_by_two_keys_and_redirected_for_a_lender(
@@ -155,11 +164,7 @@ def test_a_receivable_is_registered_blinded_and_nobody_else_registers_it(tally: 
 def test_the_screening_proves_first_and_says_where_each_finding_is_seen(
     channel: TradersChannel, tally: Any, tmp_path: Path, capsys: Any
 ) -> None:
-    with channel.blocking_session("acme") as acme, channel.blocking_session("bolt") as bolt:
-        acme.submit(bill("R-1", "anchor", 100_000))
-        acme.submit(bill("R-2", "anchor", 99_500))
-        acme.submit(bill("A-1", "bolt", 70_000))
-        bolt.submit(bill("B-1", "acme", 69_000))
+    trade(channel)
     for name in ("acme", "bolt"):
         assert tally("registrar", f"affiliation record {name} --ultimate {PARENT}")[0] == 0
     assert tally("bolt", f"affiliation declare --ultimate {PARENT}")[0] == 0
@@ -194,6 +199,7 @@ def test_the_screening_proves_first_and_says_where_each_finding_is_seen(
 
 
 def test_an_export_is_screened_as_its_ledger_is(channel: TradersChannel, tally: Any, tmp_path: Path) -> None:
+    trade(channel)
     path = tmp_path / "ledger.export"
     with channel.blocking_session("fund") as fund:
         fund.export(path)

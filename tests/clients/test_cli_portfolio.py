@@ -49,7 +49,7 @@ def bill(number: str, gross: int, due: str) -> list[tuple[str, dict[str, Any]]]:
     return [("acme", billed), ("anchor", confirmed)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def channel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Channel]:
     found = Channel(tmp_path_factory.mktemp("portfolio"))
     story.play(found.network)

@@ -35,10 +35,10 @@ from ledger.errors import VerificationError
 BY_MODEL = TERMS.model_copy(update={"lateness_basis": "model"})
 
 
-@pytest.fixture(scope="module")
-def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
     """A chain with a champion; the programme takes lateness from the model."""
-    opened = Ledger(tmp_path_factory.mktemp("quotes") / "data")
+    opened = Ledger(tmp_path / "data")
     opened.write({programme_key("invoices"): ("bank", 2, BY_MODEL.to_value(), Rules().to_value(), ())})
     yield opened
     opened.store.close()

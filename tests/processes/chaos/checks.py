@@ -69,21 +69,24 @@ class Chains:
         await asyncio.to_thread(self._check_histories)
 
     def _read_all(self, stands: dict[str, Any]) -> None:
+        """All up to where all stand: another leader's first block may come on top while this reads."""
+        newest = stands["applied_height"]
         for node in self._cluster.names:
-            self._read(node)
+            self._read(node, newest)
         for node in self._cluster.names:
             for height, digest in self._seen[node].digests.items():
                 if height >= len(self._reference) or self._reference[height] != digest:
                     raise Broken(f"{node} holds another block at height {height} than others do")
-            if len(self._reference) - 1 not in self._seen[node].digests:
-                raise Broken(f"{node} does not hold the block at height {len(self._reference) - 1}")
+            if newest not in self._seen[node].digests:
+                raise Broken(f"{node} does not hold the block at height {newest}")
         if self._head.hex() != stands["head"]:
             raise Broken(f"the head of the chain is {self._head.hex()}, status says {stands['head']}")
 
-    def _read(self, node: str) -> None:
-        """Read on from where we were; the last known block is read again, so that no rewrite is missed.
+    def _read(self, node: str, newest: int) -> None:
+        """Read on from where we were to `newest`.
 
-        What no node has shown before makes the chain longer that all are compared with.
+        The last known block is read again, so that no rewrite is missed. What no node has shown before makes
+        the chain longer that all are compared with.
         """
         digests = self._seen[node].digests
         profile = self._cluster.net.profile(self._cluster.suppliers[0])
@@ -99,6 +102,8 @@ class Chains:
                 if height == len(self._reference):
                     self._reference.append(digest)
                     self._take(Block.decode(data))
+                if height == newest:
+                    return
 
     def _take(self, block: Block) -> None:
         header = block.header
