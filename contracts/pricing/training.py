@@ -28,6 +28,7 @@ from typing import NamedTuple
 from contracts.pricing.known import Asked
 from contracts.pricing.lateness import describe_in
 from contracts.trade import relationship, relationship_records, relationship_sums
+from contracts.trade.habit import Settled
 from ledger import codec
 
 OPEN, PAID, WRITTEN_OFF, GONE = "open", "paid", "written off", "gone"
@@ -98,8 +99,9 @@ def replay(histories: Histories, took: Callable[[int], None] = lambda _: None) -
                     describe_in(state, supplier, buyer, asked),
                 )
         for supplier, buyer, record in by_day[day]:
-            _fold(state, supplier, buyer, record)
-            _end(examples, supplier, record)
+            settled = relationship_records.settlement(record)
+            _fold(state, supplier, buyer, record, settled)
+            _end(examples, supplier, record, settled)
         took(len(by_day[day]))
     return tuple(examples.values())
 
@@ -114,22 +116,23 @@ def usable(examples: Sequence[Example]) -> tuple[tuple[Example, ...], int]:
     return tuple([row for row in examples if row.due_day < last and row.outcome != GONE]), last
 
 
-def _fold(state: _Folded, supplier: str, buyer: str, record: codec.Value) -> None:
+def _fold(state: _Folded, supplier: str, buyer: str, record: codec.Value, settled: Settled | None) -> None:
     key = relationship.relationship_key(supplier, buyer)
     entry = state.get(key)
     aggregates = relationship_sums.EMPTY if entry is None else entry[2]
-    state.put(key, (0, b"", relationship_records.fold(aggregates, record)))
-    relationship.observe(state, supplier, buyer, record)
+    state.put(key, (0, b"", relationship_records.fold_settled(aggregates, record, settled)))
+    relationship.observe(state, supplier, buyer, record, settled)
 
 
-def _end(examples: dict[tuple[str, str], Example], supplier: str, record: codec.Value) -> None:
+def _end(
+    examples: dict[tuple[str, str], Example], supplier: str, record: codec.Value, settled: Settled | None
+) -> None:
     """Note what a record says of the end of an invoice that was confirmed, and of when it is due."""
     kind = record[1]
     number = record[7] if kind == "credit" else record[2]
     example = examples.get((supplier, number))
     if example is None or example.outcome != OPEN:
         return
-    settled = relationship_records.settlement(record)
     if kind == "write_off":
         noted = example._replace(outcome=WRITTEN_OFF, days_late=record[5] - record[6], ended_day=record[5])
     elif settled is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from contracts.trade import habit
-from contracts.trade.relationship_records import KINDS, MOVING, fold, settlement
+from contracts.trade.relationship_records import KINDS, MOVING, fold_settled, settlement
 from contracts.trade.relationship_sums import EMPTY
 from ledger import codec, history
 from ledger.money import MAX_TOTAL, AmountOverflow
@@ -43,21 +43,22 @@ def append(state: Overlay, supplier: str, buyer: str, record: tuple[codec.Value,
     if entry is None:
         register(state, record[0], supplier, buyer)
     aggregates = EMPTY if entry is None else entry[2]
-    history.append_to(state, key, entry, record, fold(aggregates, record))
-    observe(state, supplier, buyer, record)
+    settled = settlement(record)
+    history.append_to(state, key, entry, record, fold_settled(aggregates, record, settled))
+    observe(state, supplier, buyer, record, settled)
 
 
-def observe(state: habit.Writer, supplier: str, buyer: str, record: codec.Value) -> None:
-    """Take what a record says of the habits of both parties into them."""
+def observe(
+    state: habit.Writer, supplier: str, buyer: str, record: codec.Value, settled: habit.Settled | None
+) -> None:
+    """Take what a record, with what it settles, says of the habits of both parties into them."""
     kind = record[1]
-    if kind in MOVING:
-        settled = settlement(record)
-        if settled is None:
-            _note_open(state, supplier, buyer, record)
-        else:
-            if kind == "confirm":  # what it closes may have had another due date
-                _note_open(state, supplier, buyer, record, (settled.due_day, 1))
-            habit.observe(state, supplier, buyer, settled)
+    if settled is not None:
+        if kind == "confirm":  # what it closes may have had another due date
+            _note_open(state, supplier, buyer, record, (settled.due_day, 1))
+        habit.observe(state, supplier, buyer, settled)
+    elif kind in MOVING:
+        _note_open(state, supplier, buyer, record)
     elif kind == "receive":
         habit.note_delivery(state, supplier, buyer, is_late=record[8] > 0, is_short=record[9] > 0)
     elif kind == "lose":

@@ -67,8 +67,8 @@ Aggregates are a map: currency -> tuple in the order of `contracts.trade.relatio
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from contracts.errors import refuse
 from contracts.trade import habit
@@ -83,8 +83,8 @@ from contracts.trade.relationship_sums import (
     billed,
     in_period,
     largest,
+    moved,
     replaced,
-    with_open,
 )
 from ledger import codec
 from ledger.money import MAX_TOTAL, AmountOverflow
@@ -97,6 +97,11 @@ def fold(aggregates: codec.Value, record: codec.Value) -> codec.Value:
         AmountOverflow: a sum beyond 64 bits.
         Refusal: `too_many_currencies`.
     """
+    return fold_settled(aggregates, record, settlement(record))
+
+
+def fold_settled(aggregates: codec.Value, record: codec.Value, settled: habit.Settled | None) -> codec.Value:
+    """As `fold`, of a record of which `settlement` is known."""
     currency = record[3]
     before = aggregates.get(currency)
     if before is not None and record[1] == "invoice" and record[0] // PERIOD_DAYS <= before[PERIOD]:
@@ -114,9 +119,13 @@ def fold(aggregates: codec.Value, record: codec.Value) -> codec.Value:
     if period > sums.period:
         sums = in_period(sums, period)
     kind = KINDS[record[1]]
-    after = kind.fold(sums, record)
+    changes = kind.fold(sums, record)
+    if settled is not None:
+        changes |= _ended(sums, settled.paid_day - settled.due_day)
+        changes |= _turned_over(sums, settled.paid_day, settled.amount)
     for due, invoices, amount in kind.moves(record):
-        after = with_open(after, due, invoices, amount)
+        changes["open"] = moved(changes.get("open", sums.open), due, invoices, amount)
+    after = replaced(sums, changes)
     greatest = largest(after)
     if greatest > MAX_TOTAL:
         raise AmountOverflow(greatest, "aggregates", MAX_TOTAL)
@@ -132,205 +141,177 @@ def settlement(record: codec.Value) -> habit.Settled | None:
     What is written off counts as paid that day: it is as late at least, and whoever wrote off what is overdue
     would else make its buyer look punctual.
     """
-    kind = record[1]
-    if kind == "payment" and record[7] and record[8]:
-        return _settled(record[3], record[5], record[6], record[9:12])
-    if kind == "credit" and record[6] and record[8] and record[9]:
-        return _settled(record[3], record[9], record[5], record[10:13])
-    if kind == "write_off":
-        return _settled(record[3], record[5], record[6], record[7:10])
-    if kind == "confirm" and record[8] and not record[7] and record[10]:
-        return _settled(record[3], record[10], record[5], record[11:14])
-    return None
+    return KINDS[record[1]].settles(record)
 
 
-def _settled(currency: str, paid_day: int, due_day: int, billed_as: tuple[int, int, int]) -> habit.Settled:
-    """An invoice, (issue day, gross, credited), that was paid in full."""
-    issue_day, gross, credited = billed_as
-    return habit.Settled(due_day, issue_day, paid_day, gross, currency, credited)
+Changes = dict[str, Any]
+"""Places of the sums by name, each with what it comes to."""
 
 
-def _order(sums: Aggregates, record: codec.Value) -> Aggregates:
-    return replaced(sums, orders=sums.orders + 1, ordered=sums.ordered + record[4])
+def _order(sums: Aggregates, record: codec.Value) -> Changes:
+    return {"orders": sums.orders + 1, "ordered": sums.ordered + record[4]}
 
 
-def _amend(sums: Aggregates, record: codec.Value) -> Aggregates:
-    return replaced(sums, ordered=sums.ordered - record[4] + record[5])
+def _amend(sums: Aggregates, record: codec.Value) -> Changes:
+    return {"ordered": sums.ordered - record[4] + record[5]}
 
 
-def _order_cancel(sums: Aggregates, record: codec.Value) -> Aggregates:
-    return replaced(sums, ordered=sums.ordered - record[4])
+def _order_cancel(sums: Aggregates, record: codec.Value) -> Changes:
+    return {"ordered": sums.ordered - record[4]}
 
 
-def _nothing(sums: Aggregates, _: codec.Value) -> Aggregates:
+def _nothing(_: Aggregates, __: codec.Value) -> Changes:
     """Kept in the history and in no sum."""
-    return sums
+    return {}
 
 
-def _receive(sums: Aggregates, record: codec.Value) -> Aggregates:
+def _receive(sums: Aggregates, record: codec.Value) -> Changes:
     late = max(0, record[8])
-    return replaced(
-        sums,
-        deliveries=sums.deliveries + 1,
-        deliveries_late=sums.deliveries_late + (late > 0),
-        deliveries_short=sums.deliveries_short + (record[9] > 0),
-        delivery_days_late=sums.delivery_days_late + late,
-    )
+    return {
+        "deliveries": sums.deliveries + 1,
+        "deliveries_late": sums.deliveries_late + (late > 0),
+        "deliveries_short": sums.deliveries_short + (record[9] > 0),
+        "delivery_days_late": sums.delivery_days_late + late,
+    }
 
 
-def _lose(sums: Aggregates, _: codec.Value) -> Aggregates:
-    return replaced(sums, deliveries=sums.deliveries + 1, deliveries_short=sums.deliveries_short + 1)
+def _lose(sums: Aggregates, _: codec.Value) -> Changes:
+    return {"deliveries": sums.deliveries + 1, "deliveries_short": sums.deliveries_short + 1}
 
 
-def _invoice(sums: Aggregates, record: codec.Value) -> Aggregates:
-    return aggregates_of(billed(sums, 1, record[4]))
+def _invoice(sums: Aggregates, record: codec.Value) -> Changes:
+    return {"invoices": sums.invoices + 1, "invoiced": sums.invoiced + record[4]}
 
 
-def _confirm(sums: Aggregates, record: codec.Value) -> Aggregates:
+def _confirm(sums: Aggregates, record: codec.Value) -> Changes:
     net, _, reduction, _, was_due, _ = record[4:10]
+    changes = _diluted(sums, reduction)
     if not was_due:
-        sums = replaced(
-            sums,
-            confirmed_invoices=sums.confirmed_invoices + 1,
-            confirmed=sums.confirmed + net,
-            period_billed=sums.period_billed + net + reduction,
-        )
-    return _diluted(_paid_off(sums, record), reduction)
+        changes |= {
+            "confirmed_invoices": sums.confirmed_invoices + 1,
+            "confirmed": sums.confirmed + net,
+            "period_billed": sums.period_billed + net + reduction,
+        }
+    return changes
 
 
-def _dispute(sums: Aggregates, record: codec.Value) -> Aggregates:
-    return replaced(sums, disputed_invoices=sums.disputed_invoices + 1, disputed=sums.disputed + record[4])
+def _dispute(sums: Aggregates, record: codec.Value) -> Changes:
+    return {"disputed_invoices": sums.disputed_invoices + 1, "disputed": sums.disputed + record[4]}
 
 
-def _reject(sums: Aggregates, record: codec.Value) -> Aggregates:
-    return replaced(sums, rejected_invoices=sums.rejected_invoices + 1, rejected=sums.rejected + record[4])
+def _reject(sums: Aggregates, record: codec.Value) -> Changes:
+    return {"rejected_invoices": sums.rejected_invoices + 1, "rejected": sums.rejected + record[4]}
 
 
-def _cancel(sums: Aggregates, record: codec.Value) -> Aggregates:
-    return replaced(
-        sums, cancelled_invoices=sums.cancelled_invoices + 1, cancelled=sums.cancelled + record[4]
-    )
+def _cancel(sums: Aggregates, record: codec.Value) -> Changes:
+    return {"cancelled_invoices": sums.cancelled_invoices + 1, "cancelled": sums.cancelled + record[4]}
 
 
-def _credit(sums: Aggregates, record: codec.Value) -> Aggregates:
+def _credit(sums: Aggregates, record: codec.Value) -> Changes:
     amount, _, closed = record[4:7]
+    changes = _diluted(sums, amount)
     if not closed:
-        sums = replaced(sums, period_billed=sums.period_billed + amount)
-    return _diluted(_paid_off(sums, record), amount)
+        changes["period_billed"] = sums.period_billed + amount
+    return changes
 
 
-def _paid_off(sums: Aggregates, record: codec.Value) -> Aggregates:
-    """The sums with an invoice paid in full, if the record takes off what payments had left of it."""
-    settled = settlement(record)
-    if settled is None:
-        return sums
-    return replaced(
-        sums,
-        **_turned_over(sums, settled.paid_day, settled.amount),
-        settled_invoices=sums.settled_invoices + 1,
-        settled_days_late=sums.settled_days_late + max(0, settled.paid_day - settled.due_day),
-    )
+def _diluted(sums: Aggregates, amount: int) -> Changes:
+    """An amount taken off what was billed."""
+    if not amount:
+        return {}
+    return {
+        "credits": sums.credits + 1,
+        "credited": sums.credited + amount,
+        "period_diluted": sums.period_diluted + amount,
+    }
 
 
-def _turned_over(sums: Aggregates, day: int, gross: int) -> dict[str, int]:
-    """The places of the turnover with an invoice that ended on a day."""
+def _ended(sums: Aggregates, late: int) -> Changes:
+    """An invoice, or a certificate, of which nothing is left to pay, so many days after it was due."""
+    return {
+        "settled_invoices": sums.settled_invoices + 1,
+        "settled_days_late": sums.settled_days_late + max(0, late),
+    }
+
+
+def _turned_over(sums: Aggregates, day: int, gross: int) -> Changes:
+    """The turnover with an invoice that ended on a day."""
     half_year, turnover = habit.turned_over(
         sums.turnover_half_year, sums.turnover, day // HALVING_DAYS, gross
     )
     return {"turnover_half_year": half_year, "turnover": turnover}
 
 
-def _payment(sums: Aggregates, record: codec.Value) -> Aggregates:
-    amount, day, due, closed, settled = record[4:9]
+def _payment(sums: Aggregates, record: codec.Value) -> Changes:
+    amount, day, due, closed = record[4:8]
     if not closed:  # unconfirmed: the due date is the supplier's word alone
-        return replaced(sums, payments=sums.payments + 1, paid_unconfirmed=sums.paid_unconfirmed + amount)
-    turnover = _turned_over(sums, day, record[10]) if settled else {}
-    return _paid(sums, record[0] // 7, amount, day - due, settled, **turnover)
+        return {"payments": sums.payments + 1, "paid_unconfirmed": sums.paid_unconfirmed + amount}
+    return _paid(sums, record[0] // 7, amount, day - due)
 
 
-def _paid(sums: Aggregates, week: int, amount: int, late: int, settled: int, **turnover: int) -> Aggregates:
-    """The sums with an amount paid so many days late in a week of the business date, and a turnover."""
+def _paid(sums: Aggregates, week: int, amount: int, late: int) -> Changes:
+    """An amount paid so many days late in a week of the business date."""
+    return {
+        "payments": sums.payments + 1,
+        "paid": sums.paid + amount,
+        **_late(sums, week, amount, late, is_default=late >= DEFAULT_DAYS),
+    }
+
+
+def _lost(sums: Aggregates, week: int, amount: int, late: int, *, is_default: bool) -> Changes:
+    """An amount given up so many days late in a week of the business date."""
+    written_off = sums.written_off + amount
+    return {"written_off": written_off, **_late(sums, week, amount, late, is_default=is_default)}
+
+
+def _late(sums: Aggregates, week: int, amount: int, late: int, *, is_default: bool) -> Changes:
+    """What an amount paid, or given up, in a week of the business date says of lateness and default."""
     is_first = week != sums.last_payment_week
-    is_default = late >= DEFAULT_DAYS and week != sums.last_default_week
-    return replaced(
-        sums,
-        payments=sums.payments + 1,
-        paid=sums.paid + amount,
-        late_amount_days=sums.late_amount_days + amount * max(0, late),
-        signed_amount_days=sums.signed_amount_days + amount * late,
-        settled_invoices=sums.settled_invoices + settled,
-        settled_days_late=sums.settled_days_late + settled * max(0, late),
-        **turnover,
-        payment_weeks=sums.payment_weeks + is_first,
-        default_weeks=sums.default_weeks + is_default,
-        last_payment_week=week,
-        last_default_week=week if is_default else sums.last_default_week,
-    )
+    is_default = is_default and week != sums.last_default_week
+    return {
+        "late_amount_days": sums.late_amount_days + amount * max(0, late),
+        "signed_amount_days": sums.signed_amount_days + amount * late,
+        "payment_weeks": sums.payment_weeks + is_first,
+        "default_weeks": sums.default_weeks + is_default,
+        "last_payment_week": week,
+        "last_default_week": week if is_default else sums.last_default_week,
+    }
 
 
-def _finance(sums: Aggregates, record: codec.Value) -> Aggregates:
-    return replaced(sums, financed_invoices=sums.financed_invoices + 1, financed=sums.financed + record[4])
+def _finance(sums: Aggregates, record: codec.Value) -> Changes:
+    return {"financed_invoices": sums.financed_invoices + 1, "financed": sums.financed + record[4]}
 
 
-def _default(sums: Aggregates, record: codec.Value) -> Aggregates:
-    return replaced(
-        sums, defaulted_invoices=sums.defaulted_invoices + 1, defaulted=sums.defaulted + record[4]
-    )
+def _default(sums: Aggregates, record: codec.Value) -> Changes:
+    return {"defaulted_invoices": sums.defaulted_invoices + 1, "defaulted": sums.defaulted + record[4]}
 
 
-def _write_off(sums: Aggregates, record: codec.Value) -> Aggregates:
-    amount, day, due, _, gross = record[4:9]
-    lost = _lost(sums, record[0] // 7, amount, day - due, settled=1, defaults=1)
-    return replaced(lost, **_turned_over(lost, day, gross))
+def _write_off(sums: Aggregates, record: codec.Value) -> Changes:
+    amount, day, due = record[4:7]
+    return _lost(sums, record[0] // 7, amount, day - due, is_default=True)
 
 
-def _forgo(sums: Aggregates, record: codec.Value) -> Aggregates:
+def _redeem(sums: Aggregates, record: codec.Value) -> Changes:
+    amount, day, maturity, settled = record[4:8]
+    late = day - maturity
+    changes = _paid(sums, record[0] // 7, amount, late)
+    return changes | _ended(sums, late) if settled else changes
+
+
+def _forgo(sums: Aggregates, record: codec.Value) -> Changes:
     """A leaf can be given up from the day after its maturity: a default it is as late as a payment is one."""
     amount, day, maturity, settled = record[4:8]
     late = day - maturity
-    defaults = int(late >= DEFAULT_DAYS)
-    return _lost(sums, record[0] // 7, amount, late, settled=settled, defaults=defaults)
+    changes = _lost(sums, record[0] // 7, amount, late, is_default=late >= DEFAULT_DAYS)
+    return changes | _ended(sums, late) if settled else changes
 
 
-def _lost(sums: Aggregates, week: int, amount: int, late: int, *, settled: int, defaults: int) -> Aggregates:
-    """The sums with an amount given up so many days late in a week of the business date."""
-    is_default = defaults and week != sums.last_default_week
-    return replaced(
-        sums,
-        written_off=sums.written_off + amount,
-        late_amount_days=sums.late_amount_days + amount * late,
-        signed_amount_days=sums.signed_amount_days + amount * late,
-        settled_invoices=sums.settled_invoices + settled,
-        settled_days_late=sums.settled_days_late + settled * late,
-        payment_weeks=sums.payment_weeks + (week != sums.last_payment_week),
-        default_weeks=sums.default_weeks + is_default,
-        last_payment_week=week,
-        last_default_week=week if is_default else sums.last_default_week,
-    )
+def _recovery(sums: Aggregates, record: codec.Value) -> Changes:
+    return {"payments": sums.payments + 1, "recovered": sums.recovered + record[4]}
 
 
-def _recovery(sums: Aggregates, record: codec.Value) -> Aggregates:
-    return replaced(sums, payments=sums.payments + 1, recovered=sums.recovered + record[4])
-
-
-def _recourse(sums: Aggregates, _: codec.Value) -> Aggregates:
-    return replaced(sums, recourses=sums.recourses + 1)
-
-
-def _redeem(sums: Aggregates, record: codec.Value) -> Aggregates:
-    amount, day, maturity, settled = record[4:8]
-    return _paid(sums, record[0] // 7, amount, day - maturity, settled)
-
-
-def _diluted(sums: Aggregates, amount: int) -> Aggregates:
-    if not amount:
-        return sums
-    return replaced(
-        sums,
-        credits=sums.credits + 1,
-        credited=sums.credited + amount,
-        period_diluted=sums.period_diluted + amount,
-    )
+def _recourse(sums: Aggregates, _: codec.Value) -> Changes:
+    return {"recourses": sums.recourses + 1}
 
 
 Moves = tuple[tuple[int, int, int], ...]
@@ -387,23 +368,58 @@ def _leaf_moves(record: codec.Value) -> Moves:
     return ((maturity, -settled, -amount),)
 
 
+def _settles_nothing(_: codec.Value) -> None:
+    return None
+
+
+def _payment_settles(record: codec.Value) -> habit.Settled | None:
+    if record[7] and record[8]:
+        return _settled(record, record[5], record[6], record[9:12])
+    return None
+
+
+def _credit_settles(record: codec.Value) -> habit.Settled | None:
+    if record[6] and record[8] and record[9]:
+        return _settled(record, record[9], record[5], record[10:13])
+    return None
+
+
+def _write_off_settles(record: codec.Value) -> habit.Settled:
+    return _settled(record, record[5], record[6], record[7:10])
+
+
+def _confirm_settles(record: codec.Value) -> habit.Settled | None:
+    if record[8] and not record[7] and record[10]:
+        return _settled(record, record[10], record[5], record[11:14])
+    return None
+
+
+def _settled(record: codec.Value, paid_day: int, due_day: int, billed_as: Sequence[int]) -> habit.Settled:
+    """An invoice, (issue day, gross, credited), that was paid in full."""
+    issue_day, gross, credited = billed_as
+    return habit.Settled(due_day, issue_day, paid_day, gross, record[3], credited)
+
+
 class Kind(NamedTuple):
     """What there is to say of a kind of record."""
 
     fields: tuple[str, ...]
     """Names of its places after business date and kind; those that end in `_date` are days, 0 for none."""
-    fold: Callable[[Aggregates, codec.Value], Aggregates]
-    """The sums after it, but for the open basis."""
+    fold: Callable[[Aggregates, codec.Value], Changes]
+    """What it changes of the sums, but for the open basis, and for what `settles` finds."""
     moves: Callable[[codec.Value], Moves]
     """What it moves into the open basis, and out of it."""
+    settles: Callable[[codec.Value], habit.Settled | None]
+    """See `settlement`."""
 
 
 def _kind(
     fields: str,
-    fold: Callable[[Aggregates, codec.Value], Aggregates] = _nothing,
+    fold: Callable[[Aggregates, codec.Value], Changes] = _nothing,
     moves: Callable[[codec.Value], Moves] = _no_moves,
+    settles: Callable[[codec.Value], habit.Settled | None] = _settles_nothing,
 ) -> Kind:
-    return Kind(tuple(fields.split()), fold, moves)
+    return Kind(tuple(fields.split()), fold, moves, settles)
 
 
 KINDS = {
@@ -424,6 +440,7 @@ KINDS = {
         "gross credited",
         _confirm,
         _confirm_moves,
+        _confirm_settles,
     ),
     "dispute": _kind("number currency amount", _dispute),
     "undispute": _kind("number currency amount"),
@@ -433,11 +450,13 @@ KINDS = {
         "number currency amount due_date closed invoice settled last_paid_date issue_date gross credited",
         _credit,
         _credit_moves,
+        _credit_settles,
     ),
     "payment": _kind(
         "number currency amount payment_date due_date closed settled issue_date gross credited",
         _payment,
         _payment_moves,
+        _payment_settles,
     ),
     "approve": _kind("number currency net due_date programme"),
     "extend": _kind("number currency amount due_date was_open_due_date", moves=_extend_moves),
@@ -447,6 +466,7 @@ KINDS = {
         "number currency amount write_off_date due_date issue_date gross credited",
         _write_off,
         _write_off_moves,
+        _write_off_settles,
     ),
     "recovery": _kind("number currency amount payment_date due_date", _recovery),
     "recourse": _kind("number currency amount cause", _recourse),

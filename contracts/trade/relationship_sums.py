@@ -7,7 +7,7 @@ the order of `Aggregates`. Every figure is an integer; amounts are minor units, 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from contracts.fields import MAX_TERM_DAYS
@@ -43,7 +43,10 @@ class OpenWeek(NamedTuple):
     """Σ amount · due date, so that Σ amount · age on day D is D · amount − amount_days."""
 
 
-_FLOOR: tuple[tuple[int, int, int, int], ...] = ((0, 0, 0, 0),)
+OpenBasis = tuple[tuple[int, int, int, int], ...]
+"""`OpenWeek`s, ascending; the first is the floor."""
+
+_FLOOR: OpenBasis = ((0, 0, 0, 0),)
 
 
 class Aggregates(NamedTuple):
@@ -123,8 +126,8 @@ class Aggregates(NamedTuple):
     """Σ diluted / billed over closed periods; ppm."""
     periods_peak_ppm: int = 0
     """Highest of them; ppm."""
-    open: tuple[tuple[int, int, int, int], ...] = _FLOOR
-    """Confirmed or promised, and unpaid, by due week, as `OpenWeek`, ascending; the first is the floor."""
+    open: OpenBasis = _FLOOR
+    """Confirmed or promised, and unpaid, by due week."""
 
     @property
     def open_amount(self) -> int:
@@ -195,8 +198,8 @@ def aggregates_of(places: Iterable[Any]) -> Aggregates:
     return tuple.__new__(Aggregates, places)
 
 
-def replaced(sums: Aggregates, **changes: Any) -> Aggregates:
-    """The sums with some places changed; `_replace` takes three times as long on a tuple of this length."""
+def replaced(sums: Aggregates, changes: Mapping[str, Any]) -> Aggregates:
+    """The sums with places changed by name; `_replace` takes three times as long on so long a tuple."""
     places = list(sums)
     for name, value in changes.items():
         places[_PLACES[name]] = value
@@ -242,24 +245,24 @@ def in_period(sums: Aggregates, period: int) -> Aggregates:
     A period with nothing billed has no ratio: what was diluted in it is carried on.
     """
     if not sums.period_billed:
-        return replaced(sums, period=period)
+        return replaced(sums, {"period": period})
     ratio_ppm = _ratio_ppm(sums.period_diluted, sums.period_billed)
-    return replaced(
-        sums,
-        period=period,
-        period_billed=0,
-        period_diluted=0,
-        periods=sums.periods + 1,
-        periods_dilution_ppm=sums.periods_dilution_ppm + ratio_ppm,
-        periods_peak_ppm=max(sums.periods_peak_ppm, ratio_ppm),
-    )
+    changes = {
+        "period": period,
+        "period_billed": 0,
+        "period_diluted": 0,
+        "periods": sums.periods + 1,
+        "periods_dilution_ppm": sums.periods_dilution_ppm + ratio_ppm,
+        "periods_peak_ppm": max(sums.periods_peak_ppm, ratio_ppm),
+    }
+    return replaced(sums, changes)
 
 
-def with_open(sums: Aggregates, due: int, invoices: int, amount: int) -> Aggregates:
-    """The sums with amounts entering (or, negative, leaving) the open basis at a due date."""
+def moved(basis: OpenBasis, due: int, invoices: int, amount: int) -> OpenBasis:
+    """The open basis with amounts entering it (or, negative, leaving it) at a due date."""
     if not invoices and not amount:
-        return sums
-    weeks, place = list(sums.open), due // 7
+        return basis
+    weeks, place = list(basis), due // 7
     at = 0 if place <= weeks[0][0] else bisect_left(weeks, (place,), 1)
     is_known = at == 0 or (at < len(weeks) and weeks[at][0] == place)
     week, count, total, days = weeks[at] if is_known else (place, 0, 0, 0)
@@ -268,4 +271,4 @@ def with_open(sums: Aggregates, due: int, invoices: int, amount: int) -> Aggrega
     if len(weeks) > MAX_OPEN_WEEKS:
         floor, oldest = weeks[:2]
         weeks[:2] = [(oldest[0], floor[1] + oldest[1], floor[2] + oldest[2], floor[3] + oldest[3])]
-    return replaced(sums, open=tuple(weeks))
+    return tuple(weeks)
