@@ -8,6 +8,7 @@ Every part is O(1): fixed cells and counts of `contracts.trade.habit_entry`, the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from contracts.pricing.formulae import CENTIDAYS
@@ -36,8 +37,6 @@ from contracts.trade.relationship_sums import EMPTY, Aggregates, of_currency
 from ledger.money import PPM
 from ledger.state import Reader
 
-OpenBasis = tuple[tuple[int, int, int, int], ...]
-
 MISSING = -1_000_000_000
 """No such figure. Below every figure that there is, so that a tree can tell it from all."""
 
@@ -55,14 +54,6 @@ class Asked(NamedTuple):
     due_day: int
     amount: int
     currency: str
-
-
-class Open(NamedTuple):
-    """Confirmed and unpaid invoices of the relationship besides the one that is priced."""
-
-    invoices: int
-    overdue_fresh: int
-    """Those overdue for at most `FRESH_WEEKS` weeks."""
 
 
 class Trade(NamedTuple):
@@ -99,7 +90,7 @@ class Trade(NamedTuple):
 
 
 class Outstanding(NamedTuple):
-    """Confirmed and unpaid invoices of a party with everybody, or of all, besides the one that is priced."""
+    """Confirmed and unpaid invoices of a relationship, a party or all, besides the one that is priced."""
 
     invoices: int
     overdue: int
@@ -110,24 +101,19 @@ class Outstanding(NamedTuple):
     """Σ of how long they have been overdue, each at most `PAST_WEEKS`: by then they may not be kept apart."""
 
     @classmethod
-    def of(cls, weeks: OpenWeeks, day: int, due_day: int | None = None) -> Outstanding:
-        """On a day, without one invoice that is due on `due_day`, if given."""
+    def of(cls, weeks: Iterable[tuple[int, int]], day: int, due_day: int | None = None) -> Outstanding:
+        """Of (week of the due date, invoices) on a day, without one that is due on `due_day`, if given."""
         now = day // WEEK_DAYS
-        found = weeks.by_week()
-        if due_day is not None:
-            week = due_day // WEEK_DAYS
-            if week < weeks.base:
-                weeks = weeks._replace(old=weeks.old - 1)
-            else:
-                found[week] = found.get(week, 0) - 1
-        overdue = [(min(PAST_WEEKS, now - week), invoices) for week, invoices in found.items() if week < now]
-        overdue.append((PAST_WEEKS, weeks.old))
-        return cls(
-            weeks.old + sum(found.values()),
-            sum([invoices for _, invoices in overdue]),
-            sum([invoices for age, invoices in overdue if age <= FRESH_WEEKS]),
-            sum([age * invoices for age, invoices in overdue]),
-        )
+        invoices = overdue = fresh = overdue_weeks = 0
+        for week, count in weeks if due_day is None else (*weeks, (due_day // WEEK_DAYS, -1)):
+            invoices += count
+            if week < now:
+                age = min(PAST_WEEKS, now - week)
+                overdue += count
+                overdue_weeks += age * count
+                if age <= FRESH_WEEKS:
+                    fresh += count
+        return cls(invoices, overdue, fresh, overdue_weeks)
 
     @property
     def overdue_share(self) -> int:
@@ -193,26 +179,13 @@ def _part(part: int, whole: int) -> int:
     return part // whole if whole else 0
 
 
-def open_besides(weeks: OpenBasis, day: int, due_day: int | None = None) -> Open:
-    """The open basis (`Aggregates.open`) on a day, without one invoice that is due on `due_day`, if given."""
-    now = day // 7
-    invoices = fresh = 0
-    for week, count, _, _ in weeks:
-        invoices += count
-        if now - FRESH_WEEKS <= week < now:
-            fresh += count
-    if due_day is not None and invoices:
-        invoices -= 1
-        fresh -= fresh > 0 and now - FRESH_WEEKS <= due_day // 7 < now
-    return Open(invoices, fresh)
-
-
 class Known(NamedTuple):
     """What the ledger knows that bears on an invoice, but for the invoice itself."""
 
     habit: Habit
     levels: Levels
-    opened: Open
+    opened: Outstanding
+    """Of the relationship."""
     trade: Trade
     buyer: Party
     supplier: Party
@@ -242,13 +215,13 @@ def read_known(
     )
 
     def party(entry: bytes | None, layout: Layout, trade: Trade) -> Party:
-        outstanding = Outstanding.of(OpenWeeks.of(entry, layout), asked.day, open_due_day)
+        outstanding = Outstanding.of(OpenWeeks.of(entry, layout).counts(), asked.day, open_due_day)
         return Party(trade, outstanding, spread_of(entry, layout))
 
     return Known(
         habit,
         levels,
-        open_besides(sums.open, asked.day, open_due_day),
+        Outstanding.of([week[:2] for week in sums.open], asked.day, open_due_day),
         Trade.of(sums, asked.day),
         party(buyer_entry, BUYER, Trade.with_everybody(bought)),
         party(supplier_entry, SUPPLIER, Trade.with_everybody(sold)),

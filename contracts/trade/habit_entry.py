@@ -334,6 +334,10 @@ class OpenWeeks(NamedTuple):
         near = {week: self.ring[week % RING_WEEKS] for week in weeks if self.ring[week % RING_WEEKS]}
         return near | self.far
 
+    def counts(self) -> list[tuple[int, int]]:
+        """(week, invoices) of all; what was due before the ring counts as due in the week before it."""
+        return [(self.base - 1, self.old), *self.by_week().items()]
+
 
 def spread_of(entry: bytes | None, layout: Layout) -> tuple[int, ...]:
     """How many of the last invoices were paid how late, in the classes of `SPREAD_DAYS`."""

@@ -322,7 +322,7 @@ def _check_open(entry: bytes | None, layout: Layout, due_days: Counter[int], day
     assert weeks.by_week() == {week: invoices for week, invoices in by_week.items() if week >= weeks.base}
     assert weeks.old == sum([invoices for week, invoices in by_week.items() if week < weeks.base])
     overdue = {week: invoices for week, invoices in by_week.items() if week < day // 7}
-    found = Outstanding.of(weeks, day)
+    found = Outstanding.of(weeks.counts(), day)
     assert found.invoices == due_days.total()
     assert found.overdue == sum(overdue.values())
     ages = {week: min(PAST_WEEKS, day // 7 - week) for week in overdue}
@@ -333,9 +333,9 @@ def _check_open(entry: bytes | None, layout: Layout, due_days: Counter[int], day
     for due in due_days:
         without = Counter(due_days)
         without[due] -= 1
-        assert Outstanding.of(weeks, day, due).invoices == without.total()
+        assert Outstanding.of(weeks.counts(), day, due).invoices == without.total()
         if due // 7 < day // 7:
-            assert Outstanding.of(weeks, day, due).overdue == found.overdue - 1
+            assert Outstanding.of(weeks.counts(), day, due).overdue == found.overdue - 1
 
 
 def test_weeks_far_ahead_take_bytes_of_their_own_only_while_they_are_open() -> None:

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.pricing.forest import LEAF
-from contracts.pricing.known import MISSING, Asked, Open, Trade, open_besides, read_known
+from contracts.pricing.known import MISSING, Asked, Outstanding, Trade, read_known
 from contracts.pricing.lateness import FEATURES, describe, describe_in, expected
 from contracts.pricing.model import Ensemble, Model, on_curve, shrinkage
 from contracts.trade import habit
+from contracts.trade.habit_entry import PAST_WEEKS
 from contracts.trade.relationship_sums import Aggregates
 from ledger import codec
 from ledger.errors import Malformed
@@ -190,7 +191,8 @@ def test_the_documentation_has_the_number_of_features_and_those_of_the_parties()
 
 def test_an_invoice_says_nothing_of_itself() -> None:
     week = 18_000 // 7
-    weeks = ((0, 0, 0, 0), (week - 9, 4, 1, 1), (week - 1, 2, 1, 1), (week + 1, 3, 1, 1))
-    assert open_besides(weeks, 18_000) == Open(9, 2)
-    assert open_besides(weeks, 18_000, (week + 1) * 7) == Open(8, 2)
-    assert open_besides(weeks, 18_000, (week - 1) * 7) == Open(8, 1)
+    weeks = ((0, 0), (week - 9, 4), (week - 1, 2), (week + 1, 3))
+    assert Outstanding.of(weeks, 18_000) == (9, 6, 2, 4 * PAST_WEEKS + 2)
+    assert Outstanding.of(weeks, 18_000, (week + 1) * 7) == (8, 6, 2, 4 * PAST_WEEKS + 2)
+    assert Outstanding.of(weeks, 18_000, (week - 1) * 7) == (8, 5, 1, 4 * PAST_WEEKS + 1)
+    assert Outstanding.of(weeks, 18_000, (week - 9) * 7) == (8, 5, 2, 3 * PAST_WEEKS + 2)
