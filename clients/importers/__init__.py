@@ -8,7 +8,8 @@ several formats share, `documents.py` gathers rows to documents, and `csv_orders
 `xml_document.py` reads XML and `xml_terms.py` terms of documents in it. `en16931.py` is the European
 invoice and says where each term stands, `invoice_reading.py` reads it, in the syntaxes `ubl.py` and
 `cii.py`, and `billing.py` makes an operation of it; `invoice_response.py` is the buyer's answer to it,
-`ubl_goods.py` with `ubl_terms.py` the advices of despatch and receipt. `camt.py` with `camt_reading.py` is
+`ubl_goods.py` with `ubl_terms.py` the advices of despatch and receipt. `pdf.py` has the
+invoice taken out of a PDF, in the process `pdf_process.py`. `camt.py` with `camt_reading.py` is
 the bank's statement and notification; `epcis.py` with `epcis_reading.py` and `gs1.py` what was shipped
 and received. `limits.py` has the bounds.
 

@@ -16,7 +16,7 @@ becomes one operation here. A document with any problem gives none.
 | gross (credit: amount) | BT-115, the amount due |
 | prepaid, rounding | BT-113, BT-114 |
 | allowances, charges | BT-107, BT-108, and what the lines that are left out come to |
-| document | SHA-256 of the file |
+| document | SHA-256 of the file, of the PDF where the invoice is inside one |
 
 The ledger counts whole units, under short numbers. Where an invoice has no order to be matched with, nothing
 depends on either: a line with a fraction of a unit is one unit, a line whose number the ledger cannot take,
@@ -34,7 +34,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from fractions import Fraction
-from hashlib import sha256
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -60,11 +59,14 @@ _ONLY_MONEY = (
 def submitted(
     invoice: Invoice,
     found: Sequence[ImportProblem],
-    data: bytes,
+    document: bytes,
     context: ImportContext,
     problems: Problems,
 ) -> Outcome:
-    """The operation that submits an invoice or credit note, which was read with these problems."""
+    """The operation that submits an invoice or credit note, which was read with these problems.
+
+    `document` is the SHA-256 of the file that was sent.
+    """
     for broken in (*found, *check_sums(invoice), *_check_fit(invoice, context)):
         problems.add(broken)
     if invoice.seller is None or invoice.buyer is None:
@@ -94,7 +96,7 @@ def submitted(
     if invoice.type_code == "381":
         note, told = _credit_note(invoice, supplier, context)
         return Outcome((Entry(supplier, invoice.issue_date, note, 1),), 1, 0, 0, told)
-    operation, notes = _invoice(invoice, buyer, sha256(data).digest(), context)
+    operation, notes = _invoice(invoice, buyer, document, context)
     return Outcome((Entry(supplier, invoice.issue_date, operation, 1),), 1, 0, 0, notes)
 
 

@@ -1,7 +1,7 @@
 """UN/CEFACT Cross Industry Invoice, bound to the terms of EN 16931 as CEN/TS 16931-3-3 has it.
 
-It is the XML of Factur-X and ZUGFeRD (inside a PDF, from which it must be taken first) and the other syntax
-of XRechnung and Peppol. One root serves invoices (380) and credit notes (381).
+It is the XML of Factur-X and ZUGFeRD (inside a PDF, from which `pdf` takes it) and the other syntax of
+XRechnung and Peppol. One root serves invoices (380) and credit notes (381).
 
 | it differs from UBL in | |
 |---|---|
@@ -13,13 +13,14 @@ of XRechnung and Peppol. One root serves invoices (380) and credit notes (381).
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 
 from clients.importers.billing import submitted
 from clients.importers.en16931 import Party, Terms
 from clients.importers.errors import ImportProblem, Problems
 from clients.importers.imported import NOTHING, ImportContext, Outcome
 from clients.importers.invoice_reading import InvoiceReader
-from clients.importers.xml_document import CII, Element, Place, parse_xml, step_name
+from clients.importers.xml_document import CII, Element, Place, parse_xml, path_of, step_name
 from clients.importers.xml_terms import every, first
 from ledger.dates import day_from_iso
 from ledger.errors import TallyError
@@ -38,6 +39,10 @@ _TRADE = "rsm:SupplyChainTradeTransaction"
 _AGREEMENT = f"{_TRADE}/ram:ApplicableHeaderTradeAgreement"
 _SETTLEMENT = f"{_TRADE}/ram:ApplicableHeaderTradeSettlement"
 _TOTALS = f"{_SETTLEMENT}/ram:SpecifiedTradeSettlementHeaderMonetarySummation"
+_PROFILE = "rsm:ExchangedDocumentContext/ram:GuidelineSpecifiedDocumentContextParameter/ram:ID"
+"""BT-24."""
+_WITHOUT_LINES = (":minimum", ":basicwl")
+"""How the profiles of Factur-X and ZUGFeRD end that are no whole invoices: they have only what is posted."""
 _LINE_SETTLEMENT = "ram:SpecifiedLineTradeSettlement"
 
 TERMS = Terms(
@@ -79,14 +84,14 @@ TERMS = Terms(
 )
 
 
-def read_cii(data: bytes, context: ImportContext, problems: Problems) -> Outcome:
-    """The operation that submits the file's invoice or credit note."""
+def read_cii(data: bytes, context: ImportContext, problems: Problems, sent: bytes) -> Outcome:
+    """The operation that submits the invoice or credit note; `sent` is the file, or the PDF around it."""
     try:
         reader = _Reader.of(parse_xml(data))
     except ImportProblem as problem:
         problems.add(problem)
         return NOTHING
-    return submitted(reader.invoice(), reader.problems, data, context, problems)
+    return submitted(reader.invoice(), reader.problems, sha256(sent).digest(), context, problems)
 
 
 class _Reader(InvoiceReader):
@@ -97,7 +102,7 @@ class _Reader(InvoiceReader):
         """The reader of a document.
 
         Raises:
-            ImportProblem: `not_cii`, it is none of this kind.
+            ImportProblem: `not_cii`, it is none of this kind; `profile_without_lines`, it is no whole one.
         """
         if root.tag != _ROOT:
             raise ImportProblem(
@@ -108,6 +113,18 @@ class _Reader(InvoiceReader):
                 found=str(root.tag),
                 expected=_ROOT,
             )
+        profile = first(root, _PROFILE)
+        if profile is not None and first(root, TERMS.line) is None:
+            named = "".join(profile.itertext()).strip()
+            if named.lower().endswith(_WITHOUT_LINES):
+                raise ImportProblem(
+                    "profile_without_lines",
+                    "a profile that has no lines",
+                    line=profile.sourceline or 0,
+                    column=path_of(profile),
+                    found=named,
+                    expected="BASIC, EN 16931, EXTENDED or XRECHNUNG",
+                )
         return cls(root, TERMS, _TYPES)
 
     def party(self, element: Element) -> Party:

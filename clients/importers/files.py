@@ -3,8 +3,9 @@
     import_file(path, "auto", ImportContext(organisation="cipla")) -> Imported
 
 The kind "auto" looks at the content: XML is UBL (an invoice, an Invoice Response, an advice of goods),
-a Cross Industry Invoice or camt, JSON is EPCIS, and a CSV header belongs to the one kind whose required
-columns it has. Whatever is in the file, the answer is an `Imported`; problems are listed in it, not raised.
+a Cross Industry Invoice or camt, a PDF has an invoice in XML inside, JSON is EPCIS, and a CSV header belongs
+to the one kind whose required columns it has. Whatever is in the file, the answer is an `Imported`; problems
+are listed in it, not raised.
 """
 
 from __future__ import annotations
@@ -25,14 +26,16 @@ from clients.importers import (
     csv_shipments,
     epcis,
     invoice_response,
+    pdf,
     ubl,
     ubl_goods,
 )
 from clients.importers.camt_reading import MARK
 from clients.importers.errors import ImportProblem, Problems, from_error
 from clients.importers.imported import KINDS, Entry, ImportContext, Imported, Outcome, Summary
-from clients.importers.limits import MAX_CSV_BYTES, MAX_XML_BYTES
+from clients.importers.limits import MAX_CSV_BYTES, MAX_PDF_BYTES, MAX_XML_BYTES
 from clients.importers.table import Table, read_table
+from clients.importers.xml_document import UBL
 from contracts import registry
 from ledger.errors import TallyError
 
@@ -71,7 +74,7 @@ _LOOKED_AT_BYTES = 2_000
 _PROLOGUE = re.compile(rb"\s*(?:<\?.*?\?>|<!--.*?-->)", re.DOTALL)
 _MAX_PROLOGUES = 16
 """Declarations and comments that are passed over: examples begin with one of their licence."""
-_MAX_FILE_BYTES = max(MAX_CSV_BYTES, MAX_XML_BYTES)
+_MAX_FILE_BYTES = max(MAX_CSV_BYTES, MAX_PDF_BYTES, MAX_XML_BYTES)
 _XML_STARTS = (b"<", b"\xfe\xff", b"\xff\xfe", b"\x00")
 """Also the marks of UTF-16 and UTF-32, so that the XML reader says what is wrong with them."""
 
@@ -117,6 +120,8 @@ def import_bytes(
         )
     context = context or ImportContext()
     problems = Problems(file)
+    if kind in ("auto", "cii", "ubl") and _begins_with(data, (pdf.MARK,)):
+        return _import_pdf(data, file, kind, context)
     beginning = _beginning(data)
     if kind == "camt" or (kind == "auto" and MARK in beginning):
         outcome = camt.read_bank_file(data, context, problems)
@@ -128,10 +133,10 @@ def import_bytes(
         outcome = ubl_goods.read_advice(data, context, problems)
         return _imported(file, "advice", outcome, problems, rows=1, ignored=())
     if kind == "cii" or (kind == "auto" and cii.MARK in beginning):
-        outcome = cii.read_cii(data, context, problems)
+        outcome = cii.read_cii(data, context, problems, data)
         return _imported(file, "cii", outcome, problems, rows=1, ignored=())
     if kind == "ubl" or (kind == "auto" and _begins_with(data, _XML_STARTS)):
-        outcome = ubl.read_ubl(data, context, problems)
+        outcome = ubl.read_ubl(data, context, problems, data)
         return _imported(file, "ubl", outcome, problems, rows=1, ignored=())
     if kind == "epcis" or (kind == "auto" and _begins_with(data, (b"{",))):
         outcome = epcis.read_epcis(data, context, problems)
@@ -149,6 +154,22 @@ def import_bytes(
         outcome = replace(outcome, entries=(), withheld=outcome.documents, skipped=0)
     ignored = tuple(column for column in table.columns if column not in layout.required + layout.optional)
     return _imported(file, layout.kind, outcome, problems, rows=len(table.lines), ignored=ignored)
+
+
+def _import_pdf(data: bytes, file: str, kind: str, context: ImportContext) -> Imported:
+    """The e-invoice inside a PDF; a Cross Industry Invoice unless it begins as UBL."""
+    try:
+        embedded = pdf.embedded_invoice(data)
+    except ImportProblem as problem:
+        return _nothing(file, problem, kind=kind)
+    problems = Problems(file)
+    if kind == "auto":
+        kind = "ubl" if UBL.encode() in _beginning(embedded.data) else "cii"
+    read = ubl.read_ubl if kind == "ubl" else cii.read_cii
+    outcome = read(embedded.data, context, problems, data)
+    note = f"read from {embedded.name} inside the PDF; the ledger keeps the hash of the PDF"
+    outcome = replace(outcome, notes=(note, *outcome.notes))
+    return _imported(file, kind, outcome, problems, rows=1, ignored=())
 
 
 def _beginning(data: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 
 from clients.importers.billing import submitted
 from clients.importers.en16931 import Terms
@@ -63,14 +64,14 @@ _ROOTS = {
 }
 
 
-def read_ubl(data: bytes, context: ImportContext, problems: Problems) -> Outcome:
-    """The operation that submits the file's invoice or credit note."""
+def read_ubl(data: bytes, context: ImportContext, problems: Problems, sent: bytes) -> Outcome:
+    """The operation that submits the invoice or credit note; `sent` is the file, or the PDF around it."""
     try:
         reader = _Reader.of(parse_xml(data))
     except ImportProblem as problem:
         problems.add(problem)
         return NOTHING
-    return submitted(reader.invoice(), reader.problems, data, context, problems)
+    return submitted(reader.invoice(), reader.problems, sha256(sent).digest(), context, problems)
 
 
 class _Reader(UblReader, InvoiceReader):

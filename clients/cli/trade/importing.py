@@ -66,6 +66,7 @@ def register(app: typer.Typer) -> None:
             "tally import events.jsonld --buyer anchor --profile net/profiles/acme.json",
             "tally import camt054.xml --profile net/profiles/bank.json",
             "tally import invoice.xml --profile net/profiles/acme.json --term-days 30",
+            "tally import invoice.pdf --profile net/profiles/acme.json   (Factur-X or ZUGFeRD)",
             "tally import orders.csv --issue-drafts --profile net/profiles/anchor.json",
             "tally import invoices.csv --dry-run --json --profile net/profiles/acme.json",
             "tally import confirmations.csv --together --profile net/profiles/anchor.json",
@@ -77,7 +78,8 @@ def import_files(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE…", help="CSV, UBL 2.1, CII (Factur-X), Peppol response, camt or EPCIS files."
+            metavar="FILE…",
+            help="CSV, UBL 2.1, CII, Factur-X or ZUGFeRD PDF, Peppol response, camt or EPCIS.",
         ),
     ],
     kind: Annotated[str, typer.Option(help="auto, " + ", ".join(KINDS) + ".")] = "auto",

@@ -26,7 +26,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
-from clients.importers.limits import MAX_XML_BYTES
+from clients.importers.limits import MAX_PDF_BYTES
 from clients.sdk import Session
 from contracts.trade.invoice import CASH, TITLE, VALIDITY
 
@@ -44,6 +44,7 @@ app = typer.Typer(
         "    --order PO-1 --line '1 : 100 : 9,500.00 EUR' --tax '1,805.00 EUR' -p supplier.json",
         "tally invoice submit INV-8 --buyer anchor --issued 2026-01-05 --due 2026-03-06 \\",
         "    --line '1:1:250.00 EUR' --document invoice.pdf --receipt INV-8.receipt",
+        "tally import e-invoice.pdf   (Factur-X or ZUGFeRD, UBL or CII: nothing to type in)",
     )
 )
 def submit(
@@ -70,7 +71,7 @@ def submit(
         lines.append(entry)
     tax_amount = 0 if tax is None else read_amount(tax, "--tax", currency, least=0).amount
     gross = sum(entry["amount"] for entry in lines) + tax_amount
-    content = b"" if document is None else read_bytes(document, "document", MAX_XML_BYTES)
+    content = b"" if document is None else read_bytes(document, "document", MAX_PDF_BYTES)
     operation = {
         "op": "invoice.submit",
         "invoice": number,
