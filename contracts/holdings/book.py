@@ -7,7 +7,7 @@ lender's own part of a claim that several share; days are days since 1970:
 
 | kind | then | written when |
 |---|---|---|
-| buy | buyer, programme, net, advance, reserve, discount, fee, tenor, due date, pledge, late | it is paid |
+| buy | buyer, programme, net, advance, reserve, discount, fee, tenor, due, pledge, late, expected | paid |
 | collect | costs, interest, principal, reserve | the buyer pays, or pays for more time |
 | repay | costs, interest, principal | the supplier pays |
 | bear | reserve, shortfall | a credit note or a lower confirmation is borne; a shortfall is set off |
@@ -25,7 +25,8 @@ What a lender buys of another is a `buy` too: the advance is the principal that 
 price is below it, the tenor the days that are left.
 
 `late` is the probability of late payment in the quote at which it was bought, in ppm; nil where none was
-predicted: in an auction, of a payable, and from another lender.
+predicted: in an auction, of a payable, and from another lender. `expected` is the day on which the price
+expected the payment: its tenor runs from the day of the offer, and the payout may come days later.
 
 `reserve` in `collect`, `bear`, `recover`, `indemnify` and `end` is what leaves the supplier's reserve in the
 claim. Reserve and shortfall of a shared claim stand in the book of the lender that acts for all
@@ -116,6 +117,7 @@ RECORD_FIELDS: dict[str, tuple[str, ...]] = {
         "due_date",
         "is_pledge",
         "late_ppm",
+        "expected_date",
     ),
     "collect": ("costs", "interest", "principal", "reserve"),
     "repay": ("costs", "interest", "principal"),
@@ -224,7 +226,8 @@ def bought(context: Context, supplier: str, number: str, lien: Lien, due_day: in
     for share, net, discount, fee in zip(shares_of(lien), nets, discounts, fees, strict=True):
         reserve = lien.reserve if share.lender == agent(lien) else 0
         places = (lien.buyer, lien.programme, net, share.part, reserve, discount, fee)
-        terms = (lien.tenor_days, due_day, lien.pledges, lien.late_ppm)
+        expected_day = lien.offered + lien.tenor_days
+        terms = (lien.tenor_days, due_day, lien.pledges, lien.late_ppm, expected_day)
         _enter(context, share.lender, "buy", lien, supplier, number, *places, *terms)
 
 
@@ -326,7 +329,8 @@ def resold(context: Context, supplier: str, number: str, lien: Lien, to: tuple[L
     _enter(context, lien.lender, "sell", lien, supplier, number, after.lender, price, principal, reserve)
     tenor_days = max(0, lien.interest_from - context.day)
     amounts = (principal + reserve - lien.shortfall, principal, reserve, principal - price, 0)
-    places = (lien.buyer, after.programme, *amounts, tenor_days, due_day, lien.pledges, None)
+    terms = (tenor_days, due_day, lien.pledges, None, context.day + tenor_days)
+    places = (lien.buyer, after.programme, *amounts, *terms)
     _enter(context, after.lender, "buy", after, supplier, number, *places)
     if lien.shortfall:
         _enter(context, after.lender, "bear", after, supplier, number, 0, lien.shortfall)

@@ -61,6 +61,8 @@ class Position(NamedTuple):
     """Day of the write-off, 0 for none."""
     ended: int = 0
     """Day on which it was over, 0 while it is open."""
+    expected_day: int = 0
+    """Day on which its price expected the payment."""
     first_due_day: int = 0
     """Due day when it was bought: what its price was made for."""
     late_ppm: int | None = None
@@ -87,11 +89,6 @@ class Position(NamedTuple):
     def paid_out(self) -> int:
         """What the lender paid for it."""
         return self.sums.advanced - self.charges
-
-    @property
-    def expected_day(self) -> int:
-        """When payment was expected on the day of purchase."""
-        return self.bought + self.tenor_days
 
     def days_past_due(self, day: int) -> int:
         """Days since the due date while there is a principal at risk; 0 if it is not overdue."""
@@ -154,6 +151,7 @@ def _position(claim: Sequence[codec.Value]) -> Position:
         of["net"],
         of["is_pledge"],
         book.after_record(Totals(), bought),
+        expected_day=of["expected_date"],
         first_due_day=of["due_date"],
         late_ppm=of["late_ppm"],
     )

@@ -5,7 +5,7 @@ of one currency, lateness centidays, shares ppm, days since 1970.
 
 | figure | is | rounds |
 |---|---|---|
-| expected days late | tenor - days from purchase to the due date, at least 0; by advance | half away |
+| expected days late | max(0, day on which the price expected payment - due date); by advance | half away |
 | realised days late | max(0, day from which no principal was left - due date); by advance | half away |
 | share late | claims realised after their due date / claims | half away |
 | paid back | principal that anybody paid / advance, by days past the due date | half away |

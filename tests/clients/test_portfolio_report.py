@@ -48,6 +48,7 @@ def record(day: int, kind: str, invoice: str, currency: str = "EUR", **places: i
 def bought(day: int, invoice: str, advance: int, buyer: str = "mega", currency: str = "EUR") -> codec.Value:
     """For 30 days and 2 expected late ones, at 1 % of the advance."""
     terms = {"buyer": buyer, "programme": "prime", "net": advance, "tenor_days": 32, "due_date": day + 30}
+    terms["expected_date"] = day + 32
     return record(day, "buy", invoice, currency, advance=advance, discount=advance // 100, **terms)
 
 

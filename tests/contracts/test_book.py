@@ -6,12 +6,14 @@ import pytest
 from auction_ledger import market, sold
 from test_finance_story import HOLDER, advance_to, attested, credit, demand, financed, lien
 from test_payables import approve, extend, programme
-from trade_ledger import TradeLedger, fund, payment
+from trade_ledger import TradeLedger, fund, payment, publish
 
 from contracts.errors import InvariantBroken
+from contracts.finance.quote import requote
 from contracts.holdings import book, portfolio
 from contracts.holdings.book import Totals, book_key
 from contracts.holdings.portfolio import Position
+from contracts.holdings.vintage import expected_late
 from contracts.reverse_factoring.approval import read_approval
 from contracts.reverse_factoring.extension import charge
 from contracts.state_check import check_state
@@ -65,6 +67,21 @@ def test_a_claim_that_is_paid_in_full_is_bought_collected_and_ended() -> None:
     assert position.late_ppm == claim.late_ppm == 350_000, "an empty network's prior: what the quote said"
     assert (position.principal, position.sums.reserve, position.is_open) == (0, 0, False)
     assert totals(trade).collected == claim.advance
+
+
+def test_days_late_that_the_price_expected_do_not_grow_while_the_offer_waits_for_its_payout() -> None:
+    trade = TradeLedger()
+    trade.done("loan", publish())
+    trade.confirmed_invoice()
+    quote = requote(trade.state, "acme", "INV1", "prime")
+    trade.done("loan", trade.offer())
+    trade.done("acme", {"op": "finance.accept", "invoice": "INV1"})
+    advance_to(trade, "2012-03-09")
+    trade.done("bank", fund("INV1", quote.paid_out, date="2012-03-09"))
+    trade.check()
+    (position,) = positions(trade)
+    assert position.bought - quote.day == 8, "offered on 1 March, paid on the 9th"
+    assert expected_late(position) == quote.tenor_days - (quote.due_day - quote.day) == 4
 
 
 def test_a_default_that_is_written_off_and_recovered_stays_lost_and_recovered() -> None:

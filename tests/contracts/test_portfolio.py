@@ -26,7 +26,8 @@ def record(
 def bought(day: int, invoice: str, advance: int, **changes: int | str) -> codec.Value:
     """A purchase from mega's supplier for 60 days, discount 600 and fee 60."""
     terms = {"buyer": "mega", "programme": "prime", "net": advance, "tenor_days": 60, "due_date": day + 60}
-    return record(day, "buy", invoice, **{"advance": advance, "discount": 600, "fee": 60, **terms, **changes})
+    places = {"advance": advance, "discount": 600, "fee": 60, **terms, **changes}
+    return record(day, "buy", invoice, **{"expected_date": day + places["tenor_days"], **places})
 
 
 def test_discount_and_fee_are_earned_evenly_and_the_rest_when_the_claim_ends() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from test_portfolio import MARCH, bought, record
 
 from contracts.holdings import vintage
+from contracts.holdings.book import HEAD_FIELDS, RECORD_FIELDS
 from contracts.holdings.portfolio import positions
 from contracts.holdings.vintage import AGES, Fared
 from contracts.pricing import Features, ProgrammeTerms
@@ -40,7 +41,7 @@ def no_loss(_: object) -> None:
 def test_what_was_foretold_at_purchase_is_held_against_what_came_of_judged_claims() -> None:
     foretold = [bought(MARCH, "P", 100, late_ppm=900_000), *RECORDS[1:4], bought(APRIL + 99, "E", 1)]
     places = list(foretold[1])
-    places[-1] = None
+    places[len(HEAD_FIELDS) + RECORD_FIELDS["buy"].index("late_ppm")] = None
     held = positions([foretold[0], tuple(places), *foretold[2:]])
     assert vintage.foretold(held, DAY) == [(900_000, True), (0, True), (0, True)], "B none, E not due"
 
