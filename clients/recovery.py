@@ -36,11 +36,11 @@ from ledger.chain import Chain
 from ledger.errors import TallyError, VerificationError
 from ledger.export import Nothing
 from ledger.export import verify as verify_export
-from ledger.genesis import RECOVERING, Genesis, GenesisBlock, genesis_block, read_genesis
+from ledger.genesis import RECOVERING, EnrolledKey, Genesis, GenesisBlock, genesis_block, read_genesis
 from ledger.handover import Followed
 from ledger.inheritance import EXPORT_FILE, Estate
 from ledger.keys import SigningKey
-from ledger.limits import MAX_APPROVALS, MAX_AUTHORITY_BYTES
+from ledger.limits import MAX_APPROVALS, MAX_AUTHORITY_BYTES, MAX_GENESIS_BYTES, MAX_KEYS_PER_ORGANISATION
 from ledger.membership import Member, Membership
 from ledger.recovery import Recovery
 from ledger.state import Overlay
@@ -52,6 +52,9 @@ MAX_AHEAD_MS = 300_000
 
 No block's time is before it, so that until then the transactions of all whose clocks are right have run out.
 """
+
+_MAX_DRAFT_BYTES = MAX_GENESIS_BYTES - MAX_APPROVALS * 128
+"""Of a document whose approvals are to come: a map of a key and a signature is shorter."""
 
 LOST_FILE = "lost"
 """In a node's data folder: what the node signed is not there (`node/disk.py`)."""
@@ -112,6 +115,7 @@ def draft(
         authority = _authority(Statement(state, proved.certified), Followed.of(proved.trust))
         assert genesis.recovers is not None, "it is in the document"
         genesis = replace(genesis, recovers=replace(genesis.recovers, authority=authority))
+        genesis = _with_keys(genesis, estate)
         data = genesis_block(genesis, estate.root(_Draft(), genesis)).data
     return read_genesis(data).block.data
 
@@ -124,6 +128,26 @@ def _authority(statement: Statement, trust: Followed) -> bytes:
     data = statement.encode()
     carried = carry(data, trust.chain)
     return carried if len(carried) <= MAX_AUTHORITY_BYTES else data
+
+
+def _with_keys(genesis: Genesis, estate: Estate) -> Genesis:
+    """The genesis with the keys of its organisations, or without any where all of them are too many.
+
+    They stand in the state in any case. In the document they tell whoever checks a proof whose key it was.
+    """
+    keys: dict[str, list[EnrolledKey]] = {organisation.id: [] for organisation in genesis.organisations}
+    for key, entry in estate.entries("key"):
+        organisation, name, enrolled_by, status, _ = entry
+        found = keys.get(organisation, [])
+        if status == ACTIVE and len(found) < MAX_KEYS_PER_ORGANISATION:
+            found.append(EnrolledKey(key, name, enrolled_by))
+    named = replace(
+        genesis,
+        organisations=tuple(
+            replace(organisation, keys=tuple(keys[organisation.id])) for organisation in genesis.organisations
+        ),
+    )
+    return named if len(codec.encode(named.document())) <= _MAX_DRAFT_BYTES else genesis
 
 
 def _authority_keys(estate: Estate) -> list[bytes]:

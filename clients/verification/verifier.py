@@ -4,6 +4,7 @@
     report.summary        one sentence
     report.steps          what was checked, in the order and with the names of docs/protocol.md
     report.facts          what is now known, ready for JSON
+    report.says           of a receipt: who signed what, and what became of it
 
 No node, no network, no clock. Whatever does not prove what it claims raises the precise
 `VerificationError` (or `Malformed`, if a changed byte already breaks its form); a report
@@ -51,6 +52,20 @@ from ledger.money import Money
 from ledger.receipt import ProvedOutcome, Receipt
 from ledger.statement import Statement
 
+_SHOWN_TRANSACTIONS = 20
+_NUMBERS = (
+    "invoice",
+    "shipment",
+    "order",
+    "credit",
+    "certificate",
+    "programme",
+    "auction",
+    "redemption",
+    "entry",
+)
+"""Fields of operations that name a document, the one that says most before the others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -60,6 +75,8 @@ class Report:
     summary: str
     steps: tuple[str, ...]
     facts: dict[str, Any]
+    says: tuple[str, ...] = ()
+    """What a person would ask for of the facts."""
 
     def as_dict(self) -> dict[str, Any]:
         """The report for JSON."""
@@ -199,9 +216,22 @@ def _receipt(data: bytes, genesis: GenesisBlock) -> Report:
         **_header_facts(receipt.certified, genesis),
         "transactions": [_outcome_facts(outcome, genesis) for outcome in outcomes],
     }
-    return Report(
-        proof.RECEIPT, f"{what} on the ledger at height {header.height}: {became}", _numbered(steps), facts
-    )
+    summary = f"{what} on the ledger at height {header.height}: {became}"
+    return Report(proof.RECEIPT, summary, _numbered(steps), facts, _said(facts["transactions"]))
+
+
+def _said(transactions: list[dict[str, Any]]) -> tuple[str, ...]:
+    """A line for each operation of the first transactions, as people name the documents."""
+    lines = []
+    for transaction in transactions[:_SHOWN_TRANSACTIONS]:
+        codes = {refusal["operation"]: refusal["code"] for refusal in transaction["refusals"]}
+        signer = transaction["organisation"] or f"key {transaction['signer'][:16]}…"
+        for place, operation in enumerate(transaction["operations"][:_SHOWN_TRANSACTIONS]):
+            became = "applied" if transaction["applied"] else codes.get(place, "not applied")
+            about = next((str(operation[name]) for name in _NUMBERS if operation.get(name)), "")
+            lines.append(" ".join(filter(None, (f"{signer}:", operation["op"], about))) + f", {became}")
+    left = sum(len(each["operations"]) for each in transactions) - len(lines)
+    return (*lines, f"… and {left} more; all with --json") if left else tuple(lines)
 
 
 def _history(data: bytes, genesis: GenesisBlock) -> Report:

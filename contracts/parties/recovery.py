@@ -69,12 +69,21 @@ def write(state: Overlay, genesis: Genesis) -> None:
     for organisation in genesis.organisations:
         entry = state.get(organisation_key(organisation.id))
         stated = (organisation.name, organisation.lei, organisation.roles, organisation.identifiers)
-        if entry is None or entry[:4] != stated or organisation.keys:
+        if entry is None or entry[:4] != stated:
             raise Malformed(
                 "not the organisation that the ledger has",
                 field=f"organisations.{organisation.id}",
-                expected="name, LEI, roles and identifiers as in the state, and no keys",
+                expected="name, LEI, roles and identifiers as in the state",
             )
+        for key in organisation.keys:
+            enrolled: Value = state.get(signer_key(key.key))
+            if enrolled is None or enrolled[:4] != (organisation.id, key.name, key.enrolled_by, ACTIVE):
+                raise Malformed(
+                    "not a key that the organisation has",
+                    field=f"organisations.{organisation.id}.keys",
+                    found=key.key.hex(),
+                    expected="an active key, with name and approver as in the state",
+                )
     if genesis.parameters:
         raise Malformed(
             "parameters stay what they are", field="parameters", found=", ".join(genesis.parameters)

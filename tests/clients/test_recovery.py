@@ -101,6 +101,19 @@ def test_two_of_three_organisations_that_ran_voters_approve_and_anyone_can_check
     assert len({read_genesis(data).channel for data in (drafted, one, both)} | {old.channel}) == 4
 
 
+def test_the_block_names_the_keys_that_the_organisations_have_now(
+    channel: Channel, old: GenesisBlock
+) -> None:
+    """Whoever checks a proof of the new ledger learns whose key it was, as on a ledger that begins anew."""
+    added = SigningKey.from_seed(b"k" * 32).public
+    with channel.blocking_session("acme") as acme:
+        acme.submit({"op": "key.add", "key": added, "name": "the new clerk"})
+    block = read_genesis(draft(exported(channel, "keys.export"), old, NODES))
+    before = {key.key: each.id for each in old.genesis.organisations for key in each.keys}
+    now = {key.key: each.id for each in block.genesis.organisations for key in each.keys}
+    assert now == {**before, added: "acme"}
+
+
 @pytest.mark.parametrize("who", ["acme", "stranger"])
 def test_whose_approval_would_not_count_gives_none(drafted: bytes, old: GenesisBlock, who: str) -> None:
     with pytest.raises(NetworkError) as refused:

@@ -90,6 +90,11 @@ def test_receipt_report_says_what_was_proved(files: Files) -> None:
     assert [entry["applied"] for entry in report.facts["transactions"]] == [True, False, True]
     assert report.facts["transactions"][1]["refusals"][0]["code"] == "duplicate_number"
     assert report.facts["transactions"][0]["organisation"] == "anchor"
+    assert report.says == (
+        "anchor: order.issue PO-V, applied",
+        "anchor: order.issue PO-V, duplicate_number",
+        "anchor: order.issue PO-W, applied",
+    )
     assert [step.split(".")[0] for step in report.steps] == [str(n) for n in range(1, len(report.steps) + 1)]
     assert "2 of 3 nodes acknowledged" in " ".join(report.steps)
 

@@ -94,6 +94,14 @@ def going_on(trade: TradeLedger, **changes: Any) -> Genesis:
     return replace(genesis, recovers=approved)
 
 
+def with_key(organisation: str, **changes: Any) -> list[dict[str, Any]]:
+    """The organisations, of which one names its key, with these changes."""
+    return [
+        {**each, "keys": [{**key, **changes} for key in each["keys"] if each["id"] == organisation]}
+        for each in document()["organisations"]
+    ]
+
+
 def busy() -> TradeLedger:
     trade = market()
     trade.done("acme", open_auction())
@@ -147,15 +155,10 @@ def _changed(trade: TradeLedger, old: Membership) -> TradeLedger:
     ("changes", "code"),
     [
         ({"parameters": {"backdating_days": 9}}, "malformed"),
-        (
-            {
-                "organisations": [
-                    {**document()["organisations"][0], "keys": []},
-                    *document()["organisations"][1:],
-                ]
-            },
-            "malformed",
-        ),
+        ({"organisations": with_key("root", name="another name")}, "malformed"),
+        ({"organisations": with_key("root", enrolled_by="acme")}, "malformed"),
+        ({"organisations": with_key("root", key=b"k" * 32)}, "malformed"),
+        ({"organisations": with_key("root", key=KEYS["acme"].public)}, "malformed"),
         (
             {"nodes": [{"id": "n1", "organisation": "root", "key": NODE.public, "certificate": b"c"}]},
             "node_id_used",
@@ -173,13 +176,28 @@ def _changed(trade: TradeLedger, old: Membership) -> TradeLedger:
             "no_node_right",
         ),
     ],
-    ids=["parameters", "an organisation's keys", "an id", "a key", "a node of who may run none"],
+    ids=[
+        *("parameters", "a key's name", "a key's approver", "a key of nobody", "a key of another"),
+        *("an id", "a key of a node", "a node of who may run none"),
+    ],
 )
 def test_a_document_changes_nothing_but_the_nodes(changes: dict[str, Any], code: str) -> None:
     trade = busy()
     with pytest.raises(Malformed) as refused:
         genesis_overlay(Contracts(), going_on(trade, **changes), trade.state)
     assert refused.value.code == code
+
+
+def test_a_document_may_name_keys_as_they_stand_and_no_revoked_one() -> None:
+    trade = busy()
+    named = going_on(trade, organisations=with_key("acme"))
+    assert [key.key for each in named.organisations for key in each.keys] == [KEYS["acme"].public]
+    begun = genesis_overlay(Contracts(), named, trade.state)
+    entry = begun.get(state_key("key", KEYS["acme"].public))
+    assert entry == trade.entry("key", KEYS["acme"].public)
+    trade.state.data[state_key("key", KEYS["acme"].public)] = codec.encode((*entry[:3], REVOKED, entry[4]))
+    with pytest.raises(Malformed, match="not a key that the organisation has"):
+        genesis_overlay(Contracts(), named, trade.state)
 
 
 def test_a_ledger_does_not_begin_with_a_recovery_that_nobody_has_approved() -> None:

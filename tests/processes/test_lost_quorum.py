@@ -83,7 +83,8 @@ def test_a_network_goes_on_from_the_one_disk_that_is_left(tally: Tally, tmp_path
     tally.run("recovery", "verify", "next/genesis.block", "--genesis", "net/genesis.block")
     tally.run("verify", early, "--genesis", "net/genesis.block")
     tally.run("verify", early, "--genesis", "next/genesis.block", code=1)
-    tally.run("verify", late, "--genesis", "next/genesis.block")
+    proved = tally.json("verify", late, "--genesis", "next/genesis.block")
+    assert [each["organisation"] for each in proved["transactions"]] == ["anchor"]
     tally.run("verify", late, "--genesis", "net/genesis.block", code=1)
     audited = tally.json("audit", "--profile", "next/profiles/anchor.json")
     assert audited["goes_on_from"].startswith(f"height {made['recovered']['height']} of ")

@@ -88,6 +88,8 @@ def _verified(file: Path, trusted: GenesisBlock) -> Report | TallyError:
 def _show(screen: Screen, file: Path, checked: Report | TallyError) -> None:
     if isinstance(checked, Report):
         screen.line(f"{file}: proved: {checked.summary}", GOOD)
+        for line in checked.says:
+            screen.line(f"  {line}")
         for step in checked.steps:
             screen.line(f"  {step}", FAINT)
         return
@@ -187,6 +189,8 @@ def receipt(
     if screen.answer(document):
         return
     screen.line(f"Proved: {report.summary}", GOOD)
+    for line in report.says:
+        screen.line(f"  {line}")
     for step in report.steps:
         screen.line(f"  {step}", FAINT)
     for refusal in found.refusals:
