@@ -6,7 +6,8 @@
     recover(network, to)                      all of it, for a network whose keys lie in one folder
 
 The export is that of the survivor whose ledger reaches furthest. What the lost nodes certified beyond it is
-not in it, and nobody can tell what that was but those who hold receipts: `ledger.recovery` has what follows.
+not in it, and nobody can tell what that was but those who hold receipts: `ledger.blocks.recovery` has what
+follows.
 """
 
 from __future__ import annotations
@@ -31,21 +32,21 @@ from contracts.parties import recovery
 from contracts.parties.identity import ACTIVE
 from contracts.parties.membership import in_force, voting_organisations
 from ledger import codec
-from ledger.carried import carry
-from ledger.chain import Chain
+from ledger.blocks.genesis import RECOVERING, EnrolledKey, Genesis, GenesisBlock, genesis_block, read_genesis
+from ledger.blocks.recovery import Recovery
+from ledger.chain.chain import Chain
 from ledger.errors import TallyError, VerificationError
-from ledger.export import Nothing
-from ledger.export import verify as verify_export
-from ledger.genesis import RECOVERING, EnrolledKey, Genesis, GenesisBlock, genesis_block, read_genesis
-from ledger.handover import Followed
-from ledger.inheritance import EXPORT_FILE, Estate
 from ledger.keys import SigningKey
 from ledger.limits import MAX_APPROVALS, MAX_AUTHORITY_BYTES, MAX_GENESIS_BYTES, MAX_KEYS_PER_ORGANISATION
-from ledger.membership import Member, Membership
-from ledger.recovery import Recovery
-from ledger.state import Overlay
-from ledger.statement import Statement
-from ledger.store import LEDGER_FOLDER, Store
+from ledger.members.membership import Member, Membership
+from ledger.proofs.carried import carry
+from ledger.proofs.export import Nothing
+from ledger.proofs.export import verify as verify_export
+from ledger.proofs.handover import Followed
+from ledger.proofs.statement import Statement
+from ledger.snapshots.inheritance import EXPORT_FILE, Estate
+from ledger.state.overlay import Overlay
+from ledger.storage.store import LEDGER_FOLDER, Store
 
 MAX_AHEAD_MS = 300_000
 """How far a new ledger's beginning may lie ahead of the clock of whoever approves it: what clocks differ by.

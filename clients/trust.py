@@ -1,7 +1,7 @@
 """What a client trusts: one genesis block, known by its hash, and what follows from it.
 
 Everything that a node says is checked against it. When the nodes of the channel change, the client
-follows the changes from the genesis block (`ledger.handover`) and keeps them beside its file:
+follows the changes from the genesis block (`ledger.proofs.handover`) and keeps them beside its file:
 
     genesis.block              from somebody whom you trust
     genesis.memberships        from anybody: every change in it is proved by the ones before
@@ -15,10 +15,10 @@ import os
 from pathlib import Path
 
 from clients.errors import ProfileError
+from ledger.blocks.genesis import GenesisBlock, read_genesis
 from ledger.errors import TallyError
-from ledger.genesis import GenesisBlock, read_genesis
-from ledger.handover import Followed, MembershipChain
 from ledger.limits import MAX_GENESIS_BYTES, MAX_PROOF_BYTES
+from ledger.proofs.handover import Followed, MembershipChain
 
 _MAX_FILE_BYTES = 2 * MAX_GENESIS_BYTES
 

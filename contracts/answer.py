@@ -28,14 +28,14 @@ from contracts.insurance.coverage import Question as CoverQuestion
 from contracts.market import auction_views
 from contracts.rules_in_force import check_rules_known
 from contracts.views import View
-from ledger import codec, proof, shape
-from ledger.carried import opened
-from ledger.certificate import CertifiedHeader
+from ledger import codec, proof_file, shape
+from ledger.blocks.certificate import CertifiedHeader
+from ledger.blocks.genesis import GenesisBlock
 from ledger.errors import Malformed, Refusal, VerificationError
-from ledger.genesis import GenesisBlock
 from ledger.limits import MAX_IDENTIFIER_LENGTH
-from ledger.state import Reader
-from ledger.state_tree import StateProof
+from ledger.proofs.carried import opened
+from ledger.state.overlay import Reader
+from ledger.state.tree import StateProof
 
 ANSWERED_UNDER = (3,)
 """Contract versions whose state these functions read. No released ledger is of one before, so no answer under
@@ -178,8 +178,8 @@ class Answer:
         """The bytes of the file."""
         return codec.encode(
             (
-                proof.ANSWER,
-                proof.VERSION,
+                proof_file.ANSWER,
+                proof_file.VERSION,
                 self.question,
                 self.arguments,
                 self.state.to_value(),
@@ -194,7 +194,7 @@ class Answer:
         Raises:
             Malformed, NonCanonical, TooLarge: with the field that is wrong.
         """
-        question, arguments, state, certified = proof.parts(proof.read(data), proof.ANSWER, 4)
+        question, arguments, state, certified = proof_file.parts(proof_file.read(data), proof_file.ANSWER, 4)
         most = max(len(row.takes) + row.more for row in QUESTIONS.values())
         for argument in shape.sequence(arguments, most, "answer.arguments"):
             if type(argument) is not int:

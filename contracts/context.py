@@ -13,7 +13,7 @@ from contracts import invariants
 from contracts.errors import refuse
 from contracts.trade import relationship
 from ledger.codec import Value
-from ledger.state import Overlay, Reader, state_key
+from ledger.state.overlay import Overlay, Reader, state_key
 
 BUSINESS_DATE = state_key("param", "business_date")
 Posting = tuple[str, str, str, int]

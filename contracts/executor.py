@@ -20,13 +20,13 @@ from contracts.fields import Operation
 from contracts.market import standing
 from contracts.parties import identity, membership, recovery
 from contracts.registry import OPERATIONS, OperationSpec, parse
+from ledger.blocks.genesis import Genesis
+from ledger.blocks.transaction import Transaction
 from ledger.codec import Value
 from ledger.dates import LAST_DAY, day_from_iso
 from ledger.errors import Malformed, Refusal
-from ledger.genesis import Genesis
 from ledger.limits import MAX_MEMBERS
-from ledger.state import Overlay
-from ledger.transaction import Transaction
+from ledger.state.overlay import Overlay
 
 CONTRACT_VERSION = 3
 """Of the rules: raised whenever a block may come out otherwise than under the ones before."""

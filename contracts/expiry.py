@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contracts.context import Context
 from contracts.errors import refuse
 from ledger.codec import Value
-from ledger.state import state_key
+from ledger.state.overlay import state_key
 
 MAX_EXPIRING = 10_000
 """Documents of one kind that may expire on one day: what one `date.advance` releases per day and kind.

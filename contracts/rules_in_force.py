@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ledger.block import Header
+from ledger.blocks.block import Header
 from ledger.errors import VerificationError
 
 RECORDED_UNDER = (3,)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from ledger import codec
 from ledger.dates import iso_from_day
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 View = dict[str, Any]
 
@@ -22,7 +22,7 @@ MAX_PAGE = 500
 
 
 class Scanner(Reader, Protocol):
-    """State that can also be listed, as `ledger.committed.Committed` can."""
+    """State that can also be listed, as `ledger.chain.committed.Committed` can."""
 
     def scan(
         self, kind: str, *parts: str | int | bytes, limit: int = ..., after: bytes | None = ...

@@ -28,11 +28,12 @@ from dataclasses import asdict
 from itertools import count
 from pathlib import Path
 
-from ledger import codec, durable
+from ledger import codec
 from ledger.errors import Malformed, StoreError, StoreRefused, TallyError
-from ledger.mark import Mark, MarkFile
-from ledger.staging import READY, REPLACED
-from ledger.store import LEDGER_FOLDER, MARK_FILE, Store, StoreLocked
+from ledger.snapshots.staging import READY, REPLACED
+from ledger.storage import durable
+from ledger.storage.mark import Mark, MarkFile
+from ledger.storage.store import LEDGER_FOLDER, MARK_FILE, Store, StoreLocked
 from node.errors import SettingsError
 from node.raft_storage import has_booted
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger import node_certificate
 from ledger.errors import Malformed
-from ledger.handover import Followed
 from ledger.keys import SigningKey
-from ledger.membership import Member
+from ledger.members import node_certificate
+from ledger.members.membership import Member
+from ledger.proofs.handover import Followed
 from node.errors import SettingsError
 
 

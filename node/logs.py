@@ -17,7 +17,7 @@ from typing import Any, TextIO, cast
 
 import structlog
 
-from ledger.value_cache import bound
+from ledger.chain.value_cache import bound
 from node.limits import MAX_LOGGED_KINDS, REFUSAL_LOG_S
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}

@@ -31,11 +31,11 @@ import uvloop
 from contracts import Contracts
 from contracts.context import signer_key
 from contracts.parties.identity import ACTIVE
-from ledger.chain import Chain
+from ledger.blocks.genesis import read_genesis
+from ledger.chain.chain import Chain
 from ledger.errors import TallyError
-from ledger.genesis import read_genesis
 from ledger.limits import LEVELDB_OPEN_FILES, MAX_MEMBERS
-from ledger.store import Store
+from ledger.storage.store import Store
 from node import disk, logs
 from node.api.app import Front, create_app
 from node.api.connections import BoundedProtocol

@@ -18,11 +18,11 @@ import structlog
 from consensus.limits import MAX_INDEX
 from consensus.raft import Raft
 from consensus.state import Config, HardState
-from ledger.chain import Chain
+from ledger.blocks.executor import Executor
+from ledger.chain.chain import Chain
 from ledger.codec import Value
-from ledger.executor import Executor
-from ledger.staging import settle
-from ledger.store import LEDGER_FOLDER, Store
+from ledger.snapshots.staging import settle
+from ledger.storage.store import LEDGER_FOLDER, Store
 from node import disk
 from node.accountability.evidence import EvidenceStore
 from node.accountability.watch import Watch

@@ -13,18 +13,19 @@ from consensus import messages
 from consensus.limits import BOOT_SHIFT, MAX_MESSAGE_ID
 from consensus.messages import Certificate, Entry
 from consensus.quorum import Configuration
-from ledger import certificate as acks
-from ledger import codec, vote
-from ledger.block import Block, Header
-from ledger.chain import Chain
-from ledger.durable import replace_file
+from ledger import codec
+from ledger.blocks import certificate as acks
+from ledger.blocks import vote
+from ledger.blocks.block import Block, Header
+from ledger.blocks.preamble import NOTHING, Preamble
+from ledger.chain.chain import Chain
 from ledger.errors import Malformed, TallyError
 from ledger.hashing import ZERO
 from ledger.keys import SigningKey
 from ledger.limits import SIGNATURE_BYTES
-from ledger.membership import Member, Membership
-from ledger.preamble import NOTHING, Preamble
-from ledger.store import Store
+from ledger.members.membership import Member, Membership
+from ledger.storage.durable import replace_file
+from ledger.storage.store import Store
 from node.errors import SettingsError
 
 _BIN8 = 0xC4

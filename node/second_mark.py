@@ -3,10 +3,10 @@
 A data folder that is an older copy agrees with itself: log and durable mark were copied together.
 The node would vote and acknowledge against what it has signed since. But a promise binds the
 key, and the key does not lie in the data folder. So beside it, in `node.mark` for `node.key`,
-stands how often the node has started and how many durable marks it has written (`ledger.mark`).
+stands how often the node has started and how many durable marks it has written (`ledger.storage.mark`).
 A ledger with fewer marks than that is an older one, and its node is mute from then on (`disk.set_back`).
 
-    file    = two slots in turn (`ledger.slot_file`)
+    file    = two slots in turn (`ledger.storage.slot_file`)
     payload = [1, key of the node, starts, marks]
 
 A mark is noted after it is durable, and before anything that depends on it leaves; not synced: that
@@ -27,7 +27,7 @@ import structlog
 from ledger import codec, shape
 from ledger.errors import Malformed
 from ledger.limits import PUBLIC_KEY_BYTES
-from ledger.slot_file import SlotFile
+from ledger.storage.slot_file import SlotFile
 
 log = structlog.get_logger(component="disk")
 

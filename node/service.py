@@ -15,12 +15,13 @@ from typing import Any
 import structlog
 
 from consensus.state import Role
-from ledger import codec, node_certificate
-from ledger.block import Block
-from ledger.chain import Chain
+from ledger import codec
+from ledger.blocks.block import Block
+from ledger.blocks.transaction import Transaction
+from ledger.chain.chain import Chain
 from ledger.errors import TallyError
-from ledger.hand_over import HandOverOrder
-from ledger.transaction import Transaction
+from ledger.members import node_certificate
+from ledger.members.leadership import HandOverOrder
 from node.accountability.evidence import EvidenceStore
 from node.errors import NotAdmitted, shutting_down
 from node.identity import Identity

@@ -14,10 +14,10 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ledger.blocks.genesis import read_genesis
 from ledger.errors import TallyError
-from ledger.genesis import read_genesis
-from ledger.inheritance import EXPORT_FILE
 from ledger.limits import MAX_MEMBERS, MAX_NAME_BYTES
+from ledger.snapshots.inheritance import EXPORT_FILE
 from node.errors import SettingsError
 from node.limits import DRAIN_TIMEOUT_MS, SUBMIT_TIMEOUT_MS
 

@@ -33,19 +33,19 @@ from typing import Any
 from _bench_load import BUNDLE, ORGANISATIONS, QUANTITY, SUPPLIERS, Invoices
 from rich.table import Table
 
-import ledger.chain
 from contracts import Contracts
 from ledger import codec
-from ledger.block import Block
-from ledger.certificate import Certificate, sign_ack
-from ledger.chain import Chain
-from ledger.executor import make_genesis_block
-from ledger.genesis import Genesis, read_genesis
+from ledger.blocks.block import Block
+from ledger.blocks.certificate import Certificate, sign_ack
+from ledger.blocks.executor import make_genesis_block
+from ledger.blocks.genesis import Genesis, read_genesis
+from ledger.blocks.transaction import Transaction
+from ledger.blocks.vote import Ballot, ElectionCertificate, Vote, sign_vote
+from ledger.chain import chain
+from ledger.chain.chain import Chain
 from ledger.keys import SigningKey
-from ledger.state_tree import StateTree
-from ledger.store import Store
-from ledger.transaction import Transaction
-from ledger.vote import Ballot, ElectionCertificate, Vote, sign_vote
+from ledger.state.tree import StateTree
+from ledger.storage.store import Store
 from node.api import bodies
 from node.limits import GC_THRESHOLDS
 
@@ -119,8 +119,8 @@ class Stopwatch:
 def split_by(watch: Stopwatch) -> Iterator[None]:
     """Count what the chain calls once for each block by names of its own."""
     places: tuple[tuple[Any, str, str], ...] = (
-        (ledger.chain, "execute", "rules"),
-        (ledger.chain, "settled_writes", "encode state"),
+        (chain, "execute", "rules"),
+        (chain, "settled_writes", "encode state"),
         (StateTree, "update", "state tree"),
         (Block, "assemble", "encode block"),
         (Store, "commit", "write commit"),

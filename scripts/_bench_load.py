@@ -24,9 +24,9 @@ from clients import network
 from clients.network import Network
 from clients.sdk import Session
 from ledger import codec
+from ledger.blocks.transaction import Transaction
 from ledger.codec import MEDIA_TYPE
 from ledger.keys import SigningKey
-from ledger.transaction import Transaction
 
 BUNDLE = 100
 SUPPLIERS = 8

@@ -33,8 +33,8 @@ from _bench_load import (
 
 from clients.network import Network
 from ledger import codec
+from ledger.blocks.transaction import Transaction
 from ledger.keys import SigningKey
-from ledger.transaction import Transaction
 
 Note = Callable[[str], None]
 

@@ -29,8 +29,8 @@ from clients.network import Network
 from clients.sdk import Session
 from contracts.finance.offer import OfferTerms
 from ledger import codec
+from ledger.blocks.transaction import Transaction
 from ledger.keys import SigningKey
-from ledger.transaction import Transaction
 
 BAR = 0.70
 """Of the plain throughput, that the mixed one is to reach."""

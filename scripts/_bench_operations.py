@@ -33,9 +33,9 @@ from campaign.ledger import BLOCK_MS, CampaignLedger  # noqa: E402
 from contracts.executor import Prepared  # noqa: E402
 from contracts.registry import OPERATIONS  # noqa: E402
 from ledger import codec  # noqa: E402
-from ledger.state import Overlay, state_key  # noqa: E402
-from ledger.store import Rows, open_database  # noqa: E402
-from ledger.transaction import Transaction  # noqa: E402
+from ledger.blocks.transaction import Transaction  # noqa: E402
+from ledger.state.overlay import Overlay, state_key  # noqa: E402
+from ledger.storage.store import Rows, open_database  # noqa: E402
 
 REPEATS = 5
 """Executions of each operation, of which the middle time counts."""

@@ -40,13 +40,13 @@ from contracts.pricing.model import Ensemble, Model
 from contracts.trade import habit, relationship
 from contracts.trade.invoice import CONFIRMED, FREE, Invoice, invoice_key
 from contracts.trade.order import Order, order_key
+from ledger.blocks.transaction import Transaction
 from ledger.codec import Value
 from ledger.dates import day_from_iso
 from ledger.keys import SigningKey
 from ledger.money import PPM
-from ledger.state import Overlay
-from ledger.store import LEDGER_FOLDER
-from ledger.transaction import Transaction
+from ledger.state.overlay import Overlay
+from ledger.storage.store import LEDGER_FOLDER
 
 SUPPLIERS = BUYERS = 100
 TODAY = "2024-03-01"

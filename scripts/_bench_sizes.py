@@ -18,15 +18,15 @@ from typing import Any
 from _bench_load import QUANTITY, SUPPLIERS, Invoices, disk_bytes, resident_bytes
 
 from contracts import Contracts
-from ledger.certificate import Certificate, sign_ack
-from ledger.chain import Chain
-from ledger.clock import Reading
-from ledger.executor import make_genesis_block
-from ledger.genesis import Genesis
+from ledger.blocks.certificate import Certificate, sign_ack
+from ledger.blocks.clock import Reading
+from ledger.blocks.executor import make_genesis_block
+from ledger.blocks.genesis import Genesis
+from ledger.blocks.transaction import Transaction
+from ledger.blocks.vote import Ballot, ElectionCertificate, Vote, sign_vote
+from ledger.chain.chain import Chain
 from ledger.keys import SigningKey
-from ledger.store import Store
-from ledger.transaction import Transaction
-from ledger.vote import Ballot, ElectionCertificate, Vote, sign_vote
+from ledger.storage.store import Store
 
 NODE = "n1"
 INVOICES_A_BLOCK = 500

@@ -34,14 +34,14 @@ from contracts.trade.invoice import Invoice, read_invoice
 from contracts.trade.redirection import expected_account
 from contracts.trade.units import sscc_with_check_digit
 from ledger import codec
+from ledger.blocks.executor import genesis_overlay
+from ledger.blocks.genesis import Genesis
 from ledger.codec import Value
 from ledger.dates import day_from_iso, iso_from_day
 from ledger.errors import Refusal
-from ledger.executor import genesis_overlay
-from ledger.genesis import Genesis
 from ledger.identifiers import mod_97_10
 from ledger.keys import SigningKey
-from ledger.state import Overlay, Reader
+from ledger.state.overlay import Overlay, Reader
 
 CHANNEL = bytes(32)
 CURRENCY = "EUR"

@@ -22,13 +22,13 @@ from contracts import Contracts, Prepared
 from contracts.pricing.known import Asked
 from contracts.pricing.lateness import describe_in
 from contracts.registry import parse
+from ledger.blocks.executor import genesis_overlay
+from ledger.blocks.genesis import Genesis
 from ledger.codec import Value
 from ledger.dates import iso_from_day
-from ledger.executor import genesis_overlay
-from ledger.genesis import Genesis
 from ledger.keys import SigningKey
 from ledger.limits import MAX_ORGANISATIONS
-from ledger.state import Overlay
+from ledger.state.overlay import Overlay
 
 SUPPLIER, BANK, OPERATOR = "supplier", "bank", "operator"
 FIRST_DAY = 1

@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("contracts",)
-MODULES = ("ledger.money", "ledger.membership", "ledger.history")
+MODULES = ("ledger.money", "ledger.members.membership", "ledger.state.history")
 REFUSING = ("refuse", "Refusal")
 """Names of the calls whose first argument is a code and whose second says what is wrong."""
 

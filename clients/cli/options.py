@@ -15,8 +15,8 @@ from clients.errors import of_file
 from clients.profile import Profile
 from clients.sdk import Session
 from clients.trust import load_trust
+from ledger.blocks.genesis import GenesisBlock
 from ledger.errors import Malformed
-from ledger.genesis import GenesisBlock
 
 DEADLINE_S = 15.0
 """How long a command tries to get an answer from the nodes, unless TALLY_TIMEOUT_S says otherwise."""

@@ -44,9 +44,9 @@ from clients.importers.imported import NOTHING, Billed, Entry, ImportContext, Ou
 from contracts.fields import MAX_LINE_ID_LENGTH, MAX_LINES, MAX_QUANTITY
 from contracts.trade.invoice import InvoiceSubmit
 from contracts.trade.totals import tax_totals
+from ledger.blocks.transaction import Operation
 from ledger.errors import TallyError
 from ledger.money import Money
-from ledger.transaction import Operation
 
 _SHOWN_CHARACTERS = 80
 """Of a name in a note."""

@@ -22,10 +22,10 @@ from clients.importers.camt_reading import Part, StatementEntry, read_camt
 from clients.importers.errors import ImportProblem, Problems
 from clients.importers.imported import Conditional, Entry, ImportContext, Outcome
 from clients.importers.xml_document import parse_xml
+from ledger.blocks.transaction import Operation
 from ledger.errors import TallyError
 from ledger.identifiers import checked_identifier, is_identifier
 from ledger.money import Money
-from ledger.transaction import Operation
 
 
 def read_bank_file(data: bytes, context: ImportContext, problems: Problems) -> Outcome:

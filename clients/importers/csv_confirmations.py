@@ -24,7 +24,7 @@ from clients.importers.errors import Problems
 from clients.importers.imported import Entry, ImportContext, Outcome
 from clients.importers.table import Line, Table
 from contracts.fields import MAX_REASON_LENGTH
-from ledger.transaction import Operation
+from ledger.blocks.transaction import Operation
 
 REQUIRED = ("invoice", "decision")
 OPTIONAL = ("supplier", "buyer", "currency", "net", "due_date", "reason", "decision_date")

@@ -27,7 +27,7 @@ from clients.importers.errors import Problems
 from clients.importers.imported import Entry, ImportContext, Outcome
 from clients.importers.limits import PRICE_SCALE
 from clients.importers.table import Line, Table
-from ledger.transaction import Operation
+from ledger.blocks.transaction import Operation
 
 REQUIRED = ("order", "order_date", "line", "item", "quantity", "unit_price")
 OPTIONAL = ("supplier", "buyer", "currency", "line_value")

@@ -22,7 +22,7 @@ from clients.importers.documents import gather
 from clients.importers.errors import Problems
 from clients.importers.imported import Entry, ImportContext, Outcome
 from clients.importers.table import Line, Table
-from ledger.transaction import Operation
+from ledger.blocks.transaction import Operation
 
 REQUIRED = ("account", "entry", "date", "amount", "invoice")
 OPTIONAL = ("bank", "payer", "supplier", "currency", "source")

@@ -23,9 +23,9 @@ from clients.importers.documents import Document, gather
 from clients.importers.errors import Problems
 from clients.importers.imported import Entry, ImportContext, Outcome
 from clients.importers.table import Line, Table
+from ledger.blocks.transaction import Operation
 from ledger.errors import TallyError
 from ledger.identifiers import checked_identifier
-from ledger.transaction import Operation
 
 REQUIRED = ("shipment", "order", "dispatch_date", "line", "quantity")
 OPTIONAL = ("supplier", "buyer", "scheduled_date", "units")

@@ -33,9 +33,9 @@ from clients.importers.errors import ImportProblem, Problems, from_error
 from clients.importers.gs1 import document_of, gln_of, gtin_of
 from clients.importers.imported import Entry, ImportContext, Outcome
 from contracts.trade.units import canonical_unit
+from ledger.blocks.transaction import Operation
 from ledger.errors import TallyError
 from ledger.identifiers import checked_identifier
-from ledger.transaction import Operation
 
 PACKING = frozenset({"packing", "loading"})
 SHIPPING = frozenset({"shipping", "departing"})

@@ -20,8 +20,8 @@ from clients.importers.errors import ImportProblem
 from clients.importers.parties import Directory
 from contracts.reverse_factoring.payables import MAX_APPROVED_AT_ONCE
 from contracts.trade.confirmation import MAX_CONFIRMED_AT_ONCE
+from ledger.blocks.transaction import Operation
 from ledger.codec import Value
-from ledger.transaction import Operation
 
 KINDS = (
     "orders",

@@ -21,9 +21,9 @@ from clients.importers.errors import ImportProblem, Problems
 from clients.importers.imported import Entry, ImportContext, Outcome
 from clients.importers.xml_document import NAMESPACES, Element, Place, parse_xml, path_of
 from contracts.fields import MAX_REASON_LENGTH
+from ledger.blocks.transaction import Operation
 from ledger.errors import TallyError
 from ledger.identifiers import checked_identifier
-from ledger.transaction import Operation
 
 NAMESPACE = "urn:oasis:names:specification:ubl:schema:xsd:ApplicationResponse-2"
 MARK = b"xsd:ApplicationResponse-2"

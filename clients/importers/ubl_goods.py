@@ -35,9 +35,9 @@ from clients.importers.ubl_terms import UblReader
 from clients.importers.xml_document import UBL, Element, parse_xml, step_name
 from clients.importers.xml_terms import every, first
 from contracts.trade.units import SSCC_DIGITS, canonical_unit
+from ledger.blocks.transaction import Operation
 from ledger.errors import TallyError
 from ledger.identifiers import checked_identifier
-from ledger.transaction import Operation
 
 MARKS = (b"xsd:DespatchAdvice-2", b"xsd:ReceiptAdvice-2")
 """What the beginning of such a file holds."""

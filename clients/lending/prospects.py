@@ -32,9 +32,9 @@ from contracts.pricing import ProgrammeTerms
 from contracts.trade import receivables as receivables_of
 from contracts.trade import relationship_sums
 from contracts.trade.receivables import Open
-from ledger.carried import carry
 from ledger.errors import VerificationError
-from ledger.state import Reader
+from ledger.proofs.carried import carry
+from ledger.state.overlay import Reader
 
 Advance = Callable[[int], None]
 Progress = Callable[[str, int], AbstractContextManager[Advance]]

@@ -25,10 +25,10 @@ from contracts.pricing.model import Model
 from contracts.pricing.training import Example, Histories, replay
 from contracts.rules_in_force import RECORDED_UNDER, check_rules_known
 from ledger import codec
+from ledger.blocks.genesis import GenesisBlock
 from ledger.dates import day_from_iso, iso_from_day
 from ledger.errors import Malformed, VerificationError
-from ledger.export import ProvedExport, verify
-from ledger.genesis import GenesisBlock
+from ledger.proofs.export import ProvedExport, verify
 
 _KEPT = ("model_role", "model_part", "model_proposal", "param")
 

@@ -19,13 +19,13 @@ from clients.errors import NetworkError
 from clients.network.description import GENESIS_FILE, Network, NodeProcess
 from clients.profile import Profile
 from contracts import Contracts
-from ledger import node_certificate
-from ledger.block import Block
-from ledger.executor import make_genesis_block
-from ledger.genesis import Genesis
+from ledger.blocks.block import Block
+from ledger.blocks.executor import make_genesis_block
+from ledger.blocks.genesis import Genesis
 from ledger.identifiers import checked_name
 from ledger.keys import SigningKey
 from ledger.limits import MAX_MEMBERS
+from ledger.members import node_certificate
 
 DEFAULT_NODES = 3
 PORTS = range(12_000, 32_000)

@@ -21,11 +21,11 @@ from clients.errors import NetworkError
 from clients.network.making import kept_key, prepare_data
 from clients.sdk import Recorded, Session
 from contracts.views import View
-from ledger import node_certificate
 from ledger.identifiers import checked_name
 from ledger.keys import SigningKey
-from ledger.membership import Member
-from ledger.possession import sign_possession
+from ledger.members import node_certificate
+from ledger.members.membership import Member
+from ledger.members.possession import sign_possession
 
 CONFIG, KEY, CERTIFICATE, DATA = "node.toml", "node.key", "node.pem", "data"
 

@@ -9,7 +9,7 @@ import httpx
 from clients.errors import NetworkError
 from clients.network.description import Network, NodeProcess
 from clients.profile import Profile
-from ledger.hand_over import HandOverOrder
+from ledger.members.leadership import HandOverOrder
 
 
 def status(network: Network) -> list[dict[str, Any]]:

@@ -35,8 +35,8 @@ from contracts.pricing.model import shrinkage
 from contracts.pricing.training import OPEN
 from contracts.trade import relationship, relationship_sums
 from ledger import codec
-from ledger.genesis import GenesisBlock
-from ledger.state import Reader
+from ledger.blocks.genesis import GenesisBlock
+from ledger.state.overlay import Reader
 
 Leaves = Mapping[tuple[str, str, str], int]
 """(obligor, certificate, currency) -> minor units."""

@@ -1,4 +1,4 @@
-"""Screening of a whole ledger from its export (`ledger.export`): proved first, then read, without a node."""
+"""Screening of a whole ledger from its export (`ledger.proofs.export`): proved, then read; needs no node."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from clients.errors import ProfileError
 from clients.screening.facts import Facts, Parts
 from clients.screening.trade import Told
 from ledger import codec
-from ledger.export import ProvedExport, verify
-from ledger.genesis import GenesisBlock
+from ledger.blocks.genesis import GenesisBlock
+from ledger.proofs.export import ProvedExport, verify
 
 KINDS = frozenset({"affiliation", "invoice", "lien", "order_line", "org", "param", "payee", "redirection"})
 """Kinds of state entries that the checks read."""

@@ -2,7 +2,7 @@
 
 | step | what is shown |
 |---|---|
-| 1 | the file proves its records against the genesis block (`ledger.history`) |
+| 1 | the file proves its records against the genesis block (`ledger.proofs.history`) |
 | 2 | they were made under rules that we know |
 | 3 | it is the book of one lender |
 | 4 | the proved totals are what the records add up to, if the file has all of them |
@@ -20,10 +20,10 @@ from contracts.holdings import book
 from contracts.holdings.book import BOOK, Totals
 from contracts.holdings.portfolio import Position, positions
 from ledger import codec
+from ledger.blocks.genesis import GenesisBlock
 from ledger.errors import VerificationError
-from ledger.genesis import GenesisBlock
-from ledger.history import ProvedHistory
 from ledger.limits import MAX_STATE_KEY_BYTES
+from ledger.proofs.history import ProvedHistory
 
 
 @dataclass(frozen=True)

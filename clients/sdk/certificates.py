@@ -2,7 +2,7 @@
 
 | step | what is shown |
 |---|---|
-| 1 | the file proves its records against the genesis block (`ledger.history`) |
+| 1 | the file proves its records against the genesis block (`ledger.proofs.history`) |
 | 2 | they were made under rules that we know |
 | 3 | it is the history of one certificate, from its first record on |
 | 4 | the proved sums are what the records add up to |
@@ -19,10 +19,10 @@ from contracts.certificates import certificate_views, leaf
 from contracts.certificates.certificate_tree import Tree, replay
 from contracts.views import View
 from ledger import codec
+from ledger.blocks.genesis import GenesisBlock
 from ledger.errors import Refusal, VerificationError
-from ledger.genesis import GenesisBlock
-from ledger.history import ProvedHistory
 from ledger.limits import MAX_STATE_KEY_BYTES
+from ledger.proofs.history import ProvedHistory
 
 CERTIFICATE = "certificate"
 

@@ -49,12 +49,10 @@ from contracts.answer import Answer, Argument, verify_answer
 from contracts.finance.quote_book import QuoteBook
 from contracts.rules_in_force import RECORDED_UNDER, check_rules_known
 from ledger import codec
-from ledger.carried import carry, opened
+from ledger.blocks.genesis import GenesisBlock
+from ledger.blocks.transaction import Operation, Transaction
 from ledger.codec import FILE_MEDIA_TYPE, MEDIA_TYPE
 from ledger.errors import Malformed, TallyError, VerificationError
-from ledger.genesis import GenesisBlock
-from ledger.handover import Followed, MembershipChain
-from ledger.history import ProvedHistory
 from ledger.identifiers import checked_identifier, checked_name
 from ledger.keys import SigningKey
 from ledger.limits import (
@@ -62,9 +60,11 @@ from ledger.limits import (
     MAX_TRANSACTION_BYTES,
     MAX_VALIDITY_MS,
 )
-from ledger.receipt import ProvedOutcome, Receipt
-from ledger.statement import ProvedState, Statement
-from ledger.transaction import Operation, Transaction
+from ledger.proofs.carried import carry, opened
+from ledger.proofs.handover import Followed, MembershipChain
+from ledger.proofs.history import ProvedHistory
+from ledger.proofs.receipt import ProvedOutcome, Receipt
+from ledger.proofs.statement import ProvedState, Statement
 
 T = TypeVar("T")
 

@@ -13,10 +13,10 @@ import httpx
 
 from clients.errors import BrokenAnswer, Unavailable
 from clients.sdk.transport import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, Nodes, Reply, problem_of
+from ledger.blocks.genesis import GenesisBlock
 from ledger.errors import TallyError
-from ledger.export import Nothing, ProvedExport, verify
-from ledger.genesis import GenesisBlock
 from ledger.limits import MAX_EXPORT_BYTES, MAX_PROOF_BYTES
+from ledger.proofs.export import Nothing, ProvedExport, verify
 
 Took = Callable[[int], None]
 """Called with the bytes that have arrived since the last call."""

@@ -2,7 +2,7 @@
 
 | step | what is shown |
 |---|---|
-| 1 | the file proves its records against the genesis block (`ledger.history`) |
+| 1 | the file proves its records against the genesis block (`ledger.proofs.history`) |
 | 2 | they were made under rules that we know: what another version means by them we cannot say |
 | 3 | it is the history of one supplier and one buyer, or the relationships of one party |
 | 4 | the proved aggregates are what the records add up to, if the file has all of them |
@@ -18,11 +18,11 @@ from clients.sdk.verified import VerifiedHistory
 from contracts.rules_in_force import RECORDED_UNDER, check_rules_known
 from contracts.trade import relationship, relationship_records, relationship_sums
 from ledger import codec
-from ledger.carried import opened
+from ledger.blocks.genesis import GenesisBlock
 from ledger.errors import Malformed, Refusal, VerificationError
-from ledger.genesis import GenesisBlock
-from ledger.history import History, ProvedHistory
 from ledger.limits import MAX_STATE_KEY_BYTES
+from ledger.proofs.carried import opened
+from ledger.proofs.history import History, ProvedHistory
 
 RELATIONSHIP, PARTY = "relationship", "party"
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from clients.errors import NodeProblem
 from contracts.errors import REMEDIES
+from ledger.blocks.transaction import Transaction
 from ledger.errors import TallyError
-from ledger.transaction import Transaction
 
 _DETAIL = re.compile(
     r"(?P<message>.*?)(?:; field (?P<field>.*?))?(?:; found (?P<found>.*?))?(?:; expected (?P<expected>.*))?",

@@ -23,7 +23,7 @@ from clients.sdk.verified import VerifiedAnswer
 from contracts.answer import Argument, NotProved, ProvedEntries, SurplusEntries, answered
 from ledger import codec
 from ledger.limits import MAX_PROVED_KEYS
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 T = TypeVar("T")
 

@@ -30,10 +30,10 @@ from clients.sdk.transport import (
     retry_after_s,
 )
 from ledger import codec
+from ledger.blocks.transaction import Transaction
 from ledger.codec import MEDIA_TYPE
 from ledger.errors import Malformed
 from ledger.limits import MAX_BUNDLE_BYTES, MAX_BUNDLE_TRANSACTIONS, SIGNATURE_BYTES
-from ledger.transaction import Transaction
 
 ATTEMPT_MS = 6_000
 """How long one node is asked to wait for a commit before the same bytes go to the next."""

@@ -38,11 +38,11 @@ from clients.trust import keep_changes, load_trust
 from contracts.answer import Argument
 from contracts.finance.quote_book import MAX_PAGE_INVOICES
 from ledger import codec
-from ledger.export import ProvedExport
-from ledger.handover import Followed
+from ledger.blocks.transaction import Transaction
 from ledger.keys import SigningKey
-from ledger.statement import ProvedState
-from ledger.transaction import Transaction
+from ledger.proofs.export import ProvedExport
+from ledger.proofs.handover import Followed
+from ledger.proofs.statement import ProvedState
 
 PAGE = 500
 PAGES_IN_FLIGHT = 2

@@ -2,7 +2,7 @@
 
 | step | what is shown |
 |---|---|
-| 1 | the file proves its lines against the genesis block (`ledger.history`) |
+| 1 | the file proves its lines against the genesis block (`ledger.proofs.history`) |
 | 2 | they were made under rules that we know |
 | 3 | it is the statement of one custody account |
 | 4 | the lines add up to the proved balance, if the file has all of them |
@@ -17,10 +17,10 @@ from clients.sdk.histories import check_aggregates, proved_history
 from contracts.cash import deposit
 from contracts.cash.deposit import Balance
 from ledger import codec
+from ledger.blocks.genesis import GenesisBlock
 from ledger.errors import Malformed, VerificationError
-from ledger.genesis import GenesisBlock
-from ledger.history import ProvedHistory
 from ledger.limits import MAX_STATE_KEY_BYTES
+from ledger.proofs.history import ProvedHistory
 
 DEPOSIT = "deposit"
 NOTHING = (0, 0)

@@ -12,9 +12,9 @@ from contracts.finance.quote import ProvedQuote, Quote
 from contracts.finance.quote_book import QuoteBook, Result
 from contracts.pricing import QuoteTerms
 from ledger import codec
-from ledger.carried import carry, opened
-from ledger.handover import Followed, MembershipChain
-from ledger.history import ProvedHistory
+from ledger.proofs.carried import carry, opened
+from ledger.proofs.handover import Followed, MembershipChain
+from ledger.proofs.history import ProvedHistory
 
 
 @dataclass(frozen=True, slots=True)

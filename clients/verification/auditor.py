@@ -35,24 +35,24 @@ from clients.verification.partial_audit import PAGE_ROWS, audit_from_base
 from contracts import Contracts
 from contracts.errors import InvariantBroken
 from ledger import codec
-from ledger.audit import ChainAudit
-from ledger.block import Block, Header
-from ledger.certificate import Certificate
+from ledger.blocks.block import Block, Header
+from ledger.blocks.certificate import Certificate
+from ledger.blocks.executor import Executor, enter_membership, genesis_overlay, settled_writes
+from ledger.blocks.genesis import GenesisBlock
+from ledger.blocks.preamble import Preamble
+from ledger.blocks.recovery import Recovery
 from ledger.errors import Malformed, VerificationError
-from ledger.executor import Executor, enter_membership, genesis_overlay, settled_writes
-from ledger.export import verify_at
-from ledger.extract import Everything
-from ledger.genesis import GenesisBlock
-from ledger.history import NO_RECORDS, chain
-from ledger.inheritance import EXPORT_FILE, check_end
 from ledger.keys import SigningKey
 from ledger.limits import HISTORY_HEAD_INTERVAL
 from ledger.merkle import Accumulator
-from ledger.preamble import Preamble
-from ledger.recovery import Recovery
-from ledger.state import Overlay
-from ledger.state_tree import StateTree
-from ledger.store import LEDGER_FOLDER, Store
+from ledger.proofs.audit import ChainAudit
+from ledger.proofs.export import verify_at
+from ledger.proofs.extract import Everything
+from ledger.snapshots.inheritance import EXPORT_FILE, check_end
+from ledger.state.history import NO_RECORDS, chain
+from ledger.state.overlay import Overlay
+from ledger.state.tree import StateTree
+from ledger.storage.store import LEDGER_FOLDER, Store
 
 Progress = Callable[[int, int], None]
 """Called with (height audited, height of the newest block known)."""

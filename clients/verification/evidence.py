@@ -14,9 +14,10 @@ from clients.errors import BrokenAnswer, ProfileError
 from clients.profile import is_node_url
 from clients.sdk.conversation import Conversation
 from clients.sdk.transport import Call, SyncTransport
+from ledger.blocks.genesis import GenesisBlock
 from ledger.codec import FILE_MEDIA_TYPE
-from ledger.evidence import SUFFIX
-from ledger.fault import (
+from ledger.faults.evidence import SUFFIX
+from ledger.faults.fault import (
     DeniedAck,
     Fault,
     SignedAck,
@@ -28,7 +29,6 @@ from ledger.fault import (
     TwoVotes,
     WrongBlock,
 )
-from ledger.genesis import GenesisBlock
 from ledger.keys import SigningKey
 from ledger.limits import DIGEST_BYTES, MAX_EVIDENCE_BYTES
 

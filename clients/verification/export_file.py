@@ -14,12 +14,13 @@ from contracts.disclosure import scope as scopes
 from contracts.disclosure.source import Collector, Source
 from contracts.rules_in_force import RECORDED_UNDER, check_rules_known
 from contracts.trade.relationship import party_key
-from ledger import codec, export, extract
-from ledger.certificate import CertifiedHeader
-from ledger.chain import Chain
+from ledger import codec
+from ledger.blocks.certificate import CertifiedHeader
+from ledger.blocks.genesis import GenesisBlock
+from ledger.chain.chain import Chain
 from ledger.errors import Malformed, VerificationError
-from ledger.genesis import GenesisBlock
-from ledger.store import LEDGER_FOLDER, Store
+from ledger.proofs import export, extract
+from ledger.storage.store import LEDGER_FOLDER, Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,17 +21,17 @@ from hashlib import sha256
 from typing import Any
 
 from ledger import codec
-from ledger.audit import ChainAudit
-from ledger.block import Block
-from ledger.certificate import Certificate
+from ledger.blocks.block import Block
+from ledger.blocks.certificate import Certificate
+from ledger.blocks.genesis import GenesisBlock
 from ledger.errors import Malformed, VerificationError
-from ledger.genesis import GenesisBlock
-from ledger.handover import Followed, Handover
-from ledger.history import NO_RECORDS, chain, count_and_head
 from ledger.limits import HISTORY_HEAD_INTERVAL, MAX_PROOF_BYTES
 from ledger.merkle import Accumulator, peak_positions
-from ledger.state_tree import StateTree, bucket_of, value_hash
-from ledger.store import Store
+from ledger.proofs.audit import ChainAudit
+from ledger.proofs.handover import Followed, Handover
+from ledger.state.history import NO_RECORDS, chain, count_and_head
+from ledger.state.tree import StateTree, bucket_of, value_hash
+from ledger.storage.store import Store
 
 PAGE_ROWS = 1_000
 """Stored rows read at once."""

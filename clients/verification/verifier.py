@@ -36,21 +36,21 @@ from contracts.finance.quote_book import verify_book
 from contracts.holdings.portfolio_views import record_view as book_record_view
 from contracts.trade.relationship_sums import AGGREGATES_FIELDS
 from contracts.trade.relationship_views import record_view, relationships_of
-from ledger import codec, proof
-from ledger.block import Header
-from ledger.carried import opened
-from ledger.certificate import CertifiedHeader
+from ledger import codec, proof_file
+from ledger.blocks.block import Header
+from ledger.blocks.certificate import CertifiedHeader
+from ledger.blocks.genesis import GenesisBlock
 from ledger.errors import Malformed
-from ledger.evidence import GROUNDS, Evidence
-from ledger.genesis import GenesisBlock
-from ledger.handover import Followed, MembershipChain
+from ledger.faults.evidence import GROUNDS, Evidence
 from ledger.hashing import short
-from ledger.history import History, ProvedHistory
 from ledger.limits import MAX_PROOF_BYTES
-from ledger.membership import Membership, step
+from ledger.members.membership import Membership, step
 from ledger.money import Money
-from ledger.receipt import ProvedOutcome, Receipt
-from ledger.statement import Statement
+from ledger.proofs.carried import opened
+from ledger.proofs.handover import Followed, MembershipChain
+from ledger.proofs.history import History, ProvedHistory
+from ledger.proofs.receipt import ProvedOutcome, Receipt
+from ledger.proofs.statement import Statement
 
 _SHOWN_TRANSACTIONS = 20
 _NUMBERS = (
@@ -171,10 +171,10 @@ def verify_extract(path: Path, genesis: GenesisBlock) -> Report:
 def verify_data(data: bytes, genesis: GenesisBlock) -> Report:
     """Check the bytes of a proof file; raises like `verify_file`."""
     data, genesis = opened(data, genesis)
-    kind = proof.read(data)[0]
-    if kind == proof.MEMBERSHIPS:
+    kind = proof_file.read(data)[0]
+    if kind == proof_file.MEMBERSHIPS:
         return _memberships(data, genesis)
-    if kind == proof.HISTORY:
+    if kind == proof_file.HISTORY:
         key = History.decode(data).key
         if statement_subject(key) is not None:
             return _statement(data, genesis)
@@ -184,15 +184,15 @@ def verify_data(data: bytes, genesis: GenesisBlock) -> Report:
             return _certificate(data, genesis)
         about = subject(key)
         return _party(data, genesis) if about[0] == PARTY else _history(data, genesis)
-    if kind == proof.STATE:
+    if kind == proof_file.STATE:
         return _state(data, genesis)
-    if kind == proof.QUOTE:
+    if kind == proof_file.QUOTE:
         return _quote(data, genesis)
-    if kind == proof.ANSWER:
+    if kind == proof_file.ANSWER:
         return _answer(data, genesis)
-    if kind == proof.QUOTES:
+    if kind == proof_file.QUOTES:
         return _prices(data, genesis)
-    if kind == proof.EVIDENCE:
+    if kind == proof_file.EVIDENCE:
         return _evidence(data, genesis)
     return _receipt(data, genesis)
 
@@ -217,7 +217,7 @@ def _receipt(data: bytes, genesis: GenesisBlock) -> Report:
         "transactions": [_outcome_facts(outcome, genesis) for outcome in outcomes],
     }
     summary = f"{what} on the ledger at height {header.height}: {became}"
-    return Report(proof.RECEIPT, summary, _numbered(steps), facts, _said(facts["transactions"]))
+    return Report(proof_file.RECEIPT, summary, _numbered(steps), facts, _said(facts["transactions"]))
 
 
 def _said(transactions: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -254,7 +254,7 @@ def _history(data: bytes, genesis: GenesisBlock) -> Report:
         f"history of {history.supplier} and {history.buyer} at height {history.height}: "
         f"{len(history.records)} records, {_extent(history.proved)}"
     )
-    return Report(proof.HISTORY, summary, _numbered(steps), facts)
+    return Report(proof_file.HISTORY, summary, _numbered(steps), facts)
 
 
 def _statement(data: bytes, genesis: GenesisBlock) -> Report:
@@ -276,7 +276,7 @@ def _statement(data: bytes, genesis: GenesisBlock) -> Report:
         f"statement of {statement.client} at {statement.bank} in {statement.currency} "
         f"at height {proved.height}: {len(statement.lines)} lines, {_extent(proved)}"
     )
-    return Report(proof.HISTORY, summary, _numbered(_history_steps(proved, certified, genesis)), facts)
+    return Report(proof_file.HISTORY, summary, _numbered(_history_steps(proved, certified, genesis)), facts)
 
 
 def _book(data: bytes, genesis: GenesisBlock) -> Report:
@@ -294,7 +294,7 @@ def _book(data: bytes, genesis: GenesisBlock) -> Report:
     summary = (
         f"book of {book.lender} at height {proved.height}: {len(book.records)} records, {_extent(proved)}"
     )
-    return Report(proof.HISTORY, summary, _numbered(_history_steps(proved, certified, genesis)), facts)
+    return Report(proof_file.HISTORY, summary, _numbered(_history_steps(proved, certified, genesis)), facts)
 
 
 def _certificate(data: bytes, genesis: GenesisBlock) -> Report:
@@ -316,7 +316,7 @@ def _certificate(data: bytes, genesis: GenesisBlock) -> Report:
         *_history_steps(found.proved, certified, genesis),
         "they make this tree, which adds up to the same",
     )
-    return Report(proof.HISTORY, summary, _numbered(steps), facts)
+    return Report(proof_file.HISTORY, summary, _numbered(steps), facts)
 
 
 def _answer(data: bytes, genesis: GenesisBlock) -> Report:
@@ -337,7 +337,7 @@ def _answer(data: bytes, genesis: GenesisBlock) -> Report:
     }
     asked = ", ".join(str(argument) for argument in proved.arguments)
     summary = f"{proved.question} {asked} at height {proved.height}: {proved.sentence}"
-    return Report(proof.ANSWER, summary, _numbered(steps), facts)
+    return Report(proof_file.ANSWER, summary, _numbered(steps), facts)
 
 
 def _memberships(data: bytes, genesis: GenesisBlock) -> Report:
@@ -365,7 +365,7 @@ def _memberships(data: bytes, genesis: GenesisBlock) -> Report:
         "learners": [member.node for member in newest.learners],
     }
     summary = f"{len(followed.heights) - 1} membership changes up to height {followed.heights[-1]}"
-    return Report(proof.MEMBERSHIPS, summary, _numbered(steps), facts)
+    return Report(proof_file.MEMBERSHIPS, summary, _numbered(steps), facts)
 
 
 def _change(before: Membership, after: Membership) -> str:
@@ -389,7 +389,7 @@ def _party(data: bytes, genesis: GenesisBlock) -> Report:
         "relationships": relationships_of(proved.records),
     }
     summary = f"relationships of {party} at height {proved.height}: {len(proved.records)}, {_extent(proved)}"
-    return Report(proof.HISTORY, summary, _numbered(_history_steps(proved, certified, genesis)), facts)
+    return Report(proof_file.HISTORY, summary, _numbered(_history_steps(proved, certified, genesis)), facts)
 
 
 def _extent(proved: ProvedHistory) -> str:
@@ -433,7 +433,7 @@ def _state(data: bytes, genesis: GenesisBlock) -> Report:
     summary = (
         f"state at height {proved.height}: {len(proved.entries) - absent} entries present, {absent} absent"
     )
-    return Report(proof.STATE, summary, _numbered(steps), facts)
+    return Report(proof_file.STATE, summary, _numbered(steps), facts)
 
 
 def _key_parts(key: bytes) -> Any:
@@ -479,7 +479,7 @@ def _quote(data: bytes, genesis: GenesisBlock) -> Report:
         f"price of invoice {proved.inputs.invoice} of {proved.inputs.supplier} under programme "
         f"{proved.programme} at height {proved.height}"
     )
-    return Report(proof.QUOTE, summary, _numbered(steps), facts)
+    return Report(proof_file.QUOTE, summary, _numbered(steps), facts)
 
 
 def _prices(data: bytes, genesis: GenesisBlock) -> Report:
@@ -516,7 +516,7 @@ def _prices(data: bytes, genesis: GenesisBlock) -> Report:
     summary = (
         f"{len(priced)} prices and {len(results) - len(priced)} refusals under programme {book.programme}"
     )
-    return Report(proof.QUOTES, summary, _numbered(steps), facts)
+    return Report(proof_file.QUOTES, summary, _numbered(steps), facts)
 
 
 def _evidence(data: bytes, genesis: GenesisBlock) -> Report:
@@ -542,7 +542,7 @@ def _evidence(data: bytes, genesis: GenesisBlock) -> Report:
         "alike": grounds.alike,
         "requirements": list(grounds.requirements),
     }
-    return Report(proof.EVIDENCE, proved.says, _numbered(steps), facts)
+    return Report(proof_file.EVIDENCE, proved.says, _numbered(steps), facts)
 
 
 def _commit_steps(certified: CertifiedHeader, genesis: GenesisBlock) -> tuple[str, ...]:

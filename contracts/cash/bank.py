@@ -18,7 +18,7 @@ from contracts import invariants
 from contracts.context import Context
 from contracts.errors import refuse
 from ledger.money import Money
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 PAYMENT, PAYOUT = "payment", "payout"
 """A buyer's money for an invoice; a lender's money for its title."""

@@ -15,7 +15,7 @@ from contracts.parties import payee
 from contracts.views import Page, Scanner, View, page, shown_day
 from ledger import codec
 from ledger.dates import iso_from_day
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 
 def deposit_view(state: Reader, bank: str, client: str, currency: str) -> View | None:

@@ -22,7 +22,7 @@ from contracts.errors import refuse
 from contracts.fields import Account, Currency, Operation, OrganisationId, Reason
 from contracts.lifecycle import LifeCycle, Transition
 from ledger.dates import iso_from_day
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 STATUS = LifeCycle(
     "custody account",

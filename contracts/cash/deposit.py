@@ -4,8 +4,8 @@
     ("hold", kind, party, document)     -> Hold: what is set aside for one purpose
     ("issued", bank, currency)          -> (minted, redeemed)
 
-Amounts are minor units. The statement is a history (`ledger.history`): one line for each movement, so that an
-account's statement is provably complete and its balance is the sum of its lines.
+Amounts are minor units. The statement is a history (`ledger.state.history`): one line for each movement, so
+that an account's statement is provably complete and its balance is the sum of its lines.
 
 | movement | signed by | postings |
 |---|---|---|
@@ -42,9 +42,10 @@ from contracts.fields import (
     OrganisationId,
     PositiveAmount,
 )
-from ledger import codec, history
+from ledger import codec
 from ledger.money import Money, checked_total
-from ledger.state import Reader, state_key
+from ledger.state import history
+from ledger.state.overlay import Reader, state_key
 
 DEBT = "deposits"
 """The bank's journal account of what it owes to the holders of deposits: never above zero."""

@@ -28,7 +28,7 @@ from contracts.errors import refuse
 from contracts.fields import Amount, Currency, Number, Operation, OrganisationId, Part, PositiveAmount
 from contracts.lifecycle import LifeCycle, Transition
 from ledger.money import Money, checked_amount, currency_digits, divide_up
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 EXCHANGE = "exchange"
 ENDS = "business day ends"

@@ -30,7 +30,7 @@ from contracts.fields import (
 )
 from contracts.lifecycle import LifeCycle, Transition
 from ledger.money import Money
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 STATUS = LifeCycle(
     "redemption",

@@ -19,7 +19,7 @@ from contracts.errors import refuse
 from contracts.fields import Account, Date, Number, Operation, OrganisationId, PositiveAmount
 from contracts.trade.invoice import Invoice, live_invoice
 from ledger.money import Money, checked_total
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 
 class RefundPay(Operation):

@@ -24,7 +24,7 @@ from contracts.errors import refuse
 from contracts.fields import Account, Date, Number, Operation, OrganisationId, PositiveAmount
 from contracts.lifecycle import LifeCycle, Transition
 from ledger.money import Money
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 ENDS = "reservation ends"
 """The event by which a claim that is released ends its settlement."""

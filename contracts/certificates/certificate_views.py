@@ -31,7 +31,7 @@ from contracts.views import Page, Scanner, View, page, shown_day
 from ledger.codec import Value
 from ledger.dates import iso_from_day
 from ledger.money import Money
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 
 def certificate_view(state: Reader, obligor: str, number: str) -> View | None:

@@ -10,7 +10,7 @@ A certificate is a tree. A split burns a leaf and mints its children; what nobod
 claim on a leaf is part of the leaf: it has one state, so that it can be passed on, sold or pledged to one
 party only (invariant 5), and one state proof shows holder, amount and claim together.
 
-The history (`ledger.history`) has a record for every change of every leaf: business day, then
+The history (`ledger.state.history`) has a record for every change of every leaf: business day, then
 `RECORD_FIELDS`. With its entry proved, a reader has the whole tree and knows that no leaf is missing.
 
 | record | written when | party | amount |
@@ -42,8 +42,9 @@ from contracts.errors import refuse
 from contracts.finance.claim import expose_to
 from contracts.lifecycle import LifeCycle, Transition
 from contracts.trade.invoice import CHANGED
-from ledger import codec, history
-from ledger.state import Reader, state_key
+from ledger import codec
+from ledger.state import history
+from ledger.state.overlay import Reader, state_key
 
 MAX_LEAVES = 256
 """Leaves of one certificate in all, split ones included: what one payment of the obligor has to look at."""

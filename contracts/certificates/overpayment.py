@@ -19,7 +19,7 @@ from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import Account, Date, Number, Operation, OrganisationId, PositiveAmount
 from ledger.money import Money, checked_total
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 
 class CertificateRefund(Operation):

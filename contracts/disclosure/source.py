@@ -1,6 +1,6 @@
 """What a disclosure is computed from: a ledger's state and histories at one height.
 
-A verified export gives it (`ledger.export`), or a whole state that somebody has executed. Nothing is added
+A verified export gives it (`ledger.proofs.export`), or a whole state that somebody executed. Nothing is added
 and nothing is looked up elsewhere, so that the same file gives the same figures to whoever computes them.
 """
 

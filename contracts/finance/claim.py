@@ -29,7 +29,7 @@ from contracts.pricing import formulae
 from contracts.trade.invoice import note_change
 from ledger.codec import Value
 from ledger.money import PPM, divide_up, split_by_weights
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 
 class Lien(NamedTuple):

@@ -39,7 +39,7 @@ from ledger import codec
 from ledger.errors import Refusal
 from ledger.limits import MAX_NAME_BYTES, MAX_STATE_VALUE_BYTES
 from ledger.money import PPM, Money, Rate, divide_down
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 MAX_SUPPLIERS = 256
 """Suppliers that one programme may name."""

@@ -7,7 +7,7 @@ from contracts.finance.claim import exposure_key
 from contracts.finance.programme import Programme, found_programme
 from contracts.pricing.terms import ProgrammeTerms
 from ledger.money import CurrencyMismatch, Money
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 
 def check_room(

@@ -49,7 +49,7 @@ from ledger.codec import Value
 from ledger.errors import Malformed, VerificationError
 from ledger.limits import DIGEST_BYTES, MAX_BYTES_LENGTH
 from ledger.money import PPM
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 OPEN, ADOPTED = 1, 2
 CHAMPION, CHALLENGER = ROLES = ("champion", "challenger")

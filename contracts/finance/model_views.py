@@ -10,7 +10,7 @@ from contracts.parties import membership
 from contracts.views import View
 from ledger.codec import Value
 from ledger.dates import iso_from_day
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 
 def role_view(state: Reader, role: str) -> View | None:

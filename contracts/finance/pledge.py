@@ -30,7 +30,7 @@ from contracts.fields import Number, Operation
 from contracts.lifecycle import LifeCycle, Transition
 from ledger.dates import iso_from_day
 from ledger.limits import DIGEST_BYTES
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 MAX_REGISTERED_DAYS = 30
 """Days for which a receivable is registered before it is financed."""

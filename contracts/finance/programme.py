@@ -22,7 +22,7 @@ from contracts.insurance.policy import read_policy
 from contracts.parties.identity import BUYER
 from contracts.pricing.terms import Ppm, ProgrammeTerms
 from ledger.codec import Value
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 MAX_EXTENSION_DAYS = 360
 """Days by which a payables programme may let its buyer put off a payment."""

@@ -10,7 +10,7 @@ from contracts.pricing import ProgrammeTerms, formulae
 from contracts.reverse_factoring.pool import purpose_of
 from contracts.views import Page, Scanner, View, page
 from ledger import codec
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 
 def programme_view(state: Reader, name: str) -> View | None:

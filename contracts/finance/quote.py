@@ -63,16 +63,16 @@ from contracts.rules_in_force import check_rules_known
 from contracts.trade import relationship, relationship_sums
 from contracts.trade.invoice import CERTIFICATED, CONFIRMED, DISPUTED, Invoice, invoice_key
 from contracts.trade.order import require_no_credit_due
-from ledger import codec, proof, shape
-from ledger.block import Header
-from ledger.carried import opened
-from ledger.certificate import CertifiedHeader
+from ledger import codec, proof_file, shape
+from ledger.blocks.block import Header
+from ledger.blocks.certificate import CertifiedHeader
+from ledger.blocks.genesis import GenesisBlock
 from ledger.errors import Malformed, Refusal, VerificationError
-from ledger.genesis import GenesisBlock
 from ledger.identifiers import checked_identifier
 from ledger.limits import DIGEST_BYTES
-from ledger.state import Reader
-from ledger.state_tree import StateProof
+from ledger.proofs.carried import opened
+from ledger.state.overlay import Reader
+from ledger.state.tree import StateProof
 
 QUOTE_LIFE_BLOCKS = 10_000
 """Blocks after which a quote should be asked for again, even if nothing that it rests on has changed."""
@@ -89,7 +89,7 @@ before 3 rest on sums of another form, of which no released ledger is."""
 
 
 class Chain(Protocol):
-    """The committed ledger, as `ledger.committed.Committed` offers it."""
+    """The committed ledger, as `ledger.chain.committed.Committed` offers it."""
 
     @property
     def applied(self) -> Header:
@@ -351,8 +351,8 @@ class Quote:
     def to_value(self) -> codec.Value:
         """The canonical array of the file."""
         return (
-            proof.QUOTE,
-            proof.VERSION,
+            proof_file.QUOTE,
+            proof_file.VERSION,
             self.programme,
             self.supplier,
             self.invoice,
@@ -383,8 +383,8 @@ class Quote:
         Raises:
             Malformed, NonCanonical, TooLarge: with the field that is wrong.
         """
-        programme, supplier, invoice, expires_height, terms, model, state, certified = proof.parts(
-            value, proof.QUOTE, 8
+        programme, supplier, invoice, expires_height, terms, model, state, certified = proof_file.parts(
+            value, proof_file.QUOTE, 8
         )
         if type(invoice) is not str:
             raise Malformed("wrong form", field="quote.invoice", expected="text")

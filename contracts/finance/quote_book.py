@@ -39,15 +39,15 @@ from contracts.finance.quote import (
 )
 from contracts.pricing.model import MAX_MODEL_BYTES, Model
 from contracts.rules_in_force import check_rules_known
-from ledger import codec, proof, shape
-from ledger.block import Header
-from ledger.carried import opened
-from ledger.certificate import CertifiedHeader
+from ledger import codec, proof_file, shape
+from ledger.blocks.block import Header
+from ledger.blocks.certificate import CertifiedHeader
+from ledger.blocks.genesis import GenesisBlock
 from ledger.errors import Malformed, Refusal, VerificationError
-from ledger.genesis import GenesisBlock
 from ledger.identifiers import checked_identifier
 from ledger.limits import DIGEST_BYTES, MAX_PROOF_BYTES
-from ledger.state_tree import StateProof
+from ledger.proofs.carried import opened
+from ledger.state.tree import StateProof
 
 MAX_PAGE_INVOICES = 50
 """Invoices of one page: what a node prices between two of its other tasks, some 50 ms under a large model."""
@@ -170,7 +170,7 @@ class QuoteBook:
     def encode(self) -> bytes:
         """The bytes of the file."""
         pages = tuple([page.to_value() for page in self.pages])
-        return codec.encode((proof.QUOTES, proof.VERSION, self.programme, self.models, pages))
+        return codec.encode((proof_file.QUOTES, proof_file.VERSION, self.programme, self.models, pages))
 
     @classmethod
     def decode(cls, data: bytes) -> QuoteBook:
@@ -179,7 +179,7 @@ class QuoteBook:
         Raises:
             Malformed, NonCanonical, TooLarge: with the field that is wrong.
         """
-        programme, found, pages = proof.parts(codec.decode(data, MAX_PROOF_BYTES), proof.QUOTES, 3)
+        programme, found, pages = proof_file.parts(codec.decode(data, MAX_PROOF_BYTES), proof_file.QUOTES, 3)
         for model in shape.sequence(found, MAX_MODELS, "quotes.models"):
             shape.octets_within(model, MAX_MODEL_BYTES, "quotes.model", least=1)
         read = [Page.from_value(page) for page in shape.sequence(pages, MAX_PAGES, "quotes.pages", least=1)]

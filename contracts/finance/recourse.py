@@ -69,7 +69,7 @@ from contracts.trade.invoice import (
 )
 from contracts.trade.order import require_no_credit_due
 from ledger.money import Money
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 DILUTION, WARRANTY, OVERDUE = "dilution", "warranty", "overdue"
 EASED = "nothing short"

@@ -40,7 +40,7 @@ from contracts.finance.programme import found_programme, own_programme
 from contracts.lifecycle import LifeCycle, Transition
 from contracts.trade.invoice import CHANGED, FREE, TITLE, Invoice, live_invoice
 from ledger.money import Money
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 REQUEST = "request"
 """What a request is called among the things that expire."""

@@ -15,7 +15,7 @@ from contracts.trade.invoice import RESERVED, read_invoice
 from contracts.views import Page, Scanner, View, page, shown_day
 from ledger import codec
 from ledger.dates import iso_from_day
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 
 def request_view(state: Reader, supplier: str, number: str) -> View | None:

@@ -15,7 +15,7 @@ from contracts import expiry
 from contracts.context import Context
 from contracts.errors import refuse
 from contracts.lifecycle import LifeCycle, Transition
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 RESALE = "resale"
 """What such an offer is called among the things that expire."""

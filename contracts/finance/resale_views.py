@@ -13,7 +13,7 @@ from contracts.views import Page, Scanner, View, page
 from ledger import codec
 from ledger.dates import iso_from_day
 from ledger.money import Money
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 
 def resale_view(state: Reader, seller: str, number: str) -> View | None:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from contracts import invariants
 from contracts.context import Context
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 ALL, OBLIGOR, SUPPLIER = "all", "obligor", "supplier"
 

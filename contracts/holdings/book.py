@@ -1,6 +1,6 @@
 """The book of a lender: every claim that it has paid for, and what became of each, provably complete.
 
-    ("book", lender) -> [records, head, {currency: Totals}]: a history (`ledger.history`)
+    ("book", lender) -> [records, head, {currency: Totals}]: a history (`ledger.state.history`)
 
 Each record begins with business day, kind, currency, supplier, invoice. Amounts are minor units and the
 lender's own part of a claim that several share; days are days since 1970:
@@ -44,10 +44,11 @@ from typing import Any, NamedTuple
 from contracts import invariants
 from contracts.context import Context
 from contracts.finance.claim import Lien, agent, divided, shares_of, to_lenders
-from ledger import codec, history
+from ledger import codec
 from ledger.limits import MAX_STATE_VALUE_BYTES
 from ledger.money import CURRENCIES, MAX_TOTAL, AmountOverflow
-from ledger.state import state_key
+from ledger.state import history
+from ledger.state.overlay import state_key
 
 BOOK = "book"
 

@@ -18,7 +18,7 @@ from contracts.trade.invoice import CONFIRMED, HELD, VALIDITY, Invoice, read_inv
 from contracts.trade.shipment import Shipment, shipment_key
 from ledger.dates import iso_from_day
 from ledger.money import CurrencyMismatch, Money
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 MAX_SHIPMENTS = 20
 """Shipments that one invoice bills."""

@@ -41,7 +41,7 @@ from contracts.lifecycle import LifeCycle, Transition
 from contracts.pricing import formulae
 from contracts.trade.invoice import Invoice, read_invoice
 from ledger.money import Money, divide_up
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 NOTIFIED, WAITING, FILED, ACCEPTED, REJECTED, DISPUTED, PAID, SUBROGATED, SHARED, WITHDRAWN = range(10)
 CLAIM = LifeCycle(

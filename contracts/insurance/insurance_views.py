@@ -37,7 +37,7 @@ from ledger.codec import Value
 from ledger.dates import iso_from_day
 from ledger.errors import Refusal
 from ledger.money import Money
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 SHOWN_BUYERS = 3
 """Buyers that a sentence names."""

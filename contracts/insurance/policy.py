@@ -34,7 +34,7 @@ from contracts.fields import (
 from contracts.lifecycle import LifeCycle, Transition
 from ledger.codec import Value
 from ledger.money import Money
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 MAX_CHANGES = 50
 """Changes of one limit, and suspensions of one policy."""

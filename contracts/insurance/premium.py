@@ -21,7 +21,7 @@ from contracts.pricing.terms import Count, Days, Ppm
 from contracts.trade.relationship import relationship_key
 from contracts.trade.relationship_sums import EMPTY, of_currency
 from ledger.money import PPM
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 
 class PremiumTerms(Part):

@@ -19,7 +19,7 @@ from contracts.parties.identity import BUYER, LENDER, SUPPLIER
 from contracts.pricing.terms import Ppm
 from ledger.dates import iso_from_day
 from ledger.money import Money, checked_total
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 MAX_BUYERS = 50
 """Buyers of one policy."""

@@ -35,7 +35,7 @@ from contracts.lifecycle import LifeCycle, Transition
 from contracts.trade.invoice import CHANGED, CONFIRMED, FREE, Invoice, live_invoice
 from ledger.dates import iso_from_day
 from ledger.money import PPM, Money
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 AUCTION = "auction"
 """What an auction is called among the things that expire."""

@@ -20,7 +20,7 @@ from contracts.views import Page, Scanner, View, page
 from ledger import codec
 from ledger.dates import iso_from_day
 from ledger.money import Money
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 
 def auction_view(state: Reader, supplier: str, number: str) -> View | None:

@@ -32,7 +32,7 @@ from ledger.dates import iso_from_day
 from ledger.hashing import BID, digest
 from ledger.limits import DIGEST_BYTES
 from ledger.money import PPM, Money
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 MAX_BIDDERS = 64
 """Lenders that bid in one auction: what a ranking reads, and the longest list of shares of a claim."""

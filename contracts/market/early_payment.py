@@ -28,7 +28,7 @@ from contracts.market.auction import check_sellable
 from contracts.trade.invoice import CHANGED, Invoice, credit_said, live_invoice, write_invoice
 from ledger.dates import iso_from_day
 from ledger.money import PPM, Money, divide_up
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 EARLY = "early"
 """What an offer of early payment is called among the things that expire."""

@@ -33,7 +33,7 @@ from contracts.trade.order import require_no_credit_due
 from ledger.dates import iso_from_day
 from ledger.errors import Refusal
 from ledger.money import PPM, divide_down
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 PROGRAMME, PAYABLES, AUCTION = "programme", "payables", "auction"
 EARLY, CERTIFICATE = "early_payment", "certificate"

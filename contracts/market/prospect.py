@@ -25,7 +25,7 @@ from contracts.pricing import ProgrammeTerms, QuoteInputs, QuoteTerms, formulae
 from contracts.trade.invoice import read_invoice
 from ledger.errors import Refusal
 from ledger.money import MAX_AMOUNT, PPM, divide_down
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 
 def net_yield(terms: QuoteTerms) -> int:

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 from contracts.context import Context, organisation_key
 from contracts.errors import refuse
 from contracts.fields import Address, Operation, OptionalLei, OrganisationId
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 OWN, REGISTER = "own", "register"
 SOURCES = (OWN, REGISTER)

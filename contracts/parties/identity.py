@@ -19,9 +19,9 @@ from pydantic import Field
 from contracts.context import Context, organisation_key, signer_key
 from contracts.errors import refuse
 from contracts.fields import Operation, PublicKey, Title
+from ledger.blocks.genesis import Genesis
 from ledger.codec import Value
-from ledger.genesis import Genesis
-from ledger.state import Overlay
+from ledger.state.overlay import Overlay
 
 SUPPLIER, BUYER, LENDER, BANK, OPERATOR = "supplier", "buyer", "lender", "settlement_bank", "operator"
 INSURER, REGULATOR, CARRIER = "insurer", "regulator", "carrier"

@@ -1,6 +1,6 @@
 """The governed membership: organisations propose and approve which nodes vote.
 
-    ("membership", "in_force")       -> what governs, written by the ledger    (`ledger.membership`)
+    ("membership", "in_force")       -> what governs, written by the ledger    (`ledger.members.membership`)
     ("membership", "target")         -> what was adopted last; the leader seals the steps there
     ("membership_proposal", number)  -> (proposer, change, last day, approvals, state)
     ("node", id)                     -> (organisation, key, state)    every id that was ever adopted
@@ -41,13 +41,13 @@ from contracts.context import Context, organisation_key
 from contracts.errors import REMEDIES, refuse
 from contracts.fields import NodeId, Number, Operation, OrganisationId, Part, PublicKey
 from contracts.parties.identity import NODE_OPERATOR, OPERATOR
+from ledger.blocks.genesis import Genesis
 from ledger.codec import Value
 from ledger.errors import Malformed, Refusal
-from ledger.genesis import Genesis
 from ledger.limits import MAX_CERTIFICATE_DER_BYTES, MAX_MEMBERS, SIGNATURE_BYTES
-from ledger.membership import IN_FORCE_KEY, TARGET_KEY, Member, Membership, steps_to
-from ledger.possession import certificate_names_key, verify_possession
-from ledger.state import Overlay, Reader, state_key
+from ledger.members.membership import IN_FORCE_KEY, TARGET_KEY, Member, Membership, steps_to
+from ledger.members.possession import certificate_names_key, verify_possession
+from ledger.state.overlay import Overlay, Reader, state_key
 
 OPEN, ADOPTED, WITHDRAWN = 1, 2, 3
 MEMBER, GONE = 1, 0

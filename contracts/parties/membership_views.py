@@ -1,7 +1,7 @@
 """What people are shown of the membership: who is in it, where it is going, what is proposed.
 
 Like `contracts.views`: plain maps that prove nothing; the file of membership changes proves
-(`ledger.handover`).
+(`ledger.proofs.handover`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from contracts.views import Page, Scanner, View, page
 from ledger import codec
 from ledger.codec import Value
 from ledger.dates import iso_from_day
-from ledger.membership import IN_FORCE_KEY, Member, Membership, step, steps_to
-from ledger.state import Reader
+from ledger.members.membership import IN_FORCE_KEY, Member, Membership, step, steps_to
+from ledger.state.overlay import Reader
 
 _STATES = {governed.OPEN: "Open", governed.ADOPTED: "Adopted", governed.WITHDRAWN: "Withdrawn"}
 

@@ -8,7 +8,7 @@ from contracts.context import organisation_key
 from contracts.parties.identity import ACTIVE
 from contracts.views import Page, Scanner, View, page, shown_day
 from ledger import codec
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 
 def organisation_view(state: Reader, organisation: str) -> View | None:

@@ -23,7 +23,7 @@ from contracts.errors import refuse
 from contracts.fields import Account, Currency, Operation
 from ledger.codec import Value
 from ledger.dates import iso_from_day
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 
 class Payee(NamedTuple):

@@ -20,14 +20,14 @@ from dataclasses import dataclass
 from contracts.context import organisation_key, signer_key
 from contracts.parties.identity import ACTIVE
 from contracts.parties.membership import approvals_needed, enrol_next, in_force, voting_organisations
-from ledger import carried
+from ledger.blocks.genesis import Genesis, GenesisBlock
+from ledger.blocks.recovery import Recovery
 from ledger.codec import Value
 from ledger.errors import Malformed, VerificationError
-from ledger.genesis import Genesis, GenesisBlock
-from ledger.membership import IN_FORCE_KEY
-from ledger.recovery import Recovery
-from ledger.state import Overlay, Reader, state_key
-from ledger.statement import ProvedState, Statement
+from ledger.members.membership import IN_FORCE_KEY
+from ledger.proofs import carried
+from ledger.proofs.statement import ProvedState, Statement
+from ledger.state.overlay import Overlay, Reader, state_key
 
 APPROVALS_KEY = state_key("param", "membership_approvals")
 _REMEDY = (

@@ -35,7 +35,7 @@ from contracts.trade.holidays import due_class
 from contracts.trade.relationship import relationship_key
 from contracts.trade.relationship_sums import EMPTY, Aggregates, of_currency
 from ledger.money import PPM
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 MISSING = -1_000_000_000
 """No such figure. Below every figure that there is, so that a tree can tell it from all."""

@@ -48,7 +48,7 @@ from contracts.trade.habit_entry import (
 )
 from contracts.trade.holidays import WEEKDAYS, day_of_month, days_to_banking, due_class, month_part, weekday
 from ledger.money import PPM
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 DEFAULT_SHARE_PPM = 350_000
 """Share of late invoices in a network that has no history; with the weight of `NETWORK_WEIGHT`."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from contracts.errors import refuse
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 
 class Approval(NamedTuple):

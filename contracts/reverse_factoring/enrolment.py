@@ -19,7 +19,7 @@ from contracts.fields import Operation, OrganisationId, ProgrammeId
 from contracts.finance.eligibility import Rules
 from contracts.finance.programme import found_programme
 from contracts.parties.identity import BANK
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 
 class Enrolment(NamedTuple):

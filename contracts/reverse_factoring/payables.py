@@ -59,7 +59,7 @@ from contracts.trade.invoice import (
 from ledger.dates import iso_from_day
 from ledger.errors import Refusal
 from ledger.money import PPM, CurrencyMismatch, Money
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 MAX_APPROVED_AT_ONCE = 100
 """Invoices of one `payables.approve`, which may also pay for each of them: about 1 ms of every node's time

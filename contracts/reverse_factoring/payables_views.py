@@ -17,7 +17,7 @@ from contracts.views import Page, Scanner, View, page
 from ledger import codec
 from ledger.dates import iso_from_day
 from ledger.errors import Refusal
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 
 def enrolments(scanner: Scanner, programme: str, *, limit: int = 100, after: bytes | None = None) -> Page:

@@ -30,7 +30,7 @@ from contracts.lifecycle import LifeCycle, Transition
 from contracts.trade import order as orders
 from contracts.trade.order import Order, OrderLine, line_amount, line_key
 from ledger.money import PPM
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 PROPOSED, AGREED, DECLINED = range(3)
 LIFE = LifeCycle(

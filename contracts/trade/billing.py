@@ -30,9 +30,10 @@ from contracts.trade.invoice import (
 )
 from contracts.trade.order import as_line, issued_order, line_amount, line_key, read_line
 from contracts.trade.totals import tax_totals
-from ledger import codec, history
+from ledger import codec
 from ledger.money import MAX_TOTAL, AmountOverflow, CurrencyMismatch, Money
-from ledger.state import Overlay
+from ledger.state import history
+from ledger.state.overlay import Overlay
 
 _INVOICED = 6
 """Place of the units billed in an order line."""

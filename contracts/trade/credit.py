@@ -42,7 +42,7 @@ from contracts.trade.invoice import (
 )
 from contracts.trade.order import check_lines_once
 from ledger.money import CurrencyMismatch, Money
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 ISSUED, ACCEPTED, APPLIED, REJECTED = range(4)
 LIFE = LifeCycle(

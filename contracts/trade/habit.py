@@ -95,7 +95,7 @@ from contracts.trade.habit_entry import (
 from contracts.trade.holidays import WEEKDAYS, due_class, month_part, weekday
 from ledger.codec import Value
 from ledger.money import MAX_TOTAL, PPM
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 _ROW, _row, _row_at, _count_at = AMOUNT.size, AMOUNT.pack, AMOUNT.unpack_from, COUNT.unpack_from
 _MOST_BYTES = AMOUNT.size * MOST_AMOUNTS

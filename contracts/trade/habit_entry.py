@@ -87,7 +87,7 @@ from zlib import crc32
 from contracts.trade.holidays import WEEKDAYS
 from ledger.limits import MAX_STATE_VALUE_BYTES
 from ledger.money import CURRENCIES
-from ledger.state import reading, state_key
+from ledger.state.overlay import reading, state_key
 
 UNIT = 1 << 9
 """Weight of one invoice: fixed point with 9 binary places."""

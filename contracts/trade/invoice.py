@@ -45,7 +45,7 @@ from contracts.trade.tax import MAX_TAX_PARTS, TaxCategory, TaxPart, TaxRate, Ta
 from ledger import codec
 from ledger.hashing import FINGERPRINT, LINES
 from ledger.limits import DIGEST_BYTES
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 DEFAULT_BACKDATING_DAYS = 30
 """Days from issue to the ledger that are usual, where the ledger sets none (`backdating_days`)."""

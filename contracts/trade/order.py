@@ -37,7 +37,7 @@ from contracts.fields import (
 from contracts.lifecycle import LifeCycle, Transition
 from contracts.parties.identity import BUYER, SUPPLIER
 from ledger.money import MAX_AMOUNT, PPM, AmountOverflow, divide_half_away
-from ledger.state import Reader, reading, state_key
+from ledger.state.overlay import Reader, reading, state_key
 
 DRAFT, ISSUED, ACKNOWLEDGED, PART_RECEIVED, RECEIVED, CLOSED, CANCELLED = range(7)
 SHIPPED, TAKEN_IN, SENT_BACK, AMENDED = "goods shipped", "goods received", "goods returned", "order amended"

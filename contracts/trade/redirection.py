@@ -23,7 +23,7 @@ from contracts.fields import Account, Currency, Operation, OrganisationId, Reaso
 from contracts.lifecycle import LifeCycle, Transition
 from contracts.parties import payee
 from contracts.parties.identity import BUYER, LENDER
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 STATUS = LifeCycle(
     "redirection",

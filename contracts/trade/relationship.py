@@ -12,9 +12,10 @@ from functools import lru_cache
 from contracts.trade import habit
 from contracts.trade.relationship_records import KINDS, MOVING, fold_settled, settlement
 from contracts.trade.relationship_sums import EMPTY
-from ledger import codec, history
+from ledger import codec
 from ledger.money import MAX_TOTAL, AmountOverflow
-from ledger.state import Overlay, state_key
+from ledger.state import history
+from ledger.state.overlay import Overlay, state_key
 
 
 @lru_cache(maxsize=4_096)

@@ -10,7 +10,7 @@ from contracts.trade import relationship, relationship_records, relationship_sum
 from contracts.views import View, shown_day
 from ledger import codec
 from ledger.dates import iso_from_day
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 
 def relationship_view(state: Reader, supplier: str, buyer: str) -> View | None:

@@ -34,7 +34,7 @@ from contracts.trade import order as orders
 from contracts.trade.order import Order, OrderLine, line_key, read_line
 from contracts.trade.units import ShipmentUnit
 from ledger.money import PPM
-from ledger.state import Reader, state_key
+from ledger.state.overlay import Reader, state_key
 
 CREATED, DISPATCHED, DELIVERED, RECEIVED, REFUSED, LOST, RETURNED = range(7)
 LIFE = LifeCycle(

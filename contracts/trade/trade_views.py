@@ -14,7 +14,7 @@ from contracts.trade import amendment, credit, invoice, order, shipment
 from contracts.views import Page, Scanner, View, page, shown_day
 from ledger import codec
 from ledger.dates import iso_from_day
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 
 def invoice_view(state: Reader, supplier: str, number: str) -> View | None:

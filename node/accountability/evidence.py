@@ -21,13 +21,13 @@ from typing import Self
 
 import structlog
 
-from ledger.detector import Detector
-from ledger.durable import replace_file
+from ledger.blocks.executor import Executor
+from ledger.blocks.genesis import GenesisBlock
 from ledger.errors import TallyError, TooLarge, store_error
-from ledger.evidence import SUFFIX, Evidence, Proved
-from ledger.executor import Executor
-from ledger.genesis import GenesisBlock
+from ledger.faults.detector import Detector
+from ledger.faults.evidence import SUFFIX, Evidence, Proved
 from ledger.limits import MAX_EVIDENCE_BYTES
+from ledger.storage.durable import replace_file
 from node.limits import MAX_PROOF_STORE_BYTES, MAX_PROOFS, MAX_PROOFS_PER_NODE
 
 log = structlog.get_logger(component="evidence")

@@ -19,7 +19,7 @@ from hashlib import sha256
 
 from ledger import codec, shape
 from ledger.errors import VerificationError
-from ledger.evidence import KINDS, Evidence
+from ledger.faults.evidence import KINDS, Evidence
 from ledger.limits import DIGEST_BYTES, MAX_EVIDENCE_BYTES, MAX_NAME_BYTES
 from node.accountability.evidence import EvidenceStore
 from node.limits import MAX_PROOFS_TOLD, PROOF_ANSWER_S, PROOF_PART_BYTES

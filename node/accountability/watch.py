@@ -4,7 +4,7 @@
     every now and then: our newest certified header -> all peers; theirs against our chain
 
 Whoever sees two statements that no honest node can both make holds a proof that convinces
-anybody (`ledger.evidence`); it is kept and passed on, and the network goes on (CR-70). Two
+anybody (`ledger.faults.evidence`); it is kept and passed on, and the network goes on (CR-70). Two
 certified blocks at one height are another matter: the channel's promise is broken, and
 this node takes part no more until people have looked at it (CR-74).
 """
@@ -18,16 +18,16 @@ import structlog
 from consensus import messages
 from consensus.messages import Append, AppendReply, Entry, Heartbeat, HeartbeatReply, Message, VoteReply
 from ledger import codec, shape
-from ledger.block import Block, Header
-from ledger.certificate import CertifiedHeader
-from ledger.chain import Chain
-from ledger.committed import NotCertified, NotHeld
+from ledger.blocks.block import Block, Header
+from ledger.blocks.certificate import CertifiedHeader
+from ledger.blocks.preamble import Preamble
+from ledger.chain.chain import Chain
+from ledger.chain.committed import NotCertified, NotHeld
 from ledger.errors import TallyError
-from ledger.evidence import Evidence
-from ledger.fault import SignedAck, SignedBallot, SignedHeader, TwoCertificates
-from ledger.handover import Followed
+from ledger.faults.evidence import Evidence
+from ledger.faults.fault import SignedAck, SignedBallot, SignedHeader, TwoCertificates
 from ledger.limits import MAX_EVIDENCE_BYTES
-from ledger.preamble import Preamble
+from ledger.proofs.handover import Followed
 from node.accountability.evidence import EvidenceStore
 from node.accountability.large_proofs import LargeProofs, Send, told_of
 from node.limits import MAX_EARLY_HEADERS, MAX_GOSSIPED_EVIDENCE_BYTES

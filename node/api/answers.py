@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from contracts.views import Page
-from ledger.chain import Chain
+from ledger.chain.chain import Chain
 from node.api import bodies
 from node.api.problems import Problem, documented
 

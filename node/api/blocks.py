@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from ledger import codec
-from ledger.block import Block
+from ledger.blocks.block import Block
 from ledger.limits import MAX_BLOCK_BYTES
 from node.api import answers, bodies, problems
 from node.api.channel import channel_router

@@ -9,7 +9,7 @@ from fastapi import Path, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from ledger.evidence import SUFFIX
+from ledger.faults.evidence import SUFFIX
 from node.accountability.evidence import EvidenceStore, Kept
 from node.api import answers, bodies, problems
 from node.api.channel import channel_router

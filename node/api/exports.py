@@ -1,7 +1,7 @@
 """The whole state with all histories as one file, streamed while commits go on.
 
 The state is pinned when the answer begins, and read in a worker thread that rests between two pieces, as
-for snapshots: commits never wait for it. `ledger.export` is the form of the file.
+for snapshots: commits never wait for it. `ledger.proofs.export` is the form of the file.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from ledger.chain import Chain
-from ledger.export import frames
+from ledger.chain.chain import Chain
+from ledger.proofs.export import frames
 from node.api import problems
 from node.api.channel import channel_router
 from node.api.parameters import chain_of

@@ -9,9 +9,9 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from ledger.hand_over import HandOverOrder
 from ledger.identifiers import NAME_PATTERN
 from ledger.limits import INT_MAX, MAX_NAME_BYTES
+from ledger.members.leadership import HandOverOrder
 from node.api import bodies, problems
 from node.api.channel import channel_router
 

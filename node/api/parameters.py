@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import Path, Query, Request
 
 from contracts.views import MAX_PAGE
-from ledger.chain import Chain
+from ledger.chain.chain import Chain
 from ledger.identifiers import IDENTIFIER_PATTERN, NAME_PATTERN
 from ledger.limits import INT_MAX, MAX_HISTORY_RECORDS, MAX_IDENTIFIER_LENGTH, MAX_NAME_BYTES
 

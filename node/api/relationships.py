@@ -10,11 +10,11 @@ from starlette.responses import Response
 from contracts.parties import party_views
 from contracts.trade import relationship, relationship_views
 from ledger import codec
-from ledger.chain import Chain
+from ledger.chain.chain import Chain
 from ledger.errors import TooLarge
-from ledger.history import History
 from ledger.limits import MAX_PROVED_KEYS, MAX_STATE_KEY_BYTES
-from ledger.statement import Statement
+from ledger.proofs.history import History
+from ledger.proofs.statement import Statement
 from node.api import answers, problems, relationship_forms
 from node.api.channel import channel_router
 from node.api.parameters import Last, NamePath, RequiredName, chain_of

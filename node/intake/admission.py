@@ -19,11 +19,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from ledger.chain import Chain
+from ledger.blocks.executor import Executor
+from ledger.blocks.transaction import Transaction
+from ledger.chain.chain import Chain
 from ledger.errors import TallyError
-from ledger.executor import Executor
 from ledger.limits import MAX_VALIDITY_MS
-from ledger.transaction import Transaction
 from node.errors import NotAdmitted
 from node.intake.mempool import Entry, Pool
 from node.intake.outcome import Outcome

@@ -29,9 +29,9 @@ from dataclasses import dataclass, field
 import structlog
 
 from ledger import codec
+from ledger.blocks.transaction import Transaction
 from ledger.errors import Malformed, TallyError
 from ledger.limits import DIGEST_BYTES
-from ledger.transaction import Transaction
 from node.errors import KINDS, NotAdmitted, PeerRefused
 from node.intake.admission import Admission
 from node.intake.mempool import FORWARDED, Entry, Pool

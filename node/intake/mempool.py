@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ledger.executor import Prepared
+from ledger.blocks.executor import Prepared
 from ledger.limits import MAX_BLOCK_OPERATIONS
 from node.errors import NotAdmitted
 from node.intake.outcome import Outcome

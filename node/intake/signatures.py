@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from ledger import keys
-from ledger.transaction import Transaction
+from ledger.blocks.transaction import Transaction
 from node.limits import INLINE_SIGNATURE_CHECKS, SIGNATURE_CHUNK, SIGNATURE_THREADS
 
 _PROCESSORS_FOR_THREADS = 4

@@ -27,10 +27,10 @@ from time import perf_counter
 from consensus.messages import Entry
 from consensus.ready import Ready
 from consensus.state import HardState
-from ledger.block import Block
-from ledger.chain import Chain, VerifiedBlock
+from ledger.blocks.block import Block
+from ledger.chain.chain import Chain, VerifiedBlock
 from ledger.errors import BlockInvalid, Malformed, StoreError, TallyError
-from ledger.store import Store
+from ledger.storage.store import Store
 from node.limits import CATCH_UP_SHARE, MAX_GROUP_BLOCKS
 from node.pace import Yielding
 from node.raft_storage import entry_of

@@ -3,7 +3,7 @@
     every second, and every four at rest: our signed reading -> all peers
     theirs -> the newest of each is kept -> the next block of this node shows what a quorum has reached
 
-The ledger's time follows from readings (`ledger.clock`), never from one node's clock. The one that was
+The ledger's time follows from readings (`ledger.blocks.clock`), never from one node's clock. The one that was
 told last counts, not the highest: a clock that was far ahead and has been set right must not make up
 a quorum with the next one that is wrong. It does not fade, so that of a node that is gone still
 counts for the time that it showed.
@@ -16,11 +16,11 @@ from collections.abc import Callable
 import structlog
 
 from ledger import codec
-from ledger.chain import Chain
-from ledger.clock import Reading, shown_by, time_of
+from ledger.blocks.clock import Reading, shown_by, time_of
+from ledger.chain.chain import Chain
 from ledger.errors import Malformed
 from ledger.keys import SigningKey
-from ledger.membership import Membership
+from ledger.members.membership import Membership
 from node.limits import CLOCK_DIFFERENCE_WARNED_MS
 
 log = structlog.get_logger(component="clocks")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ledger.block import Block
+from ledger.blocks.block import Block
 from node.intake.mempool import Pool
 from node.intake.outcome import Outcome
 from node.statistics import Statistics

@@ -34,12 +34,12 @@ from consensus.raft import Raft
 from consensus.ready import Ready
 from consensus.state import Role, SnapshotPoint
 from ledger import codec
-from ledger.block import Block, Header
-from ledger.chain import Chain, VerifiedBlock
+from ledger.blocks.block import Block, Header
+from ledger.blocks.executor import Executor, Prepared
+from ledger.chain.chain import Chain, VerifiedBlock
 from ledger.errors import BlockInvalid, Malformed, StoreError, TallyError
-from ledger.executor import Executor, Prepared
 from ledger.keys import SigningKey
-from ledger.store import Store
+from ledger.storage.store import Store
 from node import disk
 from node.accountability import refused_blocks
 from node.accountability.watch import Watch
@@ -422,7 +422,8 @@ class Driver:
     def _look_whether_removed(self) -> None:
         """A member whose disk is lost is removed for that in the end, and cannot be readmitted then.
 
-        A voter that is to become a learner leaves, and returns with the next change (`ledger.membership`).
+        A voter that is to become a learner leaves, and returns with the next change
+        (`ledger.members.membership`).
         """
         code = None if self.problem is None else self.problem.code
         has_left = self.raft.has_left(self.node)

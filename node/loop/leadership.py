@@ -21,8 +21,8 @@ from consensus.errors import Busy, NotLeader, TransferRefused
 from consensus.raft import Raft
 from consensus.ready import Ready
 from consensus.state import Role
-from ledger.chain import Chain
-from ledger.hand_over import HandOverOrder
+from ledger.chain.chain import Chain
+from ledger.members.leadership import HandOverOrder
 from node.errors import LeadershipStays, NotAdmitted, shutting_down
 from node.intake.admission import Identify
 from node.limits import READ_PAUSE_MS

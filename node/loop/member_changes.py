@@ -7,7 +7,7 @@ from collections.abc import Callable
 import structlog
 
 from consensus.raft import Raft
-from ledger.chain import Chain
+from ledger.chain.chain import Chain
 from node.loop.proposer import Proposer
 from node.raft_storage import configuration_of
 

@@ -12,13 +12,13 @@ import structlog
 
 from consensus.errors import ProposalRefused
 from consensus.raft import Raft
-from ledger import vote
-from ledger.block import Block
-from ledger.chain import Chain
+from ledger.blocks import vote
+from ledger.blocks.block import Block
+from ledger.blocks.executor import Prepared
+from ledger.chain.chain import Chain
 from ledger.errors import BlockInvalid, TooLarge
-from ledger.executor import Prepared
 from ledger.keys import SigningKey
-from ledger.membership import Membership
+from ledger.members.membership import Membership
 from node.intake import mempool
 from node.intake.mempool import Pool
 from node.loop.clocks import Clocks

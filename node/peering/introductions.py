@@ -1,7 +1,7 @@
 """How a member that was away learns who the members are now.
 
 Nobody whom it knows may be a member any more, so nobody's word counts: what is handed over are
-handovers (`ledger.handover`), each proved by the ones before, down to the genesis block.
+handovers (`ledger.proofs.handover`), each proved by the ones before, down to the genesis block.
 
     memberships = [channel, height, [handover, …], [[node, "host:port"], …]]
 
@@ -36,8 +36,8 @@ import structlog
 
 from ledger import codec, shape
 from ledger.errors import Malformed, VerificationError
-from ledger.handover import Handover
 from ledger.limits import MAX_MEMBERS
+from ledger.proofs.handover import Handover
 from node.errors import PeerRefused
 from node.limits import MAX_ADDRESS_BYTES, MAX_INTRODUCED_HANDOVERS, MAX_INTRODUCTION_BYTES
 from node.peering.neighbours import Address, Neighbourhood, read_address

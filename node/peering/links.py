@@ -18,8 +18,9 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Protocol, cast
 
-from ledger import codec, node_certificate
+from ledger import codec
 from ledger.errors import Malformed, TallyError
+from ledger.members import node_certificate
 from node.errors import COMPARE_CERTIFICATES, PeerRefused
 from node.limits import (
     HANDSHAKE_TIMEOUT_MS,

@@ -21,13 +21,13 @@ from pathlib import Path
 import structlog
 
 from contracts.parties.membership import address_key
-from ledger.chain import Chain
-from ledger.committed import NotCertified
+from ledger.blocks.genesis import GenesisBlock
+from ledger.chain.chain import Chain
+from ledger.chain.committed import NotCertified
 from ledger.errors import TallyError, VerificationError
-from ledger.genesis import GenesisBlock
-from ledger.handover import Followed, Handover, MembershipChain
 from ledger.limits import MAX_PROOF_BYTES
-from ledger.membership import Member, Membership
+from ledger.members.membership import Member, Membership
+from ledger.proofs.handover import Followed, Handover, MembershipChain
 from node.errors import SettingsError
 
 Address = tuple[str, int]

@@ -6,7 +6,7 @@ import ssl
 from pathlib import Path
 from typing import Protocol
 
-from ledger.membership import Member
+from ledger.members.membership import Member
 
 _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python's ssl module does not name."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from ledger import codec, shape
-from ledger.block import Header
+from ledger.blocks.block import Header
 from ledger.errors import BlockInvalid, Malformed, VerificationError
-from ledger.handover import Followed, MembershipChain
 from ledger.limits import MAX_SNAPSHOT_CHUNK_BYTES, MAX_SNAPSHOT_MANIFEST_BYTES
-from ledger.snapshot import SUBTREES, Manifest
-from ledger.staging import HistoryPart, Staging, discard
-from ledger.store import HardState
+from ledger.proofs.handover import Followed, MembershipChain
+from ledger.snapshots.snapshot import Manifest
+from ledger.snapshots.staging import HistoryPart, Staging, discard
+from ledger.state.tree import SUBTREES
+from ledger.storage.store import HardState
 from node.limits import SNAPSHOT_PART_RECORDS, SNAPSHOT_STATE_SUBTREES
 from node.snapshots.snapshot_asks import BLOCK, MANIFEST, RECENT, RECORDS, STATE, Ask
 

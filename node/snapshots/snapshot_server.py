@@ -19,13 +19,13 @@ from time import perf_counter, thread_time
 import structlog
 
 from ledger import codec
-from ledger.block import Header
-from ledger.chain import Chain
-from ledger.committed import NotCertified
+from ledger.blocks.block import Header
+from ledger.chain.chain import Chain
+from ledger.chain.committed import NotCertified
 from ledger.errors import StoreError
-from ledger.handover import Handover, MembershipChain
 from ledger.limits import MAX_SNAPSHOT_CHUNK_BYTES, MAX_SNAPSHOT_MANIFEST_BYTES
-from ledger.snapshot_source import NotKept, NotReady, PinnedState, Shelf
+from ledger.proofs.handover import Handover, MembershipChain
+from ledger.snapshots.source import NotKept, NotReady, PinnedState, Shelf
 from node.limits import (
     MAX_SNAPSHOT_ASKS,
     SNAPSHOT_ASIDE_S,

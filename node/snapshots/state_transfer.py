@@ -21,12 +21,12 @@ from time import perf_counter, thread_time, time_ns
 import structlog
 
 from ledger import codec
-from ledger.block import Header
-from ledger.chain import Chain
+from ledger.blocks.block import Header
+from ledger.chain.chain import Chain
 from ledger.errors import StoreError, TallyError, VerificationError
-from ledger.handover import Followed
-from ledger.staging import discard, settle
-from ledger.store import HardState
+from ledger.proofs.handover import Followed
+from ledger.snapshots.staging import discard, settle
+from ledger.storage.store import HardState
 from node.limits import SNAPSHOT_IMPORT_IDLE_SHARE, SNAPSHOT_IMPORT_SHARE, SWEEP_MS
 from node.pace import Pace
 from node.snapshots.snapshot_asks import GIVEN, Ask, read_answer
@@ -184,7 +184,7 @@ class StateTransfer:
         a few synced writes; a crash leaves one of the two whole.
 
         Raises:
-            StoreError: the disk refuses; `ledger.staging.settle` at the next start decides.
+            StoreError: the disk refuses; `ledger.snapshots.staging.settle` at the next start decides.
         """
         assert self._taken is not None, "a complete snapshot"
         assert self._is_complete, "a complete snapshot"

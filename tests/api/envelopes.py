@@ -8,7 +8,7 @@ from typing import Any
 
 from local_node import key_of
 
-from ledger.transaction import Transaction
+from ledger.blocks.transaction import Transaction
 
 
 def order(number: str, **changed: Any) -> dict[str, Any]:

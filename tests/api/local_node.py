@@ -14,19 +14,19 @@ from time import time_ns
 from typing import Any
 
 from contracts import Contracts
-from ledger.block import Block
-from ledger.certificate import Certificate, sign_ack
-from ledger.chain import Chain
-from ledger.clock import Reading
+from ledger.blocks.block import Block
+from ledger.blocks.certificate import Certificate, sign_ack
+from ledger.blocks.clock import Reading
+from ledger.blocks.executor import make_genesis_block
+from ledger.blocks.genesis import Genesis
+from ledger.blocks.transaction import Transaction
+from ledger.blocks.vote import Ballot, ElectionCertificate, Vote, sign_vote
+from ledger.chain.chain import Chain
 from ledger.errors import TallyError
-from ledger.executor import make_genesis_block
-from ledger.genesis import Genesis
-from ledger.hand_over import HandOverOrder
 from ledger.keys import SigningKey
-from ledger.membership import Membership
-from ledger.store import Store
-from ledger.transaction import Transaction
-from ledger.vote import Ballot, ElectionCertificate, Vote, sign_vote
+from ledger.members.leadership import HandOverOrder
+from ledger.members.membership import Membership
+from ledger.storage.store import Store
 from node.accountability.evidence import EvidenceStore
 from node.errors import LeadershipStays, NotAdmitted
 from node.intake.outcome import Outcome

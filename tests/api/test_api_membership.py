@@ -11,11 +11,11 @@ from api_client import ApiClient
 from envelopes import signed
 from local_node import LocalNetwork, key_of
 
-from ledger import node_certificate
-from ledger.genesis import read_genesis
-from ledger.handover import MembershipChain
-from ledger.membership import Member
-from ledger.possession import sign_possession
+from ledger.blocks.genesis import read_genesis
+from ledger.members import node_certificate
+from ledger.members.membership import Member
+from ledger.members.possession import sign_possession
+from ledger.proofs.handover import MembershipChain
 from node.api import Front, create_app, membership_forms
 
 

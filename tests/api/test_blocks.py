@@ -8,10 +8,10 @@ from api_client import ApiClient
 from local_node import LocalNetwork
 
 from ledger import codec
-from ledger.audit import ChainAudit
-from ledger.block import Block
-from ledger.certificate import Certificate
-from ledger.genesis import read_genesis
+from ledger.blocks.block import Block
+from ledger.blocks.certificate import Certificate
+from ledger.blocks.genesis import read_genesis
+from ledger.proofs.audit import ChainAudit
 
 
 @pytest.fixture(scope="module", autouse=True)

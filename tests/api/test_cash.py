@@ -12,7 +12,7 @@ from local_node import LocalNetwork
 from pydantic import BaseModel
 
 from clients.sdk import read_statement
-from ledger.genesis import read_genesis
+from ledger.blocks.genesis import read_genesis
 from node.api import cash_forms
 
 

@@ -12,8 +12,8 @@ from local_node import LocalNetwork
 from pydantic import BaseModel
 
 from clients.sdk import read_certificate
+from ledger.blocks.genesis import read_genesis
 from ledger.errors import VerificationError
-from ledger.genesis import read_genesis
 from node.api import certificate_forms
 
 NUMBER = "C/2024 1"

@@ -6,9 +6,9 @@ from api_client import ApiClient
 from local_node import LocalNetwork, key_of
 
 from contracts import Contracts
-from ledger.certificate import sign_ack
-from ledger.evidence import Evidence
-from ledger.fault import SignedAck, TwoAcks
+from ledger.blocks.certificate import sign_ack
+from ledger.faults.evidence import Evidence
+from ledger.faults.fault import SignedAck, TwoAcks
 from node.api import bodies
 
 

@@ -8,7 +8,7 @@ import pytest
 from api_client import ApiClient
 from local_node import LocalNetwork, key_of
 
-from ledger.hand_over import HandOverOrder
+from ledger.members.leadership import HandOverOrder
 
 
 def body(network: LocalNetwork, signer: str = "", **changed: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from api_client import ApiClient
 from local_node import LocalNetwork
 
-from ledger.committed import NotCertified
+from ledger.chain.committed import NotCertified
 from ledger.errors import Malformed, NonCanonical, Refusal, StoreError, TallyError, TooLarge
 from node.api import Front, bodies, create_app, problems
 from node.errors import KINDS, NotAdmitted

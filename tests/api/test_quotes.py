@@ -15,7 +15,7 @@ from local_node import LocalNetwork
 from contracts.finance.quote import ProvedQuote, verify_quote
 from contracts.finance.quote_book import MAX_PAGE_INVOICES, ProvedRefusal, verify_book
 from ledger import codec
-from ledger.genesis import read_genesis
+from ledger.blocks.genesis import read_genesis
 from node.api import bodies, create_app, quotes
 
 ASKED = {"programme": story.PROGRAMME, "supplier": "acme", "invoice": story.INVOICE}

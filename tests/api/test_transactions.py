@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from local_node import LocalNetwork, key_of
 
 from ledger import codec
-from ledger.genesis import read_genesis
+from ledger.blocks.genesis import read_genesis
+from ledger.blocks.transaction import Transaction
 from ledger.limits import MAX_BUNDLE_BYTES, MAX_BUNDLE_TRANSACTIONS, MAX_TRANSACTION_BYTES
-from ledger.receipt import Receipt
-from ledger.transaction import Transaction
+from ledger.proofs.receipt import Receipt
 from node.api import bodies
 from node.api.transactions import _runs
 from node.errors import NotAdmitted

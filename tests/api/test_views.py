@@ -14,10 +14,10 @@ from contracts.finance.quote import lien_key
 from contracts.trade import relationship
 from contracts.trade.invoice import invoice_key
 from ledger import codec
-from ledger.certificate import CertifiedHeader
-from ledger.genesis import read_genesis
-from ledger.history import History
-from ledger.state_tree import StateProof
+from ledger.blocks.certificate import CertifiedHeader
+from ledger.blocks.genesis import read_genesis
+from ledger.proofs.history import History
+from ledger.state.tree import StateProof
 from node.api import cash_forms, party_forms, programme_forms, relationship_forms, request_forms, trade_forms
 
 

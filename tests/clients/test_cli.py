@@ -28,10 +28,10 @@ from clients.cli.main import command as whole_command
 from clients.cli.options import MAX_LISTED
 from clients.errors import BrokenAnswer, NetworkError, NodeProblem, ProfileError, Unavailable
 from clients.sdk import OutcomeUnknown
+from ledger.blocks.transaction import Transaction
 from ledger.errors import Malformed, Refusal, StoreError, TallyError, VerificationError
 from ledger.keys import KeyFileError, SigningKey
-from ledger.store import StoreLocked
-from ledger.transaction import Transaction
+from ledger.storage.store import StoreLocked
 
 PROTOCOL = Path(__file__).parent.parent / "data" / "protocol"
 GENESIS = str(PROTOCOL / "genesis.block")

@@ -17,9 +17,9 @@ from clients.cli import main
 from clients.cli.exits import REFUSED, USAGE
 from clients.verification.verifier import verify_data
 from contracts.answer import Answer, answered
+from ledger.blocks.genesis import read_genesis
 from ledger.errors import Malformed, VerificationError
-from ledger.genesis import read_genesis
-from ledger.statement import Statement
+from ledger.proofs.statement import Statement
 
 MATURITY = "2024-05-03"
 EXPIRES = "2024-03-10"

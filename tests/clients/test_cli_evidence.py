@@ -15,12 +15,12 @@ import pytest
 from clients.cli import main
 from clients.cli.exits import DONE, REFUSED, UNAVAILABLE, USAGE
 from clients.verification.evidence import statements
-from ledger.certificate import sign_ack
-from ledger.evidence import KINDS, Evidence
-from ledger.fault import DeniedAck, SignedAck, SignedBallot, TwoAcks, TwoVotes
-from ledger.genesis import read_genesis
+from ledger.blocks.certificate import sign_ack
+from ledger.blocks.genesis import read_genesis
+from ledger.blocks.vote import Ballot, sign_vote
+from ledger.faults.evidence import KINDS, Evidence
+from ledger.faults.fault import DeniedAck, SignedAck, SignedBallot, TwoAcks, TwoVotes
 from ledger.keys import SigningKey
-from ledger.vote import Ballot, sign_vote
 
 PROTOCOL = Path(__file__).parent.parent / "data" / "protocol"
 GENESIS = PROTOCOL / "genesis.block"

@@ -13,8 +13,8 @@ from local_tally import DAY, Tally
 from clients.cli.exits import REFUSED, USAGE, UsageProblem
 from clients.cli.insurance.policy_quotes import read_buyers, read_prior
 from clients.verification.verifier import verify_data
+from ledger.blocks.genesis import read_genesis
 from ledger.errors import VerificationError
-from ledger.genesis import read_genesis
 
 QUOTE = [
     *("insurance", "quote", "POL/1", "--assured", "acme", "--currency", "eur", "--starts", DAY),

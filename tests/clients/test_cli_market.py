@@ -14,7 +14,7 @@ from clients.cli.exits import USAGE, UsageProblem
 from clients.errors import ProfileError
 from clients.lending.sealed_bids import SealedBid, bid_path, load_bid, save_bid
 from clients.verification.verifier import verify_data
-from ledger.genesis import read_genesis
+from ledger.blocks.genesis import read_genesis
 
 CHANNEL = bytes(32)
 DAYS = ("2024-03-05", "2024-03-06", "2024-03-08", "2024-03-09")

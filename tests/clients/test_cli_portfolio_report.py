@@ -17,7 +17,7 @@ from clients.cli.exits import REFUSED, USAGE
 from clients.cli.finance.finance import offer_of
 from clients.errors import PORTFOLIO_EXTRA
 from clients.reports import raster
-from ledger.export import frames
+from ledger.proofs.export import frames
 
 BILLED = {"INV-A": (4_000_00, "2024-05-20"), "INV-B": (2_500_00, "2024-04-10")}
 

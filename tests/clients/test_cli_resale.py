@@ -13,7 +13,7 @@ from local_tally import DAY, Tally
 
 from clients.cli.exits import REFUSED
 from clients.verification.verifier import verify_data
-from ledger.genesis import read_genesis
+from ledger.blocks.genesis import read_genesis
 
 EXPIRES = "2024-03-20"
 OFFER = ["resale", "offer", "S/1", story.INVOICE, "--supplier", "acme", "--to", "loan", "--expires", EXPIRES]

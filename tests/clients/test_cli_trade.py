@@ -17,8 +17,8 @@ from clients.importers import Entry, ImportContext, import_bytes, together
 from clients.sdk import OutcomeUnknown, Recorded, Session
 from contracts.reverse_factoring.payables import MAX_APPROVED_AT_ONCE
 from contracts.trade.confirmation import MAX_CONFIRMED_AT_ONCE
+from ledger.blocks.transaction import Transaction
 from ledger.errors import Malformed
-from ledger.transaction import Transaction
 
 SSCC = "340123450000000017"
 

@@ -19,9 +19,9 @@ from clients.verification.export_file import read_source
 from contracts.trade import relationship
 from contracts.trade.invoice import invoice_key
 from ledger import codec
+from ledger.blocks.genesis import read_genesis
 from ledger.errors import TallyError, VerificationError
-from ledger.export import MAGIC, Nothing, frames, verify
-from ledger.genesis import read_genesis
+from ledger.proofs.export import MAGIC, Nothing, frames, verify
 from node.api.exports import EXPORT
 
 Frames = list[tuple[Any, ...]]

@@ -24,15 +24,16 @@ from clients.verification.export_file import cut
 from clients.verification.verifier import verify_data, verify_file, verify_path
 from contracts.finance.quote import verify_quote
 from contracts.parties.recovery import verify
-from ledger import codec, node_certificate
-from ledger.carried import carry, opened
+from ledger import codec
+from ledger.blocks.genesis import read_genesis
 from ledger.errors import VerificationError
-from ledger.genesis import read_genesis
-from ledger.handover import MembershipChain
 from ledger.keys import SigningKey
-from ledger.membership import Member
-from ledger.possession import sign_possession, verify_possession
-from ledger.receipt import Receipt
+from ledger.members import node_certificate
+from ledger.members.membership import Member
+from ledger.members.possession import sign_possession, verify_possession
+from ledger.proofs.carried import carry, opened
+from ledger.proofs.handover import MembershipChain
+from ledger.proofs.receipt import Receipt
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import pytest
 from clients import data
 from clients.importers import Directory, ImportContext, Imported, import_bytes, import_file, timeline
 from contracts import Contracts, registry
-from ledger.genesis import Genesis
+from ledger.blocks.genesis import Genesis
+from ledger.blocks.transaction import Operation, Transaction
 from ledger.hashing import ZERO
 from ledger.keys import SigningKey
-from ledger.state import Overlay
-from ledger.transaction import Operation, Transaction
+from ledger.state.overlay import Overlay
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT.parent / "shared" / "data" / "shipments-scms" / "delivered_until_2012-03-31.csv.gz"

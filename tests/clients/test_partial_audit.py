@@ -13,13 +13,13 @@ sys.path.append(str(Path(__file__).parents[1] / "ledger"))
 from small_ledger import GENESIS, START_MS, Node, put, record
 
 from clients.verification.auditor import audit_folder
+from ledger.blocks.genesis import read_genesis
+from ledger.blocks.recovery import Recovery
 from ledger.errors import StoreError, VerificationError
-from ledger.genesis import read_genesis
-from ledger.handover import Followed
-from ledger.recovery import Recovery
-from ledger.snapshot import SUBTREES
-from ledger.staging import Staging, settle
-from ledger.store import Store
+from ledger.proofs.handover import Followed
+from ledger.snapshots.staging import Staging, settle
+from ledger.state.tree import SUBTREES
+from ledger.storage.store import Store
 
 GENESIS_BLOCK = read_genesis(GENESIS)
 BASE, LAST = 6, 9

@@ -16,12 +16,12 @@ from clients.recovery import MAX_AHEAD_MS, approve, check, draft
 from clients.verification.auditor import Replay
 from contracts import Contracts
 from contracts.parties.recovery import verify
+from ledger.blocks.genesis import GenesisBlock, genesis_block, read_genesis
+from ledger.blocks.recovery import Recovery
 from ledger.errors import Malformed, VerificationError
-from ledger.export import frames
-from ledger.genesis import GenesisBlock, genesis_block, read_genesis
 from ledger.keys import SigningKey
-from ledger.membership import Member
-from ledger.recovery import Recovery
+from ledger.members.membership import Member
+from ledger.proofs.export import frames
 
 NODES = [
     Member(node, organisation, SigningKey.from_seed(node.encode() * 16).public, b"certificate")

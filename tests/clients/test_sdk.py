@@ -30,12 +30,12 @@ from clients.sdk import AsyncSession, NotAdmitted, OutcomeUnknown, Refused, Sess
 from contracts import CONTRACT_VERSION
 from contracts.trade.order import OrderIssue
 from ledger import codec
+from ledger.blocks.genesis import read_genesis
+from ledger.blocks.transaction import Transaction
 from ledger.errors import Malformed, TallyError, VerificationError
-from ledger.genesis import read_genesis
 from ledger.limits import MAX_BUNDLE_TRANSACTIONS, MAX_OPERATIONS
-from ledger.receipt import Receipt
-from ledger.state import state_key
-from ledger.transaction import Transaction
+from ledger.proofs.receipt import Receipt
+from ledger.state.overlay import state_key
 from node.errors import NotAdmitted as NodeRefusal
 
 

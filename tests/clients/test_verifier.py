@@ -32,11 +32,11 @@ from contracts.holdings.book import book_key
 from contracts.trade import relationship
 from contracts.trade.invoice import invoice_key
 from ledger import codec
+from ledger.blocks.genesis import GenesisBlock, read_genesis
 from ledger.errors import Malformed, StoreError, TallyError, VerificationError
-from ledger.export import frames
-from ledger.genesis import GenesisBlock, read_genesis
-from ledger.statement import Statement
-from ledger.store import Store, plyvel
+from ledger.proofs.export import frames
+from ledger.proofs.statement import Statement
+from ledger.storage.store import Store, plyvel
 
 
 @dataclass(frozen=True)

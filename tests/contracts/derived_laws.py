@@ -14,7 +14,7 @@ from contracts.trade import receivables, relationship_sums
 from contracts.trade.habit_entry import BUYER, NETWORK, SUPPLIER, OpenWeeks, habit_key
 from contracts.trade.invoice import CONFIRMED, Invoice
 from ledger import codec
-from ledger.state import state_key
+from ledger.state.overlay import state_key
 
 
 def check_derived(trade: TradeLedger) -> None:

@@ -28,13 +28,13 @@ from trade_ledger import Committed
 from contracts import CONTRACT_VERSION, Contracts
 from contracts.parties.membership import in_force, target
 from ledger import codec
+from ledger.blocks.executor import enter_membership, genesis_overlay
+from ledger.blocks.genesis import Genesis
+from ledger.blocks.transaction import Transaction
 from ledger.errors import Malformed
-from ledger.executor import enter_membership, genesis_overlay
-from ledger.genesis import Genesis
 from ledger.hashing import ZERO
-from ledger.membership import next_membership
-from ledger.state import Overlay
-from ledger.transaction import Transaction
+from ledger.members.membership import next_membership
+from ledger.state.overlay import Overlay
 
 FILE = Path(__file__).with_name("recorded_ledgers.bin")
 MARK_BYTES = 4

@@ -10,8 +10,8 @@ from trade_ledger import TradeLedger
 
 from contracts.trade import relationship, relationship_sums
 from ledger import codec
-from ledger.history import chain
 from ledger.money import MAX_TOTAL
+from ledger.state.history import chain
 
 ISSUE, DUE = "2012-02-20", "2012-05-01"
 

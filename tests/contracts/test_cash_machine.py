@@ -32,9 +32,10 @@ from contracts.cash.exchange import QUOTED, REQUESTED, price, read_exchange
 from contracts.context import BUSINESS_DATE
 from contracts.errors import REMEDIES
 from contracts.trade.invoice import Invoice
-from ledger import codec, history
+from ledger import codec
+from ledger.blocks.transaction import Transaction
 from ledger.dates import iso_from_day
-from ledger.transaction import Transaction
+from ledger.state import history
 
 CLIENTS = ["acme", "mega", "loan", "fund"]
 PLACES = [("bank", "USD"), ("bank", "EUR"), ("giro", "EUR")]

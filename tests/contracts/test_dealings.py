@@ -31,7 +31,7 @@ from contracts.trade.habit_entry import (
 from ledger import codec
 from ledger.dates import day_from_iso, iso_from_day
 from ledger.money import MAX_TOTAL, PPM
-from ledger.state import Overlay, Reader
+from ledger.state.overlay import Overlay, Reader
 
 FIRST = day_from_iso("2012-03-01")
 PAIRS = (("acme", "mega"), ("acme", "nova"), ("bolt", "mega"), ("bolt", "nova"))

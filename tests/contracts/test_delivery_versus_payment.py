@@ -16,7 +16,7 @@ from contracts.state_check import check_state
 from contracts.trade.invoice import ASSIGNED, FREE, RESERVED, Invoice
 from ledger import codec
 from ledger.dates import iso_from_day
-from ledger.state import state_key
+from ledger.state.overlay import state_key
 
 MILLION = 1_000_000_00
 

@@ -24,8 +24,9 @@ from contracts.cash.custody import read_custody
 from contracts.cash.redemption import read_redemption
 from contracts.errors import InvariantBroken
 from contracts.state_check import check_state
-from ledger import codec, history
-from ledger.state import state_key
+from ledger import codec
+from ledger.state import history
+from ledger.state.overlay import state_key
 
 
 def broken(trade: TradeLedger, change: dict[bytes, codec.Value | None]) -> int:

@@ -25,7 +25,7 @@ from contracts.errors import InvariantBroken
 from contracts.state_check import check_state
 from ledger import codec
 from ledger.money import CURRENCIES
-from ledger.state import state_key
+from ledger.state.overlay import state_key
 
 DECLINE = {"op": "exchange.decline", "exchange": "X1", "taker": "mega"}
 

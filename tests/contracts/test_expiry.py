@@ -18,7 +18,7 @@ from contracts.parties import calendar
 from contracts.state_check import by_kind, reservations_are_current
 from ledger import codec
 from ledger.hashing import ZERO
-from ledger.state import Overlay
+from ledger.state.overlay import Overlay
 
 ROOM = 64
 MEMBERS = ("acme", "bolt", "fund", "loan", "mega", "nova")

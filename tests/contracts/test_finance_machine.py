@@ -26,9 +26,9 @@ from contracts.finance.usage import ALL, SUPPLIER, read_use
 from contracts.reverse_factoring.approval import read_approval
 from contracts.reverse_factoring.payables import claim_of
 from contracts.trade.invoice import FREE, Invoice
+from ledger.blocks.transaction import Transaction
 from ledger.dates import iso_from_day
 from ledger.errors import Refusal
-from ledger.transaction import Transaction
 
 MONEY = 400_000
 NET = 60_000

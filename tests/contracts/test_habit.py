@@ -57,7 +57,7 @@ from contracts.trade.relationship_records import settlement
 from ledger import codec
 from ledger.dates import day_from_iso
 from ledger.money import MAX_TOTAL
-from ledger.state import Overlay
+from ledger.state.overlay import Overlay
 
 MONDAY = day_from_iso("2012-03-05")
 

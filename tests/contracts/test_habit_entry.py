@@ -16,7 +16,7 @@ from contracts.trade.habit import Settled
 from contracts.trade.habit_entry import habit_key
 from contracts.trade.holidays import is_holiday
 from ledger import codec
-from ledger.state import Overlay
+from ledger.state.overlay import Overlay
 
 CLASSES = (-12, -8, -5, -3, -2, -1, 0, 1, 2, 3, 5, 7, 10, 15, 25, 40)
 Four = list[int]

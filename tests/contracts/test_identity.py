@@ -8,9 +8,9 @@ from trade_ledger import KEYS, TradeLedger, confirm, document, invoice
 from contracts import Contracts
 from contracts.context import business_day
 from contracts.parties import party_views
+from ledger.blocks.executor import genesis_overlay
+from ledger.blocks.genesis import Genesis
 from ledger.errors import Malformed
-from ledger.executor import genesis_overlay
-from ledger.genesis import Genesis
 
 ADD = {"op": "key.add", "key": KEYS["spare"].public, "name": "spare"}
 

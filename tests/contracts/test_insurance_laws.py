@@ -30,7 +30,7 @@ from contracts.invariants import claim_in_bounds, indemnity_in_share, within_cov
 from contracts.state_check import check_state
 from contracts.trade.invoice import read_invoice
 from ledger import codec
-from ledger.state import state_key
+from ledger.state.overlay import state_key
 
 STEPS = st.lists(st.tuples(st.sampled_from("pcaiswr"), st.integers(1, 400_000_00)), max_size=10)
 

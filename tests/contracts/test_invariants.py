@@ -33,7 +33,7 @@ from contracts.trade import relationship, relationship_records, relationship_sum
 from contracts.trade.invoice import ASSIGNED, Invoice, fingerprint
 from contracts.trade.order import OrderLine
 from ledger import codec
-from ledger.state import Overlay, state_key
+from ledger.state.overlay import Overlay, state_key
 
 few = settings(max_examples=25)
 amounts = st.integers(0, 10**12)

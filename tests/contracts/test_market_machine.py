@@ -22,8 +22,8 @@ from contracts.finance.usage import SUPPLIER, read_use
 from contracts.market.auction import ENDED, FUNDED, Auction, read_auction
 from contracts.market.early_payment import discount_of, read_early, step_on
 from contracts.trade.invoice import Invoice
+from ledger.blocks.transaction import Transaction
 from ledger.dates import iso_from_day
-from ledger.transaction import Transaction
 
 NET = 90_000
 MONEY = 400_000

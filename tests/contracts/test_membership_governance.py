@@ -13,14 +13,14 @@ from contracts import CONTRACT_VERSION, Contracts
 from contracts.errors import REMEDIES
 from contracts.parties import membership
 from contracts.parties.membership import GONE, MEMBER, in_force, is_under_way, target
-from ledger import node_certificate
-from ledger.executor import enter_membership, genesis_overlay
-from ledger.genesis import Genesis
+from ledger.blocks.executor import enter_membership, genesis_overlay
+from ledger.blocks.genesis import Genesis
 from ledger.hashing import ZERO
 from ledger.keys import SigningKey
-from ledger.membership import Member, Membership, next_membership
-from ledger.possession import sign_possession, verify_possession
-from ledger.state import Overlay
+from ledger.members import node_certificate
+from ledger.members.membership import Member, Membership, next_membership
+from ledger.members.possession import sign_possession, verify_possession
+from ledger.state.overlay import Overlay
 
 HOSTS = {"n1": "mega", "n2": "loan", "n3": "bank", "n4": "mega", "n5": "loan"}
 

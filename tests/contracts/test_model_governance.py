@@ -16,7 +16,7 @@ from contracts.finance.model_views import proposal_view, role_view
 from contracts.pricing.forest import LEAF
 from contracts.pricing.model import Ensemble, Model
 from ledger import codec
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 RECORD = {
     "training_root": bytes(32),

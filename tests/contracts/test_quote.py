@@ -34,19 +34,19 @@ from contracts.pricing import Features, ObligorLimit, ProgrammeTerms, price
 from contracts.trade import relationship, relationship_records, relationship_sums
 from contracts.trade.invoice import CONFIRMED, FREE, Invoice, invoice_key
 from ledger import codec
-from ledger.certificate import Certificate, sign_ack
-from ledger.chain import Chain
-from ledger.clock import Reading
+from ledger.blocks.certificate import Certificate, sign_ack
+from ledger.blocks.clock import Reading
+from ledger.blocks.executor import make_genesis_block
+from ledger.blocks.genesis import Genesis, GenesisBlock, read_genesis
+from ledger.blocks.transaction import Transaction
+from ledger.blocks.vote import Ballot, ElectionCertificate, Vote, sign_vote
+from ledger.chain.chain import Chain
 from ledger.dates import day_from_iso
 from ledger.errors import Malformed, Refusal, TallyError, VerificationError
-from ledger.executor import make_genesis_block
-from ledger.genesis import Genesis, GenesisBlock, read_genesis
 from ledger.keys import SigningKey
-from ledger.state import Overlay, state_key
-from ledger.state_tree import StateProof
-from ledger.store import Store
-from ledger.transaction import Transaction
-from ledger.vote import Ballot, ElectionCertificate, Vote, sign_vote
+from ledger.state.overlay import Overlay, state_key
+from ledger.state.tree import StateProof
+from ledger.storage.store import Store
 
 START_MS = 1_700_000_000_000
 TODAY = day_from_iso("2024-03-05")

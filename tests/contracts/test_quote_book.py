@@ -25,10 +25,10 @@ from contracts.finance.quote_book import MAX_PAGE_INVOICES, ProvedRefusal, Quote
 from contracts.pricing.model import Ensemble, Model
 from contracts.trade.invoice import invoice_key
 from ledger import codec
+from ledger.blocks.genesis import GenesisBlock
 from ledger.errors import Malformed, VerificationError
-from ledger.genesis import GenesisBlock
-from ledger.state import state_key
-from ledger.state_tree import StateProof
+from ledger.state.overlay import state_key
+from ledger.state.tree import StateProof
 
 ASKED = [("supplier", NUMBER), ("supplier", "B"), ("supplier", "C"), ("supplier", "none"), ("nobody", "X")]
 CHAMPION_KEY = role_key("champion")

@@ -26,9 +26,10 @@ from contracts.pricing.features import Features
 from contracts.trade.invoice import CERTIFICATED, Invoice
 from contracts.trade.relationship import relationship_key
 from contracts.trade.relationship_sums import Aggregates, of_currency
-from ledger import codec, history
+from ledger import codec
 from ledger.dates import day_from_iso
 from ledger.errors import Refusal
+from ledger.state import history
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ from contracts.parties import membership, recovery
 from contracts.parties.identity import ACTIVE, REVOKED
 from contracts.state_check import check_state, check_step
 from ledger import codec
+from ledger.blocks.executor import genesis_overlay
+from ledger.blocks.genesis import RECOVERING, Genesis
+from ledger.blocks.recovery import Recovery
 from ledger.errors import Malformed, VerificationError
-from ledger.executor import genesis_overlay
-from ledger.genesis import RECOVERING, Genesis
 from ledger.keys import SigningKey
-from ledger.membership import IN_FORCE_KEY, TARGET_KEY, Member, Membership
-from ledger.recovery import Recovery
-from ledger.state import Reader, state_key
+from ledger.members.membership import IN_FORCE_KEY, TARGET_KEY, Member, Membership
+from ledger.state.overlay import Reader, state_key
 
 NODE = SigningKey.from_seed(b"\x51" * 32)
 

@@ -13,7 +13,7 @@ from contracts.errors import InvariantBroken
 from contracts.state_check import check_state
 from contracts.trade.invoice import ASSIGNED, FREE, Invoice
 from ledger import codec
-from ledger.state import state_key
+from ledger.state.overlay import state_key
 
 CREATE = {
     "op": "settlement.create",

@@ -27,9 +27,9 @@ from contracts.finance.quote import requote
 from contracts.trade import relationship_records, relationship_sums, relationship_views, trade_views
 from contracts.trade.invoice import Invoice
 from ledger import codec
+from ledger.blocks.transaction import Transaction
 from ledger.dates import iso_from_day
 from ledger.errors import Refusal
-from ledger.transaction import Transaction
 
 PARAMETERS: dict[str, int | str] = {
     "quantity_tolerance_ppm": 100_000,

@@ -15,13 +15,13 @@ from contracts.registry import OPERATIONS
 from contracts.state_check import check_state, check_step
 from contracts.trade.units import sscc_with_check_digit
 from ledger import codec
-from ledger.executor import genesis_overlay
-from ledger.genesis import Genesis
+from ledger.blocks.executor import genesis_overlay
+from ledger.blocks.genesis import Genesis
+from ledger.blocks.transaction import Transaction
 from ledger.hashing import ZERO
 from ledger.keys import SigningKey
 from ledger.money import CURRENCIES, Money
-from ledger.state import Overlay, state_key
-from ledger.transaction import Transaction
+from ledger.state.overlay import Overlay, state_key
 
 ROLES = {
     "acme": ("supplier",),

@@ -9,7 +9,7 @@ from contracts.finance.quote import requote
 from contracts.market import matching
 from contracts.market.matching import Way
 from ledger.errors import Refusal
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 
 def ways_of(state: Reader, supplier: str, number: str, programmes: Iterable[str]) -> tuple[Way, ...]:

@@ -19,21 +19,23 @@ from small_chain import NODES, SmallChain, seed_key
 
 from consensus import wire
 from consensus.errors import ProtocolError
-from ledger import codec, history, keys
-from ledger.block import APPLIED, Block, Header
-from ledger.certificate import CertifiedHeader
+from ledger import codec, keys
+from ledger.blocks.block import APPLIED, Block, Header
+from ledger.blocks.certificate import CertifiedHeader
+from ledger.blocks.genesis import read_genesis
+from ledger.blocks.preamble import Preamble
+from ledger.blocks.transaction import Transaction
 from ledger.errors import BlockInvalid, Malformed, TallyError, VerificationError
-from ledger.evidence import Evidence
-from ledger.fault import SignedAck, SignedHeader, TwoAcks, TwoHeaders
-from ledger.genesis import read_genesis
-from ledger.handover import Handover, MembershipChain
-from ledger.history import History
-from ledger.membership import Membership
-from ledger.preamble import Preamble
-from ledger.receipt import Receipt
-from ledger.snapshot import SUBTREES, Manifest
-from ledger.state import state_key
-from ledger.transaction import Transaction
+from ledger.faults.evidence import Evidence
+from ledger.faults.fault import SignedAck, SignedHeader, TwoAcks, TwoHeaders
+from ledger.members.membership import Membership
+from ledger.proofs.handover import Handover, MembershipChain
+from ledger.proofs.history import History
+from ledger.proofs.receipt import Receipt
+from ledger.snapshots.snapshot import Manifest
+from ledger.state import history
+from ledger.state.overlay import state_key
+from ledger.state.tree import SUBTREES
 from node.errors import PeerRefused
 from node.limits import MAX_FRAME_BYTES, MAX_HELLO_BYTES, MAX_INTRODUCED_HANDOVERS
 from node.peering.frames import FrameReader, frame, read

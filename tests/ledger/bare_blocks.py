@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from membership_steps import CHANNEL, TRUSTED, certify, voters_of
 
-from ledger.block import Block
-from ledger.certificate import CertifiedHeader, HistoryLink
-from ledger.handover import Handover
+from ledger.blocks.block import Block
+from ledger.blocks.certificate import CertifiedHeader, HistoryLink
+from ledger.blocks.preamble import Preamble
 from ledger.hashing import ZERO
-from ledger.membership import Membership
+from ledger.members.membership import Membership
 from ledger.merkle import Accumulator, path_from_nodes
-from ledger.preamble import Preamble
+from ledger.proofs.handover import Handover
 
 
 class Blocks:

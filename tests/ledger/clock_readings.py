@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ledger.clock import Reading
+from ledger.blocks.clock import Reading
 from ledger.keys import SigningKey
 
 

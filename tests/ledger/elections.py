@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ledger.block import Header
+from ledger.blocks.block import Header
+from ledger.blocks.vote import Ballot, ElectionCertificate, Vote, sign_vote
 from ledger.keys import SigningKey
-from ledger.vote import Ballot, ElectionCertificate, Vote, sign_vote
 
 
 def ballot_at(parent: Header, term: int, candidate: str, accepted_term: int | None = None) -> Ballot:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from ledger.certificate import sign_ack
-from ledger.fault import SignedAck, SignedBallot, SignedHeader
+from ledger.blocks.certificate import sign_ack
+from ledger.blocks.vote import Ballot, sign_vote
+from ledger.faults.fault import SignedAck, SignedBallot, SignedHeader
 from ledger.keys import HEADER_DOMAIN, SigningKey
-from ledger.vote import Ballot, sign_vote
 
 OTHERS = ("node-b", "node-c")
 DEVIATIONS = (

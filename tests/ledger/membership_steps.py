@@ -8,15 +8,15 @@ from typing import Any
 from elections import elected_if_needed
 from small_ledger import CLIENT, START_MS, KeyValueRules, PreparedTransaction, make_genesis
 
-from ledger.block import Block
-from ledger.certificate import Certificate, sign_ack
-from ledger.chain import Chain
-from ledger.genesis import read_genesis
+from ledger.blocks.block import Block
+from ledger.blocks.certificate import Certificate, sign_ack
+from ledger.blocks.genesis import read_genesis
+from ledger.blocks.transaction import Transaction
+from ledger.chain.chain import Chain
 from ledger.keys import SigningKey
-from ledger.membership import TARGET_KEY, Member, Membership
-from ledger.state import Overlay
-from ledger.store import Store
-from ledger.transaction import Transaction
+from ledger.members.membership import TARGET_KEY, Member, Membership
+from ledger.state.overlay import Overlay
+from ledger.storage.store import Store
 
 KEYS = {f"n{number}": SigningKey.from_seed(bytes([number]) * 32) for number in range(1, 9)}
 

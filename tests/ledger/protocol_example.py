@@ -4,10 +4,11 @@ from pathlib import Path
 
 from small_chain import SUPPLIER, SmallChain
 
-from ledger import codec, history
-from ledger.block import APPLIED
-from ledger.certificate import ack_bytes
-from ledger.state import state_key
+from ledger import codec
+from ledger.blocks.block import APPLIED
+from ledger.blocks.certificate import ack_bytes
+from ledger.state import history
+from ledger.state.overlay import state_key
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = ROOT / "tests" / "data" / "protocol"

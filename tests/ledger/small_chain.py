@@ -8,18 +8,19 @@ from bucket_rows import BucketRows
 from clock_readings import clocks_at
 from elections import elected_if_needed
 
-from ledger import codec, history
-from ledger.block import APPLIED, Block
-from ledger.certificate import Certificate, CertifiedHeader, HistoryLink, sign_ack
-from ledger.genesis import Genesis, GenesisBlock, genesis_block, read_genesis
-from ledger.history import History
+from ledger import codec
+from ledger.blocks.block import APPLIED, Block
+from ledger.blocks.certificate import Certificate, CertifiedHeader, HistoryLink, sign_ack
+from ledger.blocks.genesis import Genesis, GenesisBlock, genesis_block, read_genesis
+from ledger.blocks.preamble import Preamble
+from ledger.blocks.transaction import Transaction
 from ledger.keys import SigningKey
 from ledger.merkle import Accumulator, levels, run_proof
-from ledger.preamble import Preamble
-from ledger.receipt import Receipt
-from ledger.state import Overlay
-from ledger.state_tree import StateTree
-from ledger.transaction import Transaction
+from ledger.proofs.history import History
+from ledger.proofs.receipt import Receipt
+from ledger.state import history
+from ledger.state.overlay import Overlay
+from ledger.state.tree import StateTree
 
 GENESIS_MS = 1_700_000_000_000
 NODES = ("node-a", "node-b", "node-c")

@@ -9,17 +9,17 @@ from typing import Any
 from clock_readings import clocks_at
 from elections import elected_if_needed
 
-from ledger import history
-from ledger.block import Block
-from ledger.certificate import Certificate, sign_ack
-from ledger.chain import Chain
+from ledger.blocks.block import Block
+from ledger.blocks.certificate import Certificate, sign_ack
+from ledger.blocks.executor import make_genesis_block
+from ledger.blocks.genesis import Genesis, read_genesis
+from ledger.blocks.transaction import Transaction
+from ledger.chain.chain import Chain
 from ledger.errors import Malformed
-from ledger.executor import make_genesis_block
-from ledger.genesis import Genesis, read_genesis
 from ledger.keys import SigningKey
-from ledger.state import Overlay, state_key
-from ledger.store import Store
-from ledger.transaction import Transaction
+from ledger.state import history
+from ledger.state.overlay import Overlay, state_key
+from ledger.storage.store import Store
 
 START_MS = 1_700_000_000_000
 NODES = {

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 from small_chain import GENESIS_MS, NODES, SUPPLIER, SmallChain, seed_key
 
-from ledger.audit import ChainAudit
-from ledger.block import Block
+from ledger.blocks.block import Block
+from ledger.blocks.transaction import Transaction
 from ledger.errors import VerificationError
 from ledger.limits import MAX_VALIDITY_MS
 from ledger.merkle import Accumulator
-from ledger.transaction import Transaction
+from ledger.proofs.audit import ChainAudit
 
 CHAIN = SmallChain()
 for number in range(6):

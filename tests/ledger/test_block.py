@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from small_chain import NODES, SmallChain, seed_key
 
 from ledger import codec, merkle
-from ledger.block import (
+from ledger.blocks.block import (
     APPLIED,
     Block,
     Header,

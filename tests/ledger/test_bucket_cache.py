@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger import bucket_cache
-from ledger.bucket_cache import BucketCache
 from ledger.limits import BUCKET_BITS, CACHED_BUCKET_BYTES
+from ledger.state import bucket_cache
+from ledger.state.bucket_cache import BucketCache
 
 BOUND = 10 * (CACHED_BUCKET_BYTES + 64)
 

@@ -6,7 +6,14 @@ import pytest
 from small_chain import NODES, SmallChain, seed_key
 
 from ledger import codec, keys
-from ledger.certificate import Certificate, CertifiedHeader, HistoryLink, ack_bytes, sign_ack, verify_ack
+from ledger.blocks.certificate import (
+    Certificate,
+    CertifiedHeader,
+    HistoryLink,
+    ack_bytes,
+    sign_ack,
+    verify_ack,
+)
 from ledger.errors import Malformed, VerificationError
 
 CHAIN = SmallChain()

@@ -28,13 +28,13 @@ from small_ledger import (
 )
 
 from ledger import keys
-from ledger.block import Block
-from ledger.chain import Chain, ExecutorBug
+from ledger.blocks.block import Block
+from ledger.blocks.transaction import Transaction
+from ledger.chain.chain import Chain, ExecutorBug
 from ledger.errors import BlockInvalid, Malformed, StoreError, TooLarge
 from ledger.limits import DIGEST_BYTES, MAX_BLOCK_TRANSACTIONS, MAX_STATE_VALUE_BYTES, MAX_VALIDITY_MS
-from ledger.state import Overlay, state_key
-from ledger.store import CommitBatch
-from ledger.transaction import Transaction
+from ledger.state.overlay import Overlay, state_key
+from ledger.storage.store import CommitBatch
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from membership_steps import KEYS, members, settled
 from small_ledger import CHANNEL, GENESIS, NODES, START_MS, Node
 
-from ledger.block import Block, Header
-from ledger.clock import Reading, check_time, readings_of, shown_by, time_of
+from ledger.blocks.block import Block, Header
+from ledger.blocks.clock import Reading, check_time, readings_of, shown_by, time_of
+from ledger.blocks.genesis import read_genesis
 from ledger.errors import BlockInvalid, Malformed
-from ledger.genesis import read_genesis
-from ledger.membership import Membership
+from ledger.members.membership import Membership
 
 OF_THREE = read_genesis(GENESIS).membership
 

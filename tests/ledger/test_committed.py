@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from small_ledger import GENESIS, Node, put, record, transaction
 
-from ledger import committed, value_cache
-from ledger.certificate import CertifiedHeader
+from ledger.blocks.certificate import CertifiedHeader
+from ledger.blocks.genesis import read_genesis
+from ledger.chain import committed, value_cache
 from ledger.codec import decode, encode
 from ledger.errors import StoreError, TooLarge
-from ledger.genesis import read_genesis
-from ledger.history import History
 from ledger.limits import CACHED_BUCKET_BYTES, HISTORY_HEAD_INTERVAL, MAX_PROOF_ENTRIES
-from ledger.receipt import Receipt
-from ledger.state import state_key
+from ledger.proofs.history import History
+from ledger.proofs.receipt import Receipt
+from ledger.state.overlay import state_key
 
 TRUST = read_genesis(GENESIS)
 
@@ -151,7 +151,7 @@ def test_answers_do_not_depend_on_what_is_cached(node: Node, monkeypatch: pytest
         monkeypatch.setattr(committed, name, 3)
     for name in ("READ_VALUES_KEPT", "WRITTEN_VALUES_KEPT"):
         monkeypatch.setattr(value_cache, name, 3)
-    monkeypatch.setattr("ledger.bucket_cache.BUCKET_CACHE_BYTES", 3 * (CACHED_BUCKET_BYTES + 64))
+    monkeypatch.setattr("ledger.state.bucket_cache.BUCKET_CACHE_BYTES", 3 * (CACHED_BUCKET_BYTES + 64))
     for height in range(12):
         node.seal_and_commit(put(f"k{height}", height, height), put(f"k{height // 2}", -height, 100 + height))
     chain = node.chain

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from small_chain import NODES, SmallChain, seed_key
 from test_evidence import CASES, CHANNEL, FIRST, GENESIS, KEYS, ONE, OTHER, SECOND, ack, certified, vote
 
-from ledger import detector as module
-from ledger.block import Header
-from ledger.detector import Detector
-from ledger.evidence import Evidence
-from ledger.fault import SignedAck, SignedBallot, SignedHeader
+from ledger.blocks.block import Header
+from ledger.faults import detector as module
+from ledger.faults.detector import Detector
+from ledger.faults.evidence import Evidence
+from ledger.faults.fault import SignedAck, SignedBallot, SignedHeader
 from ledger.keys import HEADER_DOMAIN
 
 A, B, C = NODES

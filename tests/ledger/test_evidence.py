@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_chain import NODES, SmallChain, seed_key
 
-from ledger import codec, proof, verify
-from ledger.certificate import Certificate, CertifiedHeader, sign_ack
+from ledger import codec, proof_file
+from ledger.blocks.certificate import Certificate, CertifiedHeader, sign_ack
+from ledger.blocks.vote import Ballot, sign_vote
 from ledger.errors import Malformed, VerificationError
-from ledger.evidence import GROUNDS, KINDS, Evidence, Proved
-from ledger.fault import (
+from ledger.faults.evidence import GROUNDS, KINDS, Evidence, Proved
+from ledger.faults.fault import (
     DeniedAck,
     Fault,
     SignedAck,
@@ -26,7 +27,7 @@ from ledger.fault import (
     TwoVotes,
     denies,
 )
-from ledger.vote import Ballot, sign_vote
+from ledger.proofs import verify
 
 A, B, C = NODES
 KEYS = {node: seed_key(node) for node in NODES}
@@ -103,7 +104,7 @@ def test_every_kind_has_its_grounds():
 @pytest.mark.parametrize(("node", "fault"), CASES, ids=lambda value: getattr(value, "kind", ""))
 def test_file_proves_its_fault_offline_and_names_one_node(node: str, fault: Fault):
     data = Evidence(node, fault).encode()
-    assert proof.read(data)[0] == "evidence"
+    assert proof_file.read(data)[0] == "evidence"
     read = Evidence.decode(data)
     assert read.encode() == data
     proved = read.verify(GENESIS)

@@ -6,12 +6,12 @@ import pytest
 from small_chain import document, seed_key
 
 from ledger import codec
-from ledger.block import Block
+from ledger.blocks.block import Block
+from ledger.blocks.genesis import Genesis, genesis_block, read_genesis
 from ledger.errors import BlockInvalid, Malformed, TallyError, TooLarge, VerificationError
-from ledger.genesis import Genesis, genesis_block, read_genesis
 from ledger.hashing import ZERO
 from ledger.limits import MAX_GENESIS_BYTES
-from ledger.verify import trust
+from ledger.proofs.verify import trust
 
 STATE_ROOT = b"r" * 32
 

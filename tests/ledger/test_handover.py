@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from membership_steps import KEYS, TRUSTED, certify, members, settled, voters_of
 
-from ledger import codec, proof
-from ledger.carried import carry, opened
-from ledger.certificate import CertifiedHeader, HistoryLink
+from ledger import codec, proof_file
+from ledger.blocks.certificate import CertifiedHeader, HistoryLink
+from ledger.blocks.preamble import Preamble
 from ledger.errors import Malformed, TallyError, VerificationError
-from ledger.handover import Followed, Handover, MembershipChain
-from ledger.membership import Membership, steps_to
+from ledger.members.membership import Membership, steps_to
 from ledger.merkle import path_from_nodes
-from ledger.preamble import Preamble
+from ledger.proofs.carried import carry, opened
+from ledger.proofs.handover import Followed, Handover, MembershipChain
 
 NODES = sorted(KEYS)
 THREE = settled("n1", "n2", "n3")
@@ -91,8 +91,8 @@ def test_no_changed_byte_of_a_carried_file_passes(data):
     blocks = Blocks()
     steps = steps_to(THREE, settled("n2", "n4", "n5"))
     changes = MembershipChain(tuple([blocks.handover(step) for step in steps]))
-    inner = codec.encode((proof.STATE, proof.VERSION, 0, 0))
-    assert proof.read(inner)
+    inner = codec.encode((proof_file.STATE, proof_file.VERSION, 0, 0))
+    assert proof_file.read(inner)
     whole = bytearray(carry(inner, changes))
     opened_inner, followed = opened(bytes(whole), TRUSTED)
     assert (opened_inner, followed.newest) == (inner, steps[-1])
@@ -100,7 +100,7 @@ def test_no_changed_byte_of_a_carried_file_passes(data):
     place = data.draw(st.integers(0, len(whole) - len(inner) - 1))
     whole[place] ^= data.draw(st.integers(1, 255))
     with pytest.raises(TallyError):
-        proof.read(opened(bytes(whole), TRUSTED)[0])
+        proof_file.read(opened(bytes(whole), TRUSTED)[0])
 
 
 def followed_to(*steps):

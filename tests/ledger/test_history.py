@@ -7,12 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_chain import SmallChain
 
-from ledger import codec, history
+from ledger import codec
 from ledger.errors import Malformed, VerificationError
 from ledger.hashing import HISTORY, ZERO, digest
-from ledger.history import History, HistoryEntry
-from ledger.state import state_key
-from ledger.verify import verify_file, verify_history
+from ledger.proofs.history import History
+from ledger.proofs.verify import verify_file, verify_history
+from ledger.state import history
+from ledger.state.history import HistoryEntry
+from ledger.state.overlay import state_key
 
 KEY = state_key("relationship", "acme", "carrier")
 OTHER = state_key("relationship", "acme", "nobody")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_ledger import Node, put
 
-from ledger.id_filter import IdFilter
+from ledger.chain.id_filter import IdFilter
 
 
 @given(st.lists(st.binary(min_size=16, max_size=32), max_size=40))

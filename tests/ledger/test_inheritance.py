@@ -12,20 +12,21 @@ from clock_readings import clocks_at
 from elections import elected_if_needed
 from small_ledger import GENESIS, START_MS, KeyValueRules, Node, put, record, transaction
 
-from ledger import history, inheritance
-from ledger.block import Block
-from ledger.certificate import Certificate, sign_ack
-from ledger.chain import Chain
+from ledger.blocks.block import Block
+from ledger.blocks.certificate import Certificate, sign_ack
+from ledger.blocks.genesis import Genesis, genesis_block, read_genesis
+from ledger.blocks.recovery import Approval, Recovery
+from ledger.blocks.transaction import Transaction
+from ledger.chain.chain import Chain
 from ledger.errors import BlockInvalid, Malformed, StoreError, TallyError, VerificationError
-from ledger.export import MAGIC, frames
-from ledger.genesis import Genesis, genesis_block, read_genesis
-from ledger.inheritance import Estate
 from ledger.keys import SigningKey
-from ledger.membership import IN_FORCE_KEY
-from ledger.recovery import Approval, Recovery
-from ledger.state import Overlay, state_key
-from ledger.store import Store
-from ledger.transaction import Transaction
+from ledger.members.membership import IN_FORCE_KEY
+from ledger.proofs.export import MAGIC, frames
+from ledger.snapshots import inheritance
+from ledger.snapshots.inheritance import Estate
+from ledger.state import history
+from ledger.state.overlay import Overlay, state_key
+from ledger.storage.store import Store
 
 NEXT = {
     name: SigningKey.from_seed(bytes([number]) * 32) for number, name in enumerate(("m1", "m2", "m3"), 11)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import StoreError
-from ledger.mark import NOTHING, Mark, MarkFile
-from ledger.slot_file import SLOT_BYTES
+from ledger.storage.mark import NOTHING, Mark, MarkFile
+from ledger.storage.slot_file import SLOT_BYTES
 
 FIRST = Mark(3, b"\x01" * 32, 7, "n1")
 SECOND = Mark(4, b"\x02" * 32, 8, None)

@@ -6,7 +6,7 @@ from ledger import codec
 from ledger.errors import Malformed
 from ledger.hashing import MEMBERSHIP, digest
 from ledger.limits import MAX_CERTIFICATE_DER_BYTES, MAX_MEMBERS
-from ledger.membership import Member, Membership
+from ledger.members.membership import Member, Membership
 
 
 def member(number):

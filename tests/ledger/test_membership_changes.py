@@ -19,14 +19,14 @@ from membership_steps import (
 from small_ledger import put, record
 
 from ledger import codec
-from ledger.audit import ChainAudit
-from ledger.block import Block
-from ledger.committed import NotCertified
+from ledger.blocks.block import Block
+from ledger.blocks.preamble import Preamble
+from ledger.chain.committed import NotCertified
 from ledger.errors import BlockInvalid, StoreError, VerificationError
-from ledger.handover import Followed
-from ledger.membership import IN_FORCE_KEY, Membership
-from ledger.preamble import Preamble
-from ledger.receipt import Receipt
+from ledger.members.membership import IN_FORCE_KEY, Membership
+from ledger.proofs.audit import ChainAudit
+from ledger.proofs.handover import Followed
+from ledger.proofs.receipt import Receipt
 
 FOUR = settled("n1", "n2", "n3", "n4")
 

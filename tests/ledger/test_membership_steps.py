@@ -7,7 +7,7 @@ from membership_steps import member, members, settled
 
 from ledger.errors import BlockInvalid, Malformed
 from ledger.limits import MAX_MEMBERS
-from ledger.membership import (
+from ledger.members.membership import (
     ENTER,
     LEARNERS,
     LEAVE,

@@ -9,10 +9,10 @@ from elections import elect
 from small_chain import NODES, SmallChain, seed_key
 
 from ledger import codec
-from ledger.block import Header
+from ledger.blocks.block import Header
+from ledger.blocks.preamble import NOTHING, Preamble, check_office
+from ledger.blocks.vote import ElectionCertificate
 from ledger.errors import BlockInvalid, Malformed
-from ledger.preamble import NOTHING, Preamble, check_office
-from ledger.vote import ElectionCertificate
 
 KEYS = {node: seed_key(node) for node in NODES}
 A, B, C = NODES

@@ -4,10 +4,10 @@ import pytest
 from canonical_values import VALUES
 from hypothesis import given
 
+from ledger.blocks.private import Opening, verify_opening
+from ledger.blocks.transaction import Transaction
 from ledger.errors import Malformed, VerificationError
 from ledger.keys import SigningKey
-from ledger.private import Opening, verify_opening
-from ledger.transaction import Transaction
 
 KEY = SigningKey.from_seed(bytes(32))
 SALT = bytes(range(16))

@@ -11,9 +11,9 @@ from nacl.signing import VerifyKey
 
 from contracts.errors import FORM_REMEDIES, REMEDIES
 from ledger import codec, hashing, keys, limits, money
-from ledger.evidence import KINDS
-from ledger.genesis import read_genesis
-from ledger.verify import trust, verify_history, verify_receipt
+from ledger.blocks.genesis import read_genesis
+from ledger.faults.evidence import KINDS
+from ledger.proofs.verify import trust, verify_history, verify_receipt
 
 DOCUMENT = protocol_example.DOCUMENT.read_text()
 
@@ -82,15 +82,15 @@ def test_faults_are_those_of_the_code():
 @pytest.mark.parametrize(
     ("title", "function"),
     [
-        ("Verifying a certified header", "ledger.certificate.CertifiedHeader.verify"),
-        ("Following membership changes offline", "ledger.handover.Handover.verify"),
-        ("Verifying a state proof", "ledger.state_tree.StateProof.verify"),
-        ("Verifying a receipt", "ledger.receipt.Receipt.verify"),
-        ("Verifying a history", "ledger.history.History.verify"),
-        ("Verifying a statement", "ledger.statement.Statement.verify"),
+        ("Verifying a certified header", "ledger.blocks.certificate.CertifiedHeader.verify"),
+        ("Following membership changes offline", "ledger.proofs.handover.Handover.verify"),
+        ("Verifying a state proof", "ledger.state.tree.StateProof.verify"),
+        ("Verifying a receipt", "ledger.proofs.receipt.Receipt.verify"),
+        ("Verifying a history", "ledger.proofs.history.History.verify"),
+        ("Verifying a statement", "ledger.proofs.statement.Statement.verify"),
         ("Verifying an answer", "contracts.answer.Answer.verify"),
-        ("Verifying a chain", "ledger.audit.ChainAudit.take"),
-        ("Snapshots", "ledger.snapshot.Manifest.verify"),
+        ("Verifying a chain", "ledger.proofs.audit.ChainAudit.take"),
+        ("Snapshots", "ledger.snapshots.snapshot.Manifest.verify"),
     ],
 )
 def test_numbers_of_the_steps_stand_beside_the_code(title, function):

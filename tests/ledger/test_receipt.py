@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_chain import GENESIS_MS, NODES, SUPPLIER, SmallChain
 
-from ledger import codec, proof
-from ledger.block import APPLIED
+from ledger import codec, proof_file
+from ledger.blocks.block import APPLIED
+from ledger.blocks.transaction import Transaction
 from ledger.errors import Malformed, VerificationError
-from ledger.receipt import Receipt
-from ledger.transaction import Transaction
-from ledger.verify import verify_file, verify_receipt
+from ledger.proofs.receipt import Receipt
+from ledger.proofs.verify import verify_file, verify_receipt
 
 REFUSED = ((0, "already_financed", "an active lien stands on this invoice"),)
 
@@ -178,7 +178,7 @@ def test_receipt_of_another_form_is_malformed_and_names_the_part(place, value, f
 @pytest.mark.parametrize("data", [b"", b"\x90", b"\xc0", b"\x92\xa5other\x01", b"\x91\xa7receipt", b"\x80"])
 def test_files_that_are_no_proofs_are_malformed(data):
     with pytest.raises(Malformed):
-        proof.read(data)
+        proof_file.read(data)
 
 
 @given(st.binary(max_size=100))

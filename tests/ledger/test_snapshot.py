@@ -22,20 +22,22 @@ from small_ledger import (
     transaction,
 )
 
-from ledger import codec, snapshot, staging
-from ledger.block import Block
-from ledger.certificate import Certificate, CertifiedHeader
-from ledger.committed import NotHeld
+from ledger import codec
+from ledger.blocks.block import Block
+from ledger.blocks.certificate import Certificate, CertifiedHeader
+from ledger.blocks.executor import ExecutorBug
+from ledger.blocks.genesis import read_genesis
+from ledger.chain.committed import NotHeld
 from ledger.errors import Malformed, StoreError, TallyError, VerificationError
-from ledger.executor import ExecutorBug
-from ledger.genesis import read_genesis
-from ledger.handover import Followed
 from ledger.limits import MAX_VALIDITY_MS
-from ledger.snapshot import SUBTREES, Manifest
-from ledger.snapshot_source import NotKept, NotReady, PinnedState, Shelf
-from ledger.staging import Staging
-from ledger.state import state_key
-from ledger.store import FORMAT_KEY, Store, open_database
+from ledger.proofs.handover import Followed
+from ledger.snapshots import snapshot, staging
+from ledger.snapshots.snapshot import Manifest
+from ledger.snapshots.source import NotKept, NotReady, PinnedState, Shelf
+from ledger.snapshots.staging import Staging
+from ledger.state.overlay import state_key
+from ledger.state.tree import SUBTREES
+from ledger.storage.store import FORMAT_KEY, Store, open_database
 
 GENESIS_BLOCK = read_genesis(GENESIS)
 TRUST = Followed.of(GENESIS_BLOCK)
@@ -105,7 +107,7 @@ def test_a_node_goes_on_from_a_snapshot_as_the_source_does(
     source: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spool_bytes: int
 ) -> None:
     """CR-48, CR-63: state, histories, transaction ids and proofs are those of the source."""
-    monkeypatch.setattr("ledger.snapshot_source.SPOOL_BUFFER_BYTES", spool_bytes)
+    monkeypatch.setattr("ledger.snapshots.source.SPOOL_BUFFER_BYTES", spool_bytes)
     fill(source)
     state = pinned(source, tmp_path)
     at, expected = source.chain.applied, rows(source.store)
@@ -385,7 +387,7 @@ def test_an_entry_left_out_added_twice_or_in_another_subtree_is_refused(source: 
 def test_a_long_history_comes_in_runs_from_its_end(
     source: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ledger.snapshot_source.SNAPSHOT_CHUNK_BYTES", 300)
+    monkeypatch.setattr("ledger.snapshots.source.SNAPSHOT_CHUNK_BYTES", 300)
     fill(source, 10)
     state = pinned(source, tmp_path)
     taken = Staging.begin(tmp_path / "target", state.manifest(source.chain.certified()), TRUST)

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from ledger import codec
 from ledger.errors import NonCanonical
 from ledger.limits import MAX_RECORD_BYTES, MAX_STATE_KEY_BYTES
-from ledger.state import Overlay, state_key
+from ledger.state.overlay import Overlay, state_key
 
 
 class Below:

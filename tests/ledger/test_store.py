@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import StoreError
-from ledger.mark import Mark, MarkFile
-from ledger.store import (
+from ledger.storage.mark import Mark, MarkFile
+from ledger.storage.store import (
     FORMAT_KEY,
     FORMAT_VALUE,
     CommitBatch,

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger import codec, keys
+from ledger.blocks.transaction import MAX_BODY_BYTES, Transaction
 from ledger.errors import Malformed, NonCanonical, TooLarge
 from ledger.hashing import TRANSACTION, digest
 from ledger.keys import SigningKey
@@ -16,7 +17,6 @@ from ledger.limits import (
     MAX_STRING_BYTES,
     MAX_TRANSACTION_BYTES,
 )
-from ledger.transaction import MAX_BODY_BYTES, Transaction
 
 KEY = SigningKey.from_seed(bytes(32))
 CHANNEL = b"c" * 32

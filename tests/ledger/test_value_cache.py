@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger import codec, value_cache
-from ledger.value_cache import ValueCache
+from ledger import codec
+from ledger.chain import value_cache
+from ledger.chain.value_cache import ValueCache
 
 READ, WRITTEN = 4, 8
 NAMES = st.integers(0, 15).map(lambda number: bytes((number,)))

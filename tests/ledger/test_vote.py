@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from small_chain import NODES, SmallChain, seed_key
 
 from ledger import codec
+from ledger.blocks.vote import Ballot, ElectionCertificate, Vote, sign_vote, verify_vote
 from ledger.errors import Malformed, VerificationError
-from ledger.vote import Ballot, ElectionCertificate, Vote, sign_vote, verify_vote
 
 KEYS = {node: seed_key(node) for node in NODES}
 CHAIN = SmallChain()

@@ -22,15 +22,15 @@ from small_ledger import (
     transaction,
 )
 
-from ledger.block import APPLIED, Block
-from ledger.certificate import sign_ack
-from ledger.detector import Detector
+from ledger.blocks.block import APPLIED, Block
+from ledger.blocks.certificate import sign_ack
+from ledger.blocks.genesis import read_genesis
+from ledger.blocks.transaction import Transaction
 from ledger.errors import BlockInvalid, Malformed, VerificationError
-from ledger.evidence import Evidence
-from ledger.fault import SignedAck, WrongBlock
-from ledger.genesis import read_genesis
-from ledger.state import Overlay
-from ledger.transaction import Transaction
+from ledger.faults.detector import Detector
+from ledger.faults.evidence import Evidence
+from ledger.faults.fault import SignedAck, WrongBlock
+from ledger.state.overlay import Overlay
 
 TRUST = read_genesis(GENESIS)
 RULES = KeyValueRules()

@@ -6,13 +6,13 @@ import os
 from dataclasses import dataclass
 
 from contracts import Contracts
+from ledger.blocks.genesis import Genesis
+from ledger.blocks.transaction import Transaction
 from ledger.codec import Value
 from ledger.errors import Malformed
-from ledger.genesis import Genesis
 from ledger.keys import SigningKey
 from ledger.limits import MAX_VALIDITY_MS
-from ledger.state import Overlay, state_key
-from ledger.transaction import Transaction
+from ledger.state.overlay import Overlay, state_key
 from node.loop.driver import clock_ms
 
 

@@ -16,14 +16,14 @@ import uvloop
 from key_value import KeyValue, set_pair
 
 from contracts import Contracts
-from ledger import node_certificate
-from ledger.chain import Chain
+from ledger.blocks.executor import make_genesis_block
+from ledger.blocks.genesis import Genesis, read_genesis
+from ledger.blocks.transaction import Transaction
+from ledger.chain.chain import Chain
 from ledger.codec import Value
-from ledger.executor import make_genesis_block
-from ledger.genesis import Genesis, read_genesis
 from ledger.keys import SigningKey
-from ledger.membership import Member, Membership
-from ledger.transaction import Transaction
+from ledger.members import node_certificate
+from ledger.members.membership import Member, Membership
 from node.disk import prepare
 from node.intake.admission import Identify
 from node.node import Node

@@ -12,8 +12,8 @@ from typing import Any
 from node_network import NodeFiles
 
 from ledger import codec
-from ledger.genesis import GenesisBlock
-from ledger.membership import Membership
+from ledger.blocks.genesis import GenesisBlock
+from ledger.members.membership import Membership
 from node.peering.frames import frame
 from node.peering.introductions import INTRODUCTION, Introductions
 from node.peering.neighbours import Neighbourhood

@@ -12,16 +12,16 @@ from node_network import Cluster, run, until
 from consensus.messages import Append, Entry, VoteReply
 from consensus.state import Role
 from consensus.wire import to_value
-from ledger import vote
-from ledger.block import Header
-from ledger.certificate import Certificate, CertifiedHeader, sign_ack
-from ledger.chain import Chain
-from ledger.clock import Reading
-from ledger.detector import Detector
-from ledger.evidence import Evidence
-from ledger.fault import SignedAck
-from ledger.handover import Followed
-from ledger.store import Store
+from ledger.blocks import vote
+from ledger.blocks.block import Header
+from ledger.blocks.certificate import Certificate, CertifiedHeader, sign_ack
+from ledger.blocks.clock import Reading
+from ledger.chain.chain import Chain
+from ledger.faults.detector import Detector
+from ledger.faults.evidence import Evidence
+from ledger.faults.fault import SignedAck
+from ledger.proofs.handover import Followed
+from ledger.storage.store import Store
 from node.accountability import large_proofs, watch
 from node.node import Node
 
@@ -195,7 +195,7 @@ def test_cr48_cr67_a_node_far_behind_goes_on_from_a_snapshot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: int
 ) -> None:
     """CR-48, CR-64 to CR-67: offered, fetched from several, checked, installed; then the log goes on."""
-    monkeypatch.setattr("ledger.chain.SNAPSHOT_INTERVAL_BLOCKS", 10)
+    monkeypatch.setattr("ledger.chain.chain.SNAPSHOT_INTERVAL_BLOCKS", 10)
     monkeypatch.setattr("node.node.SNAPSHOT_LAG_BLOCKS", 8)
     cluster = Cluster.make(tmp_path)
 

@@ -9,8 +9,8 @@ from node_network import Cluster, run
 
 from consensus import wire
 from consensus.messages import AppendReply
-from ledger.block import Block
-from ledger.certificate import Certificate
+from ledger.blocks.block import Block
+from ledger.blocks.certificate import Certificate
 from ledger.codec import Value
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from node_network import Cluster, run, until
 
 from ledger import codec, keys
-from ledger.chain import Chain
+from ledger.chain.chain import Chain
 from ledger.keys import SigningKey
 from ledger.limits import MAX_VALIDITY_MS
 from node.errors import KINDS, NotAdmitted

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from consensus.messages import Entry
 from consensus.ready import Ready
-from ledger.store import Store
+from ledger.storage.store import Store
 from node.loop.appender import Appender, Reports
 from node.statistics import Statistics
 

@@ -17,7 +17,7 @@ sys.path.append(str(Path(__file__).parents[1] / "ledger"))
 import small_ledger
 from small_ledger import CHANNEL, NODES, START_MS
 
-from ledger.clock import Reading
+from ledger.blocks.clock import Reading
 from ledger.errors import Malformed
 from node.loop.clocks import Clocks
 

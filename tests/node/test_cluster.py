@@ -11,9 +11,9 @@ from node_network import Cluster, run, until
 from consensus.messages import HeartbeatReply
 from consensus.state import Role
 from consensus.wire import to_value
-from ledger.block import Block
+from ledger.blocks.block import Block
 from ledger.errors import StoreError
-from ledger.state import state_key
+from ledger.state.overlay import state_key
 from node.limits import CALM_CLOCK_TOLD_MS, CALM_SWEEP_MS, CLOCK_TOLD_MS, NO_LEADER_GRACE_MS, SWEEP_MS
 from node.loop.driver import clock_ms
 from node.service import BlockSummary

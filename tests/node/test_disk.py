@@ -10,8 +10,8 @@ import pytest
 
 from consensus.limits import BOOT_SHIFT, MAX_MESSAGE_ID
 from ledger.errors import StoreError, TallyError
-from ledger.staging import READY
-from ledger.store import FORMAT_KEY, LEDGER_FOLDER, Store, open_database
+from ledger.snapshots.staging import READY
+from ledger.storage.store import FORMAT_KEY, LEDGER_FOLDER, Store, open_database
 from node import disk
 from node.errors import SettingsError
 from node.raft_storage import MOST_BOOT, next_boot
@@ -181,7 +181,8 @@ def test_cr36_a_full_disk_is_not_a_damaged_one(tmp_path: Path) -> None:
     store.close()
     program = (
         "import resource, signal, sys; from pathlib import Path; from node import disk;"
-        "from ledger.errors import StoreError; from ledger.store import Store; data = Path(sys.argv[1]);"
+        "from ledger.errors import StoreError; from ledger.storage.store import Store;"
+        "data = Path(sys.argv[1]);"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (8_192, resource.RLIM_INFINITY))\n"
         "for attempt in (lambda: Store.open(data / 'ledger'), lambda: disk.set_aside(data, bool)):\n"

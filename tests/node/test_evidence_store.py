@@ -14,12 +14,12 @@ from key_value import KeyValue
 from structlog.testing import capture_logs
 
 from contracts import Contracts
-from ledger.certificate import sign_ack
+from ledger.blocks.certificate import sign_ack
+from ledger.blocks.executor import make_genesis_block
+from ledger.blocks.genesis import Genesis, read_genesis
 from ledger.errors import Malformed, StoreError, VerificationError
-from ledger.evidence import Evidence
-from ledger.executor import make_genesis_block
-from ledger.fault import SignedAck
-from ledger.genesis import Genesis, read_genesis
+from ledger.faults.evidence import Evidence
+from ledger.faults.fault import SignedAck
 from ledger.keys import SigningKey
 from node.accountability import evidence as module
 from node.accountability.evidence import EvidenceStore

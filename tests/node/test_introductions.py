@@ -15,8 +15,8 @@ from peer_links import Node, hello, neighbourhood, network, stranger
 
 from ledger import codec
 from ledger.errors import Malformed
-from ledger.handover import Handover
-from ledger.membership import steps_to
+from ledger.members.membership import steps_to
+from ledger.proofs.handover import Handover
 from node.errors import PeerRefused
 from node.limits import MAX_INTRODUCED_HANDOVERS, MAX_STRANGER_BYTES
 from node.peering.frames import frame

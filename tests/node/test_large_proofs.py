@@ -10,11 +10,11 @@ import pytest
 from key_value import KeyValue
 from test_evidence_store import GENESIS, lie
 
-from ledger.block import Header
-from ledger.certificate import Certificate, CertifiedHeader, HistoryLink
+from ledger.blocks.block import Header
+from ledger.blocks.certificate import Certificate, CertifiedHeader, HistoryLink
 from ledger.errors import Malformed, VerificationError
-from ledger.evidence import Evidence
-from ledger.fault import TwoCertificates
+from ledger.faults.evidence import Evidence
+from ledger.faults.fault import TwoCertificates
 from ledger.limits import (
     DIGEST_BYTES,
     INT_MAX,

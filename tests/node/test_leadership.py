@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from node_network import Cluster, run, until
 
-from ledger.hand_over import HandOverOrder
-from ledger.state import state_key
+from ledger.members.leadership import HandOverOrder
+from ledger.state.overlay import state_key
 from node.errors import LeadershipStays, NotAdmitted
 from node.limits import HAND_OVER_TIMEOUT_MS
 from node.node import Node

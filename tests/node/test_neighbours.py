@@ -10,7 +10,7 @@ import pytest
 
 from contracts.parties.membership import address_key
 from ledger.hashing import ZERO
-from ledger.membership import Member, Membership
+from ledger.members.membership import Member, Membership
 from node.errors import SettingsError
 from node.peering.neighbours import Neighbourhood, Neighbours, followed_beside, read_address
 

@@ -24,9 +24,9 @@ from key_value import KeyValue, set_pair
 from node_network import run
 
 from ledger import codec, keys
+from ledger.blocks.transaction import Transaction
 from ledger.errors import Malformed, TallyError
 from ledger.keys import SigningKey
-from ledger.transaction import Transaction
 from node.errors import NotAdmitted
 from node.intake import mempool
 from node.intake.forwarding import Forwarder

@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 
 from ledger import codec
 from ledger.errors import Malformed
-from ledger.membership import Membership
+from ledger.members.membership import Membership
 from node.limits import LINK_TURN_S, MAX_FRAME_BYTES, MAX_UNPROVED_LINKS
 from node.peering import links, peers, tls
 from node.peering.frames import FrameReader, frame, read

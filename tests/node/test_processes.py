@@ -22,10 +22,10 @@ from node_network import NodeFiles, free_ports, node_files, run
 
 from contracts import Contracts
 from ledger import codec
-from ledger.executor import make_genesis_block
-from ledger.genesis import Genesis
+from ledger.blocks.executor import make_genesis_block
+from ledger.blocks.genesis import Genesis
+from ledger.blocks.transaction import Transaction
 from ledger.keys import SigningKey
-from ledger.transaction import Transaction
 from node.disk import prepare
 
 pytestmark = pytest.mark.processes

@@ -10,10 +10,10 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "ledger"))
 from small_ledger import Node, put
 
-from ledger.handover import Followed
-from ledger.preamble import Preamble
-from ledger.snapshot import SUBTREES
-from ledger.staging import Staging, settle
+from ledger.blocks.preamble import Preamble
+from ledger.proofs.handover import Followed
+from ledger.snapshots.staging import Staging, settle
+from ledger.state.tree import SUBTREES
 from node.raft_storage import LedgerLog, configuration_of, election_of, entry_of
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from contracts import Contracts
+from ledger.blocks.transaction import Transaction
 from ledger.keys import SigningKey
-from ledger.transaction import Transaction
 from node.intake.mempool import Entry, Pool
 from node.limits import (
     GATHER_LEAST_MS,

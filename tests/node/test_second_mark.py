@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from node_network import Cluster, run
 
-from ledger.slot_file import SLOT_BYTES
+from ledger.storage.slot_file import SLOT_BYTES
 from node.disk import LOST
 from node.node import Node
 from node.second_mark import SecondMark

@@ -17,10 +17,10 @@ import small_ledger
 from small_ledger import GENESIS, START_MS, put, record
 
 from ledger import codec
+from ledger.blocks.genesis import read_genesis
 from ledger.errors import Malformed, TallyError
-from ledger.genesis import read_genesis
-from ledger.handover import MembershipChain
-from ledger.staging import Staging, settle
+from ledger.proofs.handover import MembershipChain
+from ledger.snapshots.staging import Staging, settle
 from node.pace import Pace
 from node.snapshots import snapshot_fetch
 from node.snapshots.snapshot_asks import (

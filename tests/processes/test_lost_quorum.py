@@ -15,7 +15,7 @@ from clients.network import Network
 from clients.profile import Profile
 from clients.sdk import Session
 from contracts.parties.recovery import verify
-from ledger.genesis import read_genesis
+from ledger.blocks.genesis import read_genesis
 
 
 @pytest.fixture

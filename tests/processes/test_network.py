@@ -20,7 +20,7 @@ from tally_process import Tally, wait_until
 from clients import network
 from clients.errors import NetworkError
 from ledger.keys import SigningKey
-from ledger.store import Store
+from ledger.storage.store import Store
 from node.problem import lost_data
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"

@@ -27,7 +27,7 @@ from simulator.plan import (
 )
 
 from ledger.errors import StoreError
-from ledger.mark import NOTHING
+from ledger.storage.mark import NOTHING
 
 STEPS = 1_500
 

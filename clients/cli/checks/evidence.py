@@ -13,10 +13,10 @@ from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
 from clients.trust import load_trust
 from clients.verification.evidence import fetch, find_files
 from clients.verification.verifier import Report, verify_data
+from ledger.blocks.genesis import GenesisBlock
 from ledger.errors import TallyError, VerificationError
-from ledger.genesis import GenesisBlock
 from ledger.limits import MAX_PROOF_BYTES
-from ledger.proof import EVIDENCE
+from ledger.proof_file import EVIDENCE
 
 app = typer.Typer(name="evidence", help="Proofs that a node lied: list, show, verify.", no_args_is_help=True)
 

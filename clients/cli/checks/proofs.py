@@ -22,10 +22,10 @@ from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
 from clients.errors import ProfileError
 from clients.verification.auditor import AuditReport, audit_folder, audit_nodes
 from clients.verification.verifier import Report, verify_data, verify_path
+from ledger.blocks.genesis import GenesisBlock
 from ledger.errors import TallyError
-from ledger.genesis import GenesisBlock
-from ledger.inheritance import EXPORT_FILE
 from ledger.limits import DIGEST_BYTES
+from ledger.snapshots.inheritance import EXPORT_FILE
 
 
 def register(app: typer.Typer) -> None:

@@ -25,8 +25,8 @@ from clients.screening.facts import invoice_keys, line_keys, party_keys
 from clients.screening.trade import Told
 from clients.sdk import Session, VerifiedHistory, read_history
 from ledger import codec
+from ledger.blocks.genesis import GenesisBlock
 from ledger.dates import iso_from_day
-from ledger.genesis import GenesisBlock
 from ledger.limits import MAX_PROOF_BYTES, MAX_PROVED_KEYS
 
 MAX_HOPS = 4

@@ -16,7 +16,7 @@ from clients.sdk.questions import answers
 from contracts.context import business_day
 from contracts.finance.pledge import MAX_REGISTERED_DAYS, STATUS, holders, read_pledge
 from ledger.dates import day_from_iso, iso_from_day
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 Pledge = Annotated[str, typer.Argument(metavar="PLEDGE", help="Your own reference; nothing of the invoice.")]
 MembersKey = Annotated[

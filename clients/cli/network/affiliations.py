@@ -12,7 +12,7 @@ from clients.cli.screen import GOOD, Screen, examples
 from clients.sdk.questions import answers
 from contracts.parties.affiliation import SOURCES, read_affiliation
 from ledger.dates import iso_from_day
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 Direct = Annotated[str, typer.Option("--parent", help="LEI of the direct parent.")]
 Ultimate = Annotated[str, typer.Option("--ultimate", help="LEI of the ultimate parent.")]

@@ -25,12 +25,12 @@ from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
 from clients.network import Network, membership
 from clients.trust import checked_genesis
 from contracts.parties.recovery import Recovered, verify
-from ledger import node_certificate
-from ledger.genesis import GenesisBlock
-from ledger.handover import Followed
+from ledger.blocks.genesis import GenesisBlock
+from ledger.blocks.recovery import Recovery
 from ledger.limits import MAX_GENESIS_BYTES, MAX_MEMBERS
-from ledger.membership import Member
-from ledger.recovery import Recovery
+from ledger.members import node_certificate
+from ledger.members.membership import Member
+from ledger.proofs.handover import Followed
 
 MAX_BLOCK_BYTES = 2 * MAX_GENESIS_BYTES
 

@@ -18,9 +18,9 @@ from clients.sdk import Session
 from contracts.finance.quote import ProvedQuote
 from contracts.finance.quote_book import MAX_PAGES, ProvedRefusal, QuoteBook, Result
 from contracts.pricing.formulae import average_rate
-from ledger.carried import carry
 from ledger.dates import iso_from_day
 from ledger.money import Money
+from ledger.proofs.carried import carry
 
 FILE_PAGES = 100
 """Pages of one file of a saved book: a reader checks a file as a whole."""

@@ -30,7 +30,7 @@ from clients.sdk.questions import answers
 from clients.verification.verifier import shown, verify_data
 from contracts.finance.quote import MAX_QUOTE_BYTES, challenge, verify_quote
 from contracts.pricing import Prediction
-from ledger import proof
+from ledger import proof_file
 from ledger.dates import iso_from_day
 
 QuoteFile = Annotated[Path, typer.Argument(metavar="QUOTEFILE", help="What `tally quote ask --out` saved.")]
@@ -108,7 +108,7 @@ def verify(
     data, trusted = read_bytes(file, "quote", MAX_QUOTE_BYTES), trusted_genesis(genesis, profile)
     with reading(file, "quote"):
         report = verify_data(data, trusted)
-    if report.kind != proof.QUOTE:
+    if report.kind != proof_file.QUOTE:
         raise UsageProblem(
             f"{file} is no quote",
             code="other_kind",

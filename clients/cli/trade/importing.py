@@ -44,8 +44,8 @@ from clients.sdk import NotAdmitted, OutcomeUnknown, Recorded, Session
 from clients.sdk.conversation import segment
 from clients.trust import load_genesis
 from contracts.errors import REMEDIES
-from ledger.genesis import GenesisBlock
-from ledger.transaction import Transaction
+from ledger.blocks.genesis import GenesisBlock
+from ledger.blocks.transaction import Transaction
 
 CHUNK = 100
 """Documents sent in one bundle."""

@@ -16,7 +16,7 @@ from contracts.context import business_day
 from contracts.parties import payee as payees
 from contracts.trade import redirection as redirections
 from ledger.dates import iso_from_day
-from ledger.state import Reader
+from ledger.state.overlay import Reader
 
 AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="IBAN, or the bank's own form.")]
 BuyerOption = Annotated[str, typer.Option("--buyer", help="Organisation id of the buyer.")]

@@ -27,8 +27,8 @@ from campaign.subjects import Move, moves
 from campaign.themes import THEMES, favourites
 from contracts.errors import REMEDIES
 from contracts.registry import OPERATIONS
+from ledger.blocks.transaction import Transaction
 from ledger.errors import Malformed
-from ledger.transaction import Transaction
 
 OPERATIONS_A_LEDGER = 400
 """Of one episode: enough for an auction, a default and a claim to come to their end."""

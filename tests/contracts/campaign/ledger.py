@@ -20,16 +20,17 @@ from contracts.parties.membership import in_force, target
 from contracts.registry import OPERATIONS, parse
 from contracts.trade import trade_check
 from contracts.trade.trade_check import Kinds
-from ledger import codec, node_certificate
+from ledger import codec
+from ledger.blocks.executor import enter_membership, genesis_overlay
+from ledger.blocks.genesis import Genesis
+from ledger.blocks.transaction import Transaction
 from ledger.errors import Refusal
-from ledger.executor import enter_membership, genesis_overlay
-from ledger.genesis import Genesis
 from ledger.hashing import ZERO
 from ledger.keys import SigningKey
-from ledger.membership import Member, next_membership
-from ledger.possession import sign_possession
-from ledger.state import Overlay
-from ledger.transaction import Transaction
+from ledger.members import node_certificate
+from ledger.members.membership import Member, next_membership
+from ledger.members.possession import sign_possession
+from ledger.state.overlay import Overlay
 
 MORE_ROLES: dict[str, tuple[str, ...]] = {
     "trio": ("buyer", "lender", "supplier"),

@@ -22,7 +22,7 @@ from chaos.cluster import BUYER, Broken, Cluster
 from chaos.load import Acknowledged
 from clients.sdk import Session
 from ledger import codec
-from ledger.block import Block
+from ledger.blocks.block import Block
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """Wrong clocks: a node's wall clock is set hours ahead or behind while it runs, or while it is down.
 
-The ledger's time is what a quorum of the voters' clocks have reached (`ledger.clock`), so one wrong
+The ledger's time is what a quorum of the voters' clocks have reached (`ledger.blocks.clock`), so one wrong
 clock must neither move it ahead nor hold it up, nor may it hurt a client whose own clock is right.
 `chaos.checks` compares the time of each block with ours.
 """

@@ -23,7 +23,7 @@ from chaos.cluster import BUYER, Broken, Cluster
 from clients.errors import Unavailable
 from clients.sdk import AsyncSession, NotAdmitted, OutcomeUnknown, Recorded
 from clients.sdk.transport import Nodes
-from ledger.transaction import Transaction
+from ledger.blocks.transaction import Transaction
 
 ATTEMPT_S = 8.0
 """How long a session tries before its client is told that the outcome is unknown."""

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 
 from consensus import Ballot, Entry, Message, Role
 from consensus.messages import Append, AppendReply, VoteReply
-from ledger.block import Block
-from ledger.certificate import sign_ack
+from ledger.blocks.block import Block
+from ledger.blocks.certificate import sign_ack
+from ledger.blocks.vote import sign_vote
 from ledger.hashing import ZERO
-from ledger.vote import sign_vote
 from simulator.ledger_blocks import LedgerBlocks, ballot_of, seed_key
 from simulator.plan import DOUBLE_ACK, DOUBLE_VOTE, FORKS, USURPS, WITHHOLDS, WRONG_ROOT
 

@@ -1,6 +1,6 @@
 """The court: sees every signed statement that leaves a node, and knows which lies were told.
 
-One detector (`ledger.detector`), the one that nodes run, is shown everything that anybody sent. So
+One detector (`ledger.faults.detector`), the one that nodes run, is shown everything that anybody sent. So
 whatever it would say of an honest node from a part of that, it says here as well:
 
     framed_by_proof   no evidence names an honest node, whatever it lost, overwrote or restarted
@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 
 from consensus import Ballot, Certificate, ElectionCertificate, Entry, Message
 from consensus.messages import Append, AppendReply, Heartbeat, VoteReply
-from ledger.block import Block
-from ledger.detector import Detector
+from ledger.blocks.block import Block
 from ledger.errors import VerificationError
-from ledger.evidence import Evidence
-from ledger.fault import SignedAck, SignedBallot, SignedHeader, WrongBlock
+from ledger.faults.detector import Detector
+from ledger.faults.evidence import Evidence
+from ledger.faults.fault import SignedAck, SignedBallot, SignedHeader, WrongBlock
 from ledger.keys import HEADER_DOMAIN, verify
 from node.raft_storage import certificate_of, election_of
 from simulator.ledger_blocks import Accounts, LedgerApplication, LedgerBlocks, ballot_of, seed_key

@@ -1,6 +1,6 @@
 """A model of the disk under a store: LevelDB's write-ahead log and tables, and the durable mark.
 
-`ledger.store.Store`, the real one, works on a `Level` and a `MarkSlots` as it does on LevelDB
+`ledger.storage.store.Store`, the real one, works on a `Level` and a `MarkSlots` as it does on LevelDB
 and `MarkFile`. What LevelDB does that matters here:
 
     write        a batch is added to the log, whole; a synced one makes all before it durable
@@ -23,10 +23,10 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
-from ledger import store as ledger_store
 from ledger.errors import StoreError
-from ledger.mark import NOTHING, Mark
-from ledger.store import Store
+from ledger.storage import store as ledger_store
+from ledger.storage.mark import NOTHING, Mark
+from ledger.storage.store import Store
 
 _level_errors = ledger_store.plyvel
 
@@ -275,7 +275,7 @@ class _WriteBatch:
 
 
 class MarkSlots:
-    """`ledger.mark.MarkFile` on a device: a torn write destroys only the slot that is written."""
+    """`ledger.storage.mark.MarkFile` on a device: a torn write destroys only the slot that is written."""
 
     def __init__(self, device: Device) -> None:
         self._device = device

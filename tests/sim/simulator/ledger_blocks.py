@@ -17,22 +17,24 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from consensus import Authority, Ballot, Certificate, Configuration, ElectionCertificate, Entry
-from ledger import codec, history, vote
-from ledger.block import Block
-from ledger.certificate import sign_ack, verify_ack
-from ledger.chain import Chain, VerifiedBlock
-from ledger.clock import Reading
-from ledger.committed import NotHeld
+from ledger import codec
+from ledger.blocks import vote
+from ledger.blocks.block import Block
+from ledger.blocks.certificate import sign_ack, verify_ack
+from ledger.blocks.clock import Reading
+from ledger.blocks.executor import make_genesis_block
+from ledger.blocks.genesis import Genesis, GenesisBlock, read_genesis
+from ledger.blocks.transaction import Transaction
+from ledger.chain.chain import Chain, VerifiedBlock
+from ledger.chain.committed import NotHeld
 from ledger.errors import BlockInvalid, Malformed
-from ledger.executor import make_genesis_block
-from ledger.genesis import Genesis, GenesisBlock, read_genesis
-from ledger.handover import MembershipChain
 from ledger.keys import SigningKey
-from ledger.membership import TARGET_KEY, Member, Membership
-from ledger.receipt import Receipt
-from ledger.snapshot_source import PinnedState
-from ledger.state import Overlay, state_key
-from ledger.transaction import Transaction
+from ledger.members.membership import TARGET_KEY, Member, Membership
+from ledger.proofs.handover import MembershipChain
+from ledger.proofs.receipt import Receipt
+from ledger.snapshots.source import PinnedState
+from ledger.state import history
+from ledger.state.overlay import Overlay, state_key
 from node.raft_storage import certificate_of, configuration_of, election_of, entry_of
 from node.snapshots.snapshot_asks import Ask
 from simulator.blocks import NotReproduced

@@ -16,11 +16,11 @@ from pathlib import Path
 from random import Random
 
 from consensus import Certificate, Configuration, Entry, HardState, SnapshotPoint
-from ledger import certificate as ledger_certificate
 from ledger import codec
+from ledger.blocks import certificate as ledger_certificate
 from ledger.errors import StoreError
-from ledger.mark import Mark, MarkFile
-from ledger.store import Store
+from ledger.storage.mark import Mark, MarkFile
+from ledger.storage.store import Store
 from simulator.device import Device, PowerCut, open_store
 from simulator.disk import FOR_EVER, Work
 from simulator.violation import Violation

@@ -17,13 +17,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ledger.committed import NotCertified
+from ledger.chain.committed import NotCertified
 from ledger.errors import StoreError
-from ledger.handover import Followed
-from ledger.snapshot import Manifest
-from ledger.snapshot_source import NotKept, NotReady, PinnedState
-from ledger.staging import Staging
-from ledger.store import HardState
+from ledger.proofs.handover import Followed
+from ledger.snapshots.snapshot import Manifest
+from ledger.snapshots.source import NotKept, NotReady, PinnedState
+from ledger.snapshots.staging import Staging
+from ledger.storage.store import HardState
 from node.snapshots.snapshot_asks import GIVEN, MANIFEST, NOT_KEPT, NOT_READY, Ask
 from node.snapshots.snapshot_fetch import SnapshotFetch
 from node.snapshots.snapshot_import import WRONG, SnapshotImport

@@ -21,7 +21,7 @@ from typing import Any
 from consensus import Configuration, Entry, Message, Raft, Role, SnapshotPoint
 from consensus.messages import Vote
 from consensus.wire import from_value, to_value
-from ledger.clock import Reading
+from ledger.blocks.clock import Reading
 from ledger.errors import StoreError
 from simulator.adversary import Liar
 from simulator.application import OpaqueBlocks
