@@ -39,6 +39,9 @@ MAX_REASON_LENGTH = 256
 MAX_TITLE_LENGTH = 64
 MAX_ADDRESS_LENGTH = 160
 LEI_LENGTH = 20
+MAX_SHOWN = 64
+"""Letters of what was found that an error shows."""
+
 MAX_TERM_DAYS = 1_080
 """Days from an invoice's issue to its due date: the longest tenor that a programme may buy."""
 
@@ -66,7 +69,13 @@ def read_part(model: type[PartT], value: Any, what: str, code: str) -> PartT:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or None
-        raise Malformed(what, code=code, field=where, expected=first["msg"]) from None
+        found = ascii(first["input"])[:MAX_SHOWN] if where and first["type"] != "missing" else None
+        raise Malformed(what, code=code, field=where, found=found, expected=complaint(first["msg"])) from None
+
+
+def complaint(message: str) -> str:
+    """What a model says of a value, in the form of our errors: what was expected."""
+    return message.removeprefix("Value error, ").removeprefix("Input should be ")
 
 
 class Operation(Part):

@@ -16,7 +16,7 @@ from contracts.cash import custody, deposit, exchange, payment, redemption, refu
 from contracts.certificates import certificate, certificate_sale, maturity, overpayment
 from contracts.context import Context, Run
 from contracts.errors import FORM_REMEDIES
-from contracts.fields import Operation
+from contracts.fields import MAX_SHOWN, Operation, complaint
 from contracts.finance import (
     collection,
     default,
@@ -309,14 +309,14 @@ def _malformed(error: ValidationError, name: str, index: int) -> Malformed:
         code = "negative_amount"
     if kind == "less_than_equal" and first["ctx"]["le"] == MAX_AMOUNT:
         code = "amount_overflow"
-    expected = first["msg"]
+    expected = complaint(first["msg"])
     if kind == "string_pattern_mismatch":
         expected = "visible characters in the form that the operation table gives for this field"
     return Malformed(
         f"{name} is not well formed",
         code=code,
         field=f"operations[{index}]{place}",
-        found="nothing" if kind == "missing" else ascii(found)[:64],
+        found="nothing" if kind == "missing" else ascii(found)[:MAX_SHOWN],
         expected=expected,
         remedy=FORM_REMEDIES[code],
     )

@@ -19,7 +19,7 @@ from contracts.errors import refuse
 from contracts.fields import Operation, OrganisationId, Part, ProgrammeId
 from contracts.finance.eligibility import Rules
 from contracts.insurance.policy import read_policy
-from contracts.parties.identity import BUYER
+from contracts.parties.identity import BUYER, SUPPLIER
 from contracts.pricing.terms import Ppm, ProgrammeTerms
 from ledger.codec import Value
 from ledger.state.overlay import Reader, state_key
@@ -115,6 +115,10 @@ def publish(context: Context, operation: ProgrammePublish) -> None:
         raise refuse(
             "programme_of_other_lender", "another lender's programme", field="programme", found=known.lender
         )
+    for place, limit in enumerate(operation.terms.limits):
+        context.require_organisation(limit.obligor, BUYER, f"terms.limits[{place}].obligor")
+    for place, supplier in enumerate(operation.rules.suppliers):
+        context.require_organisation(supplier, SUPPLIER, f"rules.suppliers[{place}]")
     policy = operation.rules.policy
     if policy is not None and read_policy(context.state, policy.insurer, policy.policy) is None:
         raise refuse("unknown_policy", "no such policy", field="rules.policy", found=policy.policy)

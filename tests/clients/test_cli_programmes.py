@@ -148,3 +148,34 @@ def test_what_was_paid_too_much_goes_back(tally: Tally) -> None:
     assert tally.run("acme", "invoice", "show", "acme", "INV-4")["unapplied"] == 6_00
     tally.run("acme", "payment", "refund", "INV-4", "--bank", "bank")
     assert tally.run("acme", "invoice", "show", "acme", "INV-4")["unapplied"] == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "found", "expected"),
+    [
+        ({"fee_ppm": -1}, "fee_ppm", "-1", "greater than or equal to 0"),
+        ({"fee_ppm": "2500"}, "fee_ppm", "'2500'", "a valid integer"),
+        ({"min_tenor_days": 200}, None, None, "min_tenor_days must not pass max_tenor_days"),
+    ],
+)
+def test_terms_that_are_none_are_named_with_what_was_found_and_what_was_expected(
+    tally: Tally,
+    tmp_path: Path,
+    changes: dict[str, object],
+    field: str | None,
+    found: str | None,
+    expected: str,
+) -> None:
+    file = tmp_path / "terms.json"
+    file.write_text(json.dumps({"programme": "p", "terms": {**OF_ANCHOR["terms"], **changes}}))
+    error = tally.run("fund", "programme", "publish", str(file), code=USAGE)["error"]
+    assert error["code"] == "programme_terms"
+    assert [error.get(name) for name in ("field", "found", "expected")] == [field, found, expected]
+
+
+def test_a_misspelt_obligor_is_refused(tally: Tally, tmp_path: Path) -> None:
+    file = tmp_path / "terms.json"
+    limits = [{"obligor": "anchr", "limit": "1,000.00 EUR"}]
+    file.write_text(json.dumps({"programme": "p", "terms": {**OF_ANCHOR["terms"], "limits": limits}}))
+    error = tally.run("fund", "programme", "publish", str(file), code=REFUSED)["error"]
+    assert (error["code"], error["found"]) == ("unknown_organisation", "anchr")

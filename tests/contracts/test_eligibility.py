@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from insurance_ledger import active, advance
 from trade_ledger import DAY, TERMS, TradeLedger, confirm, fund, invoice, payment
 
+from contracts.context import organisation_key
 from contracts.errors import InvariantBroken
 from contracts.finance import eligibility, programme_views
 from contracts.finance.eligibility import MAX_SUPPLIERS, Facts, Rules
 from contracts.finance.programme import programme_key
 from contracts.finance.usage import ALL, OBLIGOR, SUPPLIER, Use, read_use, use_key
+from contracts.parties import identity
 from contracts.state_check import check_state
 from ledger import codec
 from ledger.errors import Malformed, Refusal
@@ -129,10 +131,40 @@ def test_rules_that_make_no_sense_are_not_published(rules: dict[str, Any], field
     assert field in caught.value.field
 
 
+def enrol(trade: TradeLedger, name: str, *roles: str) -> None:
+    """One more organisation, as if the genesis document had it."""
+    trade.state.data[organisation_key(name)] = codec.encode((name, "", roles, (), 1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "found"),
+    [
+        ({"limits": [{"obligor": "mgea", "limit": 1}]}, "terms.limits[0].obligor", "mgea"),
+        ({"limits": [{"obligor": "bolt", "limit": 1}]}, "terms.limits[0].obligor", "bolt"),
+        ({"suppliers": ("acme", "nova")}, "rules.suppliers[1]", "nova"),
+    ],
+)
+def test_a_programme_names_buyers_and_suppliers_that_there_are(
+    changes: dict[str, Any], field: str, found: str
+) -> None:
+    """A misspelt name would stand there for ever and take nothing."""
+    trade = TradeLedger()
+    terms = {**TERMS, "limits": changes.get("limits", TERMS["limits"])}
+    programme = {"op": "programme.publish", "programme": "prime", "terms": terms}
+    named = {**programme, "rules": {"suppliers": changes.get("suppliers", ())}}
+    ((_, code, detail),) = trade.submit("loan", named)
+    assert code == "unknown_organisation"
+    assert field in detail
+    assert found in detail
+    assert trade.entry("programme", "prime") is None
+
+
 def test_the_largest_programme_is_one_state_value() -> None:
     """A programme that is admitted must fit the state, or it would stop every node."""
     names = [f"{place:03}".ljust(MAX_NAME_BYTES, "x") for place in range(MAX_SUPPLIERS)]
     trade = TradeLedger()
+    for name in names:
+        enrol(trade, name, identity.BUYER, identity.SUPPLIER)
     limits = [{"obligor": name, "limit": MAX_AMOUNT} for name in names]
     rules = {"suppliers": names, "programme_limit": MAX_AMOUNT, "supplier_limit": MAX_AMOUNT}
     programme = {"op": "programme.publish", "programme": "prime", "terms": {**TERMS, "limits": limits}}
@@ -241,6 +273,8 @@ def test_a_programme_shows_what_lies_over_its_cap_to_the_unit() -> None:
     names = ["a", "b", "c", "d"]
     limits = [{"obligor": name, "limit": 1_000_000_00} for name in names]
     trade = TradeLedger()
+    for name in names:
+        enrol(trade, name, identity.BUYER)
     programme = {"op": "programme.publish", "programme": "prime", "terms": {**TERMS, "limits": limits}}
     trade.done("loan", {**programme, "rules": {"obligor_share_ppm": 250_000}})
     for name, amount in zip(names, ROW, strict=True):

@@ -87,7 +87,11 @@ def read_programme(path: Path) -> dict[str, Any]:
         rules = Rules.from_value(_read_rules(content.get("rules", {}), currency))
     except Malformed as error:
         raise UsageProblem(
-            f"{path} is not a programme", code=error.code, field=error.field, expected=error.expected
+            f"{path} is not a programme",
+            code=error.code,
+            field=error.field,
+            found=error.found,
+            expected=error.expected,
         ) from None
     operation = {
         "op": "programme.publish",
