@@ -412,7 +412,7 @@ class Conversation:
             found = [(supplier, number) for page in book.pages for supplier, number, _ in page.rows]
             if book.programme != programme or found != list(invoices):
                 raise VerificationError("the quotes are for something else", field="invoices")
-            return VerifiedPrices(book, results), results[0].height
+            return VerifiedPrices(book, results), min([result.height for result in results])
 
         return (yield from self._proof(call, read))
 

@@ -14,16 +14,18 @@ from xml.etree import ElementTree
 
 import pytest
 import story
-from local_sessions import Channel
+from local_sessions import Channel, rewriting
 from local_tally import Tally
 
 from clients.cli import main
 from clients.cli.exits import REFUSED, USAGE
 from clients.cli.pricing.quote_story import tell
+from clients.errors import Unavailable
 from clients.kept_models import kept_model_file
 from clients.models.model_record import compared, figures_of, on_tested_rows, parted
 from clients.models.model_report import drift, fared
 from clients.models.training_export import Training
+from clients.sdk import Refused
 from contracts.finance.quote import ProvedQuote
 from contracts.pricing.forest import LEAF
 from contracts.pricing.lateness import FEATURES
@@ -150,6 +152,24 @@ def test_pages_of_a_book_come_in_the_order_of_its_invoices(channel: Channel) -> 
     assert [isinstance(result, ProvedQuote) for result in results] == [n % 60 == 0 for n in range(130)]
     with channel.blocking_session("fund") as session:
         assert list(session.quote_book(story.PROGRAMME, [])) == []
+
+
+def test_a_page_is_as_old_as_the_oldest_proof_in_it(channel: Channel) -> None:
+    """A node that puts an old page behind a fresh one shows a session prices from before what it has seen."""
+    asked = [("acme", story.INVOICE), ("acme", "N1")]
+    (node,) = channel.nodes.values()
+    with channel.blocking_session("fund", deadline_s=1.0) as session:
+        old = session.quote_page(story.PROGRAMME, asked[1:])
+        with pytest.raises(Refused):
+            session.submit({"op": "finance.withdraw", "supplier": "acme", "invoice": "N1"})
+        fresh = session.quote_page(story.PROGRAMME, asked[:1])
+        joined = fresh.book.joined(old.book).encode()
+        node.misbehave = rewriting(lambda _: joined, "/quotes/book")
+        try:
+            with pytest.raises(Unavailable):
+                session.quote_page(story.PROGRAMME, asked)
+        finally:
+            node.misbehave = None
 
 
 def test_a_champion_makes_the_price_and_a_challenger_none(
