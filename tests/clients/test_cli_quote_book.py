@@ -13,6 +13,7 @@ from local_sessions import Channel
 from local_tally import Tally
 from test_cli_portfolio import bill, play
 
+from clients.cli.exits import USAGE
 from clients.cli.pricing import quote_book
 from clients.cli.screen import Screen
 from clients.sdk import Session
@@ -65,11 +66,19 @@ def test_every_price_stands_in_the_table_with_what_a_lender_decides_by(tally: Ta
     assert priced["net"] == priced["advance"] + priced["reserve"]
     (refused,) = [entry for entry in told["rows"] if entry["invoice"] == "DUE"]
     assert f"No price: 1 {refused['code']}" in shown
-    assert f"acme      DUE      {refused['code']}  {refused['message']}" in shown
+    assert (refused["found"], refused["expected"]) == ("1 days", "at least 5")
+    because = f"{refused['message']}: 1 days, expected at least 5"
+    assert f"acme      DUE      {refused['code']}  {because}" in shown
     for name in ("net", "advance", "discount", "fee", "paid_out", "expected_loss"):
         assert told[name] == sum(entry[name] for entry in told["rows"] if "quote" in entry)
         assert f"{told[name] / 100:,.2f} EUR" in shown
     assert max(len(line) for line in shown.splitlines()) <= COLUMNS
+
+
+def test_a_book_that_cannot_be_made_leaves_no_folder(tally: Tally, tmp_path: Path) -> None:
+    refused = tally.run("fund", "quote", "book", "none", "--out", str(tmp_path / "book"), code=USAGE)
+    assert refused["error"]["code"] == "unknown_programme"
+    assert not (tmp_path / "book").exists()
 
 
 @pytest.mark.usefixtures("terminal")

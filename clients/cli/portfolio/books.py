@@ -10,7 +10,7 @@ import typer
 
 from clients.cli.amounts import read_day
 from clients.cli.exits import UsageProblem
-from clients.cli.options import open_session, read_bytes, trusted_genesis
+from clients.cli.options import open_session, read_bytes, reading, trusted_genesis
 from clients.sdk import Session, VerifiedBook, read_book
 from clients.sdk.questions import answers
 from contracts.certificates.certificate_views import holdings_of
@@ -62,8 +62,10 @@ def open_holdings(
                 field="--date",
                 expected="the business date to compute it for",
             )
-        data = read_bytes(book, "book", MAX_PROOF_BYTES)
-        return _checked(Holdings(read_book(data, trusted_genesis(genesis, profile)), day, {}))
+        data, trusted = read_bytes(book, "book", MAX_PROOF_BYTES), trusted_genesis(genesis, profile)
+        with reading(book, "book"):
+            held = read_book(data, trusted)
+        return _checked(Holdings(held, day, {}))
     with open_session(profile) as session:
         return holdings(session, lender or session.profile.organisation, day)
 

@@ -204,16 +204,17 @@ def _show(screen: Screen, found: Report) -> None:
     for part in found.parts:
         known = part.fared
         loss = "-" if known.expected_loss is None else money(known.expected_loss, part.currency)
+        expected, realised = (
+            f"{late / 100:.2f}" if known.claims else "-"
+            for late in (known.expected_centidays, known.realised_centidays)
+        )
         facts: list[tuple[str, Any]] = [
             ("claims", f"{part.totals.open} open of {part.totals.claims}"),
             ("principal", money(part.totals.principal, part.currency)),
             ("overdue", money(part.overdue, part.currency)),
             ("realised yield, 12 months", _rate(part.rolling.yield_ppm)),
-            ("days late, expected", f"{known.expected_centidays / 100:.2f}"),
-            (
-                "days late, realised",
-                f"{known.realised_centidays / 100:.2f} over {known.claims} that fell due",
-            ),
+            ("days late, expected", expected),
+            ("days late, realised", f"{realised} over {known.claims} that fell due"),
             ("loss, expected", loss),
             ("loss, realised", money(known.realised_loss, part.currency)),
         ]

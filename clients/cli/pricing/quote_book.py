@@ -49,11 +49,11 @@ def book(
     they are worth is proved. A terminal shows the first of a long book; a pipe and --json get all.
     """
     screen = Screen(json)
-    if out is not None:
-        _make_folder(out)
     with open_session(profile) as session:
         with screen.progress("finding invoices", None) as found:
             asked = list(dict.fromkeys(_invoices(session, programme, set(supplier or ()), found)))
+        if out is not None:
+            _make_folder(out)
         started = time.perf_counter()
         with screen.progress("pricing", len(asked)) as advance:
             results, files = _priced(session, programme, asked, out, advance)
@@ -167,6 +167,8 @@ def _row(result: Result) -> dict[str, Any]:
             "invoice": result.invoice,
             "code": result.refusal.code,
             "message": result.refusal.message,
+            "found": _text(result.refusal.found),
+            "expected": _text(result.refusal.expected),
         }
     terms = result.terms
     return {
@@ -260,10 +262,23 @@ def _show_refusals(screen: Screen, refused: list[ProvedRefusal], counts: dict[st
     shown = refused[:SHOWN_REFUSALS] if screen.is_terminal else refused
     screen.table(
         ("supplier", "invoice", "code", "because"),
-        [(one.supplier, one.invoice, one.refusal.code, one.refusal.message) for one in shown],
+        [(one.supplier, one.invoice, one.refusal.code, _because(one)) for one in shown],
         title="No price: " + ", ".join(f"{count:,} {code}" for code, count in counts.items()),
     )
     _say_left_out(screen, len(refused) - len(shown), "refusals")
+
+
+def _because(refused: ProvedRefusal) -> str:
+    """Why there is no price, with the figures that do not fit."""
+    refusal = refused.refusal
+    if refusal.found is None:
+        return refusal.message
+    expected = "" if refusal.expected is None else f", expected {refusal.expected}"
+    return f"{refusal.message}: {refusal.found}{expected}"
+
+
+def _text(part: object) -> str | None:
+    return None if part is None else str(part)
 
 
 def _say_left_out(screen: Screen, count: int, what: str) -> None:
