@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +30,23 @@ def record(
     """
     screen = Screen(as_json)
     with open_session(profile) as session:
-        operation = make(session)
-        try:
-            recorded = session.submit(operation)
-        except Refused as refusal:
-            _save_refusal(screen, refusal, receipt)
-            raise
-    save_receipt(recorded, receipt)
+        recorded = submitted(session, make(session), screen, receipt)
     show_recorded(screen, recorded, sentence, receipt)
+
+
+def submitted(session: Session, operation: Operation, screen: Screen, receipt: Path | None) -> Recorded:
+    """The operation as it stands on the ledger; what proves that, or proves the refusal, is saved.
+
+    Raises:
+        Refused, TallyError: as `record`.
+    """
+    try:
+        recorded = session.submit(operation)
+    except Refused as refusal:
+        _save_refusal(screen, refusal, receipt)
+        raise
+    save_receipt(recorded, receipt)
+    return recorded
 
 
 def _save_refusal(screen: Screen, refusal: Refused, path: Path | None) -> None:
@@ -71,11 +80,20 @@ def save_receipt(recorded: Recorded, path: Path | None) -> None:
         ) from None
 
 
-def show_recorded(screen: Screen, recorded: Recorded, sentence: str, receipt: Path | None) -> None:
-    """The outcome of one operation, as JSON or in two lines."""
-    if screen.answer(recorded_document(recorded, receipt)):
+def show_recorded(
+    screen: Screen,
+    recorded: Recorded,
+    sentence: str,
+    receipt: Path | None,
+    *,
+    facts: Sequence[tuple[str, object]] = (),
+    more: Mapping[str, Any] | None = None,
+) -> None:
+    """The outcome of one operation and what is to be known of it, as JSON (`more`) or in lines (`facts`)."""
+    if screen.answer(recorded_document(recorded, receipt) | dict(more or {})):
         return
     screen.line(f"{sentence}: recorded at height {recorded.height}, receipt verified", GOOD)
+    screen.facts(facts)
     identity = recorded.id.hex()
     screen.line(
         f"receipt in {receipt}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote as quoted
 from typing import Annotated, Any
 
 import typer
 
-from clients.cli.amounts import read_amount, read_day
+from clients.cli.amounts import money, percent, read_amount, read_day
 from clients.cli.exits import UsageProblem
 from clients.cli.options import (
     BankEntry,
@@ -19,15 +20,20 @@ from clients.cli.options import (
     ProfileFile,
     ReceiptFile,
     SupplierOption,
+    open_session,
     read_bytes,
     reading,
 )
-from clients.cli.recording import record
-from clients.cli.screen import examples
+from clients.cli.recording import record, show_recorded, submitted
+from clients.cli.screen import Screen, examples
 from clients.sdk import Session
+from clients.sdk.questions import answers
+from contracts.finance.claim import Lien, read_lien
 from contracts.finance.offer import OfferTerms
 from contracts.finance.quote import MAX_QUOTE_BYTES, ProvedQuote, verify_quote
 from contracts.pricing import QuoteTerms
+from contracts.trade.invoice import RESERVED
+from ledger.dates import iso_from_day
 
 app = typer.Typer(name="finance", help="Offer, accept, fund and withdraw finance.", no_args_is_help=True)
 
@@ -43,14 +49,44 @@ def offer(
     json: Json = False,
 ) -> None:
     """Offer exactly a quote's price (lender): verified here first, computed again by the ledger."""
+    screen = Screen(json)
     data = read_bytes(quote, "quote", MAX_QUOTE_BYTES)
     expires = read_day(expires, "--expires")
-
-    def make(session: Session) -> dict[str, Any]:
+    with open_session(profile) as session:
         with reading(quote, "quote"):
-            return offer_of(verify_quote(data, session.genesis), expires)
-
-    record(profile, make, "Offer", receipt=receipt, as_json=json)
+            proved = verify_quote(data, session.genesis)
+        recorded = submitted(session, offer_of(proved, expires), screen, receipt)
+    offered = proved.terms
+    show_recorded(
+        screen,
+        recorded,
+        f"Offer on {offered.invoice} of {offered.supplier}",
+        receipt,
+        facts=[
+            ("quote", f"{quote}, {offered.quote.hex()}"),
+            ("price", f"of {iso_from_day(offered.day)}, revision {offered.revision} of {offered.programme}"),
+            ("due", f"{iso_from_day(offered.due_day)}, by {offered.buyer}"),
+            *_price_facts(offered),
+            ("yield a year", f"{percent(offered.yield_ppm)} for {offered.tenor_days} days"),
+            ("stands until", expires),
+        ],
+        more={
+            "offer": {
+                **_price_document(offered),
+                "supplier": offered.supplier,
+                "invoice": offered.invoice,
+                "business_date": iso_from_day(offered.day),
+                "due_date": iso_from_day(offered.due_day),
+                "expires": expires,
+                "yield_ppm": offered.yield_ppm,
+                "quote_file": str(quote),
+            }
+        },
+    )
+    screen.note(
+        f"Next {offered.supplier} accepts it: tally finance accept {quoted(offered.invoice)}; "
+        "then it is paid: tally finance settle (your deposit) or tally finance fund (a settlement bank)."
+    )
 
 
 def offer_of(quote: ProvedQuote, expires: str) -> dict[str, Any]:
@@ -66,13 +102,56 @@ def offer_of(quote: ProvedQuote, expires: str) -> dict[str, Any]:
     }
 
 
-def _standing(session: Session, number: str) -> bytes:
-    """Digest of the price that is offered for the supplier's invoice; empty if none is that has one."""
-    deal = session.invoice(session.profile.organisation, number)["finance"]
-    return bytes.fromhex(deal["quote"] or "") if deal is not None and deal["stage"] == "Offered" else b""
+def _price_facts(price: QuoteTerms | Lien) -> list[tuple[str, object]]:
+    """What is paid for an invoice, and when, for people."""
+    currency = price.currency
+    reserve = [("reserve", f"{money(price.reserve, currency)}, paid when the buyer has paid")]
+    return [
+        ("net", money(price.net, currency)),
+        ("advance", money(price.advance, currency)),
+        ("discount, fee", f"{money(price.discount, currency)}, {money(price.fee, currency)}"),
+        ("paid out", money(price.paid_out, currency)),
+        *(reserve if price.reserve else []),
+    ]
 
 
-def offer_terms(terms: QuoteTerms) -> dict[str, int]:
+def _price_document(price: QuoteTerms | Lien) -> dict[str, Any]:
+    """The same for JSON; amounts in minor units."""
+    return {
+        "lender": price.lender,
+        "programme": price.programme,
+        "revision": price.revision,
+        "buyer": price.buyer,
+        "currency": price.currency,
+        **offer_terms(price),
+        "quote": price.quote.hex(),
+    }
+
+
+def _standing(session: Session, number: str) -> Lien:
+    """The offer that stands on the supplier's invoice, proved.
+
+    Raises:
+        UsageProblem: `no_offer`, which is proved too.
+    """
+    supplier = session.profile.organisation
+    (answer,) = answers(session, [lambda state: read_lien(state, supplier, number)])
+    if answer.value is None or answer.value.title != RESERVED:
+        raise _no_offer(number)
+    return answer.value
+
+
+def _no_offer(number: str) -> UsageProblem:
+    return UsageProblem(
+        "no offer stands on the invoice",
+        code="no_offer",
+        field="INVOICE",
+        found=number,
+        remedy="The lender offers first: tally finance offer.",
+    )
+
+
+def offer_terms(terms: QuoteTerms | Lien) -> dict[str, int]:
     """The part of a quote's terms that an offer states."""
     return {name: getattr(terms, name) for name in OfferTerms.model_fields}
 
@@ -94,20 +173,29 @@ def accept(
 ) -> None:
     """Accept the offer that stands on an invoice (supplier).
 
-    What is accepted is the price that stands when the command is given: one that another took the place
-    of meanwhile is not. With a quote file it is that quote's price alone, whatever stands by then.
+    What is accepted is the price that stands, proved, when the command is given: one that another took the
+    place of meanwhile is not. With a quote file it is that quote's price alone, whatever stands by then.
     """
-    data = None if quote is None else read_bytes(quote, "quote", MAX_QUOTE_BYTES)
-
-    def make(session: Session) -> dict[str, Any]:
-        if quote is None or data is None:
-            named = _standing(session, number)
-        else:
+    screen = Screen(json)
+    named = None
+    with open_session(profile) as session:
+        if quote is not None:
+            data = read_bytes(quote, "quote", MAX_QUOTE_BYTES)
             with reading(quote, "quote"):
                 named = verify_quote(data, session.genesis).terms.quote
-        return {"op": "finance.accept", "invoice": number, "quote": named}
-
-    record(profile, make, f"Offer on {number} accepted", receipt=receipt, as_json=json)
+        standing = _standing(session, number)
+        operation = {"op": "finance.accept", "invoice": number, "quote": named or standing.quote}
+        recorded = submitted(session, operation, screen, receipt)
+    expires = iso_from_day(standing.expires)
+    lender = f"{standing.lender}, revision {standing.revision} of {standing.programme}"
+    show_recorded(
+        screen,
+        recorded,
+        f"Offer on {number} accepted",
+        receipt,
+        facts=[("lender", lender), *_price_facts(standing), ("to be paid by", expires)],
+        more={"offer": {**_price_document(standing), "expires": expires}},
+    )
 
 
 @app.command(
@@ -137,13 +225,7 @@ def fund(
         known = session.invoice(supplier, number)
         deal = known["finance"]
         if deal is None:
-            raise UsageProblem(
-                "no offer stands on the invoice",
-                code="no_offer",
-                field="INVOICE",
-                found=number,
-                remedy="The lender offers first: tally finance offer.",
-            )
+            raise _no_offer(number)
         paid = (
             deal["paid_out"] if amount is None else read_amount(amount, "--amount", known["currency"]).amount
         )

@@ -158,9 +158,10 @@ def _sentences(proved: ProvedQuote) -> tuple[str, ...]:
     if proved.programme_terms.lateness_basis == "history":
         basis = "by the relationship's own payments, as the programme says"
     discount = _money(terms, terms.discount)
+    reserve = f"{_money(terms, terms.reserve)} follow" if terms.reserve else "nothing follows"
     return (
         f"{terms.lender} pays {_money(terms, terms.paid_out)} now for {_money(terms, terms.net)} due on "
-        f"{iso_from_day(terms.due_day)}; {_money(terms, terms.reserve)} follow when the buyer has paid.",
+        f"{iso_from_day(terms.due_day)}; {reserve} when the buyer has paid.",
         _known(proved),
         f"Payment is expected {days(terms.expected_late_centidays)} after the due date ({basis}), so in "
         f"{terms.tenor_days} days; late at all with a probability of {short_percent(terms.late_ppm, 1)}.",

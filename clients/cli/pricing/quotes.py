@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote as quoted
 from typing import Annotated, Any
 
 import typer
@@ -84,7 +85,8 @@ def ask(
     if beside is not None:
         screen.facts([("challenger", _expectation(beside.value))])
     if out is not None:
-        screen.note(f"saved in {out}; offer exactly this: tally finance offer {out} --expires YYYY-MM-DD")
+        file = quoted(str(out))
+        screen.note(f"saved in {out}; offer exactly this: tally finance offer {file} --expires YYYY-MM-DD")
 
 
 app.command(
@@ -227,7 +229,8 @@ def show_quote(screen: Screen, found: VerifiedQuote) -> None:
         if amount
     ]
     rows.append(("paid out now", money(terms.paid_out, currency)))
-    rows.append(("reserve, paid when the buyer has paid", money(terms.reserve, currency)))
+    if terms.reserve:
+        rows.append(("reserve, paid when the buyer has paid", money(terms.reserve, currency)))
     screen.table(("", "amount"), rows, right=("amount",))
     screen.facts(quote_facts(found))
 

@@ -253,6 +253,10 @@ def _lenders(deal: dict[str, Any], currency: str) -> str:
     return ", ".join(f"{share['lender']} ({money(share['part'], currency)})" for share in deal["shares"])
 
 
+_RESERVED = ("Offered", "Accepted")
+"""Stages that end by themselves after a last day."""
+
+
 def finance_facts(found: dict[str, Any]) -> list[tuple[str, object]]:
     """The claim on an invoice, for people."""
     deal, currency = found["finance"], found["currency"]
@@ -262,7 +266,7 @@ def finance_facts(found: dict[str, Any]) -> list[tuple[str, object]]:
         if deal["funded"] and deal[name]
     ]
     return [
-        ("stage", deal["stage"]),
+        ("stage", deal["stage"] + (f", until {deal['expires']}" if deal["stage"] in _RESERVED else "")),
         ("lender", _lenders(deal, currency)),
         ("advance", money(deal["advance"], currency)),
         ("discount, fee", f"{money(deal['discount'], currency)}, {money(deal['fee'], currency)}"),
