@@ -34,7 +34,14 @@ from contracts.cash.settlement import Settlement
 from contracts.certificates import leaf_check
 from contracts.errors import InvariantBroken
 from contracts.finance import finance_check, resale_check
-from contracts.finance.claim import Lien, agent, shares_of
+from contracts.finance.claim import (
+    Lien,
+    agent,
+    claim_adds_up,
+    paid_back_at_most_once,
+    shares_of,
+    title_moved_with_cash,
+)
 from contracts.finance.recourse import CONTESTED, DEMANDED, Recourse
 from contracts.finance.request import OPEN, REQUEST, Request
 from contracts.holdings import book_check
@@ -43,7 +50,15 @@ from contracts.market import auction, early_payment, market_check
 from contracts.market.auction import Auction
 from contracts.market.early_payment import EarlyPayment
 from contracts.trade import trade_check
-from contracts.trade.invoice import CERTIFICATED, CONFIRMED, FREE, RESERVED, Invoice, fingerprint
+from contracts.trade.invoice import (
+    CERTIFICATED,
+    CONFIRMED,
+    FREE,
+    RESERVED,
+    Invoice,
+    amounts_add_up,
+    fingerprint,
+)
 from contracts.trade.invoice import HELD as HELD_TITLES
 from contracts.trade.relationship_sums import Aggregates, of_currency
 from contracts.trade.trade_check import Kinds
@@ -91,10 +106,10 @@ def _invoices(kinds: Kinds) -> Iterable[tuple[str, str, Invoice]]:
         yield supplier, number, Invoice._make(value)
 
 
-def amounts_add_up(kinds: Kinds) -> None:
+def invoices_add_up(kinds: Kinds) -> None:
     """1: gross = credited + paid + offset + written off + outstanding; what is void owes nothing."""
     for supplier, number, invoice in _invoices(kinds):
-        invariants.amounts_add_up(invoice)
+        amounts_add_up(invoice)
         if not invoice.is_live and invoice.outstanding:
             raise InvariantBroken(1, f"{supplier} {number} is void and owed")
 
@@ -118,8 +133,8 @@ def claims_add_up(kinds: Kinds) -> None:
         invoice = Invoice._make(kinds["invoice"][supplier, number])
         invariants.purchase_adds_up(lien.net, lien.advance, lien.reserve)
         if lien.title in HELD_TITLES:
-            invariants.claim_adds_up(lien, invoice.outstanding + invoice.written_off)
-            invariants.paid_back_at_most_once(lien)
+            claim_adds_up(lien, invoice.outstanding + invoice.written_off)
+            paid_back_at_most_once(lien)
         elif lien.net != invoice.outstanding or invoice.contested or invoice.validity != CONFIRMED:
             raise InvariantBroken(6, f"{supplier} {number} is reserved at the price of another receivable")
         elif lien.expires >= invoice.due_day:
@@ -195,7 +210,7 @@ def entries_are_consumed_once(kinds: Kinds) -> None:
         raise InvariantBroken(11, "cash moved without a bank entry of its own")
 
 
-def title_moved_with_cash(kinds: Kinds) -> None:
+def titles_moved_with_cash(kinds: Kinds) -> None:
     """12: each funded claim or closed deal has its payout's entry, and each payout its claim or deal."""
     payouts = {
         key: BankEntry._make(value)
@@ -212,7 +227,7 @@ def title_moved_with_cash(kinds: Kinds) -> None:
             if entry is None or (entry.party, entry.document) != (supplier, lien.paid_for or number):
                 raise InvariantBroken(12, f"title of {supplier} {number} moved without cash")
             paid += entry.amount
-        invariants.title_moved_with_cash(lien, paid)
+        title_moved_with_cash(lien, paid)
     if payouts:
         raise InvariantBroken(12, f"cash without title: {min(payouts)}")
 
@@ -316,7 +331,7 @@ def deals_are_over(kinds: Kinds) -> None:
         lien = Lien._make(value)
         if lien.replaced_by:
             continue
-        invariants.paid_back_at_most_once(lien)
+        paid_back_at_most_once(lien)
         if lien.principal != lien.shortfall:
             raise InvariantBroken(
                 19, f"{key}: {lien.principal} of the advance is left, {lien.shortfall} is short"
@@ -430,7 +445,7 @@ def open_basis_follows_invoices(kinds: Kinds) -> None:
 
 
 CHECKS: tuple[Callable[[Kinds], None], ...] = (
-    amounts_add_up,
+    invoices_add_up,
     one_claim,
     claims_add_up,
     deals_are_over,
@@ -445,7 +460,7 @@ CHECKS: tuple[Callable[[Kinds], None], ...] = (
     currencies_never_meet,
     journal_sums_to_zero,
     entries_are_consumed_once,
-    title_moved_with_cash,
+    titles_moved_with_cash,
     *resale_check.CHECKS,
     both_legs_or_none,
     settlements_follow_claims,

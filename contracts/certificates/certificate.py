@@ -45,6 +45,7 @@ from contracts.certificates.leaf import (
     record,
     require_holder,
     require_movable,
+    tree_adds_up,
 )
 from contracts.context import Context
 from contracts.errors import refuse
@@ -404,7 +405,7 @@ def split(context: Context, operation: CertificateSplit) -> None:
         child = Leaf(HELD, leaf.holder, amount, leaf.tier, place.leaf)
         record(context, place._replace(leaf=number), child, "mint", leaf.holder, amount)
     invariants.pieces_add_up(leaf.amount, tuple(amounts))
-    invariants.tree_adds_up(read_totals(context.state, place.obligor, place.certificate))
+    tree_adds_up(read_totals(context.state, place.obligor, place.certificate))
 
 
 def transfer(context: Context, operation: CertificateTransfer) -> None:

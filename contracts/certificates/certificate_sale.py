@@ -20,7 +20,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from contracts import expiry, invariants
+from contracts import expiry
 from contracts.cash import bank, deposit
 from contracts.certificates import certificate
 from contracts.certificates.certificate import LeafOperation, offer_until, subject
@@ -32,6 +32,7 @@ from contracts.certificates.leaf import (
     Place,
     Promise,
     found_leaf,
+    pledge_restores,
     record,
     require_holder,
     require_movable,
@@ -263,5 +264,5 @@ def repay(context: Context, operation: CertificateRepay) -> None:
 
 def _free(context: Context, place: Place, leaf: Leaf, status: int) -> None:
     freed = leaf._replace(status=status, lender="", price=0, repay=0, account="", entry="")
-    invariants.pledge_restores(leaf, freed)
+    pledge_restores(leaf, freed)
     record(context, place, freed, "release", leaf.holder, freed.left)

@@ -36,9 +36,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from contracts import invariants
 from contracts.context import Context
-from contracts.errors import refuse
+from contracts.errors import InvariantBroken, refuse
 from contracts.finance.claim import expose_to
 from contracts.lifecycle import LifeCycle, Transition
 from contracts.trade.invoice import CHANGED
@@ -222,6 +221,20 @@ class Totals(NamedTuple):
     """Leaves numbered so far."""
 
 
+def pledge_restores(pledged: Leaf, freed: Leaf) -> None:
+    """Invariant 26: what the pledge did not change is as before it, and nothing of the pledge is left."""
+    expected = (pledged.holder, pledged.amount, pledged.tier, pledged.parent, pledged.redeemed)
+    if (freed.holder, freed.amount, freed.tier, freed.parent, freed.redeemed) != expected or freed.lender:
+        raise InvariantBroken(26, f"{freed} is not what was pledged: {pledged}")
+
+
+def tree_adds_up(totals: Totals) -> None:
+    """Invariant 2."""
+    parts = (totals.live, totals.redeemed, totals.written_off)
+    if min(parts) < 0 or sum(parts) != totals.issued:
+        raise InvariantBroken(2, f"face {totals.issued} is not the sum of {parts}")
+
+
 class Place(NamedTuple):
     """Which leaf."""
 
@@ -320,7 +333,7 @@ def record(
     context.put(leaf_key(place), tuple(leaf))
     history.append(context.state, certificate_key(obligor, certificate), line, totals)
     if kind not in ("burn", "mint"):
-        invariants.tree_adds_up(Totals._make(totals))
+        tree_adds_up(Totals._make(totals))
 
 
 def _expose(context: Context, place: Place, leaf: Leaf) -> None:

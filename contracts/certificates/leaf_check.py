@@ -28,6 +28,8 @@ from contracts.certificates.leaf import (
     Place,
     Promise,
     Totals,
+    pledge_restores,
+    tree_adds_up,
 )
 from contracts.errors import InvariantBroken
 from contracts.trade.invoice import CERTIFICATED, Invoice
@@ -52,7 +54,7 @@ def trees_add_up(kinds: Kinds) -> None:
         raise InvariantBroken(2, "leaves of no certificate, or promises without leaves")
     for key, value in kinds["certificate"].items():
         totals, promise = Totals._make(value[2]), Promise._make(kinds["promise"][key])
-        invariants.tree_adds_up(totals)
+        tree_adds_up(totals)
         if sums[key] != list(totals[1:]):
             raise InvariantBroken(2, f"{key}: its leaves are not what its history adds up to")
         is_void = Leaf._make(kinds["leaf"][*key, 0]).status == VOID
@@ -212,7 +214,7 @@ def leaves_follow_their_table(before: Kinds, after: Kinds) -> None:
         if (was.amount, was.parent) != (now.amount, now.parent):
             raise InvariantBroken(25, f"the amount of leaf {key} has changed")
         if was.status == PLEDGED and now.status not in (PLEDGED, DISHONOURED, REDEEMED):
-            invariants.pledge_restores(was, now)
+            pledge_restores(was, now)
 
 
 CHECKS = (

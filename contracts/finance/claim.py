@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from contracts import invariants
 from contracts.context import Context, Posting
-from contracts.errors import refuse
+from contracts.errors import InvariantBroken, refuse
 from contracts.finance import resale
 from contracts.finance.resale import Link
 from contracts.finance.usage import change_use
@@ -189,6 +189,38 @@ def repaid(lien: Lien, principal: int) -> Lien:
 
 MAX_ROUNDS = 16
 """Times that one receivable may be financed, one after the other."""
+
+
+def title_moved_with_cash(lien: Lien, amount: int) -> None:
+    """Invariant 12, at the moment of funding: the cash that moved is what the title was sold for."""
+    if amount != lien.paid_out or lien.advance != lien.paid_out + lien.discount + lien.fee:
+        raise InvariantBroken(12, f"cash {amount} is not the price {lien.paid_out}")
+
+
+def claim_adds_up(lien: Lien, outstanding: int) -> None:
+    """Invariant 6 after funding: what is the lender's, the supplier's and its insurer's is what is owed.
+
+    A shortfall is what credit notes took beyond the reserve: principal that is no longer the buyer's to pay.
+    """
+    parts = (lien.principal, lien.reserve_left, lien.shortfall, lien.subrogated)
+    if lien.shares and sum(share[2] for share in lien.shares) != lien.principal:
+        raise InvariantBroken(6, f"shares of {lien.shares} are not the principal {lien.principal}")
+    whole = lien.principal + lien.reserve_left + lien.subrogated - lien.shortfall
+    if min(parts) < 0 or whole != outstanding:
+        raise InvariantBroken(6, f"parts {parts} against outstanding {outstanding}")
+    if lien.shortfall > lien.principal:
+        raise InvariantBroken(6, f"{lien.shortfall} is short of {lien.principal}")
+
+
+def paid_back_at_most_once(lien: Lien) -> None:
+    """Invariant 19: what buyer, supplier and its insurer have paid of an advance, and what is due, are it."""
+    parts = (lien.principal, lien.collected, lien.repaid, lien.indemnified)
+    if min(parts) < 0 or sum(parts) != lien.advance:
+        raise InvariantBroken(19, f"{parts} of an advance of {lien.advance}")
+    if not 0 <= lien.costs_paid <= lien.costs_charged <= lien.costs_limit:
+        raise InvariantBroken(
+            19, f"costs {lien.costs_paid} of {lien.costs_charged}, at most {lien.costs_limit}"
+        )
 
 
 def lien_key(*receivable: str) -> bytes:

@@ -23,6 +23,7 @@ from contracts.finance.claim import (
     Lien,
     accrue,
     agent,
+    claim_adds_up,
     close_claim,
     eased,
     expose_less,
@@ -175,7 +176,7 @@ def indemnify(
     expose_less(context, supplier, lien, to_lender)
     book.indemnified(context, supplier, number, lien, to_lender, to_supplier)
     book.bore(context, supplier, number, less, after)
-    invariants.claim_adds_up(after, open_amount(live_invoice(context, supplier, number)))
+    claim_adds_up(after, open_amount(live_invoice(context, supplier, number)))
 
 
 def after_change(context: Context, supplier: str, number: str, invoice: Invoice) -> Invoice:
@@ -184,7 +185,7 @@ def after_change(context: Context, supplier: str, number: str, invoice: Invoice)
         return invoice
     lien = read_lien(context.state, supplier, number)
     assert lien is not None, "a receivable that is held has a claim"
-    invariants.claim_adds_up(lien, invoice.outstanding + invoice.written_off)
+    claim_adds_up(lien, invoice.outstanding + invoice.written_off)
     if invoice.outstanding or invoice.written_off:
         return invoice
     expose_less(context, supplier, lien, lien.principal)

@@ -12,12 +12,20 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from contracts import expiry, invariants
+from contracts import expiry
 from contracts.cash import bank, deposit, settlement
 from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import Account, Date, Number, Operation, OrganisationId, PositiveAmount
-from contracts.finance.claim import Lien, Share, divided, expose, lien_key
+from contracts.finance.claim import (
+    Lien,
+    Share,
+    claim_adds_up,
+    divided,
+    expose,
+    lien_key,
+    title_moved_with_cash,
+)
 from contracts.finance.offer import OFFER, reservation
 from contracts.holdings import book
 from contracts.parties import payee
@@ -115,7 +123,7 @@ def deliver(
     invoice = live_invoice(context, supplier, number)
     if invoice.order and not lien.arrangement:
         require_no_credit_due(context.state, supplier, invoice.buyer, invoice.order)
-    invariants.title_moved_with_cash(lien, leg.amount)
+    title_moved_with_cash(lien, leg.amount)
     expiry.cancel(context, (OFFER, supplier, number))
     expose(context, supplier, lien, -lien.advance, lien.advance)
     holding = PLEDGED if lien.pledges else ASSIGNED
@@ -129,7 +137,7 @@ def deliver(
         interest_from=leg.day + lien.tenor_days,
         shares=tuple([tuple(share) for share in shares]),
     )
-    invariants.claim_adds_up(assigned, invoice.outstanding)
+    claim_adds_up(assigned, invoice.outstanding)
     context.put(lien_key(supplier, number), tuple(assigned))
     book.bought(context, supplier, number, assigned, invoice.due_day)
     title = TITLE.after(invoice.title, FUNDED, holding)

@@ -41,10 +41,12 @@ from contracts.finance.claim import (
     accrued,
     agent,
     check_rounds,
+    claim_adds_up,
     close_claim,
     deal_key,
     expose_less,
     last_deal,
+    paid_back_at_most_once,
     payoff,
     put_claim,
     read_lien,
@@ -65,6 +67,7 @@ from contracts.trade.invoice import (
     Invoice,
     live_invoice,
     read_invoice,
+    release_restores,
     write_invoice,
 )
 from contracts.trade.order import require_no_credit_due
@@ -345,7 +348,7 @@ def _met(context: Context, lender: str, number: str, found: Recourse, claim: _Cl
     short = lien.shortfall
     standing = accrue(lien, day) if claim.turn < 0 else lien
     after = repaid(standing, short)._replace(repaid=lien.repaid + short, shortfall=0)
-    invariants.paid_back_at_most_once(after)
+    paid_back_at_most_once(after)
     if claim.turn < 0:
         expose_less(context, found.supplier, lien, short)
         book.received(context, found.supplier, found.invoice, lien, (0, 0, short), by_buyer=False)
@@ -435,7 +438,7 @@ def substitute(context: Context, operation: RecourseSubstitute) -> None:
         repaid(lien, lien.principal)._replace(recourse="", shortfall=0, replaced_by=operation.invoice),
     )
     freed = invoice._replace(title=TITLE.after(invoice.title, SUBSTITUTED))
-    invariants.release_restores(invoice, freed)
+    release_restores(invoice, freed)
     write_invoice(context, supplier, number, freed)
     moved = lien._replace(
         reserve_left=other.outstanding - lien.principal,
@@ -446,7 +449,7 @@ def substitute(context: Context, operation: RecourseSubstitute) -> None:
         resale="",
         paid_for=lien.paid_for or number,
     )
-    invariants.claim_adds_up(moved, other.outstanding)
+    claim_adds_up(moved, other.outstanding)
     invariants.one_claim(other.title == FREE, read_lien(context.state, supplier, operation.invoice))
     put_claim(context, supplier, operation.invoice, moved)
     book.moved(context, supplier, number, lien, (operation.invoice, moved, other.due_day))

@@ -13,9 +13,17 @@ from contracts import invariants
 from contracts.cash import bank, deposit
 from contracts.context import Context
 from contracts.errors import refuse
-from contracts.finance.claim import Lien, accrued, close_claim, expose_less, repaid_whole, to_lenders
+from contracts.finance.claim import (
+    Lien,
+    accrued,
+    close_claim,
+    expose_less,
+    paid_back_at_most_once,
+    repaid_whole,
+    to_lenders,
+)
 from contracts.holdings import book
-from contracts.trade.invoice import RELEASED, TITLE, live_invoice, write_invoice
+from contracts.trade.invoice import RELEASED, TITLE, live_invoice, release_restores, write_invoice
 from ledger.money import Money
 
 
@@ -96,11 +104,11 @@ def give_back(context: Context, supplier: str, number: str, lien: Lien, day: int
     """End a claim that was repaid as a whole on a day: owner and amount are as before (26)."""
     invoice = live_invoice(context, supplier, number)
     after = repaid_whole(lien, day)
-    invariants.paid_back_at_most_once(after)
+    paid_back_at_most_once(after)
     expose_less(context, supplier, lien, lien.principal)
     book.received(context, supplier, number, lien, whole(lien, day), by_buyer=False)
     book.ended(context, supplier, number, after)
     close_claim(context, supplier, number, after)
     released = invoice._replace(title=TITLE.after(invoice.title, RELEASED))
-    invariants.release_restores(invoice, released)
+    release_restores(invoice, released)
     write_invoice(context, supplier, number, released)

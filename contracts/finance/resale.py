@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from contracts import expiry
 from contracts.context import Context
-from contracts.errors import refuse
+from contracts.errors import InvariantBroken, refuse
 from contracts.lifecycle import LifeCycle, Transition
 from ledger.state.overlay import Reader, state_key
 
@@ -66,6 +66,12 @@ class Resale(NamedTuple):
     """Bank entry of the price, empty before it is paid."""
     bought: Link = ()
     """How the seller came by the claim: set when it is sold."""
+
+
+def claim_moved_with_cash(sold: Resale, principal: int) -> None:
+    """Invariant 12, between lenders: what moves is what was offered, and its price is in a bank entry."""
+    if not sold.account or not 0 < sold.price <= sold.principal or principal != sold.principal:
+        raise InvariantBroken(12, f"a principal of {principal} moved for {sold.price} of {sold.principal}")
 
 
 def resale_key(seller: str, number: str) -> bytes:

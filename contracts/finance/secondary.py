@@ -42,9 +42,17 @@ from contracts.fields import (
     ProgrammeId,
 )
 from contracts.finance import eligibility, resale
-from contracts.finance.claim import Lien, expose_lender, held_lien, put_claim, read_lien
+from contracts.finance.claim import Lien, claim_adds_up, expose_lender, held_lien, put_claim, read_lien
 from contracts.finance.limit import check_room
-from contracts.finance.resale import RESALE, STATUS, Resale, found_resale, read_resale, resale_key
+from contracts.finance.resale import (
+    RESALE,
+    STATUS,
+    Resale,
+    claim_moved_with_cash,
+    found_resale,
+    read_resale,
+    resale_key,
+)
 from contracts.holdings import book
 from contracts.parties import payee
 from contracts.parties.identity import LENDER
@@ -285,13 +293,13 @@ def _deliver(context: Context, link: tuple[str, str], sold: Resale, lien: Lien, 
     seller, number = link
     supplier, invoice = sold.supplier, live_invoice(context, sold.supplier, sold.invoice)
     revision = _take_room(context, sold, lien, programme, invoice)
-    invariants.claim_moved_with_cash(sold, lien.principal)
+    claim_moved_with_cash(sold, lien.principal)
     expiry.cancel(context, (RESALE, seller, number))
     context.put(resale_key(seller, number), tuple(sold._replace(bought=lien.bought)))
     moved = lien._replace(
         lender=sold.to, programme=programme, revision=revision, resale="", bought=(seller, number)
     )
-    invariants.claim_adds_up(moved, invoice.outstanding)
+    claim_adds_up(moved, invoice.outstanding)
     put_claim(context, supplier, sold.invoice, moved)
     book.resold(context, supplier, sold.invoice, lien, (moved, sold.price, invoice.due_day))
     context.post(

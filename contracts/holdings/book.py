@@ -41,8 +41,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from contracts import invariants
 from contracts.context import Context
+from contracts.errors import InvariantBroken
 from contracts.finance.claim import Lien, agent, divided, shares_of, to_lenders
 from ledger import codec
 from ledger.limits import MAX_STATE_VALUE_BYTES
@@ -134,6 +134,21 @@ RECORD_FIELDS: dict[str, tuple[str, ...]] = {
     "indemnify": ("principal", "reserve"),
 }
 """Names of a record's places after those of `HEAD_FIELDS`; those that end in `_date` are days."""
+
+
+def book_adds_up(totals: Totals) -> None:
+    """Invariant 19 for all claims of a lender: each part of what it advanced is somewhere, and once."""
+    parts = (
+        totals.principal,
+        totals.owed,
+        totals.collected,
+        totals.repaid,
+        totals.written_off,
+        totals.sold,
+        totals.indemnified,
+    )
+    if min(totals) < 0 or sum(parts) != totals.advanced or totals.recovered > totals.written_off:
+        raise InvariantBroken(19, f"{parts} of {totals.advanced} advanced, {totals.recovered} recovered")
 
 
 def book_key(lender: str) -> bytes:
@@ -344,5 +359,5 @@ def _enter(
     entry = context.get(key)
     record = (context.day, kind, lien.currency, supplier, number, *places)
     totals = fold(EMPTY if entry is None else entry[2], record)
-    invariants.book_adds_up(Totals._make(totals[lien.currency]))
+    book_adds_up(Totals._make(totals[lien.currency]))
     history.append_to(context.state, key, entry, record, totals)

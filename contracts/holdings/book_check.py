@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 
-from contracts import invariants
 from contracts.errors import InvariantBroken
 from contracts.finance.claim import Lien, agent, shares_of
-from contracts.holdings.book import Totals
+from contracts.holdings.book import Totals, book_adds_up
 from contracts.trade.invoice import HELD
 from contracts.trade.trade_check import Kinds
 
@@ -53,9 +52,9 @@ def books_follow_deals(kinds: Kinds) -> None:
 
 
 def advances_are_accounted_for(kinds: Kinds) -> None:
-    """19: what a lender has advanced is somewhere, and once: `invariants.book_adds_up`."""
+    """19: what a lender has advanced is somewhere, and once: `holdings.book.book_adds_up`."""
     for _, _, totals in _totals(kinds):
-        invariants.book_adds_up(totals)
+        book_adds_up(totals)
 
 
 def _totals(kinds: Kinds) -> list[tuple[str, str, Totals]]:

@@ -21,7 +21,7 @@ from pydantic import Field
 
 from contracts import invariants
 from contracts.context import Context
-from contracts.errors import refuse
+from contracts.errors import InvariantBroken, refuse
 from contracts.fields import Number, Operation, OrganisationId, PositiveAmount, Reason
 from contracts.finance.claim import Lien, read_lien, shares_of
 from contracts.insurance import coverage
@@ -129,6 +129,25 @@ class Claim(NamedTuple):
     def insurers_part(self, open_now: int) -> int:
         """The insurer's part of that, rounded up: what a fraction leaves is in its account `recoveries`."""
         return divide_up(self.reached(open_now) * self.indemnity, self.pool) if self.pool else 0
+
+
+def claim_in_bounds(claim: Claim) -> None:
+    """Invariant 21: what was paid and ceded is part of what was promised, and that of the loss."""
+    if not 0 <= claim.paid <= claim.indemnity <= claim.insured <= claim.loss:
+        raise InvariantBroken(21, f"paid {claim.paid}, indemnity {claim.indemnity}, loss {claim.loss}")
+    if not 0 <= claim.ceded <= claim.indemnity or not claim.loss <= claim.pool <= claim.base - claim.ahead:
+        raise InvariantBroken(21, f"ceded {claim.ceded} of {claim.indemnity}, {claim.loss} of {claim.base}")
+
+
+def recovery_adds_up(reached: int, insurers: int, claim: Claim) -> None:
+    """Invariant 21: the insurer's part and the assured's are the recovery, by what each bore of the loss.
+
+    `reached` is what came in of the pool. The insurer has less than one minor unit more than its exact part.
+    """
+    exact = reached * claim.indemnity
+    if not exact <= insurers * claim.pool < exact + claim.pool or insurers > claim.indemnity:
+        bore = f"{claim.indemnity} of {claim.pool}"
+        raise InvariantBroken(21, f"{insurers} of {reached} recovered is not the part of who bore {bore}")
 
 
 class ClaimNotify(Operation):
@@ -292,7 +311,7 @@ def invoice_of(context: Context, claim: Claim) -> Invoice:
 
 def put_claim(context: Context, assured: str, number: str, claim: Claim) -> None:
     """Write a claim within its promise (invariant 20)."""
-    invariants.claim_in_bounds(claim)
+    claim_in_bounds(claim)
     context.put(claim_key(assured, number), tuple(claim))
 
 

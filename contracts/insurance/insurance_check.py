@@ -17,7 +17,9 @@ from contracts.insurance.indemnity import (
     SUBROGATED,
     WITHDRAWN,
     Claim,
+    claim_in_bounds,
     open_amount,
+    recovery_adds_up,
 )
 from contracts.insurance.policy import ACTIVE, BOUND, EXHAUSTED, LIFE, QUOTED, Cover, Policy
 from contracts.trade.invoice import Invoice
@@ -78,16 +80,16 @@ def never_more_than_owed(kinds: Kinds) -> None:
     for key, value in sorted(kinds["claim"].items()):
         claim = Claim._make(value)
         invoice = Invoice._make(kinds["invoice"][claim.supplier, claim.invoice])
-        invariants.claim_in_bounds(claim)
+        claim_in_bounds(claim)
         if claim.status != WITHDRAWN:
             listed[claim.supplier, claim.invoice] += ((key[0], key[1]),)
         if claim.status in BINDING:
             open_now = open_amount(invoice)
             part = claim.insurers_part(open_now)
             net[claim.supplier, claim.invoice] += claim.indemnity - part
-            invariants.recovery_adds_up(claim.reached(open_now), part, claim)
+            recovery_adds_up(claim.reached(open_now), part, claim)
     for place, amount in net.items():
-        invariants.never_more_than_owed(amount, Invoice._make(kinds["invoice"][place]))
+        invariants.never_more_than_owed(amount, open_amount(Invoice._make(kinds["invoice"][place])))
     found = {place: tuple(sorted(tuple(pair) for pair in value)) for place, value in kinds["insured"].items()}
     if found != dict(listed):
         raise InvariantBroken(19, "the claims on an invoice are not those that are listed")

@@ -41,6 +41,7 @@ from contracts.insurance.indemnity import (
     open_amount,
     promised_to_others,
     put_claim,
+    recovery_adds_up,
 )
 from contracts.insurance.policy import policy_of
 from contracts.trade.invoice import HELD
@@ -120,7 +121,7 @@ def _payout(context: Context, assured: str, number: str, by: str) -> _Payout:
     if amount <= 0:
         raise refuse("nothing_to_indemnify", "the loss has come in", field="claim", found=number)
     others = promised_to_others(context.state, claim.supplier, claim.invoice, invoice, assured)
-    invariants.never_more_than_owed(amount + others, invoice)
+    invariants.never_more_than_owed(amount + others, open_amount(invoice))
     lien = read_lien(context.state, claim.supplier, claim.invoice)
     payee = policy_of(context, claim.insurer, claim.policy).loss_payee
     paid = claim._replace(status=status, paid=amount, ceded=set_off)
@@ -214,7 +215,7 @@ def _cession(context: Context, assured: str, number: str, by: str) -> tuple[Clai
         raise refuse(
             "nothing_recovered", "the insurer has its part of what came in", field="claim", found=number
         )
-    invariants.recovery_adds_up(reached, part, claim)
+    recovery_adds_up(reached, part, claim)
     return claim._replace(status=status, ceded=part), part - claim.ceded
 
 

@@ -23,12 +23,13 @@ from contracts.trade.invoice import (
     SUBMITTED,
     Invoice,
     InvoiceSubmit,
+    amounts_add_up,
     fingerprint,
     fingerprint_key,
     invoice_key,
     lines_digest,
 )
-from contracts.trade.order import as_line, issued_order, line_amount, line_key, read_line
+from contracts.trade.order import as_line, issued_order, line_amount, line_in_order, line_key, read_line
 from contracts.trade.totals import tax_totals
 from ledger import codec
 from ledger.money import MAX_TOTAL, AmountOverflow, CurrencyMismatch, Money
@@ -112,7 +113,7 @@ class Billing:
         _register(context, supplier, number, fingerprint(supplier, invoice, digest))
         if order:
             self._match(supplier, invoice)
-        invariants.amounts_add_up(invoice)
+        amounts_add_up(invoice)
         context.put(key, tuple(invoice))
         part = digest[:DIGEST_PART_BYTES]
         past.add((day, "invoice", number, currency, gross, issued, due, order, part))
@@ -122,7 +123,7 @@ class Billing:
         context = self._context
         for key, line in self._lines.items():
             value = tuple(line)
-            invariants.line_in_order(as_line(value), context.parameter("quantity_tolerance_ppm"))
+            line_in_order(as_line(value), context.parameter("quantity_tolerance_ppm"))
             context.put(key, value)
         for past in self._histories.values():
             past.close()

@@ -14,9 +14,8 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from contracts import invariants
 from contracts.context import Context
-from contracts.errors import refuse
+from contracts.errors import InvariantBroken, refuse
 from contracts.fields import (
     MAX_LINES,
     Amount,
@@ -249,6 +248,24 @@ class Invoice(NamedTuple):
         return units
 
 
+def amounts_add_up(invoice: Invoice) -> None:
+    """Invariant 1."""
+    credited, paid, offset, written_off = invoice.credited, invoice.paid, invoice.offset, invoice.written_off
+    outstanding = invoice.outstanding
+    if credited < 0 or paid < 0 or offset < 0 or written_off < 0 or outstanding < 0:
+        raise InvariantBroken(1, f"a part of the gross is below zero: {invoice}")
+    if credited + paid + offset + written_off + outstanding != invoice.gross:
+        raise InvariantBroken(1, f"the gross is not the sum of its parts: {invoice}")
+    if not 0 <= invoice.contested <= outstanding:
+        raise InvariantBroken(1, f"{invoice.contested} in dispute of {invoice.outstanding} outstanding")
+
+
+def release_restores(before: Invoice, after: Invoice) -> None:
+    """Invariant 26: a released receivable is what it was but for the title: the supplier's, at its amount."""
+    if after.title != 0 or after._replace(title=before.title) != before:
+        raise InvariantBroken(26, "a release changed more than the title")
+
+
 def credit_said(number: str, reduced: Invoice, amount: int, closed: int) -> tuple[codec.Value, ...]:
     """What a record of kind `credit` says after its currency, of the invoice as the credit left it."""
     return (
@@ -374,7 +391,7 @@ def wrong_state(invoice: Invoice, expected: str) -> Exception:
 
 def write_invoice(context: Context, supplier: str, number: str, invoice: Invoice) -> None:
     """Write an invoice whose amounts add up (invariant 1), and note that this operation has changed it."""
-    invariants.amounts_add_up(invoice)
+    amounts_add_up(invoice)
     note_change(context, supplier, number)
     context.put(invoice_key(supplier, number), tuple(invoice))
 

@@ -18,9 +18,8 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from contracts import invariants
 from contracts.context import Context
-from contracts.errors import refuse
+from contracts.errors import InvariantBroken, refuse
 from contracts.fields import (
     MAX_LINES,
     Currency,
@@ -123,6 +122,18 @@ class OrderLine(NamedTuple):
     def to_credit(self) -> int:
         """Units billed beyond what the buyer keeps: a credit note over them is due."""
         return max(0, self.invoiced - self.accepted)
+
+
+def line_in_order(line: OrderLine, tolerance_ppm: int) -> None:
+    """Invariant 7, for quantities; the price is checked against the line when it is billed.
+
+    Only a return may leave more billed than accepted, and at most what was returned.
+    """
+    _, quantity, _, shipped, accepted, rejected, invoiced, returned, lost = line
+    if not 0 <= accepted <= shipped <= quantity * (PPM + tolerance_ppm) // PPM or invoiced < 0:
+        raise InvariantBroken(7, f"quantities out of order: {line}")
+    if invoiced > accepted + returned or rejected < 0 or returned < 0 or lost < 0:
+        raise InvariantBroken(7, f"billed and never accepted: {line}")
 
 
 class OrderedLine(Part):
@@ -249,7 +260,7 @@ def put_line(
     context: Context, key: bytes, order: Order, before: OrderLine, after: OrderLine, tolerance_ppm: int
 ) -> Order:
     """Write a line in its new state; the order with its counts moved along, for the caller to write."""
-    invariants.line_in_order(after, tolerance_ppm)
+    line_in_order(after, tolerance_ppm)
     context.put(key, tuple(after))
     opened = after.is_open - before.is_open
     overbilled = (after.to_credit > 0) - (before.to_credit > 0)

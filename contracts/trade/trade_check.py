@@ -19,7 +19,7 @@ from contracts.trade import amendment, credit, order, redirection, shipment
 from contracts.trade.amendment import Amendment
 from contracts.trade.credit import CreditNote
 from contracts.trade.invoice import CASH, TITLE, VALIDITY, Invoice
-from contracts.trade.order import Order, OrderLine
+from contracts.trade.order import Order, OrderLine, line_in_order
 from contracts.trade.redirection import Redirection
 from contracts.trade.shipment import Shipment
 from ledger import codec
@@ -34,7 +34,7 @@ def lines_in_order(kinds: Kinds) -> None:
     billed, moved = _billed(kinds), _moved(kinds)
     for key, value in kinds["order_line"].items():
         line = OrderLine._make(value)
-        invariants.line_in_order(line, tolerance_ppm)
+        line_in_order(line, tolerance_ppm)
         if line.invoiced != billed.pop(key, 0):
             raise InvariantBroken(7, f"{key}: invoiced is not what live invoices bill")
         found = [line.shipped, line.accepted, line.rejected, line.returned, line.lost]

@@ -12,13 +12,21 @@ from trade_ledger import TradeLedger, fund, payment, publish
 
 from contracts import invariants
 from contracts.errors import InvariantBroken
-from contracts.finance.claim import Lien, accrued, last_deal, payoff, read_lien
+from contracts.finance.claim import (
+    Lien,
+    accrued,
+    claim_adds_up,
+    last_deal,
+    paid_back_at_most_once,
+    payoff,
+    read_lien,
+)
 from contracts.finance.recourse import STATUS, read_recourse
 from contracts.holdings import portfolio
 from contracts.holdings.book import book_key
 from contracts.state_check import by_kind, demands_follow_claims
 from contracts.trade import trade_views
-from contracts.trade.invoice import Invoice
+from contracts.trade.invoice import Invoice, release_restores
 from contracts.trade.relationship_sums import of_currency
 from ledger import codec
 from ledger.dates import day_from_iso, iso_from_day
@@ -114,7 +122,7 @@ def test_a_pledge_is_released_when_the_advance_is_repaid_and_can_then_be_finance
     assert trade.refused("bank", {**release, "amount": due - 1}) == "amount_mismatch"
     assert trade.refused("bank", {**release, "date": "2012-02-29"}) == "date_order"
     trade.done("bank", release)
-    invariants.release_restores(before, stored(trade))
+    release_restores(before, stored(trade))
     assert trade.entry("lien", "acme", "INV1") is None
     assert trade.entry("exposure", "loan", "mega", "USD") is None
     trade.check()
@@ -190,7 +198,7 @@ def test_invariant_26_a_release_restores_owner_and_amount_whatever_was_paid(
     if due:
         release = attested("release.attest", due, date=iso_from_day(day), **HOLDER)
         trade.done("bank", release)
-        invariants.release_restores(before, stored(trade))
+        release_restores(before, stored(trade))
     trade.check()
 
 
@@ -405,7 +413,7 @@ def test_with_recourse_an_overdue_receivable_is_repurchased_with_its_interest() 
     due = payoff(lien(trade), 15_553)
     assert due > ADVANCE
     trade.done("bank", attested("recourse.attest", due, date=LATER, lender="loan", recourse="R1"))
-    invariants.release_restores(before, stored(trade))
+    release_restores(before, stored(trade))
     assert status(trade) == "Repurchased"
     trade.check()
 
@@ -433,7 +441,7 @@ def test_another_receivable_takes_the_place_of_a_bad_one() -> None:
     before = stored(trade)
     trade.done("loan", take)
     trade.check()
-    invariants.release_restores(before, stored(trade))
+    release_restores(before, stored(trade))
     moved = lien(trade, "GOOD")
     assert (moved.principal, moved.reserve_left) == (ADVANCE, 900_000_00 - ADVANCE)
     assert trade.refused("acme", {**propose, "invoice": "SMALL"}) == "wrong_state"
@@ -466,15 +474,13 @@ def test_invariant_18_21_and_26_refuse_what_breaks_them() -> None:
     trade = financed(security="pledge")
     held = stored(trade)
     with pytest.raises(InvariantBroken, match="invariant 26"):
-        invariants.release_restores(held, held._replace(title=0, outstanding=held.outstanding - 1))
+        release_restores(held, held._replace(title=0, outstanding=held.outstanding - 1))
 
 
 def test_invariant_6_no_more_is_short_than_the_lender_has_out() -> None:
     claim = lien(financed())
     with pytest.raises(InvariantBroken, match="invariant 6"):
-        invariants.claim_adds_up(
-            claim._replace(shortfall=ADVANCE + 1, reserve_left=RESERVE + ADVANCE + 1), NET
-        )
+        claim_adds_up(claim._replace(shortfall=ADVANCE + 1, reserve_left=RESERVE + ADVANCE + 1), NET)
 
 
 @pytest.mark.parametrize("place", ["principal", "collected", "repaid", "costs_paid"])
@@ -482,7 +488,7 @@ def test_invariant_19_an_advance_is_paid_back_at_most_once(place: str) -> None:
     trade = financed()
     claim = lien(trade)
     with pytest.raises(InvariantBroken, match="invariant 19"):
-        invariants.paid_back_at_most_once(claim._replace(**{place: getattr(claim, place) + 1}))
+        paid_back_at_most_once(claim._replace(**{place: getattr(claim, place) + 1}))
 
 
 def test_invariant_19_a_demand_without_its_claim_shows() -> None:

@@ -77,6 +77,14 @@ def test_random_operations_move_nothing_but_along_arrows_that_name_them(coverage
             assert target in reached, f"{op} moved {subject}, {axis} from {source} to {target}"
 
 
+def test_every_law_has_its_check_where_the_table_says() -> None:
+    checks = [name for _, _, cell in laws() for name in re.findall(r"`([^`]+)`", cell)]
+    assert len(checks) > 40
+    for name in checks:
+        module, _, check = name.rpartition(".")
+        assert callable(getattr(import_module(f"contracts.{module or 'invariants'}"), check)), name
+
+
 def test_a_handler_that_refuses_through_others_has_their_codes(calls: Calls) -> None:
     accept = calls.codes(f"{early.accept.__module__}.accept")
     assert {"no_early_offer", "wrong_state", "already_financed", "quote_stale"} <= accept
