@@ -13,6 +13,7 @@ from contracts import invariants
 from contracts.errors import refuse
 from contracts.trade import relationship
 from ledger.codec import Value
+from ledger.money import checked_total
 from ledger.state.overlay import Overlay, Reader, state_key
 
 BUSINESS_DATE = state_key("param", "business_date")
@@ -154,7 +155,7 @@ class Context:
         for organisation, account, currency, amount in postings:
             if amount:
                 key = journal_key(organisation, account, currency)
-                balance = relationship.checked(amount + (self.state.get(key) or 0))
+                balance = checked_total(amount + (self.state.get(key) or 0))
                 self.state.put(key, balance)
 
 

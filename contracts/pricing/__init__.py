@@ -7,8 +7,8 @@ integers; `model` says from that how late it will be paid, `forest` how trees ar
 which reasons; `training` makes the rows that models learn from. Nothing here reads a clock or a file; only
 `known` reads the state.
 
-Imports: `ledger`, and what a history leaves in the state: `contracts.trade.relationship`,
-`contracts.trade.habit_entry`.
+Imports: `ledger`, and what a history leaves in the state: of `contracts.trade`, `relationship`, its records
+and sums, `habit_entry` and `holidays`.
 """
 
 from contracts.pricing.features import Features

@@ -13,7 +13,6 @@ from contracts.trade import habit
 from contracts.trade.relationship_records import KINDS, MOVING, fold_settled, settlement
 from contracts.trade.relationship_sums import EMPTY
 from ledger import codec
-from ledger.money import MAX_TOTAL, AmountOverflow
 from ledger.state import history
 from ledger.state.overlay import Overlay, state_key
 
@@ -93,14 +92,3 @@ def register(state: Overlay, day: int, supplier: str, buyer: str) -> None:
 def fold_party(aggregates: codec.Value, record: codec.Value, party: str) -> codec.Value:
     """The aggregates of a party entry after one more relationship: (as supplier, as buyer)."""
     return (aggregates[0] + (record[2] == party), aggregates[1] + (record[3] == party))
-
-
-def checked(total: int) -> int:
-    """A running sum that the codec can write.
-
-    Raises:
-        AmountOverflow: beyond 64 bits.
-    """
-    if not -MAX_TOTAL <= total <= MAX_TOTAL:
-        raise AmountOverflow(total, "total", MAX_TOTAL)
-    return total

@@ -50,7 +50,7 @@ def aggregates_view(aggregates: codec.Value, currency: str, day: int) -> View:
 
 
 def record_view(record: codec.Value) -> View:
-    """One record of a history by name; `RECORD_FIELDS` of `contracts.trade.relationship` has the names."""
+    """One record of a history by name; `RECORD_FIELDS` has the names."""
     day, kind, *rest = record
     shown: View = {"business_date": iso_from_day(day), "kind": kind}
     for name, value in zip(relationship_records.RECORD_FIELDS[kind], rest, strict=True):
