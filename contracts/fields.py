@@ -135,6 +135,19 @@ Number = Annotated[
     ),
     AfterValidator(_checked_number),
 ]
+OrderNumber = Annotated[Number, Field(description="order number, as the buyer writes it")]
+ShipmentNumber = Annotated[Number, Field(description="despatch advice number, as the supplier writes it")]
+InvoiceNumber = Annotated[Number, Field(description="invoice number, as the supplier writes it")]
+CreditNumber = Annotated[Number, Field(description="credit note number, as the supplier writes it")]
+CertificateNumber = Annotated[Number, Field(description="certificate number, as the obligor writes it")]
+RequestNumber = Annotated[Number, Field(description="number of the request, as the supplier writes it")]
+AuctionNumber = Annotated[Number, Field(description="number of the auction, as the supplier writes it")]
+ResaleNumber = Annotated[Number, Field(description="number of the offer, as the seller writes it")]
+DemandNumber = Annotated[Number, Field(description="number of the demand, as the lender writes it")]
+ExchangeNumber = Annotated[Number, Field(description="number of the exchange, as the client writes it")]
+EntryNumber = Annotated[
+    Number, Field(description="the bank's reference of the entry; consumed once per account")
+]
 OptionalNumber = Annotated[
     str,
     Field(
@@ -217,6 +230,7 @@ Date = Annotated[
     PlainSerializer(iso_from_day, return_type=str),
     Field(description="calendar day, ISO 8601 text YYYY-MM-DD"),
 ]
+BookingDay = Annotated[Date, Field(description="booking day; ISO text YYYY-MM-DD")]
 Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT, description="minor units of the document's currency")]
 PositiveAmount = Annotated[
     int, Field(ge=1, le=MAX_AMOUNT, description="minor units of the document's currency, above zero")

@@ -34,9 +34,9 @@ from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import (
     Account,
+    BookingDay,
     Currency,
-    Date,
-    Number,
+    EntryNumber,
     Operation,
     OptionalNumber,
     OrganisationId,
@@ -91,8 +91,8 @@ class DepositMint(Operation):
 
     op: Literal["deposit.mint"]
     account: Account = Field(description="custody account on which the money was booked")
-    entry: Number = Field(description="the bank's reference of the entry; consumed once per account")
-    date: Date = Field(description="booking day; ISO text YYYY-MM-DD")
+    entry: EntryNumber
+    date: BookingDay
     client: OrganisationId
     currency: Currency
     amount: PositiveAmount = Field(description="amount booked; minor units")

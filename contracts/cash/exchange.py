@@ -25,7 +25,7 @@ from contracts.cash.custody import account_of, check_open
 from contracts.cash.deposit import Purpose
 from contracts.context import Context, organisation_key
 from contracts.errors import refuse
-from contracts.fields import Amount, Currency, Number, Operation, OrganisationId, Part, PositiveAmount
+from contracts.fields import Amount, Currency, ExchangeNumber, Operation, OrganisationId, Part, PositiveAmount
 from contracts.lifecycle import LifeCycle, Transition
 from ledger.money import Money, checked_amount, currency_digits, divide_up
 from ledger.state.overlay import Reader, state_key
@@ -94,7 +94,7 @@ class ExchangeRequest(Operation):
     """A client asks for an amount of one currency, to be paid for in another."""
 
     op: Literal["exchange.request"]
-    exchange: Number = Field(description="number of the exchange, as the client writes it")
+    exchange: ExchangeNumber
     maker: OrganisationId = Field(description="who is asked for a rate")
     sold_bank: OrganisationId = Field(description="bank at which the wanted currency arrives")
     sold_currency: Currency = Field(description="currency wanted; ISO 4217 code")
@@ -107,7 +107,7 @@ class ExchangeQuote(Operation):
     """The maker quotes a rate; what it sells is set aside until the quote is answered or has run out."""
 
     op: Literal["exchange.quote"]
-    exchange: Number = Field(description="number of the exchange, as the client writes it")
+    exchange: ExchangeNumber
     taker: OrganisationId
     rate: Fraction = Field(description="price of one unit of the wanted currency")
     mid: Fraction = Field(description="middle of the market now, by which the cost is measured")
@@ -122,7 +122,7 @@ class ExchangeAccept(Operation):
     """The client accepts the quote: both legs move, or none."""
 
     op: Literal["exchange.accept"]
-    exchange: Number = Field(description="number of the exchange, as the client writes it")
+    exchange: ExchangeNumber
     bought: PositiveAmount = Field(description="amount of the quote; minor units")
     fee: Amount = Field(description="fee of the quote; minor units")
 
@@ -131,7 +131,7 @@ class ExchangeDecline(Operation):
     """The client, or the maker without a standing quote, ends an exchange."""
 
     op: Literal["exchange.decline"]
-    exchange: Number = Field(description="number of the exchange, as the client writes it")
+    exchange: ExchangeNumber
     taker: OrganisationId
 
 

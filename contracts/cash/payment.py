@@ -16,7 +16,16 @@ from contracts import invariants
 from contracts.cash import bank, deposit, refund
 from contracts.context import Context, Posting
 from contracts.errors import refuse
-from contracts.fields import Account, Currency, Date, Number, Operation, OrganisationId, PositiveAmount
+from contracts.fields import (
+    Account,
+    BookingDay,
+    Currency,
+    EntryNumber,
+    InvoiceNumber,
+    Operation,
+    OrganisationId,
+    PositiveAmount,
+)
 from contracts.finance import collection
 from contracts.trade import redirection
 from contracts.trade.invoice import CONFIRMED, HELD, Invoice, live_invoice, write_invoice
@@ -31,12 +40,12 @@ class PaymentAttest(Operation):
 
     op: Literal["payment.attest"]
     account: Account = Field(description="account on which the money arrived, IBAN or the bank's own form")
-    entry: Number = Field(description="the bank's reference of the entry; consumed once per account")
-    date: Date = Field(description="booking day; ISO text YYYY-MM-DD")
+    entry: EntryNumber
+    date: BookingDay
     currency: Currency
     payer: OrganisationId = Field(description="organisation id of the buyer that paid")
     amount: PositiveAmount = Field(description="amount that arrived; minor units")
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
     supplier: OrganisationId
 
 
@@ -44,7 +53,7 @@ class PaymentMake(Operation):
     """A buyer pays an invoice out of its deposit, to whoever holds the claim."""
 
     op: Literal["payment.make"]
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
     supplier: OrganisationId
     bank: OrganisationId = Field(description="settlement bank at which buyer and payees have deposits")
     currency: Currency

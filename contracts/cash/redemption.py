@@ -20,8 +20,9 @@ from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import (
     Account,
+    BookingDay,
     Currency,
-    Date,
+    EntryNumber,
     Number,
     Operation,
     OrganisationId,
@@ -79,8 +80,8 @@ class RedemptionPay(Operation):
     redemption: Number = Field(description="number of the redemption, as the client writes it")
     client: OrganisationId
     account: Account = Field(description="custody account on which the debit was booked")
-    entry: Number = Field(description="the bank's reference of the entry; consumed once per account")
-    date: Date = Field(description="booking day; ISO text YYYY-MM-DD")
+    entry: EntryNumber
+    date: BookingDay
     currency: Currency
     amount: PositiveAmount = Field(description="amount booked; minor units")
 

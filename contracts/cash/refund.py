@@ -16,7 +16,15 @@ from pydantic import Field
 from contracts.cash import bank, deposit
 from contracts.context import Context
 from contracts.errors import refuse
-from contracts.fields import Account, Date, Number, Operation, OrganisationId, PositiveAmount
+from contracts.fields import (
+    Account,
+    BookingDay,
+    EntryNumber,
+    InvoiceNumber,
+    Operation,
+    OrganisationId,
+    PositiveAmount,
+)
 from contracts.trade.invoice import Invoice, live_invoice
 from ledger.money import Money, checked_total
 from ledger.state.overlay import Reader, state_key
@@ -26,7 +34,7 @@ class RefundPay(Operation):
     """A supplier pays back out of its deposit what a buyer has paid beyond what it owed."""
 
     op: Literal["refund.pay"]
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
     bank: OrganisationId = Field(description="settlement bank at which supplier and buyer have deposits")
     amount: PositiveAmount = Field(description="at most what is unapplied on the invoice; minor units")
 
@@ -36,10 +44,10 @@ class RefundAttest(Operation):
 
     op: Literal["refund.attest"]
     account: Account = Field(description="account from which the money left")
-    entry: Number = Field(description="the bank's reference of the entry; consumed once per account")
-    date: Date = Field(description="booking day; ISO text YYYY-MM-DD")
+    entry: EntryNumber
+    date: BookingDay
     supplier: OrganisationId
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
     amount: PositiveAmount = Field(description="amount paid back; minor units of the invoice's currency")
 
 

@@ -21,7 +21,16 @@ from pydantic import Field
 from contracts.cash import bank
 from contracts.context import Context
 from contracts.errors import refuse
-from contracts.fields import Account, Date, Number, Operation, OrganisationId, PositiveAmount
+from contracts.fields import (
+    Account,
+    BookingDay,
+    EntryNumber,
+    InvoiceNumber,
+    Number,
+    Operation,
+    OrganisationId,
+    PositiveAmount,
+)
 from contracts.lifecycle import LifeCycle, Transition
 from ledger.money import Money
 from ledger.state.overlay import Reader, state_key
@@ -71,7 +80,7 @@ class SettlementCreate(Operation):
     op: Literal["settlement.create"]
     settlement: Number = Field(description="number of the settlement, as the lender writes it")
     supplier: OrganisationId
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
     bank: OrganisationId = Field(description="settlement bank that holds the cash")
 
 
@@ -82,8 +91,8 @@ class SettlementAttest(Operation):
     settlement: Number = Field(description="number of the settlement, as the lender writes it")
     lender: OrganisationId
     account: Account = Field(description="account on which the money was booked")
-    entry: Number = Field(description="the bank's reference of the entry; consumed once per account")
-    date: Date = Field(description="booking day; ISO text YYYY-MM-DD")
+    entry: EntryNumber
+    date: BookingDay
     amount: PositiveAmount = Field(description="amount held; minor units of the invoice's currency")
 
 
@@ -94,8 +103,8 @@ class SettlementReturn(Operation):
     settlement: Number = Field(description="number of the settlement, as the lender writes it")
     lender: OrganisationId
     account: Account = Field(description="account on which the return was booked")
-    entry: Number = Field(description="the bank's reference of the entry; consumed once per account")
-    date: Date = Field(description="booking day; ISO text YYYY-MM-DD")
+    entry: EntryNumber
+    date: BookingDay
     amount: PositiveAmount = Field(description="amount returned; minor units of the invoice's currency")
 
 

@@ -51,9 +51,9 @@ from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import (
     MAX_TERM_DAYS,
+    CertificateNumber,
     Currency,
     Date,
-    Number,
     Operation,
     OptionalNumber,
     OrganisationId,
@@ -88,7 +88,7 @@ class LeafOperation(Operation):
     """What every operation on a leaf names."""
 
     obligor: OrganisationId = Field(description="organisation that promised to pay")
-    certificate: Number = Field(description="certificate number, as the obligor writes it")
+    certificate: CertificateNumber
     leaf: LeafNumber
 
     @property
@@ -101,7 +101,7 @@ class CertificateIssue(Operation):
     """An obligor promises a payee an amount at maturity, on an invoice that it confirmed or without one."""
 
     op: Literal["certificate.issue"]
-    certificate: Number = Field(description="certificate number, as the obligor writes it")
+    certificate: CertificateNumber
     payee: OrganisationId
     currency: Currency
     amount: PositiveAmount = Field(description="face; minor units")

@@ -39,7 +39,16 @@ from contracts.certificates.leaf import (
 )
 from contracts.context import Context
 from contracts.errors import refuse
-from contracts.fields import Account, Amount, Date, Number, OrganisationId, PositiveAmount, ProgrammeId
+from contracts.fields import (
+    Account,
+    Amount,
+    BookingDay,
+    Date,
+    EntryNumber,
+    OrganisationId,
+    PositiveAmount,
+    ProgrammeId,
+)
 from contracts.finance.limit import check_room
 from contracts.parties import payee
 from contracts.parties.identity import LENDER
@@ -72,8 +81,8 @@ class CertificateFund(LeafOperation):
     op: Literal["certificate.fund"]
     lender: OrganisationId
     account: Account = Field(description="account from which the money left")
-    entry: Number = Field(description="the bank's reference of the entry; consumed once per account")
-    date: Date = Field(description="booking day; ISO text YYYY-MM-DD")
+    entry: EntryNumber
+    date: BookingDay
     amount: PositiveAmount = Field(description="amount paid out; minor units of the certificate's currency")
     payee: Account | None = Field(
         None, description="account to which it was paid; needed where the holder has a payee account"

@@ -42,7 +42,15 @@ from contracts.certificates.leaf import (
 )
 from contracts.context import Context
 from contracts.errors import refuse
-from contracts.fields import Account, Date, Number, Operation, OrganisationId, PositiveAmount
+from contracts.fields import (
+    Account,
+    BookingDay,
+    CertificateNumber,
+    EntryNumber,
+    Operation,
+    OrganisationId,
+    PositiveAmount,
+)
 from ledger.money import Money, split_by_weights
 
 
@@ -50,7 +58,7 @@ class CertificateRedeem(Operation):
     """An obligor pays a matured certificate out of its deposit, to the holders of record."""
 
     op: Literal["certificate.redeem"]
-    certificate: Number = Field(description="certificate number, as the obligor writes it")
+    certificate: CertificateNumber
     bank: OrganisationId = Field(description="settlement bank at which obligor and holders have deposits")
     amount: PositiveAmount = Field(description="at most what is left; minor units")
 
@@ -60,10 +68,10 @@ class CertificateCollect(Operation):
 
     op: Literal["certificate.collect"]
     obligor: OrganisationId
-    certificate: Number = Field(description="certificate number, as the obligor writes it")
+    certificate: CertificateNumber
     account: Account = Field(description="account on which the money arrived")
-    entry: Number = Field(description="the bank's reference of the entry; consumed once per account")
-    date: Date = Field(description="booking day; ISO text YYYY-MM-DD")
+    entry: EntryNumber
+    date: BookingDay
     amount: PositiveAmount = Field(
         description="amount that arrived; minor units of the certificate's currency"
     )

@@ -17,7 +17,15 @@ from contracts.cash import bank
 from contracts.certificates.leaf import found_promise
 from contracts.context import Context
 from contracts.errors import refuse
-from contracts.fields import Account, Date, Number, Operation, OrganisationId, PositiveAmount
+from contracts.fields import (
+    Account,
+    BookingDay,
+    CertificateNumber,
+    EntryNumber,
+    Operation,
+    OrganisationId,
+    PositiveAmount,
+)
 from ledger.money import Money, checked_total
 from ledger.state.overlay import Reader, state_key
 
@@ -27,10 +35,10 @@ class CertificateRefund(Operation):
 
     op: Literal["certificate.refund"]
     obligor: OrganisationId
-    certificate: Number = Field(description="certificate number, as the obligor writes it")
+    certificate: CertificateNumber
     account: Account = Field(description="account from which the money left")
-    entry: Number = Field(description="the bank's reference of the entry; consumed once per account")
-    date: Date = Field(description="booking day; ISO text YYYY-MM-DD")
+    entry: EntryNumber
+    date: BookingDay
     amount: PositiveAmount = Field(description="amount paid back, at most what is overpaid; minor units")
 
 

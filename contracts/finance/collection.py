@@ -17,7 +17,7 @@ from pydantic import Field
 from contracts import invariants
 from contracts.context import Context, Posting
 from contracts.errors import refuse
-from contracts.fields import Number, Operation, OrganisationId, PositiveAmount, Reason
+from contracts.fields import InvoiceNumber, Operation, OrganisationId, PositiveAmount, Reason
 from contracts.finance import recourse
 from contracts.finance.claim import (
     Lien,
@@ -58,7 +58,7 @@ class FinanceCharge(Operation):
 
     op: Literal["finance.charge"]
     supplier: OrganisationId
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
     amount: PositiveAmount = Field(description="costs; minor units of the invoice's currency")
     reason: Reason
 

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
-
 from contracts.context import Context
 from contracts.errors import refuse
-from contracts.fields import Number, Operation, OrganisationId
+from contracts.fields import InvoiceNumber, Operation, OrganisationId
 from contracts.finance import collection
 from contracts.finance.claim import Lien, agent, expose_less, put_claim, read_lien
 from contracts.holdings import book
@@ -27,7 +25,7 @@ class DefaultDeclare(Operation):
 
     op: Literal["default.declare"]
     supplier: OrganisationId
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
 
 
 class DefaultWriteOff(Operation):
@@ -35,7 +33,7 @@ class DefaultWriteOff(Operation):
 
     op: Literal["default.write_off"]
     supplier: OrganisationId
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
 
 
 def declare(context: Context, operation: DefaultDeclare) -> None:

@@ -16,7 +16,15 @@ from contracts import expiry
 from contracts.cash import bank, deposit, settlement
 from contracts.context import Context
 from contracts.errors import refuse
-from contracts.fields import Account, Date, Number, Operation, OrganisationId, PositiveAmount
+from contracts.fields import (
+    Account,
+    BookingDay,
+    EntryNumber,
+    InvoiceNumber,
+    Operation,
+    OrganisationId,
+    PositiveAmount,
+)
 from contracts.finance.claim import (
     Lien,
     Share,
@@ -39,9 +47,9 @@ class FinanceFund(Operation):
 
     op: Literal["finance.fund"]
     account: Account = Field(description="account from which the money left")
-    entry: Number = Field(description="the bank's reference of the entry; consumed once per account")
-    date: Date = Field(description="booking day; ISO text YYYY-MM-DD")
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    entry: EntryNumber
+    date: BookingDay
+    invoice: InvoiceNumber
     supplier: OrganisationId
     lender: OrganisationId
     amount: PositiveAmount = Field(description="amount paid out; minor units of the invoice's currency")
@@ -55,7 +63,7 @@ class FinanceSettle(Operation):
 
     op: Literal["finance.settle"]
     supplier: OrganisationId
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
     bank: OrganisationId = Field(description="settlement bank at which lender and supplier have deposits")
 
 

@@ -28,7 +28,7 @@ from contracts.errors import refuse
 from contracts.fields import (
     Amount,
     Date,
-    Number,
+    InvoiceNumber,
     Operation,
     OrganisationId,
     Part,
@@ -68,7 +68,7 @@ class FinanceOffer(Operation):
     op: Literal["finance.offer"]
     programme: ProgrammeId
     supplier: OrganisationId
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
     expires: Date = Field(description="last business date on which the offer stands; ISO text YYYY-MM-DD")
     terms: OfferTerms
     quote: QuoteDigest = b""
@@ -78,7 +78,7 @@ class FinanceAccept(Operation):
     """A supplier accepts the offer that stands on its invoice."""
 
     op: Literal["finance.accept"]
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
     quote: QuoteDigest = b""
 
 
@@ -87,7 +87,7 @@ class FinanceWithdraw(Operation):
 
     op: Literal["finance.withdraw"]
     supplier: OrganisationId
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
 
 
 def offer(context: Context, operation: FinanceOffer) -> None:

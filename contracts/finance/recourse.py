@@ -27,7 +27,10 @@ from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import (
     Account,
-    Date,
+    BookingDay,
+    DemandNumber,
+    EntryNumber,
+    InvoiceNumber,
     Number,
     Operation,
     OrganisationId,
@@ -127,9 +130,9 @@ class RecourseDemand(Operation):
     """A lender demands of the supplier what the buyer's payment will not bring."""
 
     op: Literal["recourse.demand"]
-    recourse: Number = Field(description="number of the demand, as the lender writes it")
+    recourse: DemandNumber
     supplier: OrganisationId
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
     cause: Literal["dilution", "warranty", "overdue"] = Field(description="see the table of causes")
     reason: Reason
 
@@ -139,7 +142,7 @@ class RecoursePay(Operation):
 
     op: Literal["recourse.pay"]
     lender: OrganisationId
-    recourse: Number = Field(description="number of the demand, as the lender writes it")
+    recourse: DemandNumber
     bank: OrganisationId = Field(description="settlement bank at which lender and supplier have deposits")
     amount: PositiveAmount = Field(description="what is due today; minor units")
 
@@ -149,10 +152,10 @@ class RecourseAttest(Operation):
 
     op: Literal["recourse.attest"]
     account: Account = Field(description="account on which the money was booked")
-    entry: Number = Field(description="the bank's reference of the entry; consumed once per account")
-    date: Date = Field(description="booking day; ISO text YYYY-MM-DD")
+    entry: EntryNumber
+    date: BookingDay
     lender: OrganisationId
-    recourse: Number = Field(description="number of the demand, as the lender writes it")
+    recourse: DemandNumber
     amount: PositiveAmount = Field(description="what was due on that day; minor units")
 
 
@@ -160,7 +163,7 @@ class RecourseOffset(Operation):
     """A lender sets a demand for dilution off against the supplier's reserve that it still holds."""
 
     op: Literal["recourse.offset"]
-    recourse: Number = Field(description="number of the demand, as the lender writes it")
+    recourse: DemandNumber
 
 
 class RecoursePropose(Operation):
@@ -168,7 +171,7 @@ class RecoursePropose(Operation):
 
     op: Literal["recourse.propose"]
     lender: OrganisationId
-    recourse: Number = Field(description="number of the demand, as the lender writes it")
+    recourse: DemandNumber
     invoice: Number = Field(description="the supplier's invoice that is to take its place")
 
 
@@ -176,7 +179,7 @@ class RecourseSubstitute(Operation):
     """A lender takes the receivable that the supplier has proposed; the other one is free again."""
 
     op: Literal["recourse.substitute"]
-    recourse: Number = Field(description="number of the demand, as the lender writes it")
+    recourse: DemandNumber
     invoice: Number = Field(description="the invoice that the supplier has proposed")
 
 
@@ -185,7 +188,7 @@ class RecourseContest(Operation):
 
     op: Literal["recourse.contest"]
     lender: OrganisationId
-    recourse: Number = Field(description="number of the demand, as the lender writes it")
+    recourse: DemandNumber
     reason: Reason
 
 
@@ -193,7 +196,7 @@ class RecourseClose(Operation):
     """A lender closes a demand of its own, unmet."""
 
     op: Literal["recourse.close"]
-    recourse: Number = Field(description="number of the demand, as the lender writes it")
+    recourse: DemandNumber
     reason: Reason
 
 

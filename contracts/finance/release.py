@@ -12,7 +12,15 @@ from pydantic import Field
 
 from contracts.context import Context
 from contracts.errors import refuse
-from contracts.fields import Account, Date, Number, Operation, OrganisationId, PositiveAmount
+from contracts.fields import (
+    Account,
+    BookingDay,
+    EntryNumber,
+    InvoiceNumber,
+    Operation,
+    OrganisationId,
+    PositiveAmount,
+)
 from contracts.finance import recourse, repayment
 from contracts.finance.claim import Lien, held_lien
 from contracts.insurance.indemnity import check_not_indemnified
@@ -23,7 +31,7 @@ class ReleasePay(Operation):
     """A supplier repays an advance out of its deposit: its receivable is free again in the same operation."""
 
     op: Literal["release.pay"]
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
     bank: OrganisationId = Field(description="settlement bank at which lender and supplier have deposits")
     amount: PositiveAmount = Field(description="what is due today: costs, interest, principal; minor units")
 
@@ -33,10 +41,10 @@ class ReleaseAttest(Operation):
 
     op: Literal["release.attest"]
     account: Account = Field(description="account on which the money was booked")
-    entry: Number = Field(description="the bank's reference of the entry; consumed once per account")
-    date: Date = Field(description="booking day; ISO text YYYY-MM-DD")
+    entry: EntryNumber
+    date: BookingDay
     supplier: OrganisationId
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
     amount: PositiveAmount = Field(description="what was due on that day; minor units")
 
 

@@ -29,12 +29,13 @@ from contracts.errors import refuse
 from contracts.fields import (
     Amount,
     Date,
-    Number,
+    InvoiceNumber,
     Operation,
     OrganisationId,
     PositiveAmount,
     ProgrammeId,
     Reason,
+    RequestNumber,
 )
 from contracts.finance.programme import found_programme, own_programme
 from contracts.lifecycle import LifeCycle, Transition
@@ -122,8 +123,8 @@ class FinanceRequest(Operation):
     """A supplier asks lenders' programmes for finance of an invoice of its own."""
 
     op: Literal["finance.request"]
-    request: Number = Field(description="number of the request, as the supplier writes it")
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    request: RequestNumber
+    invoice: InvoiceNumber
     programmes: Annotated[tuple[ProgrammeId, ...], Field(min_length=1, max_length=MAX_PROGRAMMES)] = Field(
         description="programmes that are asked, none twice"
     )
@@ -135,7 +136,7 @@ class RequestQuote(Operation):
 
     op: Literal["request.quote"]
     supplier: OrganisationId
-    request: Number = Field(description="number of the request, as the supplier writes it")
+    request: RequestNumber
     programme: ProgrammeId
     advance: PositiveAmount = Field(description="at most what is outstanding; minor units")
     discount: Amount = Field(description="minor units")
@@ -147,7 +148,7 @@ class RequestDecline(Operation):
 
     op: Literal["request.decline"]
     supplier: OrganisationId
-    request: Number = Field(description="number of the request, as the supplier writes it")
+    request: RequestNumber
     programme: ProgrammeId
     reason: Reason
 
@@ -156,7 +157,7 @@ class RequestWithdraw(Operation):
     """A supplier takes its request back."""
 
     op: Literal["request.withdraw"]
-    request: Number = Field(description="number of the request, as the supplier writes it")
+    request: RequestNumber
 
 
 def request_key(supplier: str, number: str) -> bytes:

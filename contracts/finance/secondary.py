@@ -34,12 +34,15 @@ from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import (
     Account,
+    BookingDay,
     Date,
-    Number,
+    EntryNumber,
+    InvoiceNumber,
     Operation,
     OrganisationId,
     PositiveAmount,
     ProgrammeId,
+    ResaleNumber,
 )
 from contracts.finance import eligibility, resale
 from contracts.finance.claim import Lien, claim_adds_up, expose_lender, held_lien, put_claim, read_lien
@@ -66,9 +69,9 @@ class ResaleOffer(Operation):
     """A lender offers a receivable that it has bought to another lender, at a price."""
 
     op: Literal["resale.offer"]
-    resale: Number = Field(description="number of the offer, as the seller writes it")
+    resale: ResaleNumber
     supplier: OrganisationId
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
     lender: OrganisationId = Field(description="lender to which it is offered")
     price: PositiveAmount = Field(description="what that lender pays, at most the principal; minor units")
     expires: Date = Field(description="last business date on which it can be paid; ISO text YYYY-MM-DD")
@@ -79,7 +82,7 @@ class ResaleSettle(Operation):
 
     op: Literal["resale.settle"]
     seller: OrganisationId = Field(description="lender that offers it")
-    resale: Number = Field(description="number of the offer, as the seller writes it")
+    resale: ResaleNumber
     price: PositiveAmount = Field(description="price of the offer; minor units")
     bank: OrganisationId = Field(description="settlement bank at which both lenders have deposits")
     programme: ProgrammeId = Field(description="the paying lender's programme under which it takes it")
@@ -90,11 +93,11 @@ class ResaleFund(Operation):
 
     op: Literal["resale.fund"]
     seller: OrganisationId = Field(description="lender that offers it")
-    resale: Number = Field(description="number of the offer, as the seller writes it")
+    resale: ResaleNumber
     lender: OrganisationId = Field(description="lender that has paid")
     account: Account = Field(description="account from which the money left")
-    entry: Number = Field(description="the bank's reference of the entry; consumed once per account")
-    date: Date = Field(description="booking day; ISO text YYYY-MM-DD")
+    entry: EntryNumber
+    date: BookingDay
     amount: PositiveAmount = Field(description="amount paid; minor units of the invoice's currency")
     programme: ProgrammeId = Field(description="the paying lender's programme, as it has instructed")
     payee: Account | None = Field(
@@ -107,7 +110,7 @@ class ResaleWithdraw(Operation):
 
     op: Literal["resale.withdraw"]
     seller: OrganisationId = Field(description="lender that offers it")
-    resale: Number = Field(description="number of the offer, as the seller writes it")
+    resale: ResaleNumber
 
 
 def offer(context: Context, operation: ResaleOffer) -> None:

@@ -22,7 +22,7 @@ from pydantic import Field
 from contracts import invariants
 from contracts.context import Context
 from contracts.errors import InvariantBroken, refuse
-from contracts.fields import Number, Operation, OrganisationId, PositiveAmount, Reason
+from contracts.fields import InvoiceNumber, Number, Operation, OrganisationId, PositiveAmount, Reason
 from contracts.finance.claim import Lien, read_lien, shares_of
 from contracts.insurance import coverage
 from contracts.insurance.policy import (
@@ -158,7 +158,7 @@ class ClaimNotify(Operation):
     insurer: OrganisationId
     policy: Number
     supplier: OrganisationId
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
     shipments: Annotated[
         tuple[Number, ...],
         Field(max_length=coverage.MAX_SHIPMENTS, description="shipments of all that it bills; with an order"),

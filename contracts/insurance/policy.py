@@ -24,7 +24,8 @@ from contracts.errors import refuse
 from contracts.fields import (
     Account,
     Amount,
-    Date,
+    BookingDay,
+    EntryNumber,
     Number,
     Operation,
     OrganisationId,
@@ -166,8 +167,8 @@ class PremiumAttest(Operation):
     policy: Number
     insurer: OrganisationId
     account: Account = Field(description="account on which it was booked")
-    entry: Number = Field(description="the bank's reference of the entry; consumed once per account")
-    date: Date = Field(description="booking day; ISO text YYYY-MM-DD")
+    entry: EntryNumber
+    date: BookingDay
     amount: PositiveAmount = Field(description="amount booked; minor units")
 
 

@@ -27,7 +27,15 @@ from contracts import invariants
 from contracts.cash import bank, deposit
 from contracts.context import Context
 from contracts.errors import refuse
-from contracts.fields import Account, Date, Number, Operation, OrganisationId, PositiveAmount
+from contracts.fields import (
+    Account,
+    BookingDay,
+    EntryNumber,
+    Number,
+    Operation,
+    OrganisationId,
+    PositiveAmount,
+)
 from contracts.finance import collection
 from contracts.finance.claim import Lien, read_lien
 from contracts.insurance.indemnity import (
@@ -64,8 +72,8 @@ class IndemnityAttest(Operation):
     claim: Number
     assured: OrganisationId
     account: Account = Field(description="account on which it was booked")
-    entry: Number = Field(description="the bank's reference of the entry; consumed once per account")
-    date: Date = Field(description="booking day; ISO text YYYY-MM-DD")
+    entry: EntryNumber
+    date: BookingDay
     amount: PositiveAmount = Field(description="amount booked; minor units")
 
 
@@ -92,8 +100,8 @@ class RecoveryAttest(Operation):
     claim: Number
     assured: OrganisationId
     account: Account = Field(description="account on which it was booked")
-    entry: Number = Field(description="the bank's reference of the entry; consumed once per account")
-    date: Date = Field(description="booking day; ISO text YYYY-MM-DD")
+    entry: EntryNumber
+    date: BookingDay
     amount: PositiveAmount = Field(description="amount booked; minor units")
 
 

@@ -16,7 +16,7 @@ from pydantic import Field
 from contracts import expiry, invariants
 from contracts.context import Context
 from contracts.errors import refuse
-from contracts.fields import Number, Operation, OrganisationId, PositiveAmount
+from contracts.fields import AuctionNumber, Operation, OrganisationId, PositiveAmount
 from contracts.finance import eligibility, request
 from contracts.finance.claim import Lien, Share, check_rounds, expose_lender, lien_key
 from contracts.finance.offer import OFFER
@@ -48,14 +48,14 @@ class AuctionRank(Operation):
 
     op: Literal["auction.rank"]
     supplier: OrganisationId
-    auction: Number = Field(description="number of the auction, as the supplier writes it")
+    auction: AuctionNumber
 
 
 class AuctionAccept(Operation):
     """A supplier accepts the ranking: the title and the winners' limits are reserved."""
 
     op: Literal["auction.accept"]
-    auction: Number = Field(description="number of the auction, as the supplier writes it")
+    auction: AuctionNumber
     rate_ppm: int = Field(ge=0, le=PPM, description="rate of the ranking a year; ppm")
     paid_out: PositiveAmount = Field(description="net less discount; minor units")
 

@@ -30,7 +30,7 @@ from pydantic import Field
 from contracts import expiry
 from contracts.context import Context
 from contracts.errors import refuse
-from contracts.fields import Date, Number, Operation, OrganisationId, PositiveAmount
+from contracts.fields import AuctionNumber, Date, InvoiceNumber, Operation, OrganisationId, PositiveAmount
 from contracts.lifecycle import LifeCycle, Transition
 from contracts.trade.invoice import CHANGED, CONFIRMED, FREE, Invoice, live_invoice
 from ledger.dates import iso_from_day
@@ -126,8 +126,8 @@ class AuctionOpen(Operation):
     """A supplier offers a confirmed invoice to lenders, who bid under seal."""
 
     op: Literal["auction.open"]
-    auction: Number = Field(description="number of the auction, as the supplier writes it")
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    auction: AuctionNumber
+    invoice: InvoiceNumber
     commit_until: Date = Field(description="last business date for sealed bids; ISO text YYYY-MM-DD")
     reveal_until: Date = Field(description="last business date for opening them; ISO text YYYY-MM-DD")
     accept_until: Date = Field(description="last business date for accepting; ISO text YYYY-MM-DD")
@@ -141,7 +141,7 @@ class AuctionWithdraw(Operation):
 
     op: Literal["auction.withdraw"]
     supplier: OrganisationId
-    auction: Number = Field(description="number of the auction, as the supplier writes it")
+    auction: AuctionNumber
 
 
 def auction_key(supplier: str, auction: str) -> bytes:

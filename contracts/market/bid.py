@@ -20,7 +20,7 @@ from pydantic import Field
 from contracts import invariants
 from contracts.context import Context
 from contracts.errors import refuse
-from contracts.fields import Number, Operation, OrganisationId, PositiveAmount, ProgrammeId
+from contracts.fields import AuctionNumber, Operation, OrganisationId, PositiveAmount, ProgrammeId
 from contracts.finance import eligibility
 from contracts.finance.claim import exposure_key
 from contracts.finance.programme import own_programme, read_programme
@@ -57,7 +57,7 @@ class AuctionBid(Operation):
 
     op: Literal["auction.bid"]
     supplier: OrganisationId
-    auction: Number = Field(description="number of the auction, as the supplier writes it")
+    auction: AuctionNumber
     commitment: Annotated[bytes, Field(min_length=DIGEST_BYTES, max_length=DIGEST_BYTES)] = Field(
         description="salted hash of the bid, 32 bytes: see docs/market.md"
     )
@@ -68,7 +68,7 @@ class AuctionReveal(Operation):
 
     op: Literal["auction.reveal"]
     supplier: OrganisationId
-    auction: Number = Field(description="number of the auction, as the supplier writes it")
+    auction: AuctionNumber
     programme: ProgrammeId = Field(description="the lender's programme whose limit it uses")
     rate_ppm: int = Field(ge=0, le=PPM, description="discount rate a year, ACT/360; ppm")
     amount: PositiveAmount = Field(description="most of the net that is taken; minor units")

@@ -22,7 +22,7 @@ from contracts import expiry
 from contracts.cash import payment
 from contracts.context import Context
 from contracts.errors import refuse
-from contracts.fields import Date, Number, Operation, OrganisationId, Part, PositiveAmount
+from contracts.fields import Date, InvoiceNumber, Operation, OrganisationId, Part, PositiveAmount
 from contracts.lifecycle import LifeCycle, Transition
 from contracts.market.auction import check_sellable
 from contracts.trade.invoice import CHANGED, Invoice, credit_said, live_invoice, write_invoice
@@ -85,7 +85,7 @@ class EarlyOffer(Operation):
 
     op: Literal["early.offer"]
     supplier: OrganisationId
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
     steps: Annotated[tuple[DiscountStep, ...], Field(min_length=1, max_length=MAX_STEPS)] = Field(
         description="discounts: days ascending, discounts descending"
     )
@@ -95,7 +95,7 @@ class EarlyAccept(Operation):
     """A supplier accepts early payment at the discount of the day."""
 
     op: Literal["early.accept"]
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
     paid: PositiveAmount = Field(description="what the buyer is to pay: outstanding - discount; minor units")
 
 
@@ -104,7 +104,7 @@ class EarlyPay(Operation):
 
     op: Literal["early.pay"]
     supplier: OrganisationId
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
     bank: OrganisationId = Field(description="settlement bank at which buyer and supplier have deposits")
 
 
@@ -113,7 +113,7 @@ class EarlyWithdraw(Operation):
 
     op: Literal["early.withdraw"]
     supplier: OrganisationId
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
 
 
 def early_key(supplier: str, invoice: str) -> bytes:

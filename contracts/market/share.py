@@ -17,7 +17,7 @@ from contracts.cash.custody import account_of, check_open
 from contracts.cash.deposit import Purpose
 from contracts.context import Context
 from contracts.errors import refuse
-from contracts.fields import Number, Operation, OrganisationId
+from contracts.fields import AuctionNumber, Operation, OrganisationId
 from contracts.finance import funding
 from contracts.finance.claim import Lien, Share, divided, read_lien, shares_of
 from contracts.market.auction import (
@@ -41,7 +41,7 @@ class AuctionPay(Operation):
 
     op: Literal["auction.pay"]
     supplier: OrganisationId
-    auction: Number = Field(description="number of the auction, as the supplier writes it")
+    auction: AuctionNumber
     bank: OrganisationId = Field(description="settlement bank at which winner and supplier have deposits")
 
 

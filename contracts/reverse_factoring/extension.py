@@ -15,7 +15,7 @@ from pydantic import Field
 from contracts.cash import bank, deposit
 from contracts.context import Context
 from contracts.errors import refuse
-from contracts.fields import MAX_TERM_DAYS, Amount, Date, Number, Operation, OrganisationId
+from contracts.fields import MAX_TERM_DAYS, Amount, Date, InvoiceNumber, Operation, OrganisationId
 from contracts.finance.claim import Lien, held_lien, put_claim
 from contracts.holdings import book
 from contracts.pricing import formulae
@@ -31,7 +31,7 @@ class PayablesExtend(Operation):
 
     op: Literal["payables.extend"]
     supplier: OrganisationId
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
     due_date: Date = Field(description="new due date, after the present one; ISO text YYYY-MM-DD")
     bank: OrganisationId = Field(description="settlement bank at which buyer and funder have deposits")
     charge: Amount = Field(description="what the days cost at the programme's rate; minor units")

@@ -29,13 +29,7 @@ from pydantic import Field
 from contracts import expiry, invariants
 from contracts.context import Context, business_day
 from contracts.errors import refuse
-from contracts.fields import (
-    Number,
-    Operation,
-    OrganisationId,
-    PositiveAmount,
-    ProgrammeId,
-)
+from contracts.fields import InvoiceNumber, Operation, OrganisationId, PositiveAmount, ProgrammeId
 from contracts.finance import eligibility, request
 from contracts.finance.claim import Lien, check_rounds, expose_lender, exposure_key, lien_key
 from contracts.finance.offer import OFFER
@@ -86,7 +80,7 @@ class PayablesFinance(Operation):
 
     op: Literal["payables.finance"]
     programme: ProgrammeId
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
     paid_out: PositiveAmount = Field(description="what is outstanding less discount and fee; minor units")
 
 

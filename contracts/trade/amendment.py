@@ -20,6 +20,7 @@ from contracts.fields import (
     LineId,
     Number,
     Operation,
+    OrderNumber,
     OrganisationId,
     Part,
     PriceMicros,
@@ -73,7 +74,7 @@ class AmendmentPropose(Operation):
     """A party to an order proposes to change its lines; an earlier proposal that is open is replaced."""
 
     op: Literal["amendment.propose"]
-    order: Number = Field(description="order number, as the buyer writes it")
+    order: OrderNumber
     supplier: OrganisationId
     buyer: OrganisationId
     lines: Annotated[tuple[AmendedLine, ...], Field(min_length=1, max_length=MAX_LINES)] = Field(
@@ -85,7 +86,7 @@ class AmendmentAgree(Operation):
     """The other party agrees: the order's lines are those of the amendment."""
 
     op: Literal["amendment.agree"]
-    order: Number = Field(description="order number, as the buyer writes it")
+    order: OrderNumber
     supplier: OrganisationId
     buyer: OrganisationId
     amendment: int = Field(ge=1, le=MAX_AMENDMENTS, description="number of the amendment that is agreed to")
@@ -95,7 +96,7 @@ class AmendmentDecline(Operation):
     """A party declines the other's amendment, or takes back its own."""
 
     op: Literal["amendment.decline"]
-    order: Number = Field(description="order number, as the buyer writes it")
+    order: OrderNumber
     supplier: OrganisationId
     buyer: OrganisationId
     amendment: int = Field(ge=1, le=MAX_AMENDMENTS, description="number of the amendment that is over")

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from contracts.context import Context
 from contracts.errors import refuse
-from contracts.fields import Date, Number, Operation, OrganisationId, Part, PositiveAmount, Reason
+from contracts.fields import Date, InvoiceNumber, Operation, OrganisationId, Part, PositiveAmount, Reason
 from contracts.finance import collection
 from contracts.reverse_factoring import approval
 from contracts.trade.invoice import (
@@ -38,7 +38,7 @@ class InvoiceConfirm(Operation):
     """A buyer confirms that it owes the net by the due date; below the gross, the rest is credited."""
 
     op: Literal["invoice.confirm"]
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
     supplier: OrganisationId
     net: PositiveAmount = Field(description="amount that the buyer will pay in all; minor units")
     due_date: Date = Field(description="day on which payment is due; ISO text YYYY-MM-DD")
@@ -47,7 +47,7 @@ class InvoiceConfirm(Operation):
 class ConfirmedInvoice(Part):
     """One of many invoices that a buyer confirms together."""
 
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
     net: PositiveAmount = Field(description="amount that the buyer will pay in all; minor units")
     due_date: Date = Field(description="day on which payment is due; ISO text YYYY-MM-DD")
 
@@ -66,7 +66,7 @@ class InvoiceDispute(Operation):
     """A buyer contests an amount of an invoice; a confirmation, a rejection or its withdrawal ends it."""
 
     op: Literal["invoice.dispute"]
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
     supplier: OrganisationId
     amount: PositiveAmount = Field(description="amount in dispute; minor units")
     reason: Reason
@@ -76,7 +76,7 @@ class DisputeWithdraw(Operation):
     """A buyer takes back its dispute: the invoice is as it was before."""
 
     op: Literal["dispute.withdraw"]
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
     supplier: OrganisationId
     reason: Reason
 
@@ -85,7 +85,7 @@ class InvoiceReject(Operation):
     """A buyer rejects an invoice that it has not confirmed: it owes nothing."""
 
     op: Literal["invoice.reject"]
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
     supplier: OrganisationId
     reason: Reason
 

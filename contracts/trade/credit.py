@@ -18,7 +18,9 @@ from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import (
     MAX_LINES,
+    CreditNumber,
     Date,
+    InvoiceNumber,
     LineId,
     Number,
     Operation,
@@ -89,8 +91,8 @@ class CreditIssue(Operation):
     """A supplier grants a credit on one invoice."""
 
     op: Literal["credit.issue"]
-    credit: Number = Field(description="credit note number, as the supplier writes it")
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    credit: CreditNumber
+    invoice: InvoiceNumber
     amount: PositiveAmount = Field(description="minor units of the invoice's currency")
     date: Date = Field(description="day of issue; ISO text YYYY-MM-DD")
     lines: Annotated[tuple[CreditedLine, ...], Field(max_length=MAX_LINES)] = Field(
@@ -102,7 +104,7 @@ class CreditAccept(Operation):
     """A buyer accepts a credit note: what it owes on the invoice falls by the amount."""
 
     op: Literal["credit.accept"]
-    credit: Number = Field(description="credit note number, as the supplier writes it")
+    credit: CreditNumber
     supplier: OrganisationId
 
 
@@ -110,7 +112,7 @@ class CreditApply(Operation):
     """A buyer sets what is left of an accepted credit note off against another invoice of the supplier."""
 
     op: Literal["credit.apply"]
-    credit: Number = Field(description="credit note number, as the supplier writes it")
+    credit: CreditNumber
     supplier: OrganisationId
     invoice: Number = Field(description="invoice that it pays, as the supplier writes it")
     amount: PositiveAmount = Field(description="minor units of the credit note's currency")
@@ -120,7 +122,7 @@ class CreditReject(Operation):
     """A buyer refuses a credit note: nothing changes on the invoice."""
 
     op: Literal["credit.reject"]
-    credit: Number = Field(description="credit note number, as the supplier writes it")
+    credit: CreditNumber
     supplier: OrganisationId
     reason: Reason
 

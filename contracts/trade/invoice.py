@@ -22,8 +22,8 @@ from contracts.fields import (
     Currency,
     Date,
     DocumentHash,
+    InvoiceNumber,
     LineId,
-    Number,
     Operation,
     OptionalNumber,
     OrganisationId,
@@ -292,7 +292,7 @@ class InvoiceSubmit(Operation):
     """A supplier bills a buyer: gross = lines - allowances + charges + tax - prepaid + rounding."""
 
     op: Literal["invoice.submit"]
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
     buyer: OrganisationId
     currency: Currency
     issue_date: Date = Field(description="day of issue, not after the business date; ISO text YYYY-MM-DD")
@@ -317,7 +317,7 @@ class InvoiceCancel(Operation):
     """A supplier withdraws an invoice that nobody financed and nobody paid."""
 
     op: Literal["invoice.cancel"]
-    invoice: Number = Field(description="invoice number, as the supplier writes it")
+    invoice: InvoiceNumber
 
 
 def invoice_key(supplier: str, invoice: str) -> bytes:

@@ -27,6 +27,7 @@ from contracts.fields import (
     LineId,
     Number,
     Operation,
+    OrderNumber,
     OrganisationId,
     Part,
     PositiveQuantity,
@@ -152,7 +153,7 @@ class OrderSubmit(Operation):
     """A supplier proposes an order that it received; nothing binds until the buyer issues it."""
 
     op: Literal["order.submit"]
-    order: Number = Field(description="order number, as the buyer writes it")
+    order: OrderNumber
     buyer: OrganisationId
     currency: Currency
     date: Date = Field(description="order date; ISO text YYYY-MM-DD")
@@ -163,7 +164,7 @@ class OrderIssue(Operation):
     """A buyer issues an order: the supplier's draft as it stands, or (currency, date, lines) of its own."""
 
     op: Literal["order.issue"]
-    order: Number = Field(description="order number, as the buyer writes it")
+    order: OrderNumber
     supplier: OrganisationId
     currency: Currency | None = Field(None, description="ISO 4217 code; only without a draft")
     date: Date | None = Field(None, description="order date; ISO text YYYY-MM-DD; only without a draft")
@@ -174,7 +175,7 @@ class OrderAcknowledge(Operation):
     """A supplier takes on an order that the buyer has issued."""
 
     op: Literal["order.acknowledge"]
-    order: Number = Field(description="order number, as the buyer writes it")
+    order: OrderNumber
     buyer: OrganisationId
 
 
@@ -182,7 +183,7 @@ class OrderClose(Operation):
     """A buyer closes an order: nothing more is shipped on it; what was accepted may still be billed."""
 
     op: Literal["order.close"]
-    order: Number = Field(description="order number, as the buyer writes it")
+    order: OrderNumber
     supplier: OrganisationId
 
 
@@ -190,7 +191,7 @@ class OrderCancel(Operation):
     """A buyer cancels its order, or a supplier declines it, before anything was received or billed."""
 
     op: Literal["order.cancel"]
-    order: Number = Field(description="order number, as the buyer writes it")
+    order: OrderNumber
     supplier: OrganisationId
     buyer: OrganisationId
     reason: Reason

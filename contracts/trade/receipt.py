@@ -22,13 +22,13 @@ from contracts.fields import (
     MAX_LINES,
     Date,
     LineId,
-    Number,
     Operation,
     OrganisationId,
     Part,
     PositiveQuantity,
     Quantity,
     Reason,
+    ShipmentNumber,
 )
 from contracts.trade import order as orders
 from contracts.trade.order import Order, line_key, read_line
@@ -66,7 +66,7 @@ class GoodsReceive(Operation):
     """A buyer takes in a shipment and says per line what it accepts; a line left out did not arrive."""
 
     op: Literal["goods.receive"]
-    shipment: Number = Field(description="despatch advice number, as the supplier writes it")
+    shipment: ShipmentNumber
     supplier: OrganisationId
     date: Date = Field(description="day of receipt; ISO text YYYY-MM-DD")
     lines: Annotated[tuple[ReceivedLine, ...], Field(min_length=1, max_length=MAX_LINES)]
@@ -76,7 +76,7 @@ class GoodsRefuse(Operation):
     """A buyer refuses a whole shipment at the door."""
 
     op: Literal["goods.refuse"]
-    shipment: Number = Field(description="despatch advice number, as the supplier writes it")
+    shipment: ShipmentNumber
     supplier: OrganisationId
     date: Date = Field(description="day of refusal; ISO text YYYY-MM-DD")
     reason: Reason
@@ -86,7 +86,7 @@ class GoodsReturn(Operation):
     """A buyer sends accepted goods back, within the ledger's window after their receipt."""
 
     op: Literal["goods.return"]
-    shipment: Number = Field(description="despatch advice number, as the supplier writes it")
+    shipment: ShipmentNumber
     supplier: OrganisationId
     date: Date = Field(description="day on which they were sent back; ISO text YYYY-MM-DD")
     lines: Annotated[tuple[ReturnedLine, ...], Field(min_length=1, max_length=MAX_LINES)]

@@ -21,12 +21,13 @@ from contracts.fields import (
     MAX_UNITS,
     Date,
     LineId,
-    Number,
     Operation,
+    OrderNumber,
     OrganisationId,
     Part,
     PositiveQuantity,
     Reason,
+    ShipmentNumber,
 )
 from contracts.lifecycle import LifeCycle, Transition
 from contracts.parties.identity import CARRIER
@@ -102,8 +103,8 @@ class ShipmentCreate(Operation):
     """A supplier packs goods of one issued order; they have not left yet."""
 
     op: Literal["shipment.create"]
-    shipment: Number = Field(description="despatch advice number, as the supplier writes it")
-    order: Number = Field(description="order number, as the buyer writes it")
+    shipment: ShipmentNumber
+    order: OrderNumber
     buyer: OrganisationId
     lines: ShippedLines
     units: Units = Field((), description="SSCC or EPCIS event ids, each used once on the whole ledger")
@@ -115,8 +116,8 @@ class ShipmentDispatch(Operation):
     """A supplier ships goods of one issued order: created and gone by one despatch advice."""
 
     op: Literal["shipment.dispatch"]
-    shipment: Number = Field(description="despatch advice number, as the supplier writes it")
-    order: Number = Field(description="order number, as the buyer writes it")
+    shipment: ShipmentNumber
+    order: OrderNumber
     buyer: OrganisationId
     date: Date = Field(description="day of dispatch; ISO text YYYY-MM-DD")
     lines: ShippedLines
@@ -129,7 +130,7 @@ class ShipmentDepart(Operation):
     """The supplier, or the carrier that took it over, says that a created shipment has left."""
 
     op: Literal["shipment.depart"]
-    shipment: Number = Field(description="despatch advice number, as the supplier writes it")
+    shipment: ShipmentNumber
     supplier: OrganisationId
     date: Date = Field(description="day of dispatch; ISO text YYYY-MM-DD")
 
@@ -138,7 +139,7 @@ class ShipmentDeliver(Operation):
     """The carrier says that it has handed a shipment over; what is in it only the buyer says."""
 
     op: Literal["shipment.deliver"]
-    shipment: Number = Field(description="despatch advice number, as the supplier writes it")
+    shipment: ShipmentNumber
     supplier: OrganisationId
     date: Date = Field(description="day of delivery; ISO text YYYY-MM-DD")
 
@@ -147,7 +148,7 @@ class ShipmentLose(Operation):
     """The supplier or the carrier says that a shipment is lost: its units can be shipped anew."""
 
     op: Literal["shipment.lose"]
-    shipment: Number = Field(description="despatch advice number, as the supplier writes it")
+    shipment: ShipmentNumber
     supplier: OrganisationId
     date: Date = Field(description="day on which it was found to be lost; ISO text YYYY-MM-DD")
     reason: Reason
