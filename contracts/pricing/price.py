@@ -35,7 +35,8 @@ what the advance adds to an obligor beyond its share of what the programme has o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from itertools import pairwise
 
 from contracts.errors import refuse
 from contracts.pricing import formulae
@@ -93,8 +94,8 @@ the price makes no quote stale.
 
 
 @dataclass(frozen=True, slots=True)
-class QuoteInputs:
-    """Everything that a price depends on besides the programme's terms."""
+class Priced:
+    """Which invoice is priced, by which programme, on which day."""
 
     programme: str
     revision: int
@@ -103,13 +104,19 @@ class QuoteInputs:
     supplier: str
     buyer: str
     invoice: str
-    currency: str
-    outstanding: int
-    """Confirmed net less what was credited and paid, minor units: the face that is bought."""
-    due_day: int
-    """Days since 1970."""
     day: int
     """The ledger's business date, days since 1970."""
+    currency: str
+    due_day: int
+    """Days since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteInputs(Priced):
+    """Everything that a price depends on besides the programme's terms."""
+
+    outstanding: int
+    """Confirmed net less what was credited and paid, minor units: the face that is bought."""
     confirmed: bool
     disputed: bool
     backdated: bool
@@ -128,20 +135,11 @@ class QuoteInputs:
 
 
 @dataclass(frozen=True, slots=True)
-class QuoteTerms:
+class QuoteTerms(Priced):
     """A price: amounts in minor units, rates and shares in ppm, lateness in centidays."""
 
-    programme: str
-    revision: int
-    lender: str
-    supplier: str
-    buyer: str
-    invoice: str
-    day: int
-    """Business date of the price, days since 1970."""
     model: bytes
     """SHA-256 of the model in force; empty where shrinkage holds."""
-    currency: str
     net: int
     """Face that is bought: advance + reserve (invariant 6)."""
     advance: int
@@ -151,7 +149,6 @@ class QuoteTerms:
     fee: int
     paid_out: int
     """advance - discount - fee: what the supplier gets now."""
-    due_day: int
     tenor_days: int
     late_ppm: int
     """Probability that it is paid after its due date."""
@@ -177,7 +174,7 @@ class QuoteTerms:
 
     def to_value(self) -> dict[str, codec.Value]:
         """The canonical map: what a quote shows and an offer binds."""
-        return {name: getattr(self, name) for name in sorted(self.__slots__)}
+        return {name: getattr(self, name) for name in _TERMS}
 
     @property
     def data(self) -> bytes:
@@ -195,6 +192,9 @@ class QuoteTerms:
         return formulae.compounded_yield(self.discount + self.fee, self.paid_out, self.tenor_days)
 
 
+_TERMS = sorted([field.name for field in fields(QuoteTerms)])
+
+
 def price(inputs: QuoteInputs, terms: ProgrammeTerms) -> QuoteTerms:
     """The terms on which the programme buys the invoice.
 
@@ -206,15 +206,7 @@ def price(inputs: QuoteInputs, terms: ProgrammeTerms) -> QuoteTerms:
     days_to_due = inputs.due_day - inputs.day
     lateness_reasons = _lateness(inputs, terms)
     late = sum([part for _, part in lateness_reasons])
-    tenor_days = formulae.tenor(days_to_due, late)
-    if tenor_days > terms.max_tenor_days:
-        raise refuse(
-            "tenor_too_long",
-            "payment is expected too late",
-            field="due_date",
-            found=f"{tenor_days} days",
-            expected=f"at most {terms.max_tenor_days}",
-        )
+    tenor_days = _tenor(days_to_due, late, terms)
     dilution = features.dilution_reserve(terms)
     steps = _advance_steps(terms, dilution, tenor_days)
     advance_rate_ppm = steps[-1]
@@ -231,36 +223,11 @@ def price(inputs: QuoteInputs, terms: ProgrammeTerms) -> QuoteTerms:
     charges = _charges(terms, (advance, excess), tenor_days, pd_ppm)
     discount = max(to_payment, sum(charges))
     fee = formulae.fee(net, terms.fee_ppm)
-    paid_out = advance - discount - fee
-    if paid_out <= 0:
-        raise refuse(
-            "nothing_paid_out",
-            "discount and fee leave nothing to pay out",
-            field="outstanding",
-            found=f"advance {Money(advance, terms.currency)}, discount {Money(discount, terms.currency)}, "
-            f"fee {Money(fee, terms.currency)}",
-        )
-    if inputs.exposure + advance > limit:
-        raise refuse(
-            "limit_exceeded",
-            "the lender's limit for this buyer would be passed",
-            field="limit",
-            found=f"exposure {Money(inputs.exposure, terms.currency)} and advance "
-            f"{Money(advance, terms.currency)}",
-            expected=f"at most {Money(limit, terms.currency)}",
-        )
+    paid_out = _paid_out(terms, advance, discount, fee)
+    _check_limit(terms, limit, inputs.exposure, advance)
     held = [formulae.advance_and_reserve(net, step)[1] for step in steps]
-    amounts = (
-        held[0],
-        held[1] - held[0],
-        held[2] - held[1],
-        held[3] - held[2],
-        to_due,
-        to_payment - to_due,
-        discount - to_payment,
-        fee,
-    )
-    assert sum(amounts) == net - paid_out, "the reasons add up"
+    taken = (0, *held, reserve + to_due, reserve + to_payment, reserve + discount, reserve + discount + fee)
+    assert taken[-1] == net - paid_out, "the reasons add up"
     assert advance + reserve == net, "invariant 6"
     return QuoteTerms(
         programme=inputs.programme,
@@ -293,7 +260,7 @@ def price(inputs: QuoteInputs, terms: ProgrammeTerms) -> QuoteTerms:
         yield_ppm=formulae.simple_yield(discount + fee, paid_out, tenor_days),
         concentration_excess=excess,
         charges=tuple(zip(CHARGES, charges, strict=True)),
-        reasons=tuple(zip(REASONS, amounts, strict=True)),
+        reasons=tuple(zip(REASONS, [after - before for before, after in pairwise(taken)], strict=True)),
     )
 
 
@@ -307,6 +274,20 @@ def _lateness(inputs: QuoteInputs, terms: ProgrammeTerms) -> Reasons:
         found = [(RELATIONSHIP, features.settled_lateness(terms) - terms.prior_dbt_centidays)]
     found.append((OVERDUE, features.overdue_adds(terms)))
     return (base, *[reason for reason in found if reason[1]])
+
+
+def _tenor(days_to_due: int, late: int, terms: ProgrammeTerms) -> int:
+    """Days until payment is expected."""
+    days = formulae.tenor(days_to_due, late)
+    if days > terms.max_tenor_days:
+        raise refuse(
+            "tenor_too_long",
+            "payment is expected too late",
+            field="due_date",
+            found=f"{days} days",
+            expected=f"at most {terms.max_tenor_days}",
+        )
+    return days
 
 
 def _charges(
@@ -338,6 +319,31 @@ def _charges(
             (excess * terms.concentration_rate_ppm * tenor_days, year),
         )
     )
+
+
+def _paid_out(terms: ProgrammeTerms, advance: int, discount: int, fee: int) -> int:
+    """What the supplier gets now, minor units."""
+    left = advance - discount - fee
+    if left <= 0:
+        raise refuse(
+            "nothing_paid_out",
+            "discount and fee leave nothing to pay out",
+            field="outstanding",
+            found=f"advance {Money(advance, terms.currency)}, discount {Money(discount, terms.currency)}, "
+            f"fee {Money(fee, terms.currency)}",
+        )
+    return left
+
+
+def _check_limit(terms: ProgrammeTerms, limit: int, exposure: int, advance: int) -> None:
+    if exposure + advance > limit:
+        raise refuse(
+            "limit_exceeded",
+            "the lender's limit for this buyer would be passed",
+            field="limit",
+            found=f"exposure {Money(exposure, terms.currency)} and advance {Money(advance, terms.currency)}",
+            expected=f"at most {Money(limit, terms.currency)}",
+        )
 
 
 def _check_eligible(inputs: QuoteInputs, terms: ProgrammeTerms) -> int:
