@@ -18,12 +18,10 @@ from contracts.errors import refuse
 from contracts.finance import eligibility
 from contracts.finance.eligibility import Facts, Rules
 from contracts.finance.programme import read_programme
-from contracts.finance.quote import priced, read_basis
 from contracts.holdings.allocation import Constraint, Opportunity, Room
-from contracts.market.matching import percent, why
+from contracts.market.matching import percent
 from contracts.pricing import ProgrammeTerms, QuoteInputs, QuoteTerms, formulae
 from contracts.trade.invoice import read_invoice
-from ledger.errors import Refusal
 from ledger.money import MAX_AMOUNT, PPM, divide_down
 from ledger.state.overlay import Reader
 
@@ -62,16 +60,6 @@ class Unsuited(NamedTuple):
     invoice: str
     code: str
     reason: str
-
-
-def suited(state: Reader, programme: str, supplier: str, number: str) -> Suited | Unsuited:
-    """What one programme says to one receivable, all of it from a state."""
-    try:
-        basis = read_basis(state, supplier, number, programme)
-        terms = priced(basis)
-    except Refusal as refusal:
-        return Unsuited(programme, supplier, number, refusal.code, why(refusal))
-    return bought_as(basis.inputs, basis.terms, terms, (basis.rules, basis.facts))
 
 
 def bought_as(
@@ -124,7 +112,10 @@ def rooms(found: Iterable[Suited]) -> dict[tuple[str, str], Room]:
 
 
 def in_order(found: Sequence[Suited], plan: Sequence[int]) -> tuple[Opportunity, ...]:
-    """What a plan buys, in an order of offers in which each keeps its limit: smaller limits first."""
+    """What a plan buys, in an order of offers in which each keeps its limit: smaller limits first.
+
+    `plan` is how much it buys of each that was found, minor units.
+    """
     bought = [one for one, amount in zip(found, plan, strict=True) if amount]
     bought.sort(key=lambda one: (one.room.limit, one.opportunity[:3]))
     return tuple(one.opportunity for one in bought)

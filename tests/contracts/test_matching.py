@@ -8,7 +8,7 @@ from auction_ledger import market, open_auction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_payables import DISCOUNT, PAID_OUT, approve, programme
-from trade_ledger import TERMS, TradeLedger, publish
+from trade_ledger import TERMS, TradeLedger, publish, suited
 from ways_ledger import ways_of
 
 from contracts.finance.quote import requote
@@ -102,7 +102,7 @@ def test_receivables_are_ranked_by_their_yield_after_expected_loss() -> None:
     for place, day in enumerate(due, 1):
         trade.confirmed_invoice(f"INV{place}", 1_000_00 + place, day)
     answers = [
-        prospect.suited(trade.state, programme, "acme", number)
+        suited(trade.state, programme, "acme", number)
         for programme in ("prime", "risky")
         for number in ("INV1", "INV2", "INV3")
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trade_ledger import TERMS, TradeLedger, confirm, invoice
+from trade_ledger import TERMS, TradeLedger, confirm, invoice, suited
 
 from contracts.finance.offer import OfferTerms
 from contracts.finance.quote import requote
@@ -62,7 +62,7 @@ def test_every_offer_of_a_plan_is_taken_by_the_ledger_in_the_order_given(
     for place, ((supplier, buyer), amount) in enumerate(zip(places, gross, strict=True)):
         bill(trade, f"INV{place}", supplier, buyer, amount + place)
     answers = [
-        prospect.suited(trade.state, operation["programme"], supplier, f"INV{place}")
+        suited(trade.state, operation["programme"], supplier, f"INV{place}")
         for operation in published
         for place, (supplier, _) in enumerate(places)
     ]
@@ -92,7 +92,7 @@ def test_a_programme_s_limits_are_constraints_of_the_plan() -> None:
     for place, supplier in enumerate(("acme", "acme", "bolt")):
         bill(trade, f"INV{place}", supplier, "mega", 1_000_00 + place)
     answers = [
-        prospect.suited(trade.state, "prime", supplier, f"INV{place}")
+        suited(trade.state, "prime", supplier, f"INV{place}")
         for place, supplier in enumerate(("acme", "acme", "bolt"))
     ]
     found = [answer for answer in answers if isinstance(answer, Suited)]

@@ -10,7 +10,9 @@ from pydantic import BaseModel
 
 from contracts import Contracts
 from contracts.finance.offer import OfferTerms
-from contracts.finance.quote import requote
+from contracts.finance.quote import priced, read_basis, requote
+from contracts.market.matching import why
+from contracts.market.prospect import Suited, Unsuited, bought_as
 from contracts.registry import OPERATIONS
 from contracts.state_check import check_state, check_step
 from contracts.trade.units import sscc_with_check_digit
@@ -18,10 +20,11 @@ from ledger import codec
 from ledger.blocks.executor import genesis_overlay
 from ledger.blocks.genesis import Genesis
 from ledger.blocks.transaction import Transaction
+from ledger.errors import Refusal
 from ledger.hashing import ZERO
 from ledger.keys import SigningKey
 from ledger.money import CURRENCIES, Money
-from ledger.state.overlay import Overlay, state_key
+from ledger.state.overlay import Overlay, Reader, state_key
 
 ROLES = {
     "acme": ("supplier",),
@@ -317,6 +320,16 @@ def receive(shipment: str, line: str = "1", accepted: int = 100, rejected: int =
         "date": "2012-01-28",
         "lines": [{"line": line, "accepted": accepted, "rejected": rejected}],
     }
+
+
+def suited(state: Reader, programme: str, supplier: str, number: str) -> Suited | Unsuited:
+    """What one programme says to one receivable."""
+    try:
+        basis = read_basis(state, supplier, number, programme)
+        terms = priced(basis)
+    except Refusal as refusal:
+        return Unsuited(programme, supplier, number, refusal.code, why(refusal))
+    return bought_as(basis.inputs, basis.terms, terms, (basis.rules, basis.facts))
 
 
 def invoice(

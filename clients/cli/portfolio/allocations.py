@@ -193,11 +193,8 @@ def commit_plan(
 
     A refusal of one does not end the others: its code stands in the answer.
     """
-    rooms = prospect.rooms(plan.suited)
     done = []
-    for one, _ in sorted(
-        plan.chosen, key=lambda entry: (rooms[entry[0].programme, entry[0].obligor].limit, entry[0][:3])
-    ):
+    for one in prospect.in_order(plan.suited, plan.best.plan):
         outcome: dict[str, Any] = {
             "programme": one.programme,
             "supplier": one.supplier,
