@@ -40,16 +40,6 @@ from node.raft_storage import has_booted
 FRESH, LOST, PROMISED = "fresh", "lost", "promised"
 
 
-def prepare(data_dir: Path) -> None:
-    """Make a folder for a node that has never run; one that exists is not touched.
-
-    Raises:
-        FileExistsError: it exists.
-    """
-    data_dir.mkdir(parents=True)
-    durable.write_file(data_dir / FRESH, b"")
-
-
 def has_lost_data(data_dir: Path) -> bool:
     """Whether the node of this folder may have promised what is not here; the answer is kept.
 

@@ -1,6 +1,6 @@
 """The offline check of a proof file, for people: what was proved, step by step, or what is wrong.
 
-    report = verify_file(Path("invoice.receipt"), Path("genesis.block"))
+    report = verify_path(Path("invoice.receipt"), load_trust(Path("genesis.block")))
     report.summary        one sentence
     report.steps          what was checked, in the order and with the names of docs/protocol.md
     report.facts          what is now known, ready for JSON
@@ -24,7 +24,6 @@ from clients.sdk.certificates import certificate_subject, read_certificate
 from clients.sdk.exports import checked
 from clients.sdk.histories import PARTY, read_history, read_party_history, subject
 from clients.sdk.statements import read_statement, statement_subject
-from clients.trust import load_trust
 from clients.verification.evidence import statements
 from clients.verification.export_file import kind_of, read_source
 from contracts import Contracts
@@ -89,19 +88,14 @@ class Report:
         }
 
 
-def verify_file(path: Path, genesis_path: Path) -> Report:
-    """Check a proof file of any kind against a genesis file; the kind is found out.
+def verify_path(path: Path, genesis: GenesisBlock) -> Report:
+    """Check a proof file of any kind; the kind is found out.
 
     Raises:
-        ProfileError: a file that cannot be read, or no genesis block.
+        ProfileError: it cannot be read.
         Malformed: not a proof file in canonical form.
         VerificationError: it does not prove what it claims, with the step that failed.
     """
-    return verify_path(path, load_trust(genesis_path))
-
-
-def verify_path(path: Path, genesis: GenesisBlock) -> Report:
-    """`verify_file`, for whoever has loaded what is trusted."""
     try:
         kind = kind_of(path)
         if kind:
@@ -120,7 +114,7 @@ def verify_export(path: Path, genesis: GenesisBlock) -> Report:
 
     Raises:
         OSError: it cannot be read.
-        Malformed, VerificationError: like `verify_file`.
+        Malformed, VerificationError: like `verify_path`.
     """
     proved = checked(path, genesis)
     steps = (
@@ -144,7 +138,7 @@ def verify_extract(path: Path, genesis: GenesisBlock) -> Report:
     """Check an extract: all that belongs to one organisation.
 
     Raises:
-        ProfileError, Malformed, VerificationError: like `verify_file`.
+        ProfileError, Malformed, VerificationError: like `verify_path`.
     """
     proved, _ = read_source(path, genesis)
     steps = (
@@ -169,7 +163,7 @@ def verify_extract(path: Path, genesis: GenesisBlock) -> Report:
 
 
 def verify_data(data: bytes, genesis: GenesisBlock) -> Report:
-    """Check the bytes of a proof file; raises like `verify_file`."""
+    """Check the bytes of a proof file; raises like `verify_path`."""
     data, genesis = opened(data, genesis)
     kind = proof_file.read(data)[0]
     if kind == proof_file.MEMBERSHIPS:

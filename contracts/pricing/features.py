@@ -9,8 +9,7 @@ Three traps, and how they are met:
   a lower bound, so it may raise the expected lateness and never lower it: what is overdue is taken
   in from the oldest on, and the worst figure on the way is kept.
 - *Invoices of one buyer default together.* A trial for default is a buyer-week, not an invoice.
-- *Early payments do not make up for late ones.* The weighted figure counts them as zero days;
-  the signed one is kept beside it.
+- *Early payments do not make up for late ones.* The weighted figure counts them as zero days.
 """
 
 from __future__ import annotations
@@ -32,8 +31,6 @@ class Features:
 
     dbt_centidays: int
     """Amount-weighted days beyond terms of what was paid."""
-    signed_dbt_centidays: int
-    """The same with early payments as negative days."""
     settled_invoices: int
     """How many invoices that figure stands on."""
     overdue: tuple[tuple[int, int], ...]
@@ -61,9 +58,6 @@ class Features:
             worsening.append((invoices, formulae.weighted_dbt(amount_days, amount)))
         return cls(
             dbt_centidays=formulae.weighted_dbt(history.late_amount_days, history.paid + history.written_off),
-            signed_dbt_centidays=formulae.weighted_dbt(
-                history.signed_amount_days, history.paid + history.written_off
-            ),
             settled_invoices=history.settled_invoices,
             overdue=tuple(worsening),
             trials=history.payment_weeks + in_default,

@@ -186,11 +186,6 @@ class QuoteTerms(Priced):
         """The digest that names this price: over `BOUND`, in that order."""
         return digest(QUOTE_TERMS, codec.encode(tuple([getattr(self, name) for name in BOUND])))
 
-    @property
-    def compounded_yield_ppm(self) -> int:
-        """The yield with its charges reinvested, for people; it decides nothing."""
-        return formulae.compounded_yield(self.discount + self.fee, self.paid_out, self.tenor_days)
-
 
 _TERMS = sorted([field.name for field in fields(QuoteTerms)])
 

@@ -1,4 +1,4 @@
-"""`verify_file` and the audits: a report only if all is proved, else the precise reason."""
+"""`verify_path` and the audits: a report only if all is proved, else the precise reason."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from local_sessions import Channel
 
 from clients.errors import ProfileError
 from clients.sdk.transport import SyncTransport
+from clients.trust import load_trust
 from clients.verification import auditor
 from clients.verification.auditor import audit_folder, audit_nodes
 from clients.verification.export_file import cut, read_source
-from clients.verification.verifier import verify_data, verify_file
+from clients.verification.verifier import verify_data, verify_path
 from contracts import CONTRACT_VERSION
 from contracts.cash.deposit import deposit_key
 from contracts.certificates.leaf import certificate_key
@@ -224,17 +225,17 @@ def test_files_of_another_channel_are_refused(files: Files, tmp_path: Path) -> N
     other.close()
     (tmp_path / "x.receipt").write_bytes(files.receipt)
     with pytest.raises(VerificationError, match="another channel"):
-        verify_file(tmp_path / "x.receipt", other.genesis_path)
+        verify_path(tmp_path / "x.receipt", load_trust(other.genesis_path))
 
 
 def test_files_are_read_from_paths(files: Files, tmp_path: Path) -> None:
     path = tmp_path / "x.quote"
     path.write_bytes(files.quote)
-    assert verify_file(path, files.channel.network.genesis_path).kind == "quote"
+    assert verify_path(path, load_trust(files.channel.network.genesis_path)).kind == "quote"
     with pytest.raises(ProfileError, match="cannot read"):
-        verify_file(tmp_path / "none", files.channel.network.genesis_path)
+        verify_path(tmp_path / "none", load_trust(files.channel.network.genesis_path))
     with pytest.raises(ProfileError, match="genesis"):
-        verify_file(path, path)
+        verify_path(path, load_trust(path))
 
 
 @pytest.fixture

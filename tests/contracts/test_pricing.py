@@ -51,7 +51,6 @@ def programme(**changes: Any) -> ProgrammeTerms:
 def history_features(**changes: Any) -> Features:
     fields: dict[str, Any] = {
         "dbt_centidays": 900,
-        "signed_dbt_centidays": 833,
         "settled_invoices": 12,
         "overdue": (),
         "trials": 12,
@@ -101,7 +100,6 @@ def test_price_reproduces_the_running_example() -> None:
     assert (quote.discount, quote.fee, quote.paid_out) == (10_013_00, 2_375_00, 795_112_00)
     assert (quote.pd_ppm, quote.expected_loss) == (2_038, 740_56)
     assert (quote.floor_rate_ppm, quote.yield_ppm) == (64_000, 91_722)
-    assert round(quote.compounded_yield_ppm, -2) == 95_300
     assert dict(quote.reasons) == {
         "advance_cap": 142_500_00,
         "dilution_reserve": 0,

@@ -24,7 +24,7 @@ from ledger.codec import Value
 from ledger.keys import SigningKey
 from ledger.members import node_certificate
 from ledger.members.membership import Member, Membership
-from node.disk import prepare
+from node.disk import FRESH
 from node.intake.admission import Identify
 from node.node import Node
 from node.settings import Settings
@@ -43,6 +43,12 @@ class NodeFiles:
     @property
     def member(self) -> Member:
         return Member(self.node, f"org-{self.node}", self.key.public, self.certificate)
+
+
+def prepare(data_dir: Path) -> None:
+    """Make a folder for a node that has never run, as `tally network` does."""
+    data_dir.mkdir(parents=True)
+    (data_dir / FRESH).touch()
 
 
 def node_files(

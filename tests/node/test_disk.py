@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from node_network import prepare
 
 from consensus.limits import BOOT_SHIFT, MAX_MESSAGE_ID
 from ledger.errors import StoreError, TallyError
@@ -27,7 +28,7 @@ def damaged_ledger(data: Path, blocks: int, hard: tuple[int, str | None, int]) -
 
 def test_a_folder_is_fresh_once(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    disk.prepare(data)
+    prepare(data)
     assert not disk.has_lost_data(data)
     Store.open(data / LEDGER_FOLDER).close()
     next_boot(data)
@@ -38,7 +39,7 @@ def test_a_folder_is_fresh_once(tmp_path: Path) -> None:
 def test_cr76_a_ledger_folder_that_was_emptied_is_lost(tmp_path: Path) -> None:
     """CR-76: a new ledger in it would not know what its node has signed."""
     data = tmp_path / "data"
-    disk.prepare(data)
+    prepare(data)
     next_boot(data)
     disk.begin(data)
     (data / LEDGER_FOLDER).mkdir()
@@ -65,7 +66,7 @@ def test_cr76_a_repair_where_there_is_no_ledger_says_so_and_makes_none(
     if situation == "not prepared":
         data.mkdir()
     elif situation != "no data folder":
-        disk.prepare(data)
+        prepare(data)
     if situation == "amid a switch":
         (data / f"{LEDGER_FOLDER}{READY}").mkdir()
     if situation in ("emptied", "taken away", "repaired", "amid a switch"):
@@ -101,7 +102,7 @@ def test_cr76_a_folder_that_nobody_prepared_is_lost_for_good(tmp_path: Path, hol
 def test_cr76_a_second_repair_keeps_what_the_first_one_promised(tmp_path: Path) -> None:
     """CR-35, CR-76: the new ledger broke before it was as far as the old one."""
     data = tmp_path / "data"
-    disk.prepare(data)
+    prepare(data)
     damaged_ledger(data, 10, (7, "n2", 6))
     first = disk.set_aside(data, lambda _: None)
     kept = disk.promised(data)
@@ -122,7 +123,7 @@ def test_cr76_a_second_repair_keeps_what_the_first_one_promised(tmp_path: Path) 
 
 def test_a_sound_ledger_is_not_set_aside(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    disk.prepare(data)
+    prepare(data)
     Store.open(data / LEDGER_FOLDER).close()
     with pytest.raises(StoreError, match="not damaged"):
         disk.set_aside(data, lambda _: None)
@@ -131,7 +132,7 @@ def test_a_sound_ledger_is_not_set_aside(tmp_path: Path) -> None:
 def test_a_ledger_of_other_software_is_not_set_aside(tmp_path: Path) -> None:
     """Nodes are upgraded together: repaired together, they would have nobody to fetch it from."""
     data = tmp_path / "data"
-    disk.prepare(data)
+    prepare(data)
     store = Store.open(data / LEDGER_FOLDER)
     store.append([(0, b"block 0")], hard=(7, "n1", 7))
     store.close()
@@ -175,7 +176,7 @@ def test_a_damaged_count_of_starts_is_refused_and_stays(tmp_path: Path, count: s
 def test_cr36_a_full_disk_is_not_a_damaged_one(tmp_path: Path) -> None:
     """CR-36: opening needs room; whoever finds none is told so, and a repair leaves the ledger alone."""
     data = tmp_path / "data"
-    disk.prepare(data)
+    prepare(data)
     store = Store.open(data / LEDGER_FOLDER)
     store.append([(height, bytes(20_000)) for height in range(5)], hard=(1, None, 0))
     store.close()

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from key_value import KeyValue
-from node_network import Cluster, run, until
+from node_network import Cluster, prepare, run, until
 
-from node import disk, main
+from node import main
 from node.node import Node
 from node.settings import Settings
 
@@ -43,7 +43,7 @@ def test_a_node_that_is_told_to_stop_while_it_opens_on_a_snapshot_stops(
     monkeypatch.setattr(Node, "close", close_amid_a_signal)
 
     async def scenario() -> None:
-        disk.prepare(tmp_path / "n1")
+        prepare(tmp_path / "n1")
         settings = Settings(
             node="n1",
             data_dir=tmp_path / "n1",

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from node_network import NodeFiles, free_ports, node_files, run
+from node_network import NodeFiles, free_ports, node_files, prepare, run
 
 from contracts import Contracts
 from ledger import codec
@@ -26,7 +26,6 @@ from ledger.blocks.executor import make_genesis_block
 from ledger.blocks.genesis import Genesis
 from ledger.blocks.transaction import Transaction
 from ledger.keys import SigningKey
-from node.disk import prepare
 
 pytestmark = pytest.mark.processes
 

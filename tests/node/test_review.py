@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 from key_value import KeyValue
-from node_network import Cluster, run, until
+from node_network import Cluster, prepare, run, until
 
 from consensus.messages import Certificate
 from consensus.ready import Ready
 from ledger.errors import StoreError, TallyError
 from node import disk
-from node.disk import prepare
 from node.node import Node
 from node.raft_storage import next_boot
 from node.settings import Settings
