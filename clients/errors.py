@@ -27,17 +27,23 @@ PORTFOLIO_EXTRA = "pip install 'tallystick[portfolio]'"
 """What brings the solver and the drawing of pictures, where a command lacks them."""
 
 
+_DAMAGED = "It may be cut short, damaged or of another kind: get it again from where it came from."
+
+
+def with_remedy_of_file(error: Malformed) -> Malformed:
+    """The same, with what its holder can do, where the error knows only what its writer could."""
+    if error.remedy == type(error).remedy:
+        error.remedy = _DAMAGED
+    return error
+
+
 def of_file(error: Malformed, path: Path, what: str) -> Malformed:
     """What is wrong with the form of a file, for whoever handed it in and did not write the program."""
     if error.code == "other_kind":
         message, remedy = f"{path} is no {what}", "`tally verify` checks proof files of every kind."
     else:
         message = f"{path} is no whole {what}: {error.message}"
-        remedy = (
-            "It may be cut short, damaged or of another kind: get it again from where it came from."
-            if error.remedy == type(error).remedy
-            else error.remedy
-        )
+        remedy = with_remedy_of_file(error).remedy
     return Malformed(
         message,
         code=error.code,

@@ -45,6 +45,7 @@ app = typer.Typer(
 AREAS = {
     "network": "network.network",
     "node": "network.node",
+    "organisation": "network.organisations",
     "keys": "network.keys",
     "order": "trade.orders",
     "shipment": "trade.shipments",

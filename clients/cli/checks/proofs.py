@@ -19,11 +19,11 @@ from clients.cli.options import (
     trusted_genesis,
 )
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
-from clients.errors import ProfileError
+from clients.errors import ProfileError, with_remedy_of_file
 from clients.verification.auditor import AuditReport, audit_folder, audit_nodes
 from clients.verification.verifier import Report, verify_data, verify_path
 from ledger.blocks.genesis import GenesisBlock
-from ledger.errors import TallyError
+from ledger.errors import Malformed, TallyError
 from ledger.limits import DIGEST_BYTES
 from ledger.snapshots.inheritance import EXPORT_FILE
 
@@ -81,6 +81,8 @@ def verify(
 def _verified(file: Path, trusted: GenesisBlock) -> Report | TallyError:
     try:
         return verify_path(file, trusted)
+    except Malformed as error:
+        return with_remedy_of_file(error)
     except TallyError as error:
         return error
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from clients.cli.exits import UsageProblem
-from clients.cli.options import Json, ProfileFile, ReceiptFile, read_passphrase
+from clients.cli.options import Json, ProfileFile, ReceiptFile, open_session, read_passphrase
 from clients.cli.recording import record
 from clients.cli.screen import FAINT, Screen, examples
 from ledger.keys import SigningKey
@@ -40,6 +40,39 @@ def show(file: KeyFile, passphrase_file: PassphraseFile = None, json: Json = Fal
     """The public key of a key file: what others need to know of it."""
     key = SigningKey.load(file, read_passphrase(passphrase_file))
     _show(Screen(json), key, file, "")
+
+
+@app.command(
+    name="list",
+    epilog=examples(
+        "tally keys list --profile net/profiles/acme.json", "tally keys list --organisation anchor"
+    ),
+)
+def list_keys(
+    organisation: Annotated[str, typer.Option(help="Whose; your own if not given.")] = "",
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """Keys that sign for an organisation, and those that were revoked, as a node tells them (not proved)."""
+    screen = Screen(json)
+    with open_session(profile) as session:
+        whose = organisation or session.profile.organisation
+        found = list(session.pages("/keys", "keys", organisation=whose))
+    if screen.answer({"keys": found}):
+        return
+    screen.table(
+        ("key", "name", "enrolled by", "since", "status"),
+        [
+            (
+                entry["key"],
+                entry["name"],
+                entry["enrolled_by"],
+                entry["enrolled"] or "the start",
+                entry["status"],
+            )
+            for entry in found
+        ],
+    )
 
 
 @app.command(epilog=examples("tally keys add 9f86d081… --name treasurer --profile net/profiles/acme.json"))

@@ -87,6 +87,9 @@ def up(
     )
     if not screen.answer(started.as_dict()):
         show_network(screen, started)
+        screen.note(
+            "Next, as one of them: tally organisation list, tally date show, tally order submit, tally import"
+        )
     if detach:
         return
     ours = {node.id for node in started.nodes if node.pid not in was_running}

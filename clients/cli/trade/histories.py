@@ -8,7 +8,7 @@ import typer
 
 from clients.cli.amounts import days, money
 from clients.cli.options import Json, OutFile, ProfileFile, SupplierArgument, open_session, save
-from clients.cli.screen import GOOD, Screen, examples
+from clients.cli.screen import BAD, GOOD, Screen, examples
 from clients.sdk import VerifiedHistory
 from contracts.trade import relationship_views
 
@@ -50,11 +50,17 @@ def history(
     screen = Screen(json)
     with open_session(profile) as session:
         found = session.history(supplier, buyer, last)
+        channel = session.genesis.genesis
     if out is not None:
         save(found.data, out, "history")
     if screen.answer(history_document(found) | {"file": None if out is None else str(out)}):
         return
     show_history(screen, found)
+    for party in (supplier, buyer):
+        if channel.organisation(party) is None:
+            screen.note(
+                f"{party} is no organisation of this channel: tally organisation list shows them", BAD
+            )
     if out is not None:
         screen.note(f"saved in {out}; check it anywhere: tally verify {out} --genesis genesis.block")
 

@@ -1,4 +1,7 @@
-"""`tally order`: issued, acknowledged, amended by both, closed or cancelled. Orders come in with `import`."""
+"""`tally order`: proposed, issued, acknowledged, amended by both, closed or cancelled.
+
+Orders in files come in with `import`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli.amounts import money, read_amount, read_count
+from clients.cli.amounts import money, read_amount, read_count, read_currency, read_day
 from clients.cli.exits import UsageProblem
 from clients.cli.options import (
     HowMany,
@@ -31,19 +34,54 @@ Buyer = Annotated[str, typer.Argument(metavar="BUYER", help="Organisation id of 
 BuyerOption = Annotated[str, typer.Option("--buyer", "-b", help="Organisation id of the buyer.")]
 AmendmentNumber = Annotated[int, typer.Option(min=1, help="Number of the amendment, as `order show` has it.")]
 
-app = typer.Typer(name="order", help="Issue, amend, close and show orders.", no_args_is_help=True)
+OrderDay = Annotated[str, typer.Option("--date", help="Day of the order, YYYY-MM-DD.")]
+OrderCurrency = Annotated[str, typer.Option(help="ISO 4217 code, where the prices do not say it.")]
+LINE_HELP = "LINE : QUANTITY : PRICE : ITEM, once for each line."
+
+app = typer.Typer(name="order", help="Propose, issue, amend, close and show orders.", no_args_is_help=True)
 
 
-@app.command(epilog=examples("tally order issue PO-1 --supplier acme --profile net/profiles/anchor.json"))
-def issue(
+@app.command(
+    epilog=examples(
+        "tally order submit PO-1 --buyer anchor --date 2026-01-05 \\",
+        "    --line '1 : 100 : 95.00 EUR : steel bolts M8' --profile net/profiles/acme.json",
+    )
+)
+def submit(
     number: Number,
-    supplier: SupplierOption,
+    buyer: BuyerOption,
+    date: OrderDay,
+    line: Annotated[list[str], typer.Option(help=LINE_HELP)],
+    currency: OrderCurrency = "",
     profile: ProfileFile = None,
     receipt: ReceiptFile = None,
     json: Json = False,
 ) -> None:
-    """Issue an order that the supplier proposed, as it stands (buyer)."""
-    operation = {"op": "order.issue", "order": number, "supplier": supplier}
+    """Propose an order as it came on paper (supplier); it binds nobody until the buyer issues it."""
+    operation = {"op": "order.submit", "order": number, "buyer": buyer, **_content(date, line, currency)}
+    record(profile, lambda _: operation, f"Order {number} proposed", receipt=receipt, as_json=json)
+
+
+@app.command(
+    epilog=examples(
+        "tally order issue PO-1 --supplier acme --profile net/profiles/anchor.json",
+        "tally order issue PO-2 -s acme --date 2026-01-05 --line '1 : 100 : 95.00 EUR : steel bolts M8'",
+    )
+)
+def issue(
+    number: Number,
+    supplier: SupplierOption,
+    date: OrderDay = "",
+    line: Annotated[list[str] | None, typer.Option(help=LINE_HELP)] = None,
+    currency: OrderCurrency = "",
+    profile: ProfileFile = None,
+    receipt: ReceiptFile = None,
+    json: Json = False,
+) -> None:
+    """Issue an order (buyer): the supplier's proposal as it stands, or with --date and --line one's own."""
+    operation: dict[str, Any] = {"op": "order.issue", "order": number, "supplier": supplier}
+    if line or date:
+        operation |= _content(date, line or [], currency)
     record(profile, lambda _: operation, f"Order {number} issued", receipt=receipt, as_json=json)
 
 
@@ -88,6 +126,20 @@ def amend(
         return {"op": "amendment.propose", **parties, "lines": tuple(lines)}
 
     record(profile, make, f"Amendment of order {number} proposed", receipt=receipt, as_json=json)
+
+
+def _content(date: str, lines: list[str], currency: str) -> dict[str, Any]:
+    """What an order says: its currency is that of the first price, unless it is given."""
+    code = read_currency(currency) if currency else ""
+    read = []
+    for text in lines:
+        price = ([part.strip() for part in text.split(":")] + ["", "", ""])[2]
+        if not code and price:
+            code = read_amount(price, "--line", code, least=0).currency
+        read.append(_read_line(text, {}, code))
+    if not read:
+        raise UsageProblem("an order without lines", code="line", field="--line", expected=LINE_HELP)
+    return {"date": read_day(date, "--date"), "currency": code, "lines": tuple(read)}
 
 
 def _read_line(text: str, known: dict[str, Any], currency: str) -> dict[str, Any]:
