@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -10,6 +11,12 @@ from hypothesis import HealthCheck, settings
 # A busy machine is no defect: no example may fail for its time. Whole tests are bounded by pytest's timeout.
 settings.register_profile("tallystick", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tallystick")
+
+
+def pytest_configure() -> None:
+    """What tests start hears Ctrl-C, also where a shell that runs the tests in the background ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(trylast=True)
