@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import sys
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from _outputs import require_writable
+from _outputs import ended, require_writable, say
 from _pricing_ledger import Description, feed
 from _pricing_report import outcomes, report
-from _pricing_rows import Row, RowError, read_rows
+from _pricing_rows import Row, read_rows
 from _pricing_training import CALIBRATIONS, LEAVES, TREES, TrainingSet, train
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from clients.cli.options import save
 from contracts.pricing.model import Lateness, Model, shrinkage
+from ledger.dates import iso_from_day
 from ledger.money import PPM
 
 SHRINKAGE = "shrinkage"
@@ -29,6 +32,9 @@ invoice on its day of issue, quantised, and evaluated in integers. Each row of t
 p_late (probability that it is paid late), days_late (as many days as not, the median) and dbt (expected
 days beyond terms).
 
+The model learns what the history knew when the first scored invoice was issued. If most of the history was
+issued only then or later, as that of other customers at the same time, it learns from all of it.
+
   --mode rolling   a row of issue date t is scored with what was cleared strictly before t and issued before
                    t, in the history and the scored file alike
   --mode frozen    the same without the scored file: its rows never reach the ledger
@@ -38,7 +44,9 @@ days beyond terms).
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
-        description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="scripts/evaluate-pricing",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--history",
@@ -70,20 +78,22 @@ def arguments() -> argparse.Namespace:
 
 
 def merged(*files: list[Row]) -> list[Row]:
-    """All rows, but each invoice of a customer once: as it was paid, if any of its rows says so.
+    """All rows, but each invoice of a customer once: paid on the first day that any of its rows names.
 
-    Of rows that say different things of one invoice the least counts, whatever order files have.
+    Of rows that say different things of one invoice the least counts, whatever order files have. Whether it
+    was paid has no say in that: what counts on a day would else depend on a later one.
     """
     known: dict[tuple[str, str], Row] = {}
     for row in chain.from_iterable(files):
-        before = known.setdefault((row.customer, row.invoice), row)
-        if _told(row) < _told(before):
-            known[row.customer, row.invoice] = row
+        before = known.get((row.customer, row.invoice))
+        known[row.customer, row.invoice] = row if before is None else _one(before, row)
     return list(known.values())
 
 
-def _told(row: Row) -> tuple[bool, int, int, int, int, str]:
-    return row.cleared is None, row.issued, row.due, row.cleared or 0, row.amount, row.currency
+def _one(*rows: Row) -> Row:
+    least = min(rows, key=lambda row: (row.issued, row.due, row.amount, row.currency))
+    cleared = min([row.cleared for row in rows if row.cleared is not None], default=None)
+    return replace(least, cleared=cleared)
 
 
 def in_order(rows: list[Row]) -> list[Row]:
@@ -98,6 +108,21 @@ def known_before(history: list[Row], day: int) -> list[Row]:
         for row in history
         if row.issued < day
     ]
+
+
+def learnt_from(history: list[Row], scored: list[Row]) -> tuple[list[Row], int]:
+    """(what of a history a model learns from, the day from which on it learns nothing).
+
+    That day is the first on which a scored row was issued, so a later clear date moves no score by way of the
+    model either. A history most of which was issued only then has run beside the scored rows: there is no
+    model without it, and all of it counts, but for clear dates after all that it has due.
+    """
+    first = min([row.issued for row in scored], default=0)
+    known = known_before(history, first)
+    if 2 * len(known) > len(history):
+        return known, first
+    end = 1 + max([max(row.issued, row.due) for row in history], default=0)
+    return known_before(history, end), end
 
 
 def fit(
@@ -119,12 +144,13 @@ def as_written(found: Lateness) -> tuple[float, float, float]:
     return found.late_ppm / PPM, float((found.days_centidays + 50) // 100), found.beyond_centidays / 100
 
 
-def _write(path: Path, scored: list[Row], written: list[tuple[float, float, float]]) -> None:
-    with path.open("w", newline="") as file:
-        lines = csv.writer(file, lineterminator="\n")
-        lines.writerow(("invoice_id", "p_late", "days_late", "dbt"))
-        for row, (p_late, days_late, dbt) in zip(scored, written, strict=True):
-            lines.writerow((row.invoice, f"{p_late:.6f}", f"{days_late:.0f}", f"{dbt:.2f}"))
+def _lines(scored: list[Row], written: list[tuple[float, float, float]]) -> bytes:
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(("invoice_id", "p_late", "days_late", "dbt"))
+    for row, (p_late, days_late, dbt) in zip(scored, written, strict=True):
+        lines.writerow((row.invoice, f"{p_late:.6f}", f"{days_late:.0f}", f"{dbt:.2f}"))
+    return text.getvalue().encode()
 
 
 def score(
@@ -137,8 +163,7 @@ def score(
     """
     fed = in_order(merged(history, scored) if options.mode == "rolling" else history)
     is_trained = options.model != SHRINKAGE
-    # What no scored row may know teaches the model nothing either: a wrong date in a far year moves no score.
-    learnt = known_before(in_order(history), max((row.issued for row in scored), default=0))
+    learnt, end = learnt_from(in_order(history), scored)
     steps = (2 * len(learnt) if is_trained else 0) + len(fed) + len(scored)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
@@ -152,31 +177,36 @@ def score(
         found = predictions(model, feed(fed, scored, progress=lambda: progress.advance(task)))
     if is_trained and model is None:
         console.print("The history is too short to train on: the default model was used.")
+    elif is_trained:
+        console.print(
+            f"The model was trained on what the history knew at the end of {iso_from_day(end - 1)}: "
+            f"{len(learnt):,} invoices."
+        )
     return found
+
+
+def evaluate(options: argparse.Namespace, console: Console) -> int:
+    """Score, write and report; the exit code.
+
+    Raises:
+        TallyError, OSError: what cannot be read or written, with a remedy.
+    """
+    listed, scored = read_rows(options.history), read_rows([options.score])
+    require_writable(options.out, apart_from=(*options.history, options.score))
+    history = merged(listed)
+    if again := len(listed) - len(history):
+        console.print(f"{again:,} rows of the history tell again of an invoice that is there: left out.")
+    written = [as_written(lateness) for lateness in score(options, history, scored, console)]
+    save(_lines(scored, written), options.out, "scores")
+    if options.report:
+        say(report(outcomes(scored, written)))
+    return 0
 
 
 def main() -> int:
     """Run; the exit code."""
     options = arguments()
-    console = Console(stderr=True)
-    try:
-        listed, scored = read_rows(options.history), read_rows([options.score])
-        require_writable(options.out, apart_from=(*options.history, options.score))
-        history = merged(listed)
-        if again := len(listed) - len(history):
-            console.print(f"{again:,} rows of the history tell again of an invoice that is there: left out.")
-        written = [as_written(lateness) for lateness in score(options, history, scored, console)]
-    except (RowError, OSError) as error:
-        console.print(str(error), style="red", markup=False)
-        return 2
-    try:
-        _write(options.out, scored, written)
-    except OSError as error:
-        console.print(f"cannot write {options.out}: {error.strerror}", style="red", markup=False)
-        return 2
-    if options.report:
-        print(report(outcomes(scored, written)))
-    return 0
+    return ended(lambda console: evaluate(options, console))
 
 
 if __name__ == "__main__":

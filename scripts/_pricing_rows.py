@@ -8,12 +8,13 @@ import io
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from contracts.fields import MAX_TERM_DAYS
 from ledger.dates import LAST_DAY
+from ledger.errors import TallyError
 from ledger.money import CURRENCIES, MAX_AMOUNT
 
 _EPOCH = date(1970, 1, 1)
@@ -31,8 +32,10 @@ REQUIRED = ("invoice", "customer", "issued", "due", "amount")
 DEFAULT_CURRENCY = "USD"
 
 
-class RowError(Exception):
+class RowError(TallyError):
     """A file or row that cannot be read, or that no ledger takes: which, and what is wrong."""
+
+    code = "rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +56,8 @@ def read_rows(paths: Iterable[Path]) -> list[Row]:
     """All rows of the files, in their order.
 
     Raises:
-        RowError: a file is no CSV, a column is missing, a cell cannot be read or lies beyond what a ledger
-            takes; with file and line.
-        OSError: a file cannot be read.
+        RowError: a file cannot be read or is no CSV, a column is missing, a cell cannot be read or lies
+            beyond what a ledger takes; with file and line.
     """
     return [row for path in paths for row in _read_file(path)]
 
@@ -69,13 +71,20 @@ def _read_file(path: Path) -> list[Row]:
 
 
 def _rows(path: Path, reader: csv.DictReader[str]) -> list[Row]:
-    present = set(reader.fieldnames or ())
+    present = [name.strip() for name in reader.fieldnames or ()]
+    reader.fieldnames = present
     columns = {
         meaning: next((name for name in names if name in present), None) for meaning, names in NAMES.items()
     }
     for meaning in REQUIRED:
         if columns[meaning] is None:
-            raise RowError(f"{path}: no column for {meaning}; expected one of {', '.join(NAMES[meaning])}")
+            raise RowError(
+                f"{path}: no column for {meaning}; expected one of {', '.join(NAMES[meaning])}, "
+                f"with commas between columns; found {','.join(present)[:160] or 'nothing'}"
+            )
+    for name in columns.values():
+        if present.count(name) > 1:
+            raise RowError(f"{path}: {present.count(name)} columns are named {name}; leave one of them")
     rows = []
     for cells in reader:
         try:
@@ -88,7 +97,12 @@ def _rows(path: Path, reader: csv.DictReader[str]) -> list[Row]:
 
 
 def _text(path: Path) -> str:
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RowError(
+            f"cannot read {path}: {error.strerror}; name a file that is there and that you may read"
+        ) from None
     try:
         if data[:2] == b"\x1f\x8b":
             data = gzip.decompress(data)
@@ -103,9 +117,12 @@ def _row(cell: dict[str, str]) -> Row:
     Raises:
         ValueError: what is wrong with it.
     """
+    for named in ("invoice", "customer"):
+        if not cell[named]:
+            raise ValueError(f"no {named}: a row without one cannot be told from another")
     currency = cell["currency"] or DEFAULT_CURRENCY
     if currency not in CURRENCIES:
-        raise ValueError(f"{currency} is no currency")
+        raise ValueError(f"{currency} is no currency of a ledger; expected three capitals, as in ISO 4217")
     issued, due = _day(cell["issued"]), _day(cell["due"])
     if issued < 1:
         raise ValueError(f"issued on {cell['issued']}, a ledger begins on 1970-01-02")
@@ -138,4 +155,7 @@ def _amount(text: str) -> Decimal:
 
 
 def _day(text: str) -> int:
-    return (date.fromisoformat(text[:10]) - _EPOCH).days
+    try:
+        return (datetime.fromisoformat(text).date() - _EPOCH).days
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no day, expected YYYY-MM-DD: {error}") from None

@@ -11,19 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import sklearn
-from _outputs import require_writable
+from _outputs import ended, require_writable
 from _pricing_rows import Row
 from _pricing_training import CALIBRATIONS, LEAST_ROWS, LEAVES, RISING, TREES, TrainingSet, train
 from rich.console import Console
 
+from clients.cli.options import read_bytes, save
+from clients.cli.pricing.models import MAX_RECORD_BYTES
 from clients.models.model_record import OLDER_TENTHS, figures_of, parted
 from clients.models.model_report import fared
 from clients.models.training_export import read_training
 from clients.trust import load_trust
-from contracts.pricing.model import Model
+from contracts.pricing.model import MAX_MODEL_BYTES, Model
 from contracts.pricing.training import PAID, Example, usable
 from ledger.dates import iso_from_day
-from ledger.errors import Malformed, TallyError
+from ledger.errors import Malformed
 
 DESCRIPTION = """\
 Train a lateness model on what a ledger knew, and write it with the record that `tally model publish` wants.
@@ -40,7 +42,9 @@ its figures are those of this export.
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
-        description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="scripts/train-model",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--from", dest="source", type=Path, required=True, metavar="EXPORT")
     parser.add_argument("--genesis", type=Path, required=True, metavar="FILE")
@@ -110,10 +114,11 @@ def _read_record(path: Path) -> dict[str, Any]:
     """A record to be checked.
 
     Raises:
-        OSError, Malformed: it cannot be read.
+        UsageProblem, Malformed: it cannot be read.
     """
+    data = read_bytes(path, "record", MAX_RECORD_BYTES)
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise Malformed(f"{path} is no model's record", found=str(error)[:160]) from None
     if not isinstance(found, dict):
@@ -145,20 +150,19 @@ def _compare(
     return 0
 
 
-def main() -> int:
-    """Run; the exit code."""
-    options = arguments()
-    console = Console(stderr=True, soft_wrap=True)
-    try:
-        if options.check:
-            there = options.out.read_bytes(), _read_record(options.record)
-        else:
-            require_writable(options.out, options.record, apart_from=(options.source, options.genesis))
-        found = read_training(options.source, load_trust(options.genesis))
-        rows, last = usable(found.examples())
-    except (TallyError, OSError) as error:
-        console.print(str(error), style="red", markup=False)
-        return 2
+def train_or_check(options: argparse.Namespace, console: Console) -> int:
+    """Train, and write or compare; the exit code.
+
+    Raises:
+        TallyError, OSError: what cannot be read or written, with a remedy.
+    """
+    there = None
+    if options.check:
+        there = read_bytes(options.out, "model", MAX_MODEL_BYTES), _read_record(options.record)
+    else:
+        require_writable(options.out, options.record, apart_from=(options.source, options.genesis))
+    found = read_training(options.source, load_trust(options.genesis))
+    rows, last = usable(found.examples())
     record = record_of(found.proved.header.state_root, rows, last, options.calibrate, options.kind)
     model = learn(rows, options.calibrate, options.kind)
     if record is None or model is None:
@@ -167,17 +171,19 @@ def main() -> int:
             f"{OLDER_TENTHS} tenths, to test on the rest. The default model needs none."
         )
         return 1
-    if options.check:
+    if there is not None:
         return _compare(console, there, (model.encode(), record))
-    try:
-        options.out.write_bytes(model.encode())
-        options.record.write_text(json.dumps(record, indent=2) + "\n")
-    except OSError as error:
-        console.print(f"cannot write the model and its record: {error}", style="red", markup=False)
-        return 2
+    save(model.encode(), options.out, "model")
+    save(f"{json.dumps(record, indent=2)}\n".encode(), options.record, "record")
     console.print(f"{options.out}: trained on {len(rows):,} rows; its record is in {options.record}")
     console.print(f"Propose it: tally model publish {options.out} --record {options.record}", markup=False)
     return 0
+
+
+def main() -> int:
+    """Run; the exit code."""
+    options = arguments()
+    return ended(lambda console: train_or_check(options, console))
 
 
 if __name__ == "__main__":

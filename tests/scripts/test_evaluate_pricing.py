@@ -25,8 +25,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "scripts"))
 
+import _evaluate_pricing  # noqa: E402
 import _train_model  # noqa: E402
-from _evaluate_pricing import as_written, fit, main, merged, predictions  # noqa: E402
+from _evaluate_pricing import as_written, fit, learnt_from, main, merged, predictions  # noqa: E402
 from _pricing_ledger import Description, feed  # noqa: E402
 from _pricing_report import Outcome, figures, outcomes, report  # noqa: E402
 from _pricing_rows import Row, RowError, read_rows  # noqa: E402
@@ -352,6 +353,12 @@ def test_an_invoice_in_both_files_is_fed_once_with_its_clear_date() -> None:
     assert merged([row, still_open, row]) == [row], "and so within one file"
     other = replace(row, due=row.due + 1)
     assert merged([other], [row]) == merged([row], [other]) == [row], "whatever order files have"
+    unpaid, sooner = replace(other, cleared=None), replace(other, cleared=row.cleared - 1)
+    assert merged([unpaid], [still_open]) == [still_open]
+    assert merged([unpaid], [row]) == merged([other], [still_open]) == [row], (
+        "its due date is not the later fact's"
+    )
+    assert merged([row], [sooner]) == [replace(row, cleared=sooner.cleared)]
 
 
 @pytest.mark.parametrize("mode", ["rolling", "frozen"])
@@ -455,7 +462,10 @@ def test_what_falls_due_on_the_last_day_teaches_nothing() -> None:
 def test_a_file_without_a_due_date_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "bad.csv"
     path.write_text("invoice_id,customer_id,issue_date,amount\n1,2,2019-01-01,3\n")
-    with pytest.raises(RowError, match="due"):
+    with pytest.raises(RowError, match=r"for due; .* found invoice_id,customer_id,issue_date,amount"):
+        read_rows([path])
+    path.write_text(f"{HEAD},{HEAD}\n")
+    with pytest.raises(RowError, match="2 columns are named invoice_id"):
         read_rows([path])
 
 
@@ -480,7 +490,10 @@ HEAD = "invoice_id,customer_id,issue_date,due_date,clear_date,amount,currency"
         ("I1,C1,2019-01-01,2019-02-01,3500-01-01,5.00,USD", "2999"),
         ("I1,C1,2019-01-01,2019-02-01,,1e999999999,USD", "1e999999999"),
         ("I1,C1,2019-01-01,2019-02-01,1969-12-31,5.00,USD", "1970"),
-        ("I1,C1", "isoformat"),
+        ("I1,C1", "'' is no day, expected YYYY-MM-DD"),
+        ("I1,C1,2019-01-01,2019-02-01 or so,,5.00,USD", "'2019-02-01 or so' is no day"),
+        (",C1,2019-01-01,2019-02-01,,5.00,USD", "no invoice"),
+        ("I1, ,2019-01-01,2019-02-01,,5.00,USD", "no customer"),
     ],
 )
 def test_a_row_that_no_ledger_takes_is_refused_with_its_line(tmp_path: Path, row: str, found: str) -> None:
@@ -513,7 +526,8 @@ def test_files_as_other_programs_write_them_are_read(tmp_path: Path) -> None:
     """Line ends of Windows, a byte order mark, blanks around cells, columns that nobody asked for."""
     path = tmp_path / "rows.csv"
     path.write_bytes(
-        f"\ufeff{HEAD},more\r\nI0,C1,2019-01-01T00:00,2019-02-01, ,5.00, USD ,x\r\n\r\n".encode()
+        f"\ufeff{HEAD.replace(',', ', ')},more,more\r\n"
+        "I0,C1,2019-01-01T00:00,2019-02-01, ,5.00, USD ,x\r\n\r\n".encode()
     )
     assert read_rows([path]) == [Row("I0", "C1", 17_897, 17_928, None, 500, "USD")]
 
@@ -533,9 +547,14 @@ def test_what_cannot_be_read_or_written_is_said_before_anything_is_learnt(
     rows, bad = write(tmp_path / "rows.csv.gz", book(20, 3)), tmp_path / "bad.csv"
     bad.write_text(f"{HEAD}\nI1,C1\n")
     for scored, out, said in (
-        (rows, tmp_path / "none" / "out.csv", "No such file or directory"),
+        (
+            rows,
+            tmp_path / "none" / "out.csv",
+            "No such file or directory; name a file in a folder that is there",
+        ),
         (bad, tmp_path / "out.csv", "line 2"),
-        (tmp_path / "none.csv", tmp_path / "out.csv", "No such file or directory"),
+        (tmp_path / "none.csv", tmp_path / "out.csv", "No such file or directory; name a file that is there"),
+        (tmp_path, tmp_path / "out.csv", "Is a directory; name a file"),
     ):
         arguments = ["--history", rows, "--score", scored, "--mode", "rolling", "--out", out]
         monkeypatch.setattr(sys, "argv", ["evaluate-pricing", *map(str, arguments)])
@@ -632,6 +651,114 @@ def test_neither_the_order_of_rows_nor_what_no_scored_row_may_know_moves_a_score
     assert scores(tmp_path, mixed, changed) == before
     far = replace(late[0], cleared=300_000)
     assert scores(tmp_path, [*history[:-40], far, *late[1:]], scored) == before
+
+
+def test_no_later_clear_date_in_the_history_and_no_later_row_moves_a_score(tmp_path: Path) -> None:
+    """By way of the model neither: it learns what the history knew when the first scored row was issued."""
+    history, scored = book(700, 51), book(60, 52, first=FIRST + 240)
+    for row in history[-80:]:
+        assert row.cleared is not None
+    moment = FIRST + 245
+    longer = [replace(row, cleared=row.cleared + 8) for row in history[-80:]]
+    assert any(FIRST + 240 <= row.cleared < moment for row in longer), "what is known at last, not at first"
+    before = scores(tmp_path, [*history[:-80], *longer], scored)
+    asked = [row for row in scored if row.issued <= moment]
+    assert 0 < len(asked) < len(scored)
+    changed = [row if row.cleared < moment else replace(row, cleared=None) for row in longer]
+    assert changed != longer
+    for fewer in (scored, asked):
+        after = scores(tmp_path, [*history[:-80], *changed], fewer)
+        assert [after[row.invoice] for row in asked] == [before[row.invoice] for row in asked]
+
+
+def test_a_history_beside_the_scored_rows_is_learnt_from_whole(tmp_path: Path) -> None:
+    """As that of other customers is. What it teaches is then its own, whatever is scored."""
+    history = book(100, 53)
+    known, first = learnt_from(history, book(1, 54, first=FIRST + 150))
+    assert first == FIRST + 150
+    assert 50 < len(known) < 100
+    assert all(row.issued < first and (row.cleared is None or row.cleared < first) for row in known)
+    wrong = [*history[:-1], replace(history[-1], cleared=300_000)]
+    for scored in (book(9, 55), book(1, 56, first=FIRST + 100), []):
+        known, end = learnt_from(wrong, scored)
+        assert end == 1 + max(row.due for row in history)
+        assert len(known) == 100
+        assert known[-1].cleared is None, "a wrong date in a far year does not age the whole history"
+
+
+def test_names_in_any_script_are_written_whatever_the_locale(tmp_path: Path) -> None:
+    rows = write(tmp_path / "rows.csv.gz", [replace(book(1, 57)[0], invoice="RÉF-Ж")])
+    out = tmp_path / "out.csv"
+    subprocess.run(
+        [
+            sys.executable,
+            str(ROOT / "scripts" / "_evaluate_pricing.py"),
+            *("--history", str(rows), "--score", str(rows), "--mode", "frozen", "--model", "shrinkage"),
+            *("--out", str(out)),
+        ],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    )
+    assert "RÉF-Ж,0.350000" in out.read_bytes().decode()
+
+
+def test_what_stops_a_command_is_said_without_a_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C, and a disk that is full at the end: scores that were there stay whole."""
+    rows, out = write(tmp_path / "rows.csv.gz", book(3, 58)), tmp_path / "out.csv"
+    other = write(tmp_path / "other.csv.gz", book(3, 59))
+    out.write_text("of last month\n")
+    arguments = [
+        "--history",
+        rows,
+        "--score",
+        other,
+        "--mode",
+        "frozen",
+        "--model",
+        "shrinkage",
+        "--out",
+        out,
+    ]
+    monkeypatch.setattr(sys, "argv", ["evaluate-pricing", *map(str, arguments)])
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_evaluate_pricing, "feed", stop)
+        assert main() == 130
+    assert "Interrupted." in capsys.readouterr().err
+
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        assert main() == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "cannot write the scores" in said
+    assert "No space left on device. Check the folder, its permissions and the free space." in said
+    assert out.read_text() == "of last month\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other.csv.gz", "out.csv", "rows.csv.gz"]
+
+
+@pytest.mark.parametrize(("reader", "code"), [("full", 2), ("gone", 0)])
+def test_a_report_that_nobody_takes_is_no_trace(reader: str, code: int) -> None:
+    program = f"import sys; sys.path.append({str(ROOT / 'scripts')!r})\n" + (
+        "from _outputs import ended, say\nsys.exit(ended(lambda _: say('a report') or 0))"
+    )
+    source, sink = os.pipe()
+    os.close(source)
+    with Path("/dev/full").open("wb") if reader == "full" else os.fdopen(sink, "wb", 0) as takes:
+        found = subprocess.run(
+            [sys.executable, "-c", program], stdout=takes, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert found.returncode == code, found.stderr
+    assert "Traceback" not in found.stderr
+    assert ("No space left on device" in found.stderr) == (reader == "full")
 
 
 @pytest.mark.skipif(
