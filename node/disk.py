@@ -32,8 +32,9 @@ from ledger import codec
 from ledger.errors import Malformed, StoreError, StoreRefused, TallyError
 from ledger.snapshots.staging import READY, REPLACED
 from ledger.storage import durable
+from ledger.storage.database import StoreLocked
 from ledger.storage.mark import Mark, MarkFile
-from ledger.storage.store import LEDGER_FOLDER, MARK_FILE, Store, StoreLocked
+from ledger.storage.store import LEDGER_FOLDER, MARK_FILE, Store
 from node.errors import SettingsError
 from node.raft_storage import has_booted
 

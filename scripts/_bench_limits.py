@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ledger.keys import SigningKey, verify
-from ledger.storage.store import plyvel
+from ledger.storage.database import plyvel
 
 
 def signature_checks_per_second() -> float:

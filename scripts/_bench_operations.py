@@ -35,7 +35,8 @@ from contracts.registry import OPERATIONS  # noqa: E402
 from ledger import codec  # noqa: E402
 from ledger.blocks.transaction import Transaction  # noqa: E402
 from ledger.state.overlay import Overlay, state_key  # noqa: E402
-from ledger.storage.store import Rows, open_database  # noqa: E402
+from ledger.storage.database import Rows, open_database  # noqa: E402
+from ledger.storage.rows import STATE  # noqa: E402
 
 REPEATS = 5
 """Executions of each operation, of which the middle time counts."""
@@ -68,7 +69,7 @@ class StateRows:
     def get(self, key: bytes) -> codec.Value | None:
         """The value of a state key."""
         self.reads += 1
-        data = self._rows.get(b"s" + key)
+        data = self._rows.get(STATE + key)
         return None if data is None else codec.decode(data)
 
     def put(self, changed: Mapping[bytes, bytes | None]) -> None:
@@ -76,9 +77,9 @@ class StateRows:
         batch = self._rows.batch()
         for key, data in changed.items():
             if data is None:
-                batch.delete(b"s" + key)
+                batch.delete(STATE + key)
             else:
-                batch.put(b"s" + key, data)
+                batch.put(STATE + key, data)
         self._rows.write(batch)
 
     def fill(self, count: int) -> None:

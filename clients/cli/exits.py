@@ -15,7 +15,7 @@ from clients.errors import BrokenAnswer, NetworkError, NodeProblem, ProfileError
 from clients.sdk import OutcomeUnknown
 from ledger.errors import Malformed, StoreError, TallyError
 from ledger.keys import KeyFileError
-from ledger.storage.store import StoreLocked
+from ledger.storage.database import StoreLocked
 
 DONE, REFUSED, USAGE, UNAVAILABLE, INTERRUPTED = 0, 1, 2, 3, 130
 

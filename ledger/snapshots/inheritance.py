@@ -25,7 +25,9 @@ from ledger.proofs.export import verify_at
 from ledger.state.history import NO_RECORDS, next_head
 from ledger.state.overlay import state_key
 from ledger.state.tree import StateProof, StateTree, value_hash
-from ledger.storage.store import Rows, Store, number
+from ledger.storage.database import Rows
+from ledger.storage.rows import ENTRY, HEAD, RECORD, STATE, beyond, number
+from ledger.storage.store import Store
 
 EXPORT_FILE = "genesis.export"
 """Beside the genesis block of a recovered ledger: the export that it begins with."""
@@ -33,8 +35,7 @@ EXPORT_FILE = "genesis.export"
 ROWS_A_BATCH = 10_000
 _PAIR = b"\x92"
 """How an array of two begins."""
-_TAKEN_OVER = (b"s", b"t", b"r", b"k")
-"""Kinds of rows, as `ledger.storage.store` names them."""
+_TAKEN_OVER = (STATE, ENTRY, RECORD, HEAD)
 
 _REMEDY = (
     "Put the export that the ledger goes on from beside its genesis block, as genesis.export: whoever runs a "
@@ -163,23 +164,23 @@ class _Heir:
     def delete_rows(self) -> None:
         """Delete what an earlier attempt left."""
         for kind in _TAKEN_OVER:
-            for row, _ in self._store.rows(kind, bytes((kind[0] + 1,)), check=False):
+            for row, _ in self._store.rows(kind, beyond(kind), check=False):
                 self._batch.delete(row)
                 self._count()
         self.write()
 
     def entry(self, key: bytes, value: bytes) -> None:
         """A state entry."""
-        self._put(b"s" + key, value)
-        self._put(b"t" + sha256(key).digest(), value_hash(value))
+        self._put(STATE + key, value)
+        self._put(ENTRY + sha256(key).digest(), value_hash(value))
 
     def record(self, key: bytes, record: bytes) -> None:
         """The next record of a history."""
         if key != self._key:
             self._key, self._sequence, self._head = key, 0, NO_RECORDS
         if self._sequence % HISTORY_HEAD_INTERVAL == 0:
-            self._put(b"k" + key + number(self._sequence), self._head)
-        self._put(b"r" + key + number(self._sequence), record)
+            self._put(HEAD + key + number(self._sequence), self._head)
+        self._put(RECORD + key + number(self._sequence), record)
         self._head = next_head(self._head, record)
         self._sequence += 1
 

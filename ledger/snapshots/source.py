@@ -34,10 +34,8 @@ from ledger.limits import (
 from ledger.snapshots.snapshot import Manifest, RecordRun, encode_recent, encode_records, encode_state
 from ledger.state.history import NO_RECORDS
 from ledger.state.tree import SUBTREES, subtree_of
-from ledger.storage.store import Rows
-
-STATE, RECORD, HEAD, BLOCK, RECENT, NUMBER_BYTES = b"s", b"r", b"k", b"b", b"e", 5
-"""Kinds of rows, as `ledger.storage.store` names them."""
+from ledger.storage.database import Rows
+from ledger.storage.rows import BLOCK, HEAD, NUMBER_BYTES, RECENT, RECORD, STATE, beyond, number
 
 SPOOL_STEP_ENTRIES = 500
 """Entries that one step of the spool sorts."""
@@ -99,7 +97,7 @@ class PinnedState:
         if self._spool is not None:
             self._spool.close()
         self._spool = Spool(folder)
-        yield from self._spool.fill(self._view.rows(STATE, _after(STATE)))
+        yield from self._spool.fill(self._view.rows(STATE, beyond(STATE)))
 
     def entries(self) -> Iterator[tuple[bytes, bytes]]:
         """Every state entry in the order of the keys, as canonical bytes.
@@ -107,7 +105,7 @@ class PinnedState:
         Raises:
             StoreError: the disk refuses.
         """
-        for row, value in self._view.rows(STATE, _after(STATE)):
+        for row, value in self._view.rows(STATE, beyond(STATE)):
             yield row[1:], value
 
     def records_in_order(self) -> Iterator[tuple[bytes, bytes]]:
@@ -116,7 +114,7 @@ class PinnedState:
         Raises:
             StoreError: the disk refuses.
         """
-        for row, record in self._view.rows(RECORD, _after(RECORD)):
+        for row, record in self._view.rows(RECORD, beyond(RECORD)):
             yield row[1:-NUMBER_BYTES], record
 
     def block(self) -> bytes:
@@ -183,9 +181,9 @@ class PinnedState:
 
     def _recent(self, height: int) -> tuple[bytes, bytes] | None:
         """Header, and ids and signatures joined, of a block of the log or shortly before it."""
-        data = self._view.get(BLOCK + _number(height))
+        data = self._view.get(BLOCK + number(height))
         if data is None:
-            told = self._view.get(RECENT + _number(height))
+            told = self._view.get(RECENT + number(height))
             return None if told is None else codec.trusted(told)
         block = codec.trusted(data)
         leaves = [
@@ -194,7 +192,7 @@ class PinnedState:
         return block[_HEADER_AT], b"".join(leaves)
 
     def _block(self, height: int) -> bytes:
-        data = self._view.get(BLOCK + _number(height))
+        data = self._view.get(BLOCK + number(height))
         if data is None:
             raise StoreError("a block is missing from the log", found=f"height {height}")
         return data
@@ -204,7 +202,7 @@ class PinnedState:
         runs: list[RecordRun] = []
         current: list[bytes] = []
         name, size = key, 0
-        for row, record in self._view.rows(RECORD + key, RECORD + stop if stop else _after(RECORD)):
+        for row, record in self._view.rows(RECORD + key, RECORD + stop if stop else beyond(RECORD)):
             of = row[1:-NUMBER_BYTES]
             if of != name:
                 if current:
@@ -224,7 +222,7 @@ class PinnedState:
     def _newest_records(self, key: bytes, end: int) -> RecordRun:
         """The last records before `end` (0: of all), back to where a head is kept."""
         prefix = RECORD + key
-        stop = prefix + (_number(end) if end else b"\xff" * (NUMBER_BYTES + 1))
+        stop = prefix + (number(end) if end else b"\xff" * (NUMBER_BYTES + 1))
         records: list[bytes] = []
         size = first = 0
         for row, record in self._view.rows(prefix, stop, reverse=True):
@@ -237,7 +235,7 @@ class PinnedState:
                 break
         if not records:
             raise StoreError("records of a history are missing", field=key.hex(), found=end)
-        head = self._view.get(HEAD + key + _number(first)) if first else NO_RECORDS
+        head = self._view.get(HEAD + key + number(first)) if first else NO_RECORDS
         if head is None:
             raise StoreError("a head of a history is missing", field=key.hex(), found=first)
         return RecordRun(key, first, head, tuple(reversed(records)))
@@ -377,11 +375,3 @@ class Shelf:
         """Take all away."""
         gone, self.states = self.states, []
         return gone
-
-
-def _after(prefix: bytes) -> bytes:
-    return bytes((prefix[0] + 1,))
-
-
-def _number(number: int) -> bytes:
-    return number.to_bytes(NUMBER_BYTES, "big")

@@ -39,24 +39,30 @@ from ledger.snapshots.snapshot import Manifest, check_block, check_recent, check
 from ledger.state.history import count_and_head
 from ledger.state.tree import SUBTREES
 from ledger.storage import durable
+from ledger.storage.database import Rows, StoreLocked, open_database
 from ledger.storage.mark import Mark, MarkFile
-from ledger.storage.store import (
+from ledger.storage.rows import (
     APPLIED_KEY,
     BASE_KEY,
+    BLOCK,
+    CERTIFICATE,
+    ENTRY,
     FORMAT_KEY,
     FORMAT_VALUE,
+    HANDOVER,
     HARD_KEY,
-    ID_BYTES,
-    MARK_FILE,
+    HEAD,
     NUMBER_BYTES,
     OWNER_KEY,
-    HardState,
-    Rows,
-    StoreLocked,
+    RECORD,
+    STATE,
+    beyond,
+    location_row,
+    node_key,
     number,
-    open_database,
     recent_row,
 )
+from ledger.storage.store import MARK_FILE, HardState
 
 INCOMING, READY, REPLACED, BEFORE = ".incoming", ".ready", ".replaced", ".before-"
 KEPT_AS_FILE = "replaced-ledger"
@@ -66,7 +72,7 @@ _MANIFEST_KEY = b"pmanifest"
 _MEMBERSHIPS_KEY = b"pmemberships"
 _BLOCK_KEY = b"pblock"
 _RECENT_KEY = b"platest"
-_STATE = b"pstate"
+_STATE_TAKEN = b"pstate"
 _TO_COME = b"q"
 _NOTES = b"p"
 _NO_MORE = -1
@@ -186,7 +192,7 @@ class Staging(Rows):
         block = check_block(self.manifest, data)
         verify_header_signature(block.header, block.signature, self.trust.proposing(block.header))
         batch = self.batch()
-        batch.put(b"b" + number(block.height), data)
+        batch.put(BLOCK + number(block.height), data)
         _put_locations(batch, block.height, [transaction.id for transaction in block.transactions])
         batch.put(_BLOCK_KEY, b"")
         self.write(batch)
@@ -201,12 +207,12 @@ class Staging(Rows):
         chunk = check_state(self.manifest, first, end, data)
         batch = self.batch()
         for key, value in chunk.entries:
-            batch.put(b"s" + key, value)
+            batch.put(STATE + key, value)
         for record in chunk.hashes:
-            batch.put(b"t" + record[:DIGEST_BYTES], record[DIGEST_BYTES:])
+            batch.put(ENTRY + record[:DIGEST_BYTES], record[DIGEST_BYTES:])
         for key, count, head in chunk.histories:
             batch.put(_TO_COME + key, number(count) + head)
-        batch.put(_STATE + first.to_bytes(2, "big"), chunk.end.to_bytes(2, "big"))
+        batch.put(_STATE_TAKEN + first.to_bytes(2, "big"), chunk.end.to_bytes(2, "big"))
         self.write(batch)
         return chunk.end
 
@@ -250,9 +256,9 @@ class Staging(Rows):
         for place, (run, (row, left)) in enumerate(zip(runs, to_come, strict=True)):
             count = int.from_bytes(left[:NUMBER_BYTES], "big")
             for sequence, head in run.check(row[1:], count, left[NUMBER_BYTES:]):
-                batch.put(b"k" + run.key + number(sequence), head)
+                batch.put(HEAD + run.key + number(sequence), head)
             for sequence, record in enumerate(run.records, run.first):
-                batch.put(b"r" + run.key + number(sequence), record)
+                batch.put(RECORD + run.key + number(sequence), record)
             if run.first == 0:
                 batch.delete(row)
             elif place == len(runs) - 1:
@@ -281,7 +287,7 @@ class Staging(Rows):
 
         Where members left and came back, the manifest verifies without the changes in between.
         """
-        count, *_ = shape.array(codec.decode(self.get(b"s" + IN_FORCE_KEY) or b""), 3, "membership.in_force")
+        count, *_ = shape.array(codec.decode(self.get(STATE + IN_FORCE_KEY) or b""), 3, "membership.in_force")
         return bool(count != sum(0 < height <= self.height for height in self.trust.heights))
 
     def block_left(self) -> bool:
@@ -297,8 +303,8 @@ class Staging(Rows):
     def state_left(self) -> list[tuple[int, int]]:
         """The ranges of subtrees still to come, ascending."""
         left, position = [], 0
-        for row, value in self.rows(_STATE, _STATE + b"\xff\xff\xff"):
-            first, end = int.from_bytes(row[len(_STATE) :], "big"), int.from_bytes(value, "big")
+        for row, value in self.rows(_STATE_TAKEN, _STATE_TAKEN + b"\xff\xff\xff"):
+            first, end = int.from_bytes(row[len(_STATE_TAKEN) :], "big"), int.from_bytes(value, "big")
             if first > position:
                 left.append((position, first))
             position = end
@@ -322,11 +328,11 @@ class Staging(Rows):
         return parts
 
     def _to_come(self, first: bytes, stop: bytes) -> Iterator[tuple[bytes, bytes]]:
-        return self.rows(_TO_COME + first, _TO_COME + stop if stop else _after(_TO_COME))
+        return self.rows(_TO_COME + first, _TO_COME + stop if stop else beyond(_TO_COME))
 
     def _begun(self, key: bytes, left: bytes) -> int:
         """How many records of a history are to come, if some of it are there; else 0."""
-        entry = count_and_head(self.get(b"s" + key) or b"")
+        entry = count_and_head(self.get(STATE + key) or b"")
         assert entry is not None, "its entry was taken in first"
         count = int.from_bytes(left[:NUMBER_BYTES], "big")
         return count if count != entry[0] else 0
@@ -362,20 +368,20 @@ class Staging(Rows):
         if self.changes_left():
             raise StoreError("the snapshot is not complete", found=f"height {self.height}")
         header = self.manifest.header
-        block = self.get(b"b" + number(header.height))
+        block = self.get(BLOCK + number(header.height))
         assert block is not None, "taken and noted in one batch"
         batch = self.batch(sync=True)
-        batch.put(b"b" + number(0), self.trust.block.data)
+        batch.put(BLOCK + number(0), self.trust.block.data)
         for (level, index), peak in zip(peak_positions(header.height), self.manifest.peaks, strict=True):
-            _put_node(batch, level, index, peak)
-        for node in Accumulator(header.height, self.manifest.peaks).append(header.leaf):
-            _put_node(batch, *node)
+            batch.put(node_key(level, index), peak)
+        for level, index, node in Accumulator(header.height, self.manifest.peaks).append(header.leaf):
+            batch.put(node_key(level, index), node)
         for handover in self.trust.chain.handovers:
             if handover.height <= header.height:
-                batch.put(b"h" + number(handover.height), codec.encode(handover.to_value()))
+                batch.put(HANDOVER + number(handover.height), codec.encode(handover.to_value()))
         if self.manifest.certified.via is None:
             certificate = self.manifest.certified.certificate
-            batch.put(b"c" + number(header.height), codec.encode(certificate.to_value()))
+            batch.put(CERTIFICATE + number(header.height), codec.encode(certificate.to_value()))
         batch.put(OWNER_KEY, owner)
         batch.put(HARD_KEY, codec.encode(hard))
         for key in (BASE_KEY, APPLIED_KEY):
@@ -437,15 +443,7 @@ def discard(ledger: Path) -> None:
 
 def _put_locations(batch: Any, height: int, ids: Sequence[bytes]) -> None:
     for index, identity in enumerate(ids):
-        batch.put(b"x" + identity[:ID_BYTES], number(height) + index.to_bytes(2, "big"))
-
-
-def _put_node(batch: Any, level: int, index: int, node: bytes) -> None:
-    batch.put(b"n" + level.to_bytes(1, "big") + number(index), node)
-
-
-def _after(prefix: bytes) -> bytes:
-    return bytes((prefix[0] + 1,))
+        batch.put(*location_row(identity, height, index))
 
 
 def _beside(ledger: Path, suffix: str) -> Path:

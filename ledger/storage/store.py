@@ -1,4 +1,4 @@
-"""The store: log, state and indexes of one channel in one LevelDB. The only module that uses it.
+"""The store: log, state and indexes of one channel in one LevelDB (`rows` has what stands where).
 
 Two atomic batches and no third:
 
@@ -9,30 +9,10 @@ Two atomic batches and no third:
   not synced: one write-ahead log orders it after its blocks, and a lost commit is redone
   from the log.
 
-| row | key | value |
-|---|---|---|
-| block | `b` height | block bytes |
-| certificate | `c` height | certificate bytes, where one block was certified by name |
-| state | `s` state key | value bytes |
-| entry of the state tree | `t` key hash | value hash |
-| record | `r` state key, sequence | record bytes of the history at that key |
-| head | `k` state key, sequence | head of the chain before that record, every 64th |
-| location | `x` first 16 bytes of a transaction id | height, index (2 bytes) |
-| recent | `e` height | header, ids and signatures of a block of the last hour before the base |
-| handover | `h` height | proof of the membership change at that height, once another has followed |
-| node | `n` level (1 byte), index | complete node of the tree over header hashes |
-| meta | `m` name | format, owner, term and vote, applied height, base height |
-
 A log that was begun from a snapshot has a *base*: of the blocks below it only the genesis
 block is held, and of the tree over header hashes only what later proofs need. What the snapshot told
 of the last hour before it stays until the log covers an hour by itself, so that the node can give a
 snapshot away from the beginning.
-
-Heights, sequences and indexes are 5 bytes, big-endian. No state key begins another, so
-records of one history are contiguous. So are the key hashes of one bucket of the state tree: a
-new key costs a row, where rows of whole buckets were written again for each of their keys. A bucket
-is read by an iterator. LevelDB counts the files that a read of a single key has to look into, and
-merges those where it often looked in vain, however large: at random keys that is all of them.
 
 Threads: `append` runs in one storage thread; everything else, `commit` included, in the
 main one. LevelDB orders concurrent writes; `last_height` is set after the log is durable.
@@ -42,7 +22,6 @@ After a failed write nothing more is written: what the disk holds is no longer k
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -51,25 +30,35 @@ from pathlib import Path
 from typing import Any, Self
 
 from ledger import codec, shape
-from ledger.errors import StoreError, TallyError, store_error
-from ledger.limits import (
-    BUCKET_BITS,
-    HISTORY_HEAD_INTERVAL,
-    LEVELDB_BLOCK_BYTES,
-    LEVELDB_BLOOM_BITS,
-    LEVELDB_CACHE_BYTES,
-    LEVELDB_FILE_BYTES,
-    LEVELDB_OPEN_FILES,
-    LEVELDB_WRITE_BUFFER_BYTES,
-)
+from ledger.errors import StoreError, store_error
+from ledger.limits import BUCKET_BITS, HISTORY_HEAD_INTERVAL
+from ledger.storage.database import LOG_ASIDE, Rows, open_database
 from ledger.storage.mark import Mark, MarkFile, mark_lost
+from ledger.storage.rows import (
+    APPLIED_KEY,
+    BASE_KEY,
+    BLOCK,
+    CERTIFICATE,
+    ENTRY,
+    FORMAT_KEY,
+    FORMAT_VALUE,
+    HANDOVER,
+    HARD_KEY,
+    HEAD,
+    ID_BYTES,
+    LOCATION,
+    NODE,
+    NUMBER_BYTES,
+    OWNER_KEY,
+    RECENT,
+    RECORD,
+    STATE,
+    beyond,
+    location_row,
+    node_key,
+    number,
+)
 
-if sys.version_info >= (3, 13):  # plyvel has wheels up to 3.12; plyvel-next carries it on, with one interface
-    import plyvel_next as plyvel
-else:
-    import plyvel
-
-FORMAT = 2
 HardState = tuple[int, str | None, int]
 """(term, node voted for in it or None, term of the last leader that was followed)"""
 
@@ -79,23 +68,8 @@ LEDGER_FOLDER = "ledger"
 MARK_FILE = "mark"
 """Of the folder: the durable mark."""
 
-_ASIDE = "log-set-aside"
-NUMBER_BYTES = 5
-ID_BYTES = 16
 _BUCKET_SHIFT = 3 * 8 - BUCKET_BITS
 """Bits of a key hash's first three bytes that are not the bucket's number."""
-FORMAT_KEY, FORMAT_VALUE = b"mformat", codec.encode(FORMAT)
-HARD_KEY = b"mhard"
-APPLIED_KEY = b"mapplied"
-OWNER_KEY = b"mowner"
-BASE_KEY = b"mbase"
-
-
-class StoreLocked(TallyError):
-    """Another process has this folder open."""
-
-    code = "store_locked"
-    remedy = "A node is already running on this folder; stop it first, or use another folder."
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,65 +86,6 @@ class CommitBatch:
     nodes: Sequence[tuple[int, int, bytes]] = ()
     certificate: bytes | None = None
     handovers: Sequence[tuple[int, bytes]] = ()
-
-
-class Rows:
-    """Reading and writing rows of a database, or reading those of a snapshot of one."""
-
-    def __init__(self, db: Any) -> None:
-        self._db = db
-        self._failed = False
-
-    def close(self) -> None:
-        """Give up the handle."""
-        self._db.close()
-
-    def get(self, key: bytes) -> bytes | None:
-        """The value of one row.
-
-        Raises:
-            StoreError: the disk refuses, or holds something else than was written.
-        """
-        try:
-            value: bytes | None = self._db.get(key, verify_checksums=True)
-        except plyvel.Error as error:
-            raise store_error("the database cannot be read", _said(error)) from None
-        return value
-
-    def rows(
-        self, start: bytes, stop: bytes, *, reverse: bool = False, check: bool = True
-    ) -> Iterator[tuple[bytes, bytes]]:
-        """The rows with start <= key < stop, ascending unless reversed.
-
-        Raises:
-            StoreError: the disk refuses, or holds something else than was written.
-        """
-        try:
-            with self._db.iterator(start=start, stop=stop, reverse=reverse, verify_checksums=check) as rows:
-                yield from rows
-        except plyvel.Error as error:
-            raise store_error("the database cannot be read", _said(error)) from None
-
-    def batch(self, *, sync: bool = False) -> Any:
-        """A batch to be put together, for `write`."""
-        return self._db.write_batch(sync=sync)
-
-    def write(self, batch: Any) -> None:
-        """Write a batch; after a failed write nothing more is written.
-
-        Raises:
-            StoreError: the disk refuses.
-        """
-        self._check_sound()
-        try:
-            batch.write()
-        except (plyvel.Error, OSError) as error:
-            self._failed = True
-            raise store_error("the database cannot be written", _said(error), remedy=_RESTART) from None
-
-    def _check_sound(self) -> None:
-        if self._failed:
-            raise StoreError("the store stopped after a failed write", remedy=_RESTART)
 
 
 class Store(Rows):
@@ -215,9 +130,9 @@ class Store(Rows):
         store = cls(db, mark)
         try:
             store._load()
-            if (folder / _ASIDE).exists():
+            if (folder / LOG_ASIDE).exists():
                 store._check_whole()
-                shutil.rmtree(folder / _ASIDE)
+                shutil.rmtree(folder / LOG_ASIDE)
         except BaseException:
             store.close()
             raise
@@ -312,10 +227,10 @@ class Store(Rows):
         batch = self._db.write_batch(sync=True)
         for height in range(end + 1, self._last + 1):
             self._tail.pop(height, None)
-            batch.delete(b"b" + number(height))
+            batch.delete(BLOCK + number(height))
         self._last = end  # from now on nobody looks for the blocks that are cut
         for height, data in blocks:
-            batch.put(b"b" + number(height), data)
+            batch.put(BLOCK + number(height), data)
         if hard is not None:
             batch.put(HARD_KEY, codec.encode(hard))
         self.write(batch)
@@ -338,27 +253,27 @@ class Store(Rows):
         for key in sorted(state):  # neighbours find their place sooner
             value = state[key]
             if value is None:
-                batch.delete(b"s" + key)
+                batch.delete(STATE + key)
             else:
-                put(b"s" + key, value)
+                put(STATE + key, value)
         for key_hash in sorted(hashes):
             value_hash = hashes[key_hash]
             if value_hash:
-                put(b"t" + key_hash, value_hash)
+                put(ENTRY + key_hash, value_hash)
             else:
-                batch.delete(b"t" + key_hash)
+                batch.delete(ENTRY + key_hash)
         for key, sequence, record in changed.records:
-            put(b"r" + key + number(sequence), record)
+            put(RECORD + key + number(sequence), record)
         for key, sequence, head in changed.heads:
-            put(b"k" + key + number(sequence), head)
+            put(HEAD + key + number(sequence), head)
         for identity, height, index in changed.transactions:
-            put(b"x" + identity[:ID_BYTES], number(height) + index.to_bytes(2, "big"))
+            put(*location_row(identity, height, index))
         for level, index, node in changed.nodes:
-            put(b"n" + level.to_bytes(1, "big") + number(index), node)
+            put(node_key(level, index), node)
         for height, handover in changed.handovers:
-            put(b"h" + number(height), handover)
+            put(HANDOVER + number(height), handover)
         if changed.certificate is not None:
-            put(b"c" + number(changed.height), changed.certificate)
+            put(CERTIFICATE + number(changed.height), changed.certificate)
         put(APPLIED_KEY, number(changed.height))
         self.write(batch)
         for height in range(self._applied + 1, changed.height + 1):
@@ -378,7 +293,7 @@ class Store(Rows):
         """
         if not 0 <= height <= self._last or 0 < height < self._base:
             return None
-        data = self.get(b"b" + number(height))
+        data = self.get(BLOCK + number(height))
         if data is None:
             raise StoreError("a block is missing from the log", found=f"height {height}")
         return data
@@ -389,40 +304,40 @@ class Store(Rows):
         Raises:
             StoreError: the disk refuses.
         """
-        for key, _ in self.rows(b"e", b"f"):
+        for key, _ in self.rows(RECENT, beyond(RECENT)):
             batch = self._db.write_batch()
             for height in range(int.from_bytes(key[1:], "big"), self._base):
-                batch.delete(b"e" + number(height))
+                batch.delete(RECENT + number(height))
             self.write(batch)
             break
 
     def certificate(self, height: int) -> bytes | None:
         """The certificate kept for exactly this height, if one is."""
-        return self.get(b"c" + number(height))
+        return self.get(CERTIFICATE + number(height))
 
     def next_certificate(self, height: int) -> tuple[int, bytes] | None:
         """The first certificate kept for this height or a later one."""
-        for key, value in self.rows(b"c" + number(height), b"d"):
+        for key, value in self.rows(CERTIFICATE + number(height), beyond(CERTIFICATE)):
             return int.from_bytes(key[1:], "big"), value
         return None
 
     def handover(self, height: int) -> bytes | None:
         """The kept proof of the membership change at a height, if there is one."""
-        return self.get(b"h" + number(height))
+        return self.get(HANDOVER + number(height))
 
     def handovers(self) -> Iterator[tuple[int, bytes]]:
         """(height, proof) of every kept membership change, ascending."""
-        for key, value in self.rows(b"h", b"i"):
+        for key, value in self.rows(HANDOVER, beyond(HANDOVER)):
             yield int.from_bytes(key[1:], "big"), value
 
     def state(self, key: bytes) -> bytes | None:
         """Value bytes of a state entry."""
-        return self.get(b"s" + key)
+        return self.get(STATE + key)
 
     def state_from(self, prefix: bytes, after: bytes | None, limit: int) -> list[tuple[bytes, bytes]]:
         """Up to `limit` state entries whose key begins with `prefix`, ascending, after a key."""
-        start = b"s" + (prefix if after is None else max(prefix, after + b"\0"))
-        rows = self.rows(start, beyond(b"s" + prefix))
+        start = STATE + (prefix if after is None else max(prefix, after + b"\0"))
+        rows = self.rows(start, beyond(STATE + prefix))
         return [(key[1:], value) for key, value in islice(rows, limit)]
 
     def bucket(self, bucket: int) -> bytes:
@@ -432,12 +347,12 @@ class Store(Rows):
         """
         first = bucket << _BUCKET_SHIFT
         last = (first | (1 << _BUCKET_SHIFT) - 1).to_bytes(3, "big")
-        rows = self.rows(b"t" + first.to_bytes(3, "big"), beyond(b"t" + last), check=False)
+        rows = self.rows(ENTRY + first.to_bytes(3, "big"), beyond(ENTRY + last), check=False)
         return b"".join([key[1:] + value for key, value in rows])
 
     def buckets(self) -> Iterator[tuple[int, bytes]]:
         """Every bucket that is not empty, ascending."""
-        rows = self.rows(b"t", b"u")
+        rows = self.rows(ENTRY, beyond(ENTRY))
         for first, found in groupby(
             rows, key=lambda row: int.from_bytes(row[0][1:4], "big") >> _BUCKET_SHIFT
         ):
@@ -449,7 +364,7 @@ class Store(Rows):
         Raises:
             StoreError: one of them is missing.
         """
-        prefix = b"r" + key
+        prefix = RECORD + key
         rows = list(self.rows(prefix + number(first), prefix + number(first + count)))
         if len(rows) != count:
             raise StoreError("records of a history are missing", found=len(rows), expected=count)
@@ -458,18 +373,18 @@ class Store(Rows):
     def head(self, key: bytes, sequence: int) -> bytes | None:
         """Head of a history's chain before a record whose number divides by HISTORY_HEAD_INTERVAL."""
         assert sequence % HISTORY_HEAD_INTERVAL == 0, "heads are kept at regular distances"
-        return self.get(b"k" + key + number(sequence))
+        return self.get(HEAD + key + number(sequence))
 
     def locate(self, identity: bytes) -> tuple[int, int] | None:
         """(height, index) of a committed transaction, by the first bytes of its id."""
-        found = self.get(b"x" + identity[:ID_BYTES])
+        found = self.get(LOCATION + identity[:ID_BYTES])
         if found is None:
             return None
         return int.from_bytes(found[:NUMBER_BYTES], "big"), int.from_bytes(found[NUMBER_BYTES:], "big")
 
     def identities(self) -> Iterator[bytes]:
         """The first bytes of the id of every committed transaction, ascending."""
-        for key, _ in self.rows(b"x", b"y"):
+        for key, _ in self.rows(LOCATION, beyond(LOCATION)):
             yield key[1:]
 
     def node(self, level: int, index: int) -> bytes:
@@ -478,7 +393,7 @@ class Store(Rows):
         Raises:
             StoreError: it is missing.
         """
-        node = self.get(b"n" + level.to_bytes(1, "big") + number(index))
+        node = self.get(node_key(level, index))
         if node is None:
             raise StoreError("a node of the history tree is missing", found=f"level {level}, index {index}")
         return node
@@ -498,7 +413,7 @@ class Store(Rows):
         if hard is not None:
             term, vote, accepted = shape.array(codec.decode(hard), 3, "hard state")
             self._hard = (term, vote, accepted)
-        for key, _ in self.rows(b"b", b"c", reverse=True):
+        for key, _ in self.rows(BLOCK, beyond(BLOCK), reverse=True):
             self._last = int.from_bytes(key[1:], "big")
             break
         self._check_mark()
@@ -547,7 +462,10 @@ class Store(Rows):
 
     def _check_whole(self) -> None:
         """Check that no batch was lost in the middle: each append left a block, each commit a leaf."""
-        for prefix, last, name in ((b"b", self._last, "an append"), (b"n\0", self._applied, "a commit")):
+        for prefix, last, name in (
+            (BLOCK, self._last, "an append"),
+            (NODE + b"\0", self._applied, "a commit"),
+        ):
             expected = self._base
             for key, _ in self.rows(prefix + number(self._base), beyond(prefix)):
                 if key != prefix + number(expected):
@@ -569,67 +487,6 @@ class Store(Rows):
         except StoreError:
             self._failed = True
             raise
-
-
-def open_database(folder: Path, *, create: bool) -> Any:
-    """Open LevelDB; a torn tail of its log is cut off, with a copy set aside until it proves harmless.
-
-    A power cut may leave the commits after the last sync torn. LevelDB then refuses to open
-    strictly. Opened leniently, it goes on without the torn batches, durable ones included if
-    the damage is older: `Store.open` finds that out by the mark and by `_check_whole`.
-    """
-    try:
-        try:
-            return _leveldb(folder, create=create, strict=True)
-        except plyvel.CorruptionError:
-            (folder / _ASIDE).mkdir(exist_ok=True)
-            for log in (folder / "db").glob("*.log"):
-                shutil.copy2(log, folder / _ASIDE / log.name)
-            _leveldb(folder, create=False, strict=False).close()
-            return _leveldb(folder, create=False, strict=True)
-    except plyvel.Error as error:
-        if "lock" in str(error):
-            raise StoreLocked("the folder is in use", found=str(folder)) from None
-        raise store_error("the database cannot be opened", _said(error)) from None
-
-
-def _leveldb(folder: Path, *, create: bool, strict: bool) -> Any:
-    return plyvel.DB(
-        str(folder / "db"),
-        create_if_missing=create,
-        paranoid_checks=strict,
-        write_buffer_size=LEVELDB_WRITE_BUFFER_BYTES,
-        max_open_files=LEVELDB_OPEN_FILES,
-        max_file_size=LEVELDB_FILE_BYTES,
-        lru_cache_size=LEVELDB_CACHE_BYTES,
-        block_size=LEVELDB_BLOCK_BYTES,
-        bloom_filter_bits=LEVELDB_BLOOM_BITS,
-        compression=None,  # much of a row is hashes, and compressing costs more processor than writing
-    )
-
-
-_RESTART = "Check free space and the disk's health, then restart the node; it resumes from its log."
-
-
-def _said(error: Exception) -> str:
-    """What LevelDB said: its errors hold bytes."""
-    said = error.args[0] if error.args else ""
-    return (said.decode(errors="replace") if isinstance(said, bytes) else str(error))[:200]
-
-
-def recent_row(height: int, header: bytes, leaves: bytes) -> tuple[bytes, bytes]:
-    """The row that tells of a block before the base: its header, and ids and signatures joined."""
-    return b"e" + number(height), codec.encode((header, leaves))
-
-
-def number(number: int) -> bytes:
-    return number.to_bytes(NUMBER_BYTES, "big")
-
-
-def beyond(prefix: bytes) -> bytes:
-    """The first byte string after all those that begin with `prefix`."""
-    kept = prefix.rstrip(b"\xff")
-    return kept[:-1] + bytes((kept[-1] + 1,))
 
 
 def _put(batch: Any, key: bytes, value: bytes) -> Any:

@@ -31,7 +31,7 @@ from clients.sdk import OutcomeUnknown
 from ledger.blocks.transaction import Transaction
 from ledger.errors import Malformed, Refusal, StoreError, TallyError, VerificationError
 from ledger.keys import KeyFileError, SigningKey
-from ledger.storage.store import StoreLocked
+from ledger.storage.database import StoreLocked
 
 PROTOCOL = Path(__file__).parent.parent / "data" / "protocol"
 GENESIS = str(PROTOCOL / "genesis.block")

@@ -37,7 +37,8 @@ from ledger.blocks.genesis import GenesisBlock, read_genesis
 from ledger.errors import Malformed, StoreError, TallyError, VerificationError
 from ledger.proofs.export import frames
 from ledger.proofs.statement import Statement
-from ledger.storage.store import Store, plyvel
+from ledger.storage.database import plyvel
+from ledger.storage.store import Store
 
 
 @dataclass(frozen=True)

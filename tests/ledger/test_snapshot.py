@@ -37,7 +37,9 @@ from ledger.snapshots.source import NotKept, NotReady, PinnedState, Shelf
 from ledger.snapshots.staging import Staging
 from ledger.state.overlay import state_key
 from ledger.state.tree import SUBTREES
-from ledger.storage.store import FORMAT_KEY, Store, open_database
+from ledger.storage.database import open_database
+from ledger.storage.rows import FORMAT_KEY
+from ledger.storage.store import Store
 
 GENESIS_BLOCK = read_genesis(GENESIS)
 TRUST = Followed.of(GENESIS_BLOCK)

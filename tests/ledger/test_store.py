@@ -11,16 +11,10 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import StoreError
+from ledger.storage.database import StoreLocked, open_database
 from ledger.storage.mark import Mark, MarkFile
-from ledger.storage.store import (
-    FORMAT_KEY,
-    FORMAT_VALUE,
-    CommitBatch,
-    HardState,
-    Store,
-    StoreLocked,
-    open_database,
-)
+from ledger.storage.rows import FORMAT_KEY, FORMAT_VALUE
+from ledger.storage.store import CommitBatch, HardState, Store
 
 
 @pytest.fixture

@@ -12,7 +12,9 @@ from node_network import prepare
 from consensus.limits import BOOT_SHIFT, MAX_MESSAGE_ID
 from ledger.errors import StoreError, TallyError
 from ledger.snapshots.staging import READY
-from ledger.storage.store import FORMAT_KEY, LEDGER_FOLDER, Store, open_database
+from ledger.storage.database import open_database
+from ledger.storage.rows import FORMAT_KEY
+from ledger.storage.store import LEDGER_FOLDER, Store
 from node import disk
 from node.errors import SettingsError
 from node.raft_storage import MOST_BOOT, next_boot

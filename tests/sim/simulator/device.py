@@ -24,11 +24,11 @@ from types import TracebackType
 from typing import Self
 
 from ledger.errors import StoreError
-from ledger.storage import store as ledger_store
+from ledger.storage import database
 from ledger.storage.mark import NOTHING, Mark
 from ledger.storage.store import Store
 
-_level_errors = ledger_store.plyvel
+_level_errors = database.plyvel
 
 MAX_DROPPED_AFTER_DAMAGE = 3
 """Batches that a lenient open loses after a damaged one: those in the same 32 KiB of the log."""
