@@ -41,7 +41,7 @@ from ledger.blocks.executor import make_genesis_block
 from ledger.blocks.genesis import Genesis, read_genesis
 from ledger.blocks.transaction import Transaction
 from ledger.blocks.vote import Ballot, ElectionCertificate, Vote, sign_vote
-from ledger.chain import chain
+from ledger.chain import execution
 from ledger.chain.chain import Chain
 from ledger.keys import SigningKey
 from ledger.state.tree import StateTree
@@ -119,8 +119,8 @@ class Stopwatch:
 def split_by(watch: Stopwatch) -> Iterator[None]:
     """Count what the chain calls once for each block by names of its own."""
     places: tuple[tuple[Any, str, str], ...] = (
-        (chain, "execute", "rules"),
-        (chain, "settled_writes", "encode state"),
+        (execution, "execute", "rules"),
+        (execution, "settled_writes", "encode state"),
         (StateTree, "update", "state tree"),
         (Block, "assemble", "encode block"),
         (Store, "commit", "write commit"),

@@ -38,7 +38,6 @@ from ledger.blocks.executor import (
     ExecutorBug,
     Prepared,
     enter_membership,
-    execute,
     genesis_overlay,
     settled_writes,
 )
@@ -47,14 +46,14 @@ from ledger.blocks.preamble import Preamble, check_office
 from ledger.blocks.transaction import Transaction
 from ledger.blocks.vote import ElectionCertificate
 from ledger.chain.committed import Committed
+from ledger.chain.execution import Executed, executed_on, heads_of
 from ledger.chain.id_filter import IdFilter
-from ledger.chain.inflight import Executed, InFlight, PendingBlock
+from ledger.chain.inflight import InFlight, PendingBlock
 from ledger.errors import BlockInvalid, Malformed, StoreError, TallyError, VerificationError
 from ledger.faults.fault import WrongBlock
 from ledger.faults.witness import Witness, recorded, wrong_because
 from ledger.keys import SigningKey
 from ledger.limits import (
-    HISTORY_HEAD_INTERVAL,
     MAX_VALIDITY_MS,
     SNAPSHOT_INTERVAL_BLOCKS,
     SNAPSHOT_TREE_LEVEL,
@@ -63,9 +62,7 @@ from ledger.members.membership import IN_FORCE_KEY, TARGET_KEY, Membership, chec
 from ledger.proofs.handover import Handover, check_settled
 from ledger.snapshots.inheritance import inherit
 from ledger.snapshots.source import PinnedState
-from ledger.state.history import NO_RECORDS, count_and_head
 from ledger.state.overlay import Overlay
-from ledger.state.tree import Changes
 from ledger.storage.store import CommitBatch, Store
 
 
@@ -230,7 +227,7 @@ class Chain(Committed):
             preamble = Preamble(election, membership, self._proof_of_last_change(), shown)
         if (election is None) != (term == head.term):
             raise ValueError("an election certificate goes with the first block of a term, and no other")
-        executed = self._execute(prepared, time_ms, membership)
+        executed = self._executed(prepared, time_ms, membership)
         self._tree.update(executed.changes)
         try:
             block = Block.assemble(
@@ -327,7 +324,7 @@ class Chain(Committed):
                     found=transaction.id.hex(),
                 )
         changed = verified.preamble.membership
-        executed = self._execute(verified.prepared, block.header.time_ms, changed)
+        executed = self._executed(verified.prepared, block.header.time_ms, changed)
         if executed.results != block.results:
             raise _other_result(block, executed.results)
         self._tree.update(executed.changes)
@@ -464,7 +461,7 @@ class Chain(Committed):
             raise _differs("state_root", block.header.state_root, self._tree.root)
         if self._store.last_height < 0:
             self._store.append([(0, block.data)])
-        executed = Executed((), changes, values, overlay.records, self._heads(overlay))
+        executed = Executed((), changes, values, overlay.records, heads_of(overlay, self._flight))
         self._push(block, executed, self.genesis.membership)
         self._store.commit(self._batch(1, None))
         self._tree.settle(1)
@@ -507,50 +504,11 @@ class Chain(Committed):
         base = self._read_header(self._store.base_height)
         return base.time_ms + MAX_VALIDITY_MS < self.applied.time_ms
 
-    def _execute(self, prepared: Sequence[Prepared], time_ms: int, changed: Membership | None) -> Executed:
+    def _executed(self, prepared: Sequence[Prepared], time_ms: int, changed: Membership | None) -> Executed:
         overlay = Overlay(self._flight)
         if changed is not None:
             enter_membership(overlay, changed, self.head.height + 1)
-        results = execute(self._executor, overlay, prepared, time_ms)
-        try:
-            changes, values = settled_writes(overlay)
-        except (Malformed, ValueError) as bug:
-            raise ExecutorBug(f"a state value of no form: {bug}") from bug
-        self._check_histories(changes, overlay)
-        return Executed(results, changes, values, overlay.records, self._heads(overlay))
-
-    def _check_histories(self, changes: Changes, overlay: Overlay) -> None:
-        """Whatever looks like a history's entry is one: who takes the state over asks for its records."""
-        counts = {key: sequence + 1 for key, sequence, _ in overlay.records}
-        for key, value in changes.items():
-            if value is None or value[:1] != b"\x93":
-                continue
-            found = count_and_head(value)
-            if found is not None and counts.get(key) != found[0]:
-                before = self._flight.get(key)
-                if type(before) is not tuple or before[:2] != found:
-                    raise ExecutorBug(
-                        f"a state value like that of a history, without its records: {key.hex()}"
-                    )
-
-    def _heads(self, overlay: Overlay) -> list[tuple[bytes, int, bytes]]:
-        """Heads of history chains before each record whose number divides by the interval."""
-        heads = []
-        current: dict[bytes, bytes] = {}
-        for (key, sequence, _), (before, after) in zip(overlay.records, overlay.chained, strict=True):
-            head = current.get(key)
-            if head is None:
-                entry = self._flight.get(key)
-                head = entry[1] if entry is not None else NO_RECORDS
-            assert head == before, "a record follows the one before it"
-            if sequence % HISTORY_HEAD_INTERVAL == 0:
-                heads.append((key, sequence, head))
-            current[key] = after
-        for key, head in current.items():
-            entry = overlay.get(key)
-            assert entry is not None, "a history with records has an entry"
-            assert entry[1] == head, "a history's entry follows from its records"
-        return heads
+        return executed_on(overlay, self._flight, self._executor, prepared, time_ms)
 
     def _check_link(self, header: Header) -> None:
         head = self.head

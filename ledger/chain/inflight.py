@@ -13,24 +13,9 @@ from dataclasses import dataclass
 
 from ledger import codec, merkle
 from ledger.blocks.block import Block
+from ledger.chain.execution import Executed
 from ledger.members.membership import Membership
-from ledger.state.overlay import Reader, Record
-from ledger.state.tree import Changes
-
-
-@dataclass(frozen=True, slots=True)
-class Executed:
-    """What the transactions of one block did.
-
-    `changes` and `values` are the same writes, as stored bytes and as decoded values;
-    `heads` are (key, sequence number, head before it) of history chains.
-    """
-
-    results: tuple[codec.Value, ...]
-    changes: Changes
-    values: dict[bytes, codec.Value | None]
-    records: list[Record]
-    heads: list[tuple[bytes, int, bytes]]
+from ledger.state.overlay import Reader
 
 
 @dataclass(frozen=True, slots=True)
