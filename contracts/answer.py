@@ -35,7 +35,7 @@ from ledger.errors import Malformed, Refusal, VerificationError
 from ledger.limits import MAX_IDENTIFIER_LENGTH
 from ledger.proofs.carried import opened
 from ledger.state.overlay import Reader
-from ledger.state.tree import StateProof
+from ledger.state.proof import StateProof
 
 ANSWERED_UNDER = (3,)
 """Contract versions whose state these functions read. No released ledger is of one before, so no answer under

@@ -30,7 +30,8 @@ from ledger.merkle import Accumulator, peak_positions
 from ledger.proofs.audit import ChainAudit
 from ledger.proofs.handover import Followed, Handover
 from ledger.state.history import NO_RECORDS, chain, count_and_head
-from ledger.state.tree import StateTree, bucket_of, value_hash
+from ledger.state.root import bucket_of, value_hash
+from ledger.state.tree import StateTree
 from ledger.storage.store import Store
 
 PAGE_ROWS = 1_000

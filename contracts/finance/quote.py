@@ -72,7 +72,7 @@ from ledger.identifiers import checked_identifier
 from ledger.limits import DIGEST_BYTES
 from ledger.proofs.carried import opened
 from ledger.state.overlay import Reader
-from ledger.state.tree import StateProof
+from ledger.state.proof import StateProof
 
 QUOTE_LIFE_BLOCKS = 10_000
 """Blocks after which a quote should be asked for again, even if nothing that it rests on has changed."""

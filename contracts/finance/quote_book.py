@@ -47,7 +47,7 @@ from ledger.errors import Malformed, Refusal, VerificationError
 from ledger.identifiers import checked_identifier
 from ledger.limits import DIGEST_BYTES, MAX_PROOF_BYTES
 from ledger.proofs.carried import opened
-from ledger.state.tree import StateProof
+from ledger.state.proof import StateProof
 
 MAX_PAGE_INVOICES = 50
 """Invoices of one page: what a node prices between two of its other tasks, some 50 ms under a large model."""

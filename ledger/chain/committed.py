@@ -37,7 +37,8 @@ from ledger.proofs.history import History
 from ledger.proofs.receipt import Receipt
 from ledger.state.history import NO_RECORDS, HistoryEntry, chain
 from ledger.state.overlay import state_key
-from ledger.state.tree import StateProof, StateTree
+from ledger.state.proof import StateProof
+from ledger.state.tree import StateTree
 from ledger.storage.store import Store
 
 _MAX_KEY_PARTS = 15

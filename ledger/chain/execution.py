@@ -15,7 +15,7 @@ from ledger.errors import Malformed
 from ledger.limits import HISTORY_HEAD_INTERVAL
 from ledger.state.history import NO_RECORDS, count_and_head
 from ledger.state.overlay import Overlay, Reader, Record
-from ledger.state.tree import Changes
+from ledger.state.root import Changes
 
 
 @dataclass(frozen=True, slots=True)

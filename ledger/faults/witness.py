@@ -36,7 +36,7 @@ from ledger.limits import DIGEST_BYTES, MAX_TREE_DEPTH, MAX_VALIDITY_MS, MAX_WIT
 from ledger.members.membership import IN_FORCE_KEY, TARGET_KEY, Membership, check_step, step
 from ledger.merkle import Accumulator
 from ledger.state.overlay import Overlay, Reader
-from ledger.state.tree import StateProof
+from ledger.state.proof import StateProof
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ from ledger.limits import (
 )
 from ledger.proofs.handover import Followed, MembershipChain
 from ledger.state.history import NO_RECORDS, count_and_head, next_head
-from ledger.state.tree import (
+from ledger.state.root import (
     RECORD_BYTES,
     SUBTREE_SHIFT,
     SUBTREES,

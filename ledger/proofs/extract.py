@@ -38,7 +38,9 @@ from ledger.proofs.export import (
 )
 from ledger.proofs.handover import Followed, MembershipChain
 from ledger.state.history import count_and_head
-from ledger.state.tree import StateProof, StateTree, bucket_of, value_hash
+from ledger.state.proof import StateProof
+from ledger.state.root import bucket_of, value_hash
+from ledger.state.tree import StateTree
 
 MAGIC = b"tally extract 1\n"
 """What every extract begins with, and no other file does."""

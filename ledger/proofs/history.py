@@ -22,7 +22,7 @@ from ledger.blocks.genesis import GenesisBlock
 from ledger.errors import Malformed, VerificationError
 from ledger.limits import DIGEST_BYTES, MAX_HISTORY_RECORDS, MAX_RECORD_BYTES, MAX_STATE_KEY_BYTES
 from ledger.state.history import NO_RECORDS, HistoryEntry, chain
-from ledger.state.tree import StateProof
+from ledger.state.proof import StateProof
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@
 
 | part | meaning |
 |---|---|
-| state proof | the entries, present or absent, with the way to a state root (`ledger.state.tree`) |
+| state proof | the entries, present or absent, with the way to a state root (`ledger.state.proof`) |
 | certified | the header of the block after which this was the state, with the proof of its commit |
 """
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ledger import codec, proof_file
 from ledger.blocks.certificate import CertifiedHeader
 from ledger.blocks.genesis import GenesisBlock
-from ledger.state.tree import StateProof
+from ledger.state.proof import StateProof
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ docs/protocol.md, and the same numbers stand beside the code:
 | a genesis block | Verifying a genesis block | `proofs.verify.trust` |
 | a certified header | Verifying a certified header | `blocks.certificate.CertifiedHeader.verify` |
 | changes of the membership | Following membership changes offline | `proofs.handover.Handover.verify` |
-| a state proof | Verifying a state proof | `state.tree.StateProof.verify` |
+| a state proof | Verifying a state proof | `state.proof.StateProof.verify` |
 | a receipt | Verifying a receipt | `proofs.receipt.Receipt.verify` |
 | a history | Verifying a history | `proofs.history.History.verify` |
 | a statement of state entries | Verifying a statement | `proofs.statement.Statement.verify` |

@@ -24,7 +24,9 @@ from ledger.limits import HISTORY_HEAD_INTERVAL
 from ledger.proofs.export import verify_at
 from ledger.state.history import NO_RECORDS, next_head
 from ledger.state.overlay import state_key
-from ledger.state.tree import StateProof, StateTree, value_hash
+from ledger.state.proof import StateProof
+from ledger.state.root import value_hash
+from ledger.state.tree import StateTree
 from ledger.storage.database import Rows
 from ledger.storage.rows import ENTRY, HEAD, RECORD, STATE, beyond, number
 from ledger.storage.store import Store

@@ -65,7 +65,7 @@ from ledger.limits import (
     SNAPSHOT_TREE_LEVEL,
 )
 from ledger.state.history import NO_RECORDS, count_and_head, next_head
-from ledger.state.tree import SUBTREE_SHIFT, SUBTREES, bucket_of, root_above, subtree_root
+from ledger.state.root import SUBTREE_SHIFT, SUBTREES, bucket_of, root_above, subtree_root
 
 _KIND = "snapshot"
 _VERSION = 1

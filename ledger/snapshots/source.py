@@ -33,7 +33,7 @@ from ledger.limits import (
 )
 from ledger.snapshots.snapshot import Manifest, RecordRun, encode_recent, encode_records, encode_state
 from ledger.state.history import NO_RECORDS
-from ledger.state.tree import SUBTREES, subtree_of
+from ledger.state.root import SUBTREES, subtree_of
 from ledger.storage.database import Rows
 from ledger.storage.rows import BLOCK, HEAD, NUMBER_BYTES, RECENT, RECORD, STATE, beyond, number
 

@@ -37,7 +37,7 @@ from ledger.merkle import Accumulator, peak_positions
 from ledger.proofs.handover import Followed, MembershipChain
 from ledger.snapshots.snapshot import Manifest, check_block, check_recent, check_state, decode_records
 from ledger.state.history import count_and_head
-from ledger.state.tree import SUBTREES
+from ledger.state.root import SUBTREES
 from ledger.storage import durable
 from ledger.storage.database import Rows, StoreLocked, open_database
 from ledger.storage.mark import Mark, MarkFile

@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from ledger import codec, shape
 from ledger.errors import Malformed
 from ledger.limits import MAX_SNAPSHOT_CHUNK_BYTES, MAX_STATE_KEY_BYTES
-from ledger.state.tree import SUBTREES
+from ledger.state.root import SUBTREES
 from node.limits import MAX_FRAME_BYTES
 
 MANIFEST, BLOCK, STATE, RECENT, RECORDS = "manifest", "block", "state", "recent", "records"

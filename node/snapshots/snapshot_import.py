@@ -16,7 +16,7 @@ from ledger.limits import MAX_SNAPSHOT_CHUNK_BYTES, MAX_SNAPSHOT_MANIFEST_BYTES
 from ledger.proofs.handover import Followed, MembershipChain
 from ledger.snapshots.snapshot import Manifest
 from ledger.snapshots.staging import HistoryPart, Staging, discard
-from ledger.state.tree import SUBTREES
+from ledger.state.root import SUBTREES
 from ledger.storage.store import HardState
 from node.limits import SNAPSHOT_PART_RECORDS, SNAPSHOT_STATE_SUBTREES
 from node.snapshots.snapshot_asks import BLOCK, MANIFEST, RECENT, RECORDS, STATE, Ask

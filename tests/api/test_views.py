@@ -17,7 +17,7 @@ from ledger import codec
 from ledger.blocks.certificate import CertifiedHeader
 from ledger.blocks.genesis import read_genesis
 from ledger.proofs.history import History
-from ledger.state.tree import StateProof
+from ledger.state.proof import StateProof
 from node.api import cash_forms, party_forms, programme_forms, relationship_forms, request_forms, trade_forms
 
 

@@ -18,7 +18,7 @@ from ledger.blocks.recovery import Recovery
 from ledger.errors import StoreError, VerificationError
 from ledger.proofs.handover import Followed
 from ledger.snapshots.staging import Staging, settle
-from ledger.state.tree import SUBTREES
+from ledger.state.root import SUBTREES
 from ledger.storage.store import Store
 
 GENESIS_BLOCK = read_genesis(GENESIS)

@@ -45,7 +45,7 @@ from ledger.dates import day_from_iso
 from ledger.errors import Malformed, Refusal, TallyError, VerificationError
 from ledger.keys import SigningKey
 from ledger.state.overlay import Overlay, state_key
-from ledger.state.tree import StateProof
+from ledger.state.proof import StateProof
 from ledger.storage.store import Store
 
 START_MS = 1_700_000_000_000

@@ -28,7 +28,7 @@ from ledger import codec
 from ledger.blocks.genesis import GenesisBlock
 from ledger.errors import Malformed, VerificationError
 from ledger.state.overlay import state_key
-from ledger.state.tree import StateProof
+from ledger.state.proof import StateProof
 
 ASKED = [("supplier", NUMBER), ("supplier", "B"), ("supplier", "C"), ("supplier", "none"), ("nobody", "X")]
 CHAMPION_KEY = role_key("champion")

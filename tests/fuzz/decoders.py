@@ -35,7 +35,7 @@ from ledger.proofs.receipt import Receipt
 from ledger.snapshots.snapshot import Manifest
 from ledger.state import history
 from ledger.state.overlay import state_key
-from ledger.state.tree import SUBTREES
+from ledger.state.root import SUBTREES
 from node.errors import PeerRefused
 from node.limits import MAX_FRAME_BYTES, MAX_HELLO_BYTES, MAX_INTRODUCED_HANDOVERS
 from node.peering.frames import FrameReader, frame, read

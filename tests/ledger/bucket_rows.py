@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ledger.state.tree import bucket_of
+from ledger.state.root import bucket_of
 
 
 class BucketRows:

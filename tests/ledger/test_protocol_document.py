@@ -84,7 +84,7 @@ def test_faults_are_those_of_the_code():
     [
         ("Verifying a certified header", "ledger.blocks.certificate.CertifiedHeader.verify"),
         ("Following membership changes offline", "ledger.proofs.handover.Handover.verify"),
-        ("Verifying a state proof", "ledger.state.tree.StateProof.verify"),
+        ("Verifying a state proof", "ledger.state.proof.StateProof.verify"),
         ("Verifying a receipt", "ledger.proofs.receipt.Receipt.verify"),
         ("Verifying a history", "ledger.proofs.history.History.verify"),
         ("Verifying a statement", "ledger.proofs.statement.Statement.verify"),

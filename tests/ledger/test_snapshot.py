@@ -36,7 +36,7 @@ from ledger.snapshots.snapshot import Manifest
 from ledger.snapshots.source import NotKept, NotReady, PinnedState, Shelf
 from ledger.snapshots.staging import Staging
 from ledger.state.overlay import state_key
-from ledger.state.tree import SUBTREES
+from ledger.state.root import SUBTREES
 from ledger.storage.database import open_database
 from ledger.storage.rows import FORMAT_KEY
 from ledger.storage.store import Store

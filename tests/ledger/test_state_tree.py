@@ -14,7 +14,9 @@ from ledger import codec
 from ledger.errors import Malformed, StoreError, VerificationError
 from ledger.hashing import STATE_BUCKET, STATE_NODE, ZERO, digest
 from ledger.limits import MAX_PROOF_ENTRIES
-from ledger.state.tree import BUCKETS, DEPTH, FANOUT, StateProof, StateTree, value_hash
+from ledger.state.proof import StateProof
+from ledger.state.root import BUCKETS, DEPTH, FANOUT, value_hash
+from ledger.state.tree import StateTree
 
 Changes = dict[bytes, bytes | None]
 

@@ -13,7 +13,7 @@ from small_ledger import Node, put
 from ledger.blocks.preamble import Preamble
 from ledger.proofs.handover import Followed
 from ledger.snapshots.staging import Staging, settle
-from ledger.state.tree import SUBTREES
+from ledger.state.root import SUBTREES
 from node.raft_storage import LedgerLog, configuration_of, election_of, entry_of
 
 
