@@ -25,7 +25,7 @@ from contracts import Contracts, Prepared
 from contracts.context import business_day
 from contracts.finance.claim import read_lien
 from contracts.finance.offer import OfferTerms
-from contracts.finance.quote import requote
+from contracts.finance.pricer import requote
 from contracts.insurance.underwriting import PolicyQuote, premium_lines
 from contracts.parties.payee import account_of
 from contracts.pricing.terms import MAX_OBLIGOR_LIMITS

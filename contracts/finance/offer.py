@@ -38,8 +38,8 @@ from contracts.fields import (
 )
 from contracts.finance import eligibility, request
 from contracts.finance.claim import Lien, check_rounds, expose, expose_lender, lien_key, read_lien
+from contracts.finance.pricer import priced, read_basis
 from contracts.finance.programme import own_programme
-from contracts.finance.quote import priced, read_basis
 from contracts.parties.identity import BANK
 from contracts.pricing import QuoteTerms
 from contracts.trade.invoice import FREE, RESERVED, TITLE, Invoice, live_invoice, write_invoice

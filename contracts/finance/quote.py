@@ -8,7 +8,7 @@
 | expires height | last height at which the ledger's price should be expected to be this one |
 | terms | `QuoteTerms` as a map |
 | model | bytes of the model in force, whose hash the state has; empty where none is |
-| state proof | every input of the price: see `INPUTS`; what is absent is proved absent |
+| state proof | every input of the price: see `contracts.finance.pricer`; what is absent is proved absent |
 | certified | the header of the block after which this was the state, proved to be committed |
 
 A node leaves out the model of a reader that has it (`make_quote`); with it the file is complete again, and
@@ -19,50 +19,22 @@ from the proof, computes the price with the same function and compares it with t
 the unit (invariant 22). An offer is priced again from the newest state by the same
 `Pricer` and `priced`, so a quote that has been overtaken is refused there, not paid.
 
-The proof holds exactly the keys that `Pricer` reads, no more and no fewer: `Reads` notes them. The
-inputs, by state key:
-
-| key | gives | absent means |
-|---|---|---|
-| param, business_date | the day | - |
-| programme, id | lender and terms | - |
-| invoice, supplier, number | net, due date, confirmed, disputed | - |
-| lien, supplier, number | - | nobody has a claim on it |
-| exposure, lender, buyer, currency | what counts against the limit | nothing does |
-| relationship, supplier, buyer | the aggregates of the history | no history |
-| use, programme, currency, scope, name | what counts against the programme's own limits | nothing does |
-| policy, insurer, number | the insurance, if the programme's rules ask for one | no cover |
-| cover, insurer, number, buyer | its limit for the buyer | no cover |
-| habit, supplier, buyer | how the buyer pays this supplier | no payment yet |
-| habit, "", buyer | how it pays anybody, what it disputed and received | nothing of it yet |
-| habit, supplier, "" | how anybody pays the supplier, what it delivered | nothing of it yet |
-| habit, "", "" | how everybody pays | no payment yet |
-| model_role, champion | the hash of the model in force | shrinkage holds |
-| order, supplier, buyer, number | whether a credit note is due; only if the invoice has an order | - |
+The proof holds exactly the keys that the pricer reads, no more and no fewer: `Reads` notes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Protocol
 
-from contracts.context import BUSINESS_DATE, business_day
-from contracts.errors import refuse
-from contracts.finance import eligibility
 from contracts.finance import model as models
-from contracts.finance.claim import exposure_key, lien_key
-from contracts.finance.programme import Programme, programme_key
-from contracts.pricing import Features, Prediction, ProgrammeTerms, QuoteInputs, QuoteTerms, price
-from contracts.pricing.known import Asked, Known, read_known
-from contracts.pricing.model import MAX_MODEL_BYTES, Model
-from contracts.pricing.prediction import predict
+from contracts.finance.pricer import PRICED_BY, ModelOf, Pricer, model_in, priced
+from contracts.pricing import ProgrammeTerms, QuoteInputs, QuoteTerms
+from contracts.pricing.model import MAX_MODEL_BYTES
 from contracts.rules_in_force import check_rules_known
-from contracts.trade import relationship, relationship_sums
-from contracts.trade.invoice import CERTIFICATED, CONFIRMED, DISPUTED, Invoice, invoice_key
-from contracts.trade.order import require_no_credit_due
 from ledger import codec, proof_file, shape
 from ledger.blocks.block import Header
 from ledger.blocks.certificate import CertifiedHeader
@@ -79,13 +51,6 @@ QUOTE_LIFE_BLOCKS = 10_000
 
 MAX_QUOTE_BYTES = 1_048_576 + MAX_MODEL_BYTES
 """Bytes of a quote file; a usual one has about 10,000 and the model's."""
-
-MAX_KEPT_PROGRAMMES = 64
-"""Programmes whose terms and rules are kept as they were read, so that a price need not read them again."""
-
-PRICED_BY: Mapping[int, Callable[[QuoteInputs, ProgrammeTerms], QuoteTerms]] = {3: price}
-"""Contract version to the price function in force under it: old quotes keep their rules. Those of versions
-before 3 rest on sums of another form, of which no released ledger is."""
 
 
 class Chain(Protocol):
@@ -109,27 +74,6 @@ class Chain(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """What a price is made from."""
-
-    inputs: QuoteInputs
-    terms: ProgrammeTerms
-    rules: eligibility.Rules
-    facts: eligibility.Facts
-
-
-def priced(basis: Basis, version: int = max(PRICED_BY)) -> QuoteTerms:
-    """The price under the rules of a contract version, if the programme takes the invoice.
-
-    Raises:
-        Refusal: with a code of `contracts.pricing.price`, else of `contracts.finance.eligibility`.
-    """
-    terms = PRICED_BY[version](basis.inputs, basis.terms)
-    eligibility.check(basis.rules, basis.facts, terms.advance)
-    return terms
-
-
 class Reads:
     """A state that notes which keys are read: those are what a proof must show."""
 
@@ -141,171 +85,6 @@ class Reads:
         """The value below."""
         self.keys.add(key)
         return self._state.get(key)
-
-
-ModelOf = Callable[[models.Adopted], Model]
-"""Where the model of a hash that stands in the state comes from: the state's own parts, or a file."""
-
-
-def model_in(state: Reader) -> ModelOf:
-    """Models out of the state, where their parts stand."""
-    return lambda adopted: models.decoded(adopted, models.parts_of(state, adopted))
-
-
-@dataclass(frozen=True, slots=True)
-class _Offered:
-    """A programme of receivables, as it stands."""
-
-    lender: str
-    revision: int
-    terms: ProgrammeTerms
-    rules: eligibility.Rules
-
-
-class Pricer:
-    """Prices of one programme under one state; what they have in common is read once."""
-
-    def __init__(self, state: Reader, programme: str, model_of: ModelOf | None = None) -> None:
-        self._state = state
-        self._programme = programme
-        self._model_of = model_of or model_in(state)
-        self._offered: _Offered | None = None
-        self._model: tuple[bytes, Model] | None = None
-
-    def basis(self, supplier: str, invoice: str) -> Basis:
-        """Read every input of a price.
-
-        Raises:
-            Refusal: `unknown_programme`, `payables_programme`, `unknown_invoice`, `credit_due`.
-            Malformed: a ledger without a business date.
-            VerificationError: the model in force is not where it is taken from.
-        """
-        if self._offered is None:
-            self._offered = _read_offered(self._state, self._programme)
-        return _read_basis(self._state, (supplier, invoice), (self._programme, self._offered), self._in_force)
-
-    def _in_force(self) -> tuple[bytes, Model] | None:
-        """(hash, model) of the champion, read into memory when it is another one than before."""
-        adopted = models.adopted(self._state, models.CHAMPION)
-        if adopted is None:
-            return None
-        if self._model is None or self._model[0] != adopted.model:
-            self._model = adopted.model, self._model_of(adopted)
-        return self._model
-
-
-def read_basis(state: Reader, supplier: str, invoice: str, programme: str) -> Basis:
-    """Every input of one price, as `Pricer.basis`."""
-    return Pricer(state, programme).basis(supplier, invoice)
-
-
-_kept: dict[str, tuple[codec.Value, _Offered]] = {}
-"""The state value of a programme to what was read from it. A ledger hands out the same value until another
-revision replaces it, and values are never changed in place: only that very value is known by what it held."""
-
-
-def _read_offered(state: Reader, programme: str) -> _Offered:
-    published = state.get(programme_key(programme))
-    if published is None:
-        raise refuse("unknown_programme", "no such programme", field="programme", found=programme)
-    kept = _kept.get(programme)
-    if kept is not None and kept[0] is published:
-        return kept[1]
-    offered = _parsed(published, programme)
-    if len(_kept) >= MAX_KEPT_PROGRAMMES:
-        _kept.clear()
-    _kept[programme] = published, offered
-    return offered
-
-
-def _parsed(published: codec.Value, programme: str) -> _Offered:
-    known = Programme._make(published)
-    if known.payables:
-        raise refuse("payables_programme", "a buyer's payables programme", field="programme", found=programme)
-    terms, rules = ProgrammeTerms.from_value(known.terms), eligibility.Rules.from_value(known.rules)
-    return _Offered(known.lender, known.revision, terms, rules)
-
-
-def _read_basis(
-    state: Reader,
-    asked: tuple[str, str],
-    under: tuple[str, _Offered],
-    model_in_force: Callable[[], tuple[bytes, Model] | None],
-) -> Basis:
-    """The basis of (supplier, invoice) under (programme, its terms)."""
-    (supplier, invoice), (programme, known) = asked, under
-    lender, terms, rules = known.lender, known.terms, known.rules
-    submitted = state.get(invoice_key(supplier, invoice))
-    if submitted is None:
-        raise refuse("unknown_invoice", "no such invoice", field="invoice", found=invoice)
-    billed = Invoice._make(submitted)
-    day = state.get(BUSINESS_DATE)
-    if type(day) is not int:
-        raise Malformed("the ledger has no business date", field="business_date", found=day)
-    facts = eligibility.read_facts(state, (lender, programme), rules, supplier, billed)
-    history = state.get(relationship.relationship_key(supplier, billed.buyer))
-    aggregates = relationship_sums.of_currency(
-        relationship_sums.EMPTY if history is None else history[2], billed.currency
-    )
-    inputs = QuoteInputs(
-        programme=programme,
-        revision=known.revision,
-        lender=lender,
-        supplier=supplier,
-        buyer=billed.buyer,
-        invoice=invoice,
-        currency=billed.currency,
-        outstanding=billed.outstanding,
-        due_day=billed.due_day,
-        day=day,
-        confirmed=billed.validity == CONFIRMED,
-        disputed=billed.validity == DISPUTED or billed.contested > 0,
-        backdated=bool(billed.backdated),
-        claimed=state.get(lien_key(supplier, invoice)) is not None or billed.title == CERTIFICATED,
-        exposure=sum(state.get(exposure_key(lender, billed.buyer, billed.currency)) or ()),
-        drawn=facts.drawn.total,
-        drawn_on_obligor=facts.drawn_on_obligor.total,
-        share_base=rules.share_base or 0,
-        features=Features.of(aggregates, day),
-        prediction=predict(model_in_force(), *_asked(state, supplier, billed, day), terms),
-    )
-    if billed.order:
-        require_no_credit_due(state, supplier, billed.buyer, billed.order)
-    return Basis(inputs, terms, rules, facts)
-
-
-def _asked(state: Reader, supplier: str, billed: Invoice, day: int) -> tuple[Asked, Known]:
-    """An invoice as a model is asked about it, and what the ledger knows but for the invoice itself."""
-    asked = Asked(day, billed.issue_day, billed.due_day, billed.gross, billed.currency)
-    own_due_day = billed.due_day if billed.validity == CONFIRMED else None
-    return asked, read_known(state, supplier, billed.buyer, asked, own_due_day)
-
-
-def challenge(state: Reader, supplier: str, invoice: str, programme: str) -> Prediction | None:
-    """What the challenger says of an invoice beside the quote; None if there is none. It moves no price.
-
-    Raises:
-        AssertionError: there is no such quote.
-    """
-    known = models.adopted(state, models.CHALLENGER)
-    if known is None:
-        return None
-    published = state.get(programme_key(programme))
-    submitted = state.get(invoice_key(supplier, invoice))
-    assert published is not None, "what has a quote has a programme"
-    assert submitted is not None, "and an invoice"
-    terms = ProgrammeTerms.from_value(Programme._make(published).terms)
-    asked, context = _asked(state, supplier, Invoice._make(submitted), business_day(state))
-    return predict((known.model, model_in(state)(known)), asked, context, terms)
-
-
-def requote(state: Reader, supplier: str, invoice: str, programme: str) -> QuoteTerms:
-    """The price as the given state has it: what an offer must equal.
-
-    Raises:
-        Refusal: as `priced`, `unknown_programme` or `unknown_invoice`.
-    """
-    return priced(read_basis(state, supplier, invoice, programme))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,21 +21,17 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from contracts.finance import model as models
+from contracts.finance.pricer import PRICED_BY, ModelOf, Pricer, model_in, priced
 from contracts.finance.quote import (
-    PRICED_BY,
     QUOTE_LIFE_BLOCKS,
     Chain,
-    ModelOf,
-    Pricer,
     ProvedQuote,
     ProvedState,
     Reads,
     known_forms,
     model_bytes,
-    model_in,
     named_model,
     of_hashes,
-    priced,
 )
 from contracts.pricing.model import MAX_MODEL_BYTES, Model
 from contracts.rules_in_force import check_rules_known

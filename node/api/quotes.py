@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, fiel
 from starlette.responses import Response
 
 from contracts.fields import Number, OrganisationId, ProgrammeId
-from contracts.finance.quote import Quote, challenge, make_quote
+from contracts.finance.pricer import challenge
+from contracts.finance.quote import Quote, make_quote
 from contracts.finance.quote_book import MAX_PAGE_INVOICES, make_page
 from contracts.pricing import Prediction
 from ledger import codec

@@ -10,7 +10,7 @@ from api_client import ApiClient
 from local_node import LocalNetwork
 from pydantic import BaseModel
 
-from contracts.finance.quote import lien_key
+from contracts.finance.claim import lien_key
 from contracts.trade import relationship
 from contracts.trade.invoice import invoice_key
 from ledger import codec

@@ -9,7 +9,7 @@ from test_payables import approve, extend, programme
 from trade_ledger import TradeLedger, fund, payment, publish
 
 from contracts.errors import InvariantBroken
-from contracts.finance.quote import requote
+from contracts.finance.pricer import requote
 from contracts.holdings import book, portfolio
 from contracts.holdings.book import Totals, book_key
 from contracts.holdings.portfolio import Position

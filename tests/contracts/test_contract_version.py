@@ -20,7 +20,7 @@ from contracts.certificates.leaf import Totals
 from contracts.errors import REMEDIES
 from contracts.executor import NUMBER_PARAMETERS
 from contracts.finance.claim import Share
-from contracts.finance.quote import PRICED_BY
+from contracts.finance.pricer import PRICED_BY
 from contracts.holdings.book import RECORD_FIELDS as BOOK_FIELDS
 from contracts.holdings.book import Totals as BookTotals
 from contracts.insurance.indemnity import Claim

@@ -20,7 +20,7 @@ from contracts.context import BUSINESS_DATE
 from contracts.errors import REMEDIES
 from contracts.finance.claim import Lien, read_lien
 from contracts.finance.offer import OfferTerms
-from contracts.finance.quote import requote
+from contracts.finance.pricer import requote
 from contracts.finance.request import ASKED, DECLINED, OPEN, read_answer, read_request
 from contracts.finance.usage import ALL, SUPPLIER, read_use
 from contracts.reverse_factoring.approval import read_approval

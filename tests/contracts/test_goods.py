@@ -20,7 +20,7 @@ from trade_ledger import (
 )
 from ways_ledger import ways_of
 
-from contracts.finance.quote import requote
+from contracts.finance.pricer import requote
 from contracts.trade import relationship_views, trade_views
 from contracts.trade.units import canonical_unit, sscc_with_check_digit
 from ledger.errors import Refusal

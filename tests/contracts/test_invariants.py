@@ -26,7 +26,7 @@ from trade_ledger import (
 from contracts import Contracts, invariants
 from contracts.errors import InvariantBroken
 from contracts.finance.claim import Lien, claim_adds_up, eased, paid_back_at_most_once, reduced, waterfall
-from contracts.finance.quote import requote
+from contracts.finance.pricer import requote
 from contracts.pricing import Features
 from contracts.state_check import CHECKS, by_kind, check_state
 from contracts.trade import relationship, relationship_records, relationship_sums

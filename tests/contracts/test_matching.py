@@ -11,7 +11,7 @@ from test_payables import DISCOUNT, PAID_OUT, approve, programme
 from trade_ledger import TERMS, TradeLedger, publish, suited
 from ways_ledger import ways_of
 
-from contracts.finance.quote import requote
+from contracts.finance.pricer import requote
 from contracts.market import matching, prospect
 from contracts.market.matching import Way
 from contracts.market.prospect import Suited, Unsuited

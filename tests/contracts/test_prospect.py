@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from trade_ledger import TERMS, TradeLedger, confirm, invoice, suited
 
 from contracts.finance.offer import OfferTerms
-from contracts.finance.quote import requote
+from contracts.finance.pricer import requote
 from contracts.holdings import allocation
 from contracts.holdings.allocation import Held, Mandate
 from contracts.market import prospect

@@ -19,16 +19,9 @@ from contracts import CONTRACT_VERSION
 from contracts.context import BUSINESS_DATE
 from contracts.finance.claim import exposure_key, lien_key
 from contracts.finance.eligibility import Rules
+from contracts.finance.pricer import read_basis, requote
 from contracts.finance.programme import programme_key
-from contracts.finance.quote import (
-    QUOTE_LIFE_BLOCKS,
-    ProvedQuote,
-    Quote,
-    make_quote,
-    read_basis,
-    requote,
-    verify_quote,
-)
+from contracts.finance.quote import QUOTE_LIFE_BLOCKS, ProvedQuote, Quote, make_quote, verify_quote
 from contracts.finance.quote_book import make_page, verify_book
 from contracts.pricing import Features, ObligorLimit, ProgrammeTerms, price
 from contracts.trade import relationship, relationship_records, relationship_sums
@@ -512,7 +505,8 @@ def test_a_quote_of_other_contracts_is_refused_and_says_which_release_knows_them
     """Only what this release can compute again may be proved by it."""
     other = Ledger(tmp_path / "other", version)
     with monkeypatch.context() as patch:
-        patch.setattr("contracts.finance.quote.PRICED_BY", {version: price})
+        for module in ("pricer", "quote"):
+            patch.setattr(f"contracts.finance.{module}.PRICED_BY", {version: price})
         data = other.quote().encode()
         page = make_page(other.chain, "invoices", [("supplier", NUMBER)]).encode()
         assert verify_quote(data, other.genesis).terms.advance
@@ -533,7 +527,7 @@ def test_state_of_a_form_that_other_contracts_wrote_is_refused_with_a_sentence(
     def unreadable(*_: object) -> None:
         Features._make((1, 2))
 
-    monkeypatch.setattr("contracts.finance.quote.read_known", unreadable)
+    monkeypatch.setattr("contracts.finance.pricer.read_known", unreadable)
     with pytest.raises(VerificationError, match="form that this verifier does not know") as refused:
         verify_quote(data, genesis)
     assert "release" in refused.value.remedy

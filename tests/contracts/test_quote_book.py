@@ -19,8 +19,9 @@ from test_quote_prediction import BY_MODEL, adopt
 from contracts.finance.claim import lien_key
 from contracts.finance.eligibility import Rules
 from contracts.finance.model import part_key, role_key
+from contracts.finance.pricer import Pricer, read_basis
 from contracts.finance.programme import programme_key
-from contracts.finance.quote import Pricer, ProvedQuote, read_basis, verify_quote
+from contracts.finance.quote import ProvedQuote, verify_quote
 from contracts.finance.quote_book import MAX_PAGE_INVOICES, ProvedRefusal, QuoteBook, make_page, verify_book
 from contracts.pricing.model import Ensemble, Model
 from contracts.trade.invoice import invoice_key

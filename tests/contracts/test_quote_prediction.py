@@ -20,8 +20,9 @@ from trade_ledger import invoice as bill
 
 from contracts.finance import model
 from contracts.finance.eligibility import Rules
+from contracts.finance.pricer import challenge, read_basis, requote
 from contracts.finance.programme import programme_key
-from contracts.finance.quote import Quote, challenge, make_quote, read_basis, requote, verify_quote
+from contracts.finance.quote import Quote, make_quote, verify_quote
 from contracts.pricing.forest import LEAF
 from contracts.pricing.known import Asked, read_known
 from contracts.pricing.lateness import describe_in

@@ -23,7 +23,7 @@ from contracts.context import BUSINESS_DATE
 from contracts.errors import REMEDIES
 from contracts.finance.claim import Lien, payoff
 from contracts.finance.offer import OfferTerms
-from contracts.finance.quote import requote
+from contracts.finance.pricer import requote
 from contracts.trade import relationship_records, relationship_sums, relationship_views, trade_views
 from contracts.trade.invoice import Invoice
 from ledger import codec

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from contracts import Contracts
 from contracts.finance.offer import OfferTerms
-from contracts.finance.quote import priced, read_basis, requote
+from contracts.finance.pricer import priced, read_basis, requote
 from contracts.market.matching import why
 from contracts.market.prospect import Suited, Unsuited, bought_as
 from contracts.registry import OPERATIONS

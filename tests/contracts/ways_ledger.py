@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from contracts.finance.pricer import requote
 from contracts.finance.programme import read_programme
-from contracts.finance.quote import requote
 from contracts.market import matching
 from contracts.market.matching import Way
 from ledger.errors import Refusal

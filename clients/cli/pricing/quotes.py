@@ -29,7 +29,8 @@ from clients.reports import chart
 from clients.sdk import VerifiedQuote
 from clients.sdk.questions import answers
 from clients.verification.verifier import shown, verify_data
-from contracts.finance.quote import MAX_QUOTE_BYTES, challenge, verify_quote
+from contracts.finance.pricer import challenge
+from contracts.finance.quote import MAX_QUOTE_BYTES, verify_quote
 from contracts.pricing import Prediction
 from ledger import proof_file
 from ledger.dates import iso_from_day

@@ -6,8 +6,8 @@ from hashlib import sha256
 
 from campaign.draw import SIGNER, Draw, Facts
 from contracts.finance.offer import OfferTerms
+from contracts.finance.pricer import requote
 from contracts.finance.programme import Programme
-from contracts.finance.quote import requote
 from contracts.market import allotment
 from contracts.market.auction import Auction
 from contracts.market.bid import commitment
