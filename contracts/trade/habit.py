@@ -25,7 +25,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from operator import itemgetter
 from struct import Struct
 from typing import Any, NamedTuple, Protocol
 
@@ -43,11 +42,8 @@ from contracts.trade.habit_entry import (
     EVENTS_AT,
     FAR,
     HALVING_DAYS,
-    LEAST_DAYS,
     MONTH_PLACE,
     MOST_AMOUNTS,
-    MOST_BEYOND_DAYS,
-    MOST_DAYS,
     MOST_SEEN,
     NETWORK,
     NETWORK_KEY,
@@ -68,6 +64,7 @@ from contracts.trade.habit_entry import (
     SEEN_PLACE,
     SHIFT,
     SIZE,
+    SLOT,
     SLOT_BYTES,
     SOLD_IN,
     SOLD_IN_AT,
@@ -77,7 +74,6 @@ from contracts.trade.habit_entry import (
     TAG_PLACE,
     TOTAL,
     TURNOVER,
-    UNIT,
     WEEK_DAYS,
     WEEKDAY_AT,
     WIDE_CELL,
@@ -90,9 +86,9 @@ from contracts.trade.habit_entry import (
     amount_size,
     habit_key,
     octave_of,
-    spread_class,
 )
 from contracts.trade.holidays import WEEKDAYS, due_class, month_part, weekday
+from contracts.trade.lanes import OPEN_INVOICES, PAID_INVOICES, SUM, Lane, lanes
 from ledger.codec import Value
 from ledger.money import MAX_TOTAL, PPM
 from ledger.state.overlay import Reader
@@ -101,7 +97,7 @@ _ROW, _row, _row_at, _count_at = AMOUNT.size, AMOUNT.pack, AMOUNT.unpack_from, C
 _MOST_BYTES = AMOUNT.size * MOST_AMOUNTS
 _turnover, _turnover_at = TURNOVER.pack, TURNOVER.unpack_from
 _NO_CODE = bytes(3)
-_slot, _near = Struct("<i"), Struct("<IH")
+_near = Struct("<IH")
 _open_at = OPEN.unpack_from
 
 
@@ -124,101 +120,6 @@ class Settled(NamedTuple):
     currency: str
     credited: int
     """What was credited of it, or left out when it was confirmed."""
-
-
-class Lane(NamedTuple):
-    """Bytes of an entry as a payment changes them, side by side with others in one integer."""
-
-    form: Struct
-    """Integers: of a cell weight, late ones, days (signed), and what is beyond terms if it is kept."""
-    shift: int = 0
-    """Of a cell: what fades of each part."""
-    most: int = 0
-    """Of a spread: invoices in a class from which on all of its classes are halved."""
-    adds: int = 0
-    """To a count of invoices."""
-
-    def bits(self) -> list[int]:
-        """Bits of each of its integers."""
-        codes = self.form.format[1:]
-        number = int("".join([code for code in codes if code.isdigit()]) or 0)
-        return [_BITS[codes[-1]]] * number if number else [_BITS[code] for code in codes]
-
-
-_BITS = {"B": 8, "H": 16, "I": 32, "i": 32, "Q": 64}
-_DAYS = 2
-"""Place of the signed part of a cell."""
-SUM = Lane(AMOUNTS_SUM)
-"""A sum of amounts, at most `MAX_TOTAL`; one of the lanes at most."""
-PAID_INVOICES, OPEN_INVOICES = Lane(COUNT, adds=1), Lane(_slot, adds=-1)
-"""A count of what is paid, a week's count of what is open: signed."""
-
-Change = Callable[[bytes, int, int], bytes]
-"""Lanes after one more paid invoice, so many days late, of an amount."""
-
-
-def lanes(kinds: Sequence[Lane]) -> Change:
-    """Lanes side by side in one integer, so that all of them fade and add at once.
-
-    A signed part is kept as its distance from the least number that its bytes can hold: then every
-    part is at least zero, a shift of the whole, cut to each part, fades each by itself, and no part ever
-    borrows from its neighbour. The lanes that fade by one shift are taken together, in integers as long as
-    the highest of them.
-    """
-    masks: dict[int, int] = {}
-    spreads: list[tuple[int, int, int]] = []
-    """Of each spread the bits of a class that is full, all bits, and those that a halved class can have."""
-    signs = bias = at = 0
-    sum_at = too_much = 0
-    for kind in kinds:
-        each = 0
-        for place, bits in enumerate(kind.bits()):
-            each |= 1 << at
-            if kind.shift:
-                masks[kind.shift] = masks.get(kind.shift, 0) | ((1 << bits) - (1 << kind.shift)) << at
-            if (kind.shift and place == _DAYS) or kind.adds < 0:
-                signs |= 1 << (at + bits - 1)
-                bias += 1 << (at + bits - 1 - kind.shift) if kind.shift else 0
-            at += bits
-        if kind is SUM:
-            sum_at, too_much = at - bits, MAX_TOTAL + 1 << at - bits
-        if kind.most:
-            spreads.append((each * kind.most, each * ((1 << bits) - 1), each * (kind.most - 1)))
-    size = at // 8
-    (shift, mask), *fades = sorted(masks.items(), key=itemgetter(1)) or [(0, 0)]
-    full = too_much + sum([bits for bits, _, _ in spreads])
-    added = tuple([bias + _addend(kinds, days) for days in range(LEAST_DAYS, MOST_BEYOND_DAYS + 1)])
-    from_bytes = int.from_bytes
-
-    def after(data: bytes, days: int, amount: int) -> bytes:
-        if not LEAST_DAYS <= days <= MOST_BEYOND_DAYS:
-            days = LEAST_DAYS if days < LEAST_DAYS else MOST_BEYOND_DAYS
-        parts = from_bytes(data, "little") ^ signs
-        faded = (parts & mask) >> shift
-        for other_shift, other in fades:
-            faded |= (parts & other) >> other_shift
-        parts += added[days - LEAST_DAYS] + (amount << sum_at) - faded
-        if parts & full:
-            if parts & too_much:
-                parts -= (parts >> sum_at & 2 * MAX_TOTAL + 1) - MAX_TOTAL << sum_at
-            for bits, every, halves in spreads:
-                if parts & bits:
-                    parts += (parts >> 1 & halves) - (parts & every)
-        return (parts ^ signs).to_bytes(size, "little")
-
-    return after
-
-
-def _addend(kinds: Sequence[Lane], days: int) -> int:
-    """What an invoice paid so many days late adds to the lanes, as one integer."""
-    parts = (UNIT, UNIT * (days > 0), UNIT * min(MOST_DAYS, days), UNIT * max(0, days))
-    counted = spread_class(days)
-    added = at = 0
-    for kind in kinds:
-        for place, bits in enumerate(kind.bits()):
-            added += (parts[place] if kind.shift else place == counted if kind.most else kind.adds) << at
-            at += bits
-    return added
 
 
 _LANES = (
@@ -404,7 +305,7 @@ def _with_slot(entry: bytes, layout: Layout, week: int, invoices: int) -> bytes:
     """The entry with more open invoices where the ring has a week."""
     changed = bytearray(entry)
     at = layout.ring_at + SLOT_BYTES * (week % RING_WEEKS)
-    _slot.pack_into(changed, at, _slot.unpack_from(changed, at)[0] + invoices)
+    SLOT.pack_into(changed, at, SLOT.unpack_from(changed, at)[0] + invoices)
     return bytes(changed)
 
 
@@ -514,7 +415,7 @@ def _opened(entry: bytes, layout: Layout, least_base: int, weeks: Sequence[tuple
         if not least_base <= base <= week < base + RING_WEEKS:
             return _opened_anywhere(entry, layout, max(base, least_base), weeks)
         at = layout.ring_at + SLOT_BYTES * (week % RING_WEEKS)
-        _slot.pack_into(changed, at, _slot.unpack_from(changed, at)[0] + invoices)
+        SLOT.pack_into(changed, at, SLOT.unpack_from(changed, at)[0] + invoices)
     return bytes(changed)
 
 

@@ -138,8 +138,8 @@ COUNT, AMOUNTS_SUM = Struct("<I"), Struct("<Q")
 SOLD_IN, TURNOVER = Struct("<3sI"), Struct("<3sIQ")
 FAR = Struct("<Hi")
 SPREAD, WIDE_SPREAD = Struct(f"<{len(SPREAD_DAYS)}B"), Struct(f"<{len(SPREAD_DAYS)}H")
-RING = Struct(f"<{RING_WEEKS}i")
-SLOT_BYTES = RING.size // RING_WEEKS
+RING, SLOT = Struct(f"<{RING_WEEKS}i"), Struct("<i")
+SLOT_BYTES = SLOT.size
 _DEALINGS = Struct(PAID.format + EVENTS.format[1:])
 
 SIZE = CELL.size

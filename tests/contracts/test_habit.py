@@ -13,7 +13,7 @@ from trade_ledger import TradeLedger, confirm, invoice, payment
 
 from contracts.pricing.known import FRESH_WEEKS, Outstanding
 from contracts.trade import habit
-from contracts.trade.habit import Lane, Settled, lanes
+from contracts.trade.habit import Settled
 from contracts.trade.habit_entry import (
     AMOUNT,
     BUYER,
@@ -53,6 +53,7 @@ from contracts.trade.habit_entry import (
     spread_of,
 )
 from contracts.trade.holidays import days_to_banking, due_class, month_part, weekday
+from contracts.trade.lanes import OPEN_INVOICES, PAID_INVOICES, SUM, Lane, lanes
 from contracts.trade.relationship_records import settlement
 from ledger import codec
 from ledger.dates import day_from_iso
@@ -149,8 +150,8 @@ KINDS = st.sampled_from(
         Lane(SPREAD, most=4),
         Lane(SPREAD, most=PARTY_SPREAD),
         Lane(WIDE_SPREAD, most=1 << 3),
-        habit.PAID_INVOICES,
-        habit.OPEN_INVOICES,
+        PAID_INVOICES,
+        OPEN_INVOICES,
     ]
 )
 
@@ -163,14 +164,14 @@ KINDS = st.sampled_from(
 def test_lanes_side_by_side_change_as_each_alone(
     kinds: list[Lane], place: int, history: list[tuple[int, int]]
 ) -> None:
-    kinds.insert(min(place, len(kinds)), habit.SUM)
+    kinds.insert(min(place, len(kinds)), SUM)
     after = lanes(kinds)
     together = bytes(sum([kind.form.size for kind in kinds]))
     alone: list[tuple[int, ...]] = [(0,) * len(kind.bits()) for kind in kinds]
     for days, amount in history:
         together = after(together, days, amount)
         for at, kind in enumerate(kinds):
-            if kind is habit.SUM:
+            if kind is SUM:
                 alone[at] = (alone[at][0] + amount,)
             elif kind.shift:
                 alone[at] = faded(alone[at], kind.shift, days)
@@ -190,21 +191,21 @@ def unpacked(kinds: list[Lane], data: bytes) -> list[tuple[Any, ...]]:
 
 
 def test_a_sum_of_amounts_ends_at_64_bits_and_spills_into_nothing() -> None:
-    after = lanes((habit.SUM, habit.PAID_INVOICES))
+    after = lanes((SUM, PAID_INVOICES))
     form = Struct("<QI")
     assert form.unpack(after(form.pack(MAX_TOTAL - 5, 7), 0, 10)) == (MAX_TOTAL, 8)
     assert form.unpack(after(form.pack(MAX_TOTAL - 5, 7), 0, 5)) == (MAX_TOTAL, 8)
 
 
 def test_what_was_never_open_is_short_by_one_and_spills_into_nothing() -> None:
-    after = lanes((habit.OPEN_INVOICES, habit.SUM, habit.PAID_INVOICES))
+    after = lanes((OPEN_INVOICES, SUM, PAID_INVOICES))
     assert Struct("<iQI").unpack(after(bytes(16), 0, 3)) == (-1, 3, 1)
 
 
 @pytest.mark.parametrize("days", [-400, 0, 1, 400])
 @pytest.mark.parametrize(("form", "shift"), [(CELL, 2), (TOTAL, SHIFT), (WIDE_TOTAL, WIDE_SHIFT)])
 def test_cells_stay_within_their_bytes_for_ever(form: Struct, shift: int, days: int) -> None:
-    kinds = (Lane(form, shift), Lane(form, shift), habit.SUM)
+    kinds = (Lane(form, shift), Lane(form, shift), SUM)
     cells, alone = bytes(2 * form.size + 8), (0,) * len(kinds[0].bits())
     after = lanes(kinds)
     for _ in range(40 << shift):
