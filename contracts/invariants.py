@@ -37,8 +37,8 @@ among the places of one kind of entry stands in that entry's module, what holds 
 | 20 | indemnities ≤ limit; indemnity ≤ insured share x loss | `within_cover`, `indemnity_in_share` |
 | 21 | allocations add up to the total | `parts_add_up`, `allocation_is_complete` |
 | 21 | what is left of a payment is kept until it goes back | `finance.finance_check.unapplied_is_kept` |
-| 21 | parts of a recovery add up to it | `insurance.indemnity.recovery_adds_up` |
-| 21 | what an insurer paid and was ceded is within what it promised | `insurance.indemnity.claim_in_bounds` |
+| 21 | parts of a recovery add up to it | `insurance.insurance_claim.recovery_adds_up` |
+| 21 | an insurer pays and is ceded no more than it promised | `insurance.insurance_claim.claim_in_bounds` |
 | 24 | sealed bids stay sealed, and are opened as committed | `bid_as_committed` |
 | 25 | no credit note changes a certificate's face | `certificates.leaf_check.leaves_follow_their_table` |
 | 26 | a release restores the owner and the amount | `trade.invoice.release_restores` |

@@ -38,7 +38,7 @@ from contracts.finance.claim import (
 )
 from contracts.finance.offer import end_reservation
 from contracts.holdings import book
-from contracts.insurance.indemnity import open_amount, own_claim, read_claim
+from contracts.insurance.insurance_claim import open_amount, own_claim, read_claim
 from contracts.trade.invoice import (
     CERTIFICATED,
     CHANGED,

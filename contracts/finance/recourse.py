@@ -57,7 +57,7 @@ from contracts.finance.claim import (
     rounds,
 )
 from contracts.holdings import book
-from contracts.insurance.indemnity import check_not_indemnified
+from contracts.insurance.insurance_claim import check_not_indemnified
 from contracts.lifecycle import LifeCycle, Transition
 from contracts.reverse_factoring.approval import is_approved
 from contracts.trade.invoice import (

@@ -23,7 +23,7 @@ from contracts.fields import (
 )
 from contracts.finance import recourse, repayment
 from contracts.finance.claim import Lien, held_lien
-from contracts.insurance.indemnity import check_not_indemnified
+from contracts.insurance.insurance_claim import check_not_indemnified
 from contracts.trade.invoice import PLEDGED, RELEASED, TITLE
 
 

@@ -9,7 +9,7 @@ from contracts import invariants
 from contracts.cash.bank import CESSION, INDEMNITY, PREMIUM, BankEntry
 from contracts.errors import InvariantBroken
 from contracts.finance.claim import Lien
-from contracts.insurance.indemnity import (
+from contracts.insurance.insurance_claim import (
     BINDING,
     CLAIM,
     PAID,

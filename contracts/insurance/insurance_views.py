@@ -13,7 +13,8 @@ from typing import Any
 from contracts.context import business_day
 from contracts.insurance import coverage
 from contracts.insurance.coverage import CLOCK, CONDITIONS, Facts, Question
-from contracts.insurance.indemnity import (
+from contracts.insurance.indemnity import decide
+from contracts.insurance.insurance_claim import (
     ACCEPTED,
     CLAIM,
     DISPUTED,
@@ -24,7 +25,6 @@ from contracts.insurance.indemnity import (
     WAITING,
     Claim,
     claims_on,
-    decide,
     made_good_by,
     open_amount,
     read_claim,

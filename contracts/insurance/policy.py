@@ -8,7 +8,7 @@ is paid. What was insured when goods were shipped stays insured: a lower limit a
 next day on, so nothing changes for what has left. The day of shipment is the supplier's word: what came to
 the ledger only after such a change falls under the change, or a dispatch could be dated back before it. Goods
 shipped from the first to the last day are covered, whenever the buyer fails to pay;
-`contracts.insurance.indemnity` has claims.
+`contracts.insurance.insurance_claim` has claims.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ from contracts.fields import (
 )
 from contracts.finance import collection
 from contracts.finance.claim import Lien, read_lien
-from contracts.insurance.indemnity import (
+from contracts.insurance.insurance_claim import (
     CLAIM,
     SHARED,
     SUBROGATED,

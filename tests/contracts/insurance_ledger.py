@@ -9,7 +9,7 @@ from trade_ledger import DAY, TradeLedger, fund, publish
 
 from contracts.context import business_day
 from contracts.insurance.coverage import Question
-from contracts.insurance.indemnity import CLAIM, Claim, read_claim
+from contracts.insurance.insurance_claim import CLAIM, Claim, read_claim
 from contracts.insurance.insurance_views import answer
 from contracts.insurance.policy import Policy, read_policy
 from contracts.insurance.underwriting import PolicyQuote, premium_lines

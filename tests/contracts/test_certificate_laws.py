@@ -13,7 +13,7 @@ from trade_ledger import TradeLedger
 from contracts.certificates import leaf_check
 from contracts.certificates.leaf import HELD, REDEEMED, SPLIT, Leaf, Promise
 from contracts.errors import InvariantBroken
-from contracts.insurance.indemnity import open_amount
+from contracts.insurance.insurance_claim import open_amount
 from contracts.state_check import by_kind
 from contracts.trade.invoice import Invoice
 from contracts.trade.trade_check import Kinds

@@ -23,7 +23,7 @@ from contracts.finance.claim import Share
 from contracts.finance.pricer import PRICED_BY
 from contracts.holdings.book import RECORD_FIELDS as BOOK_FIELDS
 from contracts.holdings.book import Totals as BookTotals
-from contracts.insurance.indemnity import Claim
+from contracts.insurance.insurance_claim import Claim
 from contracts.insurance.policy import Cover, Policy
 from contracts.lifecycle import LifeCycle
 from contracts.registry import OPERATIONS

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from contracts.insurance import insurance_check
-from contracts.insurance.indemnity import CLAIM
+from contracts.insurance.insurance_claim import CLAIM
 from contracts.insurance.policy import LIFE
 from contracts.lifecycle import LifeCycle
 from contracts.registry import OPERATIONS

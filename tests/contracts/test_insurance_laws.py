@@ -26,7 +26,7 @@ from trade_ledger import TradeLedger, payment
 
 from contracts.errors import InvariantBroken
 from contracts.finance.claim import Lien, last_deal, read_lien
-from contracts.insurance.indemnity import claim_in_bounds
+from contracts.insurance.insurance_claim import claim_in_bounds
 from contracts.invariants import indemnity_in_share, within_cover
 from contracts.state_check import check_state
 from contracts.trade.invoice import read_invoice
