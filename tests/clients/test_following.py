@@ -21,7 +21,7 @@ from clients.network.membership import new_home, next_id, replacement
 from clients.sdk import Session
 from clients.trust import changes_file, load_trust
 from clients.verification.export_file import cut
-from clients.verification.verifier import verify_data, verify_file, verify_path
+from clients.verification.verifier import verify_data, verify_path
 from contracts.finance.quote import verify_quote
 from contracts.parties.recovery import verify
 from ledger import codec
@@ -133,7 +133,7 @@ def test_a_saved_proof_needs_the_genesis_block_and_nothing_else(
     alone.mkdir()
     (alone / "genesis.block").write_bytes(channel.network.genesis_path.read_bytes())
     for name in ("a.receipt", "a.history"):
-        report = verify_file(tmp_path / name, alone / "genesis.block")
+        report = verify_path(tmp_path / name, load_trust(alone / "genesis.block"))
         assert any("by 3 proved changes" in step for step in report.steps)
     assert not changes_file(alone / "genesis.block").exists()
 
