@@ -9,7 +9,9 @@ from typing import Any
 from clients.cli.exits import UsageProblem
 from clients.cli.options import open_session, save
 from clients.cli.screen import BAD, FAINT, GOOD, Screen
+from clients.cli.standing import Standing, Stands
 from clients.sdk import Recorded, Refused, Session
+from ledger.errors import TallyError
 
 Operation = dict[str, Any]
 
@@ -21,8 +23,11 @@ def record(
     *,
     receipt: Path | None,
     as_json: bool,
+    stands: Stands | None = None,
 ) -> None:
     """Make the operation with a session (it may look things up), record it, and say so.
+
+    `stands` looks up what holds afterwards.
 
     Raises:
         Refused: a rule said no; the proof of that is saved where the receipt was to go.
@@ -31,7 +36,20 @@ def record(
     screen = Screen(as_json)
     with open_session(profile) as session:
         recorded = submitted(session, make(session), screen, receipt)
-    show_recorded(screen, recorded, sentence, receipt)
+        now = None if stands is None else _looked_up(screen, session, stands)
+    more = {"now": now.view} if now is not None and now.view else {}
+    show_recorded(screen, recorded, sentence, receipt, facts=() if now is None else now.facts, more=more)
+    if now is not None and now.next:
+        screen.note(f"Next {now.next}")
+
+
+def _looked_up(screen: Screen, session: Session, stands: Stands) -> Standing | None:
+    """What stands now; None where that cannot be learnt: what is recorded is told in any case."""
+    try:
+        return stands(session)
+    except TallyError as error:
+        screen.note(f"What stands now cannot be told: {error.message}", BAD)
+        return None
 
 
 def submitted(session: Session, operation: Operation, screen: Screen, receipt: Path | None) -> Recorded:

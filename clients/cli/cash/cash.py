@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote as quoted
 from typing import Annotated, Any
 
 import typer
@@ -25,6 +26,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
+from clients.cli.standing import Standing
 from clients.importers import BankBook, Conditional
 from clients.importers.camt_reading import ClosingBalance, read_camt
 from clients.importers.errors import Problems
@@ -228,7 +230,16 @@ def redeem(
         "currency": wanted.currency,
         "amount": wanted.amount,
     }
-    record(profile, lambda _: operation, f"Redemption {number} of {wanted}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Redemption {number} of {wanted}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: Standing(
+            next=f"{bank} pays it: tally cash paid {quoted(number)} --client {session.profile.organisation} …"
+        ),
+    )
 
 
 @app.command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote as quoted
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from clients.cli.certificates.leaves import LastDay, LeafNumber, Number, Obligor
 from clients.cli.options import Json, ProfileFile, Reason, ReceiptFile
 from clients.cli.recording import record
 from clients.cli.screen import examples
+from clients.cli.standing import Standing
 from clients.sdk import Session
 from contracts.certificates.leaf import Place
 
@@ -56,7 +58,15 @@ def issue(
         "highest_tier": highest_tier,
         "invoice": invoice,
     }
-    record(profile, lambda _: operation, f"Certificate {number} of {face}", receipt=receipt, as_json=json)
+    taken = f"tally certificate accept {quoted(number)} --obligor"
+    record(
+        profile,
+        lambda _: operation,
+        f"Certificate {number} of {face}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: Standing(next=f"{payee} accepts it: {taken} {session.profile.organisation}"),
+    )
 
 
 @app.command(

@@ -26,6 +26,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record, show_recorded, submitted
 from clients.cli.screen import Screen, examples
+from clients.cli.standing import of_invoice
 from clients.sdk import Session
 from clients.sdk.questions import answers
 from contracts.finance.claim import Lien, read_lien
@@ -232,7 +233,14 @@ def fund(
         operation = fund_of(known, account=account, entry=entry, date=read_day(date, "--date"), amount=paid)
         return operation if payee is None else {**operation, "payee": payee}
 
-    record(profile, make, f"Payout on {number}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Payout on {number}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_invoice(session, supplier, number),
+    )
 
 
 def fund_of(invoice: dict[str, Any], *, account: str, entry: str, date: str, amount: int) -> dict[str, Any]:
@@ -264,7 +272,14 @@ def settle(
 ) -> None:
     """Pay for an accepted offer out of your deposit (lender): cash and title move together."""
     operation = {"op": "finance.settle", "supplier": supplier, "invoice": number, "bank": bank}
-    record(profile, lambda _: operation, f"{number} paid and bought", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"{number} paid and bought",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_invoice(session, supplier, number),
+    )
 
 
 @app.command(
@@ -279,4 +294,11 @@ def withdraw(
 ) -> None:
     """Take back an offer (lender), or decline it (supplier), before it is accepted."""
     operation = {"op": "finance.withdraw", "supplier": supplier, "invoice": number}
-    record(profile, lambda _: operation, f"Offer on {number} withdrawn", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Offer on {number} withdrawn",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_invoice(session, supplier, number),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_text
 from pathlib import Path
+from shlex import quote as quoted
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,7 @@ from clients.cli.exits import UsageProblem
 from clients.cli.options import CommonBank, Json, ProfileFile, ReceiptFile, open_session, read_bytes
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
+from clients.cli.standing import Standing
 from contracts.finance.eligibility import Rules
 from contracts.pricing import ProgrammeTerms
 from ledger.codec import Value
@@ -50,8 +52,22 @@ def publish(
 ) -> None:
     """Publish a programme, or new terms and rules of it (lender). What was funded keeps its terms."""
     operation = read_programme(file)
-    sentence = f"Programme {operation['programme']}"
-    record(profile, lambda _: operation, sentence, receipt=receipt, as_json=json)
+    name = operation["programme"]
+    record(
+        profile,
+        lambda _: operation,
+        f"Programme {name}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda _: Standing(next=_first_use(operation)),
+    )
+
+
+def _first_use(operation: dict[str, Any]) -> str:
+    name = quoted(operation["programme"])
+    if operation.get("payables"):
+        return f"suppliers take part: tally programme enrol {name} --bank BANK"
+    return f"price an invoice under it: tally quote {name} SUPPLIER INVOICE"
 
 
 def read_programme(path: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from shlex import quote as quoted
 from typing import Annotated, Any
 
 import typer
@@ -22,6 +23,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
+from clients.cli.standing import Standing
 from clients.sdk import Session
 
 Number = Annotated[
@@ -58,7 +60,16 @@ def open_request(
         "programmes": tuple(programme),
         "expires": read_day(until, "--until"),
     }
-    record(profile, lambda _: operation, f"Request {number}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Request {number}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: Standing(
+            next=f"they answer; see what: tally request show {session.profile.organisation} {quoted(number)}"
+        ),
+    )
 
 
 @app.command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote as quoted
 from typing import Annotated, Any
 
 import typer
@@ -24,6 +25,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record
 from clients.cli.screen import GOOD, Screen, examples
+from clients.cli.standing import Standing
 from clients.sdk import Session
 from clients.sdk.questions import ask
 from contracts.insurance.insurance_views import policy_sentence
@@ -58,7 +60,15 @@ def bind(
         agreed = read_amount(premium, "--premium", currency).amount
         return {"op": "policy.bind", "policy": number, "insurer": insurer, "premium": agreed}
 
-    record(profile, make, f"Policy {number} bound", receipt=receipt, as_json=json)
+    pays = f"tally insurance pay-premium {quoted(number)} --insurer {insurer} --bank BANK"
+    record(
+        profile,
+        make,
+        f"Policy {number} bound",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda _: Standing(next=f"the premium is paid, and cover begins: {pays}"),
+    )
 
 
 @app.command(epilog=examples("tally insurance pay-premium POL-1 --insurer cover --bank bank"))

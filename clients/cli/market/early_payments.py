@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote as quoted
 from typing import Annotated, Any
 
 import typer
@@ -20,6 +21,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
+from clients.cli.standing import Standing, of_invoice
 from clients.sdk import Session
 from contracts.context import BUSINESS_DATE
 from contracts.market.early_payment import LIFE, RUNNING, EarlyPayment, discount_of, early_key, step_on
@@ -48,7 +50,14 @@ def offer(
         "invoice": number,
         "steps": [_step(text) for text in step],
     }
-    record(profile, lambda _: operation, f"Early payment of {number} offered", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Early payment of {number} offered",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda _: Standing(next=f"{supplier} accepts it: tally early-pay accept {quoted(number)}"),
+    )
 
 
 def _step(text: str) -> dict[str, Any]:
@@ -81,7 +90,20 @@ def accept(
         paid = found.net - discount_of(found.net, step[1])
         return {"op": "early.accept", "invoice": number, "paid": paid}
 
-    record(profile, make, f"Early payment of {number} accepted", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Early payment of {number} accepted",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: _to_be_paid(session, number),
+    )
+
+
+def _to_be_paid(session: Session, number: str) -> Standing:
+    supplier = session.profile.organisation
+    buyer = session.invoice(supplier, number)["buyer"]
+    return Standing(next=f"{buyer} pays it: tally early-pay pay {quoted(number)} -s {supplier} --bank BANK")
 
 
 @app.command(epilog=examples("tally early-pay pay INV-7 --supplier acme --bank bank"))
@@ -95,7 +117,14 @@ def pay(
 ) -> None:
     """Pay as accepted, out of your deposit (buyer): the invoice is settled."""
     operation = {"op": "early.pay", "supplier": supplier, "invoice": number, "bank": bank}
-    record(profile, lambda _: operation, f"{number} paid early", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"{number} paid early",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_invoice(session, supplier, number),
+    )
 
 
 @app.command(epilog=examples("tally early-pay withdraw INV-7 --supplier acme"))
@@ -108,7 +137,14 @@ def withdraw(
 ) -> None:
     """Take an offer back (buyer) or decline it (supplier), before it is accepted."""
     operation = {"op": "early.withdraw", "supplier": supplier, "invoice": number}
-    record(profile, lambda _: operation, f"Early payment of {number} ended", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Early payment of {number} ended",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_invoice(session, supplier, number),
+    )
 
 
 @app.command(epilog=examples("tally early-pay show INV-7 --supplier acme"))

@@ -18,6 +18,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
+from clients.cli.standing import of_credit
 from clients.cli.trade.shipments import read_quantities
 from clients.sdk import Session
 
@@ -62,7 +63,14 @@ def issue(
         }
 
     sentence = f"Credit note {number} over {money(credited.amount, credited.currency)}"
-    record(profile, make, sentence, receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        sentence,
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_credit(session, session.profile.organisation, number),
+    )
 
 
 @app.command(epilog=examples("tally credit accept CN-1 --supplier acme --profile net/profiles/anchor.json"))
@@ -75,7 +83,14 @@ def accept(
 ) -> None:
     """Accept a credit note (buyer): its invoice falls; what that does not owe any more waits."""
     operation = {"op": "credit.accept", "credit": number, "supplier": supplier}
-    record(profile, lambda _: operation, f"Credit note {number} accepted", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Credit note {number} accepted",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_credit(session, supplier, number),
+    )
 
 
 @app.command(epilog=examples("tally credit apply CN-1 -s acme --invoice INV-9 --amount '200.00 EUR'"))
@@ -100,7 +115,14 @@ def apply(
             "amount": read_amount(amount, "--amount", currency).amount,
         }
 
-    record(profile, make, f"Credit note {number} applied to {invoice}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Credit note {number} applied to {invoice}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_credit(session, supplier, number),
+    )
 
 
 @app.command(epilog=examples("tally credit reject CN-1 --supplier acme --reason 'wrong invoice'"))
@@ -114,7 +136,14 @@ def reject(
 ) -> None:
     """Reject a credit note (buyer)."""
     operation = {"op": "credit.reject", "credit": number, "supplier": supplier, "reason": reason}
-    record(profile, lambda _: operation, f"Credit note {number} rejected", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Credit note {number} rejected",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_credit(session, supplier, number),
+    )
 
 
 @app.command(epilog=examples("tally credit show acme CN-1"))

@@ -26,6 +26,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
+from clients.cli.standing import of_invoice
 from clients.importers.limits import MAX_PDF_BYTES
 from clients.sdk import Session
 from contracts.trade.invoice import CASH, TITLE, VALIDITY
@@ -86,7 +87,14 @@ def submit(
         "document": sha256(content).digest() if document else b"",
     }
     sentence = f"Invoice {number} over {money(gross, currency)}"
-    record(profile, lambda _: operation, sentence, receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        sentence,
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_invoice(session, session.profile.organisation, number),
+    )
 
 
 def _read_line(text: str, index: int, currency: str) -> tuple[dict[str, Any], str]:
@@ -133,7 +141,14 @@ def confirm(
             "due_date": known["due_date"] if due is None else read_day(due, "--due"),
         }
 
-    record(profile, make, f"Invoice {number} confirmed", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Invoice {number} confirmed",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_invoice(session, supplier, number),
+    )
 
 
 @app.command(
@@ -161,7 +176,14 @@ def dispute(
             "reason": reason,
         }
 
-    record(profile, make, f"Invoice {number} disputed", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Invoice {number} disputed",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_invoice(session, supplier, number),
+    )
 
 
 @app.command(epilog=examples("tally invoice withdraw-dispute INV-7 -s acme --reason 'the boxes had dried'"))
@@ -175,7 +197,14 @@ def withdraw_dispute(
 ) -> None:
     """Take back a dispute (buyer): the invoice is as it was before."""
     operation = {"op": "dispute.withdraw", "invoice": number, "supplier": supplier, "reason": reason}
-    record(profile, lambda _: operation, f"Dispute of {number} withdrawn", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Dispute of {number} withdrawn",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_invoice(session, supplier, number),
+    )
 
 
 @app.command(epilog=examples("tally invoice reject INV-7 --supplier acme --reason 'never ordered'"))
@@ -189,7 +218,14 @@ def reject(
 ) -> None:
     """Reject an invoice that was neither confirmed nor paid (buyer)."""
     operation = {"op": "invoice.reject", "invoice": number, "supplier": supplier, "reason": reason}
-    record(profile, lambda _: operation, f"Invoice {number} rejected", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Invoice {number} rejected",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_invoice(session, supplier, number),
+    )
 
 
 @app.command(epilog=examples("tally invoice cancel INV-7 --profile net/profiles/acme.json"))
@@ -198,7 +234,14 @@ def cancel(
 ) -> None:
     """Withdraw an invoice that nobody financed and nobody paid (supplier)."""
     operation = {"op": "invoice.cancel", "invoice": number}
-    record(profile, lambda _: operation, f"Invoice {number} cancelled", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Invoice {number} cancelled",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_invoice(session, session.profile.organisation, number),
+    )
 
 
 @app.command(epilog=examples("tally invoice show acme INV-7 --profile net/profiles/lender.json"))

@@ -24,6 +24,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
+from clients.cli.standing import of_order
 from clients.importers.limits import PRICE_SCALE
 from clients.sdk import Session
 from contracts.trade.order import line_amount
@@ -59,7 +60,14 @@ def submit(
 ) -> None:
     """Propose an order as it came on paper (supplier); it binds nobody until the buyer issues it."""
     operation = {"op": "order.submit", "order": number, "buyer": buyer, **_content(date, line, currency)}
-    record(profile, lambda _: operation, f"Order {number} proposed", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Order {number} proposed",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_order(session, session.profile.organisation, buyer, number),
+    )
 
 
 @app.command(
@@ -82,7 +90,14 @@ def issue(
     operation: dict[str, Any] = {"op": "order.issue", "order": number, "supplier": supplier}
     if line or date:
         operation |= _content(date, line or [], currency)
-    record(profile, lambda _: operation, f"Order {number} issued", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Order {number} issued",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_order(session, supplier, session.profile.organisation, number),
+    )
 
 
 @app.command(epilog=examples("tally order acknowledge PO-1 --buyer anchor --profile net/profiles/acme.json"))
@@ -95,7 +110,14 @@ def acknowledge(
 ) -> None:
     """Take on an order that the buyer has issued (supplier); shipping it does the same."""
     operation = {"op": "order.acknowledge", "order": number, "buyer": buyer}
-    record(profile, lambda _: operation, f"Order {number} acknowledged", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Order {number} acknowledged",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_order(session, session.profile.organisation, buyer, number),
+    )
 
 
 @app.command(
@@ -125,7 +147,14 @@ def amend(
         parties = {"order": number, "supplier": supplier, "buyer": buyer}
         return {"op": "amendment.propose", **parties, "lines": tuple(lines)}
 
-    record(profile, make, f"Amendment of order {number} proposed", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Amendment of order {number} proposed",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_order(session, supplier, buyer, number),
+    )
 
 
 def _content(date: str, lines: list[str], currency: str) -> dict[str, Any]:
@@ -182,7 +211,14 @@ def agree(
     """Agree to an amendment that the other party proposed: the order is changed."""
     parties = {"order": number, "supplier": supplier, "buyer": buyer}
     operation = {"op": "amendment.agree", **parties, "amendment": amendment}
-    record(profile, lambda _: operation, f"Order {number} amended", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Order {number} amended",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_order(session, supplier, buyer, number),
+    )
 
 
 @app.command(epilog=examples("tally order decline PO-1 -s acme -b anchor --amendment 1 --reason 'too late'"))
@@ -199,7 +235,14 @@ def decline(
     """Decline the other party's amendment, or take back one's own."""
     parties = {"order": number, "supplier": supplier, "buyer": buyer}
     operation = {"op": "amendment.decline", **parties, "amendment": amendment, "reason": reason}
-    record(profile, lambda _: operation, f"Amendment {amendment} declined", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Amendment {amendment} declined",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_order(session, supplier, buyer, number),
+    )
 
 
 @app.command(epilog=examples("tally order close PO-1 --supplier acme --profile net/profiles/anchor.json"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote as quoted
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from clients.cli.cash.cash import CurrencyOption, ReasonOption
 from clients.cli.options import Json, ProfileFile, ReceiptFile, SupplierOption, open_session
 from clients.cli.recording import record
 from clients.cli.screen import GOOD, Screen, examples
+from clients.cli.standing import Standing
 from clients.sdk.questions import answers
 from contracts.context import business_day
 from contracts.parties import payee as payees
@@ -48,7 +50,15 @@ def nominate(
         "currency": read_currency(currency, "--currency"),
         "account": account,
     }
-    record(profile, lambda _: operation, f"Account {account} nominated", receipt=receipt, as_json=json)
+    approve_it = f"tally payee approve {quoted(account)} --currency {currency}"
+    record(
+        profile,
+        lambda _: operation,
+        f"Account {account} nominated",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda _: Standing(next=f"another key of yours approves it: {approve_it}"),
+    )
 
 
 @app.command(

@@ -20,6 +20,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record
 from clients.cli.screen import examples
+from clients.cli.standing import of_invoice
 from clients.sdk import Session
 
 app = typer.Typer(
@@ -61,7 +62,14 @@ def attest(
             "supplier": supplier,
         }
 
-    record(profile, make, f"Payment on {number}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Payment on {number}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_invoice(session, supplier, number),
+    )
 
 
 @app.command(
@@ -96,7 +104,14 @@ def make(
             "amount": paid,
         }
 
-    record(profile, operation, f"Payment of {number}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        operation,
+        f"Payment of {number}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_invoice(session, supplier, number),
+    )
 
 
 Unapplied = Annotated[
@@ -135,7 +150,14 @@ def refund(
         back = _unapplied(known, amount)
         return {"op": "refund.pay", "invoice": number, "bank": bank, "amount": back}
 
-    record(profile, operation, f"Refund on {number}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        operation,
+        f"Refund on {number}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_invoice(session, session.profile.organisation, number),
+    )
 
 
 @app.command(
@@ -169,4 +191,11 @@ def refunded(
             "amount": _unapplied(session.invoice(supplier, number), amount),
         }
 
-    record(profile, operation, f"Refund on {number}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        operation,
+        f"Refund on {number}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_invoice(session, supplier, number),
+    )

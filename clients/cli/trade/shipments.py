@@ -22,6 +22,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
+from clients.cli.standing import of_shipment
 
 Number = Annotated[
     str, typer.Argument(metavar="SHIPMENT", help="Shipment number, as the supplier writes it.")
@@ -90,7 +91,14 @@ def create(
     if date:
         operation |= {"op": "shipment.dispatch", "date": read_day(date, "--date")}
     sentence = f"Shipment {number} {'dispatched' if date else 'created'}"
-    record(profile, lambda _: operation, sentence, receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        sentence,
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_shipment(session, session.profile.organisation, number),
+    )
 
 
 @app.command(epilog=examples("tally shipment depart S-7 --supplier acme --date 2026-01-20 -p carrier.json"))
@@ -213,7 +221,14 @@ def _say(
     **more: Any,
 ) -> None:
     operation = {"op": name, "shipment": number, "supplier": supplier, **more}
-    record(profile, lambda _: operation, f"Shipment {number} {word}", receipt=receipt, as_json=as_json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Shipment {number} {word}",
+        receipt=receipt,
+        as_json=as_json,
+        stands=lambda session: of_shipment(session, supplier, number),
+    )
 
 
 @app.command(epilog=examples("tally shipment show acme S-7"))

@@ -1,0 +1,164 @@
+"""What stands after a command has changed a document, and who moves next: for whoever has just moved.
+
+    record(profile, make, sentence, stands=lambda session: of_order(session, "acme", "anchor", "PO-1"), …)
+
+It is read from a node after the receipt was verified, and is not proved; the commands that `Standing.next`
+names are those of the party that it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from shlex import quote as quoted
+from typing import Any
+
+from clients.cli.amounts import money
+from clients.sdk import Session
+
+Facts = tuple[tuple[str, object], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A document as it stands now."""
+
+    facts: Facts = ()
+    next: str = ""
+    """Who does what, by which command; empty where nothing is left to do."""
+    view: dict[str, Any] = field(default_factory=dict)
+    """For JSON."""
+
+
+Stands = Callable[[Session], Standing]
+
+
+def of_order(session: Session, supplier: str, buyer: str, number: str) -> Standing:
+    """An order with what has become of its units."""
+    found = session.order(supplier, buyer, number)
+    lines = found["lines"]
+    units = {
+        name: sum(line[name] for line in lines) for name in ("quantity", "shipped", "accepted", "invoiced")
+    }
+    facts = (
+        ("now", found["status"]),
+        (
+            "units",
+            "{quantity} ordered, {shipped} shipped, {accepted} accepted, {invoiced} billed".format(**units),
+        ),
+        ("amount", money(found["amount"], found["currency"])),
+    )
+    return Standing(facts, _next_of_order(found, units), found)
+
+
+def _next_of_order(found: dict[str, Any], units: dict[str, int]) -> str:
+    supplier, buyer, number = found["supplier"], found["buyer"], quoted(found["order"])
+    amendment = found["amendment"]
+    if amendment and amendment["status"] == "Proposed":
+        other = buyer if amendment["proposer"] == supplier else supplier
+        parties = f"-s {supplier} -b {buyer} --amendment {amendment['number']}"
+        return f"{other} agrees to it or declines: tally order agree {number} {parties}"
+    if found["status"] == "Draft":
+        return f"{buyer} issues it: tally order issue {number} -s {supplier}"
+    if found["status"] in ("Closed", "Cancelled"):
+        return ""
+    if units["accepted"] > units["invoiced"]:
+        return f"{supplier} bills what was accepted: tally invoice submit INVOICE --order {number} …"
+    if units["quantity"] > units["shipped"]:
+        return f"{supplier} ships it: tally shipment create SHIPMENT --order {number} --buyer {buyer} …"
+    return ""
+
+
+def of_shipment(session: Session, supplier: str, number: str) -> Standing:
+    """A shipment with its units."""
+    found = session.shipment(supplier, number)
+    units = {
+        name: sum(line[name] for line in found["lines"])
+        for name in ("shipped", "accepted", "rejected", "returned")
+    }
+    facts = (
+        ("now", found["status"]),
+        ("order", f"{found['order']} of {found['buyer']}"),
+        ("units", ", ".join(f"{count} {name}" for name, count in units.items() if count)),
+    )
+    return Standing(facts, _next_of_shipment(found, units["accepted"]), found)
+
+
+def _next_of_shipment(found: dict[str, Any], accepted: int) -> str:
+    supplier, buyer, number = found["supplier"], found["buyer"], quoted(found["shipment"])
+    match found["status"]:
+        case "Created":
+            return f"it leaves: tally shipment depart {number} -s {supplier} --date DAY"
+        case "Dispatched" | "Delivered":
+            taken = f"tally shipment receive {number} -s {supplier} --date DAY --line LINE:ACCEPTED:REJECTED"
+            return f"{buyer} takes it in: {taken}"
+        case "Received" if accepted:
+            return f"{supplier} bills it: tally invoice submit INVOICE --order {quoted(found['order'])} …"
+        case "Refused" | "Lost":
+            return f"{supplier} may ship its goods again"
+    return ""
+
+
+def of_invoice(session: Session, supplier: str, number: str) -> Standing:
+    """An invoice on all its axes, with what it owes."""
+    found = session.invoice(supplier, number)
+    currency = found["currency"]
+    status = [found["validity"], found["title"], found["cash"], found["maturity"]]
+    facts = [
+        ("now", ", ".join(word for word in status if word)),
+        ("outstanding", f"{money(found['outstanding'], currency)}, due {found['due_date']}"),
+        *(
+            (words, money(found[name], currency))
+            for name, words in (("contested", "contested"), ("unapplied", "paid too much"))
+            if found[name]
+        ),
+    ]
+    return Standing(tuple(facts), _next_of_invoice(found), found)
+
+
+def _next_of_invoice(found: dict[str, Any]) -> str:
+    supplier, buyer, number = found["supplier"], found["buyer"], quoted(found["invoice"])
+    match found["validity"]:
+        case "Submitted":
+            confirm = f"tally invoice confirm {number} -s {supplier}"
+            return f"{buyer} confirms it, or disputes or rejects it: {confirm}"
+        case "Disputed":
+            lower = f"tally invoice confirm {number} -s {supplier} --net AMOUNT"
+            return f"{buyer} confirms what it owes, or takes the dispute back: {lower}"
+        case "Rejected" | "Cancelled":
+            return ""
+    if found["unapplied"]:
+        return f"{supplier} pays back what was too much: tally payment refund {number} --bank BANK"
+    if not found["outstanding"]:
+        return ""
+    paid = f"{buyer} pays by {found['due_date']}: tally payment make {number} -s {supplier} --bank BANK"
+    is_whole = found["cash"] == "Open" and not found["contested"] and not found["credit_due"]
+    if found["title"] == "Free" and found["maturity"] == "NotDue" and is_whole:
+        return f"{supplier} may sell it: tally match invoice {number}; {paid}"
+    return paid
+
+
+def of_credit(session: Session, supplier: str, number: str) -> Standing:
+    """A credit note with what of it is left."""
+    found = session.credit(supplier, number)
+    left = found["amount"] - found["applied"]
+    facts = (
+        ("now", found["status"]),
+        (
+            "applied",
+            f"{money(found['applied'], found['currency'])} of {money(found['amount'], found['currency'])}",
+        ),
+    )
+    written = quoted(number)
+    match found["status"]:
+        case "Issued":
+            return Standing(
+                facts, f"{found['buyer']} accepts it: tally credit accept {written} -s {supplier}", found
+            )
+        case "Accepted" if left:
+            amount = quoted(money(left, found["currency"]))
+            command = f"tally credit apply {written} -s {supplier} --invoice INVOICE --amount {amount}"
+            return Standing(
+                facts, f"{found['buyer']} sets what is left off against another invoice: {command}", found
+            )
+    return Standing(facts, "", found)

@@ -1,0 +1,212 @@
+"""Who has recorded something sees what stands now and who moves next, by a command that does just that."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from local_sessions import Channel
+from local_tally import Tally
+
+from clients.cli import main
+from clients.cli.standing import Standing, of_credit, of_invoice, of_order, of_shipment
+from clients.errors import Unavailable
+
+DAY = "2024-03-01"
+
+Typed = Callable[..., tuple[str, str]]
+
+
+@pytest.fixture(scope="module")
+def channel(played_channel: Channel) -> Channel:
+    return played_channel
+
+
+@pytest.fixture
+def typed(tally: Tally, channel: Channel, capsys: pytest.CaptureFixture[str]) -> Typed:
+    """Runs a command as an organisation; what it shows, and the step that it names next."""
+
+    def run(by: str, command: str) -> tuple[str, str]:
+        profile = tally.folder / f"{by}.json"
+        channel.profile(by).save(profile)
+        assert main([*shlex.split(command), "--profile", str(profile)]) == 0
+        shown = capsys.readouterr()
+        step = next((line for line in shown.err.splitlines() if line.startswith("Next ")), "")
+        return shown.out, step
+
+    return run
+
+
+def command_of(step: str, **filled: str) -> tuple[str, str]:
+    """Who moves, and what it types: the command of the step with its places filled in."""
+    said, _, command = step.removeprefix("Next ").rpartition(": tally ")
+    for place, value in filled.items():
+        assert place in command
+        command = command.replace(place, value)
+    return said.split()[0], command
+
+
+def test_each_step_of_a_trade_names_the_next_one(typed: Typed) -> None:
+    """The commands are typed as they are named, by whom they name."""
+    shown, step = typed("acme", f"order submit 'PO 1' -b anchor --date {DAY} --line '1:10:5.00 EUR:unit'")
+    assert "now     Draft" in shown
+    assert command_of(step) == ("anchor", "order issue 'PO 1' -s acme")
+    shown, step = typed(*command_of(step))
+    assert "10 ordered, 0 shipped, 0 accepted, 0 billed" in shown
+    shown, step = typed(*command_of(step, SHIPMENT="S-1", **{"…": f"--line 1:10 --date {DAY}"}))
+    assert "now    Dispatched" in shown
+    shown, step = typed(*command_of(step, DAY=DAY, **{"LINE:ACCEPTED:REJECTED": "1:8:2"}))
+    assert "10 shipped, 8 accepted, 2 rejected" in shown
+    bill = f"--buyer anchor --issued {DAY} --due 2024-05-01 --line '1:8:40.00 EUR'"
+    shown, step = typed(*command_of(step, INVOICE="R-1", **{"…": bill}))
+    assert "Submitted, Free, Open" in shown
+    shown, step = typed(*command_of(step))
+    assert "Confirmed, Free, Open, NotDue" in shown
+    assert "acme may sell it: tally match invoice R-1" in step
+    assert "anchor pays by 2024-05-01: tally payment make R-1 -s acme" in step
+
+
+def test_an_amendment_is_agreed_to_by_the_number_that_is_named(typed: Typed) -> None:
+    typed("anchor", f"order issue PO-A -s acme --date {DAY} --line '1:10:5.00 EUR:unit'")
+    _, step = typed("acme", "order amend PO-A -s acme -b anchor --line 1:12")
+    assert step.startswith("Next anchor agrees to it or declines: ")
+    shown, _ = typed(*command_of(step))
+    assert "12 ordered" in shown
+
+
+def test_a_credit_note_waits_for_the_buyer_and_what_is_left_for_another_invoice(typed: Typed) -> None:
+    typed("acme", f"invoice submit R-C --buyer anchor --issued {DAY} --due 2024-05-01 --line '1:1:41.00 EUR'")
+    paid = f"payment attest R-C -s acme --amount '41.00 EUR' --account A --entry E-C --date {DAY}"
+    shown, _ = typed("bank", paid)
+    assert "Settled" in shown
+    _, step = typed("acme", f"credit issue CN-C --invoice R-C --amount '1.00 EUR' --date {DAY}")
+    shown, step = typed(*command_of(step))
+    assert "0.00 EUR of 1.00 EUR" in shown
+    assert "tally credit apply CN-C -s acme --invoice INVOICE --amount '1.00 EUR'" in step
+
+
+def test_programs_read_what_stands_now(tally: Tally) -> None:
+    bill = f"invoice submit R-J --buyer anchor --issued {DAY} --due 2024-05-01".split()
+    now = tally.run("acme", *bill, "--line", "1:1:42.00 EUR")["now"]
+    assert (now["invoice"], now["validity"], now["outstanding"]) == ("R-J", "Submitted", 4_200)
+
+
+def test_what_is_recorded_is_told_although_nobody_says_what_stands(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(*_: Any) -> Standing:
+        raise Unavailable("no node answers")
+
+    monkeypatch.setattr("clients.cli.trade.invoices.of_invoice", silent)
+    bill = f"invoice submit R-S --buyer anchor --issued {DAY} --due 2024-05-01 --line '1:1:43.00 EUR'"
+    shown, step = typed("acme", bill)
+    assert "recorded at height" in shown
+    assert step == ""
+
+
+class Told:
+    """A session whose node tells of one document."""
+
+    def __init__(self, **view: Any) -> None:
+        self.view = view
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_: self.view
+
+
+INVOICE = {
+    "supplier": "acme",
+    "buyer": "anchor",
+    "invoice": "R",
+    "currency": "EUR",
+    "due_date": "2024-05-01",
+    "validity": "Confirmed",
+    "title": "Free",
+    "cash": "Open",
+    "maturity": "NotDue",
+    "outstanding": 100,
+    "contested": 0,
+    "unapplied": 0,
+    "credit_due": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({}, "match invoice"),
+        ({"title": "Assigned"}, "payment make"),
+        ({"maturity": "Overdue"}, "payment make"),
+        ({"contested": 10}, "payment make"),
+        ({"credit_due": True}, "payment make"),
+        ({"validity": "Disputed"}, "--net AMOUNT"),
+        ({"validity": "Rejected"}, ""),
+        ({"validity": "Cancelled"}, ""),
+        ({"outstanding": 0, "cash": "Settled"}, ""),
+        ({"outstanding": 0, "cash": "Settled", "unapplied": 5}, "payment refund"),
+    ],
+)
+def test_what_comes_next_of_an_invoice_follows_from_how_it_stands(
+    changes: dict[str, Any], named: str
+) -> None:
+    step = of_invoice(Told(**INVOICE | changes), "acme", "R").next  # type: ignore[arg-type]
+    assert (named in step) if named else (step == "")
+    assert ("may sell" in step) is (named == "match invoice")
+
+
+LINE = {"quantity": 10, "shipped": 0, "accepted": 0, "invoiced": 0}
+ORDER = {
+    "supplier": "acme",
+    "buyer": "anchor",
+    "order": "P",
+    "currency": "EUR",
+    "amount": 100,
+    "status": "Acknowledged",
+    "amendment": None,
+    "lines": [LINE],
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"status": "Draft"}, "order issue"),
+        ({}, "shipment create"),
+        ({"lines": [{**LINE, "shipped": 10}]}, ""),
+        ({"lines": [{**LINE, "shipped": 10, "accepted": 10}]}, "invoice submit"),
+        ({"lines": [{**LINE, "shipped": 10, "accepted": 10, "invoiced": 10}]}, ""),
+        ({"status": "Cancelled"}, ""),
+    ],
+)
+def test_what_comes_next_of_an_order_follows_from_its_units(changes: dict[str, Any], named: str) -> None:
+    step = of_order(Told(**ORDER | changes), "acme", "anchor", "P").next  # type: ignore[arg-type]
+    assert (named in step) if named else (step == "")
+
+
+@pytest.mark.parametrize(
+    ("status", "accepted", "named"),
+    [
+        ("Created", 0, "shipment depart"),
+        ("Dispatched", 0, "shipment receive"),
+        ("Delivered", 0, "shipment receive"),
+        ("Received", 5, "invoice submit"),
+        ("Received", 0, ""),
+        ("Refused", 0, "ship its goods again"),
+        ("Returned", 0, ""),
+    ],
+)
+def test_what_comes_next_of_a_shipment_follows_from_where_it_is(
+    status: str, accepted: int, named: str
+) -> None:
+    line = {"shipped": 5, "accepted": accepted, "rejected": 0, "returned": 0}
+    view = {"supplier": "acme", "buyer": "anchor", "order": "P", "shipment": "S", "lines": [line]}
+    step = of_shipment(Told(status=status, **view), "acme", "S").next  # type: ignore[arg-type]
+    assert (named in step) if named else (step == "")
+
+
+@pytest.mark.parametrize(("status", "applied"), [("Applied", 100), ("Rejected", 0), ("Accepted", 100)])
+def test_nothing_comes_after_a_credit_note_that_is_used_up_or_rejected(status: str, applied: int) -> None:
+    view = {"currency": "EUR", "amount": 100, "applied": applied, "status": status, "buyer": "anchor"}
+    assert of_credit(Told(**view), "acme", "C").next == ""  # type: ignore[arg-type]
