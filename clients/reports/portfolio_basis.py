@@ -21,6 +21,7 @@ from clients.models.model_report import fared
 from clients.models.training_export import Collected, Training, read_training
 from clients.reports.portfolio_report import Basis, Calibration, Source
 from clients.sdk import Session, VerifiedBook
+from clients.sdk.histories import check_sums
 from clients.sdk.questions import Answer, Question, answers
 from contracts.certificates.certificate_views import holdings_of
 from contracts.context import organisation_key
@@ -28,7 +29,7 @@ from contracts.errors import refuse
 from contracts.finance.model import CHAMPION
 from contracts.finance.programme import read_programme
 from contracts.holdings import vintage
-from contracts.holdings.book import Totals, book_key
+from contracts.holdings.book import EMPTY, Totals, book_key, fold
 from contracts.holdings.portfolio import Position, positions
 from contracts.pricing import Features, ProgrammeTerms
 from contracts.pricing.model import shrinkage
@@ -172,7 +173,7 @@ def of_export(
     Raises:
         ProfileError: it cannot be read.
         Malformed: not an export.
-        VerificationError: it does not prove that it is everything.
+        VerificationError: it does not prove that it is everything, or the book's totals are not its records'.
         Refusal: `unknown_organisation`.
     """
     ledger = _Ledger(lender)
@@ -181,7 +182,9 @@ def of_export(
         raise refuse("unknown_organisation", "no such organisation", field="lender", found=lender)
     header, records = training.proved.header, tuple(ledger.records)
     entry = ledger.state.get(book_key(lender))
-    totals = {} if entry is None else {code: Totals._make(sums) for code, sums in entry[2].items()}
+    sums = EMPTY if entry is None else entry[2]
+    check_sums(records, sums, EMPTY, fold)
+    totals = {code: Totals._make(parts) for code, parts in sums.items()}
 
     def ask(questions: Sequence[Question[T]], /) -> list[Answer[T]]:
         return [Answer(question(ledger.state), header.height) for question in questions]

@@ -12,7 +12,7 @@ Statements, books and certificates are read by the same first two steps.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from clients.sdk.verified import VerifiedHistory
 from contracts.rules_in_force import RECORDED_UNDER, check_rules_known
@@ -104,16 +104,29 @@ def check_aggregates(
     """Refuse aggregates that are not the fold over all records, from `empty`.
 
     Raises:
-        VerificationError: they are not, or a record is none that the contracts know.
+        VerificationError: as `check_sums`.
+    """
+    check_sums(proved.records, empty if proved.entry is None else proved.entry.aggregates, empty, fold)
+
+
+def check_sums(
+    records: Iterable[codec.Value],
+    claimed: codec.Value,
+    empty: codec.Value,
+    fold: Callable[[codec.Value, codec.Value], codec.Value],
+) -> None:
+    """Refuse sums that the records of a whole history do not add up to, from `empty`.
+
+    Raises:
+        VerificationError: they do not, or a record is none that the contracts know.
     """
     aggregates = empty
     try:
-        for record in proved.records:
+        for record in records:
             aggregates = fold(aggregates, record)
     except (Refusal, Malformed, KeyError, IndexError, TypeError, ValueError) as error:
         raise VerificationError(
             "a record that the contracts do not know", field="records", found=str(error)[:120]
         ) from None
-    claimed = empty if proved.entry is None else proved.entry.aggregates
     if codec.encode(aggregates) != codec.encode(claimed):
         raise VerificationError("the aggregates do not follow from the records", field="aggregates")

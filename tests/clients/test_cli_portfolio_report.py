@@ -17,6 +17,7 @@ from clients.cli.exits import REFUSED, USAGE
 from clients.cli.finance.finance import offer_of
 from clients.errors import PORTFOLIO_EXTRA
 from clients.reports import raster
+from contracts.holdings.book import RECORD_FIELDS
 from ledger.proofs.export import frames
 
 BILLED = {"INV-A": (4_000_00, "2024-05-20"), "INV-B": (2_500_00, "2024-04-10")}
@@ -86,6 +87,15 @@ def test_a_node_a_saved_book_and_an_export_give_the_same_figures(
     assert blind["fared"] == {**fared, "expected_loss": None}
     assert blind["ageing"] == euro["ageing"]
     assert (alone["source"]["losses_at"], asked["calibration"], alone["calibration"]) == (None, None, None)
+
+
+def test_an_export_whose_book_the_contracts_do_not_know_is_refused(
+    tally: Tally, export: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a book that comes from a node or from a file is: with a sentence, and no figures."""
+    monkeypatch.setitem(RECORD_FIELDS, "buy", (*RECORD_FIELDS["buy"], "more"))
+    error = tally.run("fund", "portfolio", "report", "--from", str(export), code=REFUSED)["error"]
+    assert (error["code"], error["field"]) == ("not_proved", "records")
 
 
 def test_the_calibration_is_of_the_invoices_that_were_bought(tally: Tally, export: Path) -> None:
