@@ -27,7 +27,8 @@ def views() -> dict[str, Any]:
     """Paths below the channel, or from the root, to their views; views to the forms of their fields.
 
     A form is `string`, `integer`, `boolean`, `object` (of any fields), the name of a view, `[form]` for an
-    array of it; `form?` may be null, and `a|b` is one of them.
+    array of it, `{form}` for an object of any names with such values; `form?` may be null, and `a|b` is one
+    of them.
     """
     document = _openapi()
     schemas, paths = document["components"]["schemas"], {}
@@ -46,7 +47,7 @@ def views() -> dict[str, Any]:
 
 def names_in(text: str, schemas: dict[str, Any]) -> set[str]:
     """The views that a form names."""
-    words = text.translate(str.maketrans("[]|?", "    ")).split()
+    words = text.translate(str.maketrans("[]{}|?", "      ")).split()
     return {word for word in words if word in schemas}
 
 
@@ -60,6 +61,8 @@ def form(schema: dict[str, Any]) -> str:
         return "" if "" in given else "|".join(given) + ("?" if "null" in forms else "")
     if schema.get("type") == "array":
         return f"[{form(schema.get('items', {}))}]"
+    if isinstance(schema.get("additionalProperties"), dict):
+        return f"{{{form(schema['additionalProperties'])}}}"
     return str(schema.get("type", ""))
 
 

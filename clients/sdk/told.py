@@ -9,7 +9,7 @@ and one that this client does not know is passed over: nodes and clients are not
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -27,6 +27,7 @@ _PLAIN: dict[str, Callable[[Json], bool]] = {
     "boolean": lambda value: type(value) is bool,
     "object": lambda value: isinstance(value, dict),
 }
+_MANY: dict[str, tuple[type[Any], str]] = {"[": (list, "an array"), "{": (dict, "an object")}
 
 
 class Told(dict[str, Any]):
@@ -81,10 +82,12 @@ def _check(value: Json, form: str, place: str) -> None:
             return
         form = form[:-1]
     views: Views = _described()["views"]
-    if form[:1] == "[":
-        if not isinstance(value, list):
-            raise _other(value, place, "an array")
-        for at, entry in enumerate(value):
+    if form[:1] in _MANY:
+        kind, words = _MANY[form[:1]]
+        if not isinstance(value, kind):
+            raise _other(value, place, words)
+        entries: Iterable[tuple[int | str, Json]] = value.items() if kind is dict else enumerate(value)
+        for at, entry in entries:
             _check(entry, form[1:-1], f"{place}[{at}]")
     elif form in views:
         if not isinstance(value, dict):

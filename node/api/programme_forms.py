@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import Field
 
+from contracts.finance.eligibility import Rules
+from contracts.pricing import ProgrammeTerms
 from node.api.forms import View
 
 
@@ -25,15 +25,33 @@ class DrawnView(View):
     funded: int
 
 
+class SetAsideView(View):
+    """Money of a funder that is held for its payables programme."""
+
+    bank: str
+    amount: int
+
+
+class BuyerProgrammeView(View):
+    """What makes a programme the payables finance of one buyer."""
+
+    buyer: str
+    extension_days: int
+    extension_rate_ppm: int
+    set_aside: SetAsideView | None
+
+
 class ProgrammeView(View):
     """A lender's programme."""
 
     programme: str
     lender: str
     revision: int
-    terms: dict[str, Any]
-    payables: dict[str, Any] | None = Field(description="whose payables it finances, and the money set aside")
-    rules: dict[str, Any] = Field(description="what the programme takes besides what the price asks")
+    terms: ProgrammeTerms
+    payables: BuyerProgrammeView | None = Field(
+        description="whose payables it finances, and the money set aside"
+    )
+    rules: Rules = Field(description="what the programme takes besides what the price asks")
     drawn: DrawnView
     eligible: int = Field(description="out on the obligors that it takes, less what lies over their cap")
     over_concentration: int = Field(description="what of it lies over the cap on one obligor's share")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ WRONG: dict[str, list[Any]] = {
     "boolean": [0, "true", []],
     "object": [5, "x", []],
     "[": [5, "x", {}, [None], [[5]]],
+    "{": [5, "x", [], {"a": None}, {"a": [5]}],
 }
 LISTS = (
     "fund: order list acme",
@@ -67,6 +69,8 @@ def example(form: str, text: str = "x", number: int = 1) -> Any:
     form = form.removesuffix("?").split("|")[0]
     if form[:1] == "[":
         return [example(form[1:-1], text, number)]
+    if form[:1] == "{":
+        return {text: example(form[1:-1], text, number)}
     if form in DESCRIBED["views"]:
         return {name: example(part, text, number) for name, part in DESCRIBED["views"][form].items()}
     return {"string": text, "integer": number, "boolean": True, "object": {}, "": None}[form]
@@ -99,7 +103,7 @@ def test_every_field_of_a_view_is_of_its_form_or_refused_by_its_name(path: str) 
         elif plain:
             with pytest.raises(BrokenAnswer, match=name):
                 told.read(json.dumps({**whole, name: None}).encode(), path)
-        for wrong in WRONG.get(plain, WRONG["["] if plain[:1] == "[" else []):
+        for wrong in WRONG.get(plain, WRONG.get(plain[:1], [])):
             if plain == "[[]]" and wrong == [[5]]:
                 continue
             with pytest.raises(BrokenAnswer, match=name):
@@ -165,6 +169,44 @@ def test_every_list_ends_with_a_sentence_whatever_a_node_says(
 ) -> None:
     code, said = run_against(channel, command, answer_as_described("x", 1, wrongly(wrong)), capsys)
     assert (code, "[broken_answer]" in said) == (REFUSED, True), said
+
+
+def places(said: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where in a view something stands, at any depth."""
+    parts = said.items() if isinstance(said, dict) else enumerate(said) if isinstance(said, list) else ()
+    for name, part in parts:
+        yield (*above, name)
+        yield from places(part, (*above, name))
+
+
+def wrongly_at(place: tuple[Any, ...], wrong: Any) -> Any:
+    """One part of the view is this, however deep it stands; what has no such part stays as it was."""
+
+    def change(said: Any) -> Any:
+        part = said
+        for name in place[:-1]:
+            part = part[name] if isinstance(part, list) else part.get(name, {})
+        if place[-1] in part or isinstance(part, list):
+            part[place[-1]] = wrong
+        return said
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("command", "view"),
+    [("fund: programme show early", "ProgrammeView"), ("fund: invoice show acme X", "InvoiceView")],
+)
+def test_a_part_that_is_wrong_at_any_depth_leaves_no_trace(
+    channel: Channel, command: str, view: str, capsys: Any
+) -> None:
+    """Limits and terms of a programme were described as any object, and what was no such ended in a trace."""
+    deep = [place for place in places(with_currency(example(view))) if len(place) > 1]
+    assert deep
+    for number, place in enumerate(deep):
+        lie = answer_as_described("x", 1, wrongly_at(place, (5, "x", [5], {})[number % 4]))
+        code, said = run_against(channel, command, lie, capsys)
+        assert code in (0, REFUSED), (place, said)
 
 
 @pytest.mark.parametrize("command", LISTS)
