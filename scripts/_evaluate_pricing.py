@@ -14,7 +14,7 @@ from _outputs import ended, require_writable, say
 from _pricing_ledger import Description, feed
 from _pricing_report import outcomes, report
 from _pricing_rows import Row, read_rows
-from _pricing_training import CALIBRATIONS, LEAVES, TREES, TrainingSet, train
+from _pricing_training import CALIBRATIONS, LEAVES, TREES, TrainingSet, calibration_left_out, train
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -74,7 +74,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--report", action="store_true", help="compare with the clear dates of the scored file"
     )
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.calibrate and options.model == SHRINKAGE:
+        parser.error(f"--calibrate is for trained models; --model {SHRINKAGE} is none")
+    return options
 
 
 def merged(*files: list[Row]) -> list[Row]:
@@ -177,11 +180,13 @@ def score(
         found = predictions(model, feed(fed, scored, progress=lambda: progress.advance(task)))
     if is_trained and model is None:
         console.print("The history is too short to train on: the default model was used.")
-    elif is_trained:
+    elif model is not None:
         console.print(
             f"The model was trained on what the history knew at the end of {iso_from_day(end - 1)}: "
             f"{len(learnt):,} invoices."
         )
+        if options.calibrate and (said := calibration_left_out(model)):
+            console.print(said)
     return found
 
 

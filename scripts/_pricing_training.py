@@ -234,6 +234,13 @@ def helpful(
     return curve if after < before else None
 
 
+def calibration_left_out(model: Model) -> str:
+    """What to say of a model that was to be calibrated; empty if it was."""
+    if model.late.curve != UNCALIBRATED:
+        return ""
+    return "The calibration did not help on rows that it had not seen: it was left out."
+
+
 def platt(scores: np.ndarray, late: np.ndarray) -> Curve | None:
     """A logistic curve of the log odds; None if it would fall.
 

@@ -13,7 +13,16 @@ from typing import Any
 import sklearn
 from _outputs import ended, require_writable
 from _pricing_rows import Row
-from _pricing_training import CALIBRATIONS, LEAST_ROWS, LEAVES, RISING, TREES, TrainingSet, train
+from _pricing_training import (
+    CALIBRATIONS,
+    LEAST_ROWS,
+    LEAVES,
+    RISING,
+    TREES,
+    TrainingSet,
+    calibration_left_out,
+    train,
+)
 from rich.console import Console
 
 from clients.cli.options import read_bytes, save
@@ -175,6 +184,8 @@ def train_or_check(options: argparse.Namespace, console: Console) -> int:
         return _compare(console, there, (model.encode(), record))
     save(model.encode(), options.out, "model")
     save(f"{json.dumps(record, indent=2)}\n".encode(), options.record, "record")
+    if options.calibrate and (said := calibration_left_out(model)):
+        console.print(said)
     console.print(f"{options.out}: trained on {len(rows):,} rows; its record is in {options.record}")
     console.print(f"Propose it: tally model publish {options.out} --record {options.record}", markup=False)
     return 0

@@ -12,15 +12,19 @@ nothing.
 | DBT ratio | days beyond terms, predicted to realised | ppm |
 | interval | Wilson's of the share late in a band, 5 % to 95 %, as if invoices were independent | ppm |
 | PSI | population stability index: Σ (q - p)·ln(q / p) over bands of a feature, p before, q since | ppm |
+| by chance | what a PSI stays below in 95 of 100 cases where nothing moved: χ²·(1/n + 1/m) | ppm |
 
 Only paid and written-off invoices have an outcome; those still open are left out and counted, so a report
 on a short history after its start flatters late payers. As is usual, a PSI below 0.1 is called stable, from
-0.25 on drifted.
+0.25 on drifted; but one that chance alone may give is stable, however large (B. Yurdakul and J. Naranjo,
+Statistical properties of the population stability index, 2020; as if invoices were independent). Counts of
+what is there by now, and ages, grow with every ledger: that they did is no drift.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from math import isqrt, log
@@ -34,6 +38,20 @@ from ledger.money import PPM, divide_down, divide_half_away, divide_up
 
 BANDS = 10
 STABLE_PPM, DRIFTED_PPM = 100_000, 250_000
+CHI_SQUARED_PPM = (
+    *(0, 3_841_459, 5_991_465, 7_814_728, 9_487_729),
+    *(11_070_498, 12_591_587, 14_067_140, 15_507_313, 16_918_978),
+)
+"""95th percentile of χ² by degrees of freedom, one fewer than bands."""
+assert len(CHI_SQUARED_PPM) == BANDS, "as many bands as a feature may have"
+GROWING = frozenset(
+    {
+        *("count", "weekday_weight", "same_amount_count", "tenure", "tenure_elsewhere"),
+        *("open_invoices", "buyer_open", "supplier_open"),
+    }
+)
+"""Features that are larger in later rows, whatever buyers do."""
+assert set(FEATURES) >= GROWING, "each is one"
 SQUARED_QUANTILE_PPM = 2_705_543
 """z² of the 95th percentile of the normal distribution: intervals leave 5 % out on either side."""
 
@@ -77,12 +95,16 @@ class Drift(NamedTuple):
 
     feature: str
     psi_ppm: int
+    chance_ppm: int
+    """See the table above; 0 of a feature that is the same everywhere."""
 
     @property
     def verdict(self) -> str:
-        """stable, moved or drifted."""
-        if self.psi_ppm < STABLE_PPM:
+        """stable, moved, drifted; or grows, of what can do nothing else."""
+        if self.psi_ppm < max(STABLE_PPM, self.chance_ppm):
             return "stable"
+        if self.feature in GROWING:
+            return "grows"
         return "moved" if self.psi_ppm < DRIFTED_PPM else "drifted"
 
 
@@ -159,25 +181,25 @@ def interval(hits: int, count: int) -> tuple[int, int]:
 
 
 def drift(before: Sequence[Example], since: Sequence[Example]) -> tuple[Drift, ...]:
-    """The drift of every feature, greatest first; both sides hold at least one example.
+    """The drift of every feature, greatest first, those that grow last; both sides hold at least one example.
 
-    Bands are the tenths of `before`, fewer where values repeat. A band counts half an invoice more on each
-    side, so that an empty one has a logarithm.
+    Bands are the tenths of `before`, fewer where values repeat, and none that holds no row of either side. A
+    band counts half an invoice more on each side, so that an empty one has a logarithm.
     """
     found = [
-        Drift(name, _psi([row.description[at] for row in before], [row.description[at] for row in since]))
+        Drift(name, *_psi([row.description[at] for row in before], [row.description[at] for row in since]))
         for at, name in enumerate(FEATURES)
     ]
-    return tuple(sorted(found, key=lambda entry: (-entry.psi_ppm, entry.feature)))
+    return tuple(sorted(found, key=lambda entry: (entry.feature in GROWING, -entry.psi_ppm, entry.feature)))
 
 
-def _psi(before: Sequence[int], since: Sequence[int]) -> int:
+def _psi(before: Sequence[int], since: Sequence[int]) -> tuple[int, int]:
     ordered = sorted(before)
     edges = sorted({ordered[len(ordered) * place // BANDS] for place in range(1, BANDS)})
-    counts = [[0.5] * (len(edges) + 1) for _ in range(2)]
-    for side, values in enumerate((before, since)):
-        for value in values:
-            counts[side][bisect_left(edges, value)] += 1
+    held = [Counter(bisect_left(edges, value) for value in values) for values in (before, since)]
+    bands = sorted(held[0] | held[1])
+    counts = [[side[band] + 0.5 for band in bands] for side in held]
     shares = [[count / sum(side) for count in side] for side in counts]
     index: float = sum((q - p) * log(q / p) for p, q in zip(*shares, strict=True))
-    return round(PPM * index)
+    rows = len(before) * len(since)
+    return round(PPM * index), CHI_SQUARED_PPM[len(bands) - 1] * (len(before) + len(since)) // rows

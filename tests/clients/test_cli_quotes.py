@@ -23,7 +23,7 @@ from clients.cli.pricing.quote_story import tell
 from clients.errors import Unavailable
 from clients.kept_models import kept_model_file
 from clients.models.model_record import compared, figures_of, on_tested_rows, parted
-from clients.models.model_report import drift, fared
+from clients.models.model_report import GROWING, drift, fared
 from clients.models.training_export import Training
 from clients.sdk import Refused
 from contracts.finance.quote import ProvedQuote
@@ -393,10 +393,26 @@ def test_drift_is_nothing_for_the_same_rows_and_large_for_others() -> None:
     assert {entry.verdict for entry in same} == {"stable"}
     halves = [example(day, day % 2, 0) for day in range(20)]
     (first, *_) = drift(halves, [example(day, 1, 0) for day in range(20)])
-    # shares of (10.5, 10.5, 0.5) and (0.5, 20.5, 0.5) of 21.5
-    assert first.psi_ppm == round(10**6 * 10 / 21.5 * (log(10.5 / 0.5) + log(20.5 / 10.5)))
+    # shares of (10.5, 10.5) and (0.5, 20.5) of 21; no row of either side is above both values
+    assert first.psi_ppm == round(10**6 * 10 / 21 * (log(10.5 / 0.5) + log(20.5 / 10.5)))
+    assert first.chance_ppm == 3_841_459 * 40 // 400, "one degree of freedom"
     moved = drift(rows, [example(day, day + 80, 0) for day in range(100)])
-    assert all(entry.verdict == "drifted" for entry in moved)
+    assert all(entry.verdict == ("grows" if entry.feature in GROWING else "drifted") for entry in moved)
+    assert [entry.feature in GROWING for entry in moved[-len(GROWING) :]] == [True] * len(GROWING), (
+        "at the end"
+    )
+
+
+def test_what_is_the_same_everywhere_and_what_chance_gives_is_no_drift() -> None:
+    """However few rows there are since: chance alone gives two sides of a few rows a large index."""
+    nothing = drift([example(day, 0, 0) for day in range(900)], [example(1, 0, 0)])
+    assert {(entry.psi_ppm, entry.chance_ppm, entry.verdict) for entry in nothing} == {(0, 0, "stable")}
+    rows = [example(day, day, 0) for day in range(1_000)]
+    few = drift(rows, [example(day, day, 0) for day in (5, 500, 501)])
+    assert all(250_000 < entry.psi_ppm < entry.chance_ppm for entry in few)
+    assert {entry.verdict for entry in few} == {"stable"}
+    new = drift([example(day, 0, 0) for day in range(900)], [example(day, 1, 0) for day in range(30)])
+    assert new[0].verdict == "drifted", "what never was before is"
 
 
 def test_an_export_of_other_contracts_teaches_nothing(

@@ -671,6 +671,16 @@ def test_no_later_clear_date_in_the_history_and_no_later_row_moves_a_score(tmp_p
         assert [after[row.invoice] for row in asked] == [before[row.invoice] for row in asked]
 
 
+def test_a_calibration_that_is_not_kept_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    history, scored = book(700, 61), book(5, 62, first=FIRST + 240)
+    plain = scores(tmp_path, history, scored)
+    assert scores(tmp_path, history, scored, "--calibrate", "isotonic") == plain
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count("The calibration did not help on rows that it had not seen") == 1
+    with pytest.raises(SystemExit):
+        scores(tmp_path, history, scored, "--calibrate", "platt", "--model", "shrinkage")
+
+
 def test_a_history_beside_the_scored_rows_is_learnt_from_whole(tmp_path: Path) -> None:
     """As that of other customers is. What it teaches is then its own, whatever is scored."""
     history = book(100, 53)

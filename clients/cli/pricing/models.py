@@ -300,13 +300,9 @@ def report(
             found=iso_from_day(first),
             expected="an earlier day",
         )
+    in_force = {role: found for role in ROLES if (found := training.model(role)) is not None}
     figures = {"default": fared(known, shrinkage)}
-    hashes = {}
-    for role in ROLES:
-        found = training.model(role)
-        if found is not None:
-            hashes[role] = found[0].hex()
-            figures[role] = fared(known, found[1].predict)
+    figures |= {role: fared(known, model.predict) for role, (_, model) in in_force.items()}
     drifts = drift(before, later) if before else ()
     flattered = [role for role in ROLES if (_learnt_until(training, role) or 0) >= first]
     document = {
@@ -317,10 +313,17 @@ def report(
         "before": len(before),
         "later": len(later),
         "open": sum(row.outcome == "open" for row in later),
-        "models": hashes,
+        "models": {role: name.hex() for role, (name, _) in in_force.items()},
         "have_learnt_from_some": flattered,
         "figures": {name: found.as_dict() for name, found in figures.items()},
-        "drift": [{**entry._asdict(), "verdict": entry.verdict} for entry in drifts],
+        "drift": [
+            {
+                **entry._asdict(),
+                "verdict": entry.verdict,
+                "read_by": [role for role, (_, model) in in_force.items() if entry.feature in model.features],
+            }
+            for entry in drifts
+        ],
     }
     if not screen.answer(document):
         _show(screen, document, figures)
@@ -436,14 +439,29 @@ def _show(screen: Screen, document: dict[str, Any], figures: dict[str, Figures])
             ],
             right=("invoices", "predicted late", "late", "5 % to 95 %"),
         )
-    moved = document["drift"][:MAX_SHOWN_FEATURES]
-    if moved:
-        screen.line()
-        screen.table(
-            ("feature", "PSI", ""),
-            [(entry["feature"], f"{entry['psi_ppm'] / 1e6:.3f}", entry["verdict"]) for entry in moved],
-            right=("PSI",),
-        )
+    _show_drift(screen, document)
+
+
+def _show_drift(screen: Screen, document: dict[str, Any]) -> None:
+    """What moved most, of what a model in force reads; of all features where none is."""
+    told = [entry for entry in document["drift"] if entry["read_by"] or not document["models"]]
+    if not told:
+        return
+    screen.line()
+    screen.table(
+        ("feature", "PSI", "by chance", "", "read by"),
+        [
+            (
+                entry["feature"],
+                f"{entry['psi_ppm'] / 1e6:.3f}",
+                f"{entry['chance_ppm'] / 1e6:.3f}",
+                entry["verdict"],
+                ", ".join(entry["read_by"]) or "-",
+            )
+            for entry in told[:MAX_SHOWN_FEATURES]
+        ],
+        right=("PSI", "by chance"),
+    )
 
 
 def _read_record(path: Path) -> dict[str, Any]:
