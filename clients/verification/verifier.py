@@ -13,8 +13,6 @@ exists only when all is proved.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ from clients.sdk.histories import PARTY, read_history, read_party_history, subje
 from clients.sdk.statements import read_statement, statement_subject
 from clients.verification.evidence import statements
 from clients.verification.export_file import kind_of, read_source
+from clients.verification.report import Report, commit_steps, header_facts, numbered, shown
 from contracts import Contracts
 from contracts.answer import Answer, verify_answer
 from contracts.cash.cash_views import line_view
@@ -36,7 +35,6 @@ from contracts.holdings.portfolio_views import record_view as book_record_view
 from contracts.trade.relationship_sums import AGGREGATES_FIELDS
 from contracts.trade.relationship_views import record_view, relationships_of
 from ledger import codec, proof_file
-from ledger.blocks.block import Header
 from ledger.blocks.certificate import CertifiedHeader
 from ledger.blocks.genesis import GenesisBlock
 from ledger.errors import Malformed
@@ -46,7 +44,7 @@ from ledger.limits import MAX_PROOF_BYTES
 from ledger.members.membership import Membership, step
 from ledger.money import Money
 from ledger.proofs.carried import opened
-from ledger.proofs.handover import Followed, MembershipChain
+from ledger.proofs.handover import MembershipChain
 from ledger.proofs.history import History, ProvedHistory
 from ledger.proofs.receipt import ProvedOutcome, Receipt
 from ledger.proofs.statement import Statement
@@ -64,28 +62,6 @@ _NUMBERS = (
     "entry",
 )
 """Fields of operations that name a document, the one that says most before the others."""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a file proves."""
-
-    kind: str
-    summary: str
-    steps: tuple[str, ...]
-    facts: dict[str, Any]
-    says: tuple[str, ...] = ()
-    """What a person would ask for of the facts."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """The report for JSON."""
-        return {
-            "kind": self.kind,
-            "proved": True,
-            "summary": self.summary,
-            "steps": list(self.steps),
-            **self.facts,
-        }
 
 
 def verify_path(path: Path, genesis: GenesisBlock) -> Report:
@@ -118,20 +94,20 @@ def verify_export(path: Path, genesis: GenesisBlock) -> Report:
     """
     proved = checked(path, genesis)
     steps = (
-        *_commit_steps(proved.certified, proved.trust),
+        *commit_steps(proved.certified, proved.trust),
         f"the {proved.entries:,} entries lead to the state root of that block: none is missing, altered or "
         "left over",
         f"each of the {proved.histories:,} histories among them has all its records: {proved.records:,}",
         "nothing else is in the file",
     )
     facts = {
-        **_header_facts(proved.certified, proved.trust),
+        **header_facts(proved.certified, proved.trust),
         "entries": proved.entries,
         "histories": proved.histories,
         "records": proved.records,
     }
     summary = f"the whole ledger at height {proved.header.height}: {proved.entries:,} entries"
-    return Report("export", summary, _numbered(steps), facts)
+    return Report("export", summary, numbered(steps), facts)
 
 
 def verify_extract(path: Path, genesis: GenesisBlock) -> Report:
@@ -142,7 +118,7 @@ def verify_extract(path: Path, genesis: GenesisBlock) -> Report:
     """
     proved, _ = read_source(path, genesis)
     steps = (
-        *_commit_steps(proved.certified, proved.trust),
+        *commit_steps(proved.certified, proved.trust),
         f"the state root of that block holds, or provably lacks, the {proved.entries:,} entries",
         f"each of the {proved.histories:,} histories has all its records: {proved.records:,}",
         f"they are exactly what belongs to {proved.scope}: its relationships, its book, and all invoices "
@@ -150,16 +126,14 @@ def verify_extract(path: Path, genesis: GenesisBlock) -> Report:
         "nothing else is in the file",
     )
     facts = {
-        **_header_facts(proved.certified, proved.trust),
+        **header_facts(proved.certified, proved.trust),
         "scope": proved.scope,
         "entries": proved.entries,
         "histories": proved.histories,
         "records": proved.records,
     }
     height = proved.certified.header.height
-    return Report(
-        "extract", f"all that belongs to {proved.scope} at height {height}", _numbered(steps), facts
-    )
+    return Report("extract", f"all that belongs to {proved.scope} at height {height}", numbered(steps), facts)
 
 
 def verify_data(data: bytes, genesis: GenesisBlock) -> Report:
@@ -200,18 +174,18 @@ def _receipt(data: bytes, genesis: GenesisBlock) -> Report:
     what = "1 transaction is" if count == 1 else f"{count} transactions are"
     became = "all applied" if not refused else f"{refused} of {count} refused by a rule"
     steps = (
-        *_commit_steps(receipt.certified, genesis),
+        *commit_steps(receipt.certified, genesis),
         f"each of {count} transactions has one result",
         f"each was made for this channel, and its signature is its signer's ({count} checked)",
         f"the transactions stand in the block at position {receipt.first} and after",
         "the results stand in the block at the same positions",
     )
     facts = {
-        **_header_facts(receipt.certified, genesis),
+        **header_facts(receipt.certified, genesis),
         "transactions": [_outcome_facts(outcome, genesis) for outcome in outcomes],
     }
     summary = f"{what} on the ledger at height {header.height}: {became}"
-    return Report(proof_file.RECEIPT, summary, _numbered(steps), facts, _said(facts["transactions"]))
+    return Report(proof_file.RECEIPT, summary, numbered(steps), facts, _said(facts["transactions"]))
 
 
 def _said(transactions: list[dict[str, Any]]) -> tuple[str, ...]:
@@ -233,7 +207,7 @@ def _history(data: bytes, genesis: GenesisBlock) -> Report:
     certified = History.decode(data).certified
     steps = _history_steps(history.proved, certified, genesis)
     facts = {
-        **_header_facts(certified, genesis),
+        **header_facts(certified, genesis),
         "supplier": history.supplier,
         "buyer": history.buyer,
         "complete": history.is_complete,
@@ -248,7 +222,7 @@ def _history(data: bytes, genesis: GenesisBlock) -> Report:
         f"history of {history.supplier} and {history.buyer} at height {history.height}: "
         f"{len(history.records)} records, {_extent(history.proved)}"
     )
-    return Report(proof_file.HISTORY, summary, _numbered(steps), facts)
+    return Report(proof_file.HISTORY, summary, numbered(steps), facts)
 
 
 def _statement(data: bytes, genesis: GenesisBlock) -> Report:
@@ -256,7 +230,7 @@ def _statement(data: bytes, genesis: GenesisBlock) -> Report:
     proved = statement.proved
     certified = History.decode(data).certified
     facts = {
-        **_header_facts(certified, genesis),
+        **header_facts(certified, genesis),
         "bank": statement.bank,
         "client": statement.client,
         "currency": statement.currency,
@@ -270,7 +244,7 @@ def _statement(data: bytes, genesis: GenesisBlock) -> Report:
         f"statement of {statement.client} at {statement.bank} in {statement.currency} "
         f"at height {proved.height}: {len(statement.lines)} lines, {_extent(proved)}"
     )
-    return Report(proof_file.HISTORY, summary, _numbered(_history_steps(proved, certified, genesis)), facts)
+    return Report(proof_file.HISTORY, summary, numbered(_history_steps(proved, certified, genesis)), facts)
 
 
 def _book(data: bytes, genesis: GenesisBlock) -> Report:
@@ -278,7 +252,7 @@ def _book(data: bytes, genesis: GenesisBlock) -> Report:
     proved = book.proved
     certified = History.decode(data).certified
     facts = {
-        **_header_facts(certified, genesis),
+        **header_facts(certified, genesis),
         "lender": book.lender,
         "complete": proved.is_complete,
         "count": proved.count,
@@ -288,7 +262,7 @@ def _book(data: bytes, genesis: GenesisBlock) -> Report:
     summary = (
         f"book of {book.lender} at height {proved.height}: {len(book.records)} records, {_extent(proved)}"
     )
-    return Report(proof_file.HISTORY, summary, _numbered(_history_steps(proved, certified, genesis)), facts)
+    return Report(proof_file.HISTORY, summary, numbered(_history_steps(proved, certified, genesis)), facts)
 
 
 def _certificate(data: bytes, genesis: GenesisBlock) -> Report:
@@ -296,7 +270,7 @@ def _certificate(data: bytes, genesis: GenesisBlock) -> Report:
     view = found.view
     certified = History.decode(data).certified
     facts = {
-        **_header_facts(certified, genesis),
+        **header_facts(certified, genesis),
         **view,
         "complete": True,
         "records": [certificate_record_view(record) for record in found.proved.records],
@@ -310,7 +284,7 @@ def _certificate(data: bytes, genesis: GenesisBlock) -> Report:
         *_history_steps(found.proved, certified, genesis),
         "they make this tree, which adds up to the same",
     )
-    return Report(proof_file.HISTORY, summary, _numbered(steps), facts)
+    return Report(proof_file.HISTORY, summary, numbered(steps), facts)
 
 
 def _answer(data: bytes, genesis: GenesisBlock) -> Report:
@@ -318,20 +292,20 @@ def _answer(data: bytes, genesis: GenesisBlock) -> Report:
     answer = Answer.decode(data)
     count = len(answer.state.entries)
     steps = (
-        *_commit_steps(answer.certified, genesis),
+        *commit_steps(answer.certified, genesis),
         f"the rules in force were those of contract version {answer.certified.header.contract_version}",
         f"the state root of that block holds, or provably lacks, the {count} entries that the answer needs",
         "the answer follows from them, and nothing else is in the proof",
     )
     facts = {
-        **_header_facts(answer.certified, genesis),
+        **header_facts(answer.certified, genesis),
         "question": proved.question,
         "arguments": list(proved.arguments),
         "answer": proved.view,
     }
     asked = ", ".join(str(argument) for argument in proved.arguments)
     summary = f"{proved.question} {asked} at height {proved.height}: {proved.sentence}"
-    return Report(proof_file.ANSWER, summary, _numbered(steps), facts)
+    return Report(proof_file.ANSWER, summary, numbered(steps), facts)
 
 
 def _memberships(data: bytes, genesis: GenesisBlock) -> Report:
@@ -359,7 +333,7 @@ def _memberships(data: bytes, genesis: GenesisBlock) -> Report:
         "learners": [member.node for member in newest.learners],
     }
     summary = f"{len(followed.heights) - 1} membership changes up to height {followed.heights[-1]}"
-    return Report(proof_file.MEMBERSHIPS, summary, _numbered(steps), facts)
+    return Report(proof_file.MEMBERSHIPS, summary, numbered(steps), facts)
 
 
 def _change(before: Membership, after: Membership) -> str:
@@ -376,14 +350,14 @@ def _party(data: bytes, genesis: GenesisBlock) -> Report:
     party, proved = read_party_history(data, genesis)
     certified = History.decode(data).certified
     facts = {
-        **_header_facts(certified, genesis),
+        **header_facts(certified, genesis),
         "party": party,
         "complete": proved.is_complete,
         "count": proved.count,
         "relationships": relationships_of(proved.records),
     }
     summary = f"relationships of {party} at height {proved.height}: {len(proved.records)}, {_extent(proved)}"
-    return Report(proof_file.HISTORY, summary, _numbered(_history_steps(proved, certified, genesis)), facts)
+    return Report(proof_file.HISTORY, summary, numbered(_history_steps(proved, certified, genesis)), facts)
 
 
 def _extent(proved: ProvedHistory) -> str:
@@ -395,7 +369,7 @@ def _history_steps(
 ) -> tuple[str, ...]:
     count = len(proved.records)
     return (
-        *_commit_steps(certified, genesis),
+        *commit_steps(certified, genesis),
         f"the rules in force were those of contract version {certified.header.contract_version}",
         "the state root of that block holds this history's entry"
         if proved.count
@@ -413,12 +387,12 @@ def _state(data: bytes, genesis: GenesisBlock) -> Report:
     proved = statement.verify(genesis)
     absent = sum(value is None for value in proved.entries.values())
     steps = (
-        *_commit_steps(statement.certified, genesis),
+        *commit_steps(statement.certified, genesis),
         f"the state root of that block holds {len(proved.entries) - absent} of the {len(proved.entries)} "
         f"entries as they are here, and nothing under the other {absent} keys",
     )
     facts = {
-        **_header_facts(statement.certified, genesis),
+        **header_facts(statement.certified, genesis),
         "entries": [
             {"key": key.hex(), "parts": _key_parts(key), "present": value is not None, "value": shown(value)}
             for key, value in proved.entries.items()
@@ -427,7 +401,7 @@ def _state(data: bytes, genesis: GenesisBlock) -> Report:
     summary = (
         f"state at height {proved.height}: {len(proved.entries) - absent} entries present, {absent} absent"
     )
-    return Report(proof_file.STATE, summary, _numbered(steps), facts)
+    return Report(proof_file.STATE, summary, numbered(steps), facts)
 
 
 def _key_parts(key: bytes) -> Any:
@@ -443,7 +417,7 @@ def _quote(data: bytes, genesis: GenesisBlock) -> Report:
     quote = Quote.decode(data)
     count = len(quote.state.entries)
     steps = (
-        *_commit_steps(quote.certified, genesis),
+        *commit_steps(quote.certified, genesis),
         f"the rules in force were those of contract version {quote.certified.header.contract_version}",
         f"the state root of that block holds, or provably lacks, the {count} inputs of the price",
         "they are all its inputs, nothing else is in the proof, and "
@@ -457,7 +431,7 @@ def _quote(data: bytes, genesis: GenesisBlock) -> Report:
         f"it expires at height {quote.expires_height}, as the rules say",
     )
     facts = {
-        **_header_facts(quote.certified, genesis),
+        **header_facts(quote.certified, genesis),
         "programme": proved.programme,
         "lender": proved.lender,
         "supplier": proved.inputs.supplier,
@@ -473,7 +447,7 @@ def _quote(data: bytes, genesis: GenesisBlock) -> Report:
         f"price of invoice {proved.inputs.invoice} of {proved.inputs.supplier} under programme "
         f"{proved.programme} at height {proved.height}"
     )
-    return Report(proof_file.QUOTE, summary, _numbered(steps), facts)
+    return Report(proof_file.QUOTE, summary, numbered(steps), facts)
 
 
 def _prices(data: bytes, genesis: GenesisBlock) -> Report:
@@ -510,7 +484,7 @@ def _prices(data: bytes, genesis: GenesisBlock) -> Report:
     summary = (
         f"{len(priced)} prices and {len(results) - len(priced)} refusals under programme {book.programme}"
     )
-    return Report(proof_file.QUOTES, summary, _numbered(steps), facts)
+    return Report(proof_file.QUOTES, summary, numbered(steps), facts)
 
 
 def _evidence(data: bytes, genesis: GenesisBlock) -> Report:
@@ -536,57 +510,7 @@ def _evidence(data: bytes, genesis: GenesisBlock) -> Report:
         "alike": grounds.alike,
         "requirements": list(grounds.requirements),
     }
-    return Report(proof_file.EVIDENCE, proved.says, _numbered(steps), facts)
-
-
-def _commit_steps(certified: CertifiedHeader, genesis: GenesisBlock) -> tuple[str, ...]:
-    top = certified.top
-    membership = genesis.governing(top)
-    signers = [node for node, _ in certified.certificate.acks]
-    steps = [
-        f"block {top.height} ({short(top.hash)}) is of channel {short(genesis.channel)}",
-        _governed_by(genesis, top),
-        "its certificate names exactly this block, in its own term",
-        f"{len(signers)} of {_count_voters(membership)} nodes acknowledged it by signature "
-        f"({', '.join(signers)}); {_enough(membership)}",
-    ]
-    if certified.via is not None:
-        steps.append(f"its history root covers block {certified.header.height}")
-    return tuple(steps)
-
-
-def _governed_by(genesis: GenesisBlock, top: Header) -> str:
-    place = bisect_right(genesis.heights, top.height) - 1 if isinstance(genesis, Followed) else 0
-    if place == 0 or not isinstance(genesis, Followed):
-        return "it is governed by the membership of the genesis block"
-    return (
-        f"it is governed by the membership since block {genesis.heights[place]}, which follows from that of "
-        f"the genesis block by {place} proved changes"
-    )
-
-
-def _count_voters(membership: Membership) -> int:
-    return len({member.node for member in (*membership.voters, *membership.outgoing)})
-
-
-def _enough(membership: Membership) -> str:
-    if not membership.is_joint:
-        return f"{membership.quorum} are enough"
-    return (
-        f"{membership.quorum} of the {len(membership.voters)} new voters and {membership.outgoing_quorum} of "
-        f"the {len(membership.outgoing)} outgoing ones are enough"
-    )
-
-
-def _header_facts(certified: CertifiedHeader, genesis: GenesisBlock) -> dict[str, Any]:
-    header = certified.header
-    return {
-        "channel": genesis.channel.hex(),
-        "height": header.height,
-        "block": header.hash.hex(),
-        "time_ms": header.time_ms,
-        "acknowledged_by": [node for node, _ in certified.certificate.acks],
-    }
+    return Report(proof_file.EVIDENCE, proved.says, numbered(steps), facts)
 
 
 def _outcome_facts(outcome: ProvedOutcome, genesis: GenesisBlock) -> dict[str, Any]:
@@ -610,18 +534,3 @@ def _organisation_of(key: bytes, genesis: GenesisBlock) -> str | None:
         if any(enrolled.key == key for enrolled in organisation.keys):
             return organisation.id
     return None
-
-
-def _numbered(steps: tuple[str, ...] | list[str]) -> tuple[str, ...]:
-    return tuple(f"{number}. {step}" for number, step in enumerate(steps, 1))
-
-
-def shown(value: codec.Value) -> Any:
-    """A value with its bytes as hex and its tuples as lists, for JSON."""
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, dict):
-        return {key: shown(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [shown(item) for item in value]
-    return value

@@ -12,7 +12,8 @@ from clients.cli.options import GenesisFile, Json, ProfileFile, deadline_s, read
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
 from clients.trust import load_trust
 from clients.verification.evidence import fetch, find_files
-from clients.verification.verifier import Report, verify_data
+from clients.verification.report import Report
+from clients.verification.verifier import verify_data
 from ledger.blocks.genesis import GenesisBlock
 from ledger.errors import TallyError, VerificationError
 from ledger.limits import MAX_PROOF_BYTES

@@ -21,7 +21,8 @@ from clients.cli.options import (
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
 from clients.errors import ProfileError, with_remedy_of_file
 from clients.verification.auditor import AuditReport, audit_folder, audit_nodes
-from clients.verification.verifier import Report, verify_data, verify_path
+from clients.verification.report import Report
+from clients.verification.verifier import verify_data, verify_path
 from ledger.blocks.genesis import GenesisBlock
 from ledger.errors import Malformed, TallyError
 from ledger.limits import DIGEST_BYTES

@@ -28,7 +28,8 @@ from clients.cli.screen import FAINT, GOOD, Screen, examples
 from clients.reports import chart
 from clients.sdk import VerifiedQuote
 from clients.sdk.questions import answers
-from clients.verification.verifier import shown, verify_data
+from clients.verification.report import shown
+from clients.verification.verifier import verify_data
 from contracts.finance.pricer import challenge
 from contracts.finance.quote import MAX_QUOTE_BYTES, verify_quote
 from contracts.pricing import Prediction
