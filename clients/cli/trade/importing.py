@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli.cash.cash import bank_book
+from clients.cli.cash.bank_files import bank_book
 from clients.cli.exits import DONE, REFUSED, USAGE, UsageProblem
 from clients.cli.options import Json, ProfileFile, load_profile, open_session
 from clients.cli.recording import recorded_document
