@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote as quoted
 from typing import Annotated
 
 import typer
@@ -158,6 +159,13 @@ def trusted_genesis(genesis: Path | None, profile: Path | None) -> GenesisBlock:
         )
     known = Profile.load(profile)
     return load_trust(known.genesis, known.channel)
+
+
+def check_of(file: Path, genesis: Path | None, profile: Path | None) -> str:
+    """The command that checks a proof file from this folder, under the genesis block it was checked with."""
+    trusted = load_profile(profile).genesis if genesis is None else genesis
+    shown = min(os.path.relpath(trusted), str(trusted.resolve()), key=len)
+    return f"tally verify {quoted(str(file))} --genesis {quoted(shown)}"
 
 
 def checked_word(status: str | None, states: Collection[str] = ()) -> str | None:

@@ -107,6 +107,7 @@ def of_invoice(session: Session, supplier: str, number: str) -> Standing:
     facts = [
         ("now", ", ".join(word for word in status if word)),
         ("outstanding", f"{money(found['outstanding'], currency)}, due {found['due_date']}"),
+        *([("held by", found["finance"]["lender"])] if _is_held(found) else []),
         *(
             (words, money(found[name], currency))
             for name, words in (("contested", "contested"), ("unapplied", "paid too much"))
@@ -114,6 +115,11 @@ def of_invoice(session: Session, supplier: str, number: str) -> Standing:
         ),
     ]
     return Standing(tuple(facts), _next_of_invoice(found), found)
+
+
+def _is_held(found: dict[str, Any]) -> bool:
+    """Whether one lender holds the claim, or has a pledge on it."""
+    return found["title"] in ("Assigned", "Pledged") and bool(found["finance"] and found["finance"]["lender"])
 
 
 def _next_of_invoice(found: dict[str, Any]) -> str:

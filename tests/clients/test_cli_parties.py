@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,21 @@ def test_a_trade_with_nobody_is_told_from_one_that_has_not_begun(
     for buyer, said in (("anchro", True), ("bank", False)):
         assert main(["history", "acme", buyer, "--profile", profile]) == 0
         assert ("no organisation of this channel" in capsys.readouterr().err) is said
+
+
+def test_the_command_that_checks_a_saved_file_is_named_as_it_is_typed_here(
+    tally: Tally, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tally.run("fund", "history", "acme", "anchor")
+    assert (
+        main(["history", "acme", "anchor", "--out", "a b.history", "-p", str(tally.folder / "fund.json")])
+        == 0
+    )
+    (said,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("saved in")]
+    command = shlex.split(said.rpartition(": tally ")[2])
+    assert command[:2] == ["verify", "a b.history"]
+    assert main(command) == 0
 
 
 def test_a_file_that_proves_nothing_is_described_to_whoever_holds_it(tally: Tally, tmp_path: Path) -> None:

@@ -130,6 +130,7 @@ INVOICE = {
     "contested": 0,
     "unapplied": 0,
     "credit_due": False,
+    "finance": None,
 }
 
 
@@ -154,6 +155,23 @@ def test_what_comes_next_of_an_invoice_follows_from_how_it_stands(
     step = of_invoice(Told(**INVOICE | changes), "acme", "R").next  # type: ignore[arg-type]
     assert (named in step) if named else (step == "")
     assert ("may sell" in step) is (named == "match invoice")
+
+
+@pytest.mark.parametrize(
+    ("title", "lender", "holder"),
+    [
+        ("Assigned", "fund", "fund"),
+        ("Pledged", "fund", "fund"),
+        ("Assigned", "", None),
+        ("Free", "fund", None),
+    ],
+)
+def test_who_holds_the_claim_is_said_where_it_is_one_lender(
+    title: str, lender: str, holder: str | None
+) -> None:
+    view = INVOICE | {"title": title, "finance": {"lender": lender}}
+    facts = dict(of_invoice(Told(**view), "acme", "R").facts)  # type: ignore[arg-type]
+    assert facts.get("held by") == holder
 
 
 LINE = {"quantity": 10, "shipped": 0, "accepted": 0, "invoiced": 0}

@@ -27,6 +27,10 @@ PAID_AS = (DAY, day_from_iso("2012-01-02"), 1000_00, 50_00)
             ("950.00 EUR", "due date 2012-02-20, reduction 50.00 EUR"),
         ),
         (
+            (DAY, "amend", "P", "EUR", 1200_00, 1300_00),
+            ("1,300.00 EUR", "was amount 1,200.00 EUR"),
+        ),
+        (
             (DAY, "credit", "C", "EUR", 1, DUE, 1, "I", 1, *PAID_AS),
             ("0.01 EUR", "due date 2012-02-20, invoice I, settled, last paid date 2012-03-01"),
         ),

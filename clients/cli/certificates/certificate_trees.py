@@ -9,7 +9,7 @@ import typer
 
 from clients.cli.amounts import money
 from clients.cli.certificates.leaves import LeafNumber, Number, Obligor, leaf_of
-from clients.cli.options import Json, OutFile, ProfileFile, load_profile, open_session, save
+from clients.cli.options import Json, OutFile, ProfileFile, check_of, load_profile, open_session, save
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
 from clients.errors import Unavailable
 from clients.sdk import Session
@@ -122,7 +122,7 @@ def tree(
         FAINT,
     )
     if out is not None:
-        screen.note(f"saved in {out}; check it anywhere: tally verify {out} --genesis genesis.block")
+        screen.note(f"saved in {out}; check it anywhere: {check_of(out, None, profile)}")
 
 
 _SUMS = (("live", "live"), ("redeemed", "redeemed"), ("written_off", "written off"))

@@ -14,6 +14,7 @@ from clients.cli.options import (
     GenesisFile,
     Json,
     ProfileFile,
+    check_of,
     open_session,
     save,
     trusted_genesis,
@@ -90,7 +91,7 @@ def ledger(
         f"records in {proved.histories:,} histories, proved complete" + (f" for {scope}" if scope else ""),
         GOOD,
     )
-    screen.line(f"Check it anywhere: tally verify {out} --genesis genesis.block", FAINT)
+    screen.line(f"Check it anywhere: {check_of(out, genesis, profile)}", FAINT)
 
 
 def _require_place(out: Path) -> None:

@@ -13,6 +13,7 @@ from clients.cli.options import (
     Json,
     OutFile,
     ProfileFile,
+    check_of,
     save,
 )
 from clients.cli.portfolio import allocations, portfolio_report, rebalances
@@ -69,7 +70,7 @@ def show(
         return
     _show_book(screen, found, document, by)
     if out is not None:
-        screen.note(f"saved in {out}; check it anywhere: tally verify {out} --genesis genesis.block")
+        screen.note(f"saved in {out}; check it anywhere: {check_of(out, genesis, profile)}")
 
 
 def holdings_document(holdings: Holdings) -> dict[str, Any]:

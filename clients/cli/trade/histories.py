@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from clients.cli.amounts import days, money
-from clients.cli.options import Json, OutFile, ProfileFile, SupplierArgument, open_session, save
+from clients.cli.options import Json, OutFile, ProfileFile, SupplierArgument, check_of, open_session, save
 from clients.cli.screen import BAD, GOOD, Screen, examples
 from clients.sdk import VerifiedHistory
 from contracts.trade import relationship_views
@@ -16,7 +16,7 @@ SHOWN_RECORDS = 15
 _NOT_DETAIL = ("business_date", "kind", "number", "currency")
 _AMOUNTS = ("amount", "net", "gross")
 """A record's own amount is the first of these that it has."""
-_MONEY = ("reduction",)
+_MONEY = ("reduction", "was_amount")
 _HIDDEN = ("opened", "was_open", "was_open_due_date", "closed")
 _OF_INVOICE = ("issue_date", "credited")
 """What other records repeat of the invoice and of what was taken off it."""
@@ -62,7 +62,7 @@ def history(
                 f"{party} is no organisation of this channel: tally organisation list shows them", BAD
             )
     if out is not None:
-        screen.note(f"saved in {out}; check it anywhere: tally verify {out} --genesis genesis.block")
+        screen.note(f"saved in {out}; check it anywhere: {check_of(out, None, profile)}")
 
 
 def history_document(found: VerifiedHistory) -> dict[str, Any]:
