@@ -354,11 +354,14 @@ def adopted(state: Reader, role: str) -> Adopted | None:
     return None if value is None else Adopted._make(value)
 
 
+def part_keys(known: Adopted) -> list[bytes]:
+    """Where the parts of an adopted model stand."""
+    return [part_key(known.publisher, known.model, part) for part in range(known.parts)]
+
+
 def parts_of(state: Reader, known: Adopted) -> tuple[bytes, ...]:
     """The bytes of an adopted model as they were uploaded."""
-    return tuple(
-        [state.get(part_key(known.publisher, known.model, part)) or b"" for part in range(known.parts)]
-    )
+    return tuple([state.get(key) or b"" for key in part_keys(known)])
 
 
 def decoded(known: Adopted, parts: tuple[bytes, ...]) -> Model:

@@ -215,8 +215,12 @@ def _asked(state: Reader, supplier: str, billed: Invoice, day: int) -> tuple[Ask
     return asked, read_known(state, supplier, billed.buyer, asked, own_due_day)
 
 
-def challenge(state: Reader, supplier: str, invoice: str, programme: str) -> Prediction | None:
+def challenge(
+    state: Reader, supplier: str, invoice: str, programme: str, model_of: ModelOf | None = None
+) -> Prediction | None:
     """What the challenger says of an invoice beside the quote; None if there is none. It moves no price.
+
+    `model_of` as in `Pricer`: whoever proves what it reads fetches a model by its hash alone.
 
     Raises:
         AssertionError: there is no such quote.
@@ -230,7 +234,7 @@ def challenge(state: Reader, supplier: str, invoice: str, programme: str) -> Pre
     assert submitted is not None, "and an invoice"
     terms = ProgrammeTerms.from_value(Programme._make(published).terms)
     asked, context = _asked(state, supplier, Invoice._make(submitted), business_day(state))
-    return predict((known.model, model_in(state)(known)), asked, context, terms)
+    return predict((known.model, (model_of or model_in(state))(known)), asked, context, terms)
 
 
 def requote(state: Reader, supplier: str, invoice: str, programme: str) -> QuoteTerms:

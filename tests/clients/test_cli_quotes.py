@@ -26,6 +26,7 @@ from clients.models.model_record import compared, figures_of, on_tested_rows, pa
 from clients.models.model_report import GROWING, drift, fared
 from clients.models.training_export import Training
 from clients.sdk import Refused
+from contracts.finance.model import PART_BYTES
 from contracts.finance.quote import ProvedQuote
 from contracts.pricing.forest import LEAF
 from contracts.pricing.lateness import FEATURES
@@ -34,6 +35,7 @@ from contracts.pricing.prediction import BASE
 from contracts.pricing.price import OVERDUE
 from contracts.pricing.training import OPEN, PAID, Example, usable
 from ledger.errors import VerificationError
+from ledger.limits import MAX_PROVED_KEYS
 
 STUMP = ((0, 45, 1, 2, 0), (LEAF, 0, 0, 0, -100), (LEAF, 0, 0, 0, 300))
 MODEL = Model(
@@ -306,14 +308,34 @@ def the_model_is_read_from_its_file_or_from_a_later_export(
     assert "NOT that of this export; not the same: rows, trained until, rising" in shown
 
 
+def test_a_challenger_of_any_size_is_asked(tally: Tally, tmp_path: Path) -> None:
+    """More parts than one proof has entries, with all else that its answer reads."""
+    far = 2**38
+    branch = [(0, far, 2 * at + 1, 2 * at + 2, far) for at in range(60)]
+    tree = [*branch, *[(LEAF, far, 0, 0, far) for _ in range(61)]]
+    beyond = Ensemble(700 - 370 * far, (tuple(tree),) * 370, ())
+    data = Model(("term",), Ensemble(0, (), ()), Ensemble(0, (), ()), beyond).encode()
+    parts = -(-len(data) // PART_BYTES)
+    assert MAX_PROVED_KEYS - 10 < parts <= MAX_PROVED_KEYS
+    model, name = tmp_path / "large.model", sha256(data).hexdigest()
+    model.write_bytes(data)
+    record = record_file(tmp_path / "record.json", "00" * 32)
+    tally.run("fund", "model", "publish", str(model), "--record", str(record))
+    vote(tally, "approve", "challenger", HOSTS, name)
+    asked = tally.run("fund", "quote", story.PROGRAMME, "acme", story.INVOICE, "--challenger")
+    assert (asked["challenger"]["model"], asked["challenger"]["beyond_centidays"]) == (name, 700)
+    vote(tally, "retire", "challenger", HOSTS, name)
+    assert tally.run("fund", "model", "show")["models"] == []
+
+
 def adopt(tally: Tally, role: str) -> None:
     """Whoever runs a voter approves, until the model has the role."""
     vote(tally, "approve", role, HOSTS)
 
 
-def vote(tally: Tally, verb: str, role: str, organisations: Iterable[str]) -> None:
+def vote(tally: Tally, verb: str, role: str, organisations: Iterable[str], model: str = HASH) -> None:
     for organisation in organisations:
-        arguments = ["model", verb, HASH, "--role", role, "--profile"]
+        arguments = ["model", verb, model, "--role", role, "--profile"]
         profile = tally.folder / f"{organisation}.json"
         tally.channel.profile(organisation).save(profile)
         main([*arguments, str(profile), "--json"])

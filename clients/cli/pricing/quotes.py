@@ -26,15 +26,18 @@ from clients.cli.options import (
 from clients.cli.pricing import quote_book, quote_story
 from clients.cli.screen import FAINT, GOOD, Screen, examples
 from clients.reports import chart
-from clients.sdk import VerifiedQuote
-from clients.sdk.questions import answers
+from clients.sdk import Session, VerifiedQuote
+from clients.sdk.questions import Answer, answers
 from clients.verification.report import shown
 from clients.verification.verifier import verify_data
+from contracts.finance import model as models
 from contracts.finance.pricer import challenge
 from contracts.finance.quote import MAX_QUOTE_BYTES, verify_quote
 from contracts.pricing import Prediction
+from contracts.pricing.model import Model
 from ledger import proof_file
 from ledger.dates import iso_from_day
+from ledger.limits import MAX_PROVED_KEYS
 
 QuoteFile = Annotated[Path, typer.Argument(metavar="QUOTEFILE", help="What `tally quote ask --out` saved.")]
 
@@ -75,7 +78,7 @@ def ask(
     with open_session(profile) as session:
         found = session.quote(programme, supplier, invoice)
         if challenger:
-            (beside,) = answers(session, [lambda state: challenge(state, supplier, invoice, programme)])
+            beside = _beside(session, programme, supplier, invoice)
     if out is not None:
         save(found.data, out, "quote")
     document = quote_document(found) | {"file": None if out is None else str(out)}
@@ -89,6 +92,23 @@ def ask(
     if out is not None:
         file = quoted(str(out))
         screen.note(f"saved in {out}; offer exactly this: tally finance offer {file} --expires YYYY-MM-DD")
+
+
+def _beside(session: Session, programme: str, supplier: str, invoice: str) -> Answer[Prediction | None]:
+    """What the challenger expects, from proved state; its bytes by their hash, in several proofs."""
+    fetched: dict[bytes, Model] = {}
+
+    def model_of(known: models.Adopted) -> Model:
+        if known.model not in fetched:
+            keys = models.part_keys(known)
+            parts: dict[bytes, Any] = {}
+            for first in range(0, len(keys), MAX_PROVED_KEYS):
+                parts.update(session.state(keys[first : first + MAX_PROVED_KEYS]).entries)
+            fetched[known.model] = models.decoded(known, tuple([parts[key] or b"" for key in keys]))
+        return fetched[known.model]
+
+    (found,) = answers(session, [lambda state: challenge(state, supplier, invoice, programme, model_of)])
+    return found
 
 
 app.command(
