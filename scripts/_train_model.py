@@ -26,7 +26,7 @@ from _pricing_training import (
 from rich.console import Console
 
 from clients.cli.options import read_bytes, save
-from clients.cli.pricing.models import MAX_RECORD_BYTES
+from clients.cli.pricing.model_files import MAX_RECORD_BYTES
 from clients.models.model_record import OLDER_TENTHS, figures_of, parted
 from clients.models.model_report import fared
 from clients.models.training_export import read_training
