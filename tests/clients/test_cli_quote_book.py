@@ -13,9 +13,10 @@ from local_sessions import Channel
 from local_tally import Tally
 from test_cli_portfolio import bill, play
 
-from clients.cli.exits import USAGE
+from clients.cli.exits import UNAVAILABLE, USAGE
 from clients.cli.pricing import quote_book
 from clients.cli.screen import Screen
+from clients.errors import Unavailable
 from clients.sdk import Session
 
 COLUMNS = 100
@@ -73,6 +74,34 @@ def test_every_price_stands_in_the_table_with_what_a_lender_decides_by(tally: Ta
         assert told[name] == sum(entry[name] for entry in told["rows"] if "quote" in entry)
         assert f"{told[name] / 100:,.2f} EUR" in shown
     assert max(len(line) for line in shown.splitlines()) <= COLUMNS
+
+
+def test_a_book_that_breaks_off_leaves_the_older_one_as_it_was(
+    tally: Tally, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a book of today among the files of yesterday would be taken for one book."""
+    older = ("0001.quotes", "0002.quotes", "0003.quotes")
+    for name in older:
+        (tmp_path / name).write_bytes(b"older")
+    (invoice, *_) = tally.run("fund", "quote", "book", "wide")["rows"]
+
+    def one_page(session: Session, programme: str, _: Any) -> Iterator[Any]:
+        yield session.quote_page(programme, [(invoice["supplier"], invoice["invoice"])])
+        raise Unavailable("no node answers")
+
+    monkeypatch.setattr(quote_book, "FILE_PAGES", 1)
+    monkeypatch.setattr(Session, "quote_book", one_page)
+    tally.run("fund", "quote", "book", "wide", "--out", str(tmp_path), code=UNAVAILABLE)
+    left = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert left == dict.fromkeys(older, b"older")
+    tally.run("fund", "quote", "book", "wide", "--out", str(tmp_path / "new"), code=UNAVAILABLE)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_book_says_of_which_day_and_height_its_prices_are(tally: Tally) -> None:
+    rows = [row for row in tally.run("fund", "quote", "book", "wide")["rows"] if "quote" in row]
+    (day,), (height,) = ({row[name] for row in rows} for name in ("business_date", "height"))
+    assert f"from proved inputs of {day} at height {height}\n" in tally.text("fund", "quote", "book", "wide")
 
 
 def test_a_book_that_cannot_be_made_leaves_no_folder(tally: Tally, tmp_path: Path) -> None:

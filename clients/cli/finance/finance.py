@@ -197,6 +197,10 @@ def accept(
         facts=[("lender", lender), *_price_facts(standing), ("to be paid by", expires)],
         more={"offer": {**_price_document(standing), "expires": expires}},
     )
+    screen.note(
+        f"Next {standing.lender} pays: tally finance settle (its deposit), or a settlement bank attests it: "
+        "tally finance fund."
+    )
 
 
 @app.command(

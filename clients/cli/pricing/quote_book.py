@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,10 +53,8 @@ def book(
     with open_session(profile) as session:
         with screen.progress("finding invoices", None) as found:
             asked = list(dict.fromkeys(_invoices(session, programme, set(supplier or ()), found)))
-        if out is not None:
-            _make_folder(out)
         started = time.perf_counter()
-        with screen.progress("pricing", len(asked)) as advance:
+        with screen.progress("pricing", len(asked)) as advance, _folder(out):
             results, files = _priced(session, programme, asked, out, advance)
         seconds = time.perf_counter() - started
     document = _document(programme, results, files, seconds)
@@ -90,45 +89,67 @@ def _invoices(
 def _priced(
     session: Session, programme: str, asked: list[tuple[str, str]], out: Path | None, advance: Advance
 ) -> tuple[list[Result], list[str]]:
+    """The results, and the files of the book: until it is whole, the folder keeps the older one."""
     results: list[Result] = []
-    files: list[str] = []
+    drafts: list[Path] = []
     pending: QuoteBook | None = None
-    for page in session.quote_book(programme, asked):
-        results += page.results
-        advance(len(page.results))
-        if out is None:
-            continue
-        pending = page.book if pending is None else pending.joined(page.book)
-        if len(pending.pages) == FILE_PAGES:
-            files.append(_saved(session, pending, out, len(files)))
-            pending = None
-    if pending is not None and out is not None:
-        files.append(_saved(session, pending, out, len(files)))
-    if out is not None:
-        _remove_older(out, len(files))
-    return results, files
+    try:
+        for page in session.quote_book(programme, asked):
+            results += page.results
+            advance(len(page.results))
+            if out is None:
+                continue
+            pending = page.book if pending is None else pending.joined(page.book)
+            if len(pending.pages) == FILE_PAGES:
+                drafts.append(_drafted(session, pending, out, len(drafts)))
+                pending = None
+        if pending is not None and out is not None:
+            drafts.append(_drafted(session, pending, out, len(drafts)))
+        return results, [] if out is None else _replaced(out, drafts)
+    finally:
+        for draft in drafts:
+            draft.unlink(missing_ok=True)
 
 
-def _saved(session: Session, book: QuoteBook, folder: Path, place: int) -> str:
-    path = folder / f"{place + 1:04}.quotes"
+def _drafted(session: Session, book: QuoteBook, folder: Path, place: int) -> Path:
+    path = folder / f"{place + 1:04}.part"
     save(carry(book.encode(), session.genesis.chain), path, "book of quotes")
-    return str(path)
+    return path
 
 
-def _remove_older(folder: Path, files: int) -> None:
-    """Remove what an earlier book of more files left behind: it is no part of this one."""
+def _replaced(folder: Path, drafts: list[Path]) -> list[str]:
+    """Put a book in the place of the one that the folder holds, which may have more files."""
+    files = [draft.with_suffix(".quotes") for draft in drafts]
     for path in folder.glob("[0-9][0-9][0-9][0-9].quotes"):
-        if int(path.stem) > files:
+        if path not in files:
             path.unlink()
+    for draft, path in zip(drafts, files, strict=True):
+        draft.replace(path)
+    return [str(path) for path in files]
 
 
-def _make_folder(folder: Path) -> None:
+@contextmanager
+def _folder(folder: Path | None) -> Iterator[None]:
+    """The folder, made if need be; a new one does not stay if nothing comes into it.
+
+    Raises:
+        UsageProblem: it cannot be made.
+    """
+    if folder is None:
+        yield
+        return
+    is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageProblem(
             f"cannot make the folder {folder}", code="file_unwritable", field="--out", found=error.strerror
         ) from None
+    try:
+        yield
+    finally:
+        if is_new and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _document(programme: str, results: list[Result], files: list[str], seconds: float) -> dict[str, Any]:
@@ -175,6 +196,7 @@ def _row(result: Result) -> dict[str, Any]:
         "supplier": terms.supplier,
         "buyer": terms.buyer,
         "invoice": terms.invoice,
+        "business_date": iso_from_day(terms.day),
         "due_date": iso_from_day(terms.due_day),
         "currency": terms.currency,
         "net": terms.net,
@@ -198,7 +220,7 @@ def _show(screen: Screen, document: dict[str, Any], results: list[Result]) -> No
     priced, refused = _parted(results)
     screen.line(
         f"{document['priced']} of {document['invoices']} invoices priced under {document['programme']}, "
-        "each recomputed from proved inputs",
+        f"each recomputed from proved inputs{_as_of(results)}",
         GOOD,
     )
     if priced:
@@ -210,6 +232,18 @@ def _show(screen: Screen, document: dict[str, Any], results: list[Result]) -> No
         screen.note(f"{document['seconds']} s, {document['a_minute']:,} a minute")
     for path in document["files"]:
         screen.note(f"saved in {path}")
+
+
+def _as_of(results: list[Result]) -> str:
+    """Of which days and heights the prices are: a node that is behind shows older ones."""
+    days = sorted({one.terms.day for one in results if isinstance(one, ProvedQuote)})
+    heights = sorted({one.height for one in results})
+    of = f" of {_span([iso_from_day(day) for day in days])}" if days else ""
+    return of + (f" at height {_span(heights)}" if heights else "")
+
+
+def _span(ends: Sequence[object]) -> str:
+    return f"{ends[0]}" if len(ends) == 1 else f"{ends[0]} to {ends[-1]}"
 
 
 def _show_prices(screen: Screen, priced: list[ProvedQuote]) -> None:

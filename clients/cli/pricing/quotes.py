@@ -273,4 +273,5 @@ def quote_facts(found: VerifiedQuote) -> list[tuple[str, object]]:
         ("advance rate", percent(terms.advance_rate_ppm)),
         ("yield a year", percent(terms.yield_ppm)),
         ("expected loss", f"{money(terms.expected_loss, currency)}, default {percent(terms.pd_ppm)}"),
+        ("priced on", f"{iso_from_day(terms.day)}, revision {terms.revision} of the programme"),
     ]
