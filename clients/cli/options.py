@@ -12,11 +12,12 @@ from typing import Annotated
 import typer
 
 from clients.cli.exits import UsageProblem
+from clients.cli.screen import BAD, Screen
 from clients.errors import of_file
 from clients.profile import Profile
 from clients.sdk import Session
 from clients.trust import load_trust
-from ledger.blocks.genesis import GenesisBlock
+from ledger.blocks.genesis import Genesis, GenesisBlock
 from ledger.errors import Malformed
 
 DEADLINE_S = 15.0
@@ -159,6 +160,15 @@ def trusted_genesis(genesis: Path | None, profile: Path | None) -> GenesisBlock:
         )
     known = Profile.load(profile)
     return load_trust(known.genesis, known.channel)
+
+
+def say_strangers(screen: Screen, channel: Genesis, *organisations: str | None) -> None:
+    """Name those that are no organisation of the channel: nothing is found of them, and that is no wonder."""
+    for organisation in organisations:
+        if organisation is not None and channel.organisation(organisation) is None:
+            screen.note(
+                f"{organisation} is no organisation of this channel: see tally organisation list", BAD
+            )
 
 
 def check_of(file: Path, genesis: Path | None, profile: Path | None) -> str:

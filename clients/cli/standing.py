@@ -137,7 +137,10 @@ def _next_of_invoice(found: dict[str, Any]) -> str:
         return f"{supplier} pays back what was too much: tally payment refund {number} --bank BANK"
     if not found["outstanding"]:
         return ""
-    paid = f"{buyer} pays by {found['due_date']}: tally payment make {number} -s {supplier} --bank BANK"
+    paid = (
+        f"{buyer} pays by {found['due_date']}: tally payment make {number} -s {supplier} --bank BANK, "
+        "or a bank attests it: tally payment attest"
+    )
     is_whole = found["cash"] == "Open" and not found["contested"] and not found["credit_due"]
     if found["title"] == "Free" and found["maturity"] == "NotDue" and is_whole:
         return f"{supplier} may sell it: tally match invoice {number}; {paid}"

@@ -92,6 +92,9 @@ def test_a_trade_with_nobody_is_told_from_one_that_has_not_begun(
     for buyer, said in (("anchro", True), ("bank", False)):
         assert main(["history", "acme", buyer, "--profile", profile]) == 0
         assert ("no organisation of this channel" in capsys.readouterr().err) is said
+        for things in ("invoice", "order"):
+            assert main([things, "list", "acme", "--buyer", buyer, "--profile", profile]) == 0
+            assert ("no organisation of this channel" in capsys.readouterr().err) is said
 
 
 def test_the_command_that_checks_a_saved_file_is_named_as_it_is_typed_here(
@@ -107,6 +110,17 @@ def test_the_command_that_checks_a_saved_file_is_named_as_it_is_typed_here(
     command = shlex.split(said.rpartition(": tally ")[2])
     assert command[:2] == ["verify", "a b.history"]
     assert main(command) == 0
+
+
+def test_a_proof_of_another_kind_is_no_evidence_and_its_holder_is_told_what_checks_it(
+    tally: Tally, tmp_path: Path
+) -> None:
+    history, text = tmp_path / "a.history", tmp_path / "text"
+    text.write_text("an invoice, please")
+    tally.run("fund", "history", "acme", "anchor", "--out", str(history))
+    for path, remedy, code in ((history, "tally verify", REFUSED), (text, "get it again", USAGE)):
+        error = tally.run("fund", "evidence", "verify", str(path), code=code)["error"]
+        assert remedy in error["remedy"]
 
 
 def test_a_file_that_proves_nothing_is_described_to_whoever_holds_it(tally: Tally, tmp_path: Path) -> None:

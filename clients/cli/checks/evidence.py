@@ -10,12 +10,13 @@ import typer
 from clients.cli.exits import DONE, REFUSED, UsageProblem
 from clients.cli.options import GenesisFile, Json, ProfileFile, deadline_s, read_bytes, trusted_genesis
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
+from clients.errors import with_remedy_of_file
 from clients.trust import load_trust
 from clients.verification.evidence import fetch, find_files
 from clients.verification.report import Report
 from clients.verification.verifier import verify_data
 from ledger.blocks.genesis import GenesisBlock
-from ledger.errors import TallyError, VerificationError
+from ledger.errors import Malformed, TallyError, VerificationError
 from ledger.limits import MAX_PROOF_BYTES
 from ledger.proof_file import EVIDENCE
 
@@ -124,6 +125,8 @@ def show(
 def _verified(file: Path, genesis: Path | None, profile: Path | None) -> Report:
     trusted = trusted_genesis(genesis, profile)
     found = _checked(read_bytes(file, "evidence", MAX_PROOF_BYTES), trusted)
+    if isinstance(found, Malformed):
+        raise with_remedy_of_file(found)
     if not isinstance(found, Report):
         raise found
     return found
@@ -136,7 +139,11 @@ def _checked(data: bytes, trusted: GenesisBlock) -> Report | TallyError:
         return error
     if report.kind != EVIDENCE:
         return VerificationError(
-            "a proof of another kind", code="no_evidence", found=report.kind, expected=EVIDENCE
+            "a proof of another kind",
+            code="no_evidence",
+            found=report.kind,
+            expected=EVIDENCE,
+            remedy="`tally verify` checks proof files of every kind.",
         )
     return report
 

@@ -7,8 +7,17 @@ from typing import Annotated, Any
 import typer
 
 from clients.cli.amounts import days, money
-from clients.cli.options import Json, OutFile, ProfileFile, SupplierArgument, check_of, open_session, save
-from clients.cli.screen import BAD, GOOD, Screen, examples
+from clients.cli.options import (
+    Json,
+    OutFile,
+    ProfileFile,
+    SupplierArgument,
+    check_of,
+    open_session,
+    save,
+    say_strangers,
+)
+from clients.cli.screen import GOOD, Screen, examples
 from clients.sdk import VerifiedHistory
 from contracts.trade import relationship_views
 
@@ -56,11 +65,7 @@ def history(
     if screen.answer(history_document(found) | {"file": None if out is None else str(out)}):
         return
     show_history(screen, found)
-    for party in (supplier, buyer):
-        if channel.organisation(party) is None:
-            screen.note(
-                f"{party} is no organisation of this channel: tally organisation list shows them", BAD
-            )
+    say_strangers(screen, channel, supplier, buyer)
     if out is not None:
         screen.note(f"saved in {out}; check it anywhere: {check_of(out, None, profile)}")
 

@@ -23,6 +23,7 @@ from clients.cli.options import (
     checked_word,
     open_session,
     read_bytes,
+    say_strangers,
 )
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
@@ -340,6 +341,7 @@ def list_invoices(
     wanted = checked_word(status, STATES)
     with open_session(profile) as session:
         found = list(islice(session.invoices(supplier, buyer=buyer, status=wanted), limit))
+        channel = session.genesis.genesis
     if screen.answer({"invoices": found}):
         return
     screen.table(
@@ -373,3 +375,4 @@ def list_invoices(
         right=("gross", "outstanding"),
     )
     screen.count(len(found), "invoices", limit)
+    say_strangers(screen, channel, supplier, buyer)

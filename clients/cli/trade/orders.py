@@ -21,6 +21,7 @@ from clients.cli.options import (
     SupplierArgument,
     SupplierOption,
     open_session,
+    say_strangers,
 )
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
@@ -332,6 +333,7 @@ def list_orders(
     screen = Screen(json)
     with open_session(profile) as session:
         found = list(islice(session.orders(supplier, buyer), limit))
+        channel = session.genesis.genesis
     if screen.answer({"orders": found}):
         return
     screen.table(
@@ -349,3 +351,4 @@ def list_orders(
         ],
         right=("lines", "amount"),
     )
+    say_strangers(screen, channel, supplier, buyer)
