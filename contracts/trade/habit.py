@@ -99,6 +99,7 @@ _turnover, _turnover_at = TURNOVER.pack, TURNOVER.unpack_from
 _NO_CODE = bytes(3)
 _near = Struct("<IH")
 _open_at = OPEN.unpack_from
+_slot_at, _put_slot = SLOT.unpack_from, SLOT.pack_into
 
 
 class Writer(Reader, Protocol):
@@ -305,7 +306,7 @@ def _with_slot(entry: bytes, layout: Layout, week: int, invoices: int) -> bytes:
     """The entry with more open invoices where the ring has a week."""
     changed = bytearray(entry)
     at = layout.ring_at + SLOT_BYTES * (week % RING_WEEKS)
-    SLOT.pack_into(changed, at, SLOT.unpack_from(changed, at)[0] + invoices)
+    _put_slot(changed, at, _slot_at(changed, at)[0] + invoices)
     return bytes(changed)
 
 
@@ -415,7 +416,7 @@ def _opened(entry: bytes, layout: Layout, least_base: int, weeks: Sequence[tuple
         if not least_base <= base <= week < base + RING_WEEKS:
             return _opened_anywhere(entry, layout, max(base, least_base), weeks)
         at = layout.ring_at + SLOT_BYTES * (week % RING_WEEKS)
-        SLOT.pack_into(changed, at, SLOT.unpack_from(changed, at)[0] + invoices)
+        _put_slot(changed, at, _slot_at(changed, at)[0] + invoices)
     return bytes(changed)
 
 
