@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 
 from ledger.errors import VerificationError
-from ledger.hashing import EMPTY_TREE
+from ledger.hashing import EMPTY_TREE, MERKLE_LEAF, MERKLE_NODE
 from ledger.limits import DIGEST_BYTES, MAX_TREE_LEAVES
 
 Levels = list[list[bytes]]
@@ -25,12 +25,12 @@ Levels = list[list[bytes]]
 
 def leaf_hash(data: bytes) -> bytes:
     """Hash of one leaf."""
-    return sha256(b"\x00" + data).digest()
+    return sha256(MERKLE_LEAF + data).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Hash of an inner node."""
-    return sha256(b"\x01" + left + right).digest()
+    return sha256(MERKLE_NODE + left + right).digest()
 
 
 def levels(leaves: Sequence[bytes]) -> Levels:
@@ -39,7 +39,7 @@ def levels(leaves: Sequence[bytes]) -> Levels:
     built = [level]
     while len(level) > 1:
         paired = [
-            sha256(b"\x01" + left + right).digest()
+            sha256(MERKLE_NODE + left + right).digest()
             for left, right in zip(level[::2], level[1::2], strict=False)
         ]
         if len(level) & 1:
@@ -121,27 +121,6 @@ def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], 
     """
     if len(leaf) != DIGEST_BYTES or run_root([leaf], index, size, path) != expected_root:
         raise VerificationError("Merkle path does not lead to the root")
-
-
-def verify_subtree_inclusion(
-    leaf: bytes, index: int, first: int, end: int, path: Sequence[bytes], subtree_root: bytes
-) -> None:
-    """Check that a leaf hash stands at `index` of a larger tree, in its subtree [first, end).
-
-    Raises:
-        VerificationError: it does not, [first, end) is no subtree, or the path is malformed.
-    """
-    _check_subtree(first, end, MAX_TREE_LEAVES)
-    verify_inclusion(leaf, index - first, end - first, path, subtree_root)
-
-
-def verify_consistency(size1: int, size2: int, root1: bytes, root2: bytes, proof: Sequence[bytes]) -> None:
-    """Check that a tree of `size1` leaves is the beginning of one of `size2` (RFC 9162 2.1.4.2).
-
-    Raises:
-        VerificationError: it is not, or the proof is malformed.
-    """
-    verify_subtree_consistency(0, size1, size2, root1, root2, proof)
 
 
 def verify_subtree_consistency(

@@ -42,6 +42,7 @@ def test_published_inclusion_vector(row):
 @pytest.mark.parametrize("row", vectors("consistency.jsonl"))
 def test_published_consistency_vector(row):
     arguments = (
+        0,
         row["size1"],
         row["size2"],
         base64.b64decode(row["root1"]),
@@ -50,26 +51,9 @@ def test_published_consistency_vector(row):
     )
     if row["wantErr"]:
         with pytest.raises(VerificationError):
-            merkle.verify_consistency(*arguments)
+            merkle.verify_subtree_consistency(*arguments)
     else:
-        merkle.verify_consistency(*arguments)
-
-
-@pytest.mark.parametrize("row", vectors("subtreeinclusion.jsonl"))
-def test_published_subtree_inclusion_vector(row):
-    arguments = (
-        base64.b64decode(row["leafHash"] or ""),
-        row["leafIdx"],
-        row["start"],
-        row["end"],
-        unpacked(row),
-        base64.b64decode(row["root"] or ""),
-    )
-    if row["wantErr"]:
-        with pytest.raises(VerificationError):
-            merkle.verify_subtree_inclusion(*arguments)
-    else:
-        merkle.verify_subtree_inclusion(*arguments)
+        merkle.verify_subtree_consistency(*arguments)
 
 
 @pytest.mark.parametrize("row", vectors("subtreeconsistency.jsonl"))
@@ -139,7 +123,7 @@ def test_consistency_proofs_of_the_recursive_definition_verify(data):
     leaves = tree(size)
     proof = recursive_consistency(old, leaves)
     roots = merkle.root(leaves[:old]), merkle.root(leaves)
-    merkle.verify_consistency(old, size, *roots, proof)
+    merkle.verify_subtree_consistency(0, old, size, *roots, proof)
     if proof:
         place = data.draw(st.integers(0, len(proof) - 1))
         for damaged in (
@@ -149,7 +133,7 @@ def test_consistency_proofs_of_the_recursive_definition_verify(data):
             [*proof[:place], proof[place][:31], *proof[place + 1 :]],
         ):
             with pytest.raises(VerificationError):
-                merkle.verify_consistency(old, size, *roots, damaged)
+                merkle.verify_subtree_consistency(0, old, size, *roots, damaged)
 
 
 def subtree_proof(first, end, leaves, known=True):
@@ -178,9 +162,6 @@ def test_subtrees_are_proved_part_of_the_tree_at_their_own_place_only(data):
     proof = subtree_proof(first, end, leaves)
     part, whole = merkle.root(leaves[first:end]), merkle.root(leaves)
     merkle.verify_subtree_consistency(first, end, size, part, whole, proof)
-    index = data.draw(st.integers(first, end - 1))
-    path = merkle.run_proof(merkle.levels(leaves[first:end]), index - first, 1)
-    merkle.verify_subtree_inclusion(leaves[index], index, first, end, path, part)
     with pytest.raises(VerificationError):
         merkle.verify_subtree_consistency(first, end, size, merkle.leaf_hash(part), whole, proof)
     with pytest.raises(VerificationError):
@@ -254,19 +235,15 @@ def test_absurd_sizes_are_refused_without_work():
         with pytest.raises(VerificationError):
             merkle.verify_inclusion(leaf, index, size, [leaf], leaf)
     with pytest.raises(VerificationError):
-        merkle.verify_consistency(3, 2**63, leaf, leaf, [leaf])
+        merkle.verify_subtree_consistency(0, 3, 2**63, leaf, leaf, [leaf])
 
 
 @pytest.mark.parametrize(("first", "end"), [(1, 3), (2, 6), (3, 5), (5, 7), (1, 8)])
 def test_range_that_is_no_subtree_is_refused_as_such(first, end):
     leaves = tree(8)
     part = merkle.root(leaves[first:end])
-    for check in (
-        lambda: merkle.verify_subtree_consistency(first, end, 8, part, merkle.root(leaves), []),
-        lambda: merkle.verify_subtree_inclusion(leaves[first], first, first, end, [], part),
-    ):
-        with pytest.raises(VerificationError, match="not a subtree"):
-            check()
+    with pytest.raises(VerificationError, match="not a subtree"):
+        merkle.verify_subtree_consistency(first, end, 8, part, merkle.root(leaves), [])
 
 
 @pytest.mark.parametrize(("first", "end", "size"), [(-1, 1, 8), (4, 2, 8), (0, 9, 8), (0, 1, 2**49)])
@@ -281,8 +258,8 @@ def test_hashes_of_another_length_are_refused_as_such():
     with pytest.raises(VerificationError, match="not 32 bytes"):
         merkle.run_root([leaves[1]], 1, 4, [proof[0][:31], proof[1]])
     with pytest.raises(VerificationError, match="too long"):
-        merkle.verify_consistency(
-            2, 3, merkle.root(leaves[:2]), merkle.root(leaves[:3]), [leaves[2], leaves[3]]
+        merkle.verify_subtree_consistency(
+            0, 2, 3, merkle.root(leaves[:2]), merkle.root(leaves[:3]), [leaves[2], leaves[3]]
         )
 
 
