@@ -171,3 +171,15 @@ def of_credit(session: Session, supplier: str, number: str) -> Standing:
                 facts, f"{found['buyer']} sets what is left off against another invoice: {command}", found
             )
     return Standing(facts, "", found)
+
+
+def of_deposit(session: Session, bank: str, client: str, currency: str) -> Standing:
+    """A custody account with the deposit on it."""
+    found = session.deposit(bank, client, currency)
+    held = [("held", money(found["held"], currency))] if found["held"] else []
+    facts = (
+        ("account", f"{found['account']} of {client} at {bank}, {found['status']}"),
+        ("available", money(found["available"], currency)),
+        *held,
+    )
+    return Standing(facts, "", found)

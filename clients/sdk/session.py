@@ -274,6 +274,14 @@ class Session(_Base):
         """
         return self.view(f"/credits/{segments(supplier=supplier)}/{segment(number)}")
 
+    def deposit(self, bank: str, client: str, currency: str) -> dict[str, Any]:
+        """A custody account and what is on it (not proved; `statement` is).
+
+        Raises:
+            NodeProblem: `no_deposit`.
+        """
+        return self.view(f"/deposits/{segments(bank=bank)}/{segments(client=client)}/{currency}")
+
     def relationships(self, party: str) -> list[dict[str, Any]]:
         """With whom an organisation trades (not proved)."""
         return list(self.view("/relationships", party=party)["relationships"])

@@ -87,6 +87,25 @@ def test_a_credit_note_waits_for_the_buyer_and_what_is_left_for_another_invoice(
     assert "tally credit apply CN-C -s acme --invoice INVOICE --amount '1.00 EUR'" in step
 
 
+def test_money_shows_what_is_on_the_account_and_how_it_is_paid_out(tally: Tally, typed: Typed) -> None:
+    shown, _ = typed("bank", "cash open acme --currency EUR --account C-1 --payout P-1")
+    assert "C-1 of acme at bank, Open" in shown
+    mint = f"--client acme --account C-1 --entry M-1 --date {DAY}"
+    shown, _ = typed("bank", f"cash mint '30.00 EUR' {mint}")
+    assert "available  30.00 EUR" in shown
+    shown, step = typed("acme", "cash redeem R-1 '20.00 EUR' --bank bank")
+    assert "available  10.00 EUR" in shown
+    assert "held       20.00 EUR" in shown
+    today = tally.run("bank", "date", "show")["business_date"]
+    shown, _ = typed(*command_of(step, ENTRY="M-2", DAY=today))
+    assert "available  10.00 EUR" in shown
+    assert "held" not in shown
+    assert (
+        tally.run("bank", *f"cash mint 1.00EUR {mint}".replace("M-1", "M-3").split())["now"]["available"]
+        == 1100
+    )
+
+
 def test_programs_read_what_stands_now(tally: Tally) -> None:
     bill = f"invoice submit R-J --buyer anchor --issued {DAY} --due 2024-05-01".split()
     now = tally.run("acme", *bill, "--line", "1:1:42.00 EUR")["now"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote as quoted
 from typing import Annotated, Any
@@ -24,7 +25,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record
 from clients.cli.screen import BAD, GOOD, Screen, examples
-from clients.cli.standing import Standing
+from clients.cli.standing import Standing, of_deposit
 from clients.sdk import Session
 from clients.sdk.conversation import segment, segments
 from contracts.cash.cash_views import line_view
@@ -69,14 +70,31 @@ def open_account(
         "account": account,
         "payout": payout,
     }
-    record(profile, lambda _: operation, f"Account of {client} in {code}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Account of {client} in {code}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_deposit(session, session.profile.organisation, client, code),
+    )
 
 
 def _status_command(
     step: str, says: str, profile: Path | None, receipt: Path | None, json: bool, **of: str
 ) -> None:
-    operation = {"op": f"custody.{step}", **of, "currency": read_currency(of["currency"], "--currency")}
-    record(profile, lambda _: operation, f"Account of {of['client']} {says}", receipt=receipt, as_json=json)
+    code = read_currency(of["currency"], "--currency")
+    operation = {"op": f"custody.{step}", **of, "currency": code}
+    record(
+        profile,
+        lambda _: operation,
+        f"Account of {of['client']} {says}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_deposit(
+            session, session.profile.organisation, of["client"], operation["currency"]
+        ),
+    )
 
 
 @app.command(epilog=examples("tally cash block acme --currency EUR --reason 'court order 12'"))
@@ -177,7 +195,14 @@ def mint(
         "currency": arrived.currency,
         "amount": arrived.amount,
     }
-    record(profile, lambda _: operation, f"{arrived} minted for {client}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"{arrived} minted for {client}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_deposit(session, session.profile.organisation, client, arrived.currency),
+    )
 
 
 @app.command(epilog=examples("tally cash transfer '250.00 EUR' --to loan --bank bank --reference INV-7"))
@@ -200,7 +225,14 @@ def transfer(
         "amount": paid.amount,
         "reference": reference_,
     }
-    record(profile, lambda _: operation, f"{paid} to {to}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"{paid} to {to}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_deposit(session, bank, session.profile.organisation, paid.currency),
+    )
 
 
 @app.command(epilog=examples("tally cash redeem R-1 '500.00 EUR' --bank bank"))
@@ -227,10 +259,20 @@ def redeem(
         f"Redemption {number} of {wanted}",
         receipt=receipt,
         as_json=json,
-        stands=lambda session: Standing(
-            next=f"{bank} pays it: tally cash paid {quoted(number)} --client {session.profile.organisation} …"
-        ),
+        stands=lambda session: _to_be_paid(session, number, bank, wanted.currency),
     )
+
+
+def _to_be_paid(session: Session, number: str, bank: str, currency: str) -> Standing:
+    client = session.profile.organisation
+    paid_by = f"{bank} pays it: tally cash paid {quoted(number)} --client {client} --entry ENTRY --date DAY"
+    return replace(of_deposit(session, bank, client, currency), next=paid_by)
+
+
+def _of_redemption(session: Session, client: str, number: str) -> Standing:
+    """The deposit out of which it was to be paid."""
+    found = session.view(f"/redemptions/{segments(client=client)}/{segment(number)}")
+    return of_deposit(session, found["bank"], client, found["currency"])
 
 
 @app.command(
@@ -263,7 +305,14 @@ def paid(
             "amount": asked["amount"],
         }
 
-    record(profile, make, f"Redemption {number} paid", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Redemption {number} paid",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: _of_redemption(session, client, number),
+    )
 
 
 @app.command(epilog=examples("tally cash decline R-1 --client acme --reason 'account closed'"))
@@ -277,7 +326,14 @@ def decline(
 ) -> None:
     """Decline a redemption (settlement bank): the amount is available again."""
     operation = {"op": "redemption.decline", "redemption": number, "client": client, "reason": reason}
-    record(profile, lambda _: operation, f"Redemption {number} declined", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Redemption {number} declined",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: _of_redemption(session, client, number),
+    )
 
 
 @app.command(

@@ -11,6 +11,7 @@ from clients.cli.exits import UsageProblem
 from clients.cli.options import Json, ProfileFile, ReceiptFile, open_session, read_passphrase
 from clients.cli.recording import record
 from clients.cli.screen import FAINT, Screen, examples
+from clients.cli.standing import Standing
 from ledger.keys import SigningKey
 from ledger.limits import PUBLIC_KEY_BYTES
 
@@ -32,7 +33,9 @@ def new(file: KeyFile, passphrase_file: PassphraseFile = None, json: Json = Fals
     key = SigningKey.generate()
     passphrase = read_passphrase(passphrase_file)
     key.save(file, passphrase)
-    _show(Screen(json), key, file, "encrypted with the passphrase" if passphrase else "not encrypted")
+    screen = Screen(json)
+    _show(screen, key, file, "encrypted with the passphrase" if passphrase else "not encrypted")
+    screen.note(f"Next a key that is enrolled enrols it: tally keys add {key.public.hex()} --name NAME")
 
 
 @app.command(epilog=examples("tally keys show acme.pem"))
@@ -85,7 +88,14 @@ def add(
 ) -> None:
     """Enrol one more key of your organisation: of a second person, or for another machine."""
     operation = {"op": "key.add", "key": _read_public(key), "name": name}
-    record(profile, lambda _: operation, f"Key {name} enrolled", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Key {name} enrolled",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda _: Standing(next="its file is named as `key` in the profile of whoever signs with it"),
+    )
 
 
 @app.command(epilog=examples("tally keys revoke 9f86d081… --profile net/profiles/acme.json"))
