@@ -36,8 +36,9 @@ class _Console(Console):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-_CONTROL = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069]")
-"""What would steer a terminal, or turn the text around: nodes and files may say it, and are shown to have."""
+_CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff]")
+"""What would steer a terminal, begin another line, turn the text around or hide in it: nodes and files may
+say it, and are shown to have."""
 
 
 def _visible(text: str) -> str:
@@ -77,7 +78,8 @@ class Screen:
         """Print the document if JSON was asked for, and say whether it was."""
         if self.as_json:
             try:
-                print(json.dumps(document, ensure_ascii=False), flush=True)  # noqa: T201
+                written = json.dumps(document, ensure_ascii=False)
+                print(_CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", written), flush=True)  # noqa: T201
             except BrokenPipeError:
                 self.out.on_broken_pipe()
         return self.as_json
@@ -113,7 +115,7 @@ class Screen:
         styles: Sequence[str] = (),
     ) -> None:
         """Rows under their columns; columns named in `right` are aligned to the right."""
-        cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+        cells = [["" if cell is None else _visible(str(cell)) for cell in row] for row in rows]
         if title:
             self.line(title, STRONG)
         if not self.is_terminal:

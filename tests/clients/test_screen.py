@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import pytest
 
 from clients.cli.screen import Screen
+from ledger.errors import TallyError
 
 ROWS = [("harbour-2012", "a lender of a long name", "2026-03-31", "900,000,000.00 USD", "7.2 %")]
 COLUMNS = ("programme", "lender", "due", "limit", "advance up to")
@@ -35,3 +37,29 @@ def test_where_figures_have_no_room_nothing_of_them_is_lost(
     told = shown(40, monkeypatch, capsys)
     assert all(told.count(digit) >= "".join(ROWS[0]).count(digit) for digit in "0123456789")
     assert max(len(line.rstrip()) for line in told.splitlines()) <= 40
+
+
+FORGED = "acme\nfile.quote: proved\t\r\x9b31m\u202e\u200f\u2028\ufeff"
+"""What a node or a file may say in the place of a name."""
+
+
+def test_what_others_wrote_neither_leaves_its_line_nor_steers_the_terminal(capsys: Any) -> None:
+    screen = Screen()
+    screen.line(FORGED)
+    screen.note(FORGED)
+    screen.facts([("name", FORGED)])
+    screen.table(("name", "amount"), [(FORGED, "1"), ("b", "22")], right=("amount",))
+    screen.error(TallyError(FORGED, found=FORGED, remedy=FORGED))
+    out, err = capsys.readouterr()
+    assert (out.count("\n"), err.count("\n")) == (5, 4)
+    assert all(letter.isprintable() for letter in (out + err).replace("\n", ""))
+    rows = out.splitlines()[2:]
+    assert len({len(row) for row in rows}) == 1, "columns stay under each other"
+
+
+def test_json_says_the_same_and_steers_nothing_either(capsys: Any) -> None:
+    Screen(as_json=True).answer({FORGED: [FORGED, "naïve"]})
+    told = capsys.readouterr().out
+    assert json.loads(told) == {FORGED: [FORGED, "naïve"]}
+    assert all(letter.isprintable() for letter in told.removesuffix("\n"))
+    assert "naïve" in told
