@@ -133,9 +133,7 @@ def _history_of(pair: tuple[str, str, str], day: int) -> Question[Features]:
     supplier, buyer, currency = pair
 
     def features(state: Reader) -> Features:
-        entry = state.get(relationship.relationship_key(supplier, buyer))
-        aggregates = relationship_sums.EMPTY if entry is None else entry[2]
-        return Features.of(relationship_sums.of_currency(aggregates, currency), day)
+        return Features.of(relationship.read_sums(state, supplier, buyer, currency), day)
 
     return features
 

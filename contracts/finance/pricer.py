@@ -41,9 +41,9 @@ from contracts.pricing import Features, Prediction, ProgrammeTerms, QuoteInputs,
 from contracts.pricing.known import Asked, Known, read_known
 from contracts.pricing.model import Model
 from contracts.pricing.prediction import predict
-from contracts.trade import relationship, relationship_sums
 from contracts.trade.invoice import CERTIFICATED, CONFIRMED, DISPUTED, Invoice, invoice_key
 from contracts.trade.order import require_no_credit_due
+from contracts.trade.relationship import read_sums
 from ledger import codec
 from ledger.errors import Malformed
 from ledger.state.overlay import Reader
@@ -177,10 +177,7 @@ def _read_basis(
     if type(day) is not int:
         raise Malformed("the ledger has no business date", field="business_date", found=day)
     facts = eligibility.read_facts(state, (lender, programme), rules, supplier, billed)
-    history = state.get(relationship.relationship_key(supplier, billed.buyer))
-    aggregates = relationship_sums.of_currency(
-        relationship_sums.EMPTY if history is None else history[2], billed.currency
-    )
+    sums = read_sums(state, supplier, billed.buyer, billed.currency)
     inputs = QuoteInputs(
         programme=programme,
         revision=known.revision,
@@ -200,7 +197,7 @@ def _read_basis(
         drawn=facts.drawn.total,
         drawn_on_obligor=facts.drawn_on_obligor.total,
         share_base=rules.share_base or 0,
-        features=Features.of(aggregates, day),
+        features=Features.of(sums, day),
         prediction=predict(model_in_force(), *_asked(state, supplier, billed, day), terms),
     )
     if billed.order:

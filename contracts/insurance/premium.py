@@ -18,8 +18,7 @@ from contracts.fields import Part
 from contracts.pricing import formulae
 from contracts.pricing.features import Features
 from contracts.pricing.terms import Count, Days, Ppm
-from contracts.trade.relationship import relationship_key
-from contracts.trade.relationship_sums import EMPTY, of_currency
+from contracts.trade.relationship import read_sums
 from ledger.money import PPM
 from ledger.state.overlay import Reader
 
@@ -77,8 +76,7 @@ class Priced(NamedTuple):
 
 def experience(state: Reader, supplier: str, buyer: str, currency: str, day: int) -> Experience:
     """What the ledger knows of a buyer's payments to a supplier; nothing is known of strangers."""
-    entry = state.get(relationship_key(supplier, buyer))
-    sums = of_currency(EMPTY if entry is None else entry[2], currency)
+    sums = read_sums(state, supplier, buyer, currency)
     features = Features.of(sums, day)
     return Experience(supplier, features.trials, features.defaults, sums.overdue(day)[1])
 

@@ -32,8 +32,8 @@ from contracts.trade.habit_entry import (
     turnover_on,
 )
 from contracts.trade.holidays import due_class
-from contracts.trade.relationship import relationship_key
-from contracts.trade.relationship_sums import EMPTY, Aggregates, of_currency
+from contracts.trade.relationship import read_sums
+from contracts.trade.relationship_sums import Aggregates
 from ledger.money import PPM
 from ledger.state.overlay import Reader
 
@@ -200,8 +200,7 @@ def read_known(
 
     `open_due_day` is the due day of the invoice itself if the open basis holds it: it says nothing of itself.
     """
-    entry = state.get(relationship_key(supplier, buyer))
-    sums = of_currency(EMPTY if entry is None else entry[2], asked.currency)
+    sums = read_sums(state, supplier, buyer, asked.currency)
     habit = Habit(state.get(habit_key(supplier, buyer)))
     buyer_entry, supplier_entry = state.get(habit_key("", buyer)), state.get(habit_key(supplier, ""))
     network_entry = state.get(NETWORK_KEY)

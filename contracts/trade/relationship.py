@@ -11,10 +11,10 @@ from functools import lru_cache
 
 from contracts.trade import habit
 from contracts.trade.relationship_records import KINDS, MOVING, fold_settled, settlement
-from contracts.trade.relationship_sums import EMPTY
+from contracts.trade.relationship_sums import EMPTY, Aggregates, of_currency
 from ledger import codec
 from ledger.state import history
-from ledger.state.overlay import Overlay, state_key
+from ledger.state.overlay import Overlay, Reader, state_key
 
 
 @lru_cache(maxsize=4_096)
@@ -26,6 +26,12 @@ def relationship_key(supplier: str, buyer: str) -> bytes:
 def party_key(party: str) -> bytes:
     """State key of the history entry over the relationships that an organisation has."""
     return state_key("party", party)
+
+
+def read_sums(state: Reader, supplier: str, buyer: str, currency: str) -> Aggregates:
+    """The sums of a relationship in one currency; all zero if nothing happened in it."""
+    entry = state.get(relationship_key(supplier, buyer))
+    return of_currency(EMPTY if entry is None else entry[2], currency)
 
 
 def append(state: Overlay, supplier: str, buyer: str, record: tuple[codec.Value, ...]) -> None:
