@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from clients.sdk.histories import check_aggregates, proved_history
+from clients.sdk.verified import InFile
 from contracts.holdings import book
 from contracts.holdings.book import BOOK, Totals
 from contracts.holdings.portfolio import Position, positions
@@ -27,7 +27,7 @@ from ledger.proofs.history import ProvedHistory
 
 
 @dataclass(frozen=True)
-class VerifiedBook:
+class VerifiedBook(InFile):
     """The proved book of one lender; complete unless only the newest records were asked for."""
 
     lender: str
@@ -63,15 +63,6 @@ class VerifiedBook:
                 expected="all",
             )
         return positions(self.records)
-
-    @property
-    def height(self) -> int:
-        """Height at which this is proved."""
-        return self.proved.height
-
-    def save(self, path: Path) -> None:
-        """Write the book file."""
-        path.write_bytes(self.data)
 
 
 def book_subject(key: bytes) -> str | None:

@@ -12,9 +12,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from clients.sdk.histories import check_aggregates, proved_history
+from clients.sdk.verified import InFile
 from contracts.certificates import certificate_views, leaf
 from contracts.certificates.certificate_tree import Tree, replay
 from contracts.views import View
@@ -28,7 +28,7 @@ CERTIFICATE = "certificate"
 
 
 @dataclass(frozen=True, slots=True)
-class VerifiedCertificate:
+class VerifiedCertificate(InFile):
     """A certificate with its whole tree, proved."""
 
     obligor: str
@@ -42,15 +42,6 @@ class VerifiedCertificate:
     def view(self) -> View:
         """The tree by name, amounts in minor units."""
         return certificate_views.tree_view(self.obligor, self.number, self.tree)
-
-    @property
-    def height(self) -> int:
-        """Height at which this is proved."""
-        return self.proved.height
-
-    def save(self, path: Path) -> None:
-        """Write the certificate file."""
-        path.write_bytes(self.data)
 
 
 def certificate_subject(key: bytes) -> tuple[str, str] | None:

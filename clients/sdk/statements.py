@@ -11,9 +11,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from clients.sdk.histories import check_aggregates, proved_history
+from clients.sdk.verified import InFile
 from contracts.cash import deposit
 from contracts.cash.deposit import Balance
 from ledger import codec
@@ -28,7 +28,7 @@ NOTHING = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class VerifiedStatement:
+class VerifiedStatement(InFile):
     """The statement of one custody account, proved."""
 
     bank: str
@@ -48,15 +48,6 @@ class VerifiedStatement:
     def lines(self) -> tuple[codec.Value, ...]:
         """The lines, oldest first; `contracts.cash.cash_views.line_view` names their parts."""
         return self.proved.records
-
-    @property
-    def height(self) -> int:
-        """Height at which this is proved."""
-        return self.proved.height
-
-    def save(self, path: Path) -> None:
-        """Write the statement file."""
-        path.write_bytes(self.data)
 
 
 def statement_subject(key: bytes) -> tuple[str, str, str] | None:

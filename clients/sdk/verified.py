@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from contracts.answer import ProvedAnswer
 from contracts.finance.quote import ProvedQuote, Quote
@@ -17,8 +17,35 @@ from ledger.proofs.handover import Followed, MembershipChain
 from ledger.proofs.history import ProvedHistory
 
 
+class HasHeight(Protocol):
+    """What is proved of one height."""
+
+    @property
+    def height(self) -> int:
+        """Of the block after which it was so."""
+        ...
+
+
+class InFile:
+    """What was proved by a file, and the file."""
+
+    __slots__ = ()
+
+    proved: HasHeight
+    data: bytes
+
+    @property
+    def height(self) -> int:
+        """Height at which this is proved."""
+        return self.proved.height
+
+    def save(self, path: Path) -> None:
+        """Write the file that proves it."""
+        path.write_bytes(self.data)
+
+
 @dataclass(frozen=True, slots=True)
-class VerifiedHistory:
+class VerifiedHistory(InFile):
     """The proved records of a trade relationship; complete unless only the newest were asked for."""
 
     supplier: str
@@ -46,15 +73,6 @@ class VerifiedHistory:
     def is_complete(self) -> bool:
         """Whether these are all of them."""
         return self.proved.is_complete
-
-    @property
-    def height(self) -> int:
-        """Height at which this is proved."""
-        return self.proved.height
-
-    def save(self, path: Path) -> None:
-        """Write the history file."""
-        path.write_bytes(self.data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +138,7 @@ class VerifiedQuote:
 
 
 @dataclass(frozen=True, slots=True)
-class VerifiedAnswer:
+class VerifiedAnswer(InFile):
     """What was answered here, from proved state alone."""
 
     proved: ProvedAnswer
@@ -131,15 +149,6 @@ class VerifiedAnswer:
     def view(self) -> dict[str, Any]:
         """The answer by name, amounts in minor units."""
         return self.proved.view
-
-    @property
-    def height(self) -> int:
-        """Height at which this is proved."""
-        return self.proved.height
-
-    def save(self, path: Path) -> None:
-        """Write the answer file."""
-        path.write_bytes(self.data)
 
 
 @dataclass(frozen=True, slots=True)
