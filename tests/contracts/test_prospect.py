@@ -12,7 +12,7 @@ from trade_ledger import TERMS, TradeLedger, confirm, invoice, suited
 from contracts.finance.offer import OfferTerms
 from contracts.finance.pricer import requote
 from contracts.holdings import allocation
-from contracts.holdings.allocation import Held, Mandate
+from contracts.holdings.allocation import Held, Mandate, Opportunity
 from contracts.market import prospect
 from contracts.market.prospect import Suited
 from ledger.money import PPM
@@ -50,6 +50,19 @@ def bill(trade: TradeLedger, number: str, supplier: str, buyer: str, gross: int)
     trade.done(buyer, {**confirm(number, gross), "supplier": supplier})
 
 
+def offer(trade: TradeLedger, one: Opportunity) -> dict[str, Any]:
+    """An offer at today's price."""
+    quote = requote(trade.state, one.supplier, one.invoice, one.programme)
+    return {
+        "op": "finance.offer",
+        "programme": one.programme,
+        "supplier": one.supplier,
+        "invoice": one.invoice,
+        "expires": "2012-03-11",
+        "terms": {name: getattr(quote, name) for name in OfferTerms.model_fields},
+    }
+
+
 @settings(max_examples=12)
 @given(programmes(), st.lists(amounts, min_size=8, max_size=8), amounts, shares)
 def test_every_offer_of_a_plan_is_taken_by_the_ledger_in_the_order_given(
@@ -76,13 +89,30 @@ def test_every_offer_of_a_plan_is_taken_by_the_ledger_in_the_order_given(
     plan = allocation.greedy(offered, rules)
     paid_out = 0
     for one in prospect.in_order(found, plan):
-        quote = requote(trade.state, one.supplier, one.invoice, one.programme)
-        terms = {name: getattr(quote, name) for name in OfferTerms.model_fields}
-        offer = {"op": "finance.offer", "programme": one.programme, "supplier": one.supplier, "terms": terms}
-        trade.done("loan", {**offer, "invoice": one.invoice, "expires": "2012-03-11"})
-        paid_out += quote.paid_out
+        made = offer(trade, one)
+        trade.done("loan", made)
+        paid_out += made["terms"]["paid_out"]
     trade.check()
     assert paid_out == allocation.cash(offered, plan) <= mandate.budget
+
+
+def test_of_one_obligor_the_smaller_limit_is_used_first() -> None:
+    """What a programme with a larger limit has advanced counts against the smaller one's too."""
+    trade = TradeLedger()
+    for name, limit, gross in (("large", 2_000_00, 900_01), ("small", 1_000_00, 900_00)):
+        terms = {**TERMS, "limits": [{"obligor": "mega", "limit": limit}]}
+        trade.done("loan", {"op": "programme.publish", "programme": name, "terms": terms})
+        bill(trade, name, "acme", "mega", gross)
+    found = [
+        one
+        for name in ("large", "small")
+        if isinstance(one := suited(trade.state, name, "acme", name), Suited)
+    ]
+    large, small = (one.opportunity for one in found)
+    assert prospect.in_order(found, [large.most, small.most]) == (small, large)
+    last = offer(trade, small)
+    trade.done("loan", offer(trade, large))
+    assert trade.refused("loan", last) == "limit_exceeded", "this way round it is not taken"
 
 
 def test_a_programme_s_limits_are_constraints_of_the_plan() -> None:
