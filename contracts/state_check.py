@@ -3,7 +3,7 @@
     check_state(entries)        entries: (state key, value), all of them, in any order
     check_step(before, after)   two states with one operation between them
 
-For tests after every step, and for an auditor who has executed a chain. Each function names its number.
+For tests after every step, and for whoever has a whole state at hand. Each function names its number.
 """
 
 from __future__ import annotations

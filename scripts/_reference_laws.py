@@ -21,8 +21,8 @@ BEGIN = """# Laws
 
 The numbered invariants. A check runs where something changes, before it is written, in production too; one
 that fails is a bug: the node stops rather than write it. `contracts.state_check` runs them over a whole
-state, in tests after every step and in an audit. Beside each stands what tests it: property tests, machines
-that play random operations, and states that are broken on purpose.
+state, in tests after every step. Beside each stands what tests it: property tests, machines that play random
+operations, and states that are broken on purpose.
 """
 
 
