@@ -4,9 +4,9 @@ Gradient-boosted trees by scikit-learn on descriptions that the ledger's own cod
 seeds, order of rows, one thread. What comes out is a `contracts.pricing.model.Model`: integer thresholds and
 leaves, and calibration curves, so that from here on no float takes part in a figure.
 
-Censoring: an invoice that is still open when the history ends and whose due date has passed is late, at its
-age then or more. One that is not yet due by then is left out, even if it was paid: of those due late only
-the quick ones are known.
+Censoring: an invoice that is still open when the history ends and whose due date has passed is late, by as
+much as others that were unpaid at that age (`_pricing_unpaid`). One that is not yet due by then is left out,
+even if it was paid: of those due late only the quick ones are known.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from math import exp, floor
 import numpy as np
 from _pricing_ledger import Description
 from _pricing_rows import Row
+from _pricing_unpaid import completed
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
@@ -33,16 +34,10 @@ LEAST_DAYS, MOST_DAYS = -30, 60
 HALF_LIFE_DAYS = 365
 """Age at which a row of the history counts half. The descriptions themselves follow a buyer that changes;
 a shorter half-life leaves fewer rows to learn from, and customers that no row is of feel that first."""
-MATURE_DAYS = 45
-"""Days past due after which what is still unpaid is too little to bias the mean days beyond terms."""
 LEAST_ROWS = 500
 """Fewer teach a model nothing that the default does not know."""
 OLDER_SHARE = 0.7
-"""Share of the mature rows that the trees of the level's check are grown on."""
-LEAST_FACTOR, MOST_FACTOR = 0.8, 1.35
-LEVEL_CARRIED = 0.5
-"""Power of the ratio by which the level moves. A few customers make most of the days beyond terms, so the
-newest rows tell the ratio to a tenth or so: carried on whole, it harms histories whose level stays."""
+"""Share of the rows that trees are grown on whose probabilities are calibrated by the rest."""
 STEPS = 40
 """Points of an isotonic calibration, at most."""
 LEAST_STEP_ROWS = 50
@@ -116,10 +111,11 @@ class TrainingSet:
     values: np.ndarray
     late: np.ndarray
     days: np.ndarray
+    """Days late; of an unpaid row the median of what is expected."""
+    beyond: np.ndarray
+    """Days beyond terms, at most `MOST_BEYOND_DAYS`; of an unpaid row the mean of what is expected."""
     weight: np.ndarray
     due: np.ndarray
-    mature: np.ndarray
-    """Whether the row was due long enough before the end for its days beyond terms to be known."""
 
     @classmethod
     def of(cls, rows: Sequence[Row], descriptions: Sequence[Description]) -> TrainingSet:
@@ -131,18 +127,19 @@ class TrainingSet:
             [[descriptions[place][at] for at in places] for place in chosen], dtype=np.float64
         ).reshape(-1, len(places))
         telling = _telling(values, np.array([rows[place].issued for place in chosen]))
-        days = []
-        for place in chosen:
-            row = rows[place]
-            days.append((end if row.cleared is None else row.cleared) - row.due)
+        due = np.array([rows[place].due for place in chosen], dtype=np.int64)
+        is_unpaid = np.array([rows[place].cleared is None for place in chosen], dtype=bool)
+        until = [end if cleared is None else cleared for cleared in (rows[place].cleared for place in chosen)]
+        known = np.array(until, dtype=np.int64) - due
+        median, mean = completed(known, is_unpaid)
         return cls(
             tuple([name for name, tells in zip(TRAINED_ON, telling, strict=True) if tells]),
             values[:, telling],
-            np.array([lateness > 0 for lateness in days], dtype=np.int64),
-            np.array(days, dtype=np.float64),
-            weight=np.array([0.5 ** ((end - rows[place].due) / HALF_LIFE_DAYS) for place in chosen]),
-            due=np.array([rows[place].due for place in chosen]),
-            mature=_mature(np.array([end - rows[place].due for place in chosen])),
+            late=(known > 0).astype(np.int64),
+            days=median,
+            beyond=mean.clip(0, MOST_BEYOND_DAYS),
+            weight=0.5 ** ((end - due) / HALF_LIFE_DAYS),
+            due=due,
         )
 
     def __len__(self) -> int:
@@ -166,11 +163,6 @@ def _telling(values: np.ndarray, days: np.ndarray) -> np.ndarray:
     return (values != values[first[day_of]]).any(axis=0)
 
 
-def _mature(since_due: np.ndarray) -> np.ndarray:
-    old_enough = since_due >= MATURE_DAYS
-    return old_enough if old_enough.sum() >= LEAST_ROWS else np.ones_like(old_enough)
-
-
 Curve = tuple[tuple[int, int], ...]
 """A polyline from millionths of a score's unit to an output, as `contracts.pricing.model` has it."""
 
@@ -186,13 +178,14 @@ def train(known: TrainingSet, calibration: str = "", kind: str = TREES) -> Model
         days = HistGradientBoostingRegressor(
             **{**DAYS, **LEAVES[kind]}, loss="absolute_error", early_stopping=False, random_state=SEED
         ).fit(known.values, known.days.clip(LEAST_DAYS, MOST_DAYS), sample_weight=known.weight)
-        beyond = _fit_beyond(known, known.mature, kind)
-        factor = level_factor(known, kind)
+        beyond = HistGradientBoostingRegressor(
+            **{**BEYOND, **LEAVES[kind]}, loss="poisson", early_stopping=False, random_state=SEED
+        ).fit(known.values, known.beyond, sample_weight=known.weight)
     return Model(
         known.features,
         Ensemble(*_quantised(late), curve or UNCALIBRATED),
         Ensemble(*_quantised(days), ((-400 * MICRO, -40_000), (400 * MICRO, 40_000))),
-        Ensemble(*_quantised(beyond), _curve(lambda score: 100 * factor * exp(score), -6, 5)),
+        Ensemble(*_quantised(beyond), _curve(lambda score: 100 * exp(score), -6, 5)),
     )
 
 
@@ -285,29 +278,6 @@ def _through(curve: Curve, scores: np.ndarray) -> np.ndarray:
 
 def _share(log_odds):
     return 1 / (1 + np.exp(-log_odds))
-
-
-def _fit_beyond(known: TrainingSet, chosen: np.ndarray, kind: str) -> HistGradientBoostingRegressor:
-    days = known.days[chosen].clip(0, MOST_BEYOND_DAYS)
-    model = HistGradientBoostingRegressor(
-        **{**BEYOND, **LEAVES[kind]}, loss="poisson", early_stopping=False, random_state=SEED
-    )
-    return model.fit(known.values[chosen], days, sample_weight=known.weight[chosen])
-
-
-def level_factor(known: TrainingSet, kind: str) -> float:
-    """What the days beyond terms of the newest rows were to what trees said that had not seen them.
-
-    Trees keep to the level of the rows that they were grown on; this carries it half way on to the next ones.
-    """
-    mature = np.flatnonzero(known.mature)
-    in_time = mature[np.argsort(known.due[mature], kind="stable")]
-    older, newer = np.split(in_time, [int(len(in_time) * OLDER_SHARE)])
-    said = _fit_beyond(known, older, kind).predict(known.values[newer]).sum()
-    realised = known.days[newer].clip(0, MOST_BEYOND_DAYS).sum()
-    if not said or not realised:
-        return 1.0
-    return float(min(MOST_FACTOR, max(LEAST_FACTOR, realised / said)) ** LEVEL_CARRIED)
 
 
 def _curve(link: Callable[[float], float], least: int, most: int) -> Curve:

@@ -33,7 +33,6 @@ from _pricing_report import Outcome, figures, outcomes, report  # noqa: E402
 from _pricing_rows import Row, RowError, read_rows  # noqa: E402
 from _pricing_training import (  # noqa: E402
     MICRO,
-    MOST_FACTOR,
     RISING,
     SCORECARD,
     STEPS,
@@ -42,14 +41,15 @@ from _pricing_training import (  # noqa: E402
     TrainingSet,
     helpful,
     isotonic,
-    level_factor,
     platt,
     train,
 )
+from _pricing_unpaid import completed  # noqa: E402
 
 from contracts.pricing.lateness import FEATURES  # noqa: E402
 from contracts.pricing.model import Ensemble, Model, on_curve  # noqa: E402
 from contracts.pricing.training import PAID, Example  # noqa: E402
+from contracts.trade.habit_entry import MOST_BEYOND_DAYS  # noqa: E402
 from ledger.money import CURRENCIES, MAX_AMOUNT  # noqa: E402
 
 REAL = ROOT.parent / "shared" / "data" / "ar-b2b"
@@ -327,13 +327,48 @@ def test_a_trained_model_is_integers_and_the_same_twice(learned: Learned) -> Non
     assert all(type(figure) is int for lateness in found for figure in lateness)
 
 
-def test_the_level_of_the_newest_rows_is_carried_on_half_way(learned: Learned) -> None:
-    """Days beyond terms more than doubled; a level that stays leaves the trees' own."""
-    risen = TrainingSet.of(learned.rows, learned.described)
-    assert level_factor(risen, TREES) == pytest.approx(MOST_FACTOR**0.5)
+def test_an_unpaid_invoice_is_expected_as_late_as_those_that_were_unpaid_at_its_age() -> None:
+    """By hand: S(2) = 1/2, S(4) = 1/4, S(10) = 0, so at age 3 half are paid on day 4, half on day 10."""
+    days = np.array([-5, 0, 2, 3, 4, 10])
+    unpaid = np.array([False, False, False, True, False, False])
+    median, mean = completed(days, unpaid)
+    assert list(median) == [-5, 0, 2, 4, 4, 10]
+    assert list(mean) == [-5, 0, 2, 7, 4, 10]
+    for nobody_later in (np.array([-5, 0, 2, 10, 4, 9]), np.array([0, 0, 0, 400, 0, 0])):
+        median, mean = completed(nobody_later, unpaid)
+        assert list(median) == list(mean) == list(nobody_later), "the end of what is known counts as paid"
+
+
+def test_what_is_expected_of_the_unpaid_keeps_the_level_of_a_history_that_ends() -> None:
+    """Counted at their age, the newest rows would seem to be paid much sooner."""
+    chance = np.random.default_rng(3)
+    late = np.minimum(chance.geometric(1 / 15, 6_000), MOST_BEYOND_DAYS)
+    since_due = chance.integers(1, 60, 6_000)
+    days, unpaid = np.minimum(late, since_due), late > since_due
+    _, mean = completed(days, unpaid)
+    newest = since_due < 15
+    assert days[newest].mean() < 0.5 * late[newest].mean()
+    assert mean[newest].mean() == pytest.approx(late[newest].mean(), rel=0.05)
+
+
+def test_a_model_learns_the_days_beyond_terms_that_unpaid_rows_are_expected_to_have(learned: Learned) -> None:
+    """The level of the newest rows, of which only the quick ones are paid, is that of the rows before."""
     chance = random.Random(4)
-    even = [replace(row, cleared=row.due + chance.choice((-2, 4))) for row in learned.rows]
-    assert level_factor(TrainingSet.of(even, learned.described), TREES) == pytest.approx(1, abs=0.06)
+    slow = [replace(row, cleared=row.due + chance.choice((-2, 0, 5, 25))) for row in learned.rows]
+    end = max(row.due for row in slow) - 10
+    cut = [
+        replace(row, cleared=None if row.cleared is not None and row.cleared > end else row.cleared)
+        for row in slow
+        if row.issued <= end
+    ]
+    described = feed(cut, cut)
+    known = TrainingSet.of(cut, described)
+    newest = known.due > end - 25
+    assert known.beyond[~newest].mean() == pytest.approx(7.5, abs=1)
+    assert known.beyond[newest].mean() == pytest.approx(7.5, abs=1.5)
+    model = train(known)
+    said = [found.beyond_centidays for found in predictions(model, described)]
+    assert sum(said) / len(said) == pytest.approx(750, abs=75)
 
 
 def test_a_scorecard_is_a_sum_of_points_of_single_features(learned: Learned) -> None:
