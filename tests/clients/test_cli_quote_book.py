@@ -98,6 +98,14 @@ def test_a_book_that_breaks_off_leaves_the_older_one_as_it_was(
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("name", ["0001.quotes", "0007.quotes"])
+def test_what_cannot_be_replaced_is_said(tally: Tally, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    refused = tally.run("fund", "quote", "book", "wide", "--out", str(tmp_path), code=USAGE)
+    assert refused["error"]["code"] == "file_unwritable"
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_a_book_says_of_which_day_and_height_its_prices_are(tally: Tally) -> None:
     rows = [row for row in tally.run("fund", "quote", "book", "wide")["rows"] if "quote" in row]
     (day,), (height,) = ({row[name] for row in rows} for name in ("business_date", "height"))

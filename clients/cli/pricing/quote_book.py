@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ import typer
 
 from clients.cli.amounts import days, money, percent, short_percent
 from clients.cli.exits import UsageProblem
-from clients.cli.options import Json, ProfileFile, open_session, save
+from clients.cli.options import Json, ProfileFile, open_session, save, unwritable
 from clients.cli.screen import FAINT, GOOD, Advance, Screen
 from clients.sdk import Session
 from contracts.finance.quote import ProvedQuote
@@ -112,19 +113,26 @@ def _priced(
 
 
 def _drafted(session: Session, book: QuoteBook, folder: Path, place: int) -> Path:
-    path = folder / f"{place + 1:04}.part"
+    path = folder / f"{place + 1:04}.{os.getpid()}.part"
     save(carry(book.encode(), session.genesis.chain), path, "book of quotes")
     return path
 
 
 def _replaced(folder: Path, drafts: list[Path]) -> list[str]:
-    """Put a book in the place of the one that the folder holds, which may have more files."""
-    files = [draft.with_suffix(".quotes") for draft in drafts]
-    for path in folder.glob("[0-9][0-9][0-9][0-9].quotes"):
-        if path not in files:
-            path.unlink()
-    for draft, path in zip(drafts, files, strict=True):
-        draft.replace(path)
+    """Put a book in the place of the one that the folder holds, which may have more files.
+
+    Raises:
+        UsageProblem: something there cannot be replaced.
+    """
+    files = [folder / f"{place:04}.quotes" for place, _ in enumerate(drafts, 1)]
+    try:
+        for path in folder.glob("[0-9][0-9][0-9][0-9].quotes"):
+            if path not in files:
+                path.unlink(missing_ok=True)
+        for draft, path in zip(drafts, files, strict=True):
+            draft.replace(path)
+    except OSError as error:
+        raise unwritable(folder, "book of quotes", error) from None
     return [str(path) for path in files]
 
 
