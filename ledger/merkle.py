@@ -123,61 +123,6 @@ def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], 
         raise VerificationError("Merkle path does not lead to the root")
 
 
-def verify_subtree_consistency(
-    first: int, end: int, size: int, subtree_root: bytes, root: bytes, proof: Sequence[bytes]
-) -> None:
-    """Check that the subtree over the leaves [first, end) is part of the tree of `size` leaves.
-
-    The proof is that of RFC 9162 section 2.1.4 with the subtree in place of the older tree,
-    as in draft-ietf-plants-merkle-tree-certs section 4.4; from leaf 0 on the two are one.
-
-    Raises:
-        VerificationError: it is not, [first, end) is no subtree, or the proof is malformed.
-    """
-    _check_subtree(first, end, size)
-    if first == end or (first, end) == (0, size):
-        if proof:
-            raise VerificationError("consistency proof too long", found=len(proof), expected=0)
-        if end == size and first == 0 and subtree_root != root:
-            raise VerificationError("two roots for one tree size")
-        if first == end and subtree_root != EMPTY_TREE:
-            raise VerificationError("wrong root for the empty tree")
-        return
-    # The positions of the subtree's first and last leaf and of the tree's last, level by level.
-    low, high, last = first, end - 1, size - 1
-    path = list(proof)
-    while low != high and (high & 1 or high == last):
-        low, high, last = low >> 1, high >> 1, last >> 1
-    if low == high:
-        path.insert(0, subtree_root)
-    if not path:
-        raise VerificationError("consistency proof is empty")
-    old = new = path[0]
-    for sibling in path[1:]:
-        if last == 0:
-            raise VerificationError("consistency proof too long")
-        if high & 1 or high == last:
-            if low < high:
-                old = node_hash(sibling, old)
-            new = node_hash(sibling, new)
-            while high and not high & 1:
-                low, high, last = low >> 1, high >> 1, last >> 1
-        else:
-            new = node_hash(new, sibling)
-        low, high, last = low >> 1, high >> 1, last >> 1
-    if last or old != subtree_root or new != root:
-        raise VerificationError("consistency proof does not lead to both roots")
-
-
-def _check_subtree(first: int, end: int, size: int) -> None:
-    """A subtree of w leaves starts at a multiple of the power of two that is w or the next above."""
-    if not 0 <= first <= end <= size <= MAX_TREE_LEAVES:
-        raise VerificationError("tree sizes out of order", found=f"[{first}, {end}) of {size}")
-    width = 1 << (end - first - 1).bit_length() if end > first else 1
-    if first % width:
-        raise VerificationError("not a subtree", found=f"[{first}, {end})")
-
-
 class Accumulator:
     """Append-only tree that keeps only the roots of its complete subtrees ("peaks").
 

@@ -39,40 +39,6 @@ def test_published_inclusion_vector(row):
         merkle.verify_inclusion(*arguments)
 
 
-@pytest.mark.parametrize("row", vectors("consistency.jsonl"))
-def test_published_consistency_vector(row):
-    arguments = (
-        0,
-        row["size1"],
-        row["size2"],
-        base64.b64decode(row["root1"]),
-        base64.b64decode(row["root2"]),
-        unpacked(row),
-    )
-    if row["wantErr"]:
-        with pytest.raises(VerificationError):
-            merkle.verify_subtree_consistency(*arguments)
-    else:
-        merkle.verify_subtree_consistency(*arguments)
-
-
-@pytest.mark.parametrize("row", vectors("subtreeconsistency.jsonl"))
-def test_published_subtree_consistency_vector(row):
-    arguments = (
-        row["start"],
-        row["end"],
-        row["size"],
-        base64.b64decode(row["root1"] or ""),
-        base64.b64decode(row["root2"] or ""),
-        unpacked(row),
-    )
-    if row["wantErr"]:
-        with pytest.raises(VerificationError):
-            merkle.verify_subtree_consistency(*arguments)
-    else:
-        merkle.verify_subtree_consistency(*arguments)
-
-
 def test_reference_tree_of_rfc_6962():
     reference = json.loads((DATA / "rfc6962_reference_tree.json").read_text())
     leaves = [merkle.leaf_hash(bytes.fromhex(data)) for data in reference["leaf_inputs_hex"]]
@@ -98,77 +64,10 @@ def recursive_root(leaves):
     return merkle.node_hash(recursive_root(leaves[:split]), recursive_root(leaves[split:]))
 
 
-def recursive_consistency(old, leaves, complete=True):
-    """RFC 6962 section 2.1.2, word by word."""
-    if old == len(leaves):
-        return [] if complete else [recursive_root(leaves)]
-    split = 1
-    while split * 2 < len(leaves):
-        split *= 2
-    if old <= split:
-        return [*recursive_consistency(old, leaves[:split], complete), recursive_root(leaves[split:])]
-    return [*recursive_consistency(old - split, leaves[split:], False), recursive_root(leaves[:split])]
-
-
 @given(st.integers(1, 70))
 def test_levels_give_the_root_of_the_recursive_definition(size):
     leaves = tree(size)
     assert merkle.root(leaves) == recursive_root(leaves) == merkle.root_of(merkle.levels(leaves))
-
-
-@given(st.data())
-def test_consistency_proofs_of_the_recursive_definition_verify(data):
-    size = data.draw(st.integers(1, 60))
-    old = data.draw(st.integers(1, size))
-    leaves = tree(size)
-    proof = recursive_consistency(old, leaves)
-    roots = merkle.root(leaves[:old]), merkle.root(leaves)
-    merkle.verify_subtree_consistency(0, old, size, *roots, proof)
-    if proof:
-        place = data.draw(st.integers(0, len(proof) - 1))
-        for damaged in (
-            [*proof[:place], merkle.leaf_hash(proof[place]), *proof[place + 1 :]],
-            [*proof[:place], *proof[place + 1 :]],
-            [*proof, proof[place]],
-            [*proof[:place], proof[place][:31], *proof[place + 1 :]],
-        ):
-            with pytest.raises(VerificationError):
-                merkle.verify_subtree_consistency(0, old, size, *roots, damaged)
-
-
-def subtree_proof(first, end, leaves, known=True):
-    """SUBTREE_PROOF of draft-ietf-plants-merkle-tree-certs, word by word."""
-    if (first, end) == (0, len(leaves)):
-        return [] if known else [recursive_root(leaves)]
-    split = 1
-    while split * 2 < len(leaves):
-        split *= 2
-    if end <= split:
-        return [*subtree_proof(first, end, leaves[:split], known), recursive_root(leaves[split:])]
-    if split <= first:
-        rest = subtree_proof(first - split, end - split, leaves[split:], known)
-        return [*rest, recursive_root(leaves[:split])]
-    return [*subtree_proof(0, end - split, leaves[split:], False), recursive_root(leaves[:split])]
-
-
-@given(st.data())
-@settings(max_examples=200)
-def test_subtrees_are_proved_part_of_the_tree_at_their_own_place_only(data):
-    size = data.draw(st.integers(1, 60))
-    width = 1 << data.draw(st.integers(0, size.bit_length()))
-    first = width * data.draw(st.integers(0, (size - 1) // width))
-    end = data.draw(st.integers(first + width // 2 + 1, first + width).map(lambda end: min(end, size)))
-    leaves = tree(size)
-    proof = subtree_proof(first, end, leaves)
-    part, whole = merkle.root(leaves[first:end]), merkle.root(leaves)
-    merkle.verify_subtree_consistency(first, end, size, part, whole, proof)
-    with pytest.raises(VerificationError):
-        merkle.verify_subtree_consistency(first, end, size, merkle.leaf_hash(part), whole, proof)
-    with pytest.raises(VerificationError):
-        merkle.verify_subtree_consistency(first, end, size, part, merkle.leaf_hash(whole), proof)
-    if first + width < size:
-        with pytest.raises(VerificationError):
-            merkle.verify_subtree_consistency(first + width, end + width, size, part, whole, proof)
 
 
 @given(st.data())
@@ -234,22 +133,6 @@ def test_absurd_sizes_are_refused_without_work():
     for index, size in ((0, 2**63), (2**63, 2**63 + 1), (-1, 5), (5, 5)):
         with pytest.raises(VerificationError):
             merkle.verify_inclusion(leaf, index, size, [leaf], leaf)
-    with pytest.raises(VerificationError):
-        merkle.verify_subtree_consistency(0, 3, 2**63, leaf, leaf, [leaf])
-
-
-@pytest.mark.parametrize(("first", "end"), [(1, 3), (2, 6), (3, 5), (5, 7), (1, 8)])
-def test_range_that_is_no_subtree_is_refused_as_such(first, end):
-    leaves = tree(8)
-    part = merkle.root(leaves[first:end])
-    with pytest.raises(VerificationError, match="not a subtree"):
-        merkle.verify_subtree_consistency(first, end, 8, part, merkle.root(leaves), [])
-
-
-@pytest.mark.parametrize(("first", "end", "size"), [(-1, 1, 8), (4, 2, 8), (0, 9, 8), (0, 1, 2**49)])
-def test_range_outside_the_tree_is_refused_as_such(first, end, size):
-    with pytest.raises(VerificationError, match="out of order"):
-        merkle.verify_subtree_consistency(first, end, size, bytes(32), bytes(32), [])
 
 
 def test_hashes_of_another_length_are_refused_as_such():
@@ -257,10 +140,6 @@ def test_hashes_of_another_length_are_refused_as_such():
     proof = merkle.run_proof(merkle.levels(leaves), 1, 1)
     with pytest.raises(VerificationError, match="not 32 bytes"):
         merkle.run_root([leaves[1]], 1, 4, [proof[0][:31], proof[1]])
-    with pytest.raises(VerificationError, match="too long"):
-        merkle.verify_subtree_consistency(
-            0, 2, 3, merkle.root(leaves[:2]), merkle.root(leaves[:3]), [leaves[2], leaves[3]]
-        )
 
 
 @pytest.mark.parametrize(("index", "size"), [(-1, 4), (4, 4), (0, 0)])
