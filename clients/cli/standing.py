@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from shlex import quote as quoted
 from typing import Any
 
-from clients.cli.amounts import money
+from clients.cli.amounts import money, percent
 from clients.sdk import Session
 
 Facts = tuple[tuple[str, object], ...]
@@ -183,3 +183,32 @@ def of_deposit(session: Session, bank: str, client: str, currency: str) -> Stand
         *held,
     )
     return Standing(facts, "", found)
+
+
+def of_auction(session: Session, supplier: str, number: str) -> Standing:
+    """An auction on its way from sealed bids to cash."""
+    found = session.auction(supplier, number)
+    facts: list[tuple[str, object]] = [("now", found["status"]), ("bidders", len(found["bidders"]))]
+    if found["revealed"]:
+        facts.append(("bids opened", found["revealed"]))
+    if found["rate_ppm"] is not None:
+        facts.append(("rate", f"{percent(found['rate_ppm'])} a year"))
+    return Standing(tuple(facts), _next_of_auction(found), found)
+
+
+def _next_of_auction(found: dict[str, Any]) -> str:
+    supplier, number = found["supplier"], quoted(found["auction"])
+    match found["status"]:
+        case "Open" | "Commit":
+            bid = f"tally auction bid {number} AMOUNT -s {supplier} --rate RATE --programme PROGRAMME"
+            opened = f"opened until {found['reveal_until']}: tally auction reveal {number} -s {supplier}"
+            return f"lenders bid until {found['commit_until']}: {bid}; bids are {opened}"
+        case "Reveal":
+            ranked = f"tally auction rank {number} -s {supplier}"
+            return f"once all bids are open, or after {found['reveal_until']}, they are ranked: {ranked}"
+        case "Ranked":
+            return f"{supplier} accepts by {found['accept_until']}: tally auction accept {number}"
+        case "Accepted" | "Agreed":
+            pay = f"tally auction pay {number} -s {supplier} --bank BANK"
+            return f"winners pay by {found['fund_until']}: {pay}"
+    return ""

@@ -11,8 +11,9 @@ from local_sessions import Channel
 from local_tally import Tally
 
 from clients.cli import main
-from clients.cli.standing import Standing, of_credit, of_invoice, of_order, of_shipment
+from clients.cli.standing import Standing, of_auction, of_credit, of_invoice, of_order, of_shipment
 from clients.errors import Unavailable
+from contracts.market.auction import LIFE
 
 DAY = "2024-03-01"
 
@@ -191,6 +192,42 @@ def test_who_holds_the_claim_is_said_where_it_is_one_lender(
     view = INVOICE | {"title": title, "finance": {"lender": lender}}
     facts = dict(of_invoice(Told(**view), "acme", "R").facts)  # type: ignore[arg-type]
     assert facts.get("held by") == holder
+
+
+AUCTION = {
+    "supplier": "acme",
+    "auction": "A",
+    "bidders": ["fund"],
+    "revealed": 0,
+    "rate_ppm": None,
+    "commit_until": "2024-03-02",
+    "reveal_until": "2024-03-03",
+    "accept_until": "2024-03-04",
+    "fund_until": "2024-03-05",
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "named", "until"),
+    [
+        ("Open", "auction bid", "2024-03-02"),
+        ("Commit", "auction reveal", "2024-03-03"),
+        ("Reveal", "auction rank", "2024-03-03"),
+        ("Ranked", "auction accept", "2024-03-04"),
+        ("Accepted", "auction pay", "2024-03-05"),
+        ("Agreed", "auction pay", "2024-03-05"),
+        ("Funded", "", ""),
+        ("NoBid", "", ""),
+        ("Withdrawn", "", ""),
+    ],
+)
+def test_what_comes_next_of_an_auction_is_its_phase_with_the_last_day(
+    status: str, named: str, until: str
+) -> None:
+    assert status in LIFE.states
+    step = of_auction(Told(**AUCTION, status=status), "acme", "A").next  # type: ignore[arg-type]
+    assert (named in step) if named else (step == "")
+    assert until in step
 
 
 LINE = {"quantity": 10, "shipped": 0, "accepted": 0, "invoiced": 0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote as quoted
 from typing import Annotated, Any
 
 import typer
@@ -22,6 +23,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record
 from clients.cli.screen import examples
+from clients.cli.standing import Standing
 from clients.sdk import Session, VerifiedAnswer
 from clients.sdk.questions import ask
 from contracts.certificates.leaf import MAX_LEAVES, Place, Promise, promise_key
@@ -124,16 +126,29 @@ def _reserve(
     json: bool,
 ) -> None:
     until = read_day(expires, "--expires")
+    price, repay = terms
 
     def make(session: Session) -> dict[str, Any]:
         currency = leaf_of(session, place).view["currency"]
-        price, repay = terms
         paid = read_amount(price, "--price" if repay is None else "--advance", currency).amount
         freed = 0 if repay is None else read_amount(repay, "--repay", currency).amount
         return on_leaf("certificate.reserve", place, lender=lender, price=paid, repay=freed, expires=until)
 
+    where = f"{quoted(place.certificate)} --obligor {place.obligor} --leaf {place.leaf}"
+    if repay is None:
+        taken = f"{lender} buys it: tally certificate buy {where} --price {quoted(price)}"
+    else:
+        amounts = f"--advance {quoted(price)} --repay {quoted(repay)}"
+        taken = f"{lender} lends on it: tally certificate lend {where} {amounts}"
     title = f"Leaf {place.leaf} of {place.certificate} offered to {lender}"
-    record(profile, make, title, receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        title,
+        receipt=receipt,
+        as_json=json,
+        stands=lambda _: Standing(next=f"{taken} --bank BANK"),
+    )
 
 
 @app.command(

@@ -20,6 +20,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record
 from clients.cli.screen import examples
+from clients.cli.standing import of_invoice
 from clients.sdk import Session
 
 Amount = Annotated[str, typer.Option(help="Amount in the invoice's currency, such as 1,250.00.")]
@@ -53,7 +54,14 @@ def charge(
         where = {"supplier": supplier, "invoice": number}
         return {"op": "finance.charge", **where, "amount": costs, "reason": reason}
 
-    record(profile, make, f"Costs on {number}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Costs on {number}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_invoice(session, supplier, number),
+    )
 
 
 @app.command(epilog=examples("tally claim repay INV-7 --supplier acme --bank bank --amount 807,500.00"))
@@ -72,7 +80,14 @@ def repay(
         due = _in_currency(session, supplier, number, amount)
         return {"op": "release.pay", "invoice": number, "bank": bank, "amount": due}
 
-    record(profile, make, f"Advance on {number} repaid", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Advance on {number} repaid",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_invoice(session, supplier, number),
+    )
 
 
 @app.command(
@@ -106,7 +121,14 @@ def repaid(
             "date": day,
         }
 
-    record(profile, make, f"Repayment on {number}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Repayment on {number}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_invoice(session, supplier, number),
+    )
 
 
 @app.command(epilog=examples("tally claim default INV-7 --supplier acme --profile net/profiles/lender.json"))
@@ -119,7 +141,14 @@ def default(
 ) -> None:
     """Declare the buyer in default on an invoice that you hold (lender or supplier)."""
     operation = {"op": "default.declare", "supplier": supplier, "invoice": number}
-    record(profile, lambda _: operation, f"Default on {number}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Default on {number}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_invoice(session, supplier, number),
+    )
 
 
 @app.command(
@@ -135,4 +164,11 @@ def write_off(
 ) -> None:
     """Write off what is outstanding on an invoice in default; it can still be recovered (holder)."""
     operation = {"op": "default.write_off", "supplier": supplier, "invoice": number}
-    record(profile, lambda _: operation, f"Write-off of {number}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Write-off of {number}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_invoice(session, supplier, number),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from shlex import quote as quoted
 from typing import Annotated, Any
 
 import typer
@@ -25,6 +26,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record
 from clients.cli.screen import GOOD, Screen, examples
+from clients.cli.standing import Standing
 from clients.sdk import Session
 from clients.sdk.questions import ask
 
@@ -72,7 +74,19 @@ def offer(
         asked = read_amount(price, "--price", currency).amount
         return {**place, "lender": to, "price": asked, "expires": until}
 
-    record(profile, make, f"{invoice} offered to {to}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"{invoice} offered to {to}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: _to_be_bought(session, number, to, price),
+    )
+
+
+def _to_be_bought(session: Session, number: str, to: str, price: str) -> Standing:
+    offered = f"{quoted(number)} --seller {session.profile.organisation} --price {quoted(price)}"
+    return Standing(next=f"{to} buys it: tally resale buy {offered} --bank BANK --programme PROGRAMME")
 
 
 @app.command(

@@ -26,6 +26,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
+from clients.cli.standing import of_auction
 from clients.lending.sealed_bids import SealedBid, load_bid, save_bid
 from clients.sdk import Session
 from clients.sdk.questions import ask
@@ -98,7 +99,14 @@ def open_auction(
         place = {"op": "auction.open", "auction": number, "invoice": invoice}
         return {**place, **days, "max_rate_ppm": highest, "min_amount": least}
 
-    record(profile, make, f"Auction {number} open", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Auction {number} open",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_auction(session, who.organisation, number),
+    )
 
 
 @app.command(
@@ -127,7 +135,14 @@ def bid(
         save_bid(folder, sealed_bid, sealed)
         return {"op": "auction.bid", "supplier": supplier, "auction": number, "commitment": sealed}
 
-    record(profile, make, f"Sealed bid in auction {number}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Sealed bid in auction {number}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_auction(session, supplier, number),
+    )
 
 
 @app.command(epilog=examples("tally auction reveal A-1 --supplier acme"))
@@ -159,7 +174,14 @@ def reveal(
             "salt": kept.salt,
         }
 
-    record(profile, make, f"Bid in auction {number} open", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Bid in auction {number} open",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_auction(session, supplier, number),
+    )
 
 
 @app.command(epilog=examples("tally auction rank A-1 --supplier acme"))
@@ -172,7 +194,14 @@ def rank(
 ) -> None:
     """Have the open bids ranked: the ledger computes the rate and each lender's part."""
     operation = {"op": "auction.rank", "supplier": supplier, "auction": number}
-    record(profile, lambda _: operation, f"Auction {number} ranked", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Auction {number} ranked",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_auction(session, supplier, number),
+    )
 
 
 @app.command(epilog=examples("tally auction accept A-1"))
@@ -199,7 +228,14 @@ def accept(
             "paid_out": price(found, day)[2],
         }
 
-    record(profile, make, f"Auction {number} accepted", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Auction {number} accepted",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_auction(session, supplier, number),
+    )
 
 
 @app.command(epilog=examples("tally auction pay A-1 --supplier acme --bank bank"))
@@ -213,7 +249,14 @@ def pay(
 ) -> None:
     """Set the cash for your part aside (winner); with the last winner's all cash and the title move."""
     operation = {"op": "auction.pay", "supplier": supplier, "auction": number, "bank": bank}
-    record(profile, lambda _: operation, f"Part of auction {number} paid", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Part of auction {number} paid",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_auction(session, supplier, number),
+    )
 
 
 @app.command(epilog=examples("tally auction withdraw A-1 --supplier acme"))
@@ -226,7 +269,14 @@ def withdraw(
 ) -> None:
     """End an auction whose bids are all sealed (supplier)."""
     operation = {"op": "auction.withdraw", "supplier": supplier, "auction": number}
-    record(profile, lambda _: operation, f"Auction {number} withdrawn", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Auction {number} withdrawn",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_auction(session, supplier, number),
+    )
 
 
 @app.command(
