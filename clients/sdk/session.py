@@ -45,6 +45,8 @@ from ledger.proofs.handover import Followed
 from ledger.proofs.statement import ProvedState
 
 PAGE = 500
+MAX_PAGES = 20_000
+"""Pages of one list: ten million entries, ten times what a ledger of a million invoices has."""
 PAGES_IN_FLIGHT = 2
 """Pages of a book that are asked for at once: the node makes one while the client checks the other."""
 BLOCK_PAGE = 100
@@ -231,6 +233,8 @@ class Session(_Base):
             if after in seen:
                 raise BrokenAnswer("a node answers a list that goes round", field="next", found=after[:80])
             seen.add(after)
+            if len(seen) >= MAX_PAGES:
+                raise BrokenAnswer("a node answers a list without end", field="next", found=after[:80])
 
     def invoice(self, supplier: str, number: str) -> dict[str, Any]:
         """An invoice as it stands (not proved).

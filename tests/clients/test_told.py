@@ -15,6 +15,7 @@ from local_sessions import Channel, Misbehaviour
 from clients.cli import main
 from clients.cli.exits import REFUSED
 from clients.errors import BrokenAnswer
+from clients.sdk import session as sessions_of_nodes
 from clients.sdk import told
 
 ROOT = Path(__file__).parents[2]
@@ -216,6 +217,23 @@ def test_what_is_of_the_right_form_and_makes_no_sense_leaves_no_trace(
 ) -> None:
     code, said = run_against(channel, command, answer_as_described(text, number), capsys)
     assert code in (0, REFUSED) or "[unknown_programme]" in said, said
+
+
+def test_a_list_without_end_ends(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions_of_nodes, "MAX_PAGES", 3)
+    pages = iter(range(100))
+    for node in channel.nodes.values():
+        node.misbehave = answer_as_described("x", 1, lambda said: {**said, "next": f"page {next(pages)}"})
+    try:
+        with (
+            channel.blocking_session("fund") as session,
+            pytest.raises(BrokenAnswer, match="without end"),
+        ):
+            list(session.invoices("acme"))
+    finally:
+        for node in channel.nodes.values():
+            node.misbehave = None
+    assert next(pages) == 3
 
 
 def test_a_list_that_goes_round_ends(channel: Channel) -> None:
