@@ -8,7 +8,7 @@ from typing import Any
 from campaign.subjects import Found, better, lien_on
 from contracts.certificates import leaf
 from contracts.finance.claim import Lien, agent, payoff
-from contracts.insurance import indemnity, policy
+from contracts.insurance import insurance_claim, policy
 from contracts.market import auction
 from contracts.trade import invoice
 from contracts.trade.trade_check import Kinds
@@ -39,8 +39,8 @@ def awaited_days(kinds: Kinds) -> Iterator[int]:
     for value in kinds["promise"].values():
         yield from (leaf.Promise._make(value).maturity, leaf.Promise._make(value).maturity + 1)
     for value in kinds["claim"].values():
-        notified = indemnity.Claim._make(value)
-        if notified.status in (indemnity.NOTIFIED, indemnity.WAITING):
+        notified = insurance_claim.Claim._make(value)
+        if notified.status in (insurance_claim.NOTIFIED, insurance_claim.WAITING):
             terms = policy.Policy._make(kinds["policy"][notified.insurer, notified.policy])
             billed = invoice.Invoice._make(kinds["invoice"][notified.supplier, notified.invoice])
             yield billed.due_day + terms.waiting_days

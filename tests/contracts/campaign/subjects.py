@@ -16,7 +16,7 @@ from contracts.cash import custody, exchange, redemption, settlement
 from contracts.certificates import leaf
 from contracts.finance import pledge, recourse, request, resale
 from contracts.finance.claim import Lien
-from contracts.insurance import indemnity, policy
+from contracts.insurance import insurance_claim, policy
 from contracts.lifecycle import LifeCycle
 from contracts.market import auction, early_payment
 from contracts.trade import amendment, credit, invoice, order, redirection, shipment
@@ -112,7 +112,7 @@ VALUES: dict[str, Callable[[Any], Any]] = {
     "leaf": leaf.Leaf._make,
     "promise": leaf.Promise._make,
     "policy": policy.Policy._make,
-    "claim": indemnity.Claim._make,
+    "claim": insurance_claim.Claim._make,
     "redirection": redirection.Redirection._make,
     "pledge": pledge.Pledge._make,
     "request": request.Request._make,
@@ -143,7 +143,7 @@ CYCLES: dict[str, LifeCycle] = {
     "recourse": recourse.STATUS,
     "leaf": leaf.STATUS,
     "policy": policy.LIFE,
-    "claim": indemnity.CLAIM,
+    "claim": insurance_claim.CLAIM,
     "redirection": redirection.STATUS,
     "pledge": pledge.STATUS,
     "request": request.LIFE,
@@ -334,7 +334,7 @@ def _can_be_set_off(kinds: Kinds, found: Found) -> bool:
 
 def _has_recovered(kinds: Kinds, found: Found) -> bool:
     billed = invoice.Invoice._make(kinds["invoice"][found.value.supplier, found.value.invoice])
-    return bool(found.value.insurers_part(indemnity.open_amount(billed)) > found.value.ceded)
+    return bool(found.value.insurers_part(insurance_claim.open_amount(billed)) > found.value.ceded)
 
 
 def _moves(kinds: Kinds, found: Found) -> bool:
