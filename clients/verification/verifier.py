@@ -37,6 +37,7 @@ from contracts.trade.relationship_views import record_view, relationships_of
 from ledger import codec, proof_file
 from ledger.blocks.certificate import CertifiedHeader
 from ledger.blocks.genesis import GenesisBlock
+from ledger.dates import iso_from_day
 from ledger.errors import Malformed
 from ledger.faults.evidence import GROUNDS, Evidence
 from ledger.hashing import short
@@ -443,9 +444,12 @@ def _quote(data: bytes, genesis: GenesisBlock) -> Report:
         "model": proved.terms.model.hex() or None,
         "terms": shown(quote.terms),
     }
+    terms = proved.terms
+    paid_out, net = (Money(amount, terms.currency) for amount in (terms.paid_out, terms.net))
     summary = (
-        f"price of invoice {proved.inputs.invoice} of {proved.inputs.supplier} under programme "
-        f"{proved.programme} at height {proved.height}"
+        f"price of invoice {terms.invoice} of {terms.supplier} under programme {terms.programme}, "
+        f"{paid_out} now for {net} due on {iso_from_day(terms.due_day)}, "
+        f"of {iso_from_day(terms.day)} at height {proved.height}"
     )
     return Report(proof_file.QUOTE, summary, numbered(steps), facts)
 

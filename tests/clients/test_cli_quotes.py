@@ -79,6 +79,9 @@ def test_a_quote_is_asked_for_verified_and_explained(tally: Tally, tmp_path: Pat
     }
     verified = tally.run("fund", "quote", "verify", str(file))
     assert (verified["proved"], verified["quote"]) == (True, asked["quote"])
+    paid_out, net = (f"{asked['terms'][name] / 100:,.2f} EUR" for name in ("paid_out", "net"))
+    said = tally.text("fund", "quote", "verify", str(file))
+    assert f"{paid_out} now for {net} due on 20" in said, "what is proved is the amount, so it is named"
     told = tally.run("fund", "quote", "explain", str(file), "--svg", str(chart))
     from_net, lateness, charges = told["sections"]
     taken = sum(bar["value"] for bar in from_net["bars"][:-1])
