@@ -12,6 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+from contracts.cash.payment import MAX_PREPAYMENT_DAYS
 from contracts.fields import MAX_TERM_DAYS
 from ledger.dates import LAST_DAY
 from ledger.errors import TallyError
@@ -131,7 +132,10 @@ def _row(cell: dict[str, str]) -> Row:
     cleared = _day(cell["cleared"]) if cell["cleared"] else None
     if cleared is not None and cleared < 1:
         raise ValueError(f"paid on {cell['cleared']}, a ledger begins on 1970-01-02")
-    if max(due, cleared or 0) > LAST_DAY:
+    if cleared is not None and cleared < issued - MAX_PREPAYMENT_DAYS:
+        early_days = issued - cleared
+        raise ValueError(f"paid {early_days} days before its issue, a ledger takes {MAX_PREPAYMENT_DAYS}")
+    if max(issued, due, cleared or 0) > LAST_DAY:
         raise ValueError("a day after the year 2999")
     units = int(_amount(cell["amount"]).scaleb(CURRENCIES[currency]).to_integral_value())
     if units > MAX_AMOUNT:

@@ -170,10 +170,12 @@ def train_or_check(options: argparse.Namespace, console: Console) -> int:
         there = read_bytes(options.out, "model", MAX_MODEL_BYTES), _read_record(options.record)
     else:
         require_writable(options.out, options.record, apart_from=(options.source, options.genesis))
-    found = read_training(options.source, load_trust(options.genesis))
-    rows, last = usable(found.examples())
-    record = record_of(found.proved.header.state_root, rows, last, options.calibrate, options.kind)
-    model = learn(rows, options.calibrate, options.kind)
+    with console.status("reading and proving the export"):
+        found = read_training(options.source, load_trust(options.genesis))
+        rows, last = usable(found.examples())
+    with console.status(f"training on {len(rows):,} rows, twice: for the record on the older ones alone"):
+        record = record_of(found.proved.header.state_root, rows, last, options.calibrate, options.kind)
+        model = learn(rows, options.calibrate, options.kind)
     if record is None or model is None:
         console.print(
             f"{len(rows)} rows are too few: it takes {LEAST_ROWS}, late and punctual ones, among the older "
