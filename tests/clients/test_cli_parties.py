@@ -129,3 +129,20 @@ def test_a_file_that_proves_nothing_is_described_to_whoever_holds_it(tally: Tall
     error = tally.run("fund", "verify", str(text), code=REFUSED)["error"]
     assert "get it again" in error["remedy"]
     assert "SDK" not in error["remedy"]
+
+
+def test_an_import_of_which_nothing_is_recorded_says_so(
+    tally: Tally, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, receipts = tmp_path / "invoices.csv", tmp_path / "receipts"
+    file.write_text(
+        "invoice,supplier,buyer,currency,issue_date,due_date,order,line,quantity,amount,tax,gross\n"
+        "F-1,acme,anchor,EUR,2030-01-01,2030-03-01,,1,1,10.00,0.00,10.00\n"
+    )
+    tally.run("acme", "date", "show")
+    profile = str(tally.folder / "acme.json")
+    assert main(["import", str(file), "--receipts", str(receipts), "--profile", profile]) == REFUSED
+    said = capsys.readouterr().out
+    assert f"No document is recorded; the proofs of the refusals are kept in {receipts}" in said
+    assert "tally date show" in said
+    assert "documents recorded" not in said

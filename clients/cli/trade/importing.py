@@ -353,7 +353,10 @@ def _show_sent(screen: Screen, sent: Sent, receipts: Path, *, is_dry: bool, with
         screen.line("Nothing was sent." + reason)
         return
     applied = sum(recorded.is_applied for recorded in sent.recorded)
-    screen.line(f"{applied} documents recorded, receipts verified and kept in {receipts}", GOOD)
+    if applied:
+        screen.line(f"{applied} documents recorded, receipts verified and kept in {receipts}", GOOD)
+    else:
+        screen.line(f"No document is recorded; the proofs of the refusals are kept in {receipts}", BAD)
     codes = Counter(recorded.refusals[0].code for recorded in sent.recorded if not recorded.is_applied)
     for code, count in codes.most_common():
         screen.line(f"{count} refused by a rule [{code}]; see {receipts / 'index.csv'}", BAD)
