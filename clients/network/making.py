@@ -22,6 +22,7 @@ from contracts import Contracts
 from ledger.blocks.block import Block
 from ledger.blocks.executor import make_genesis_block
 from ledger.blocks.genesis import Genesis
+from ledger.errors import Malformed
 from ledger.identifiers import checked_name
 from ledger.keys import SigningKey
 from ledger.limits import MAX_MEMBERS
@@ -72,11 +73,12 @@ def create(
     `network.json` comes last: what an interrupted call left is made again, with the same keys.
 
     Raises:
-        NetworkError: a number of nodes or a list of organisations that makes no network.
-        Malformed: organisations or parameters that the genesis document does not permit.
+        NetworkError: a number of nodes or a list of organisations that makes no network; organisations or
+            parameters that the genesis document does not permit.
     """
-    for place, entry in enumerate(organisations):
-        checked_name(entry["id"], f"organisations[{place}].id")  # files are called after it
+    with _as_given():
+        for place, entry in enumerate(organisations):
+            checked_name(entry["id"], f"organisations[{place}].id")  # files are called after it
     check_timing(timing)
     if not 1 <= nodes <= MAX_MEMBERS:
         raise NetworkError(
@@ -115,9 +117,30 @@ def create(
         "organisations": [_make_organisation(folder, entry, organisations) for entry in organisations],
         "parameters": {**DEFAULT_PARAMETERS, **(parameters or {})},
     }
-    genesis = make_genesis_block(Contracts(), Genesis.from_document(document))
+    with _as_given():
+        genesis = make_genesis_block(Contracts(), Genesis.from_document(document))
     names = [entry["id"] for entry in organisations]
     return furnish(folder, genesis, list(zip(node_ids, hosts, strict=True)), names, ports, timing)
+
+
+@contextlib.contextmanager
+def _as_given() -> Iterator[None]:
+    """What does not fit a genesis document was given by whoever makes the network.
+
+    Raises:
+        NetworkError: with what is to be corrected where.
+    """
+    try:
+        yield
+    except Malformed as error:
+        raise NetworkError(
+            error.message,
+            code=error.code,
+            field=error.field,
+            found=error.found,
+            expected=error.expected,
+            remedy="Correct it in what --organisations, --name or --business-date says, and start again.",
+        ) from None
 
 
 def check_timing(timing: str) -> None:

@@ -590,6 +590,7 @@ def test_networks_that_cannot_be(tally: Any, tmp_path: Path) -> None:
         {"id": "acme", "identifiers": [5]},
         {"id": "acme", "identifiers": [[{}, 1]]},
         {"id": "acme", "roles": [{}]},
+        {"id": "acme", "roles": ["bank"]},
     ],
 )
 def test_organisations_that_no_genesis_block_takes_are_refused(
@@ -601,6 +602,7 @@ def test_organisations_that_no_genesis_block_takes_are_refused(
     ran = tally("network", "up", "--dir", folder, "-n", "1", "--organisations", listed, "--json")
     assert ran.code == USAGE
     assert ran.document["error"]["field"]
+    assert "--organisations" in ran.document["error"]["remedy"]
     assert {path.name for path in tmp_path.rglob("*.pem")} <= {"acme.pem", "node.pem"}
     assert not (folder / "network.json").exists()
 
