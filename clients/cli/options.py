@@ -275,6 +275,9 @@ def read_bytes(path: Path, what: str, most_bytes: int) -> bytes:
         ) from None
     if len(data) > most_bytes:
         raise UsageProblem(
-            f"{path} is too large for a {what}", code="file_too_large", expected=f"at most {most_bytes} bytes"
+            f"{path} is too large for a {what}",
+            code="file_too_large",
+            expected=f"at most {most_bytes:,} bytes",
+            remedy="It may be of another kind: `tally verify` checks proof files of every kind.",
         )
     return data

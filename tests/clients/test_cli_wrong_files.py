@@ -18,6 +18,7 @@ from test_cli_quotes import HASH, MODEL, record_file
 
 from clients.cli.exits import REFUSED, USAGE, UsageProblem
 from clients.cli.options import save
+from contracts.finance.quote import MAX_QUOTE_BYTES
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,26 @@ def test_what_is_no_whole_quote_is_named_with_what_to_do(
         assert (error["code"], error["found"]) == ("other_kind", "history")
     else:
         assert "again" in error["remedy"]
+
+
+def test_a_book_of_quotes_that_is_taken_for_a_quote_is_named_whatever_its_size(
+    tally: Tally, tmp_path: Path
+) -> None:
+    tally.run("fund", "quote", "book", story.PROGRAMME, "--out", str(tmp_path))
+    small, large = tmp_path / "0001.quotes", tmp_path / "large.quotes"
+    large.write_bytes(small.read_bytes() + bytes(MAX_QUOTE_BYTES))
+    for file, code in ((small, "other_kind"), (large, "file_too_large")):
+        error = tally.run("fund", "quote", "verify", str(file), code=USAGE)["error"]
+        assert (error["code"], "tally verify" in error["remedy"]) == (code, True)
+
+
+@pytest.mark.parametrize("wrong", ["a.quote", "text"])
+def test_what_is_no_book_is_named_with_what_to_do(tally: Tally, files: dict[str, Path], wrong: str) -> None:
+    path = str(files[wrong])
+    for command in (["portfolio", "show"], ["portfolio", "report"]):
+        error = tally.run("fund", *command, "--book", path, "--date", "2024-04-01", code=USAGE)["error"]
+        assert path in error["message"]
+        assert "SDK" not in error["remedy"]
 
 
 @pytest.mark.parametrize("wrong", ["cut.export", "text", "a.history"])
