@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -421,7 +422,7 @@ def test_what_people_are_shown_has_the_documented_form() -> None:
     assert enrolled["standing"] is False
     published = programme_views.programme_view(trade.state, "of-mega")
     assert published is not None
-    programme_forms.ProgrammeView.model_validate(published)
+    programme_forms.ProgrammeView.model_validate_json(json.dumps(published))
     assert published["payables"]["set_aside"] == {"bank": "bank", "amount": 2 * NET - PAID_OUT}
     billed = trade_views.invoice_view(trade.state, "acme", "INV1")
     assert billed is not None
