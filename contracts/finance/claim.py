@@ -71,7 +71,7 @@ class Lien(NamedTuple):
     reserve_left: int = 0
     """The supplier's, not yet collected."""
     interest_from: int = 0
-    """Overdue interest runs from here: first the day on which payment was expected."""
+    """Overdue interest runs from here: first the last day of the discount, a tenor after payout."""
     interest_due: int = 0
     interest_paid: int = 0
     shortfall: int = 0
@@ -299,7 +299,7 @@ def close_claim(context: Context, supplier: str, invoice: str, lien: Lien) -> No
 
 
 def accrued(lien: Lien, day: int) -> int:
-    """Overdue interest that is due on a day: on the principal, from the day payment was expected; up."""
+    """Overdue interest that is due on a day: on the principal, since `interest_from`; up."""
     days = max(0, day - lien.interest_from)
     return lien.interest_due + divide_up(lien.principal * lien.discount_rate_ppm * days, PPM * lien.day_count)
 

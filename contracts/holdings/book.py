@@ -26,7 +26,8 @@ price is below it, the tenor the days that are left.
 
 `late` is the probability of late payment in the quote at which it was bought, in ppm; nil where none was
 predicted: in an auction, of a payable, and from another lender. `expected` is the day on which the price
-expected the payment: its tenor runs from the day of the offer, and the payout may come days later.
+expected the payment: its tenor runs from the day of the offer, and the payout may come days later. Of a claim
+that another lender sold it is the seller's, or the day of the sale if that is past.
 
 `reserve` in `collect`, `bear`, `recover`, `indemnify` and `end` is what leaves the supplier's reserve in the
 claim. Reserve and shortfall of a shared claim stand in the book of the lender that acts for all
@@ -345,7 +346,9 @@ def resold(context: Context, supplier: str, number: str, lien: Lien, to: tuple[L
     _enter(context, lien.lender, "sell", lien, supplier, number, after.lender, price, principal, reserve)
     tenor_days = max(0, lien.interest_from - context.day)
     amounts = (principal + reserve - lien.shortfall, principal, reserve, principal - price, 0)
-    terms = (tenor_days, due_day, lien.pledges, None, context.day + tenor_days)
+    # Interest begins later than payment was expected by the wait for the payout, or with another due date.
+    expected_day = min(lien.interest_from, max(due_day, lien.offered + lien.tenor_days))
+    terms = (tenor_days, due_day, lien.pledges, None, max(context.day, expected_day))
     places = (lien.buyer, after.programme, *amounts, *terms)
     _enter(context, after.lender, "buy", after, supplier, number, *places)
     if lien.shortfall:

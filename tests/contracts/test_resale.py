@@ -10,7 +10,7 @@ from auction_ledger import market, sold
 from cash_ledger import balance, with_deposits
 from insurance_ledger import active, bill
 from test_book import kinds, positions, totals
-from trade_ledger import DAY, TERMS, TradeLedger, invoice, payment, publish
+from trade_ledger import DAY, TERMS, TradeLedger, fund, invoice, payment, publish
 
 from contracts.errors import InvariantBroken
 from contracts.finance import resale_check
@@ -20,12 +20,14 @@ from contracts.finance.resale_views import resale_sentence, resale_view, resales
 from contracts.holdings import portfolio
 from contracts.holdings.book import book_key
 from contracts.holdings.portfolio_views import position_view
+from contracts.holdings.vintage import expected_late
 from contracts.insurance.coverage import Question
 from contracts.insurance.insurance_views import answer
 from contracts.state_check import by_kind
 from contracts.trade import trade_views
 from contracts.trade.trade_check import Kinds
 from ledger import codec
+from ledger.dates import day_from_iso
 
 MONEY = 2_000_000_00
 LAST_DAY = "2012-03-11"
@@ -132,6 +134,41 @@ def test_cash_and_claim_move_together_and_both_books_follow() -> None:
     assert standing(trade) == "Sold"
     finance = trade_views.invoice_view(trade.state, "acme", "INV1")["finance"]  # type: ignore[index]
     assert (finance["lender"], finance["bought_from"], finance["resale"]) == ("fund", "loan", None)
+
+
+def test_days_late_that_the_price_expected_are_those_of_the_seller_for_who_buys_the_claim() -> None:
+    """The wait of the first offer for its payout is none of the buyer's lateness, whoever holds the claim."""
+    trade = with_deposits(TradeLedger(), MONEY, "loan", "fund")
+    trade.done("loan", publish())
+    trade.confirmed_invoice()
+    trade.done("loan", trade.offer())
+    trade.done("acme", {"op": "finance.accept", "invoice": "INV1"})
+    advance(trade, "2012-03-09")
+    trade.done("bank", fund("INV1", lien(trade).paid_out, date="2012-03-09"))
+    take(trade)
+    sell(trade)
+    trade.check()
+    was, now = (positions(trade, lender)[0] for lender in ("loan", "fund"))
+    assert now.expected_day == was.expected_day == lien(trade).offered + lien(trade).tenor_days
+    assert expected_late(now) == expected_late(was) == 4
+    assert now.bought + now.tenor_days == lien(trade).interest_from == was.expected_day + 8
+
+
+def test_a_substitute_that_is_sold_is_expected_on_its_own_due_date() -> None:
+    trade = held(recourse_days=30)
+    trade.confirmed_invoice("INV2", 2_000_000_00, "2012-06-20")
+    advance(trade, "2012-06-01")
+    demand = {"op": "recourse.demand", "recourse": "R1", **HOLDER, "cause": "overdue", "reason": "unpaid"}
+    trade.done("loan", demand)
+    trade.done("acme", {"op": "recourse.propose", "lender": "loan", "recourse": "R1", "invoice": "INV2"})
+    trade.done("loan", {"op": "recourse.substitute", "recourse": "R1", "invoice": "INV2"})
+    price = lien(trade, "INV2").principal - 1
+    place = {"op": "resale.offer", "resale": "S1", "supplier": "acme", "invoice": "INV2", "lender": "fund"}
+    trade.done("loan", {**place, "price": price, "expires": "2012-06-11"})
+    trade.done("fund", settle(price))
+    trade.check()
+    (position,) = positions(trade, "fund")
+    assert position.expected_day == position.first_due_day == day_from_iso("2012-06-20")
 
 
 def test_invariant_18_what_the_buyer_pays_afterwards_goes_to_the_new_holder() -> None:
