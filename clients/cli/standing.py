@@ -48,10 +48,12 @@ def of_order(session: Session, supplier: str, buyer: str, number: str) -> Standi
         ),
         ("amount", money(found["amount"], found["currency"])),
     )
-    return Standing(facts, _next_of_order(found, units), found)
+    return Standing(facts, _next_of_order(found), found)
 
 
-def _next_of_order(found: dict[str, Any], units: dict[str, int]) -> str:
+def _next_of_order(found: dict[str, Any]) -> str:
+    """Line by line: what is billed too much on one does not make up for what is not billed on another."""
+    lines = found["lines"]
     supplier, buyer, number = found["supplier"], found["buyer"], quoted(found["order"])
     amendment = found["amendment"]
     if amendment and amendment["status"] == "Proposed":
@@ -62,9 +64,11 @@ def _next_of_order(found: dict[str, Any], units: dict[str, int]) -> str:
         return f"{buyer} issues it: tally order issue {number} -s {supplier}"
     if found["status"] in ("Closed", "Cancelled"):
         return ""
-    if units["accepted"] > units["invoiced"]:
+    if any(line["invoiced"] > line["accepted"] for line in lines):
+        return f"{supplier} credits what went back: tally credit issue CREDIT --invoice INVOICE …"
+    if any(line["accepted"] > line["invoiced"] for line in lines):
         return f"{supplier} bills what was accepted: tally invoice submit INVOICE --order {number} …"
-    if units["quantity"] > units["shipped"]:
+    if any(line["quantity"] > line["shipped"] for line in lines):
         return f"{supplier} ships it: tally shipment create SHIPMENT --order {number} --buyer {buyer} …"
     return ""
 
@@ -81,10 +85,11 @@ def of_shipment(session: Session, supplier: str, number: str) -> Standing:
         ("order", f"{found['order']} of {found['buyer']}"),
         ("units", ", ".join(f"{count} {name}" for name, count in units.items() if count)),
     )
-    return Standing(facts, _next_of_shipment(found, units["accepted"]), found)
+    return Standing(facts, _next_of_shipment(session, found), found)
 
 
-def _next_of_shipment(found: dict[str, Any], accepted: int) -> str:
+def _next_of_shipment(session: Session, found: dict[str, Any]) -> str:
+    """Its way to the buyer; after that, what its order needs."""
     supplier, buyer, number = found["supplier"], found["buyer"], quoted(found["shipment"])
     match found["status"]:
         case "Created":
@@ -92,11 +97,7 @@ def _next_of_shipment(found: dict[str, Any], accepted: int) -> str:
         case "Dispatched" | "Delivered":
             taken = f"tally shipment receive {number} -s {supplier} --date DAY --line LINE:ACCEPTED:REJECTED"
             return f"{buyer} takes it in: {taken}"
-        case "Received" if accepted:
-            return f"{supplier} bills it: tally invoice submit INVOICE --order {quoted(found['order'])} …"
-        case "Refused" | "Lost":
-            return f"{supplier} may ship its goods again"
-    return ""
+    return _next_of_order(session.order(supplier, buyer, found["order"]))
 
 
 def of_invoice(session: Session, supplier: str, number: str) -> Standing:
@@ -135,13 +136,17 @@ def _next_of_invoice(found: dict[str, Any]) -> str:
             return ""
     if found["unapplied"]:
         return f"{supplier} pays back what was too much: tally payment refund {number} --bank BANK"
+    if found["credit_due"]:
+        return f"{supplier} credits what went back: tally credit issue CREDIT --invoice {number} …"
     if not found["outstanding"]:
         return ""
+    is_late = found["maturity"] == "Overdue"
+    pays = f"pays what was due on {found['due_date']}" if is_late else f"pays by {found['due_date']}"
     paid = (
-        f"{buyer} pays by {found['due_date']}: tally payment make {number} -s {supplier} --bank BANK, "
-        "or a bank attests it: tally payment attest"
+        f"{buyer} {pays}: tally payment make {number} -s {supplier} --bank BANK, "
+        f"or a bank attests it: tally payment attest {number} -s {supplier} …"
     )
-    is_whole = found["cash"] == "Open" and not found["contested"] and not found["credit_due"]
+    is_whole = found["cash"] == "Open" and not found["contested"]
     if found["title"] == "Free" and found["maturity"] == "NotDue" and is_whole:
         return f"{supplier} may sell it: tally match invoice {number}; {paid}"
     return paid

@@ -61,11 +61,14 @@ def test_offer_and_acceptance_say_their_amounts_and_what_comes_next(
     said, beside = capsys.readouterr()
     for part in (paid_out, reserve, asked["quote"], str(quote), EXPIRES, "revision 1"):
         assert part in said
-    assert f"acme accepts it: tally finance accept '{story.INVOICE}';" in " ".join(beside.split())
+    assert f"acme accepts it: tally finance accept '{story.INVOICE}'\n" in beside
     standing = tally.text("acme", "invoice", "show", "acme", story.INVOICE)
     assert f"Offered, until {EXPIRES}" in standing
-    said = tally.text("acme", *ACCEPT)
+    assert main([*ACCEPT, "--profile", str(tally.folder / "acme.json")]) == 0
+    said, beside = capsys.readouterr()
     assert all(part in said for part in (paid_out, reserve, EXPIRES, "fund, revision 1"))
+    assert f"fund pays: tally finance settle '{story.INVOICE}' -s acme --bank BANK" in beside
+    assert f"or a bank attests it: tally finance fund '{story.INVOICE}' -s acme …" in beside
 
 
 def test_what_is_accepted_is_proved_and_no_node_s_word(

@@ -161,7 +161,8 @@ INVOICE = {
         ({"title": "Assigned"}, "payment make"),
         ({"maturity": "Overdue"}, "payment make"),
         ({"contested": 10}, "payment make"),
-        ({"credit_due": True}, "payment make"),
+        ({"credit_due": True}, "credit issue CREDIT --invoice R "),
+        ({"credit_due": True, "outstanding": 0, "cash": "Settled"}, "credit issue"),
         ({"validity": "Disputed"}, "--net AMOUNT"),
         ({"validity": "Rejected"}, ""),
         ({"validity": "Cancelled"}, ""),
@@ -175,6 +176,13 @@ def test_what_comes_next_of_an_invoice_follows_from_how_it_stands(
     step = of_invoice(Told(**INVOICE | changes), "acme", "R").next  # type: ignore[arg-type]
     assert (named in step) if named else (step == "")
     assert ("may sell" in step) is (named == "match invoice")
+
+
+def test_a_day_that_has_passed_is_not_one_to_pay_by() -> None:
+    late = of_invoice(Told(**INVOICE | {"maturity": "Overdue"}), "acme", "R").next  # type: ignore[arg-type]
+    assert late.startswith("anchor pays what was due on 2024-05-01: tally payment make R")
+    today = of_invoice(Told(**INVOICE | {"maturity": "Matured"}), "acme", "R").next  # type: ignore[arg-type]
+    assert today.startswith("anchor pays by 2024-05-01: ")
 
 
 @pytest.mark.parametrize(
@@ -231,6 +239,7 @@ def test_what_comes_next_of_an_auction_is_its_phase_with_the_last_day(
 
 
 LINE = {"quantity": 10, "shipped": 0, "accepted": 0, "invoiced": 0}
+BILLED = {"quantity": 10, "shipped": 10, "accepted": 10, "invoiced": 10}
 ORDER = {
     "supplier": "acme",
     "buyer": "anchor",
@@ -251,6 +260,9 @@ ORDER = {
         ({"lines": [{**LINE, "shipped": 10}]}, ""),
         ({"lines": [{**LINE, "shipped": 10, "accepted": 10}]}, "invoice submit"),
         ({"lines": [{**LINE, "shipped": 10, "accepted": 10, "invoiced": 10}]}, ""),
+        ({"lines": [{**LINE, "shipped": 8, "accepted": 8, "invoiced": 10}]}, "credit issue"),
+        ({"lines": [{**BILLED, "accepted": 8}, {**BILLED, "invoiced": 8}]}, "credit issue"),
+        ({"lines": [{**LINE, "shipped": 12}, LINE]}, "shipment create"),
         ({"status": "Cancelled"}, ""),
     ],
 )
@@ -260,24 +272,31 @@ def test_what_comes_next_of_an_order_follows_from_its_units(changes: dict[str, A
 
 
 @pytest.mark.parametrize(
-    ("status", "accepted", "named"),
-    [
-        ("Created", 0, "shipment depart"),
-        ("Dispatched", 0, "shipment receive"),
-        ("Delivered", 0, "shipment receive"),
-        ("Received", 5, "invoice submit"),
-        ("Received", 0, ""),
-        ("Refused", 0, "ship its goods again"),
-        ("Returned", 0, ""),
-    ],
+    ("status", "named"),
+    [("Created", "shipment depart"), ("Dispatched", "shipment receive"), ("Delivered", "shipment receive")],
 )
-def test_what_comes_next_of_a_shipment_follows_from_where_it_is(
-    status: str, accepted: int, named: str
-) -> None:
-    line = {"shipped": 5, "accepted": accepted, "rejected": 0, "returned": 0}
-    view = {"supplier": "acme", "buyer": "anchor", "order": "P", "shipment": "S", "lines": [line]}
-    step = of_shipment(Told(status=status, **view), "acme", "S").next  # type: ignore[arg-type]
-    assert (named in step) if named else (step == "")
+def test_what_comes_next_of_a_shipment_on_its_way_is_its_next_place(status: str, named: str) -> None:
+    view = {"supplier": "acme", "buyer": "anchor", "order": "P", "shipment": "S", "lines": []}
+    assert named in of_shipment(Told(status=status, **view), "acme", "S").next  # type: ignore[arg-type]
+
+
+def test_once_a_shipment_is_there_its_order_says_what_comes_next(typed: Typed) -> None:
+    """Received in part, billed, and sent back: each time what the order needs, not what once was accepted."""
+    typed("anchor", f"order issue 'PO R' -s acme --date {DAY} --line '1:10:5.00 EUR:unit'")
+    typed("acme", f"shipment create S-R --order 'PO R' --buyer anchor --line 1:10 --date {DAY}")
+    _, step = typed("anchor", f"shipment receive S-R -s acme --date {DAY} --line 1:8:2")
+    bill = f"--buyer anchor --issued {DAY} --due 2024-05-01 --line '1:8:40.00 EUR'"
+    typed(*command_of(step, INVOICE="R-R", **{"…": bill}))
+    back = f"shipment return S-R -s acme --date {DAY} --reason defective --line"
+    _, step = typed("anchor", f"{back} 1:2")
+    assert step == "Next acme credits what went back: tally credit issue CREDIT --invoice INVOICE …"
+    typed("anchor", "invoice confirm R-R -s acme")
+    credit = f"--amount '10.00 EUR' --date {DAY} --line 1:2"
+    _, step = typed(*command_of(step, CREDIT="CN-R", INVOICE="R-R", **{"…": credit}))
+    typed(*command_of(step))
+    typed("acme", f"shipment create S-R2 --order 'PO R' --buyer anchor --line 1:4 --date {DAY}")
+    _, step = typed("anchor", f"shipment refuse S-R2 -s acme --date {DAY} --reason late")
+    assert step == "Next acme ships it: tally shipment create SHIPMENT --order 'PO R' --buyer anchor …"
 
 
 @pytest.mark.parametrize(("status", "applied"), [("Applied", 100), ("Rejected", 0), ("Accepted", 100)])

@@ -84,10 +84,7 @@ def offer(
             }
         },
     )
-    screen.note(
-        f"Next {offered.supplier} accepts it: tally finance accept {quoted(offered.invoice)}; "
-        "then it is paid: tally finance settle (your deposit) or tally finance fund (a settlement bank)."
-    )
+    screen.note(f"Next {offered.supplier} accepts it: tally finance accept {quoted(offered.invoice)}")
 
 
 def offer_of(quote: ProvedQuote, expires: str) -> dict[str, Any]:
@@ -185,6 +182,7 @@ def accept(
             with reading(quote, "quote"):
                 named = verify_quote(data, session.genesis).terms.quote
         standing = _standing(session, number)
+        supplier = session.profile.organisation
         operation = {"op": "finance.accept", "invoice": number, "quote": named or standing.quote}
         recorded = submitted(session, operation, screen, receipt)
     expires = iso_from_day(standing.expires)
@@ -198,8 +196,8 @@ def accept(
         more={"offer": {**_price_document(standing), "expires": expires}},
     )
     screen.note(
-        f"Next {standing.lender} pays: tally finance settle (its deposit), or a settlement bank attests it: "
-        "tally finance fund."
+        f"Next {standing.lender} pays: tally finance settle {quoted(number)} -s {supplier} --bank BANK, "
+        f"or a bank attests it: tally finance fund {quoted(number)} -s {supplier} …"
     )
 
 
