@@ -159,6 +159,16 @@ def test_a_programme_names_buyers_and_suppliers_that_there_are(
     assert trade.entry("programme", "prime") is None
 
 
+def test_a_lender_names_not_itself_in_a_programme() -> None:
+    """It would take nothing either: nobody finances itself."""
+    trade = TradeLedger()
+    enrol(trade, "loan", identity.BUYER, identity.SUPPLIER, identity.LENDER)
+    programme = {"op": "programme.publish", "programme": "prime", "terms": TERMS}
+    limits = [{"obligor": "loan", "limit": 1}]
+    assert trade.refused("loan", {**programme, "terms": {**TERMS, "limits": limits}}) == "same_party"
+    assert trade.refused("loan", {**programme, "rules": {"suppliers": ("loan",)}}) == "same_party"
+
+
 def test_the_largest_programme_is_one_state_value() -> None:
     """A programme that is admitted must fit the state, or it would stop every node."""
     names = [f"{place:03}".ljust(MAX_NAME_BYTES, "x") for place in range(MAX_SUPPLIERS)]
