@@ -114,15 +114,24 @@ class Screen:
         right: Sequence[str] = (),
         styles: Sequence[str] = (),
     ) -> None:
-        """Rows under their columns; columns named in `right` are aligned to the right."""
+        """Rows under their columns; columns named in `right` are aligned to the right.
+
+        A terminal without room for the figures of a row shows each row as facts.
+        """
         cells = [["" if cell is None else _visible(str(cell)) for cell in row] for row in rows]
         if title:
             self.line(title, STRONG)
         if not self.is_terminal:
             self._plain_table(columns, cells, right)
             return
-        table = Table(box=SIMPLE_HEAD, header_style=STRONG, pad_edge=False, padding=(0, 1, 0, 0))
         solid = self._kept_whole(columns, cells, right)
+        if solid is None:
+            for index, row in enumerate(cells):
+                self.out.print()
+                shown = [(column, cell) for column, cell in zip(columns, row, strict=True) if cell]
+                self.facts(shown, style=styles[index] if styles else "")
+            return
+        table = Table(box=SIMPLE_HEAD, header_style=STRONG, pad_edge=False, padding=(0, 1, 0, 0))
         for column in columns:
             justify: JustifyMethod = "right" if column in right else "left"
             heading = column.replace(" ", "\n") if column in solid else column
@@ -133,9 +142,10 @@ class Screen:
 
     def _kept_whole(
         self, columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[str]
-    ) -> set[str]:
-        """Columns of figures and of days in a table that is too wide: names are broken for them, as far as
-        there is room.
+    ) -> set[str] | None:
+        """Columns of figures and of days in a table that is too wide: names are broken for them.
+
+        None if there is no room for them either.
         """
         if sum(_widths(columns, cells)) + GAP * len(columns) <= self.out.width:
             return set()
@@ -146,7 +156,7 @@ class Screen:
         for column, width in zip(columns, _widths([""] * len(columns), cells), strict=True):
             heading = max(len(word) for word in column.split(" "))
             needed += max(width, heading) if column in solid else min(max(width, len(column)), LEAST_TEXT)
-        return solid if needed <= self.out.width else set()
+        return solid if needed <= self.out.width else None
 
     def _plain_table(
         self, columns: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[str]
@@ -159,14 +169,14 @@ class Screen:
             ]
             self.line("  ".join(shown).rstrip())
 
-    def facts(self, facts: Sequence[tuple[str, object]], *, title: str = "") -> None:
+    def facts(self, facts: Sequence[tuple[str, object]], *, title: str = "", style: str = "") -> None:
         """Names and values, one pair a line."""
         if title:
             self.line(title, STRONG)
         width = max((len(name) for name, _ in facts), default=0)
         for name, value in facts:
             text = _text(f"  {name.ljust(width)}  ", style=FAINT)
-            text.append(_visible(str(value)), style="not dim")
+            text.append(_visible(str(value)), style=f"not dim {style}".rstrip())
             self.out.print(text)
 
     @contextmanager

@@ -294,7 +294,7 @@ def _show_totals(screen: Screen, document: dict[str, Any]) -> None:
         title=f"In all, {document['priced']} invoices",
     )
     screen.line(
-        "Each is priced as if no other were bought; what fits limits and budget: tally portfolio allocate",
+        "Each is priced as if it alone were bought; what fits: tally portfolio allocate --budget AMOUNT",
         FAINT,
     )
 
