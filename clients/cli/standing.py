@@ -65,12 +65,16 @@ def _next_of_order(found: dict[str, Any]) -> str:
     if found["status"] in ("Closed", "Cancelled"):
         return ""
     if any(line["invoiced"] > line["accepted"] for line in lines):
-        return f"{supplier} credits what went back: tally credit issue CREDIT --invoice INVOICE …"
+        return _credits(supplier)
     if any(line["accepted"] > line["invoiced"] for line in lines):
         return f"{supplier} bills what was accepted: tally invoice submit INVOICE --order {number} …"
     if any(line["quantity"] > line["shipped"] for line in lines):
         return f"{supplier} ships it: tally shipment create SHIPMENT --order {number} --buyer {buyer} …"
     return ""
+
+
+def _credits(supplier: str) -> str:
+    return f"{supplier} credits what went back: tally credit issue CREDIT --invoice INVOICE …"
 
 
 def of_shipment(session: Session, supplier: str, number: str) -> Standing:
@@ -136,16 +140,16 @@ def _next_of_invoice(found: dict[str, Any]) -> str:
             return ""
     if found["unapplied"]:
         return f"{supplier} pays back what was too much: tally payment refund {number} --bank BANK"
-    if found["credit_due"]:
-        return f"{supplier} credits what went back: tally credit issue CREDIT --invoice {number} …"
     if not found["outstanding"]:
-        return ""
+        return _credits(supplier) if found["credit_due"] else ""
     is_late = found["maturity"] == "Overdue"
     pays = f"pays what was due on {found['due_date']}" if is_late else f"pays by {found['due_date']}"
     paid = (
         f"{buyer} {pays}: tally payment make {number} -s {supplier} --bank BANK, "
         f"or a bank attests it: tally payment attest {number} -s {supplier} …"
     )
+    if found["credit_due"]:
+        return f"{_credits(supplier)}; {paid}"
     is_whole = found["cash"] == "Open" and not found["contested"]
     if found["title"] == "Free" and found["maturity"] == "NotDue" and is_whole:
         return f"{supplier} may sell it: tally match invoice {number}; {paid}"
