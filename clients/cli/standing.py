@@ -84,10 +84,11 @@ def of_shipment(session: Session, supplier: str, number: str) -> Standing:
         name: sum(line[name] for line in found["lines"])
         for name in ("shipped", "accepted", "rejected", "returned")
     }
+    gone = ", ".join(f"{count} {name}" for name, count in units.items() if count)
     facts = (
         ("now", found["status"]),
         ("order", f"{found['order']} of {found['buyer']}"),
-        ("units", ", ".join(f"{count} {name}" for name, count in units.items() if count)),
+        ("units", f"{units['shipped']} to be shipped" if found["status"] == "Created" else gone),
     )
     return Standing(facts, _next_of_shipment(session, found), found)
 

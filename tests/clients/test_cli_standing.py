@@ -295,7 +295,11 @@ def test_once_a_shipment_is_there_its_order_says_what_comes_next(typed: Typed) -
     credit = f"--amount '10.00 EUR' --date {DAY} --line 1:2"
     _, step = typed(*command_of(step, CREDIT="CN-R", INVOICE="R-R", **{"…": credit}))
     typed(*command_of(step))
-    typed("acme", f"shipment create S-R2 --order 'PO R' --buyer anchor --line 1:4 --date {DAY}")
+    typed("acme", f"shipment create S-R2 --order 'PO R' --buyer anchor --line 1:2 --date {DAY}")
+    shown, step = typed("acme", "shipment create S-R3 --order 'PO R' --buyer anchor --line 1:2")
+    assert "2 to be shipped" in shown
+    shown, _ = typed("acme", command_of(step, DAY=DAY)[1])
+    assert "2 shipped" in shown
     _, step = typed("anchor", f"shipment refuse S-R2 -s acme --date {DAY} --reason late")
     assert step == "Next acme ships it: tally shipment create SHIPMENT --order 'PO R' --buyer anchor …"
 

@@ -79,7 +79,8 @@ def _index(folder: Path) -> list[dict[str, str]]:
 
 
 def test_killing_the_leader_mid_stream_loses_and_doubles_nothing(tally: Tally, tmp_path: Path) -> None:
-    tally.run("network", "up", "--nodes", 3, "--dir", "net", "--detach")
+    told = tally.run("network", "up", "--nodes", 3, "--dir", "net", "--detach").stderr
+    assert f"export TALLY_PROFILE={tmp_path / 'net/profiles/anchor.json'}; then tally" in told
     leader = _leader(tally)
     assert leader["organisation"] in ("anchor", "lender", "bank")
     numbers = _invoices(tmp_path / "invoices.csv")

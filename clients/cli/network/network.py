@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from shlex import quote as quoted
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +14,7 @@ from clients import network
 from clients.cli.amounts import read_day
 from clients.cli.exits import DONE, UNAVAILABLE, UsageProblem
 from clients.cli.network import membership, recovery
-from clients.cli.options import Json, NetworkFolder, read_bytes
+from clients.cli.options import PROFILE_VARIABLE, Json, NetworkFolder, read_bytes
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
 from clients.network import Network
 
@@ -87,8 +88,10 @@ def up(
     )
     if not screen.answer(started.as_dict()):
         show_network(screen, started)
+        first = min(started.profiles.items())[1]
         screen.note(
-            "Next, as one of them: tally organisation list, tally date show, tally order submit, tally import"
+            f"Next, as one of them: export {PROFILE_VARIABLE}={quoted(str(first))}; "
+            "then tally organisation list, tally date show, tally order submit, tally import"
         )
     if detach:
         return
