@@ -60,7 +60,7 @@ class Directory:
                 f"the channel has no such {role}",
                 found=identity,
                 expected="one of " + _listed(self.ids),
-                remedy="Use the organisation's id as `tally` shows it.",
+                remedy="Use the organisation's id as `tally organisation list` shows it.",
             )
         return identity
 

@@ -23,7 +23,8 @@ REMEDIES: dict[str, str] = {
     "too_many_rows": "Split the file.",
     "cell_count": "Put cells that contain the delimiter in double quotes.",
     "cell_too_long": "Shorten the cell; look for a quote that was not closed.",
-    "missing_value": "Fill the cell in; parties and currency can be given for the whole file instead: "
+    "missing_value": "Fill the cell in, or add the column; parties and currency can be given for the whole "
+    "file instead: "
     "--supplier, --buyer, --bank, --currency.",
     "control_character": "Write the cell again, on one line.",
     "decimal_point": "Remove thousands separators, or do not declare decimal commas.",

@@ -85,7 +85,8 @@ class Line:
         """Printable text."""
         text = self.raw(column) or default
         if not text and not is_optional:
-            raise self.problem("missing_value", "empty cell", column, expected="a value")
+            message = "empty cell" if column in self.cells else "no such column, and this row needs it"
+            raise self.problem("missing_value", message, column, expected="a value")
         if _CONTROL.search(text) or "\n" in text or "\t" in text:
             raise self.problem("control_character", "control character", column, expected="printable text")
         return text

@@ -265,6 +265,16 @@ def test_organisations_that_the_channel_does_not_have_are_refused() -> None:
     few = Directory.from_organisations([{"id": "acme"}])
     problems = imported(INVOICES, ImportContext(directory=few)).errors
     assert {(problem.code, problem.column) for problem in problems} == {("unknown_party", "buyer")}
+    assert all("tally organisation list" in problem.remedy for problem in problems)
+
+
+def test_a_column_that_only_some_rows_need_is_told_from_a_cell_left_empty() -> None:
+    rows = "acme,bigco,R-1,confirm,EUR,5.00"
+    for column, cell, said in ((",due_date", ",", "empty cell"), ("", "", "no such column")):
+        text = f"supplier,buyer,invoice,decision,currency,net{column}\n{rows}{cell}\n"
+        (problem,) = imported(text, ImportContext()).errors
+        assert (problem.code, problem.column) == ("missing_value", "due_date")
+        assert problem.message.startswith(said)
 
 
 def test_shipments_and_receipts() -> None:
