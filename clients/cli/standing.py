@@ -3,7 +3,8 @@
     record(profile, make, sentence, stands=lambda session: of_order(session, "acme", "anchor", "PO-1"), …)
 
 It is read from a node after the receipt was verified, and is not proved; the commands that `Standing.next`
-names are those of the party that it names.
+names are those of the party that it names. Whatever the node says is quoted there (`_quoted`): who types
+such a command runs this one and no other.
 """
 
 from __future__ import annotations
@@ -33,6 +34,11 @@ class Standing:
 Stands = Callable[[Session], Standing]
 
 
+def _quoted(found: dict[str, Any], *names: str) -> list[str]:
+    """Parts of a view as a shell takes them: one word each, whatever is in them."""
+    return [quoted(found[name]) for name in names]
+
+
 def of_order(session: Session, supplier: str, buyer: str, number: str) -> Standing:
     """An order with what has become of its units."""
     found = session.order(supplier, buyer, number)
@@ -54,10 +60,10 @@ def of_order(session: Session, supplier: str, buyer: str, number: str) -> Standi
 def _next_of_order(found: dict[str, Any]) -> str:
     """Line by line: what is billed too much on one does not make up for what is not billed on another."""
     lines = found["lines"]
-    supplier, buyer, number = found["supplier"], found["buyer"], quoted(found["order"])
+    supplier, buyer, number = _quoted(found, "supplier", "buyer", "order")
     amendment = found["amendment"]
     if amendment and amendment["status"] == "Proposed":
-        other = buyer if amendment["proposer"] == supplier else supplier
+        other = buyer if amendment["proposer"] == found["supplier"] else supplier
         parties = f"-s {supplier} -b {buyer} --amendment {amendment['number']}"
         return f"{other} agrees to it or declines: tally order agree {number} {parties}"
     if found["status"] == "Draft":
@@ -95,14 +101,14 @@ def of_shipment(session: Session, supplier: str, number: str) -> Standing:
 
 def _next_of_shipment(session: Session, found: dict[str, Any]) -> str:
     """Its way to the buyer; after that, what its order needs."""
-    supplier, buyer, number = found["supplier"], found["buyer"], quoted(found["shipment"])
+    supplier, buyer, number = _quoted(found, "supplier", "buyer", "shipment")
     match found["status"]:
         case "Created":
             return f"it leaves: tally shipment depart {number} -s {supplier} --date DAY"
         case "Dispatched" | "Delivered":
             taken = f"tally shipment receive {number} -s {supplier} --date DAY --line LINE:ACCEPTED:REJECTED"
             return f"{buyer} takes it in: {taken}"
-    return _next_of_order(session.order(supplier, buyer, found["order"]))
+    return _next_of_order(session.order(found["supplier"], found["buyer"], found["order"]))
 
 
 def of_invoice(session: Session, supplier: str, number: str) -> Standing:
@@ -129,7 +135,7 @@ def _is_held(found: dict[str, Any]) -> bool:
 
 
 def _next_of_invoice(found: dict[str, Any]) -> str:
-    supplier, buyer, number = found["supplier"], found["buyer"], quoted(found["invoice"])
+    supplier, buyer, number, due = _quoted(found, "supplier", "buyer", "invoice", "due_date")
     match found["validity"]:
         case "Submitted":
             confirm = f"tally invoice confirm {number} -s {supplier}"
@@ -144,7 +150,7 @@ def _next_of_invoice(found: dict[str, Any]) -> str:
     if not found["outstanding"]:
         return _credits(supplier) if found["credit_due"] else ""
     is_late = found["maturity"] == "Overdue"
-    pays = f"pays what was due on {found['due_date']}" if is_late else f"pays by {found['due_date']}"
+    pays = f"pays what was due on {due}" if is_late else f"pays by {due}"
     paid = (
         f"{buyer} {pays}: tally payment make {number} -s {supplier} --bank BANK, "
         f"or a bank attests it: tally payment attest {number} -s {supplier} …"
@@ -168,18 +174,15 @@ def of_credit(session: Session, supplier: str, number: str) -> Standing:
             f"{money(found['applied'], found['currency'])} of {money(found['amount'], found['currency'])}",
         ),
     )
-    written = quoted(number)
+    (buyer,) = _quoted(found, "buyer")
+    written, supplier = quoted(number), quoted(supplier)
     match found["status"]:
         case "Issued":
-            return Standing(
-                facts, f"{found['buyer']} accepts it: tally credit accept {written} -s {supplier}", found
-            )
+            return Standing(facts, f"{buyer} accepts it: tally credit accept {written} -s {supplier}", found)
         case "Accepted" if left:
             amount = quoted(money(left, found["currency"]))
             command = f"tally credit apply {written} -s {supplier} --invoice INVOICE --amount {amount}"
-            return Standing(
-                facts, f"{found['buyer']} sets what is left off against another invoice: {command}", found
-            )
+            return Standing(facts, f"{buyer} sets what is left off against another invoice: {command}", found)
     return Standing(facts, "", found)
 
 
@@ -207,18 +210,21 @@ def of_auction(session: Session, supplier: str, number: str) -> Standing:
 
 
 def _next_of_auction(found: dict[str, Any]) -> str:
-    supplier, number = found["supplier"], quoted(found["auction"])
+    supplier, number = _quoted(found, "supplier", "auction")
+    bid_by, reveal_by, accept_by, pay_by = _quoted(
+        found, "commit_until", "reveal_until", "accept_until", "fund_until"
+    )
     match found["status"]:
         case "Open" | "Commit":
             bid = f"tally auction bid {number} AMOUNT -s {supplier} --rate RATE --programme PROGRAMME"
-            opened = f"opened until {found['reveal_until']}: tally auction reveal {number} -s {supplier}"
-            return f"lenders bid until {found['commit_until']}: {bid}; bids are {opened}"
+            opened = f"opened until {reveal_by}: tally auction reveal {number} -s {supplier}"
+            return f"lenders bid until {bid_by}: {bid}; bids are {opened}"
         case "Reveal":
             ranked = f"tally auction rank {number} -s {supplier}"
-            return f"once all bids are open, or after {found['reveal_until']}, they are ranked: {ranked}"
+            return f"once all bids are open, or after {reveal_by}, they are ranked: {ranked}"
         case "Ranked":
-            return f"{supplier} accepts by {found['accept_until']}: tally auction accept {number}"
+            return f"{supplier} accepts by {accept_by}: tally auction accept {number}"
         case "Accepted" | "Agreed":
             pay = f"tally auction pay {number} -s {supplier} --bank BANK"
-            return f"winners pay by {found['fund_until']}: {pay}"
+            return f"winners pay by {pay_by}: {pay}"
     return ""

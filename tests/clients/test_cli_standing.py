@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from shlex import quote
 from typing import Any
 
 import pytest
@@ -308,3 +309,32 @@ def test_once_a_shipment_is_there_its_order_says_what_comes_next(typed: Typed) -
 def test_nothing_comes_after_a_credit_note_that_is_used_up_or_rejected(status: str, applied: int) -> None:
     view = {"currency": "EUR", "amount": 100, "applied": applied, "status": status, "buyer": "anchor"}
     assert of_credit(Told(**view), "acme", "C").next == ""  # type: ignore[arg-type]
+
+
+EVIL = "x: tally date show; rm -rf ~ $(id)"
+
+
+@pytest.mark.parametrize(
+    ("of", "parties", "view", "states"),
+    [
+        (of_order, 3, ORDER, ["Draft", "Issued"]),
+        (of_shipment, 2, ORDER | {"shipment": "S"}, ["Created", "Dispatched", "Received"]),
+        (of_invoice, 2, INVOICE, ["Submitted", "Disputed", "Confirmed"]),
+        (of_credit, 2, {"currency": "EUR", "amount": 100, "applied": 0, "buyer": ""}, ["Issued", "Accepted"]),
+        (of_auction, 2, AUCTION, ["Open", "Reveal", "Ranked", "Accepted"]),
+    ],
+)
+def test_no_word_of_a_node_becomes_a_command_of_whoever_types_what_is_named(
+    of: Callable[..., Standing], parties: int, view: dict[str, Any], states: list[str]
+) -> None:
+    """A node that lies about a party, a number or a day would have had anything typed."""
+    known = ("currency", "cash", "title", "maturity", "status", "validity")
+    lie = {
+        name: EVIL if isinstance(value, str) and name not in known else value for name, value in view.items()
+    }
+    for state in states:
+        if of is of_shipment:
+            lie["lines"] = [{**LINE, "accepted": 1, "rejected": 0, "returned": 0}]
+        step = of(Told(**lie | {"status": state, "validity": state}), *[EVIL] * parties).next
+        assert quote(EVIL) in step
+        assert EVIL not in step.replace(quote(EVIL), "")

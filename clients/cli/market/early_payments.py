@@ -102,7 +102,7 @@ def accept(
 
 def _to_be_paid(session: Session, number: str) -> Standing:
     supplier = session.profile.organisation
-    buyer = session.invoice(supplier, number)["buyer"]
+    buyer = quoted(session.invoice(supplier, number)["buyer"])
     return Standing(next=f"{buyer} pays it: tally early-pay pay {quoted(number)} -s {supplier} --bank BANK")
 
 
