@@ -7,7 +7,7 @@ tally_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tally_venv=${TALLYSTICK_VENV:-$tally_root/.venv}
 
 tally_pace() {
-    # Milliseconds that an interpreter takes for a fixed piece of work, the best of five; empty if it is of
+    # Microseconds that an interpreter takes for a fixed piece of work, the best of five; empty if it is of
     # no use here. plyvel has wheels to 3.12 and plyvel-next from 3.13.
     "$1" - 2>/dev/null <<'PACE'
 import sys
@@ -20,7 +20,7 @@ def work():
     return perf_counter() - begun
 if sys.version_info < (3, 11):
     sys.exit(1)
-print(round(min(work() for _ in range(5)) * 1000))
+print(round(min(work() for _ in range(5)) * 1_000_000))
 PACE
 }
 
