@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from shlex import quote as quoted
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -391,7 +392,7 @@ def _check_stands(old: Network, to: Path) -> None:
             "nodes of the network run",
             code="nodes_run",
             found=", ".join(running),
-            remedy=f"Stop them: tally network down --dir {old.folder}",
+            remedy=f"Stop them: tally network down --dir {quoted(str(old.folder))}",
         )
     if (to / network.DESCRIPTION).exists():
         raise NetworkError(
@@ -410,7 +411,7 @@ def _check_lost(old: Network, membership: Membership, found: Sequence[Survivor])
             "a quorum of its nodes is left: the network can go on as it is, and loses nothing",
             code="quorum_left",
             found=", ".join(sorted(whole)),
-            remedy=f"Start it, then readmit the others: tally network up --dir {old.folder}",
+            remedy=f"Start it, then readmit the others: tally network up --dir {quoted(str(old.folder))}",
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote as quoted
 from typing import Any
 
 from clients.errors import NetworkError
@@ -177,7 +178,7 @@ class Network:
             raise NetworkError(
                 f"no network in {folder}",
                 code="no_network",
-                remedy=f"Make one: tally network up --dir {folder}",
+                remedy=f"Make one: tally network up --dir {quoted(str(folder))}",
             ) from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise NetworkError(

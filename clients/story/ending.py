@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote as quoted
 
 from clients.cli.screen import FAINT, STRONG
 from clients.story.financing import ACCOUNT, HISTORY_FILE
@@ -31,7 +32,7 @@ def show(stage: Stage, seconds: float) -> None:
 
 def show_next(stage: Stage) -> None:
     """Commands to go on with, for a network that keeps running."""
-    folder = _short(stage.folder)
+    folder = quoted(_short(stage.folder))
     number = stage.reached["financed"]
     stage.screen.line()
     stage.screen.line("What to try next (in another terminal; tally is in .venv/bin):", STRONG)

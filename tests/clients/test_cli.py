@@ -575,8 +575,10 @@ def test_networks_that_cannot_be(tally: Any, tmp_path: Path) -> None:
         assert ran.code == USAGE
         assert not (folder / "network.json").exists()
     for command in ("status", "down"):
-        ran = tally("network", command, "--dir", tmp_path, "--json")
-        assert (ran.code, ran.document["error"]["code"]) == (USAGE, "no_network")
+        ran = tally("network", command, "--dir", tmp_path / "no net", "--json")
+        error = ran.document["error"]
+        assert (ran.code, error["code"]) == (USAGE, "no_network")
+        assert error["remedy"].endswith(f"tally network up --dir '{tmp_path / 'no net'}'")
 
 
 @pytest.mark.parametrize(

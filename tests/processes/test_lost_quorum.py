@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,18 +61,21 @@ def lose(tally: Tally, folder: str, *nodes: str) -> None:
 
 
 def test_a_network_goes_on_from_the_one_disk_that_is_left(tally: Tally, tmp_path: Path) -> None:
-    tally.run("network", "up", "--nodes", 3, "--dir", "net", "--detach")
-    early = order(tally, "net", "PO-1")
-    assert "nodes_run" in tally.run("network", "recover", "--dir", "net", "--to", "next", code=2).stderr
-    tally.run("network", "down", "--dir", "net")
-    refused = tally.run("network", "recover", "--dir", "net", "--to", "next", code=2)
+    tally.run("network", "up", "--nodes", 3, "--dir", "old net", "--detach")
+    early = order(tally, "old net", "PO-1")
+    refused = tally.run("network", "recover", "--dir", "old net", "--to", "next", code=2)
+    assert "nodes_run" in refused.stderr
+    stop = shlex.split(refused.stderr.rpartition("Stop them: tally ")[2])
+    assert stop == ["network", "down", "--dir", "old net"]
+    tally.run(*stop)
+    refused = tally.run("network", "recover", "--dir", "old net", "--to", "next", code=2)
     assert "quorum_left" in refused.stderr
-    lose(tally, "net", "n2", "n3")
-    made = tally.json("network", "recover", "--dir", "net", "--to", "next")
-    assert made["channel"] != Network.load(tmp_path / "net").channel.hex()
+    lose(tally, "old net", "n2", "n3")
+    made = tally.json("network", "recover", "--dir", "old net", "--to", "next")
+    assert made["channel"] != Network.load(tmp_path / "old net").channel.hex()
     assert made["recovered"]["approved_by"] == ["anchor", "bank", "lender"]
     assert [node["id"] for node in made["nodes"]] == ["n4", "n5", "n6"]
-    for again in (("recover", "--dir", "net", "--to", "third"), ("up", "--dir", "net", "--detach")):
+    for again in (("recover", "--dir", "old net", "--to", "third"), ("up", "--dir", "old net", "--detach")):
         assert "recovered_before" in tally.run("network", *again, code=2).stderr
     reasons = {each["node"]: each["reason"] for each in made["survivors"]}
     assert reasons == {"n1": "", "n2": "its ledger is gone", "n3": "its ledger is gone"}
@@ -80,17 +84,17 @@ def test_a_network_goes_on_from_the_one_disk_that_is_left(tally: Tally, tmp_path
     late = order(tally, "next", "PO-2")
     assert orders(tally, "next") == ["PO-1", "PO-2"]
 
-    tally.run("recovery", "verify", "next/genesis.block", "--genesis", "net/genesis.block")
-    tally.run("verify", early, "--genesis", "net/genesis.block")
+    tally.run("recovery", "verify", "next/genesis.block", "--genesis", "old net/genesis.block")
+    tally.run("verify", early, "--genesis", "old net/genesis.block")
     tally.run("verify", early, "--genesis", "next/genesis.block", code=1)
     proved = tally.json("verify", late, "--genesis", "next/genesis.block")
     assert [each["organisation"] for each in proved["transactions"]] == ["anchor"]
-    tally.run("verify", late, "--genesis", "net/genesis.block", code=1)
+    tally.run("verify", late, "--genesis", "old net/genesis.block", code=1)
     audited = tally.json("audit", "--profile", "next/profiles/anchor.json")
     assert audited["goes_on_from"].startswith(f"height {made['recovered']['height']} of ")
 
     shown = tally.json("network", "members", "--dir", "next")["goes_on_from"]
-    assert shown["channel"] == Network.load(tmp_path / "net").channel.hex()
+    assert shown["channel"] == Network.load(tmp_path / "old net").channel.hex()
     assert shown["height"] == made["recovered"]["height"]
     assert network.status_at(made["nodes"][0]["api"])["goes_on_from"] == shown
     added = tally.json("network", "add-node", "n7", "--dir", "next", "--as", "lender")

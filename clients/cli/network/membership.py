@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
+from shlex import quote as quoted
 from typing import Annotated, Any
 
 import typer
@@ -88,7 +89,7 @@ class _Acting:
                 for organisation in proposed.may_approve
             ]
         return [
-            f"tally network approve {name} --dir {self.folder} --as {organisation}"
+            f"tally network approve {name} --dir {quoted(str(self.folder))} --as {organisation}"
             for organisation in proposed.may_approve
         ]
 
@@ -446,7 +447,7 @@ def _answer(screen: Screen, acting: _Acting, proposed: Proposed, home: Home | No
     if home is not None:
         screen.line(f"node {home.node} of {home.organisation}: {home.config}")
         if acting.network is None:
-            screen.line(f"Start it now: tally node run --config {home.config}")
+            screen.line(f"Start it now: tally node run --config {quoted(str(home.config))}")
     _show(screen, acting, proposed)
 
 

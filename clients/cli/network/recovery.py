@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote as quoted
 from typing import Annotated
 
 import typer
@@ -74,7 +75,7 @@ def recover(
         ],
     )
     _show(screen, made.network.channel, made.recovered)
-    screen.line(f"Start it: tally network up --dir {to}", FAINT)
+    screen.line(f"Start it: tally network up --dir {quoted(str(to))}", FAINT)
 
 
 @app.command(epilog=examples("tally recovery node n4 --config /srv/tally/nodes/n1/node.toml --as anchor"))
@@ -185,7 +186,9 @@ def approve(
     if not screen.answer(_document(approved, None)):
         _show_members(screen, approved)
         screen.line(f"{block}: approved, with {len(_recovers(approved).approvals)} approvals by now", GOOD)
-        screen.line(f"Whether they are enough: tally recovery verify {block} --genesis OLD", FAINT)
+        screen.line(
+            f"Whether they are enough: tally recovery verify {quoted(str(block))} --genesis OLD", FAINT
+        )
 
 
 @app.command("verify", epilog=examples("tally recovery verify new/genesis.block --genesis old/genesis.block"))
