@@ -68,13 +68,12 @@ def _next_of_order(found: dict[str, Any]) -> str:
         return f"{other} agrees to it or declines: tally order agree {number} {parties}"
     if found["status"] == "Draft":
         return f"{buyer} issues it: tally order issue {number} -s {supplier}"
-    if found["status"] in ("Closed", "Cancelled"):
-        return ""
     if any(line["invoiced"] > line["accepted"] for line in lines):
         return _credits(supplier)
     if any(line["accepted"] > line["invoiced"] for line in lines):
         return f"{supplier} bills what was accepted: tally invoice submit INVOICE --order {number} …"
-    if any(line["quantity"] > line["shipped"] for line in lines):
+    is_over = found["status"] in ("Closed", "Cancelled")
+    if not is_over and any(line["quantity"] > line["shipped"] for line in lines):
         return f"{supplier} ships it: tally shipment create SHIPMENT --order {number} --buyer {buyer} …"
     return ""
 

@@ -266,6 +266,8 @@ ORDER = {
         ({"lines": [{**BILLED, "accepted": 8}, {**BILLED, "invoiced": 8}]}, "credit issue"),
         ({"lines": [{**LINE, "shipped": 12}, LINE]}, "shipment create"),
         ({"status": "Cancelled"}, ""),
+        ({"status": "Closed"}, ""),
+        ({"status": "Closed", "lines": [{**LINE, "shipped": 8, "accepted": 8}]}, "invoice submit"),
     ],
 )
 def test_what_comes_next_of_an_order_follows_from_its_units(changes: dict[str, Any], named: str) -> None:
