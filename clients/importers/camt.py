@@ -22,6 +22,7 @@ from clients.importers.camt_reading import Part, StatementEntry, read_camt
 from clients.importers.errors import ImportProblem, Problems
 from clients.importers.imported import Conditional, Entry, ImportContext, Outcome
 from clients.importers.xml_document import parse_xml
+from clients.wording import counted_are
 from ledger.blocks.transaction import Operation
 from ledger.errors import TallyError
 from ledger.identifiers import checked_identifier, is_identifier
@@ -57,8 +58,8 @@ def read_bank_file(data: bytes, context: ImportContext, problems: Problems) -> O
     notes = tuple(
         note
         for count, note in (
-            (pending, f"{pending} entries are not booked yet: left out"),
-            (skipped, f"{skipped} debits are of accounts that hold no client's money: left out"),
+            (pending, f"{counted_are(pending, 'entry')} not booked yet: left out"),
+            (skipped, f"{counted_are(skipped, 'debit')} of accounts that hold no client's money: left out"),
         )
         if count
     )

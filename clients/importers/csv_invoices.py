@@ -25,6 +25,7 @@ from clients.importers.documents import Document, gather
 from clients.importers.errors import ImportProblem, Problems
 from clients.importers.imported import Entry, ImportContext, Outcome
 from clients.importers.table import Line, Table
+from clients.wording import counted
 from ledger.money import Money
 
 REQUIRED = ("invoice", "issue_date", "due_date", "line", "quantity", "amount", "gross")
@@ -106,11 +107,12 @@ def _check_sum(document: Document[_Head, _Item]) -> None:
     head = document.head
     total = sum(item.amount for _, item in document.items) + head.tax
     if total != head.gross:
+        parts = f"{counted(len(document.items), 'line')} and tax"
         raise document.first.problem(
             "sum_mismatch",
             "gross is not the sum of the lines and the tax",
             "gross",
-            expected=f"{Money(total, head.currency).decimal} ({len(document.items)} lines and tax)",
+            expected=f"{Money(total, head.currency).decimal} ({parts})",
         )
 
 

@@ -22,6 +22,7 @@ from clients.importers.documents import gather
 from clients.importers.errors import Problems
 from clients.importers.imported import Entry, ImportContext, Outcome
 from clients.importers.table import Line, Table
+from clients.wording import counted_are
 from ledger.blocks.transaction import Operation
 
 REQUIRED = ("account", "entry", "date", "amount", "invoice")
@@ -93,4 +94,6 @@ def _sources(table: Table) -> tuple[str, ...]:
         source = line.raw("source")
         if source.lower().startswith(_SIMULATED):
             counts[source] = counts.get(source, 0) + 1
-    return tuple(f"{count} payments are not real: {source}" for source, count in sorted(counts.items())[:3])
+    return tuple(
+        f"{counted_are(count, 'payment')} not real: {source}" for source, count in sorted(counts.items())[:3]
+    )

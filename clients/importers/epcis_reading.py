@@ -27,6 +27,7 @@ from clients.importers.limits import (
     MAX_JSON_BYTES,
     MAX_TEXT_CHARACTERS,
 )
+from clients.wording import counted
 
 OBJECT, AGGREGATION = "ObjectEvent", "AggregationEvent"
 EVENT_TYPES = (OBJECT, AGGREGATION, "TransactionEvent", "TransformationEvent", "AssociationEvent")
@@ -234,7 +235,7 @@ def _list(value: Mapping[str, Any], name: str) -> Sequence[Any]:
         raise ImportProblem(
             "event_form",
             f"{name} is no list, or too long",
-            found=f"{len(found)} entries" if isinstance(found, list) else str(found)[:40],
+            found=f"{counted(len(found), 'entry')}" if isinstance(found, list) else str(found)[:40],
             expected=f"a list of at most {MAX_EPCIS_EPCS} entries",
         )
     return found

@@ -13,6 +13,7 @@ from io import StringIO
 from typing import Any
 
 from clients.verification.export_file import Proved
+from clients.wording import counted
 from contracts.disclosure import Column, Disclosure, Sheet
 from ledger.dates import iso_from_day
 from ledger.money import Money, Rate
@@ -120,9 +121,9 @@ def as_page(disclosure: Disclosure, proved: Proved) -> str:
         '<meta name="viewport" content="width=device-width"><style>' + _STYLE + "</style></head><body>",
         f"<h1>{escape(disclosure.title)}</h1>",
         f"<p>As of {iso_from_day(disclosure.day)}, height {facts['height']}: every figure follows from the "
-        f"{_extent(proved)} then ({facts['entries']:,} entries, {facts['records']:,} records), whose "
-        f"state root is <code>{facts['state_root']}</code> in block <code>{facts['block']}</code> of channel "
-        f"<code>{facts['channel']}</code>.</p>",
+        f"{_extent(proved)} then ({counted(facts['entries'], 'entry')}, "
+        f"{counted(facts['records'], 'record')}), whose state root is <code>{facts['state_root']}</code> "
+        f"in block <code>{facts['block']}</code> of channel <code>{facts['channel']}</code>.</p>",
         "<ul>" + "".join(f"<li>{escape(note)}</li>" for note in disclosure.notes) + "</ul>",
     ]
     if disclosure.assumptions:

@@ -14,6 +14,7 @@ from clients.reports import portfolio_charts
 from clients.reports.drawing import DARK, LIGHT, Drawing, style
 from clients.reports.portfolio_charts import CALIBRATION, TITLES, in_percent
 from clients.reports.portfolio_report import SHOWN_NAMES, Calibration, Names, Part, Report
+from clients.wording import counted
 from contracts.disclosure.ageing import share
 from contracts.holdings.vintage import AGES, Fared, Vintage
 from ledger.dates import iso_from_day
@@ -94,7 +95,7 @@ def page(report: Report) -> str:
 
 
 def _extent(report: Report) -> str:
-    records = f"complete book of {escape(report.lender)} ({report.source.records:,} records)"
+    records = f"complete book of {escape(report.lender)} ({counted(report.source.records, 'record')})"
     return f"the {records} in the whole ledger" if report.source.kind == "export" else f"the {records}"
 
 
@@ -254,9 +255,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], text: int = 1) 
 
 def _lateness_says(found: Fared, at: str) -> str:
     return (
-        f"Of {found.claims:,} claims that fell due, {found.late:,} were late ({_share(found.late_ppm)}): "
-        f"expected {_days(found.expected_centidays)}, realised {_days(found.realised_centidays)}. "
-        f"{found.open:,} are at risk still and count at their age. {at}"
+        f"Of {counted(found.claims, 'claim')} that fell due, {found.late:,} were late "
+        f"({_share(found.late_ppm)}): expected {_days(found.expected_centidays)}, realised "
+        f"{_days(found.realised_centidays)}. {found.open:,} are at risk still and count at their age. {at}"
     )
 
 
@@ -401,8 +402,8 @@ def _counted(found: Calibration) -> str:
     by = f"the model {found.model[:16]}…" if found.model else "shrinkage, as no model is in force"
     since = f", confirmed since {iso_from_day(found.since)}" if found.since else ""
     return (
-        f"{found.invoices:,} invoices of the book{since}, {found.open:,} of them open, scored by {by} as the "
-        "ledger knew them on the day of their confirmation."
+        f"{counted(found.invoices, 'invoice')} of the book{since}, {found.open:,} of them open, scored by "
+        f"{by} as the ledger knew them on the day of their confirmation."
     )
 
 

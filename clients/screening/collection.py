@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from clients.screening.facts import Facts
 from clients.screening.finding import ALARM, Entry, Finding
 from clients.screening.trade import Bill, Trade
+from clients.wording import counted
 from ledger.dates import iso_from_day
 from ledger.money import Money
 
@@ -96,8 +97,9 @@ def _finding(bill: Bill, later: list[Bill], day: int) -> Finding:
     return Finding(
         MISSING,
         ALARM,
-        f"{left} of {bill.number} of {bill.supplier}, financed, is {day - bill.due} days past due, while "
-        f"{bill.buyer} has paid {len(later)} invoices that fell due later: did the seller collect?",
+        f"{left} of {bill.number} of {bill.supplier}, financed, is {counted(day - bill.due, 'day')} past "
+        f"due, while {bill.buyer} has paid {counted(len(later), 'invoice')} that fell due later: did the "
+        "seller collect?",
         (bill.supplier, bill.buyer),
         (bill.number,),
         left,

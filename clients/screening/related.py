@@ -18,6 +18,7 @@ from typing import NamedTuple
 from clients.screening.facts import Facts
 from clients.screening.finding import ALARM, NOTE, Entry, Finding
 from clients.screening.trade import Bill, Trade
+from clients.wording import counted
 from contracts.parties.affiliation import OWN, SOURCES
 from ledger.money import Money
 
@@ -54,7 +55,7 @@ def _finding(supplier: str, buyer: str, bills: list[Bill], ties: list[_Tie]) -> 
         NOTE if is_disclosed else ALARM,
         f"{supplier} and {buyer} belong together: {'; '.join(tie.says for tie in ties)}"
         f"{', as they say themselves' if is_disclosed else ', which they do not both say'}; "
-        f"{len(bills)} invoices, {open_now}",
+        f"{counted(len(bills), 'invoice')}, {open_now}",
         (supplier, buyer),
         tuple(bill.number for bill in bills if not bill.settled and not bill.gone),
         Money(stakes[currency], currency) if currency else None,

@@ -19,6 +19,7 @@ from clients.network import NodeProcess
 from clients.sdk import AsyncSession, Recorded
 from clients.story.einvoice import CUSTOMER, SELLER
 from clients.story.stage import LENDER, Facts, Stage
+from clients.wording import counted
 from ledger.errors import VerificationError
 
 CLIENTS = 4
@@ -85,7 +86,7 @@ def play(stage: Stage) -> Facts:
         network.wait_ready(stage.net, only={leader.id})
         heads = _same_head(stage)
         stage.done(
-            f"{leader.id} is back; all {len(heads['nodes'])} nodes: height {heads['height']}, "
+            f"{leader.id} is back; all {counted(len(heads['nodes']), 'node')}: height {heads['height']}, "
             f"head {heads['head'][:16]}…, state root {heads['state_root'][:16]}…"
         )
         asyncio.run(_ask_every_node(stage, stream.recorded))

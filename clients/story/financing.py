@@ -15,6 +15,7 @@ from clients.errors import NetworkError, NodeProblem
 from clients.importers import ImportContext, import_file
 from clients.sdk import Refused, Session, VerifiedQuote
 from clients.story.stage import BANK, BUYER, LENDER, SUPPLIER, Facts, Stage
+from clients.wording import counted
 from ledger.errors import VerificationError
 
 PROGRAMME = "harbour-2012"
@@ -54,8 +55,8 @@ def _history(stage: Stage, lender: Session) -> Facts:
     path = stage.evidence / HISTORY_FILE
     history.save(path)
     stage.done(
-        f"{LENDER} fetches the complete history of {SUPPLIER} and {BUYER}: {history.count} records, "
-        f"here and proved in {took_ms:.0f} ms"
+        f"{LENDER} fetches the complete history of {SUPPLIER} and {BUYER}: "
+        f"{counted(history.count, 'record')}, here and proved in {took_ms:.0f} ms"
     )
     for currency, sums in history_document(history)["aggregates"].items():
         stage.screen.facts(

@@ -21,6 +21,7 @@ from clients.cli.network.network import watch
 from clients.cli.screen import STRONG, Screen
 from clients.story import einvoice, ending, failover, financing, tampering, trade
 from clients.story.stage import HOSTS, LENDER, Facts, Stage
+from clients.wording import counted
 from ledger.errors import TallyError
 
 CHAPTERS = (
@@ -78,7 +79,7 @@ def _play(stage: Stage) -> Facts:
     started = time.monotonic()
     stage.screen.line("Tallystick: from one real invoice to a provable price", STRONG)
     chapters: dict[str, Facts] = {}
-    with stage.chapter(f"A network of {len(HOSTS)} nodes: {', '.join(HOSTS)}") as facts:
+    with stage.chapter(f"A network of {counted(len(HOSTS), 'node')}: {', '.join(HOSTS)}") as facts:
         is_reused = stage.open()
         stage.done("the same ledger as before" if is_reused else "keys, certificates and genesis block made")
         for node in stage.net.nodes:

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any
 
+from clients.wording import counted
 from ledger import codec
 from ledger.blocks.block import Header
 from ledger.blocks.certificate import CertifiedHeader
@@ -46,7 +47,7 @@ def commit_steps(certified: CertifiedHeader, genesis: GenesisBlock) -> tuple[str
         f"block {top.height} ({short(top.hash)}) is of channel {short(genesis.channel)}",
         _governed_by(genesis, top),
         "its certificate names exactly this block, in its own term",
-        f"{len(signers)} of {_count_voters(membership)} nodes acknowledged it by signature "
+        f"{len(signers)} of {counted(_count_voters(membership), 'node')} acknowledged it by signature "
         f"({', '.join(signers)}); {_enough(membership)}",
     ]
     if certified.via is not None:

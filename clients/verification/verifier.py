@@ -25,6 +25,7 @@ from clients.sdk.statements import read_statement, statement_subject
 from clients.verification.evidence import statements
 from clients.verification.export_file import kind_of, read_source
 from clients.verification.report import Report, commit_steps, header_facts, numbered, shown
+from clients.wording import counted, counted_are
 from contracts import Contracts
 from contracts.answer import Answer, verify_answer
 from contracts.cash.cash_views import line_view
@@ -96,9 +97,9 @@ def verify_export(path: Path, genesis: GenesisBlock) -> Report:
     proved = checked(path, genesis)
     steps = (
         *commit_steps(proved.certified, proved.trust),
-        f"the {proved.entries:,} entries lead to the state root of that block: none is missing, altered or "
-        "left over",
-        f"each of the {proved.histories:,} histories among them has all its records: {proved.records:,}",
+        f"{counted(proved.entries, 'entry')} lead to the state root of that block: none is missing, "
+        "altered or left over",
+        f"every history among them, {proved.histories:,} in all, has all its records: {proved.records:,}",
         "nothing else is in the file",
     )
     facts = {
@@ -107,7 +108,7 @@ def verify_export(path: Path, genesis: GenesisBlock) -> Report:
         "histories": proved.histories,
         "records": proved.records,
     }
-    summary = f"the whole ledger at height {proved.header.height}: {proved.entries:,} entries"
+    summary = f"the whole ledger at height {proved.header.height}: {counted(proved.entries, 'entry')}"
     return Report("export", summary, numbered(steps), facts)
 
 
@@ -120,8 +121,8 @@ def verify_extract(path: Path, genesis: GenesisBlock) -> Report:
     proved, _ = read_source(path, genesis)
     steps = (
         *commit_steps(proved.certified, proved.trust),
-        f"the state root of that block holds, or provably lacks, the {proved.entries:,} entries",
-        f"each of the {proved.histories:,} histories has all its records: {proved.records:,}",
+        f"the state root of that block holds, or provably lacks, {counted(proved.entries, 'entry')}",
+        f"every history among them, {proved.histories:,} in all, has all its records: {proved.records:,}",
         f"they are exactly what belongs to {proved.scope}: its relationships, its book, and all invoices "
         "and certificates that their records name",
         "nothing else is in the file",
@@ -172,11 +173,11 @@ def _receipt(data: bytes, genesis: GenesisBlock) -> Report:
     refused = sum(not outcome.is_applied for outcome in outcomes)
     count = len(outcomes)
     header = receipt.certified.header
-    what = "1 transaction is" if count == 1 else f"{count} transactions are"
+    what = counted_are(count, "transaction")
     became = "all applied" if not refused else f"{refused} of {count} refused by a rule"
     steps = (
         *commit_steps(receipt.certified, genesis),
-        f"each of {count} transactions has one result",
+        f"every transaction has one result, {count} in all",
         f"each was made for this channel, and its signature is its signer's ({count} checked)",
         f"the transactions stand in the block at position {receipt.first} and after",
         "the results stand in the block at the same positions",
@@ -221,7 +222,7 @@ def _history(data: bytes, genesis: GenesisBlock) -> Report:
     }
     summary = (
         f"history of {history.supplier} and {history.buyer} at height {history.height}: "
-        f"{len(history.records)} records, {_extent(history.proved)}"
+        f"{counted(len(history.records), 'record')}, {_extent(history.proved)}"
     )
     return Report(proof_file.HISTORY, summary, numbered(steps), facts)
 
@@ -243,7 +244,7 @@ def _statement(data: bytes, genesis: GenesisBlock) -> Report:
     }
     summary = (
         f"statement of {statement.client} at {statement.bank} in {statement.currency} "
-        f"at height {proved.height}: {len(statement.lines)} lines, {_extent(proved)}"
+        f"at height {proved.height}: {counted(len(statement.lines), 'line')}, {_extent(proved)}"
     )
     return Report(proof_file.HISTORY, summary, numbered(_history_steps(proved, certified, genesis)), facts)
 
@@ -260,9 +261,8 @@ def _book(data: bytes, genesis: GenesisBlock) -> Report:
         "totals": {currency: sums._asdict() for currency, sums in book.totals.items()},
         "records": [book_record_view(record) for record in book.records],
     }
-    summary = (
-        f"book of {book.lender} at height {proved.height}: {len(book.records)} records, {_extent(proved)}"
-    )
+    records = counted(len(book.records), "record")
+    summary = f"book of {book.lender} at height {proved.height}: {records}, {_extent(proved)}"
     return Report(proof_file.HISTORY, summary, numbered(_history_steps(proved, certified, genesis)), facts)
 
 
@@ -279,7 +279,7 @@ def _certificate(data: bytes, genesis: GenesisBlock) -> Report:
     live = Money(view["totals"]["live"], view["currency"])
     summary = (
         f"certificate {found.number} of {found.obligor} at height {found.height}: "
-        f"{len(view['leaves'])} leaves, all of them; {live} live, due {view['maturity']}"
+        f"{counted(len(view['leaves']), 'leaf')}, all of them; {live} live, due {view['maturity']}"
     )
     steps = (
         *_history_steps(found.proved, certified, genesis),
@@ -295,7 +295,8 @@ def _answer(data: bytes, genesis: GenesisBlock) -> Report:
     steps = (
         *commit_steps(answer.certified, genesis),
         f"the rules in force were those of contract version {answer.certified.header.contract_version}",
-        f"the state root of that block holds, or provably lacks, the {count} entries that the answer needs",
+        "the state root of that block holds, or provably lacks, what the answer needs: "
+        f"{counted(count, 'entry')}",
         "the answer follows from them, and nothing else is in the proof",
     )
     facts = {
@@ -375,10 +376,10 @@ def _history_steps(
         "the state root of that block holds this history's entry"
         if proved.count
         else "the state root of that block holds no such entry",
-        f"the {count} records reach up to the newest, number {proved.count - 1}"
+        f"{counted(count, 'record')} up to the newest, number {proved.count - 1}"
         if proved.count
         else "there are no records",
-        f"the hash chain over the {count} records leads to the proved head: none is missing or altered",
+        "the hash chain over them leads to the proved head: none is missing or altered",
         *(("the aggregates are what the records add up to",) if proved.is_complete else ()),
     )
 
@@ -390,7 +391,7 @@ def _state(data: bytes, genesis: GenesisBlock) -> Report:
     steps = (
         *commit_steps(statement.certified, genesis),
         f"the state root of that block holds {len(proved.entries) - absent} of the {len(proved.entries)} "
-        f"entries as they are here, and nothing under the other {absent} keys",
+        f"entries as they are here, and nothing under the keys of the others, {absent} in all",
     )
     facts = {
         **header_facts(statement.certified, genesis),
@@ -399,9 +400,8 @@ def _state(data: bytes, genesis: GenesisBlock) -> Report:
             for key, value in proved.entries.items()
         ],
     }
-    summary = (
-        f"state at height {proved.height}: {len(proved.entries) - absent} entries present, {absent} absent"
-    )
+    present = counted(len(proved.entries) - absent, "entry")
+    summary = f"state at height {proved.height}: {present} present, {absent} absent"
     return Report(proof_file.STATE, summary, numbered(steps), facts)
 
 

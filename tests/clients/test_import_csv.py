@@ -328,7 +328,7 @@ def test_simulated_payments_are_called_so_in_the_summary() -> None:
     found = imported(header + row)
     assert found.entries[0].signer == "bank"
     assert found.operations[0]["amount"] == 1000
-    assert found.summary.notes == ("1 payments are not real: simulated seed 7",)
+    assert found.summary.notes == ("1 payment is not real: simulated seed 7",)
     assert only_problem(header + row + row) == ("duplicate_document", 3, "entry")
 
 

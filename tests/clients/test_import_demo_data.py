@@ -92,7 +92,7 @@ def test_every_payment_says_that_it_is_simulated(imports: dict[str, Imported]) -
     rows = data.load("scms/payments.csv").decode().splitlines()[1:]
     assert all(row.endswith(",simulated seed 20120331") for row in rows)
     assert imports["payments"].summary.notes == (
-        f"{len(rows)} payments are not real: simulated seed 20120331",
+        f"{len(rows):,} payments are not real: simulated seed 20120331",
     )
 
 

@@ -135,7 +135,7 @@ def test_party_report_has_the_relationships(files: Files) -> None:
 
 def test_state_report_says_what_is_present_and_what_absent(files: Files) -> None:
     report = verify_data(files.state, files.genesis)
-    assert (report.kind, "1 entries present, 1 absent" in report.summary) == ("state", True)
+    assert (report.kind, "1 entry present, 1 absent" in report.summary) == ("state", True)
     found = {entry["parts"][0]: entry for entry in report.facts["entries"]}
     assert found["invoice"]["present"] is True
     assert found["invoice"]["value"][0] == "anchor"

@@ -20,6 +20,7 @@ from clients.importers.limits import MAX_XML_BYTES
 from clients.importers.xml_document import parse_xml
 from clients.pain001 import CreditTransfer, reference, settlement_reference
 from clients.sdk import Session
+from clients.wording import counted
 from ledger.money import Money
 
 
@@ -82,7 +83,7 @@ def payout_file(
     document = {"file": str(file), **written._asdict(), "redemptions": waiting}
     if screen.answer(document):
         return
-    screen.line(f"{written.transfers} payments in {file}", GOOD)
+    screen.line(f"{counted(written.transfers, 'payment')} in {file}", GOOD)
     if written.sent:
         screen.note(f"{len(written.sent)} are in files that were sent, and left out.")
     screen.line("Import the bank's camt.054 when they are booked: tally import FILE", FAINT)

@@ -28,6 +28,7 @@ from clients.cli.screen import BAD, GOOD, Screen, examples
 from clients.cli.standing import Standing, of_deposit
 from clients.sdk import Session
 from clients.sdk.conversation import segment, segments
+from clients.wording import counted
 from contracts.cash.cash_views import line_view
 
 BankOption = Annotated[str, typer.Option("--bank", "-b", help="Organisation id of the settlement bank.")]
@@ -375,7 +376,9 @@ def statement(
     if screen.answer(document):
         return
     extent = "complete" if found.proved.is_complete else f"the newest {len(lines)} of {found.proved.count}"
-    screen.line(f"{owner} at {bank}: {len(lines)} lines, {extent}, proved at height {found.height}", GOOD)
+    screen.line(
+        f"{owner} at {bank}: {counted(len(lines), 'line')}, {extent}, proved at height {found.height}", GOOD
+    )
     screen.facts(
         [("available", money(found.balance.available, code)), ("held", money(found.balance.held, code))]
     )

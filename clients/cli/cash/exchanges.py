@@ -26,6 +26,7 @@ from clients.cli.screen import FAINT, Screen, examples
 from clients.reports.cash_report import Assumptions, report
 from clients.sdk import Session
 from clients.sdk.conversation import segment, segments
+from clients.wording import counted
 from contracts.cash.cash_views import exchange_of
 from contracts.cash.exchange import MAX_RATE_PART, STATUS, Exchange, exchange_key, price
 from ledger.limits import MAX_PROVED_KEYS
@@ -373,7 +374,7 @@ def show_report(
         return
     screen.line(
         f"median clearing time {_seconds(document['median_clearing_ms'])}; "
-        f"assumed for correspondent banks: {correspondent_days} to {correspondent_most_days} days"
+        f"assumed for correspondent banks: {correspondent_days} to {counted(correspondent_most_days, 'day')}"
     )
     count = len(document["exchanges"])
     screen.line(f"within {aim_minutes} minutes: {document['meet_time']} of {count}")

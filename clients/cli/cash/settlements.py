@@ -27,6 +27,7 @@ from clients.cli.screen import FAINT, GOOD, Screen, examples
 from clients.pain001 import CreditTransfer, settlement_reference
 from clients.sdk import Session
 from clients.sdk.conversation import segment, segments
+from clients.wording import counted
 from ledger.money import Money
 
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="Number of the settlement.")]
@@ -173,7 +174,7 @@ def payout_file(
     document = {"file": str(file), **written._asdict(), "settlements": waiting, "too_late": late}
     if screen.answer(document):
         return
-    screen.line(f"{written.transfers} payments in {file}", GOOD)
+    screen.line(f"{counted(written.transfers, 'payment')} in {file}", GOOD)
     if written.sent:
         screen.note(f"{len(written.sent)} are in files that were sent, and left out.")
     for entry in late:

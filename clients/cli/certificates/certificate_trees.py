@@ -13,6 +13,7 @@ from clients.cli.options import Json, OutFile, ProfileFile, check_of, load_profi
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
 from clients.errors import Unavailable
 from clients.sdk import Session
+from clients.wording import counted
 from contracts.certificates.certificate_tree import held_by
 from contracts.certificates.certificate_views import holdings_of, leaf_sentence, pledges_of
 from contracts.certificates.leaf import Place
@@ -191,7 +192,7 @@ def holdings(
         }
     ):
         return
-    screen.line(f"{party}: {len(held)} leaves, proved complete", GOOD)
+    screen.line(f"{party}: {counted(len(held), 'leaf')}, proved complete", GOOD)
     screen.table(
         ("obligor", "certificate", "leaf", "state", "left", "maturity", "remarks"),
         [

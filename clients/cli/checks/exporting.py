@@ -25,6 +25,7 @@ from clients.models.training_export import read_training, rows_document
 from clients.reports.disclosed import proof_facts
 from clients.sdk.exports import PART_SUFFIX
 from clients.verification.export_file import Proved, cut, from_disk
+from clients.wording import counted
 
 app = typer.Typer(
     name="export",
@@ -87,8 +88,9 @@ def ledger(
     if screen.answer({"proved": True, "file": str(out), **proof_facts(proved)}):
         return
     screen.line(
-        f"{out}: height {proved.certified.header.height}, {proved.entries:,} entries, {proved.records:,} "
-        f"records in {proved.histories:,} histories, proved complete" + (f" for {scope}" if scope else ""),
+        f"{out}: height {proved.certified.header.height}, {counted(proved.entries, 'entry')}, "
+        f"{proved.records:,} records in {counted(proved.histories, 'history')}, proved complete"
+        + (f" for {scope}" if scope else ""),
         GOOD,
     )
     screen.line(f"Check it anywhere: {check_of(out, genesis, profile)}", FAINT)
@@ -164,8 +166,8 @@ def training(
     }
     if not screen.answer(document):
         screen.line(
-            f"{out}: {len(rows):,} invoices, {ended:,} of them ended, from the proved ledger at height "
-            f"{header.height}",
+            f"{out}: {counted(len(rows), 'invoice')}, {ended:,} of them ended, from the proved ledger at "
+            f"height {header.height}",
             GOOD,
         )
         screen.line(f"state root {header.state_root.hex()}", FAINT)

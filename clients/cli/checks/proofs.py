@@ -23,6 +23,7 @@ from clients.errors import ProfileError, with_remedy_of_file
 from clients.verification.auditor import AuditReport, audit_folder, audit_nodes
 from clients.verification.report import Report
 from clients.verification.verifier import verify_data, verify_path
+from clients.wording import counted
 from ledger.blocks.genesis import GenesisBlock
 from ledger.errors import Malformed, TallyError
 from ledger.limits import DIGEST_BYTES
@@ -133,7 +134,7 @@ def audit(
             *([("goes on from", report.goes_on_from)] if report.goes_on_from else []),
             (
                 "refused by rules",
-                f"{report.refused:,} transactions" + ("" if report.first_height else ", rightly"),
+                f"{counted(report.refused, 'transaction')}" + ("" if report.first_height else ", rightly"),
             ),
             ("signatures", f"{report.signatures:,}"),
             ("certificates", f"{report.certificates:,}"),
@@ -144,7 +145,7 @@ def audit(
 
 
 def _executed(report: AuditReport) -> tuple[str, str]:
-    done = f"{report.transactions:,} transactions, {report.operations:,} operations"
+    done = f"{counted(report.transactions, 'transaction')}, {counted(report.operations, 'operation')}"
     if not report.first_height:
         return ("executed again", done)
     return (

@@ -24,6 +24,7 @@ from clients.screening import ALARM, CHECKS, Facts, Finding, Trade, exported, sc
 from clients.screening.facts import invoice_keys, line_keys, party_keys
 from clients.screening.trade import Told
 from clients.sdk import Session, VerifiedHistory, read_history
+from clients.wording import counted
 from ledger import codec
 from ledger.blocks.genesis import GenesisBlock
 from ledger.dates import iso_from_day
@@ -202,8 +203,8 @@ def _show(out: Screen, source: _Source, trade: Trade, findings: Sequence[Finding
     up_to = f" up to {iso_from_day(trade.day)}" if trade.day else ""
     at = f"height {low}" if low == high else f"heights {low} to {high}"
     out.line(
-        f"{_counted(len(source.told), 'history', 'histories')}, {extent}, proved at {at}: "
-        f"{_counted(len(trade.bills), 'invoice', 'invoices')}{up_to}",
+        f"{counted(len(source.told), 'history')}, {extent}, proved at {at}: "
+        f"{counted(len(trade.bills), 'invoice')}{up_to}",
         GOOD,
     )
     if not source.facts.entries:
@@ -219,9 +220,5 @@ def _show(out: Screen, source: _Source, trade: Trade, findings: Sequence[Finding
     out.line()
     alarms = sum(finding.grade == ALARM for finding in findings)
     notes = len(findings) - alarms
-    summary = f"{_counted(alarms, 'alarm', 'alarms')}, {_counted(notes, 'note', 'notes')}"
+    summary = f"{counted(alarms, 'alarm')}, {counted(notes, 'note')}"
     out.line(summary if findings else "Nothing found.", STRONG)
-
-
-def _counted(count: int, one: str, several: str) -> str:
-    return f"{count:,} {one if count == 1 else several}"

@@ -29,6 +29,7 @@ from clients.cli.screen import Screen, examples
 from clients.cli.standing import of_invoice
 from clients.sdk import Session
 from clients.sdk.questions import answers
+from clients.wording import counted
 from contracts.finance.claim import Lien, read_lien
 from contracts.finance.offer import OfferTerms
 from contracts.finance.quote import MAX_QUOTE_BYTES, ProvedQuote, verify_quote
@@ -68,7 +69,7 @@ def offer(
             ("price", f"of {iso_from_day(offered.day)}, revision {offered.revision} of {offered.programme}"),
             ("due", f"{iso_from_day(offered.due_day)}, by {offered.buyer}"),
             *_price_facts(offered),
-            ("yield a year", f"{percent(offered.yield_ppm)} for {offered.tenor_days} days"),
+            ("yield a year", f"{percent(offered.yield_ppm)} for {counted(offered.tenor_days, 'day')}"),
             ("stands until", expires),
         ],
         more={

@@ -29,6 +29,7 @@ from clients.cli.trade.importing import directory_of, send, show_files
 from clients.importers import ImportContext, import_file, timeline, together
 from clients.sdk import Session
 from clients.trust import load_genesis
+from clients.wording import counted
 from contracts.pricing import formulae
 from ledger.dates import day_from_iso
 
@@ -105,7 +106,9 @@ def approve(
     if not screen.answer({"approved": approved, "refused": refused, "receipts": str(receipts)}):
         _show_approvals(screen, approved)
         paid = sum(entry["financed"] for entry in approved)
-        screen.line(f"{len(approved)} invoices approved, {paid} paid to their suppliers at once", GOOD)
+        screen.line(
+            f"{counted(len(approved), 'invoice')} approved, {paid} paid to their suppliers at once", GOOD
+        )
         for document in refused:
             screen.line(f"refused: {document['refusals'][0]['detail']}", BAD)
     return REFUSED if refused else DONE

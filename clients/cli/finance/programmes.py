@@ -15,6 +15,7 @@ from clients.cli.options import CommonBank, Json, ProfileFile, ReceiptFile, open
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
 from clients.cli.standing import Standing
+from clients.wording import counted
 from contracts.finance.eligibility import Rules
 from contracts.pricing import ProgrammeTerms
 from ledger.codec import Value
@@ -253,7 +254,7 @@ def _payables_facts(payables: dict[str, Any] | None, currency: str) -> list[tupl
     ]
     if payables["extension_days"]:
         rate = percent(payables["extension_rate_ppm"])
-        facts.append(("extension", f"up to {payables['extension_days']} days at {rate}"))
+        facts.append(("extension", f"up to {counted(payables['extension_days'], 'day')} at {rate}"))
     return facts
 
 

@@ -11,6 +11,7 @@ from clients.cli.amounts import money
 from clients.cli.options import Json, OutFile, ProfileFile, SupplierOption, load_profile, open_session, save
 from clients.cli.screen import BAD, GOOD, Screen, examples
 from clients.sdk.questions import answers, ask
+from clients.wording import counted
 from contracts.insurance.coverage import Question
 from contracts.insurance.insurance_views import cover_sentence, deadline, invoices_of
 
@@ -67,7 +68,7 @@ def cover(
     screen.facts(
         [
             ("business date", view["business_date"]),
-            ("due", f"{view['due']}, {view['days_overdue']} days overdue"),
+            ("due", f"{view['due']}, {counted(view['days_overdue'], 'day')} overdue"),
             ("notify by", view["notify_by"]),
             ("file from", view["file_from"]),
             ("shipped", ", ".join(view["shipped"])),

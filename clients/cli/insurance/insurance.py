@@ -28,6 +28,7 @@ from clients.cli.screen import GOOD, Screen, examples
 from clients.cli.standing import Standing
 from clients.sdk import Session
 from clients.sdk.questions import ask
+from clients.wording import counted
 from contracts.insurance.insurance_views import policy_sentence
 
 app = typer.Typer(
@@ -208,8 +209,8 @@ def show(
             ("deductible", money(view["deductible"], currency)),
             ("maximum", money(view["maximum"], currency)),
             ("promised", money(view["promised"], currency)),
-            ("notify within", f"{view['notify_days']} days of the due date"),
-            ("file after", f"{view['waiting_days']} days from the due date"),
+            ("notify within", f"{counted(view['notify_days'], 'day')} of the due date"),
+            ("file after", f"{counted(view['waiting_days'], 'day')} from the due date"),
             ("loss payee", view["loss_payee"] or "none"),
             ("proved at height", found.height),
         ]

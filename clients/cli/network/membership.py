@@ -18,6 +18,7 @@ from clients.network import Network, NodeProcess, membership
 from clients.network.membership import Home, Proposed
 from clients.sdk import Session
 from clients.trust import keep_changes
+from clients.wording import counted, counted_are
 from contracts.views import View
 
 Folder = Annotated[
@@ -143,7 +144,7 @@ def members(
     screen.line(
         f"{_commits(view)}; in force since block {view['since_height']}, "
         + (
-            f"proved by {view['changes']} changes"
+            f"proved by {counted(view['changes'], 'change')}"
             if is_proved
             else "not proved: another change is on its way"
         ),
@@ -462,8 +463,7 @@ def _show(screen: Screen, acting: _Acting, proposed: Proposed) -> None:
             "Adopted: the nodes carry it out by themselves; `tally network members` shows how far.", GOOD
         )
     elif view["status"] == "Open":
-        count = proposed.missing
-        screen.line(f"{count} more {'approval is' if count == 1 else 'approvals are'} needed, by any of:")
+        screen.line(f"{counted_are(proposed.missing, 'more approval')} needed, by any of:")
         for command in acting.approve_with(proposed):
             screen.line(f"  {command}")
         screen.line(f"until {view['last_day']}", FAINT)

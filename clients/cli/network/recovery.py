@@ -25,6 +25,7 @@ from clients.cli.options import (
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
 from clients.network import Network, membership
 from clients.trust import checked_genesis
+from clients.wording import counted
 from contracts.parties.recovery import Recovered, verify
 from ledger.blocks.genesis import GenesisBlock
 from ledger.blocks.recovery import Recovery
@@ -185,7 +186,9 @@ def approve(
     approved = checked_genesis(signed, str(block))
     if not screen.answer(_document(approved, None)):
         _show_members(screen, approved)
-        screen.line(f"{block}: approved, with {len(_recovers(approved).approvals)} approvals by now", GOOD)
+        screen.line(
+            f"{block}: approved, with {counted(len(_recovers(approved).approvals), 'approval')} by now", GOOD
+        )
         screen.line(
             f"Whether they are enough: tally recovery verify {quoted(str(block))} --genesis OLD", FAINT
         )

@@ -20,6 +20,7 @@ from clients.cli.portfolio import allocations, portfolio_report, rebalances
 from clients.cli.portfolio.books import AsOf, BookFile, Holdings, Lender, open_holdings
 from clients.cli.screen import GOOD, Screen, examples
 from clients.sdk import VerifiedBook
+from clients.wording import counted
 from contracts.holdings import portfolio, portfolio_views
 from contracts.holdings.portfolio import BY
 from ledger.dates import iso_from_day
@@ -118,8 +119,8 @@ def _show_book(screen: Screen, found: VerifiedBook, document: dict[str, Any], by
         screen.line(f"{found.lender} has paid for no claim, proved at height {found.height}", GOOD)
         return
     screen.line(
-        f"Book of {found.lender}: {found.proved.count} records, complete, proved at height {found.height}; "
-        f"as of {document['business_date']}",
+        f"Book of {found.lender}: {counted(found.proved.count, 'record')}, complete, proved at height "
+        f"{found.height}; as of {document['business_date']}",
         GOOD,
     )
     for currency, sums in found.totals.items():

@@ -26,6 +26,7 @@ from clients.reports.drawing import Drawing
 from clients.reports.portfolio_charts import CALIBRATION, TITLES
 from clients.reports.portfolio_page import page
 from clients.reports.portfolio_report import Basis, Report, document, report
+from clients.wording import counted
 from ledger.dates import iso_from_day
 
 PAGE, SVG, PNG = ".html", ".svg", ".png"
@@ -197,8 +198,8 @@ def _drawing(found: Report, name: str, currency: str) -> Drawing | None:
 def _show(screen: Screen, found: Report) -> None:
     source = found.source
     screen.line(
-        f"Portfolio of {found.lender} on {iso_from_day(found.day)}: {source.records} records, complete, "
-        f"{source.kind} proved at height {source.height}",
+        f"Portfolio of {found.lender} on {iso_from_day(found.day)}: {counted(source.records, 'record')}, "
+        f"complete, {source.kind} proved at height {source.height}",
         GOOD,
     )
     for part in found.parts:

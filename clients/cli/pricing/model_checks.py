@@ -16,6 +16,7 @@ from clients.cli.screen import BAD, GOOD, Screen, examples
 from clients.models.model_record import FIGURES, STATE_ROOT, Compared, compared, on_tested_rows
 from clients.models.model_report import Figures, drift, fared
 from clients.models.training_export import Training, read_training
+from clients.wording import counted
 from contracts.finance.model import CHALLENGER, CHAMPION, ROLES
 from contracts.pricing.model import shrinkage
 from contracts.pricing.training import Example
@@ -225,8 +226,8 @@ def _with_outcome(rows: Sequence[Example]) -> list[Example]:
 
 def _show(screen: Screen, document: dict[str, Any], figures: dict[str, Figures]) -> None:
     screen.line(
-        f"{document['later']} invoices confirmed since {document['since']}, {document['open']} of them open, "
-        f"at height {document['height']}",
+        f"{counted(document['later'], 'invoice')} confirmed since {document['since']}, {document['open']} "
+        f"of them open, at height {document['height']}",
         GOOD,
     )
     rows = [

@@ -18,6 +18,7 @@ from clients.cli.pricing.model_files import read_hash, read_record
 from clients.cli.recording import record, save_receipt, show_recorded
 from clients.cli.screen import GOOD, Screen, examples
 from clients.sdk.questions import answers
+from clients.wording import counted
 from contracts.finance import model_views
 from contracts.finance.model import CHALLENGER, CHAMPION, PART_BYTES, ROLES, part_key
 from contracts.pricing.model import MAX_MODEL_BYTES, Model
@@ -153,7 +154,7 @@ def _show_model(screen: Screen, view: Mapping[str, Any]) -> None:
         [
             ("state", _standing(view)),
             ("published by", view["publisher"]),
-            ("trained", f"on {known['rows']:,} invoices, until {known['trained_until']}"),
+            ("trained", f"on {counted(known['rows'], 'invoice')}, until {known['trained_until']}"),
             (
                 "its record",
                 f"AUC {known['auc_ppm'] / 1e6:.3f}, Brier {known['brier_ppm'] / 1e6:.3f}, "

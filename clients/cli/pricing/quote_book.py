@@ -17,6 +17,7 @@ from clients.cli.exits import UsageProblem
 from clients.cli.options import Json, ProfileFile, open_session, save, unwritable
 from clients.cli.screen import FAINT, GOOD, Advance, Screen
 from clients.sdk import Session
+from clients.wording import counted
 from contracts.finance.quote import ProvedQuote
 from contracts.finance.quote_book import MAX_PAGES, ProvedRefusal, QuoteBook, Result
 from contracts.pricing.formulae import average_rate
@@ -227,8 +228,8 @@ def _row(result: Result) -> dict[str, Any]:
 def _show(screen: Screen, document: dict[str, Any], results: list[Result]) -> None:
     priced, refused = _parted(results)
     screen.line(
-        f"{document['priced']} of {document['invoices']} invoices priced under {document['programme']}, "
-        f"each recomputed from proved inputs{_as_of(results)}",
+        f"{document['priced']} of {counted(document['invoices'], 'invoice')} priced under "
+        f"{document['programme']}, each recomputed from proved inputs{_as_of(results)}",
         GOOD,
     )
     if priced:
@@ -291,7 +292,7 @@ def _show_totals(screen: Screen, document: dict[str, Any]) -> None:
     facts = [(name, money(document[name.replace(" ", "_")], currency)) for name in names]
     screen.facts(
         [*facts, ("yield a year", percent(document["yield_ppm"]))],
-        title=f"In all, {document['priced']} invoices",
+        title=f"In all, {counted(document['priced'], 'invoice')}",
     )
     screen.line(
         "Each is priced as if it alone were bought; what fits: tally portfolio allocate --budget AMOUNT",

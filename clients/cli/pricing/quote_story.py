@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from clients.cli.amounts import days, money, percent, short_percent
 from clients.reports.chart import Bar, Section
+from clients.wording import counted
 from contracts.finance.quote import ProvedQuote
 from contracts.pricing import QuoteTerms
 from contracts.pricing.lateness import FEATURES
@@ -164,7 +165,8 @@ def _sentences(proved: ProvedQuote) -> tuple[str, ...]:
         f"{iso_from_day(terms.due_day)}; {reserve} when the buyer has paid.",
         _known(proved),
         f"Payment is expected {days(terms.expected_late_centidays)} after the due date ({basis}), so in "
-        f"{terms.tenor_days} days; late at all with a probability of {short_percent(terms.late_ppm, 1)}.",
+        f"{counted(terms.tenor_days, 'day')}; late at all with a probability of "
+        f"{short_percent(terms.late_ppm, 1)}.",
         f"The advance is {percent(terms.advance_rate_ppm)} of the net; dilution is reckoned with "
         f"{percent(terms.dilution_reserve_ppm)}.",
         f"The discount is {discount}: {percent(proved.programme_terms.discount_rate_ppm)} a year for the "
@@ -184,8 +186,8 @@ def _known(proved: ProvedQuote) -> str:
             "others pay and are paid."
         )
     return (
-        f"{terms.buyer} has paid {features.settled_invoices:,} invoices of {terms.supplier} in full, "
-        f"{days(terms.dbt_centidays)} beyond terms on average, weighted by amount."
+        f"{terms.buyer} has paid {counted(features.settled_invoices, 'invoice')} of {terms.supplier} in "
+        f"full, {days(terms.dbt_centidays)} beyond terms on average, weighted by amount."
     )
 
 

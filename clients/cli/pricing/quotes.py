@@ -30,6 +30,7 @@ from clients.sdk import Session, VerifiedQuote
 from clients.sdk.questions import Answer, answers
 from clients.verification.report import shown
 from clients.verification.verifier import verify_data
+from clients.wording import counted
 from contracts.finance import model as models
 from contracts.finance.pricer import challenge
 from contracts.finance.quote import MAX_QUOTE_BYTES, verify_quote
@@ -263,7 +264,7 @@ def quote_facts(found: VerifiedQuote) -> list[tuple[str, object]]:
     settled = found.proved.inputs.features.settled_invoices
     paid = f"{days(terms.dbt_centidays)} over {settled:,} paid" if settled else "no invoice paid yet"
     return [
-        ("due", f"{iso_from_day(terms.due_day)}; payment expected after {terms.tenor_days} days"),
+        ("due", f"{iso_from_day(terms.due_day)}; payment expected after {counted(terms.tenor_days, 'day')}"),
         (
             "days beyond terms",
             f"{paid}, {days(terms.expected_late_centidays)} expected",

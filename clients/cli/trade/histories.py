@@ -19,6 +19,7 @@ from clients.cli.options import (
 )
 from clients.cli.screen import GOOD, Screen, examples
 from clients.sdk import VerifiedHistory
+from clients.wording import counted
 from contracts.trade import relationship_views
 
 SHOWN_RECORDS = 15
@@ -97,7 +98,7 @@ def show_history(screen: Screen, found: VerifiedHistory, shown: int = SHOWN_RECO
         return
     extent = "complete" if found.is_complete else f"the newest {len(found.records)} of {found.count}"
     screen.line(
-        f"{found.supplier} → {found.buyer}: {len(found.records)} records, {extent}, "
+        f"{found.supplier} → {found.buyer}: {counted(len(found.records), 'record')}, {extent}, "
         f"proved at height {found.height}",
         GOOD,
     )
@@ -105,7 +106,7 @@ def show_history(screen: Screen, found: VerifiedHistory, shown: int = SHOWN_RECO
         screen.facts(aggregate_facts(sums, currency), title=f"In {currency}")
     newest = document["records"][-shown:] if screen.is_terminal else document["records"]
     if len(newest) < len(document["records"]):
-        screen.note(f"The newest {len(newest)} records (all with --json or in a pipe):")
+        screen.note(f"The newest {counted(len(newest), 'record')} (all with --json or in a pipe):")
     first = found.count - len(newest)
     screen.table(
         ("record", "date", "kind", "number", "amount", "details"),
@@ -117,11 +118,14 @@ def show_history(screen: Screen, found: VerifiedHistory, shown: int = SHOWN_RECO
 def aggregate_facts(sums: dict[str, Any], currency: str) -> list[tuple[str, object]]:
     """The sums that a lender looks at first."""
     return [
-        ("invoiced", f"{money(sums['invoiced'], currency)} in {sums['invoices']} invoices"),
-        ("paid", f"{money(sums['paid'], currency)}, {sums['settled_invoices']} invoices settled"),
+        ("invoiced", f"{money(sums['invoiced'], currency)} in {counted(sums['invoices'], 'invoice')}"),
+        ("paid", f"{money(sums['paid'], currency)}, {counted(sums['settled_invoices'], 'invoice')} settled"),
         ("days beyond terms", f"{days(sums['dbt_centidays'])}, weighted by amount"),
-        ("open", f"{money(sums['open_amount'], currency)} in {sums['open_invoices']} invoices"),
-        ("overdue", f"{money(sums['overdue_amount'], currency)} in {sums['overdue_invoices']} invoices"),
+        ("open", f"{money(sums['open_amount'], currency)} in {counted(sums['open_invoices'], 'invoice')}"),
+        (
+            "overdue",
+            f"{money(sums['overdue_amount'], currency)} in {counted(sums['overdue_invoices'], 'invoice')}",
+        ),
     ]
 
 

@@ -43,6 +43,7 @@ from clients.importers import (
 from clients.sdk import NotAdmitted, OutcomeUnknown, Recorded, Session
 from clients.sdk.conversation import segment
 from clients.trust import load_genesis
+from clients.wording import counted
 from contracts.errors import REMEDIES
 from ledger.blocks.genesis import GenesisBlock
 from ledger.blocks.transaction import Transaction
@@ -313,7 +314,7 @@ def _index_rows(
 def document_number(operation: dict[str, Any]) -> str:
     """The number of the document that an operation is about; the supplier's many where there are many."""
     if operation["op"] in ("invoice.confirm_many", "payables.approve"):
-        return f"{len(operation['invoices'])} invoices of {operation['supplier']}"
+        return f"{counted(len(operation['invoices']), 'invoice')} of {operation['supplier']}"
     return next((str(operation[name]) for name in DOCUMENT_FIELDS if operation.get(name)), "")
 
 

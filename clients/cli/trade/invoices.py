@@ -30,6 +30,7 @@ from clients.cli.screen import Screen, examples
 from clients.cli.standing import of_invoice
 from clients.importers.limits import MAX_PDF_BYTES
 from clients.sdk import Session
+from clients.wording import counted
 from contracts.trade.invoice import CASH, TITLE, VALIDITY
 
 STATES = (*VALIDITY.states, *TITLE.states, *CASH.states, "NotDue", "Matured", "Overdue")
@@ -285,7 +286,7 @@ def invoice_facts(found: dict[str, Any]) -> list[tuple[str, object]]:
     if found["credit_due"]:
         facts.append(("credit due", "yes: goods of its order went back, so no new finance"))
     if found["days_past_due"]:
-        facts.append(("past due", f"{found['days_past_due']} days"))
+        facts.append(("past due", f"{counted(found['days_past_due'], 'day')}"))
     if found["backdated"]:
         facts.append(("backdated", "yes: it came to the ledger long after its issue"))
     return facts
