@@ -28,7 +28,7 @@ from contracts.finance.usage import change_use
 from contracts.pricing import formulae
 from contracts.trade.invoice import note_change
 from ledger.codec import Value
-from ledger.money import PPM, divide_up, split_by_weights
+from ledger.money import PPM, checked_total, divide_up, split_by_weights
 from ledger.state.overlay import Reader, state_key
 
 
@@ -351,12 +351,16 @@ def expose_lender(
 def expose_to(
     context: Context, lender: str, owed: tuple[str, str], change: tuple[int, int]
 ) -> tuple[int, int]:
-    """Change a lender's (reserved, funded) exposure to (obligor, currency); what it is then, minor units."""
+    """Change a lender's (reserved, funded) exposure to (obligor, currency); what it is then, minor units.
+
+    Raises:
+        AmountOverflow: beyond 64 bits. Leaves are bought without a limit, so nothing else bounds it.
+    """
     key = exposure_key(lender, *owed)
     reserved, funded = change
     before = context.get(key) or (0, 0)
     after = (before[0] + reserved, before[1] + funded)
-    invariants.within_limit(*after, max(after[0] + after[1], 0))
+    invariants.within_limit(*after, max(checked_total(sum(after), "exposure"), 0))
     if after == (0, 0):
         context.state.delete(key)
     else:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from cash_ledger import with_deposits
+from certificate_ledger import FACE, held, on_leaf, reserve
 from trade_ledger import TradeLedger, confirm, invoice, payment, publish
 
+from contracts.finance.claim import exposure_key
 from contracts.trade import relationship_records, relationship_sums
 from ledger import codec
 from ledger.money import MAX_AMOUNT, MAX_TOTAL, AmountOverflow
@@ -21,6 +24,18 @@ def test_the_largest_invoices_are_taken_until_a_sum_is_full_and_then_refused() -
         codes |= {code for _, code, _ in trade.submit("bank", payment(f"BIG{number}", 1, f"IN {number}"))}
     assert codes == {"amount_overflow"}
     assert trade.entry("invoice", "acme", "BIG0")[7] == 1, "the first ones were confirmed"
+
+
+def test_leaves_are_bought_until_an_exposure_is_full_and_then_refused() -> None:
+    """A sale without a programme has no limit: a lender's exposure would pass what can be written."""
+    trade = with_deposits(TradeLedger(), 1_000_00, "loan", "acme")
+    held(trade)
+    trade.done("acme", reserve(price=1_00))
+    full = (0, MAX_TOTAL - FACE + 1)
+    trade.state.data[exposure_key("loan", "mega", "USD")] = codec.encode(full)
+    assert trade.refused("loan", on_leaf("settle", price=1_00, repay=0, bank="bank")) == "amount_overflow"
+    trade.state.data[exposure_key("loan", "mega", "USD")] = codec.encode((0, full[1] - 1))
+    trade.done("loan", on_leaf("settle", price=1_00, repay=0, bank="bank"))
 
 
 DAY = 15_000
