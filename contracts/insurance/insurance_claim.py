@@ -54,10 +54,14 @@ CLAIM = LifeCycle(
         Transition("indemnity.pay", "Accepted", "Paid"),
         Transition("indemnity.attest", "Accepted", "Paid"),
         Transition("claim.subrogate", "Paid", "Subrogated"),
-        Transition("recovery.cede", "Subrogated", "Subrogated", "more of the loss is open"),
-        Transition("recovery.cede", "Subrogated", "RecoveriesShared", "all of the loss came in"),
-        Transition("recovery.attest", "Subrogated", "Subrogated", "more of the loss is open"),
-        Transition("recovery.attest", "Subrogated", "RecoveriesShared", "all of the loss came in"),
+        *[
+            Transition(by, "Subrogated", target, when)
+            for by in ("recovery.cede", "recovery.attest")
+            for target, when in (
+                ("Subrogated", "more of the indemnity is out"),
+                ("RecoveriesShared", "the insurer has all of the indemnity back"),
+            )
+        ],
     ),
 )
 BINDING = (ACCEPTED, PAID, SUBROGATED, SHARED)

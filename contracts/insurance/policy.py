@@ -335,9 +335,20 @@ def resume(context: Context, operation: PolicyResume) -> None:
 
 
 def lower_limit(context: Context, operation: PolicyLimit) -> None:
-    """Lowered by the insurer, from the next day on; what has been shipped keeps its limit."""
+    """Lowered by the insurer, from the next day on; what has been shipped keeps its limit.
+
+    A quote stays as it was made: whoever binds it signs the premium of its limits.
+    """
     insurer, number = context.actor, operation.policy
     policy = policy_of(context, insurer, number)
+    if policy.status == QUOTED:
+        raise refuse(
+            "wrong_state",
+            "a quote is not changed",
+            field="policy",
+            found=LIFE.states[QUOTED],
+            expected="a policy that was bound",
+        )
     cover = cover_of(context, insurer, number, operation.buyer)
     present = cover.limits[-1][1]
     if operation.limit >= present:

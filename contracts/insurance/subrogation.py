@@ -218,7 +218,7 @@ def _cession(context: Context, assured: str, number: str, by: str) -> tuple[Clai
     invoice = invoice_of(context, claim)
     reached = claim.reached(open_amount(invoice))
     part = claim.insurers_part(open_amount(invoice))
-    status = CLAIM.after(claim.status, by, SHARED if reached == claim.pool else SUBROGATED)
+    status = CLAIM.after(claim.status, by, SHARED if part == claim.indemnity else SUBROGATED)
     if part == claim.ceded:
         raise refuse(
             "nothing_recovered", "the insurer has its part of what came in", field="claim", found=number

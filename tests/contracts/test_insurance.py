@@ -157,6 +157,31 @@ def test_a_loss_is_notified_waited_for_filed_accepted_paid_and_its_recovery_shar
     trade.check()
 
 
+def test_recoveries_are_shared_once_the_insurer_has_all_of_its_indemnity_back() -> None:
+    """Its part is rounded up, so it has all of it before the last unit of the loss comes in."""
+    trade = insured(insured_ppm=500_000, deductible=0)
+    accepted(trade, 400_000_00)
+    trade.done("cover", of_assured("indemnity.pay", bank="bank"))
+    trade.done("acme", by_assured("claim.subrogate"))
+    trade.done("bank", payment("INV1", 950_000_00 - 1, "LATE 1"))
+    trade.done("acme", of_assured("recovery.cede", bank="bank"))
+    assert the_claim(trade).ceded == 400_000_00
+    assert claim_state(trade) == "RecoveriesShared"
+    trade.done("bank", payment("INV1", 1, "LATE 2"))
+    trade.check()
+
+
+def test_a_quote_stays_as_it_was_made_whoever_binds_it_signs_its_limits() -> None:
+    trade = with_deposits(TradeLedger(), 10_000_000_00, "cover", "acme")
+    offer = quote(trade, starts="2012-03-05")
+    trade.done("cover", offer)
+    lower = {"op": "policy.limit", "policy": "POL", "buyer": "mega", "limit": 0}
+    assert trade.refused("cover", lower) == "wrong_state"
+    trade.done("acme", bind(offer["premium"]))
+    trade.done("cover", lower)
+    trade.check()
+
+
 def test_cover_is_void_when_the_notification_clock_has_run_out() -> None:
     trade = insured()
     assert ask(trade)["next"] == "nothing before it is overdue on 2012-04-27; then notify by 2012-05-26"

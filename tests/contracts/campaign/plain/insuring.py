@@ -96,7 +96,9 @@ def policy_resume(world: World, signer: str, operation: Operation) -> None:
 
 
 def policy_limit(world: World, signer: str, operation: Operation) -> None:
-    cover = world.policies[signer, operation["policy"]].covers[operation["buyer"]]
+    policy = world.policies[signer, operation["policy"]]
+    assert policy.state != "Quoted", "a quote is not changed"
+    cover = policy.covers[operation["buyer"]]
     assert operation["limit"] < cover.limits[-1][1], "a limit is only lowered"
     first = max(world.day + 1, cover.limits[0][0])
     kept = [entry for entry in cover.limits if entry[0] < first]
@@ -338,6 +340,6 @@ def _cede(world: World, found: Loss) -> int:
     due = _insurers_part(world, found) - found.ceded
     assert due > 0, "the insurer has its part"
     found.ceded += due
-    if _recovered(world, found) == found.pool:
+    if found.ceded == found.indemnity:
         found.state = "RecoveriesShared"
     return due
