@@ -1,6 +1,8 @@
 """Credit notes: issued by the supplier, accepted or rejected by the buyer, applied to what the buyer owes.
 
-    ("credit", supplier, credit) -> CreditNote
+    ("credit", supplier, credit)          -> CreditNote
+    ("credited_over", supplier, invoice)  -> minor units of credit notes beyond what the invoice owed; absent
+                                             if there are none
 
 Accepting applies a note to its own invoice as far as something is outstanding there, and takes the units that
 it names off what is billed. What is left over (the invoice was paid before the goods went back, or the buyer
@@ -138,6 +140,11 @@ def read_credit(state: Reader, supplier: str, credit: str) -> CreditNote | None:
     return None if value is None else CreditNote._make(value)
 
 
+def over_key(supplier: str, invoice: str) -> bytes:
+    """State key of what credit notes on an invoice granted beyond what it owed."""
+    return state_key("credited_over", supplier, invoice)
+
+
 def issue(context: Context, operation: CreditIssue) -> None:
     """Issued by the supplier; nothing changes on the invoice yet."""
     supplier = context.actor
@@ -149,7 +156,7 @@ def issue(context: Context, operation: CreditIssue) -> None:
         raise refuse("duplicate_number", "credit note number used", field="credit", found=operation.credit)
     lines = tuple([(line.line, line.quantity) for line in operation.lines])
     check_lines_once(tuple([line for line, _ in lines]))
-    _check_fits(invoice, operation.amount, lines)
+    _check_fits(invoice, _over(context, supplier, operation.invoice), operation.amount, lines)
     credit = CreditNote(
         invoice.buyer,
         operation.invoice,
@@ -173,12 +180,14 @@ def accept(context: Context, operation: CreditAccept) -> None:
     credit = _buyers_credit(context, supplier, number)
     status = LIFE.after(credit.status, operation.op, APPLIED)
     invoice = live_invoice(context, supplier, credit.invoice)
-    _check_fits(invoice, credit.amount, credit.lines)
+    over = _over(context, supplier, credit.invoice)
+    _check_fits(invoice, over, credit.amount, credit.lines)
     applied = min(credit.amount, invoice.outstanding)
     if is_approved(context.state, supplier, credit.invoice):
         applied = 0
     if applied < credit.amount:
         status = LIFE.after(credit.status, operation.op, ACCEPTED)
+        context.put(over_key(supplier, credit.invoice), over + credit.amount - applied)
     if credit.lines and invoice.order:
         unbill(context, supplier, invoice, dict(credit.lines))
     is_confirmed = invoice.validity == CONFIRMED
@@ -273,9 +282,16 @@ def _buyers_credit(context: Context, supplier: str, number: str) -> CreditNote:
     return credit
 
 
-def _check_fits(invoice: Invoice, amount: int, lines: tuple[tuple[str, int], ...]) -> None:
-    """Refuse to credit more money or units than the invoice bills and was not credited yet."""
-    most = invoice.gross - invoice.credited
+def _over(context: Context, supplier: str, number: str) -> int:
+    return int(context.get(over_key(supplier, number)) or 0)
+
+
+def _check_fits(invoice: Invoice, over: int, amount: int, lines: tuple[tuple[str, int], ...]) -> None:
+    """Refuse to credit more money or units than the invoice bills and was not credited yet.
+
+    `over` is what was credited beyond what it owed: it is no part of `Invoice.credited`.
+    """
+    most = max(0, invoice.gross - invoice.credited - over)
     if amount > most:
         raise refuse(
             "exceeds_gross",

@@ -122,8 +122,11 @@ def documents_keep_their_currency(kinds: Kinds) -> None:
 
 
 def credits_are_applied_once(kinds: Kinds) -> None:
-    """1: a credit note is applied up to its amount, and is Applied exactly when all of it is."""
+    """1: a credit note is applied up to its amount, and is Applied exactly when all of it is; all that were
+    accepted on an invoice grant no more than it billed.
+    """
     reduced: dict[tuple[str, str, str], int] = defaultdict(int)
+    granted: dict[tuple[str, str], int] = defaultdict(int)
     for (supplier, number), value in kinds["credit"].items():
         note = CreditNote._make(value)
         is_decided = note.status in (credit.ACCEPTED, credit.APPLIED)
@@ -132,9 +135,13 @@ def credits_are_applied_once(kinds: Kinds) -> None:
         if (note.status == credit.APPLIED) != (note.applied == note.amount):
             raise InvariantBroken(1, f"{supplier} {number}: {credit.LIFE.states[note.status]}")
         reduced[supplier, note.buyer, note.currency] += note.applied
-    for (supplier, _), value in kinds["invoice"].items():
+        granted[supplier, note.invoice] += note.amount if is_decided else 0
+    for (supplier, number), value in kinds["invoice"].items():
         invoice = Invoice._make(value)
         reduced[supplier, invoice.buyer, invoice.currency] -= invoice.credited + invoice.offset
+        over: int = kinds["credited_over"].get((supplier, number), 0)
+        if not over <= granted[supplier, number] <= invoice.gross:
+            raise InvariantBroken(1, f"{supplier} {number}: {granted[supplier, number]} and {over} credited")
     if any(left > 0 for left in reduced.values()):
         raise InvariantBroken(1, "credit notes are applied to nothing")
 

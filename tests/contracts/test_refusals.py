@@ -142,6 +142,22 @@ def test_a_buyer_confirms_once_at_most_the_gross_and_no_later_than_due() -> None
     trade.check()
 
 
+def test_credit_notes_on_a_paid_invoice_together_grant_no_more_than_it_billed() -> None:
+    trade = TradeLedger()
+    trade.confirmed_invoice("I", 1_000)
+    issue = {"op": "credit.issue", "credit": "C", "invoice": "I", "amount": 600, "date": "2012-03-01"}
+    accept = {"op": "credit.accept", "credit": "C", "supplier": "acme"}
+    trade.done("bank", payment("I", 900, "IN 1"))
+    trade.done("acme", issue, {**issue, "credit": "D"})
+    trade.done("mega", accept)
+    assert trade.refused("mega", {**accept, "credit": "D"}) == "exceeds_gross"
+    assert trade.refused("acme", {**issue, "credit": "E", "amount": 401}) == "exceeds_gross"
+    trade.done("acme", {**issue, "credit": "E", "amount": 400})
+    trade.done("mega", {**accept, "credit": "E"})
+    trade.check()
+    assert trade.refused("acme", {**issue, "credit": "F", "amount": 1}) == "exceeds_gross"
+
+
 def test_credit_notes_are_decided_once_and_never_exceed_what_is_left_of_the_gross() -> None:
     trade = TradeLedger()
     trade.confirmed_invoice("I", 1_000)

@@ -94,7 +94,7 @@ def _void(bill: Bill, state: str) -> None:
 
 def credit_issue(world: World, signer: str, operation: Operation) -> None:
     bill, amount = world.bill(operation, signer), operation["amount"]
-    assert amount <= bill.gross - bill.credited, "more is credited than was billed"
+    assert amount <= bill.gross - bill.credited - bill.credited_over, "more is credited than was billed"
     world.credits[signer, operation["credit"]] = (operation["invoice"], amount, amount)
 
 
@@ -103,13 +103,14 @@ def credit_accept(world: World, signer: str, operation: Operation) -> None:
     invoice, amount, _ = world.credits[note]
     place = (operation["supplier"], invoice)
     bill = _of_buyer(world, signer, {**operation, "invoice": invoice})
-    assert amount <= bill.gross - bill.credited, "more is credited than was billed"
+    assert amount <= bill.gross - bill.credited - bill.credited_over, "more is credited than was billed"
     taken = min(amount, bill.owed) if bill.approval is None else 0
     if taken:
         lending.changed(world, place, taken)
         bill.credited += taken
         lending.settled(world, place)
     bill.contested = min(bill.contested, bill.owed)
+    bill.credited_over += amount - taken
     world.credits[note] = (invoice, amount, amount - taken)
 
 

@@ -58,6 +58,8 @@ class Bill:
     state: str = SUBMITTED
     contested: int = 0
     credited: int = 0
+    credited_over: int = 0
+    """By credit notes, beyond what was owed."""
     paid: int = 0
     offset: int = 0
     given_up: int = 0
