@@ -3,8 +3,9 @@
     ("enrolment", programme, supplier) -> Enrolment
 
 With a standing request every invoice that the buyer approves is financed at once; without one the supplier
-asks invoice by invoice. Enrolling again changes bank and standing request; leaving ends both, and changes
-nothing on what is financed.
+asks invoice by invoice. The request is for what the programme charged on the day of the signature, or less:
+the funder alone publishes other terms, and sells nobody's title by it. Enrolling again takes the charges of
+that day, and changes bank and standing request; leaving ends both, and changes nothing on what is financed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,28 @@ from contracts.fields import Operation, OrganisationId, ProgrammeId
 from contracts.finance.eligibility import Rules
 from contracts.finance.programme import found_programme
 from contracts.parties.identity import BANK
+from contracts.pricing import ProgrammeTerms, formulae
 from ledger.state.overlay import Reader, state_key
+
+
+class Charges(NamedTuple):
+    """What a payables programme charges."""
+
+    discount_basis: str
+    discount_rate_ppm: int
+    day_count: int
+    fee_ppm: int
+
+    def on(self, net: int, days: int) -> tuple[int, int]:
+        """(discount, fee) on a net due in so many days, minor units: bank or true discount, each up."""
+        discounted = formulae.true_discount if self.discount_basis == "true" else formulae.simple_discount
+        discount = discounted(net, self.discount_rate_ppm, days, self.day_count)
+        return discount, formulae.fee(net, self.fee_ppm)
+
+
+def charges_of(terms: ProgrammeTerms) -> Charges:
+    """What a programme charges by its terms."""
+    return Charges(terms.discount_basis, terms.discount_rate_ppm, terms.day_count, terms.fee_ppm)
 
 
 class Enrolment(NamedTuple):
@@ -31,6 +53,8 @@ class Enrolment(NamedTuple):
     """1 if every approved invoice is to be financed at once."""
     day: int
     """Business day of the signature, days since 1970."""
+    charges: tuple[str, int, int, int]
+    """`Charges` of the programme on that day: the most at which a standing request sells."""
 
 
 class ProgrammeEnrol(Operation):
@@ -39,7 +63,10 @@ class ProgrammeEnrol(Operation):
     op: Literal["programme.enrol"]
     programme: ProgrammeId
     bank: OrganisationId = Field(description="settlement bank at which it is paid out of the money set aside")
-    standing: bool = Field(description="whether every invoice that the buyer approves is financed at once")
+    standing: bool = Field(
+        description="whether every invoice that the buyer approves is financed at once, for what the "
+        "programme charges on the day of this signature, or for less"
+    )
 
 
 class ProgrammeLeave(Operation):
@@ -88,7 +115,8 @@ def enrol(context: Context, operation: ProgrammeEnrol) -> None:
             expected=f"one of its {len(rules.suppliers)} suppliers",
         )
     context.require_organisation(operation.bank, BANK, "bank")
-    enrolled = Enrolment(operation.bank, int(operation.standing), context.day)
+    charges = charges_of(ProgrammeTerms.from_value(published.terms))
+    enrolled = Enrolment(operation.bank, int(operation.standing), context.day, tuple(charges))
     context.put(enrolment_key(operation.programme, context.actor), tuple(enrolled))
 
 

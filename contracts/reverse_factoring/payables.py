@@ -34,10 +34,10 @@ from contracts.finance import eligibility, request
 from contracts.finance.claim import Lien, check_rounds, expose_lender, exposure_key, lien_key
 from contracts.finance.offer import OFFER
 from contracts.finance.programme import Payables, found_programme
-from contracts.pricing import ProgrammeTerms, formulae
+from contracts.pricing import ProgrammeTerms
 from contracts.reverse_factoring import pool
 from contracts.reverse_factoring.approval import Approval, approval_key, read_approval
-from contracts.reverse_factoring.enrolment import Enrolment, found_enrolment
+from contracts.reverse_factoring.enrolment import Charges, Enrolment, charges_of, found_enrolment
 from contracts.trade import confirmation
 from contracts.trade.confirmation import ConfirmedInvoice, buyers_invoice, confirm_one
 from contracts.trade.invoice import (
@@ -117,9 +117,7 @@ def price(terms: ProgrammeTerms, net: int, days: int) -> Price:
             found=f"{days} days",
             expected=f"at most {terms.max_tenor_days}",
         )
-    discounted = formulae.true_discount if terms.discount_basis == "true" else formulae.simple_discount
-    discount = discounted(net, terms.discount_rate_ppm, days, terms.day_count)
-    fee = formulae.fee(net, terms.fee_ppm)
+    discount, fee = charges_of(terms).on(net, days)
     if discount + fee >= net:
         raise refuse(
             "nothing_paid_out",
@@ -203,11 +201,17 @@ def _check_as_confirmed(invoice: Invoice, said: ConfirmedInvoice) -> None:
 def _finance_if_possible(
     context: Context, operation: PayablesApprove, enrolled: Enrolment, number: str
 ) -> None:
-    """What a standing request asks for; an invoice that the programme cannot take now stays approved."""
+    """What a standing request asks for. An invoice stays approved that the programme cannot take now, or only
+    for more than it charged when the supplier signed: for that the supplier asks, or enrols again.
+    """
     before = context.state.savepoint()
     try:
         lien = _reserve(context, operation.programme, (operation.supplier, number), operation.op)
     except Refusal:
+        context.state.rollback(before)
+        return
+    signed_for = Charges._make(enrolled.charges).on(lien.net, lien.tenor_days)
+    if lien.discount + lien.fee > sum(signed_for):
         context.state.rollback(before)
         return
     pool.pay_out(context, operation.supplier, number, lien, enrolled.bank)

@@ -137,6 +137,38 @@ def test_many_invoices_are_approved_by_one_signature_all_or_none() -> None:
     trade.check()
 
 
+@pytest.mark.parametrize(
+    ("terms", "is_bought"),
+    [
+        ({"discount_rate_ppm": 1_000_000, "fee_ppm": 840_000}, False),
+        ({"fee_ppm": 1}, False),
+        ({"day_count": 365}, True),
+        ({"discount_basis": "true"}, True),
+        ({"discount_rate_ppm": 60_000, "fee_ppm": 1_000}, True),
+        ({"min_tenor_days": 1}, True),
+    ],
+)
+def test_a_standing_request_sells_nothing_for_more_than_was_charged_when_the_supplier_signed(
+    terms: dict[str, Any], is_bought: bool
+) -> None:
+    """A funder publishes terms alone: dearer ones sell an invoice by another signature of its supplier."""
+    trade = programme()
+    trade.done("loan", publish(terms))
+    trade.done("mega", approve("INV1"))
+    assert (read_lien(trade.state, "acme", "INV1") is not None) == is_bought
+    assert read_approval(trade.state, "acme", "INV1") is not None
+    trade.check()
+    if not is_bought:
+        shown = payables_views.approval_view(trade.state, "acme", "INV1")
+        assert shown is not None
+        bill(trade, "INV2")
+        trade.done("acme", enrol(), finance(paid_out=shown["price"]["paid_out"]))
+        trade.done("mega", approve("INV2"))
+        assert lien(trade, "INV1").funded
+        assert lien(trade, "INV2").funded
+        trade.check()
+
+
 def test_without_a_standing_request_the_supplier_asks_at_the_price_of_the_day() -> None:
     trade = programme(standing=False)
     assert trade.refused("acme", finance()) == "not_approved"

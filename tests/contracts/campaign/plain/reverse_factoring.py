@@ -11,7 +11,8 @@ DAYS_TO_PAY = 5
 
 
 def programme_enrol(world: World, signer: str, operation: Operation) -> None:
-    joined = (operation["bank"], operation["standing"])
+    terms = world.programmes[operation["programme"]].terms
+    joined = (operation["bank"], operation["standing"], terms)
     world.enrolments[operation["programme"], signer] = joined
 
 
@@ -39,7 +40,7 @@ def payables_approve(world: World, signer: str, operation: Operation) -> None:
     arranged = programme.payables
     assert arranged is not None, "another buyer's programme"
     assert arranged["buyer"] == signer, "another buyer's programme"
-    bank, standing = world.enrolments[operation["programme"], supplier]
+    bank, standing, signed = world.enrolments[operation["programme"], supplier]
     for said in operation["invoices"]:
         place = (supplier, said["invoice"])
         bill = world.bills[place]
@@ -53,7 +54,8 @@ def payables_approve(world: World, signer: str, operation: Operation) -> None:
         last_day = bill.due + arranged.get("extension_days", 0)
         rate = arranged.get("extension_rate_ppm", 0)
         bill.approval = Approval(operation["programme"], last_day, rate)
-        if standing and _is_taken(world, operation["programme"], place):
+        is_wanted = standing and _price(world, programme.terms, place) >= _price(world, signed, place)
+        if is_wanted and _is_taken(world, operation["programme"], place):
             _buy(world, operation["programme"], place, bank)
 
 
@@ -67,13 +69,13 @@ def _is_taken(world: World, name: str, place: Receivable) -> bool:
         return False
     exposed = world.exposure(programme.lender, bill.buyer, bill.currency)
     return (
-        exposed + bill.owed <= programme.limit(bill.buyer, bill.currency) and _price(world, name, place) > 0
+        exposed + bill.owed <= programme.limit(bill.buyer, bill.currency) and _price(world, terms, place) > 0
     )
 
 
-def _price(world: World, name: str, place: Receivable) -> int:
-    """What is paid out for it today."""
-    terms, bill = world.programmes[name].terms, world.bills[place]
+def _price(world: World, terms: Operation, place: Receivable) -> int:
+    """What is paid out for it today at the charges of some terms."""
+    bill = world.bills[place]
     net, days, rate, year = bill.owed, bill.due - world.day, terms["discount_rate_ppm"], terms["day_count"]
     if terms["discount_basis"] == "true":
         discount = net - net * MILLION * year // (MILLION * year + rate * days)
@@ -85,7 +87,7 @@ def _price(world: World, name: str, place: Receivable) -> int:
 def _buy(world: World, name: str, place: Receivable, bank: str) -> None:
     """The whole of it, accepted; paid at once if money for it lies at the supplier's bank."""
     programme, bill = world.programmes[name], world.bills[place]
-    terms, price = programme.terms, _price(world, name, place)
+    terms, price = programme.terms, _price(world, programme.terms, place)
     bill.claim = claim = Claim(
         [Part(programme.lender, name, bill.owed)],
         bill.currency,
@@ -110,13 +112,14 @@ def _buy(world: World, name: str, place: Receivable, bank: str) -> None:
 
 def payables_finance(world: World, signer: str, operation: Operation) -> None:
     name, place = operation["programme"], (signer, operation["invoice"])
-    bank, _ = world.enrolments[name, signer]
+    bank, _, _ = world.enrolments[name, signer]
     bill = world.bills[place]
     assert bill.approval is not None, "financed without an approval"
     assert bill.approval.programme == name, "financed without an approval"
     assert bill.title == "Free", "the programme cannot take it"
     assert _is_taken(world, name, place), "the programme cannot take it"
-    assert operation["paid_out"] == _price(world, name, place), f"the price is {_price(world, name, place)}"
+    price = _price(world, world.programmes[name].terms, place)
+    assert operation["paid_out"] == price, f"the price is {price}"
     _buy(world, name, place, bank)
 
 

@@ -350,8 +350,8 @@ class World:
     """(supplier, credit note) → (invoice, amount, what is left of it)."""
     parcels: dict[tuple[str, str], Parcel] = field(default_factory=dict)
     programmes: dict[str, Programme] = field(default_factory=dict)
-    enrolments: dict[tuple[str, str], tuple[str, bool]] = field(default_factory=dict)
-    """(programme, supplier) → bank, whether every approved invoice is to be financed."""
+    enrolments: dict[tuple[str, str], tuple[str, bool, Operation]] = field(default_factory=dict)
+    """(programme, supplier) → bank, whether every approved invoice is to be financed, and the terms then."""
     demands: dict[tuple[str, str], Demand] = field(default_factory=dict)
     resales: dict[tuple[str, str], Resale] = field(default_factory=dict)
     auctions: dict[tuple[str, str], Auction] = field(default_factory=dict)
