@@ -11,7 +11,7 @@ from typing import Any
 from contracts.finance import claim
 from contracts.reverse_factoring import payables
 from contracts.reverse_factoring.approval import Approval, read_approval
-from contracts.reverse_factoring.enrolment import Enrolment
+from contracts.reverse_factoring.enrolment import Charges, Enrolment
 from contracts.trade.invoice import TITLE, read_invoice
 from contracts.views import Page, Scanner, View, page
 from ledger import codec
@@ -31,6 +31,7 @@ def enrolments(scanner: Scanner, programme: str, *, limit: int = 100, after: byt
             "bank": found.bank,
             "standing": bool(found.standing),
             "since": iso_from_day(found.day),
+            "charges": Charges._make(found.charges)._asdict(),
         }
 
     return page(scanner, "enrolment", (programme,), limit, after, view)

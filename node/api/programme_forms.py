@@ -66,14 +66,24 @@ class ProgrammesView(View):
     next: str | None
 
 
+class ChargesView(View):
+    """What a payables programme charged on the day of an enrolment."""
+
+    discount_basis: str
+    discount_rate_ppm: int
+    day_count: int
+    fee_ppm: int
+
+
 class EnrolmentView(View):
     """A supplier that takes part in a payables programme."""
 
     programme: str
     supplier: str
     bank: str
-    standing: bool = Field(description="every approved invoice is financed at once")
+    standing: bool = Field(description="every approved invoice is financed at once, for `charges` or less")
     since: str
+    charges: ChargesView
 
 
 class EnrolmentsView(View):

@@ -452,6 +452,12 @@ def test_what_people_are_shown_has_the_documented_form() -> None:
     ((enrolled,), _) = payables_views.enrolments(trade.state, "of-mega")
     programme_forms.EnrolmentView.model_validate(enrolled)
     assert enrolled["standing"] is False
+    assert enrolled["charges"] == {
+        "discount_basis": "bank",
+        "discount_rate_ppm": 72_000,
+        "day_count": 360,
+        "fee_ppm": 0,
+    }
     published = programme_views.programme_view(trade.state, "of-mega")
     assert published is not None
     programme_forms.ProgrammeView.model_validate_json(json.dumps(published))

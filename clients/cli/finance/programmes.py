@@ -268,7 +268,12 @@ def enrol(
     name: Name,
     bank: CommonBank,
     standing: Annotated[
-        bool, typer.Option("--standing", help="Every invoice that the buyer approves is financed at once.")
+        bool,
+        typer.Option(
+            "--standing",
+            help="Every invoice that the buyer approves is financed at once, for what the programme charges "
+            "today or less.",
+        ),
     ] = False,
     profile: ProfileFile = None,
     receipt: ReceiptFile = None,
@@ -296,8 +301,13 @@ def suppliers(name: Name, profile: ProfileFile = None, json: Json = False) -> No
         return
     screen.table(
         ("supplier", "bank", "standing request", "since"),
-        [
-            (entry["supplier"], entry["bank"], "yes" if entry["standing"] else "no", entry["since"])
-            for entry in found
-        ],
+        [(entry["supplier"], entry["bank"], _standing(entry), entry["since"]) for entry in found],
     )
+
+
+def _standing(entry: dict[str, Any]) -> str:
+    """Whether a supplier has a standing request, and for which charges at most."""
+    if not entry["standing"]:
+        return "no"
+    charges = entry["charges"]
+    return f"yes, up to {percent(charges['discount_rate_ppm'])} a year, fee {percent(charges['fee_ppm'])}"
