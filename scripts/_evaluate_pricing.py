@@ -204,7 +204,8 @@ def evaluate(options: argparse.Namespace, console: Console) -> int:
     written = [as_written(lateness) for lateness in score(options, history, scored, console)]
     save(_lines(scored, written), options.out, "scores")
     if options.report:
-        say(report(outcomes(scored, written)))
+        found = outcomes(scored, written)
+        say(report(found, len(scored) - len(found)))
     return 0
 
 

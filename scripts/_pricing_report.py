@@ -14,6 +14,8 @@ from random import Random
 import numpy as np
 from _pricing_rows import Row
 
+from clients.wording import counted
+
 RESAMPLES = 200
 SEED = 7
 
@@ -113,8 +115,13 @@ def _table(found: Sequence[Outcome]) -> list[str]:
     return lines
 
 
-def report(found: Sequence[Outcome]) -> str:
-    """The figures over all customers, then without the one that has most rows."""
+def report(found: Sequence[Outcome], unpaid: int = 0) -> str:
+    """The figures over all customers, then without the one that has most rows.
+
+    Args:
+        found: the scored rows that were paid.
+        unpaid: how many others there are: figures of what was paid alone leave out the slowest payers.
+    """
     if not found:
         return "No scored row has a clear date: there is nothing to compare with."
     largest = Counter(row.customer for row in found).most_common(1)[0][0]
@@ -122,5 +129,9 @@ def report(found: Sequence[Outcome]) -> str:
     lines = [f"all: {len(found)} rows, {len({row.customer for row in found})} customers", *_table(found)]
     if rest:
         lines += [f"without the largest customer: {len(rest)} rows", *_table(rest)]
+    if unpaid:
+        lines.append(
+            f"left out: {counted(unpaid, 'scored row')} without a clear date; who pays last is among those"
+        )
     lines.append(f"intervals: 5 % to 95 % of {RESAMPLES} resamples of customers")
     return "\n".join(lines)

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.finance.programme import Programme
 from contracts.pricing import (
     REASONS,
     Features,
@@ -28,6 +29,7 @@ from contracts.pricing import (
 from contracts.pricing.model import Lateness
 from contracts.pricing.price import CHARGES
 from contracts.trade import relationship_records, relationship_sums
+from contracts.trade.invoice import Invoice
 from contracts.trade.relationship_sums import Aggregates
 from ledger import codec
 from ledger.dates import day_from_iso
@@ -555,3 +557,12 @@ def test_each_convention_of_a_programme_is_documented_with_its_choices(name: str
     row = next(line for line in DOCUMENT.splitlines() if line.startswith(f"| `{name}`"))
     for choice in get_args(ProgrammeTerms.model_fields[name].annotation):
         assert str(choice) in row
+
+
+def test_the_entries_that_a_price_reads_are_documented_with_all_their_parts() -> None:
+    row = next(line for line in DOCUMENT.splitlines() if line.startswith('| `["programme", id]`'))
+    parts = re.search(r"\[(lender, [^\]]*)\]", row)
+    assert parts is not None
+    assert tuple(parts[1].split(", ")) == Programme._fields
+    for entry in (Programme, ProgrammeTerms, Invoice, Aggregates):
+        assert f"`{entry.__module__.replace('.', '/')}.py` (`{entry.__name__}`)" in DOCUMENT

@@ -483,6 +483,12 @@ def test_intervals_are_of_resampled_customers_and_the_largest_is_left_out_once()
     assert rest == ["Brier", "1.0000", "[1.0000,", "1.0000]"]
 
 
+def test_a_report_says_how_many_rows_have_no_outcome() -> None:
+    found = [outcome("A", 5 * (at % 2), at % 2, 0.0) for at in range(10)]
+    assert "left out" not in report(found)
+    assert "left out: 3 scored rows without a clear date" in report(found, 3)
+
+
 def test_what_falls_due_on_the_last_day_teaches_nothing() -> None:
     """Of what is due then only what was paid at once or early is known."""
     history = book(40, 41)
@@ -653,6 +659,7 @@ def test_the_script_scores_every_row(tmp_path: Path, mode: str) -> None:
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert "Brier" in result.stdout
+    assert "left out: 1 scored row without" in result.stdout
     with out.open() as file:
         written = list(csv.DictReader(file))
     assert [line["invoice_id"] for line in written] == [row.invoice for row in scored]
