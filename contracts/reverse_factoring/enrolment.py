@@ -116,7 +116,7 @@ def enrol(context: Context, operation: ProgrammeEnrol) -> None:
         )
     context.require_organisation(operation.bank, BANK, "bank")
     charges = charges_of(ProgrammeTerms.from_value(published.terms))
-    enrolled = Enrolment(operation.bank, int(operation.standing), context.day, tuple(charges))
+    enrolled = Enrolment(operation.bank, int(operation.standing), context.day, (*charges,))
     context.put(enrolment_key(operation.programme, context.actor), tuple(enrolled))
 
 
