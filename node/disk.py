@@ -83,7 +83,7 @@ def _has_promised(ledger: Path) -> bool:
 def set_aside(data_dir: Path, look: Callable[[Store], object]) -> Path:
     """Put a damaged ledger aside, and keep what its node had promised; where it lies now.
 
-    `look` reads an open store, and raises StoreError if it is damaged.
+    `look` reads an open store, and raises StoreError if it is damaged. Every row is read after that.
 
     Raises:
         StoreError: there is none (`no_ledger`), another process has it open, it is not damaged, the system
@@ -98,6 +98,7 @@ def set_aside(data_dir: Path, look: Callable[[Store], object]) -> Path:
         store = Store.open(ledger)
         try:
             look(store)
+            store.read_all()
         finally:
             store.close()
     except (StoreLocked, StoreRefused):
@@ -110,7 +111,7 @@ def set_aside(data_dir: Path, look: Callable[[Store], object]) -> Path:
         raise StoreError(
             "the ledger is not damaged",
             code="not_damaged",
-            found=f"{ledger} opens",
+            found=f"{ledger} opens, and every row of it can be read",
             remedy="There is nothing to repair; start the node.",
         )
     mark.close()

@@ -131,6 +131,25 @@ def test_a_sound_ledger_is_not_set_aside(tmp_path: Path) -> None:
         disk.set_aside(data, lambda _: None)
 
 
+def test_cr35_a_ledger_that_opens_with_a_damaged_row_is_set_aside(tmp_path: Path) -> None:
+    """Else a node that does not start for that row would be told to be repaired, and `repair` to start it."""
+    data = tmp_path / "data"
+    prepare(data)
+    store = Store.open(data / LEDGER_FOLDER)
+    store.append([(height, bytes([height]) * 4_096) for height in range(50)], hard=(7, "n2", 6))
+    store.close()
+    Store.open(data / LEDGER_FOLDER).close()  # LevelDB puts what was in its log into a table
+    (table,) = (data / LEDGER_FOLDER / "db").glob("*.ldb")
+    held = bytearray(table.read_bytes())
+    held[len(held) // 2] ^= 1
+    table.write_bytes(held)
+    Store.open(data / LEDGER_FOLDER).close()
+    disk.set_aside(data, lambda _: None)
+    kept = disk.promised(data)
+    assert kept is not None
+    assert kept.height == 49
+
+
 def test_a_ledger_of_other_software_is_not_set_aside(tmp_path: Path) -> None:
     """Nodes are upgraded together: repaired together, they would have nobody to fetch it from."""
     data = tmp_path / "data"
