@@ -66,6 +66,7 @@ class AuditReport:
 
     channel: str
     source: str
+    """The folder, or the URLs of the nodes whose blocks were audited."""
     height: int
     head: str
     state_root: str
@@ -341,13 +342,16 @@ def audit_nodes(
             )
     conversation = Conversation(genesis, urls, _no_key, deadline_s=deadline_s)
     transport = SyncTransport()
+    served: dict[str, None] = {}
     try:
         newest = int(transport.run(conversation.status())["applied_height"])
+        served[conversation.nodes.current] = None
 
         def pages() -> Iterable[RawBlock]:
             first = 1
             while first <= newest:
                 page = transport.run(conversation.raw_blocks(first, BLOCK_PAGE))
+                served[conversation.nodes.current] = None
                 if not page:
                     raise VerificationError("blocks are missing", found=f"none from height {first}")
                 for height, data, certificate in page:
@@ -356,7 +360,7 @@ def audit_nodes(
 
         audit = _Audit(genesis, progress, inherited)
         audit.take(pages(), lambda: newest)
-        return audit.report(", ".join(urls))
+        return audit.report(", ".join(served))
     finally:
         transport.close()
 

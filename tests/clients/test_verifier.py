@@ -331,6 +331,15 @@ def test_audit_of_a_network_needs_only_its_api(files: Files, monkeypatch: pytest
     assert report.refused == 1
 
 
+def test_audit_of_a_network_names_the_nodes_that_served_it(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that does not run has shown nothing, and nothing of it is proved."""
+    first, *others = _through(files.channel, monkeypatch)
+    report = audit_nodes(["http://gone", first, *others], files.genesis)
+    assert report.source == first
+
+
 def test_audit_of_a_network_finds_a_block_that_lies(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     urls = _through(files.channel, monkeypatch)
     service = files.channel.network.nodes["n1"]

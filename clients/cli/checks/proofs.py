@@ -139,7 +139,7 @@ def audit(
             ("signatures", f"{report.signatures:,}"),
             ("certificates", f"{report.certificates:,}"),
             ("state entries", f"{report.state_entries:,}"),
-            ("history records", f"{report.records:,}" if data is not None else "hashed on a disk only"),
+            ("history records", f"{report.records:,}" if data is not None else "checked with --data only"),
         ]
     )
 
