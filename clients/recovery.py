@@ -341,8 +341,8 @@ def recover(
 ) -> RecoveredNetwork:
     """Make the network that goes on from what is left of one whose keys lie in one folder; starts nothing.
 
-    Its nodes are as many as the old network's, or `nodes`, of the same organisations, under ids that were
-    never used. All organisations that ran voters approve it with the keys in the old folder, which are
+    Its nodes are as many as the old network's voters, or `nodes`, of the same organisations, under ids that
+    were never used. All organisations that ran voters approve it with the keys in the old folder, which are
     copied. The old folder keeps what it holds, since its ledgers are the only ones with the old blocks, and
     is started no more.
 
@@ -367,7 +367,7 @@ def recover(
     progress(f"taking the state over from {best.node}, certified up to height {best.height}")
     export = to / EXPORT_FILE
     proved = from_disk(old.node(best.node).data, load_genesis(old.genesis_file), export)
-    hosts = [node.organisation for node in old.nodes]
+    hosts = [voter.organisation for voter in best.membership.voters]
     count = nodes or len(hosts)
     first = _first_free_number(export, proved.trust)
     ids = [(f"n{first + at}", hosts[at % len(hosts)]) for at in range(count)]
@@ -405,7 +405,7 @@ def _check_stands(old: Network, to: Path) -> None:
 
 def _check_lost(old: Network, membership: Membership, found: Sequence[Survivor]) -> None:
     """Nothing is given up as long as the network can go on by itself."""
-    whole = [each.node for each in found if each.can_vote]
+    whole = [each.node for each in found if each.can_vote and membership.is_voter(each.node)]
     if membership.has_quorum(whole) and membership.has_majority(whole):
         raise NetworkError(
             "a quorum of its nodes is left: the network can go on as it is, and loses nothing",

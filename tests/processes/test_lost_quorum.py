@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 from collections.abc import Iterator
@@ -103,6 +104,21 @@ def test_a_network_goes_on_from_the_one_disk_that_is_left(tally: Tally, tmp_path
     tally.run("node", "start", "n7", "--dir", "next")
     tally.run("network", "down", "--dir", "next")
     tally.run("audit", "--data", Network.load(tmp_path / "next").nodes[0].data, "-g", "next/genesis.block")
+
+
+def test_only_a_voter_of_the_old_network_gives_one_of_the_new(tally: Tally) -> None:
+    """A learner had no vote, and a node that was removed may have been so for its lies."""
+    tally.run("network", "up", "--nodes", 1, "--dir", "net", "--detach")
+    for node in ("n2", "n3"):
+        assert tally.json("network", "add-node", node, "--dir", "net", "--as", "anchor")["adopted"]
+        tally.run("node", "start", node, "--dir", "net")
+    assert tally.json("network", "remove", "n3", "--dir", "net", "--as", "anchor")["adopted"]
+    tally.run("network", "down", "--dir", "net")
+    left = tally.run("network", "recover", "--dir", "net", "--to", "next", code=2).stderr
+    assert re.findall(r"\bn\d\b", left) == ["n1"]
+    lose(tally, "net", "n1")
+    made = tally.json("network", "recover", "--dir", "net", "--to", "next")
+    assert [(node["id"], node["organisation"]) for node in made["nodes"]] == [("n4", "anchor")]
 
 
 def test_organisations_recover_with_a_key_each_and_a_majority_of_them(tally: Tally, tmp_path: Path) -> None:
