@@ -55,7 +55,7 @@ class Prepared(NamedTuple):
 
 
 class Contracts:
-    """The contract set, version 1."""
+    """The contract set."""
 
     version = CONTRACT_VERSION
 

@@ -11,12 +11,14 @@ import tomllib
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from typer.core import TyperGroup
 
 from clients.cli.main import command
+from node.api import create_app
 from node.settings import Settings
 from node.statistics import Statistics
 from node.telemetry import GAUGES, Telemetry
@@ -219,6 +221,17 @@ def test_metrics_that_are_named_are_shown() -> None:
 def test_log_lines_that_are_named_are_written(document: Path) -> None:
     for name in re.findall(r"\blog(?:s|ged once as)? `(\w+)`", document.read_text()):
         assert any(f'"{name}"' in path.read_text() for path in (ROOT / "node").rglob("*.py")), name
+
+
+def test_routes_that_are_named_are_there() -> None:
+    """`GET /v1/status`, or the path alone; CHANNEL stands for the id."""
+    nothing = SimpleNamespace(chain=SimpleNamespace(channel=bytes(32)), status=None, statistics=None)
+    known = {*create_app(cast(Any, nothing)).openapi()["paths"], "/v1/openapi.json", "/v1/channels/{channel}"}
+    for document in DOCUMENTS:
+        named = re.findall(r"(?:\b(?:GET|POST) |`|:\d+)(/[\w{}/.-]+)", document.read_text())
+        for route in named:
+            is_route = route.startswith("/v1") or f"GET {route}" in document.read_text()
+            assert not is_route or route.replace("CHANNEL", "{channel}") in known, f"{document.name}: {route}"
 
 
 def test_sections_that_the_code_refers_to_are_there() -> None:
