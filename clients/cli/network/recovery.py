@@ -53,7 +53,9 @@ def recover(
     dir: NetworkFolder = Path("network"),  # noqa: A002
     nodes: Annotated[
         int | None,
-        typer.Option("--nodes", "-n", min=1, max=MAX_MEMBERS, help="How many nodes; as many as there were voters."),
+        typer.Option(
+            "--nodes", "-n", min=1, max=MAX_MEMBERS, help="How many nodes; as many as there were voters."
+        ),
     ] = None,
     timing: Annotated[str, typer.Option(help="As of `tally network up`: default, or lan.")] = "default",
     json: Json = False,
