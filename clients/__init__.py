@@ -18,7 +18,7 @@ from it on. Read `trust.py` and `sdk/session.py` first.
 
     profile trust kept_models        who a client is and where the nodes are; what it trusts, and keeps of it
     recovery                         a network that goes on from one that has lost a quorum of disks
-    errors start                     what goes wrong, with remedies; where `tally` begins
+    errors start wording             what goes wrong, with remedies; where `tally` begins; numbers in words
     pain001                          payments as a file for a bank
 
 Imports ledger and contracts, never node.

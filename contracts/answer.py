@@ -21,11 +21,11 @@ from typing import NamedTuple
 
 from contracts.certificates import certificate_views
 from contracts.errors import refuse
-from contracts.finance import resale_views
+from contracts.finance import recourse_views, resale_views
 from contracts.insurance import insurance_views
 from contracts.insurance.coverage import MAX_SHIPMENTS
 from contracts.insurance.coverage import Question as CoverQuestion
-from contracts.market import auction_views
+from contracts.market import auction_views, early_views
 from contracts.rules_in_force import check_rules_known
 from contracts.views import View
 from ledger import codec, proof_file, shape
@@ -76,6 +76,12 @@ QUESTIONS: Mapping[str, Question] = {
     ),
     "resale": Question(
         (str, str), 0, resale_views.resale_view, "unknown_resale", resale_views.resale_sentence
+    ),
+    "demand": Question(
+        (str, str), 0, recourse_views.demand_view, "unknown_recourse", recourse_views.demand_sentence
+    ),
+    "early_payment": Question(
+        (str, str), 0, early_views.early_view, "no_early_offer", early_views.early_sentence
     ),
     "auction": Question(
         (str, str), 0, auction_views.standing_view, "unknown_auction", auction_views.auction_sentence

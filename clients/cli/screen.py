@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clients.sdk import Refused
+from clients.wording import counted
 from ledger.errors import TallyError
 
 Advance = Callable[[int], None]
@@ -101,9 +102,9 @@ class Screen:
         if not self.quiet:
             self.notes.print(_text(text, style=style))
 
-    def count(self, found: int, things: str, limit: int) -> None:
-        """How many a list shows, and that it may have been cut at its limit."""
-        self.note(f"{found} {things}" + (", there may be more: --limit" if found == limit else ""))
+    def count(self, found: int, one: str, limit: int) -> None:
+        """How many of a thing a list shows, and that it may have been cut at its limit."""
+        self.note(counted(found, one) + (", there may be more: --limit" if found == limit else ""))
 
     def table(
         self,

@@ -227,3 +227,31 @@ def _next_of_auction(found: dict[str, Any]) -> str:
             pay = f"tally auction pay {number} -s {supplier} --bank BANK"
             return f"winners pay by {pay_by}: {pay}"
     return ""
+
+
+def of_demand(session: Session, lender: str, number: str) -> Standing:
+    """A demand of a lender on a supplier, with what meets it today."""
+    found = session.demand(lender, number)
+    due = found["due_today"]
+    facts = (
+        ("now", found["status"]),
+        ("about", f"{found['invoice']} of {found['supplier']}, {found['cause']}"),
+        ("due today", "nothing" if due is None else money(due, found["currency"])),
+    )
+    return Standing(facts, _next_of_demand(found), found)
+
+
+def _next_of_demand(found: dict[str, Any]) -> str:
+    supplier, lender, number = _quoted(found, "supplier", "lender", "recourse")
+    if found["due_today"] is None:
+        return ""
+    if found["proposed"]:
+        other = quoted(found["proposed"])
+        return f"{lender} takes {other} in its place: tally recourse substitute {number} {other}"
+    pays = f"tally recourse pay {number} --lender {lender} --bank BANK"
+    if found["status"] == "Contested":
+        return (
+            f"{lender} closes it: tally recourse close {number} --reason WHY; or {supplier} concedes: {pays}"
+        )
+    contests = f"tally recourse contest {number} --lender {lender} --reason WHY"
+    return f"{supplier} meets it: {pays}; or contests it: {contests}"

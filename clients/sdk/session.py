@@ -270,6 +270,12 @@ class Session(_Base):
         """
         return self.view(f"/shipments/{segments(supplier=supplier)}/{segment(number)}")
 
+    def shipments(
+        self, supplier: str, *, buyer: str | None = None, status: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """A supplier's shipments, to one buyer or in one state if asked for (not proved)."""
+        return self.pages("/shipments", "shipments", supplier=supplier, buyer=buyer, status=status)
+
     def credit(self, supplier: str, number: str) -> dict[str, Any]:
         """A credit note as it stands (not proved).
 
@@ -277,6 +283,12 @@ class Session(_Base):
             NodeProblem: `unknown_credit`.
         """
         return self.view(f"/credits/{segments(supplier=supplier)}/{segment(number)}")
+
+    def credits(
+        self, supplier: str, *, buyer: str | None = None, status: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """A supplier's credit notes, to one buyer or in one state if asked for (not proved)."""
+        return self.pages("/credits", "credits", supplier=supplier, buyer=buyer, status=status)
 
     def deposit(self, bank: str, client: str, currency: str) -> dict[str, Any]:
         """A custody account and what is on it (not proved; `statement` is).
@@ -358,6 +370,26 @@ class Session(_Base):
     ) -> Iterator[dict[str, Any]]:
         """Offers between lenders: of one, to one or in one state if asked for (not proved)."""
         return self.pages("/resales", "resales", seller=seller, lender=lender, status=status)
+
+    def demand(self, lender: str, number: str) -> dict[str, Any]:
+        """A demand of a lender on a supplier as it stands (not proved).
+
+        Raises:
+            NodeProblem: `unknown_recourse`.
+        """
+        return self.view(f"/demands/{segments(lender=lender)}/{segment(number)}")
+
+    def demands(
+        self, *, lender: str | None = None, supplier: str | None = None, status: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Demands of a lender, on a supplier or in one state if asked for (not proved)."""
+        return self.pages("/demands", "demands", lender=lender, supplier=supplier, status=status)
+
+    def early_payments(
+        self, *, supplier: str | None = None, buyer: str | None = None, status: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Offers of early payment to a supplier, of a buyer or in one state if asked for (not proved)."""
+        return self.pages("/early-payments", "early_payments", supplier=supplier, buyer=buyer, status=status)
 
     def programmes(self) -> Iterator[dict[str, Any]]:
         """Lenders' programmes with terms and exposures (not proved)."""

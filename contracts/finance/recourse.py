@@ -234,13 +234,13 @@ class _Claim(NamedTuple):
     """Its place among the ended ones; -1 while it stands."""
 
 
-def _claim(context: Context, supplier: str, number: str) -> _Claim | None:
+def _claim(state: Reader, supplier: str, number: str) -> _Claim | None:
     """The claim that a lender has paid for: the standing one, else the one that ended last."""
-    lien = read_lien(context.state, supplier, number)
+    lien = read_lien(state, supplier, number)
     if lien is not None and lien.funded:
         return _Claim(lien, -1)
-    lien = last_deal(context.state, supplier, number)
-    return None if lien is None else _Claim(lien, rounds(context.state, supplier, number) - 1)
+    lien = last_deal(state, supplier, number)
+    return None if lien is None else _Claim(lien, rounds(state, supplier, number) - 1)
 
 
 def _put(context: Context, supplier: str, number: str, claim: _Claim) -> None:
@@ -253,7 +253,7 @@ def _put(context: Context, supplier: str, number: str, claim: _Claim) -> None:
 def demand(context: Context, operation: RecourseDemand) -> None:
     """Demanded by the lender, for a cause that holds today."""
     supplier, number = operation.supplier, operation.invoice
-    claim = _claim(context, supplier, number)
+    claim = _claim(context.state, supplier, number)
     if claim is None or agent(claim.lien) != context.actor:
         raise refuse("not_financed", "no claim of yours", field="invoice", found=number)
     lien = claim.lien
@@ -313,7 +313,7 @@ def _check_whole(context: Context, supplier: str, number: str, claim: _Claim, ca
 def pay(context: Context, operation: RecoursePay) -> None:
     """Paid by the supplier: what is due today; the whole claim paid, its receivable is free."""
     found = _suppliers(context, operation.lender, operation.recourse)
-    claim, parts = _due(context, found, context.day)
+    claim, parts = _due(context.state, found, context.day)
     status = STATUS.after(found.status, operation.op)
     repayment.from_deposit(
         context, found.supplier, found.invoice, claim.lien, parts, operation.bank, operation.amount
@@ -324,20 +324,29 @@ def pay(context: Context, operation: RecoursePay) -> None:
 def attest(context: Context, operation: RecourseAttest) -> None:
     """Attested by the bank: what was due on that day has reached the lender."""
     found = _found(context, operation.lender, operation.recourse)
-    claim, parts = _due(context, found, operation.date)
+    claim, parts = _due(context.state, found, operation.date)
     status = STATUS.after(found.status, operation.op)
     booking = repayment.Booking(operation.account, operation.entry, operation.date, operation.amount)
     repayment.from_bank(context, found.supplier, found.invoice, claim.lien, parts, booking)
     _met(context, operation.lender, operation.recourse, found._replace(status=status), claim, operation.date)
 
 
-def _due(context: Context, found: Recourse, day: int) -> tuple[_Claim, repayment.Parts]:
+def due(state: Reader, found: Recourse, day: int) -> repayment.Parts:
+    """What meets a standing demand on a day.
+
+    Raises:
+        Refusal: an insurer makes the loss good.
+    """
+    return _due(state, found, day)[1]
+
+
+def _due(state: Reader, found: Recourse, day: int) -> tuple[_Claim, repayment.Parts]:
     """The claim of a demand and what meets it on a day."""
-    claim = _claim(context, found.supplier, found.invoice)
+    claim = _claim(state, found.supplier, found.invoice)
     assert claim is not None, "a demand has a claim"
     if found.cause == DILUTION:
         return claim, repayment.Parts(0, 0, claim.lien.shortfall)
-    check_not_indemnified(context.state, found.supplier, found.invoice, claim.lien)
+    check_not_indemnified(state, found.supplier, found.invoice, claim.lien)
     return claim, repayment.whole(claim.lien, day)
 
 
@@ -364,7 +373,7 @@ def offset(context: Context, operation: RecourseOffset) -> None:
     """Set off by the lender: the reserve that it would owe the supplier falls by the shortfall."""
     found = _found(context, context.actor, operation.recourse)
     status = STATUS.after(found.status, operation.op)
-    claim, parts = _due(context, found, context.day)
+    claim, parts = _due(context.state, found, context.day)
     lien = claim.lien
     if found.cause != DILUTION or lien.reserve_left < parts.principal:
         raise refuse(
@@ -393,7 +402,7 @@ def propose(context: Context, operation: RecoursePropose) -> None:
 
 def _replacement(context: Context, found: Recourse, number: str) -> tuple[Lien, Invoice]:
     """The standing claim of a demand, and the invoice if it can take its receivable's place."""
-    claim = _claim(context, found.supplier, found.invoice)
+    claim = _claim(context.state, found.supplier, found.invoice)
     other = read_invoice(context.state, found.supplier, number)
     can_replace = (
         claim is not None
@@ -475,7 +484,7 @@ def close(context: Context, operation: RecourseClose) -> None:
     status = STATUS.after(found.status, operation.op)
     closed = found._replace(status=status, answer=operation.reason)
     context.put(recourse_key(context.actor, operation.recourse), tuple(closed))
-    claim = _claim(context, found.supplier, found.invoice)
+    claim = _claim(context.state, found.supplier, found.invoice)
     assert claim is not None, "a demand has a claim"
     _put(context, found.supplier, found.invoice, claim._replace(lien=claim.lien._replace(recourse="")))
 

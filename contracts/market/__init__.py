@@ -3,5 +3,6 @@
 `auction`, sealed `bid`, `allotment` and `share` are an auction up to its payment; `early_payment` is dynamic
 discounting by the buyer; `standing` ends both, and requests for finance, when their invoice changes.
 `matching` ranks the ways that suit an invoice, `prospect` is an invoice as one programme sees it.
-`auction_views` shows auctions, `market_check` has the laws over a whole state.
+`auction_views` shows auctions and `early_views` offers of early payment, `market_check` has the laws over a
+whole state.
 """

@@ -222,8 +222,28 @@ def _amendment(found: amendment.Amendment) -> View:
 def shipment_view(state: Reader, supplier: str, number: str) -> View | None:
     """One shipment and what the buyer found in it."""
     found = shipment.read_shipment(state, supplier, number)
-    if found is None:
-        return None
+    return None if found is None else _shipment(supplier, number, found)
+
+
+def shipments(
+    scanner: Scanner,
+    supplier: str,
+    *,
+    buyer: str | None = None,
+    status: str | None = None,
+    limit: int = 100,
+    after: bytes | None = None,
+) -> Page:
+    """A supplier's shipments, to one buyer or in one state if asked for."""
+
+    def view(parts: tuple[Any, ...], value: codec.Value) -> View | None:
+        found = shipment.Shipment._make(value)
+        return _shipment(supplier, parts[1], found) if buyer in (None, found.buyer) else None
+
+    return page(scanner, "shipment", (supplier,), limit, after, view, status=status)
+
+
+def _shipment(supplier: str, number: str, found: shipment.Shipment) -> View:
     return {
         "supplier": supplier,
         "shipment": number,
@@ -253,8 +273,28 @@ def shipment_view(state: Reader, supplier: str, number: str) -> View | None:
 def credit_view(state: Reader, supplier: str, number: str) -> View | None:
     """One credit note."""
     found = credit.read_credit(state, supplier, number)
-    if found is None:
-        return None
+    return None if found is None else _credit(supplier, number, found)
+
+
+def credit_notes(
+    scanner: Scanner,
+    supplier: str,
+    *,
+    buyer: str | None = None,
+    status: str | None = None,
+    limit: int = 100,
+    after: bytes | None = None,
+) -> Page:
+    """A supplier's credit notes, to one buyer or in one state if asked for."""
+
+    def view(parts: tuple[Any, ...], value: codec.Value) -> View | None:
+        found = credit.CreditNote._make(value)
+        return _credit(supplier, parts[1], found) if buyer in (None, found.buyer) else None
+
+    return page(scanner, "credit", (supplier,), limit, after, view, status=status)
+
+
+def _credit(supplier: str, number: str, found: credit.CreditNote) -> View:
     return {
         "supplier": supplier,
         "credit": number,

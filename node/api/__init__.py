@@ -14,7 +14,8 @@
     relationships   histories with proof: `relationship_forms`; `lenders` have their books
     organisations   who takes part, in what: `party_forms`, `programme_forms`
     quotes          prices with proof
-    auctions        with `auction_forms`; `cash` with `cash_forms`
+    auctions        with `auction_forms`; `early_payments` with `early_forms`; `cash` with `cash_forms`
+    demands         of lenders on suppliers, with `demand_forms`
     certificates    with `certificate_forms`; `insurance` with `insurance_forms`
     membership      the nodes, with `membership_forms`; `evidence` that one lied; `leader` hands over
     status          health, readiness, metrics

@@ -75,6 +75,8 @@ STATUS_BY_CODE: dict[str, int] = {
     "unknown_request": 404,
     "unknown_auction": 404,
     "unknown_resale": 404,
+    "unknown_recourse": 404,
+    "no_early_offer": 404,
     "unknown_proposal": 404,
     "unknown_organisation": 404,
     "unknown_evidence": 404,

@@ -117,6 +117,25 @@ async def get_order(request: Request, supplier: NamePath, buyer: NamePath, numbe
 
 
 @router.get(
+    "/shipments", summary="A supplier's shipments", responses=answers.shown_as(trade_forms.ShipmentsView)
+)
+async def list_shipments(
+    request: Request,
+    supplier: RequiredName,
+    buyer: NameQuery = None,
+    status: StatusWord = None,
+    limit: Limit = DEFAULT_PAGE,
+    after: After = None,
+) -> Response:
+    """Shipments with what the buyer found in them, to one buyer or in one state if asked for."""
+    chain = chain_of(request)
+    found = trade_views.shipments(
+        chain, supplier, buyer=buyer, status=status, limit=limit, after=answers.key_after(after)
+    )
+    return answers.page(chain, "shipments", found)
+
+
+@router.get(
     "/shipments/{supplier}/{number:path}",
     summary="A shipment",
     responses=answers.shown_as(trade_forms.ShipmentView),
@@ -126,6 +145,25 @@ async def get_shipment(request: Request, supplier: NamePath, number: NumberPath)
     chain = chain_of(request)
     found = trade_views.shipment_view(chain, supplier, number)
     return answers.view(chain, found, "unknown_shipment", supplier=supplier, number=number)
+
+
+@router.get(
+    "/credits", summary="A supplier's credit notes", responses=answers.shown_as(trade_forms.CreditsView)
+)
+async def list_credits(
+    request: Request,
+    supplier: RequiredName,
+    buyer: NameQuery = None,
+    status: StatusWord = None,
+    limit: Limit = DEFAULT_PAGE,
+    after: After = None,
+) -> Response:
+    """Credit notes, to one buyer or in one state if asked for."""
+    chain = chain_of(request)
+    found = trade_views.credit_notes(
+        chain, supplier, buyer=buyer, status=status, limit=limit, after=answers.key_after(after)
+    )
+    return answers.page(chain, "credits", found)
 
 
 @router.get(

@@ -203,6 +203,13 @@ class ShipmentView(View):
     lines: list[ShippedLineView]
 
 
+class ShipmentsView(View):
+    """A page of shipments; it may hold fewer than its limit, and still have a next one."""
+
+    shipments: list[ShipmentView]
+    next: str | None
+
+
 class CreditedLineView(View):
     """Units of an invoice's line that a credit note takes off."""
 
@@ -223,3 +230,10 @@ class CreditView(View):
     lines: list[CreditedLineView]
     date: str
     status: str = Field(description="Issued, Accepted, Applied or Rejected")
+
+
+class CreditsView(View):
+    """A page of credit notes; it may hold fewer than its limit, and still have a next one."""
+
+    credits: list[CreditView]
+    next: str | None

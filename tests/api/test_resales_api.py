@@ -13,7 +13,7 @@ from api_client import ApiClient
 from envelopes import signed
 from local_node import ROLES, LocalNetwork
 
-from node.api import resale_forms, trade_forms
+from node.api import demand_forms, early_forms, resale_forms, trade_forms
 
 PLACE = {"supplier": "acme", "invoice": story.INVOICE}
 
@@ -75,6 +75,37 @@ def test_offers_are_listed_by_seller_lender_and_state(
     page = client.get(f"{channel}/resales{query}").json()
     resale_forms.ResalesView.model_validate(page)
     assert len(page["resales"]) == count
+
+
+def test_a_demand_and_an_offer_of_early_payment_are_shown_with_exactly_the_documented_fields(
+    network: LocalNetwork, client: ApiClient, channel: str
+) -> None:
+    """The lender demands the claim back; the buyer offers to pay another invoice early."""
+    submit(network, "fund", {"op": "resale.withdraw", "seller": "fund", "resale": "S/1"})
+    why = {"cause": "warranty", "reason": "broken"}
+    submit(network, "fund", {"op": "recourse.demand", "recourse": "R/1", **PLACE, **why})
+    shown = client.get(f"{channel}/demands/fund/R%2F1").json()
+    demand_forms.DemandView.model_validate(shown)
+    bought = client.get(f"{channel}/invoices/acme/{story.INVOICE}").json()["finance"]
+    assert (shown["status"], shown["due_today"]) == ("Demanded", bought["principal"])
+    for query, count in (("lender=fund&supplier=acme", 1), ("supplier=fund", 0), ("status=closed", 0)):
+        page = client.get(f"{channel}/demands?{query}").json()
+        demand_forms.DemandsView.model_validate(page)
+        assert len(page["demands"]) == count
+    bill = next(step for _, step in story.steps() if step["op"] == "invoice.submit")
+    other = bill | {"invoice": "E/1", "order": ""}
+    other |= {"lines": [{"line": "1", "quantity": 1, "amount": 900_00}], "gross": 900_00}
+    submit(network, "acme", other)
+    agreed = {"supplier": "acme", "invoice": "E/1"}
+    submit(network, "anchor", {"op": "invoice.confirm", **agreed, "net": 900_00, "due_date": "2024-05-03"})
+    step = {"until": "2024-03-20", "discount_ppm": 10_000}
+    submit(network, "anchor", {"op": "early.offer", **agreed, "steps": [step]})
+    offered = client.get(f"{channel}/early-payments/acme/E%2F1").json()
+    early_forms.EarlyPaymentView.model_validate(offered)
+    assert (offered["status"], offered["discount_today"]) == ("Offered", 9_00)
+    page = client.get(f"{channel}/early-payments?supplier=acme&status=offered").json()
+    early_forms.EarlyPaymentsView.model_validate(page)
+    assert page["early_payments"] == [offered]
 
 
 def test_what_is_not_there_is_404(client: ApiClient, channel: str) -> None:

@@ -18,7 +18,16 @@ from ledger.blocks.certificate import CertifiedHeader
 from ledger.blocks.genesis import read_genesis
 from ledger.proofs.history import History
 from ledger.state.proof import StateProof
-from node.api import cash_forms, party_forms, programme_forms, relationship_forms, request_forms, trade_forms
+from node.api import (
+    cash_forms,
+    demand_forms,
+    early_forms,
+    party_forms,
+    programme_forms,
+    relationship_forms,
+    request_forms,
+    trade_forms,
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -77,6 +86,16 @@ def test_view_has_exactly_the_documented_fields(
         ("/invoices?supplier=nobody", trade_forms.InvoicesView, "invoices", 0),
         ("/orders?supplier=acme", trade_forms.OrdersView, "orders", 1),
         ("/orders?supplier=acme&buyer=anchor", trade_forms.OrdersView, "orders", 1),
+        ("/shipments?supplier=acme", trade_forms.ShipmentsView, "shipments", 1),
+        ("/shipments?supplier=acme&status=received", trade_forms.ShipmentsView, "shipments", 1),
+        ("/shipments?supplier=acme&status=Lost", trade_forms.ShipmentsView, "shipments", 0),
+        ("/shipments?supplier=acme&buyer=fund", trade_forms.ShipmentsView, "shipments", 0),
+        ("/credits?supplier=acme&buyer=anchor", trade_forms.CreditsView, "credits", 1),
+        ("/credits?supplier=acme&status=Issued", trade_forms.CreditsView, "credits", 1),
+        ("/credits?supplier=acme&status=Applied", trade_forms.CreditsView, "credits", 0),
+        ("/credits?supplier=fund", trade_forms.CreditsView, "credits", 0),
+        ("/demands?supplier=acme", demand_forms.DemandsView, "demands", 0),
+        ("/early-payments?buyer=anchor", early_forms.EarlyPaymentsView, "early_payments", 0),
         ("/relationships?party=acme", relationship_forms.RelationshipsView, "relationships", 1),
         ("/relationships?party=fund", relationship_forms.RelationshipsView, "relationships", 0),
         ("/organisations", party_forms.OrganisationsView, "organisations", 5),
@@ -117,6 +136,8 @@ def test_pages_lead_through_the_whole_list(client: ApiClient, channel: str) -> N
         ("/orders/acme/anchor/none", "unknown_order"),
         ("/shipments/acme/none", "unknown_shipment"),
         ("/credits/acme/none", "unknown_credit"),
+        ("/demands/fund/none", "unknown_recourse"),
+        ("/early-payments/acme/none", "no_early_offer"),
         ("/relationships/acme/fund", "unknown_relationship"),
         ("/relationships?party=nobody", "unknown_organisation"),
         ("/organisations/nobody", "unknown_organisation"),

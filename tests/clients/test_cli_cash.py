@@ -426,9 +426,24 @@ def test_a_demand_on_a_bought_invoice_is_made_contested_met_or_closed_by_command
         error = tally.run(by, *command, f"{number} USD", code=USAGE)["error"]
         assert (error["code"], error["found"], error["expected"]) == ("currency_mismatch", "USD", "EUR")
         command[2] = "R-9"
-        assert tally.run(by, *command, f"{number} EUR", code=USAGE)["error"]["code"] == "unknown_recourse"
+        assert tally.run(by, *command, f"{number} EUR", code=REFUSED)["error"]["code"] == "unknown_recourse"
         command[2] = "R-2"
-    tally.run("acme", *pay, number)
+    standing = ["recourse", "list", "--supplier", "acme", "--status", "demanded"]
+    (listed,) = tally.run("acme", *standing)["demands"]
+    file = tmp_path / "R-2.demand"
+    shown = tally.run("acme", "recourse", "show", "R-2", "--lender", "fund", "--out", str(file))
+    assert listed == {name: value for name, value in shown.items() if name in listed}
+    assert (shown["cause"], shown["due_today"], shown["reason"]) == ("warranty", due, "not as ordered")
+    assert f"Demanded, on acme for warranty of {story.INVOICE}" in tally.text("acme", "verify", str(file))
+    assert "due today" in tally.text("acme", "recourse", "list")
+    now = tally.run("acme", *pay[:-1])["now"]
+    assert (now["status"], now["due_today"]) == ("Repurchased", None)
+    assert tally.run("acme", *standing)["demands"] == []
+    over = tally.run("acme", *pay[:-1], code=USAGE)["error"]
+    assert (over["code"], over["found"]) == ("nothing_due", "Repurchased")
+    assert "due today         nothing" in tally.text("fund", "recourse", "show", "R-2")
+    closed = tally.run("acme", "recourse", "show", "R-1", "--lender", "fund")
+    assert (closed["status"], closed["answer"], closed["due_today"]) == ("Closed", "not as ordered", None)
     found = tally.run("acme", "invoice", "show", "acme", story.INVOICE)
     assert (found["title"], found["finance"]["stage"]) == ("Free", "Closed")
 

@@ -10,7 +10,7 @@ import story
 from local_tally import DAY, Tally
 
 from clients.cli.amounts import read_percent
-from clients.cli.exits import USAGE, UsageProblem
+from clients.cli.exits import REFUSED, USAGE, UsageProblem
 from clients.errors import ProfileError
 from clients.lending.sealed_bids import SealedBid, bid_path, load_bid, save_bid
 from clients.verification.verifier import verify_data
@@ -94,13 +94,21 @@ def test_an_invoice_is_sold_under_seal_and_the_salt_stays_with_the_lender(
 
 def test_a_buyer_pays_early_at_the_discount_of_the_day(tally: Tally) -> None:
     place = [story.INVOICE, "--supplier", "acme"]
-    missing = tally.run("acme", "early-pay", "accept", story.INVOICE, code=USAGE)
+    missing = tally.run("acme", "early-pay", "accept", story.INVOICE, code=REFUSED)
     assert missing["error"]["code"] == "no_early_offer"
     tally.run("anchor", "early-pay", "offer", *place, "--step", f"{DAY}=2", "--step", "2024-03-10=1")
-    shown = tally.run("acme", "early-pay", "show", *place)
+    file = tally.folder / "offer.early"
+    shown = tally.run("acme", "early-pay", "show", *place, "--out", str(file))
     assert [step["discount"] for step in shown["steps"]] == [20_00, 10_00]
-    assert "no discount" not in tally.text("acme", "early-pay", "show", *place)
+    assert (shown["discount_today"], shown["agreed_discount"]) == (20_00, None)
+    assert "980.00 EUR for 1,000.00 EUR" in tally.text("acme", "early-pay", "show", *place)
+    assert "980.00 EUR" in tally.text("acme", "verify", str(file))
+    waiting = ["early-pay", "list", "--supplier", "acme", "--status", "offered"]
+    (listed,) = tally.run("acme", *waiting)["early_payments"]
+    assert listed == {name: value for name, value in shown.items() if name in listed}
+    assert "1 offer" not in tally.text("acme", "early-pay", "list", "--buyer", "fund")
     tally.run("acme", "early-pay", "accept", story.INVOICE)
+    assert tally.run("acme", *waiting)["early_payments"] == []
     tally.run("anchor", "early-pay", "pay", *place, "--bank", "bank")
     assert tally.run("acme", "early-pay", "show", *place)["status"] == "Paid"
     assert tally.run("acme", "invoice", "show", "acme", story.INVOICE)["cash"] == "Settled"

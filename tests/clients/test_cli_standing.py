@@ -12,6 +12,7 @@ from local_sessions import Channel
 from local_tally import Tally
 
 from clients.cli import main
+from clients.cli.exits import USAGE
 from clients.cli.standing import Standing, of_auction, of_credit, of_invoice, of_order, of_shipment
 from clients.errors import Unavailable
 from contracts.market.auction import LIFE
@@ -87,6 +88,26 @@ def test_a_credit_note_waits_for_the_buyer_and_what_is_left_for_another_invoice(
     shown, step = typed(*command_of(step))
     assert "0.00 EUR of 1.00 EUR" in shown
     assert "tally credit apply CN-C -s acme --invoice INVOICE --amount '1.00 EUR'" in step
+
+
+def test_who_must_act_finds_shipments_and_credit_notes_by_their_state(tally: Tally, typed: Typed) -> None:
+    """A buyer is not told numbers by anybody: it lists what its supplier has sent and credited."""
+    typed("anchor", f"order issue PO-L -s acme --date {DAY} --line '1:10:5.00 EUR:unit'")
+    typed("acme", f"shipment create S-L --order PO-L --buyer anchor --line 1:10 --date {DAY}")
+    listed = ["--buyer", "anchor", "--status"]
+    shown = tally.run("anchor", "shipment", "list", "acme", *listed, "dispatched")["shipments"]
+    assert [(entry["shipment"], entry["order"]) for entry in shown] == [("S-L", "PO-L")]
+    assert "S-L" in tally.text("anchor", "shipment", "list", "acme")
+    wrong = tally.run("anchor", "shipment", "list", "acme", *listed, "gone", code=USAGE)["error"]
+    assert "Dispatched" in wrong["expected"]
+    typed("acme", f"invoice submit R-L --buyer anchor --issued {DAY} --due 2024-05-01 --line '1:1:44.00 EUR'")
+    typed("anchor", "invoice confirm R-L -s acme")
+    typed("acme", f"credit issue CN-L --invoice R-L --amount '2.00 EUR' --date {DAY}")
+    shown = tally.run("anchor", "credit", "list", "acme", *listed, "issued")["credits"]
+    assert [(entry["credit"], entry["amount"]) for entry in shown if entry["credit"] == "CN-L"] == [
+        ("CN-L", 200)
+    ]
+    assert "2.00 EUR" in tally.text("anchor", "credit", "list", "acme")
 
 
 def test_money_shows_what_is_on_the_account_and_how_it_is_paid_out(tally: Tally, typed: Typed) -> None:

@@ -293,7 +293,7 @@ def list_exchanges(
         ],
         right=("wanted", "costs"),
     )
-    screen.count(len(found), "exchanges", limit)
+    screen.count(len(found), "exchange", limit)
 
 
 @app.command(epilog=examples("tally cash exchange decline X-1 --taker acme"))

@@ -244,7 +244,7 @@ def list_approvals(
     if screen.answer({"approvals": found}):
         return
     _show_approvals(screen, found)
-    screen.count(len(found), "invoices", limit)
+    screen.count(len(found), "invoice", limit)
 
 
 def _show_approvals(screen: Screen, found: list[dict[str, Any]]) -> None:

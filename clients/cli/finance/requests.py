@@ -218,4 +218,4 @@ def list_requests(
         ],
         right=("outstanding", "quoted"),
     )
-    screen.count(len(found), "requests", limit)
+    screen.count(len(found), "request", limit)

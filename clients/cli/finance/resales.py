@@ -245,4 +245,4 @@ def list_resales(
         ],
         right=("principal", "price"),
     )
-    screen.count(len(found), "offers", limit)
+    screen.count(len(found), "offer", limit)

@@ -394,4 +394,4 @@ def list_auctions(
         ],
         right=("for sale", "bids", "open"),
     )
-    screen.count(len(found), "auctions", limit)
+    screen.count(len(found), "auction", limit)

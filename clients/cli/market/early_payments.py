@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from shlex import quote as quoted
 from typing import Annotated, Any
 
@@ -11,23 +12,25 @@ from clients.cli.amounts import money, percent, read_day, read_percent
 from clients.cli.exits import UsageProblem
 from clients.cli.options import (
     DepositBank,
+    HowMany,
     InvoiceArgument,
     Json,
+    OutFile,
     ProfileFile,
     ReceiptFile,
     SupplierOption,
+    checked_word,
     load_profile,
     open_session,
+    save,
 )
 from clients.cli.recording import record
-from clients.cli.screen import Screen, examples
+from clients.cli.screen import GOOD, Screen, examples
 from clients.cli.standing import Standing, of_invoice
 from clients.sdk import Session
-from contracts.context import BUSINESS_DATE
-from contracts.market.early_payment import LIFE, RUNNING, EarlyPayment, discount_of, early_key, step_on
-from contracts.pricing import formulae
-from contracts.trade.invoice import Invoice, invoice_key
-from ledger.dates import iso_from_day
+from clients.sdk.questions import ask
+from contracts.market.early_payment import LIFE
+from contracts.market.early_views import early_sentence
 
 app = typer.Typer(name="early-pay", help="Pay invoices early at a discount.", no_args_is_help=True)
 
@@ -65,16 +68,6 @@ def _step(text: str) -> dict[str, Any]:
     return {"until": read_day(day, "--step"), "discount_ppm": read_percent(percents, "--step")}
 
 
-def _found(session: Session, supplier: str, number: str) -> tuple[EarlyPayment, Invoice, int]:
-    """The offer, its invoice and the business date, proved."""
-    key, billed = early_key(supplier, number), invoice_key(supplier, number)
-    entries = session.state([key, billed, BUSINESS_DATE]).entries
-    value, invoice = entries[key], entries[billed]
-    if value is None or invoice is None:
-        raise UsageProblem("no offer of early payment", code="no_early_offer", field="INVOICE", found=number)
-    return EarlyPayment._make(value), Invoice._make(invoice), int(entries[BUSINESS_DATE] or 0)
-
-
 @app.command(epilog=examples("tally early-pay accept INV-7"))
 def accept(
     number: InvoiceArgument, profile: ProfileFile = None, receipt: ReceiptFile = None, json: Json = False
@@ -83,12 +76,10 @@ def accept(
     supplier = load_profile(profile).organisation
 
     def make(session: Session) -> dict[str, Any]:
-        found, _, day = _found(session, supplier, number)
-        step = step_on(found.steps, day)
-        if step is None:
+        found = ask(session, "early_payment", supplier, number).view
+        if found["discount_today"] is None:
             raise UsageProblem("the offer is over", code="wrong_state", field="INVOICE", found=number)
-        paid = found.net - discount_of(found.net, step[1])
-        return {"op": "early.accept", "invoice": number, "paid": paid}
+        return {"op": "early.accept", "invoice": number, "paid": found["net"] - found["discount_today"]}
 
     record(
         profile,
@@ -147,44 +138,36 @@ def withdraw(
     )
 
 
-@app.command(epilog=examples("tally early-pay show INV-7 --supplier acme"))
+@app.command(
+    epilog=examples(
+        "tally early-pay show INV-7 --supplier acme", "tally early-pay show INV-7 -s acme --out INV-7.early"
+    )
+)
 def show(
-    number: InvoiceArgument, supplier: SupplierOption, profile: ProfileFile = None, json: Json = False
+    number: InvoiceArgument,
+    supplier: SupplierOption,
+    out: OutFile = None,
+    profile: ProfileFile = None,
+    json: Json = False,
 ) -> None:
     """Show an offer from proved state, with what each step costs the supplier a year."""
     screen = Screen(json)
     with open_session(profile) as session:
-        found, invoice, day = _found(session, supplier, number)
-    steps: list[dict[str, Any]] = [
-        {
-            "until": iso_from_day(until),
-            "discount_ppm": ppm,
-            "discount": discount_of(found.net, ppm),
-            "rate_a_year_ppm": formulae.forgone_discount_yield(ppm, invoice.due_day - until),
-        }
-        for until, ppm in found.steps
-    ]
-    document = {
-        "supplier": supplier,
-        "invoice": number,
-        "buyer": found.buyer,
-        "status": LIFE.states[found.status],
-        "currency": invoice.currency,
-        "net": found.net,
-        "until": iso_from_day(found.until),
-        "agreed_discount": found.discount or None,
-        "steps": steps,
-        "proved": True,
-    }
+        found = ask(session, "early_payment", supplier, number)
+    if out is not None:
+        save(found.data, out, "proof of the offer")
+    view, currency = found.view, found.view["currency"]
+    document = {**view, "proved": True, "height": found.height, "file": None if out is None else str(out)}
     if screen.answer(document):
         return
-    today = step_on(found.steps, day) if found.status in RUNNING else None
+    today, agreed = view["discount_today"], view["agreed_discount"]
+    screen.line(early_sentence(view), GOOD)
     screen.facts(
         [
-            ("status", LIFE.states[found.status]),
-            ("outstanding", money(found.net, invoice.currency)),
-            ("today", percent(today[1]) if today else "no discount"),
-            ("agreed", money(found.discount, invoice.currency) if found.discount else "nothing yet"),
+            ("outstanding", f"{money(view['net'], currency)}, due {view['due_date']}"),
+            ("discount today", "none" if today is None else money(today, currency)),
+            ("agreed", "nothing yet" if agreed is None else money(agreed, currency)),
+            ("proved at height", found.height),
         ]
     )
     screen.table(
@@ -192,11 +175,55 @@ def show(
         [
             (
                 step["until"],
-                money(step["discount"], invoice.currency),
+                money(step["discount"], currency),
                 percent(step["discount_ppm"]),
                 percent(step["rate_a_year_ppm"]),
             )
-            for step in steps
+            for step in view["steps"]
         ],
         right=("discount", "share", "a year"),
     )
+
+
+@app.command(
+    name="list",
+    epilog=examples(
+        "tally early-pay list --supplier acme --status offered", "tally early-pay list --buyer anchor --json"
+    ),
+)
+def list_offers(
+    supplier: Annotated[
+        str | None, typer.Option("--supplier", "-s", help="Only offers to this supplier.")
+    ] = None,
+    buyer: Annotated[str | None, typer.Option(help="Only offers of this buyer.")] = None,
+    status: Annotated[str | None, typer.Option(help="Only in this state: offered, accepted, …")] = None,
+    limit: HowMany = 100,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """Offers of early payment, as a node tells them (not proved)."""
+    screen = Screen(json)
+    wanted = checked_word(status, LIFE.states)
+    with open_session(profile) as session:
+        asked = session.early_payments(supplier=supplier, buyer=buyer, status=wanted)
+        found = list(islice(asked, limit))
+    if screen.answer({"early_payments": found}):
+        return
+    screen.table(
+        ("invoice", "supplier", "buyer", "due", "outstanding", "discount today", "agreed", "until", "status"),
+        [
+            (
+                *(entry[name] for name in ("invoice", "supplier", "buyer", "due_date")),
+                money(entry["net"], entry["currency"]),
+                *(
+                    "" if entry[name] is None else money(entry[name], entry["currency"])
+                    for name in ("discount_today", "agreed_discount")
+                ),
+                entry["until"],
+                entry["status"],
+            )
+            for entry in found
+        ],
+        right=("outstanding", "discount today", "agreed"),
+    )
+    screen.count(len(found), "offer", limit)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
 
 from clients.cli.amounts import money, read_amount, read_day
 from clients.cli.options import (
+    HowMany,
     Json,
     ProfileFile,
     Reason,
     ReceiptFile,
     SupplierArgument,
     SupplierOption,
+    checked_word,
     open_session,
+    say_strangers,
 )
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
 from clients.cli.standing import of_credit
 from clients.cli.trade.shipments import read_quantities
 from clients.sdk import Session
+from contracts.trade.credit import LIFE
 
 Number = Annotated[
     str, typer.Argument(metavar="CREDIT", help="Credit note number, as the supplier writes it.")
@@ -166,3 +171,39 @@ def show(supplier: SupplierArgument, number: Number, profile: ProfileFile = None
         ],
         title=f"Credit note {number} of {supplier}",
     )
+
+
+@app.command(
+    name="list",
+    epilog=examples("tally credit list acme", "tally credit list acme --buyer anchor --status issued"),
+)
+def list_credits(
+    supplier: SupplierArgument,
+    buyer: Annotated[str | None, typer.Option(help="Only to this buyer.")] = None,
+    status: Annotated[str | None, typer.Option(help="Only in this state: issued, accepted, …")] = None,
+    limit: HowMany = 100,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """A supplier's credit notes, as a node tells them (not proved)."""
+    screen = Screen(json)
+    wanted = checked_word(status, LIFE.states)
+    with open_session(profile) as session:
+        found = list(islice(session.credits(supplier, buyer=buyer, status=wanted), limit))
+        channel = session.genesis.genesis
+    if screen.answer({"credits": found}):
+        return
+    screen.table(
+        ("credit", "buyer", "invoice", "date", "amount", "applied", "status"),
+        [
+            (
+                *(entry[name] for name in ("credit", "buyer", "invoice", "date")),
+                *(money(entry[name], entry["currency"]) for name in ("amount", "applied")),
+                entry["status"],
+            )
+            for entry in found
+        ],
+        right=("amount", "applied"),
+    )
+    screen.count(len(found), "credit note", limit)
+    say_strangers(screen, channel, supplier, buyer)

@@ -375,5 +375,5 @@ def list_invoices(
         ],
         right=("gross", "outstanding"),
     )
-    screen.count(len(found), "invoices", limit)
+    screen.count(len(found), "invoice", limit)
     say_strangers(screen, channel, supplier, buyer)

@@ -5,6 +5,7 @@ Many shipments and receipts come in with `import`; these commands say one thing 
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
@@ -12,17 +13,21 @@ import typer
 from clients.cli.amounts import read_count, read_day
 from clients.cli.exits import UsageProblem
 from clients.cli.options import (
+    HowMany,
     Json,
     ProfileFile,
     Reason,
     ReceiptFile,
     SupplierArgument,
     SupplierOption,
+    checked_word,
     open_session,
+    say_strangers,
 )
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
 from clients.cli.standing import of_shipment
+from contracts.trade.shipment import LIFE
 
 Number = Annotated[
     str, typer.Argument(metavar="SHIPMENT", help="Shipment number, as the supplier writes it.")
@@ -258,3 +263,40 @@ def show(supplier: SupplierArgument, number: Number, profile: ProfileFile = None
     screen.table(
         columns, [tuple(line[name] for name in columns) for line in found["lines"]], right=columns[1:]
     )
+
+
+@app.command(
+    name="list",
+    epilog=examples(
+        "tally shipment list acme", "tally shipment list acme --buyer anchor --status dispatched"
+    ),
+)
+def list_shipments(
+    supplier: SupplierArgument,
+    buyer: Annotated[str | None, typer.Option(help="Only to this buyer.")] = None,
+    status: Annotated[str | None, typer.Option(help="Only in this state: dispatched, received, …")] = None,
+    limit: HowMany = 100,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """A supplier's shipments, as a node tells them (not proved)."""
+    screen = Screen(json)
+    wanted = checked_word(status, LIFE.states)
+    with open_session(profile) as session:
+        found = list(islice(session.shipments(supplier, buyer=buyer, status=wanted), limit))
+        channel = session.genesis.genesis
+    if screen.answer({"shipments": found}):
+        return
+    screen.table(
+        ("shipment", "buyer", "order", "carrier", "dispatched", "scheduled", "received", "status"),
+        [
+            (
+                *(entry[name] for name in ("shipment", "buyer", "order")),
+                *(entry[name] or "" for name in ("carrier", "dispatched", "scheduled", "received")),
+                entry["status"],
+            )
+            for entry in found
+        ],
+    )
+    screen.count(len(found), "shipment", limit)
+    say_strangers(screen, channel, supplier, buyer)
