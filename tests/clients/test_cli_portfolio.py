@@ -124,6 +124,9 @@ def test_a_lender_sees_every_open_receivable_of_its_obligors_by_net_yield(
     yields = [entry["net_yield_ppm"] for entry in found["suited"]]
     assert yields == sorted(yields, reverse=True)
     assert found["relationships"] == 1
+    assert f"{len(found['suited'])} receivables to suit fund, out of 1 complete history, " in tally.text(
+        "fund", "match", "lender"
+    )
 
 
 def test_a_budget_is_placed_committed_and_then_held(tally: Tally, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from clients.cli.screen import FAINT, GOOD, Screen, examples
 from clients.lending.prospects import Prospects, prices, prospects
 from clients.sdk import Session
 from clients.sdk.questions import answers
+from clients.wording import counted
 from contracts.finance.quote import ProvedQuote
 from contracts.finance.quote_book import Result
 from contracts.market import matching
@@ -194,7 +195,8 @@ def lender(
     if screen.answer(prospects_document(found) | {"proofs": None if out is None else str(out)}):
         return
     screen.line(
-        f"{len(found.suited)} receivables suit {found.lender}, of {found.relationships} complete histories, "
+        f"{counted(len(found.suited), 'receivable')} to suit {found.lender}, out of "
+        f"{counted(found.relationships, 'complete history')}, "
         f"priced here from proved state since height {found.height}; as of {iso_from_day(found.day)}",
         GOOD,
     )
