@@ -3,7 +3,8 @@
 Read `registry` first: the table of operations. Each business object has one file, in the package of its part
 of the business, with its models (of `fields`) and its handlers, every handler in the same order: authority ->
 state -> compute -> write -> emit. `context` is what a handler is given, `lifecycle` the tables of states that
-it follows, `expiry` what ends when the business date moves on; it refuses with `errors`.
+it follows, `expiry` what ends when the business date moves on, `parameters` what a ledger's founders chose;
+it refuses with `errors`.
 `invariants` are the laws that hold after every operation, `state_check` the same laws over a whole state,
 `views` how people are shown things, `answer` what follows from proved entries, as a file; `rules_in_force`
 says which versions' files can be checked; `executor` runs transactions.

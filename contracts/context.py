@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from contracts import invariants
 from contracts.errors import refuse
+from contracts.parameters import read_parameter
 from contracts.trade import relationship
 from ledger.codec import Value
 from ledger.money import checked_total
@@ -34,11 +35,6 @@ def signer_key(public: bytes) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def parameter_key(name: str) -> bytes:
-    """State key of a parameter."""
-    return state_key("param", name)
-
-
 def journal_key(organisation: str, account: str, currency: str) -> bytes:
     """State key of a cash account's balance."""
     return state_key("journal", organisation, account, currency)
@@ -94,11 +90,11 @@ class Context:
         """Block time, milliseconds since 1970: never decreasing, and the same on every node."""
         self._parameters = state.fixed
 
-    def parameter(self, name: str, default: int = 0) -> int:
-        """A numeric parameter of the ledger, which no operation changes."""
+    def parameter(self, name: str) -> int:
+        """A parameter of `contracts.parameters`, which no operation changes."""
         value = self._parameters.get(name)
         if value is None:
-            value = self._parameters[name] = number_parameter(self.state, name, default)
+            value = self._parameters[name] = read_parameter(self.state, name)
         return value
 
     def require_organisation(self, organisation: str, role: str, field: str) -> None:
@@ -182,9 +178,3 @@ class Run(Protocol):
 def business_day(state: Reader) -> int:
     """The business date, days since 1970."""
     return int(state.get(BUSINESS_DATE) or 0)
-
-
-def number_parameter(state: Reader, name: str, default: int = 0) -> int:
-    """A numeric parameter of the ledger, or its default."""
-    value = state.get(parameter_key(name))
-    return default if value is None else int(value)

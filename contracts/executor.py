@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from contracts.context import BUSINESS_DATE, Context, Run, parameter_key
+from contracts.context import BUSINESS_DATE, Context, Run
 from contracts.errors import refuse
 from contracts.fields import Operation
 from contracts.market import standing
+from contracts.parameters import checked_parameter, parameter_key
 from contracts.parties import identity, membership, recovery
 from contracts.registry import OPERATIONS, OperationSpec, parse
 from ledger.blocks.genesis import Genesis
@@ -25,7 +26,6 @@ from ledger.blocks.transaction import Transaction
 from ledger.codec import Value
 from ledger.dates import LAST_DAY, day_from_iso
 from ledger.errors import Malformed, Refusal
-from ledger.limits import MAX_MEMBERS
 from ledger.state.overlay import Overlay
 
 CONTRACT_VERSION = 3
@@ -35,16 +35,6 @@ MAX_DETAIL_LENGTH = 240
 """Characters of a refusal's detail on the ledger."""
 
 _MILLISECONDS_PER_DAY = 86_400_000
-
-NUMBER_PARAMETERS = {
-    "price_tolerance_ppm": (0, 200_000),
-    "quantity_tolerance_ppm": (0, 200_000),
-    "backdating_days": (0, 3_660),
-    "payout_cooling_days": (0, 60),
-    "return_days": (0, 3_660),
-    "membership_approvals": (0, MAX_MEMBERS),
-}
-"""Parameters of the genesis document that are numbers, each with its least and most."""
 
 
 class Prepared(NamedTuple):
@@ -139,10 +129,11 @@ class Contracts:
             return
         identity.enrol_first(state, genesis)
         membership.enrol_first(state, genesis)
-        for name, value in genesis.parameters.items():
-            state.put(parameter_key(name), _parameter(name, value))
-        if "business_date" not in genesis.parameters:
-            state.put(BUSINESS_DATE, _first_day(genesis.time_ms))
+        numbers = dict(genesis.parameters)
+        date = numbers.pop("business_date", None)
+        state.put(BUSINESS_DATE, _first_day(genesis.time_ms) if date is None else _business_date(date))
+        for name, value in numbers.items():
+            state.put(parameter_key(name), checked_parameter(name, value))
 
 
 _CHANGES_SIGNERS = ("key.add", "key.revoke")
@@ -174,19 +165,9 @@ def _first_day(time_ms: int) -> int:
     return day
 
 
-def _parameter(name: str, value: int | str) -> int | str:
-    if name == "business_date":
-        day = day_from_iso(str(value), "parameters.business_date")
-        if day < 1:
-            raise Malformed("business date", field="parameters.business_date", expected="after 1970-01-01")
-        return day
-    if name in NUMBER_PARAMETERS:
-        least, most = NUMBER_PARAMETERS[name]
-        if type(value) is not int or not least <= value <= most:
-            raise Malformed(
-                "parameter out of range",
-                field=f"parameters.{name}",
-                found=value,
-                expected=f"an integer from {least} to {most}",
-            )
-    return value
+def _business_date(value: int | str) -> int:
+    """The business date that a genesis document names."""
+    day = day_from_iso(str(value), "parameters.business_date")
+    if day < 1:
+        raise Malformed("business date", field="parameters.business_date", expected="after 1970-01-01")
+    return day

@@ -18,6 +18,7 @@ import pytest
 from typer.core import TyperGroup
 
 from clients.cli.main import command
+from contracts.parameters import PARAMETERS
 from node.api import create_app
 from node.settings import Settings
 from node.statistics import Statistics
@@ -206,6 +207,13 @@ def test_the_settings_of_a_node_are_those_of_the_document() -> None:
             expected[name] = "none" if default == {} else words.get(default, str(default))
     expected["log_file"] = "standard error"
     assert listed == expected
+
+
+def test_the_parameters_of_a_ledger_are_those_of_the_document() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    section = text.split("## Parameters of a ledger\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (.+) \|$", section, re.MULTILINE)
+    assert rows == [(name, str(known.default), known.says) for name, known in PARAMETERS.items()]
 
 
 def test_metrics_that_are_named_are_shown() -> None:

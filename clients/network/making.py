@@ -19,6 +19,7 @@ from clients.errors import NetworkError
 from clients.network.description import GENESIS_FILE, Network, NodeProcess
 from clients.profile import Profile
 from contracts import Contracts
+from contracts.parameters import PARAMETERS
 from ledger.blocks.block import Block
 from ledger.blocks.executor import make_genesis_block
 from ledger.blocks.genesis import Genesis
@@ -40,9 +41,7 @@ DEFAULT_ORGANISATIONS: tuple[dict[str, Any], ...] = (
 )
 DEFAULT_PARAMETERS: dict[str, int | str] = {
     "business_date": "2024-01-01",
-    "price_tolerance_ppm": 0,
-    "quantity_tolerance_ppm": 0,
-    "backdating_days": 30,
+    **{name: known.default for name, known in PARAMETERS.items()},
 }
 TIMINGS: dict[str, dict[str, int]] = {
     "default": {},
@@ -139,7 +138,7 @@ def _as_given() -> Iterator[None]:
             field=error.field,
             found=error.found,
             expected=error.expected,
-            remedy="Correct it in what --organisations, --name or --business-date says, and start again.",
+            remedy="Correct what --organisations, --name, --business-date or --parameter says.",
         ) from None
 
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from clients.screening.trade import Trade
-from contracts.context import BUSINESS_DATE, organisation_key, parameter_key
+from contracts.context import BUSINESS_DATE, organisation_key
 from contracts.finance.claim import Lien, lien_key, shares_of
+from contracts.parameters import PARAMETERS, parameter_key
 from contracts.parties.affiliation import SOURCES, Affiliation, affiliation_key
 from contracts.parties.payee import Payee, payee_key
-from contracts.trade.invoice import DEFAULT_BACKDATING_DAYS, HELD, Invoice, invoice_key
+from contracts.trade.invoice import HELD, Invoice, invoice_key
 from contracts.trade.order import OrderLine, line_key
 from contracts.trade.redirection import STANDING, Redirection, redirection_key
 from ledger import codec
@@ -44,7 +45,8 @@ class Facts:
     @property
     def backdating_days(self) -> int:
         """Days from issue to the ledger from which it calls an invoice backdated."""
-        return int(self.entries.get(("param", "backdating_days"), DEFAULT_BACKDATING_DAYS))
+        default = PARAMETERS["backdating_days"].default
+        return int(self.entries.get(("param", "backdating_days"), default))
 
     def invoice(self, supplier: str, number: str) -> Invoice | None:
         """An invoice with its lines."""

@@ -37,9 +37,6 @@ STATUS = LifeCycle(
 """A blocked account takes money in and lets none out; a closed one does neither."""
 OPEN, BLOCKED, CLOSED = range(3)
 
-DEFAULT_COOLING_DAYS = 2
-"""Business days from the approval of a payout account to its first use, unless the ledger says otherwise."""
-
 
 class Custody(NamedTuple):
     """State value of a custody account."""
@@ -224,7 +221,7 @@ def approve(context: Context, operation: CustodyApprove) -> None:
             if custody.from_day
             else custody.nominated or "a nomination by the client",
         )
-    from_day = context.day + context.parameter("payout_cooling_days", DEFAULT_COOLING_DAYS)
+    from_day = context.day + context.parameter("payout_cooling_days")
     context.put(
         custody_key(context.actor, client, currency),
         tuple(custody._replace(from_day=from_day)),

@@ -40,6 +40,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from contracts.context import Context, organisation_key
 from contracts.errors import REMEDIES, refuse
 from contracts.fields import NodeId, Number, Operation, OrganisationId, Part, PublicKey
+from contracts.parameters import read_parameter
 from contracts.parties.identity import NODE_OPERATOR, OPERATOR
 from ledger.blocks.genesis import Genesis
 from ledger.codec import Value
@@ -295,7 +296,7 @@ def voting_organisations(membership: Membership) -> list[str]:
 def approvals_needed(state: Reader, membership: Membership) -> int:
     """How many of them are enough."""
     organisations = len(voting_organisations(membership))
-    wanted = int(state.get(state_key("param", "membership_approvals")) or 0)
+    wanted = read_parameter(state, "membership_approvals")
     return min(wanted or organisations // 2 + 1, organisations)
 
 

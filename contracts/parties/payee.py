@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from contracts.cash.custody import DEFAULT_COOLING_DAYS
 from contracts.context import Context, signer_key
 from contracts.errors import refuse
 from contracts.fields import Account, Currency, Operation
@@ -133,7 +132,7 @@ def _expected(payee: Payee | None) -> str:
 
 
 def _cooling_days(context: Context) -> int:
-    return context.parameter("payout_cooling_days", DEFAULT_COOLING_DAYS)
+    return context.parameter("payout_cooling_days")
 
 
 def _check_key_has_a_past(context: Context) -> None:

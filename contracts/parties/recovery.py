@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from contracts.context import organisation_key, signer_key
+from contracts.parameters import parameter_key
 from contracts.parties.identity import ACTIVE
 from contracts.parties.membership import approvals_needed, enrol_next, in_force, voting_organisations
 from ledger.blocks.genesis import Genesis, GenesisBlock
@@ -27,9 +28,9 @@ from ledger.errors import Malformed, VerificationError
 from ledger.members.membership import IN_FORCE_KEY
 from ledger.proofs import carried
 from ledger.proofs.statement import ProvedState, Statement
-from ledger.state.overlay import Overlay, Reader, state_key
+from ledger.state.overlay import Overlay, Reader
 
-APPROVALS_KEY = state_key("param", "membership_approvals")
+APPROVALS_KEY = parameter_key("membership_approvals")
 _REMEDY = (
     "The organisations that ran voters approve it, a majority of them together: `tally recovery approve`."
 )

@@ -17,7 +17,6 @@ from contracts.fields import MAX_TERM_DAYS
 from contracts.parties.identity import BUYER
 from contracts.trade import relationship, relationship_records, relationship_sums
 from contracts.trade.invoice import (
-    DEFAULT_BACKDATING_DAYS,
     DIGEST_PART_BYTES,
     FREE,
     SUBMITTED,
@@ -54,7 +53,7 @@ class Billing:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._backdating_days = context.parameter("backdating_days", DEFAULT_BACKDATING_DAYS)
+        self._backdating_days = context.parameter("backdating_days")
         self._price_tolerance_ppm = context.parameter("price_tolerance_ppm")
         self._histories: dict[str, InvoiceHistory] = {}
         """By buyer."""

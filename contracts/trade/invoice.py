@@ -46,9 +46,6 @@ from ledger.hashing import FINGERPRINT, LINES
 from ledger.limits import DIGEST_BYTES
 from ledger.state.overlay import Reader, state_key
 
-DEFAULT_BACKDATING_DAYS = 30
-"""Days from issue to the ledger that are usual, where the ledger sets none (`backdating_days`)."""
-
 DIGEST_PART_BYTES = 16
 """Of the lines' digest in a history record: enough to find lines that are billed again."""
 

@@ -43,9 +43,6 @@ from contracts.trade.shipment import (
     take_off,
 )
 
-DEFAULT_RETURN_DAYS = 30
-"""Business days after receipt in which goods may go back, where the ledger sets none (`return_days`)."""
-
 
 class ReceivedLine(Part):
     """What the buyer found of one shipped line."""
@@ -228,7 +225,7 @@ def send_back(context: Context, operation: GoodsReturn) -> None:
 
 def _check_window(context: Context, shipment: Shipment) -> None:
     """The window counts the ledger's days: a declared date could be set back into it."""
-    most = context.parameter("return_days", DEFAULT_RETURN_DAYS)
+    most = context.parameter("return_days")
     if context.day - shipment.received > most:
         raise refuse(
             "return_too_late",

@@ -18,7 +18,6 @@ from contracts.answer import ANSWERED_UNDER
 from contracts.cash.deposit import LINE_FIELDS, Balance
 from contracts.certificates.leaf import Totals
 from contracts.errors import REMEDIES
-from contracts.executor import NUMBER_PARAMETERS
 from contracts.finance.claim import Share
 from contracts.finance.pricer import PRICED_BY
 from contracts.holdings.book import RECORD_FIELDS as BOOK_FIELDS
@@ -26,6 +25,7 @@ from contracts.holdings.book import Totals as BookTotals
 from contracts.insurance.insurance_claim import Claim
 from contracts.insurance.policy import Cover, Policy
 from contracts.lifecycle import LifeCycle
+from contracts.parameters import PARAMETERS
 from contracts.registry import OPERATIONS
 from contracts.rules_in_force import RECORDED_UNDER
 from contracts.trade.habit_entry import (
@@ -96,7 +96,7 @@ def declared() -> list[object]:
         habits,
         operations,
         sorted(REMEDIES),
-        sorted(NUMBER_PARAMETERS.items()),
+        sorted((name, (known.least, known.most)) for name, known in PARAMETERS.items()),
     ]
 
 

@@ -64,6 +64,7 @@ def test_every_operation_of_an_unknown_signer_is_refused_one_by_one_unless_atomi
         ({"price_tolerance_ppm": -1}, "parameters.price_tolerance_ppm"),
         ({"quantity_tolerance_ppm": "5"}, "parameters.quantity_tolerance_ppm"),
         ({"backdating_days": 10**9}, "parameters.backdating_days"),
+        ({"return_day": 45}, "parameters.return_day"),
     ],
 )
 def test_genesis_parameters_out_of_range_are_refused(parameters: dict[str, int | str], field: str) -> None:

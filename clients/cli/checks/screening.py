@@ -25,7 +25,7 @@ from clients.screening.facts import invoice_keys, line_keys, party_keys
 from clients.screening.trade import Told
 from clients.sdk import Session, VerifiedHistory, read_history
 from clients.wording import counted
-from contracts.trade.invoice import DEFAULT_BACKDATING_DAYS
+from contracts.parameters import PARAMETERS
 from ledger import codec
 from ledger.blocks.genesis import GenesisBlock
 from ledger.dates import iso_from_day
@@ -209,9 +209,10 @@ def _show(out: Screen, source: _Source, trade: Trade, findings: Sequence[Finding
         GOOD,
     )
     if not source.facts.entries:
+        usual = PARAMETERS["backdating_days"].default
         out.note(
             "Histories alone: prices, parents, addresses and accounts are not looked at, and an invoice that "
-            f"came more than {DEFAULT_BACKDATING_DAYS} days after its issue counts as backdated."
+            f"came more than {usual} days after its issue counts as backdated."
         )
     for number, finding in enumerate(findings, 1):
         stake = finding.at_stake

@@ -14,6 +14,7 @@ from clients import network
 from clients.cli.amounts import read_day
 from clients.cli.exits import DONE, UNAVAILABLE, UsageProblem
 from clients.cli.network import membership, recovery
+from clients.cli.network.parameters import read_parameters, show_parameters
 from clients.cli.options import PROFILE_VARIABLE, Json, NetworkFolder, read_bytes
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
 from clients.network import Network
@@ -28,6 +29,12 @@ app = typer.Typer(
 )
 membership.register(app)
 app.command(epilog=examples("tally network recover --dir net --to net-2"))(recovery.recover)
+app.command(
+    name="parameters",
+    epilog=examples(
+        "tally network parameters --profile net/profiles/acme.json", "tally network parameters --json"
+    ),
+)(show_parameters)
 
 
 @app.command(
@@ -35,6 +42,7 @@ app.command(epilog=examples("tally network recover --dir net --to net-2"))(recov
         "tally network up --nodes 3 --dir net",
         "tally network up --nodes 5 --dir net --base-port 7100 --detach",
         "tally network up --dir net --organisations companies.json --business-date 2026-01-05",
+        "tally network up --dir net --parameter return_days=45 --parameter price_tolerance_ppm=10000",
     )
 )
 def up(
@@ -51,6 +59,10 @@ def up(
     ] = None,
     business_date: Annotated[
         str | None, typer.Option(help="The ledger's first business date, YYYY-MM-DD.")
+    ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=NUMBER that holds for good on a new ledger; `parameters` lists them."),
     ] = None,
     name: Annotated[str, typer.Option(help="Name of a new network.")] = "Local Tallystick network",
     timing: Annotated[
@@ -69,9 +81,9 @@ def up(
     """
     screen = Screen(json)
     listed = network.DEFAULT_ORGANISATIONS if organisations is None else _read_organisations(organisations)
-    parameters: dict[str, int | str] | None = None
+    parameters = read_parameters(parameter or [])
     if business_date is not None:
-        parameters = {"business_date": read_day(business_date, "--business-date")}
+        parameters["business_date"] = read_day(business_date, "--business-date")
     was_running = _running(dir)
     network.interrupt_on_sigterm()
     started = network.up(
