@@ -100,6 +100,7 @@ def create_app(service: Service) -> FastAPI:
     app.add_exception_handler(TallyError, _on_tally_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(bodies.Disconnected, _on_gone)
     app.add_exception_handler(Exception, _on_bug)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
@@ -224,6 +225,11 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
             remedy=problems.SEE_API,
         )
     return problems.response(shown, error.headers)
+
+
+async def _on_gone(_request: Request, _error: Exception) -> Response:
+    """The client left in the middle of its request: counted as its fault, and nobody reads the answer."""
+    return Response(status_code=400)
 
 
 async def _on_bug(request: Request, error: Exception) -> Response:

@@ -7,7 +7,7 @@ sees it is refused as everywhere else: by a problem document.
 | code | HTTP status | when |
 |---|---|---|
 | busy | 503 | more than `most_connections` are open |
-| head_too_large | 431 | request line and headers go beyond `MAX_HEAD_BYTES` |
+| head_too_large | 431 | request line and headers, or trailers, go beyond `MAX_HEAD_BYTES` |
 | request_too_slow | 408 | the request is not whole `REQUEST_TIMEOUT_S` after it began, or after connecting |
 | not_http | 400 | what came is not HTTP/1.1 |
 
@@ -109,6 +109,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._direct: Mapping[bytes, Direct] = getattr(self.app, "direct", {})
         self._heads: Heads = getattr(self.app, "heads", {})
         self._head_bytes = 0
+        """Since the last of a request that was more than a part of its head or its trailers."""
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -138,29 +139,26 @@ class BoundedProtocol(HttpToolsProtocol):
         begins = self._is_between_requests()
         if begins and self._take_known(data):
             return
+        self._head_bytes += len(data)
         super().data_received(data)
         cycle = self.cycle
         if begins and type(cycle) is Exchange:
             self._know(data, cycle)
-        if cycle is not None and cycle.scope is self.scope:
-            self._head_bytes = 0
-            if not cycle.more_body:
-                self._stop_timer()
-                return
-        else:
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(
-                    Problem(
-                        "request line and headers too large",
-                        code="head_too_large",
-                        field="headers",
-                        found=f"{self._head_bytes} bytes without an end",
-                        expected=f"at most {MAX_HEAD_BYTES} bytes",
-                        remedy="Send fewer and shorter headers; what is long belongs into the body.",
-                    )
+        if cycle is not None and cycle.scope is self.scope and not cycle.more_body:
+            self._stop_timer()
+            return
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(
+                Problem(
+                    "request line, headers or trailers too large",
+                    code="head_too_large",
+                    field="headers",
+                    found=f"{self._head_bytes} bytes without an end",
+                    expected=f"at most {MAX_HEAD_BYTES} bytes",
+                    remedy="Send fewer and shorter headers; what is long belongs into the body.",
                 )
-                return
+            )
+            return
         if self._timer is None:
             self._timer = self.loop.call_later(self.request_timeout_s, self._too_slow)
 
@@ -193,6 +191,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Begin to serve the request."""
+        self._head_bytes = 0
         direct = self._direct.get(self.url)
         if direct is None or not self._is_plain(direct):
             super().on_headers_complete()
@@ -201,6 +200,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
+        self._head_bytes = 0
         if type(self.cycle) is Exchange:
             self.cycle.body += body
         else:
@@ -208,6 +208,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
+        self._head_bytes = 0
         if type(self.cycle) is Exchange:
             self.cycle.begin()
         else:

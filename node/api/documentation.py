@@ -21,7 +21,7 @@ from ledger.limits import (
     MAX_TRANSACTION_BYTES,
     MIN_NONCE_BYTES,
 )
-from node.api import bodies, problems, quotes, transactions
+from node.api import bodies, leader, problems, quotes, transactions
 from node.api.parameters import DEFAULT_WAIT_MS, HEX_32, MAX_WAIT_MS
 
 DESCRIPTION = """One node of a Tallystick network. Every answer about the ledger can be checked offline
@@ -43,6 +43,7 @@ def completed(document: dict[str, Any], prefix: str) -> dict[str, Any]:
         transactions.BundleView,
         transactions.EnvelopeForm,
         transactions.EnvelopesForm,
+        leader.HandOver,
         quotes.QuoteForm,
         quotes.BookForm,
     ):

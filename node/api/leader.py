@@ -6,7 +6,8 @@ import json
 from typing import Annotated
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import Response
 
 from ledger.identifiers import NAME_PATTERN
@@ -14,6 +15,8 @@ from ledger.limits import INT_MAX, MAX_NAME_BYTES
 from ledger.members.leadership import HandOverOrder
 from node.api import bodies, problems
 from node.api.channel import channel_router
+
+MAX_BODY_BYTES = 4_096
 
 router = channel_router("node")
 
@@ -58,15 +61,31 @@ async def leader(request: Request) -> Response:
 @router.post(
     "/leader",
     summary="Hand leadership over",
-    responses={200: {"model": LeaderView}, **problems.documented(401, 403, 409, 422)},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {bodies.JSON: {"schema": {"$ref": "#/components/schemas/HandOver"}}},
+        }
+    },
+    responses={200: {"model": LeaderView}, **problems.documented(400, 401, 403, 409, 413, 422)},
 )
-async def hand_over(request: Request, given: HandOver) -> Response:
+async def hand_over(request: Request) -> Response:
     """Order the leader, which must be this node, to hand over; answers when another node leads.
 
     Only the organisation that runs the node may: by a signature, so that reaching the port is not enough.
     What clients have sent meanwhile waits and is committed under the next leader.
     """
+    given = await _given(request)
     service = request.app.state.service
     key, signature = bytes.fromhex(given.key), bytes.fromhex(given.signature)
     await service.hand_over(HandOverOrder(service.node, given.term, given.to or "", key, signature))
     return _view(request)
+
+
+async def _given(request: Request) -> HandOver:
+    found = bodies.json_object(await bodies.read(request.receive, request.scope, MAX_BODY_BYTES))
+    try:
+        return HandOver.model_validate(found)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise RequestValidationError([{**first, "loc": ("body", *first["loc"])}]) from None

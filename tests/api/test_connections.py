@@ -103,6 +103,28 @@ def test_a_head_without_end_is_refused_before_it_fills_the_memory(port: int) -> 
     assert {"field", "found", "expected", "remedy"} <= problem.keys()
 
 
+def test_trailers_without_end_are_refused_before_they_fill_the_memory(port: int) -> None:
+    begun = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n"
+    for trailers in (b"A: " + b"x" * 100_000, b"A: x\r\n" * 20_000):
+        with _open(port) as connection:
+            connection.sendall(begun)
+            assert _sent_until_cut_off(connection, trailers, 0) < 200
+    with _open(port) as connection:
+        connection.sendall(begun)
+        time.sleep(0.1)
+        connection.sendall(b"A: " + b"x" * (MAX_HEAD_BYTES + 1))
+        status, problem = _all_of(connection)
+    assert (status, problem["code"]) == (431, "head_too_large")
+
+
+def test_few_trailers_after_a_large_body_are_no_matter(port: int) -> None:
+    chunks = (b"1869f\r\n" + b"x" * 99_999 + b"\r\n") * 3
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with _open(port) as connection:
+        connection.sendall(head + chunks + b"0\r\nA: b\r\n\r\n")
+        assert connection.recv(15) == b"HTTP/1.1 200 OK"
+
+
 @pytest.mark.parametrize(
     "begun",
     [

@@ -62,3 +62,20 @@ def test_an_order_without_a_signature_is_none(
     given = {name: value for name, value in body(network).items() if name != field}
     assert client.post(f"{channel}/leader", json=given).status_code == 422
     assert client.post(f"{channel}/leader", json={}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        (b" " * 5_000 + b"{}", 413, "body_too_large"),
+        (b"{", 400, "invalid_json"),
+        (b"\xff", 400, "invalid_json"),
+        (b'{"term": ' + b"[" * 2_000, 400, "invalid_json"),
+        (b'{"term": 1e999}', 422, "invalid_parameter"),
+    ],
+)
+def test_what_is_no_order_is_refused_as_everywhere_else(
+    client: ApiClient, channel: str, sent: bytes, status: int, code: str
+) -> None:
+    answer = client.post(f"{channel}/leader", content=sent, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (status, code)

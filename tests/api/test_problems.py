@@ -9,6 +9,7 @@ import httpx
 import pytest
 from api_client import ApiClient
 from local_node import LocalNetwork
+from structlog.testing import capture_logs
 
 from ledger.chain.committed import NotCertified
 from ledger.errors import Malformed, NonCanonical, Refusal, StoreError, TallyError, TooLarge
@@ -145,3 +146,29 @@ def test_every_path_parameter_is_checked(client: ApiClient, channel: str) -> Non
         ):
             found.append((url, answer.status_code, body["code"], body.get("field")))
     assert found == []
+
+
+@pytest.mark.parametrize("path", ["/leader", "/quotes", "/quotes/book"])
+def test_a_client_that_leaves_in_the_middle_of_its_request_is_no_bug(
+    network: LocalNetwork, channel: str, path: str
+) -> None:
+    begun = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return next(begun)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": channel + path,
+        "query_string": b"level=local",
+        "headers": [(b"content-type", b"application/json")],
+    }
+    with capture_logs() as logs:
+        asyncio.run(create_app(network.nodes["n1"])(scope, receive, send))
+    assert [message.get("status") for message in sent if "status" in message] == [400]
+    assert logs == []
