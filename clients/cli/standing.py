@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from shlex import quote as quoted
 from typing import Any
 
 from clients.cli.amounts import money, percent
 from clients.sdk import Session
+from clients.sdk.conversation import segment, segments
 
 Facts = tuple[tuple[str, object], ...]
 
@@ -255,3 +257,232 @@ def _next_of_demand(found: dict[str, Any]) -> str:
         )
     contests = f"tally recourse contest {number} --lender {lender} --reason WHY"
     return f"{supplier} meets it: {pays}; or contests it: {contests}"
+
+
+def moment(time_ms: int) -> str:
+    """A block time for people: to the second, UTC."""
+    return f"{datetime.fromtimestamp(time_ms // 1_000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def exchange_price(found: dict[str, Any]) -> str:
+    """What the taker of an exchange pays: the amount and, if there is one, the fee."""
+    currency = found["bought_currency"]
+    fee = f" and {money(found['fee'], currency)} fee" if found["fee"] else ""
+    return f"{money(found['bought'], currency)}{fee}"
+
+
+def of_exchange(session: Session, taker: str, number: str) -> Standing:
+    """An exchange of two currencies, with what it costs once that is quoted."""
+    found = session.view(f"/exchanges/{segments(taker=taker)}/{segment(number)}")
+    is_quoted = found["rate"] is not None
+    facts = (
+        ("now", found["status"]),
+        ("wanted", f"{money(found['sold'], found['sold_currency'])} at {found['sold_bank']}"),
+        *([("costs", f"{exchange_price(found)}, at {found['bought_bank']}")] if is_quoted else []),
+    )
+    return Standing(facts, _next_of_exchange(found), found)
+
+
+def _next_of_exchange(found: dict[str, Any]) -> str:
+    taker, maker, number = _quoted(found, "taker", "maker", "exchange")
+    match found["status"]:
+        case "Requested":
+            asked = f"{number} --taker {taker} --rate RATE --mid MIDDLE"
+            return f"{maker} quotes a rate today: tally cash exchange quote {asked}"
+        case "Quoted":
+            most = quoted(money(found["bought"] + found["fee"], found["bought_currency"]))
+            until = moment(found["expires_ms"])
+            return f"{taker} accepts by {until}: tally cash exchange accept {number} --at-most {most}"
+    return ""
+
+
+def of_policy(session: Session, insurer: str, number: str) -> Standing:
+    """A policy with what it costs, until that is paid, and what it still pays."""
+    found = session.view(f"/policies/{segments(insurer=insurer)}/{segment(number)}")
+    currency, status = found["currency"], found["status"]
+    is_offer = status in ("Quoted", "Bound")
+    limits = ", ".join(f"{entry['buyer']} {money(entry['limit'], currency)}" for entry in found["buyers"])
+    facts = (
+        ("now", status),
+        *([("premium", money(found["premium"], currency))] if is_offer else []),
+        ("limits", limits),
+        ("left in all", money(found["maximum"] - found["promised"], currency)),
+        *([("covers from", found["covers_from"])] if found["covers_from"] else []),
+    )
+    return Standing(facts, _next_of_policy(found), found)
+
+
+def _next_of_policy(found: dict[str, Any]) -> str:
+    insurer, assured, number, bind_by = _quoted(found, "insurer", "assured", "policy", "bind_by")
+    match found["status"]:
+        case "Quoted":
+            premium = quoted(money(found["premium"], found["currency"]))
+            bound = f"tally insurance bind {number} --insurer {insurer} --premium {premium}"
+            return f"{assured} takes it by {bind_by}: {bound}"
+        case "Bound":
+            pays = f"tally insurance pay-premium {number} --insurer {insurer} --bank BANK"
+            return f"{assured} pays the premium, and cover begins: {pays}"
+        case "Suspended":
+            return f"{insurer} may resume cover: tally insurance resume {number}"
+    return ""
+
+
+def of_claim(session: Session, assured: str, number: str) -> Standing:
+    """A claim on an insurer, with what it comes to."""
+    found = session.view(f"/insurance-claims/{segments(assured=assured)}/{segment(number)}")
+    currency, today = found["currency"], found["indemnity_today"]
+    names = ("loss", "indemnity", "paid", "recovered", "ceded", "to_cede")
+    facts = (
+        ("now", found["status"]),
+        (
+            "about",
+            f"{found['invoice']} of {found['supplier']}, under {found['policy']} of {found['insurer']}",
+        ),
+        *([] if today is None else [("if decided today", money(today, currency))]),
+        *((name.replace("_", " "), money(found[name], currency)) for name in names if found[name]),
+    )
+    return Standing(facts, _next_of_claim(found), found)
+
+
+def _next_of_claim(found: dict[str, Any]) -> str:
+    assured, insurer, number = _quoted(found, "assured", "insurer", "claim")
+    insurers = f"{number} --assured {assured}"
+    match found["status"]:
+        case "Notified" | "Waiting":
+            files = f"{assured} files it from {quoted(found['file_from'])}: tally insurance file {number}"
+            if found["status"] == "Waiting":
+                return files
+            return f"{insurer} acknowledges it: tally insurance acknowledge {insurers}; {files}"
+        case "Filed" | "Disputed":
+            rejects = f"{insurer} rejects it: tally insurance reject {insurers} --reason WHY"
+            if not found["indemnity_today"]:
+                return rejects
+            return f"{insurer} accepts it: tally insurance accept {insurers}; or {rejects}"
+        case "Rejected":
+            disputes = f"{assured} disputes that: tally insurance dispute {number} --reason WHY"
+            return f"{disputes}; or withdraws it: tally insurance withdraw {number}"
+        case "Accepted" if found["indemnity"] > found["to_cede"]:
+            return f"{insurer} pays it: tally insurance indemnify {insurers} --bank BANK"
+        case "Accepted":
+            return f"{assured} withdraws it, since its loss has come in: tally insurance withdraw {number}"
+        case "Paid":
+            return f"{assured} hands its rights over: tally insurance subrogate {number}"
+        case "Subrogated" if found["to_cede"]:
+            return f"{assured} cedes what is the insurer's: tally insurance recover {number} --bank BANK"
+    return ""
+
+
+def of_leaf(session: Session, obligor: str, certificate: str, number: int) -> Standing:
+    """A leaf of a certificate: whose it is, who has it on offer, and what of it is left."""
+    whole = _certificate(session, obligor, certificate)
+    leaves = {leaf["leaf"]: leaf for leaf in whole.pop("leaves")}
+    found = {**whole, **leaves[number]}
+    currency = found["currency"]
+    pieces = [
+        f"{leaf['leaf']} of {money(leaf['amount'], currency)}"
+        for leaf in leaves.values()
+        if leaf["parent"] == number
+    ]
+    facts = [
+        ("now", found["status"] + (", stopped by an authority" if found["frozen"] else "")),
+        ("of", f"{found['holder']}, {money(found['live'], currency)} left, due {found['maturity']}"),
+        *([("pieces", ", ".join(pieces))] if pieces else []),
+        *([("offered to", _offered(found))] if found["offered_to"] else []),
+        *([("pledged to", _pledged(found))] if found["lender"] else []),
+    ]
+    return Standing(tuple(facts), _next_of_leaf(found), found)
+
+
+def _certificate(session: Session, obligor: str, certificate: str) -> dict[str, Any]:
+    return session.view(f"/certificates/{segments(obligor=obligor)}/{segment(certificate)}")
+
+
+def _offered(found: dict[str, Any]) -> str:
+    price = f", for {money(found['price'], found['currency'])}" if found["price"] else ""
+    return f"{found['offered_to']} until {found['expires']}{price}"
+
+
+def _pledged(found: dict[str, Any]) -> str:
+    return f"{found['lender']}, which {money(found['repay'] or 0, found['currency'])} frees"
+
+
+def _next_of_leaf(found: dict[str, Any]) -> str:
+    obligor, number, holder = _quoted(found, "obligor", "certificate", "holder")
+    where = f"{number} --obligor {obligor} --leaf {found['leaf']}"
+    if found["frozen"]:
+        lets_go = f"an authority lets it go: tally certificate unfreeze {where} --reason WHY"
+        return f"{lets_go}; {_paid_at_maturity(found)}"
+    match found["status"]:
+        case "Issued" | "TransferPending":
+            taker, until = _quoted(found, "payee" if found["status"] == "Issued" else "offered_to", "expires")
+            return f"{taker} accepts it by {until}, or declines: tally certificate accept {where}"
+        case "Reserved":
+            return _taken(found, where)
+        case "Split":
+            return (
+                f"{holder} passes its pieces on or sells them: tally certificate tree {number} -O {obligor}"
+            )
+        case "Held" if found["business_date"] < found["cut_off"]:
+            (before,) = _quoted(found, "cut_off")
+            sells = f"tally certificate sell {where} …"
+            return (
+                f"{holder} may split, pass on or sell it before {before}: {sells}; {_paid_at_maturity(found)}"
+            )
+        case "Pledged":
+            frees = f"{holder} may free it: tally certificate repay {where} --bank BANK"
+            return f"{frees}; {_paid_or_stated(found, where, _quoted(found, 'lender')[0])}"
+        case "Held" | "Sold":
+            return _paid_or_stated(found, where, holder)
+        case "Dishonoured":
+            gives_up = f"{holder} may give it up: tally certificate write-off {where}"
+            return f"{_paid_at_maturity(found)}; {gives_up}"
+        case "WrittenOff":
+            return _paid_at_maturity(found)
+    return ""
+
+
+def _taken(found: dict[str, Any], where: str) -> str:
+    """Who takes a leaf that is offered to a lender, on the terms of the offer."""
+    lender, until = _quoted(found, "offered_to", "expires")
+    currency = found["currency"]
+    price = quoted(money(found["price"], currency))
+    if found["repay"]:
+        terms = f"--advance {price} --repay {quoted(money(found['repay'], currency))}"
+        return f"{lender} lends on it by {until}: tally certificate lend {where} {terms} --bank BANK"
+    return f"{lender} buys it by {until}: tally certificate buy {where} --price {price} --bank BANK"
+
+
+def _paid_at_maturity(found: dict[str, Any]) -> str:
+    obligor, number, maturity = _quoted(found, "obligor", "certificate", "maturity")
+    is_late = found["business_date"] > found["maturity"]
+    pays = f"pays what was due on {maturity}" if is_late else f"pays on {maturity}"
+    return f"{obligor} {pays}: tally certificate redeem {number} --bank BANK"
+
+
+def _paid_or_stated(found: dict[str, Any], where: str, by: str) -> str:
+    paid = _paid_at_maturity(found)
+    if found["business_date"] <= found["maturity"]:
+        return paid
+    return f"{paid}; or {by} states that it was not paid: tally certificate dishonour {where}"
+
+
+def of_certificate(session: Session, obligor: str, certificate: str) -> Standing:
+    """A certificate with what of its face is paid and what is owed."""
+    found = _certificate(session, obligor, certificate)
+    currency, totals = found["currency"], found["totals"]
+    sums = {"paid": totals["redeemed"], "written off": totals["written_off"], "overpaid": found["overpaid"]}
+    facts = (
+        ("left", f"{money(totals['live'], currency)}, due {found['maturity']}"),
+        *((name, money(amount, currency)) for name, amount in sums.items() if amount),
+    )
+    return Standing(facts, _next_of_certificate(found), found)
+
+
+def _next_of_certificate(found: dict[str, Any]) -> str:
+    if found["totals"]["live"] or found["totals"]["written_off"]:
+        return _paid_at_maturity(found)
+    if found["overpaid"]:
+        obligor, number = _quoted(found, "obligor", "certificate")
+        back = f"tally certificate refunded {number} --obligor {obligor} …"
+        return f"a bank attests that what was paid too much went back: {back}"
+    return ""

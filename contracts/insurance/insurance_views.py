@@ -140,11 +140,19 @@ def _claim(state: Reader, assured: str, number: str, claim: Claim) -> View:
         **{name: getattr(claim, name) for name in (*names, *sums)},
         "notified": iso_from_day(claim.notified),
         "filed": shown_day(claim.filed),
+        "file_from": _file_from(state, claim, invoice) if claim.status in (NOTIFIED, WAITING) else None,
         "reason": claim.reason or None,
         "indemnity_today": max(0, decide(state, assured, claim).indemnity) if is_open else None,
         "recovered": claim.recovered(open_amount(invoice)),
         "to_cede": max(0, claim.insurers_part(open_amount(invoice)) - claim.ceded),
     }
+
+
+def _file_from(state: Reader, claim: Claim, invoice: Invoice) -> str:
+    """First day on which the loss may be filed."""
+    policy = read_policy(state, claim.insurer, claim.policy)
+    assert policy is not None, "a claim is under a policy"
+    return iso_from_day(invoice.due_day + policy.waiting_days)
 
 
 def answer(state: Reader, question: Question) -> View:

@@ -83,6 +83,7 @@ class ClaimView(View):
     ceded: int = Field(description="the insurer's part of recoveries that it has")
     notified: str
     filed: str | None
+    file_from: str | None = Field(description="first day on which it may be filed; null once it is")
     reason: str | None
     indemnity_today: int | None = Field(description="what an acceptance would promise; null once decided")
     recovered: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +14,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "api"))
 
 import story
 from local_sessions import Channel
-from local_tally import Tally
+from local_tally import Tally, Typed
 
+from clients.cli import main
 from clients.sdk import Session
 
 
@@ -48,3 +50,18 @@ def sessions(channel: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def tally(channel: Channel, sessions: None, capsys: Any) -> Tally:
     return Tally(channel, channel.folder, capsys)
+
+
+@pytest.fixture
+def typed(tally: Tally, channel: Channel, capsys: pytest.CaptureFixture[str]) -> Typed:
+    """Runs a command as an organisation; what it shows, and the step that it names next."""
+
+    def run(by: str, command: str) -> tuple[str, str]:
+        profile = tally.folder / f"{by}.json"
+        channel.profile(by).save(profile)
+        assert main([*shlex.split(command), "--profile", str(profile)]) == 0
+        shown = capsys.readouterr()
+        step = next((line for line in shown.err.splitlines() if line.startswith("Next ")), "")
+        return shown.out, step
+
+    return run

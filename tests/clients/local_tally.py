@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from clients.cli import main
 
 DAY = "2024-03-05"
 """Day of what the bank books."""
+
+Typed = Callable[..., tuple[str, str]]
+"""Runs a command as an organisation; what it shows, and the step that it names next."""
 
 
 class Tally:
@@ -43,3 +47,12 @@ class Tally:
     def mint(self, client: str, amount: str, entry: str, account: str) -> None:
         given = ["--client", client, "--account", account, "--entry", entry, "--date", DAY]
         self.run("bank", "cash", "mint", amount, *given)
+
+
+def command_of(step: str, **filled: str) -> tuple[str, str]:
+    """Who moves, and what it types: the command of the step with its places filled in."""
+    said, _, command = step.removeprefix("Next ").rpartition(": tally ")
+    for place, value in filled.items():
+        assert place in command
+        command = command.replace(place, value)
+    return said.split()[0], command

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from shlex import quote
 from typing import Any
 
 import pytest
 from local_sessions import Channel
-from local_tally import Tally
+from local_tally import Tally, Typed, command_of
 
-from clients.cli import main
 from clients.cli.exits import USAGE
 from clients.cli.standing import Standing, of_auction, of_credit, of_invoice, of_order, of_shipment
 from clients.errors import Unavailable
@@ -19,36 +17,10 @@ from contracts.market.auction import LIFE
 
 DAY = "2024-03-01"
 
-Typed = Callable[..., tuple[str, str]]
-
 
 @pytest.fixture(scope="module")
 def channel(played_channel: Channel) -> Channel:
     return played_channel
-
-
-@pytest.fixture
-def typed(tally: Tally, channel: Channel, capsys: pytest.CaptureFixture[str]) -> Typed:
-    """Runs a command as an organisation; what it shows, and the step that it names next."""
-
-    def run(by: str, command: str) -> tuple[str, str]:
-        profile = tally.folder / f"{by}.json"
-        channel.profile(by).save(profile)
-        assert main([*shlex.split(command), "--profile", str(profile)]) == 0
-        shown = capsys.readouterr()
-        step = next((line for line in shown.err.splitlines() if line.startswith("Next ")), "")
-        return shown.out, step
-
-    return run
-
-
-def command_of(step: str, **filled: str) -> tuple[str, str]:
-    """Who moves, and what it types: the command of the step with its places filled in."""
-    said, _, command = step.removeprefix("Next ").rpartition(": tally ")
-    for place, value in filled.items():
-        assert place in command
-        command = command.replace(place, value)
-    return said.split()[0], command
 
 
 def test_each_step_of_a_trade_names_the_next_one(typed: Typed) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from itertools import islice
 from typing import Annotated, Any
@@ -23,6 +22,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record
 from clients.cli.screen import FAINT, Screen, examples
+from clients.cli.standing import exchange_price, moment, of_exchange
 from clients.reports.cash_report import Assumptions, report
 from clients.sdk import Session
 from clients.sdk.conversation import segment, segments
@@ -78,7 +78,14 @@ def request(
         "bought_bank": from_,
         "bought_currency": read_currency(pay, "--pay"),
     }
-    record(profile, lambda _: operation, f"Exchange {number} asked for", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Exchange {number} asked for",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_exchange(session, session.profile.organisation, number),
+    )
 
 
 @app.command(
@@ -115,7 +122,14 @@ def quote(
             "expires_ms": newest + 1_000 * seconds,
         }
 
-    record(profile, make, f"Exchange {number} quoted", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Exchange {number} quoted",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_exchange(session, taker, number),
+    )
 
 
 def read_rate(text: str, field: str) -> dict[str, int]:
@@ -151,13 +165,6 @@ def _proved(session: Session, taker: str, number: str) -> tuple[dict[str, Any], 
     return exchange_of(taker, number, value), proved.height
 
 
-def _price(view: dict[str, Any]) -> str:
-    """What the taker pays: the amount and, if there is one, the fee."""
-    currency = view["bought_currency"]
-    fee = f" and {money(view['fee'], currency)} fee" if view["fee"] else ""
-    return f"{money(view['bought'], currency)}{fee}"
-
-
 @app.command(
     epilog=examples(
         "tally cash exchange accept X-1", "tally cash exchange accept X-1 --at-most '1,090.00 USD' --json"
@@ -188,7 +195,14 @@ def accept(
         _check_most(asked, at_most)
         return {"op": "exchange.accept", "exchange": number, "bought": asked["bought"], "fee": asked["fee"]}
 
-    record(profile, make, f"Exchange {number} settled", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Exchange {number} settled",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_exchange(session, taker, number),
+    )
 
 
 def _check_most(asked: dict[str, Any], at_most: str | None) -> None:
@@ -206,7 +220,7 @@ def _check_most(asked: dict[str, Any], at_most: str | None) -> None:
             "the quote costs more than that",
             code="quote_too_dear",
             field="--at-most",
-            found=_price(asked),
+            found=exchange_price(asked),
             expected=f"at most {most} in all",
             remedy="Decline it and ask for another quote, or accept it with a higher amount.",
         )
@@ -235,10 +249,10 @@ def show(
             ("status", view["status"]),
             ("wanted", f"{money(view['sold'], view['sold_currency'])} at {view['sold_bank']}"),
             ("of", view["maker"]),
-            ("costs", f"{_price(view)}, at {view['bought_bank']}" if is_quoted else "not quoted"),
+            ("costs", f"{exchange_price(view)}, at {view['bought_bank']}" if is_quoted else "not quoted"),
             ("rate", _written(rate)),
             ("middle of the market", f"{_written(mid)}, as {view['maker']} stated it" if is_quoted else ""),
-            ("stands until", "" if view["expires_ms"] is None else _moment(view["expires_ms"])),
+            ("stands until", "" if view["expires_ms"] is None else moment(view["expires_ms"])),
             ("proved at height", height),
         ],
         title=f"Exchange {number} of {asker}",
@@ -250,11 +264,6 @@ def _written(rate: dict[str, int] | None) -> str:
     if rate is None:
         return ""
     return f"{Decimal(rate['numerator']) / rate['denominator']:.10f}".rstrip("0").rstrip(".")
-
-
-def _moment(time_ms: int) -> str:
-    """A block time for people: to the second, UTC."""
-    return f"{datetime.fromtimestamp(time_ms // 1_000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 @app.command(
@@ -286,7 +295,7 @@ def list_exchanges(
                 entry["taker"],
                 entry["maker"],
                 money(entry["sold"], entry["sold_currency"]),
-                entry["bought_currency"] if entry["rate"] is None else _price(entry),
+                entry["bought_currency"] if entry["rate"] is None else exchange_price(entry),
                 entry["status"],
             )
             for entry in found
@@ -306,7 +315,14 @@ def decline(
 ) -> None:
     """End an exchange: the client at any time, the maker once its quote has run out."""
     operation = {"op": "exchange.decline", "exchange": number, "taker": taker}
-    record(profile, lambda _: operation, f"Exchange {number} declined", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Exchange {number} declined",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_exchange(session, taker, number),
+    )
 
 
 def show_report(

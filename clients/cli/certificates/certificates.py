@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from shlex import quote as quoted
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +12,7 @@ from clients.cli.certificates.leaves import LastDay, LeafNumber, Number, Obligor
 from clients.cli.options import Json, ProfileFile, Reason, ReceiptFile
 from clients.cli.recording import record
 from clients.cli.screen import examples
-from clients.cli.standing import Standing
+from clients.cli.standing import of_leaf
 from clients.sdk import Session
 from contracts.certificates.leaf import Place
 
@@ -58,14 +57,13 @@ def issue(
         "highest_tier": highest_tier,
         "invoice": invoice,
     }
-    taken = f"tally certificate accept {quoted(number)} --obligor"
     record(
         profile,
         lambda _: operation,
         f"Certificate {number} of {face}",
         receipt=receipt,
         as_json=json,
-        stands=lambda session: Standing(next=f"{payee} accepts it: {taken} {session.profile.organisation}"),
+        stands=lambda session: of_leaf(session, session.profile.organisation, number, 0),
     )
 
 
@@ -127,7 +125,12 @@ def split(
         return on_leaf("certificate.split", place, amounts=pieces)
 
     record(
-        profile, make, f"Leaf {leaf} of {number} split; `tree` has its pieces", receipt=receipt, as_json=json
+        profile,
+        make,
+        f"Leaf {leaf} of {number} split",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_leaf(session, *place),
     )
 
 

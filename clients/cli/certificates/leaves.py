@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from shlex import quote as quoted
 from typing import Annotated, Any
 
 import typer
@@ -23,7 +22,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record
 from clients.cli.screen import examples
-from clients.cli.standing import Standing
+from clients.cli.standing import of_certificate, of_leaf
 from clients.sdk import Session, VerifiedAnswer
 from clients.sdk.questions import ask
 from contracts.certificates.leaf import MAX_LEAVES, Place, Promise, promise_key
@@ -70,7 +69,14 @@ def say(
 ) -> None:
     """Record what somebody says of a leaf and nothing needs to be looked up for."""
     title = f"Leaf {place.leaf} of {place.certificate} {sentence}"
-    record(profile, lambda _: on_leaf(op, place, **fields), title, receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: on_leaf(op, place, **fields),
+        title,
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_leaf(session, *place),
+    )
 
 
 @app.command(
@@ -134,12 +140,6 @@ def _reserve(
         freed = 0 if repay is None else read_amount(repay, "--repay", currency).amount
         return on_leaf("certificate.reserve", place, lender=lender, price=paid, repay=freed, expires=until)
 
-    where = f"{quoted(place.certificate)} --obligor {place.obligor} --leaf {place.leaf}"
-    if repay is None:
-        taken = f"{lender} buys it: tally certificate buy {where} --price {quoted(price)}"
-    else:
-        amounts = f"--advance {quoted(price)} --repay {quoted(repay)}"
-        taken = f"{lender} lends on it: tally certificate lend {where} {amounts}"
     title = f"Leaf {place.leaf} of {place.certificate} offered to {lender}"
     record(
         profile,
@@ -147,7 +147,7 @@ def _reserve(
         title,
         receipt=receipt,
         as_json=json,
-        stands=lambda _: Standing(next=f"{taken} --bank BANK"),
+        stands=lambda session: of_leaf(session, *place),
     )
 
 
@@ -211,7 +211,14 @@ def _settle(
         return on_leaf("certificate.settle", place, price=paid, repay=freed, bank=bank, programme=programme)
 
     title = f"Leaf {place.leaf} of {place.certificate} {'bought' if terms[1] is None else 'taken in pledge'}"
-    record(profile, make, title, receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        title,
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_leaf(session, *place),
+    )
 
 
 @app.command(
@@ -256,7 +263,14 @@ def fund(
         parties = {"lender": found["offered_to"], "programme": programme, "payee": payee}
         return on_leaf("certificate.fund", place, **parties, **booked)
 
-    record(profile, make, f"Payment for leaf {leaf} of {number}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Payment for leaf {leaf} of {number}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_leaf(session, *place),
+    )
 
 
 @app.command(
@@ -313,7 +327,7 @@ def redeem(
 
     def make(session: Session) -> dict[str, Any]:
         found = session.certificate(obligor, number).view
-        left = found["totals"]["live"]
+        left = found["totals"]["live"] + found["totals"]["written_off"]
         paid = left if amount is None else read_amount(amount, "--amount", found["currency"]).amount
         if not paid:
             raise UsageProblem(
@@ -321,7 +335,14 @@ def redeem(
             )
         return {"op": "certificate.redeem", "certificate": number, "bank": bank, "amount": paid}
 
-    record(profile, make, f"Certificate {number} paid", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Certificate {number} paid",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_certificate(session, obligor, number),
+    )
 
 
 @app.command(
@@ -355,7 +376,14 @@ def collect(
             "amount": read_amount(amount, "--amount", currency).amount,
         }
 
-    record(profile, make, f"Payment of certificate {number}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Payment of certificate {number}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_certificate(session, obligor, number),
+    )
 
 
 @app.command(
@@ -397,7 +425,14 @@ def refunded(
         booked = {"account": account, "entry": entry, "date": day, "amount": back}
         return {"op": "certificate.refund", **place, **booked}
 
-    record(profile, make, f"Refund on {number}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Refund on {number}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_certificate(session, obligor, number),
+    )
 
 
 @app.command(

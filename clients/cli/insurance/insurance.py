@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from shlex import quote as quoted
 from typing import Annotated, Any
 
 import typer
@@ -25,7 +24,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record
 from clients.cli.screen import GOOD, Screen, examples
-from clients.cli.standing import Standing
+from clients.cli.standing import of_policy
 from clients.sdk import Session
 from clients.sdk.questions import ask
 from clients.wording import counted
@@ -61,14 +60,13 @@ def bind(
         agreed = read_amount(premium, "--premium", currency).amount
         return {"op": "policy.bind", "policy": number, "insurer": insurer, "premium": agreed}
 
-    pays = f"tally insurance pay-premium {quoted(number)} --insurer {insurer} --bank BANK"
     record(
         profile,
         make,
         f"Policy {number} bound",
         receipt=receipt,
         as_json=json,
-        stands=lambda _: Standing(next=f"the premium is paid, and cover begins: {pays}"),
+        stands=lambda session: of_policy(session, insurer, number),
     )
 
 
@@ -83,7 +81,14 @@ def pay_premium(
 ) -> None:
     """Pay the premium out of your deposit (assured): cover begins."""
     operation = {"op": "premium.pay", "policy": number, "insurer": insurer, "bank": bank}
-    record(profile, lambda _: operation, f"Premium of {number} paid", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Premium of {number} paid",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_policy(session, insurer, number),
+    )
 
 
 @app.command(
@@ -120,7 +125,14 @@ def premium_paid(
             "amount": paid,
         }
 
-    record(profile, make, f"Premium of {number}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Premium of {number}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_policy(session, insurer, number),
+    )
 
 
 @app.command(epilog=examples("tally insurance suspend POL-1 --reason 'declarations are missing'"))
@@ -133,7 +145,14 @@ def suspend(
 ) -> None:
     """Suspend cover for what is shipped from tomorrow on (insurer)."""
     operation = {"op": "policy.suspend", "policy": number, "reason": reason}
-    record(profile, lambda _: operation, f"Policy {number} suspended", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Policy {number} suspended",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_policy(session, session.profile.organisation, number),
+    )
 
 
 @app.command(epilog=examples("tally insurance resume POL-1 --profile net/profiles/cover.json"))
@@ -142,7 +161,14 @@ def resume(
 ) -> None:
     """Resume cover for what is shipped from tomorrow on (insurer)."""
     operation = {"op": "policy.resume", "policy": number}
-    record(profile, lambda _: operation, f"Policy {number} resumed", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Policy {number} resumed",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_policy(session, session.profile.organisation, number),
+    )
 
 
 @app.command(
@@ -166,7 +192,14 @@ def limit(
         lowered = read_amount(amount, "LIMIT", currency, least=0).amount
         return {"op": "policy.limit", "policy": number, "buyer": buyer, "limit": lowered}
 
-    record(profile, make, f"Limit of {buyer} under {number}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Limit of {buyer} under {number}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_policy(session, session.profile.organisation, number),
+    )
 
 
 @app.command(

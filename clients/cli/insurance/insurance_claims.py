@@ -27,6 +27,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record
 from clients.cli.screen import GOOD, Screen, examples
+from clients.cli.standing import of_claim
 from clients.sdk import Session
 from clients.sdk.questions import ask
 from contracts.insurance.insurance_views import claim_sentence
@@ -63,14 +64,28 @@ def notify(
         "invoice": invoice,
         "shipments": tuple(shipment or ()),
     }
-    record(profile, lambda _: operation, f"Claim {number} notified", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Claim {number} notified",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_claim(session, session.profile.organisation, number),
+    )
 
 
 def _say(
     step: str, number: str, says: str, profile: Path | None, receipt: Path | None, json: bool, **more: str
 ) -> None:
     operation = {"op": f"claim.{step}", "claim": number, **more}
-    record(profile, lambda _: operation, f"Claim {number} {says}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Claim {number} {says}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_claim(session, more.get("assured", session.profile.organisation), number),
+    )
 
 
 @app.command(epilog=examples("tally insurance acknowledge L-1 --assured acme -p net/profiles/cover.json"))
@@ -127,7 +142,14 @@ def accept(
             )
         return {"op": "claim.accept", "claim": number, "assured": assured, "indemnity": promised}
 
-    record(profile, make, f"Claim {number} accepted", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Claim {number} accepted",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_claim(session, assured, number),
+    )
 
 
 @app.command(epilog=examples("tally insurance reject L-1 --assured acme --reason 'no proof of delivery'"))
@@ -176,7 +198,14 @@ def indemnify(
 ) -> None:
     """Pay an accepted claim out of your deposit (insurer); what came in before is set off."""
     operation = {"op": "indemnity.pay", "claim": number, "assured": assured, "bank": bank}
-    record(profile, lambda _: operation, f"Claim {number} paid", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Claim {number} paid",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_claim(session, assured, number),
+    )
 
 
 @app.command(
@@ -204,7 +233,14 @@ def indemnified(
         paid = _booked(amount, known["indemnity"] - known["to_cede"], known["currency"])
         return {"op": "indemnity.attest", "claim": number, "assured": assured, **booked, "amount": paid}
 
-    record(profile, make, f"Payment of claim {number}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Payment of claim {number}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_claim(session, assured, number),
+    )
 
 
 @app.command(epilog=examples("tally insurance subrogate L-1 --profile net/profiles/acme.json"))
@@ -226,7 +262,14 @@ def recover(
     """Cede the insurer its part of what came in, out of your deposit (assured)."""
     own = load_profile(profile).organisation
     operation = {"op": "recovery.cede", "claim": number, "assured": own, "bank": bank}
-    record(profile, lambda _: operation, f"Recovery on {number} shared", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Recovery on {number} shared",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_claim(session, own, number),
+    )
 
 
 @app.command(
@@ -254,7 +297,14 @@ def recovered(
         paid = _booked(amount, known["to_cede"], known["currency"])
         return {"op": "recovery.attest", "claim": number, "assured": assured, **booked, "amount": paid}
 
-    record(profile, make, f"Recovery on claim {number}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Recovery on claim {number}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_claim(session, assured, number),
+    )
 
 
 def _booked(amount: str | None, due: int, currency: str) -> int:
@@ -306,6 +356,7 @@ def claim(
             ("policy", f"{view['policy']} of {view['insurer']}"),
             ("notified", view["notified"]),
             ("filed", view["filed"] or "not yet"),
+            *([("may be filed from", view["file_from"])] if view["file_from"] else []),
             *((name.replace("_", " "), money(view[name], currency)) for name in sums),
             ("if decided today", money(view["indemnity_today"] or 0, currency)),
             ("reason", view["reason"] or "none"),

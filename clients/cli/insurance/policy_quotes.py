@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from shlex import quote as quoted
 from typing import Annotated, Any
 
 import typer
@@ -21,9 +20,9 @@ from clients.cli.insurance.covers import PolicyNumber
 from clients.cli.options import Json, ProfileFile, ReceiptFile, open_session
 from clients.cli.recording import record
 from clients.cli.screen import GOOD, Screen, examples
-from clients.cli.standing import Standing
+from clients.cli.standing import of_policy
 from clients.sdk import Session
-from clients.sdk.questions import answers, ask
+from clients.sdk.questions import answers
 from contracts import registry
 from contracts.context import business_day
 from contracts.insurance.premium import PremiumTerms, Priced
@@ -154,17 +153,8 @@ def quote(
         f"Policy {number} quoted",
         receipt=receipt,
         as_json=json,
-        stands=lambda session: _to_be_bound(session, number),
+        stands=lambda session: of_policy(session, session.profile.organisation, number),
     )
-
-
-def _to_be_bound(session: Session, number: str) -> Standing:
-    insurer = session.profile.organisation
-    view = ask(session, "policy", insurer, number).view
-    premium = money(view["premium"], view["currency"])
-    taken = f"tally insurance bind {quoted(number)} --insurer {insurer} --premium {quoted(premium)}"
-    facts = (("premium", premium), ("to be taken by", view["bind_by"]))
-    return Standing(facts, f"{view['assured']} takes it: {taken}", view)
 
 
 def _priced(session: Session, operation: dict[str, Any]) -> tuple[Priced, ...]:
