@@ -224,11 +224,42 @@ def join(network: Network, node: NodeProcess, *, instead_of: str | None = None) 
     if any(known.trace.exists() for known in network.nodes):
         node.trace.touch()
     for path in joined.profiles.values():
-        profile = Profile.load(path)
-        if node.api not in profile.nodes:
-            written = json.loads(path.read_text(encoding="utf-8"))
-            path.write_text(json.dumps({**written, "nodes": [*profile.nodes, node.api]}, indent=2) + "\n")
+        known = Profile.load(path).nodes
+        if node.api not in known:
+            _write_nodes(path, [*known, node.api])
     return joined
+
+
+def leave(network: Network, node: str) -> Network:
+    """List a node no more that was removed and does not run, nor its API in any profile; its home is kept.
+
+    Raises:
+        NetworkError: there is none, it runs, or no other is listed.
+        ProfileError: a profile cannot be read or written.
+    """
+    gone = network.node(node)
+    if gone.is_running or network.nodes == (gone,):
+        raise NetworkError(
+            "the node runs" if gone.is_running else "no other node is listed",
+            code="node_running" if gone.is_running else "last_node",
+            found=node,
+            remedy=f"Stop it first: tally node stop {node}"
+            if gone.is_running
+            else "Delete the folder if the network is over.",
+        )
+    left = replace(network, nodes=tuple([known for known in network.nodes if known.id != node]))
+    left.save()
+    for path in left.profiles.values():
+        known = Profile.load(path).nodes
+        if gone.api in known:
+            _write_nodes(path, [api for api in known if api != gone.api])
+    return left
+
+
+def _write_nodes(profile: Path, nodes: Sequence[str]) -> None:
+    """Change the nodes of a profile and nothing else."""
+    written = json.loads(profile.read_text(encoding="utf-8"))
+    profile.write_text(json.dumps({**written, "nodes": nodes}, indent=2) + "\n", encoding="utf-8")
 
 
 def free_ports() -> tuple[int, int]:

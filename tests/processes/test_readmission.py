@@ -127,6 +127,24 @@ def _is_left_out_for_good(tally: Tally, node: str) -> None:
     config.write_text(founders, encoding="utf-8")
     told = tally.run("network", "up", "--dir", "net", "--detach")
     assert f"{node} runs and is not ready: {node} is no member of the channel any more" in told.stderr
+    _is_listed_no_more(tally, node)
+
+
+def _is_listed_no_more(tally: Tally, node: str) -> None:
+    forget = ["network", "forget", node, "--dir", "net"]
+    assert tally.json(*forget, code=2)["error"]["code"] == "node_running"
+    tally.run("node", "stop", node, "--dir", "net")
+    first, second = [
+        known.id for known in network.Network.load(tally.folder / "net").nodes if known.id != node
+    ]
+    assert tally.json("network", "forget", first, "--dir", "net", code=2)["error"]["code"] == "still_member"
+    gone = network.Network.load(tally.folder / "net").node(node)
+    left = tally.json(*forget)
+    assert [entry["id"] for entry in left["nodes"]] == [first, second]
+    assert tally.json("network", "status", "--dir", "net")["ready"]
+    for organisation in left["profiles"]:
+        assert gone.api not in network.Network.load(tally.folder / "net").profile(organisation).nodes
+    assert gone.data.exists()
 
 
 def _host(folder: Path, node: str) -> str:

@@ -102,6 +102,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=examples("tally network promote n4 --dir net"))(promote)
     app.command(epilog=examples("tally network demote n4 --dir net"))(demote)
     app.command(epilog=examples("tally network remove n4 --dir net"))(remove)
+    app.command(epilog=examples("tally network forget n4 --dir net"))(forget)
     app.command(epilog=examples("tally network quorum 4 --dir net"))(quorum)
     app.command(epilog=examples("tally network readmit n2 --dir net"))(readmit)
     app.command(epilog=examples("tally network abandon --dir net"))(abandon)
@@ -344,6 +345,32 @@ def remove(
     """Propose that a node leaves for good; its id is never used again."""
     change = {"kind": "remove", "node": node, "quorum": quorum}
     _change(_Acting(dir, profile, organisation), node, change, name, days, json)
+
+
+def forget(
+    node: NodeId,
+    dir: Annotated[Path, typer.Option("--dir", "-d", envvar="TALLY_DIR", help="The network's folder.")],  # noqa: A002
+    json: Json = False,
+) -> None:
+    """Take a removed node that does not run off the folder's list; its own folder stays as it is."""
+    screen = Screen(json)
+    acting = _Acting(dir, None, None)
+    listed = Network.load(dir)
+    listed.node(node)
+    with acting.session(acting.host_of()) as session:
+        former = session.view("/membership")["former"]
+    if node not in former:
+        raise UsageProblem(
+            "the node is a member",
+            code="still_member",
+            field="NODE",
+            found=node,
+            expected=f"one that was removed: {', '.join(former) or 'none was'}",
+            remedy=f"Propose that it leaves first: tally network remove {node}",
+        )
+    left = network.leave(listed, node)
+    if not screen.answer(left.as_dict()):
+        screen.line(f"{node} is listed no more; its folder is kept.", GOOD)
 
 
 def quorum(
