@@ -73,8 +73,13 @@ def _early(state: Reader, supplier: str, number: str, found: EarlyPayment) -> Vi
                 "until": iso_from_day(until),
                 "discount_ppm": ppm,
                 "discount": discount_of(found.net, ppm),
-                "rate_a_year_ppm": formulae.forgone_discount_yield(ppm, invoice.due_day - until),
+                "rate_a_year_ppm": _rate_a_year(ppm, invoice.due_day - until),
             }
             for until, ppm in found.steps
         ],
     }
+
+
+def _rate_a_year(discount_ppm: int, days_early: int) -> int | None:
+    """What a discount earns a year; None where the invoice has come to be due by the day of the step."""
+    return formulae.forgone_discount_yield(discount_ppm, days_early) if days_early > 0 else None

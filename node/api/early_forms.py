@@ -13,7 +13,9 @@ class DiscountStepView(View):
     until: str
     discount_ppm: int
     discount: int = Field(description="of what was outstanding when it was offered; minor units")
-    rate_a_year_ppm: int = Field(description="what paying on that day earns the buyer a year")
+    rate_a_year_ppm: int | None = Field(
+        description="what paying on that day earns the buyer a year; null once the invoice is due by then"
+    )
 
 
 class EarlyPaymentView(View):

@@ -8,9 +8,10 @@ import pytest
 from cash_ledger import balance, with_deposits
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trade_ledger import TradeLedger, payment, publish
+from trade_ledger import TradeLedger, confirm, payment, publish
 
 from contracts.market.early_payment import LIFE, EarlyPayment, discount_of, step_on
+from contracts.market.early_views import early_payments
 from contracts.pricing import formulae
 from contracts.trade.invoice import Invoice
 
@@ -121,6 +122,20 @@ def test_an_invoice_that_changed_or_was_sold_is_not_paid_early() -> None:
     assert trade.refused("mega", PAY) == "wrong_state"
     to_day(trade, "2012-03-04")
     trade.check()
+
+
+@pytest.mark.parametrize("due", ["2012-03-10", "2012-03-05"])
+def test_an_offer_on_an_invoice_that_has_come_to_be_due_by_then_is_shown(due: str) -> None:
+    trade = ready()
+    trade.done("mega", offer())
+    dispute = {"op": "invoice.dispute", "invoice": "INV1", "supplier": "acme", "amount": 1, "reason": "x"}
+    trade.done("mega", dispute)
+    trade.done("mega", confirm("INV1", NET, due))
+    (shown,), _ = early_payments(trade.state)
+    assert (shown["status"], shown["due_date"]) == ("Void", due)
+    first, last = (step["rate_a_year_ppm"] for step in shown["steps"])
+    assert first > 0
+    assert last is None
 
 
 def test_a_buyer_without_the_money_settles_nothing() -> None:

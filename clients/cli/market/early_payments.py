@@ -177,7 +177,7 @@ def show(
                 step["until"],
                 money(step["discount"], currency),
                 percent(step["discount_ppm"]),
-                percent(step["rate_a_year_ppm"]),
+                "-" if step["rate_a_year_ppm"] is None else percent(step["rate_a_year_ppm"]),
             )
             for step in view["steps"]
         ],
