@@ -37,6 +37,7 @@ from contracts.disclosure.source import Source
 from contracts.finance.claim import Lien
 from contracts.trade import invoice
 from contracts.trade.invoice import CONFIRMED, Invoice
+from ledger import codec
 from ledger.dates import iso_from_day
 
 ARRANGEMENT, CERTIFICATE = "arrangement", "certificate"
@@ -185,13 +186,7 @@ def _is_sold(found: leaf.Leaf) -> bool:
 
 def _changes(source: Source, since: int, until: int) -> dict[_Change, tuple[int, int]]:
     """(documents, minor units) of each change, of the records between two business days."""
-    lasting = {
-        (supplier, number): PLEDGED if lien.pledges else PURCHASED
-        for supplier, number, lien in (
-            (supplier, number, Lien._make(claim)) for supplier, number, claim in source.claims
-        )
-        if lien.funded and not lien.repaid and not lien.replaced_by
-    }
+    claims = _claims(source)
     sums: dict[_Change, tuple[int, int]] = {}
 
     def add(key: _Change, amount: int) -> None:
@@ -199,18 +194,73 @@ def _changes(source: Source, since: int, until: int) -> dict[_Change, tuple[int,
         sums[key] = (count + 1, total + amount)
 
     for (supplier, buyer), records in source.histories.items():
-        financed: set[str] = set()
+        turns: dict[str, int] = {}
+        """How often each invoice has been financed so far."""
+        taken = _taken(records)
         for day, kind, number, currency, *rest in records:
             counts = since <= day <= until
             if kind == "approve" and counts:
                 add((buyer, ARRANGEMENT, currency, TRANSFERRED), rest[0])
-            elif kind == "finance" and (supplier, number) not in source.kinds["approved"]:
-                financed.add(number)
-                basis = lasting.get((supplier, number), PURCHASED)
-                if counts:
-                    add((buyer, basis, currency, TRANSFERRED), rest[0])
+            elif kind == "finance":
+                turns[number] = turn = turns.get(number, 0) + 1
+                claim = claims[supplier, number][turn - 1]
+                if counts and (supplier, number) not in source.kinds["approved"]:
+                    add((buyer, claim.basis, currency, TRANSFERRED), rest[0])
             elif kind == "certificate" and counts:
                 add((buyer, CERTIFICATE, currency, TRANSFERRED), rest[0])
-            elif kind == "credit" and counts and rest[3] in financed and (supplier, rest[3]) in lasting:
-                add((buyer, lasting[supplier, rest[3]], currency, CREDITED), -rest[2])
+            elif kind == "credit" and counts and rest[3] in turns:
+                credited, turn = rest[3], turns[rest[3]]
+                claim = claims[supplier, credited][turn - 1]
+                if (supplier, credited) not in source.kinds["approved"] and claim.lasts(
+                    taken[credited, turn]
+                ):
+                    add((buyer, claim.basis, currency, CREDITED), -rest[2])
     return sums
+
+
+class _Claim(NamedTuple):
+    """One financing of an invoice."""
+
+    lien: Lien
+    stands: bool
+
+    @property
+    def basis(self) -> str:
+        """What its invoice is part of while it lasts."""
+        return PLEDGED if self.lien.pledges else PURCHASED
+
+    def lasts(self, taken: int) -> bool:
+        """Whether it stands, or stood until the buyer owed nothing more: the supplier did not give it back.
+
+        `taken` is what credit notes and lower confirmations took off its invoice, minor units. What the
+        supplier repays of a claim that lasts is a shortfall, which is a part of that.
+        """
+        if self.stands:
+            return True
+        lien = self.lien
+        return not lien.replaced_by and (not lien.repaid or (not lien.reserve_left and lien.repaid <= taken))
+
+
+def _claims(source: Source) -> dict[tuple[str, str], list[_Claim]]:
+    """The financings of each (supplier, invoice) that have a record, in their order."""
+    found: dict[tuple[str, str], list[_Claim]] = defaultdict(list)
+    for kind in ("deal", "lien"):
+        for (supplier, number, *_), value in sorted(source.kinds[kind].items()):
+            lien = Lien._make(value)
+            if lien.funded and not lien.paid_for:  # what took another's place was paid for there
+                found[supplier, number].append(_Claim(lien, kind == "lien"))
+    return found
+
+
+def _taken(records: tuple[codec.Value, ...]) -> dict[tuple[str, int], int]:
+    """What credit notes and lower confirmations took off each invoice after its so-many-th financing."""
+    turns: dict[str, int] = defaultdict(int)
+    taken: dict[tuple[str, int], int] = defaultdict(int)
+    for _, kind, number, _, *rest in records:
+        if kind == "finance":
+            turns[number] += 1
+        elif kind == "credit":
+            taken[rest[3], turns[rest[3]]] += rest[0]
+        elif kind == "confirm":
+            taken[number, turns[number]] += rest[2]
+    return taken

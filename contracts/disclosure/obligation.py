@@ -17,6 +17,7 @@ What was paid before the buyer confirmed is in no obligation, because no due day
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -179,6 +180,7 @@ _CHANGES: dict[str, Callable[[_At, str, list[codec.Value]], None]] = {
 
 def _take_certificates(book: _Book, source: Source) -> None:
     """What accepted certificates promise, and what their holders gave up, is in their leaves."""
+    redeemed: dict[_Key, int] = defaultdict(int)
     for (obligor, certificate, _), value in source.kinds["leaf"].items():
         found = leaf.Leaf._make(value)
         if found.status in (leaf.ISSUED, leaf.VOID, leaf.SPLIT):
@@ -186,10 +188,32 @@ def _take_certificates(book: _Book, source: Source) -> None:
         promise = leaf.Promise._make(source.kinds["promise"][obligor, certificate])
         if source.scope and (promise.payee, obligor) not in source.histories:
             continue  # of a certificate that was passed on, the payments are in its payee's history
-        owed = book.at((obligor, promise.payee, certificate, promise.currency, promise.maturity, True))
+        key = (obligor, promise.payee, certificate, promise.currency, promise.maturity, True)
+        owed = book.at(key)
         owed.due += found.amount
         owed.written_off += found.written_off
         owed.is_defaulted = owed.is_defaulted or found.status == leaf.DISHONOURED
+        redeemed[key] += found.redeemed
+    for key, amount in redeemed.items():
+        _take_recovered(book, key, amount - book.found[key].paid)
+
+
+def _take_recovered(book: _Book, key: _Key, amount: int) -> None:
+    """What a certificate's leaves have got and no record of kind `redeem` says came in after a write-off.
+
+    What a leaf has written off falls by it. Its record does not tell it from the recovery of an invoice that
+    has the same number, and from which it is taken off again.
+    """
+    if not amount:
+        return
+    owed = book.found[key]
+    owed.written_off += amount
+    owed.recovered += amount
+    as_invoice = (*key[:-1], False)
+    other = book.found[as_invoice]
+    other.recovered -= amount
+    if not other.due and not other.recovered:
+        del book.found[as_invoice]
 
 
 def reconciled(source: Source, found: list[Obligation]) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import test_finance_story as story
 import test_payables as payables
 from cash_ledger import account_number, mint, open_account
 from certificate_ledger import advance, held, on_leaf, reserve
+from certificate_ledger import attested as collected
 from disclosed_ledger import book_of, owed, row, rows, scoped, scoped_source, source_of
 from trade_ledger import TradeLedger, confirm, fund, invoice, payment, publish
 
@@ -13,6 +15,7 @@ from contracts.disclosure import scope
 from contracts.disclosure.ageing import ageing
 from contracts.disclosure.arrangement import CREDITED, TRANSFERRED, ias7
 from contracts.disclosure.concentration import concentration
+from contracts.disclosure.obligation import obligations
 from contracts.disclosure.rates import MONTH, YEAR, period_of, rates
 from contracts.disclosure.segregation import Closing, custody
 from contracts.disclosure.stages import ifrs9
@@ -220,6 +223,30 @@ def test_ias7_names_non_cash_changes_of_the_period() -> None:
     assert later.sheet("changes").rows == ()
 
 
+@pytest.mark.parametrize("is_paid", [False, True])
+def test_ias7_keeps_a_credit_note_whose_shortfall_the_supplier_has_repaid(is_paid: bool) -> None:
+    """A shortfall that is paid gives nothing back: the buyer still owes the lender."""
+    trade = story.financed()
+    story.credit(trade, 200_000_00)
+    trade.done("loan", story.demand("dilution"))
+    paid = {"lender": "loan", "recourse": "R1"}
+    trade.done("bank", story.attested("recourse.attest", 57_500_00, **paid))
+    if is_paid:
+        trade.done("bank", payment("INV1", 750_000_00, "IN 1"))
+    (credited,) = rows(ias7(source_of(trade)), "changes", change=CREDITED)
+    assert (credited["basis"], credited["amount"]) == ("purchased", -200_000_00)
+
+
+def test_ias7_names_what_was_pledged_as_such_after_its_release() -> None:
+    """What is credited on it later is credited on a trade payable again."""
+    trade = story.financed(security="pledge")
+    place = {"supplier": "acme", "invoice": "INV1"}
+    trade.done("bank", story.attested("release.attest", story.ADVANCE, **place))
+    story.credit(trade, 100_00)
+    (only,) = rows(ias7(source_of(trade)), "changes")
+    assert (only["basis"], only["change"], only["amount"]) == ("pledged", TRANSFERRED, story.NET)
+
+
 def test_rates_say_what_became_of_what_fell_due() -> None:
     trade = TradeLedger()
     for number, due in (("1", "2012-03-10"), ("2", "2012-03-12"), ("3", "2012-03-20"), ("4", "2012-12-01")):
@@ -240,6 +267,31 @@ def test_rates_say_what_became_of_what_fell_due() -> None:
     assert found["overdue_ppm"] == 166_670
     assert found["bad_debt_ppm"] == round(600_03 * 1_000_000 / 3_000_06)
     assert row(rates(source_of(trade), YEAR), "obligors")["not_due"] == 1_000_04
+
+
+@pytest.mark.parametrize("same_number", [False, True])
+def test_what_comes_in_on_a_certificate_that_was_given_up_is_recovered_of_it(same_number: bool) -> None:
+    """An invoice of the same number, given up and paid as well, keeps what came in on it."""
+    trade = TradeLedger()
+    held(trade, amount=900_00, maturity="2012-04-20")
+    if same_number:
+        trade.confirmed_invoice("C1", 500_00, due="2012-04-20")
+    advance(trade, "2012-08-01")
+    trade.done("acme", on_leaf("dishonour"), on_leaf("write_off"))
+    trade.done("bank", collected("collect", 100_00, "E1", date="2012-08-01"))
+    if same_number:
+        place = {"supplier": "acme", "invoice": "C1"}
+        trade.done("acme", {"op": "default.declare", **place}, {"op": "default.write_off", **place})
+        trade.done("bank", payment("C1", 30_00, "E2", date="2012-08-01"))
+    found = {owed.is_certificate: owed for owed in obligations(source_of(trade))}
+    assert len(found) == 1 + same_number
+    promised = found[True]
+    assert (promised.written_off, promised.recovered, promised.open) == (900_00, 100_00, 0)
+    if same_number:
+        billed = found[False]
+        assert (billed.written_off, billed.recovered, billed.open) == (500_00, 30_00, 0)
+    rate = row(rates(source_of(trade), YEAR), "obligors")
+    assert (rate["obligations"], rate["overdue"]) == (1 + same_number, 0)
 
 
 def test_rates_by_programme_count_what_was_financed() -> None:
