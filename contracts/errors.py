@@ -161,7 +161,7 @@ REMEDIES: dict[str, str] = {
     "recourse_open": "One demand stands at a time; close it first.",
     "without_recourse": "The lender bears the buyer's credit: demand for dilution or a breach of warranty.",
     "indemnified": "Withdraw the insurance claim while it is not paid; then the insurer has the right to it.",
-    "no_shortfall": "Nothing was credited beyond the supplier's reserve.",
+    "no_shortfall": "Only what credit notes took beyond the supplier's reserve is short.",
     "reserve_too_small": "The supplier pays: the reserve does not cover the demand.",
     "not_substitutable": "Propose a confirmed, free, undisputed invoice to this buyer that covers the claim.",
     # sale between lenders

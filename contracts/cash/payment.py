@@ -86,7 +86,7 @@ def attest(context: Context, operation: PaymentAttest) -> None:
 def _record_if_astray(context: Context, operation: PaymentAttest, buyer: str) -> None:
     """Keep that the money arrived on another account than the one that the buyer is to pay to."""
     supplier, currency = operation.supplier, operation.currency
-    expected = redirection.expected_account(context.state, supplier, buyer, currency, context.day)
+    expected = redirection.expected_account(context.state, supplier, buyer, currency, operation.date)
     if not expected or expected == operation.account:
         return
     amount, date, account = operation.amount, operation.date, operation.account

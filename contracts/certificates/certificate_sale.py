@@ -187,7 +187,7 @@ def fund(context: Context, operation: CertificateFund) -> None:
         )
     if operation.date < promise.issued:
         raise refuse("date_order", "paid before it was issued", field="date")
-    payee.check_paid_to(context, leaf.holder, promise.currency, operation.payee)
+    payee.check_paid_to(context, leaf.holder, promise.currency, operation.payee, operation.date)
     party, document = subject(place)[1:]
     entry = bank.BankEntry(
         context.actor, bank.LEAF_SALE, party, document, promise.currency, leaf.price, operation.date

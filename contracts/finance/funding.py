@@ -74,7 +74,7 @@ def fund(context: Context, operation: FinanceFund) -> None:
     context.require_past(operation.date, "date")
     lien = reservation(context, supplier, number)
     _check_payout(lien, operation)
-    payee.check_paid_to(context, supplier, lien.currency, operation.payee)
+    payee.check_paid_to(context, supplier, lien.currency, operation.payee, operation.date)
     settlement.step(context, lien.lender, lien.settlement, operation.op)
     bank.consume(
         context,

@@ -375,13 +375,21 @@ def offset(context: Context, operation: RecourseOffset) -> None:
     status = STATUS.after(found.status, operation.op)
     claim, parts = _due(context.state, found, context.day)
     lien = claim.lien
-    if found.cause != DILUTION or lien.reserve_left < parts.principal:
+    if found.cause != DILUTION:
+        raise refuse(
+            "no_shortfall",
+            "a demand for the whole claim",
+            field="recourse",
+            found=found.cause,
+            expected=DILUTION,
+        )
+    if lien.reserve_left < parts.principal:
         raise refuse(
             "reserve_too_small",
             "the reserve does not cover it",
             field="recourse",
             found=Money(lien.reserve_left, lien.currency),
-            expected=f"at least {Money(found.amount, lien.currency)}",
+            expected=f"at least {Money(parts.principal, lien.currency)}",
         )
     context.put(recourse_key(context.actor, operation.recourse), tuple(found._replace(status=status)))
     after = lien._replace(reserve_left=lien.reserve_left - lien.shortfall, shortfall=0, recourse="")

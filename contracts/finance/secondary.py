@@ -233,7 +233,7 @@ def fund(context: Context, operation: ResaleFund) -> None:
     if operation.date < found.offered:
         raise refuse("date_order", "paid before it was offered", field="date")
     lien = _as_offered(context, found)
-    payee.check_paid_to(context, seller, found.currency, operation.payee)
+    payee.check_paid_to(context, seller, found.currency, operation.payee, operation.date)
     entry = bank.BankEntry(
         context.actor, bank.RESALE, seller, number, found.currency, found.price, operation.date
     )

@@ -10,7 +10,8 @@ Both keys must have been enrolled as many days before they sign: whoever has sto
 with it, but none with a past, and the organisation has had the time to see it and to revoke it.
 
 Where an account is in force, a bank's attestation of a payout names it (`contracts.finance.funding`), and a
-buyer's payment that arrived elsewhere is recorded as astray (`contracts.trade.redirection`).
+buyer's payment that arrived elsewhere is recorded as astray (`contracts.trade.redirection`). What counts is
+the day on which the money was booked: a bank attests what it booked before.
 """
 
 from __future__ import annotations
@@ -76,13 +77,14 @@ def account_of(state: Reader, organisation: str, currency: str, day: int) -> str
     return "" if payee is None else in_force(payee, day)
 
 
-def check_paid_to(context: Context, organisation: str, currency: str, account: str | None) -> None:
-    """Refuse a payout that did not go to the account in force; none is needed where there is none.
+def check_paid_to(context: Context, organisation: str, currency: str, account: str | None, day: int) -> None:
+    """Refuse a payout that did not go to the account in force on the day on which it was booked; none is
+    needed where there was none.
 
     Raises:
         Refusal: `wrong_payee`.
     """
-    expected = account_of(context.state, organisation, currency, context.day)
+    expected = account_of(context.state, organisation, currency, day)
     if expected and account != expected:
         raise refuse(
             "wrong_payee",

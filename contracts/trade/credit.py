@@ -1,8 +1,6 @@
 """Credit notes: issued by the supplier, accepted or rejected by the buyer, applied to what the buyer owes.
 
-    ("credit", supplier, credit)          -> CreditNote
-    ("credited_over", supplier, invoice)  -> minor units of credit notes beyond what the invoice owed; absent
-                                             if there are none
+    ("credit", supplier, credit) -> CreditNote
 
 Accepting applies a note to its own invoice as far as something is outstanding there, and takes the units that
 it names off what is billed. What is left over (the invoice was paid before the goods went back, or the buyer
@@ -40,7 +38,9 @@ from contracts.trade.invoice import (
     HELD,
     Invoice,
     credit_said,
+    credited_over,
     live_invoice,
+    over_key,
     unbill,
     write_invoice,
 )
@@ -140,11 +140,6 @@ def read_credit(state: Reader, supplier: str, credit: str) -> CreditNote | None:
     return None if value is None else CreditNote._make(value)
 
 
-def over_key(supplier: str, invoice: str) -> bytes:
-    """State key of what credit notes on an invoice granted beyond what it owed."""
-    return state_key("credited_over", supplier, invoice)
-
-
 def issue(context: Context, operation: CreditIssue) -> None:
     """Issued by the supplier; nothing changes on the invoice yet."""
     supplier = context.actor
@@ -156,7 +151,7 @@ def issue(context: Context, operation: CreditIssue) -> None:
         raise refuse("duplicate_number", "credit note number used", field="credit", found=operation.credit)
     lines = tuple([(line.line, line.quantity) for line in operation.lines])
     check_lines_once(tuple([line for line, _ in lines]))
-    _check_fits(invoice, _over(context, supplier, operation.invoice), operation.amount, lines)
+    _check_fits(invoice, credited_over(context.state, supplier, operation.invoice), operation.amount, lines)
     credit = CreditNote(
         invoice.buyer,
         operation.invoice,
@@ -180,7 +175,7 @@ def accept(context: Context, operation: CreditAccept) -> None:
     credit = _buyers_credit(context, supplier, number)
     status = LIFE.after(credit.status, operation.op, APPLIED)
     invoice = live_invoice(context, supplier, credit.invoice)
-    over = _over(context, supplier, credit.invoice)
+    over = credited_over(context.state, supplier, credit.invoice)
     _check_fits(invoice, over, credit.amount, credit.lines)
     applied = min(credit.amount, invoice.outstanding)
     if is_approved(context.state, supplier, credit.invoice):
@@ -280,10 +275,6 @@ def _buyers_credit(context: Context, supplier: str, number: str) -> CreditNote:
         raise refuse("not_party", "not the buyer of the invoice", field="signer", found=context.actor)
     context.require_independent(supplier, credit.supplier_approver)
     return credit
-
-
-def _over(context: Context, supplier: str, number: str) -> int:
-    return int(context.get(over_key(supplier, number)) or 0)
 
 
 def _check_fits(invoice: Invoice, over: int, amount: int, lines: tuple[tuple[str, int], ...]) -> None:

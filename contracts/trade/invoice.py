@@ -1,7 +1,10 @@
 """Invoices: what they are, and their cancellation; `contracts.trade.billing` is their submission.
 
-    ("invoice", supplier, invoice) -> Invoice
-    ("fingerprint", 32 bytes)      -> (supplier, invoice), while the invoice is neither Cancelled nor Rejected
+    ("invoice", supplier, invoice)       -> Invoice
+    ("fingerprint", 32 bytes)            -> (supplier, invoice), while the invoice is neither Cancelled nor
+                                            Rejected
+    ("credited_over", supplier, invoice) -> minor units of credit notes beyond what the invoice owed; absent
+                                            if there are none
 
 Four independent axes: validity (what buyer and supplier say), title (who owns it), cash (what was paid), and
 maturity, which follows from the business date and is never stored. Cash follows from the amounts.
@@ -44,6 +47,7 @@ from contracts.trade.tax import MAX_TAX_PARTS, TaxCategory, TaxPart, TaxRate, Ta
 from ledger import codec
 from ledger.hashing import FINGERPRINT, LINES
 from ledger.limits import DIGEST_BYTES
+from ledger.money import Money
 from ledger.state.overlay import Reader, state_key
 
 DIGEST_PART_BYTES = 16
@@ -331,6 +335,16 @@ _FINGERPRINT_KEY = state_key("fingerprint", bytes(DIGEST_BYTES))[:-DIGEST_BYTES]
 """What the key of every fingerprint begins with: all are equally long."""
 
 
+def over_key(supplier: str, invoice: str) -> bytes:
+    """State key of what credit notes on an invoice granted beyond what it owed."""
+    return state_key("credited_over", supplier, invoice)
+
+
+def credited_over(state: Reader, supplier: str, invoice: str) -> int:
+    """What credit notes on an invoice granted beyond what it owed; minor units."""
+    return int(state.get(over_key(supplier, invoice)) or 0)
+
+
 def lines_digest(lines: tuple[tuple[str, int, int], ...]) -> bytes:
     """32 bytes that two invoices share exactly when they bill the same lines, in whatever order."""
     if len(lines) == 1:
@@ -400,7 +414,10 @@ def note_change(context: Context, supplier: str, number: str) -> None:
 
 
 def cancel(context: Context, operation: InvoiceCancel) -> None:
-    """Cancelled by the supplier, if title is Free and nothing was paid."""
+    """Cancelled by the supplier, if title is Free and nothing was paid.
+
+    Nor while credit notes on it stand for other invoices: the buyer would owe nothing and keep them.
+    """
     supplier, number = context.actor, operation.invoice
     invoice = live_invoice(context, supplier, number)
     validity = VALIDITY.after(invoice.validity, operation.op)
@@ -412,6 +429,15 @@ def cancel(context: Context, operation: InvoiceCancel) -> None:
     if invoice.defaulted:
         raise refuse(
             "wrong_state", "in default", field="invoice", found=invoice.cash, expected="not in default"
+        )
+    over = credited_over(context.state, supplier, number)
+    if over:
+        raise refuse(
+            "wrong_state",
+            "credit notes on it stand for other invoices",
+            field="invoice",
+            found=Money(over, invoice.currency),
+            expected="none",
         )
     closed = invoice.outstanding if invoice.validity == CONFIRMED else 0
     withdraw(context, supplier, number, invoice, validity)

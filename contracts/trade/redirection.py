@@ -7,8 +7,8 @@ that it has seen it. From the lender's signature on it stands: the supplier alon
 lender alone can. So the money of a sold receivable is asked for where its owner wants it.
 
 A payment that a bank attests on another account than the one expected is taken, since the money is there, and
-recorded as `astray` in the history of the relationship: *the seller collects*. What is expected is the
-account of the redirection that stands, else the supplier's payee account, else nothing.
+recorded as `astray` in the history of the relationship: *the seller collects*. What is expected on the day of
+its booking is the account of the redirection that stands, else the supplier's payee account, else nothing.
 """
 
 from __future__ import annotations
@@ -119,9 +119,12 @@ def read_redirection(state: Reader, supplier: str, buyer: str, currency: str) ->
 
 
 def expected_account(state: Reader, supplier: str, buyer: str, currency: str, day: int) -> str:
-    """Where a buyer is to pay a supplier's invoices on a business day; empty if nobody has said."""
+    """Where a buyer is to pay a supplier's invoices on a business day; empty if nobody has said.
+
+    Of a day before the redirection that stands it is the supplier's payee account.
+    """
     found = read_redirection(state, supplier, buyer, currency)
-    if found is not None and found.status in STANDING:
+    if found is not None and found.status in STANDING and found.agreed <= day:
         return found.account
     return payee.account_of(state, supplier, currency, day)
 

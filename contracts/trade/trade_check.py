@@ -123,7 +123,7 @@ def documents_keep_their_currency(kinds: Kinds) -> None:
 
 def credits_are_applied_once(kinds: Kinds) -> None:
     """1: a credit note is applied up to its amount, and is Applied exactly when all of it is; all that were
-    accepted on an invoice grant no more than it billed.
+    accepted on an invoice grant no more than it billed, and none stands for others once nobody owes it.
     """
     reduced: dict[tuple[str, str, str], int] = defaultdict(int)
     granted: dict[tuple[str, str], int] = defaultdict(int)
@@ -142,6 +142,8 @@ def credits_are_applied_once(kinds: Kinds) -> None:
         over: int = kinds["credited_over"].get((supplier, number), 0)
         if not over <= granted[supplier, number] <= invoice.gross:
             raise InvariantBroken(1, f"{supplier} {number}: {granted[supplier, number]} and {over} credited")
+        if over and not invoice.is_live:
+            raise InvariantBroken(1, f"{supplier} {number}: {over} credited of what nobody owes")
     if any(left > 0 for left in reduced.values()):
         raise InvariantBroken(1, "credit notes are applied to nothing")
 

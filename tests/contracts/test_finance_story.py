@@ -30,6 +30,7 @@ from contracts.trade.invoice import Invoice, release_restores
 from contracts.trade.relationship_sums import of_currency
 from ledger import codec
 from ledger.dates import day_from_iso, iso_from_day
+from ledger.money import Money
 
 NET = 950_000_00
 ADVANCE, RESERVE = 807_500_00, 142_500_00
@@ -347,7 +348,16 @@ def test_a_shortfall_is_set_off_against_the_reserve_that_is_left() -> None:
     trade.check()
     credit(trade, 400_000_00)
     trade.done("loan", demand("dilution", "R2"))
-    assert trade.refused("loan", {"op": "recourse.offset", "recourse": "R2"}) == "reserve_too_small"
+    credit(trade, 100_000_00)
+    ((_, code, detail),) = trade.submit("loan", {"op": "recourse.offset", "recourse": "R2"})
+    assert code == "reserve_too_small"
+    assert f"at least {Money(lien(trade).shortfall, 'USD')}" in str(detail), "what is short now"
+
+
+def test_only_what_is_short_is_set_off() -> None:
+    trade = financed()
+    trade.done("loan", demand("warranty"))
+    assert trade.refused("loan", {"op": "recourse.offset", "recourse": "R1"}) == "no_shortfall"
 
 
 def test_what_is_short_and_the_buyer_has_paid_nonetheless_the_supplier_owes_no_more() -> None:

@@ -381,6 +381,20 @@ def test_a_supplier_may_give_up_what_nobody_has_financed() -> None:
     trade.check()
 
 
+def test_an_invoice_of_which_credits_stand_for_others_is_not_given_up() -> None:
+    """Invariant 1: the buyer would owe nothing on it, and keep the credit against what else it owes."""
+    trade = programme(standing=False)
+    trade.done("mega", approve("INV1"))
+    note = {"op": "credit.issue", "credit": "C", "invoice": "INV1", "amount": 50_00, "date": "2012-03-01"}
+    trade.done("acme", note)
+    trade.done("mega", {"op": "credit.accept", "credit": "C", "supplier": "acme"})
+    before = dict(trade.state.data)
+    assert trade.refused("acme", {"op": "invoice.cancel", "invoice": "INV1"}) == "wrong_state"
+    trade.done("acme", finance())
+    trade.check_step(before)
+    trade.check()
+
+
 def test_only_an_approved_invoice_takes_the_place_of_one_in_an_arrangement() -> None:
     """A breach of warranty stands in every programme; what replaces the claim is an undertaking too."""
     trade = programme()

@@ -99,6 +99,30 @@ def test_a_payout_names_the_account_in_force() -> None:
     trade.check()
 
 
+def changed_since(trade: TradeLedger) -> None:
+    """acme is paid to `LENDERS` from 2012-03-07 on, and to `OLD` on the day before."""
+    trade.done("acme", nominate(LENDERS))
+    trade.done("spare", approve(LENDERS))
+    to_day(trade, "2012-03-07")
+    assert in_force(trade) == LENDERS
+
+
+def test_a_payout_that_was_booked_before_a_change_names_the_account_of_its_day() -> None:
+    """A bank attests in the morning what it booked the day before."""
+    trade = with_account()
+    trade.confirmed_invoice()
+    trade.done("loan", publish())
+    offer = trade.offer()
+    trade.done("loan", offer)
+    trade.done("acme", {"op": "finance.accept", "invoice": "INV1"})
+    changed_since(trade)
+    paid = fund("INV1", offer["terms"]["paid_out"], date="2012-03-06")
+    assert trade.refused("bank", {**paid, "payee": LENDERS}) == "wrong_payee"
+    assert trade.refused("bank", {**paid, "date": "2012-03-07", "payee": OLD}) == "wrong_payee"
+    trade.done("bank", {**paid, "payee": OLD})
+    trade.check()
+
+
 def test_a_payout_for_a_leaf_names_the_account_of_its_holder() -> None:
     trade = with_account()
     held(trade, maturity="2012-04-26")
@@ -165,4 +189,24 @@ def test_a_payment_that_arrives_elsewhere_is_taken_and_recorded_as_astray() -> N
     assert (number, amount, account, expected) == ("B", 1_000, OLD, LENDERS)
     trade.done("bank", payment("C", 3_000, "E4", date=date, account=LENDERS))
     assert len(astray(trade)) == 1
+    trade.check()
+
+
+def test_a_payment_that_was_booked_before_a_change_is_not_astray() -> None:
+    """What the supplier, or its lender, said later says nothing of where the buyer was to pay before."""
+    trade = with_account()
+    for number, gross in (("A", 1_000), ("B", 2_000)):
+        trade.confirmed_invoice(number, gross)
+    changed_since(trade)
+    trade.done("bank", payment("A", 500, "E1", date="2012-03-06"))
+    assert astray(trade) == []
+    trade.done("bank", payment("A", 500, "E2", date="2012-03-07"))
+    assert len(astray(trade)) == 1
+    place = {"currency": "USD", "account": THIEF}
+    trade.done("acme", {"op": "redirection.propose", "buyer": "mega", "lender": "loan", **place})
+    trade.done("loan", {"op": "redirection.agree", "supplier": "acme", "buyer": "mega", **place})
+    trade.done("bank", payment("B", 500, "E3", date="2012-03-06"))
+    assert len(astray(trade)) == 1
+    trade.done("bank", payment("B", 500, "E4", date="2012-03-07", account=LENDERS))
+    assert len(astray(trade)) == 2
     trade.check()

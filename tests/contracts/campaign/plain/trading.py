@@ -82,6 +82,7 @@ def invoice_reject(world: World, signer: str, operation: Operation) -> None:
 def invoice_cancel(world: World, signer: str, operation: Operation) -> None:
     bill = world.bill(operation, signer)
     assert not bill.is_defaulted, "cancelled in default"
+    assert not bill.credited_over, "credits of it stand for other invoices"
     _void(bill, CANCELLED)
 
 
