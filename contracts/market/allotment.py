@@ -44,7 +44,7 @@ DAY_COUNT = 360
 
 
 class AuctionRank(Operation):
-    """Anybody has the opened bids ranked: the ledger computes the rate and the parts."""
+    """Anybody has the opened bids ranked, the supplier again: the ledger computes the rate and the parts."""
 
     op: Literal["auction.rank"]
     supplier: OrganisationId
@@ -85,10 +85,18 @@ def allot(net: int, bids: Sequence[Opened]) -> tuple[int, tuple[tuple[str, int],
 
 
 def rank(context: Context, operation: AuctionRank) -> None:
-    """Ranked when no bid can be opened any more; a bid counts for at most the room of its limit today."""
+    """Ranked when no bid can be opened any more; a bid counts for at most the room of its limit today.
+
+    Whoever may act has them ranked once. Again only the supplier does: a winner could else lower its own
+    limit and have its bid, and with it the auction, taken away.
+    """
     supplier, number = operation.supplier, operation.auction
     found = found_auction(context, supplier, number)
     LIFE.after(found.status, operation.op, RANKED)
+    if found.status == RANKED and context.actor != supplier:
+        raise refuse(
+            "not_party", "the bids are ranked", field="signer", found=context.actor, expected=supplier
+        )
     if context.day <= found.reveal_until and found.revealed < len(found.bidders):
         raise wrong_phase(context, f"after {iso_from_day(found.reveal_until)}, or every bid open")
     opened = []

@@ -24,7 +24,7 @@ from auction_ledger import (
 from cash_ledger import balance
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trade_ledger import TradeLedger, payment
+from trade_ledger import TERMS, TradeLedger, payment
 
 from contracts.finance.claim import Lien, divided, repaid, shares_of
 from contracts.invariants import bid_as_committed, parts_add_up
@@ -279,6 +279,21 @@ def test_a_limit_that_was_used_meanwhile_refuses_the_acceptance_until_it_is_rank
     assert dict(auction(trade).parts) == {"loan": NET - taken, "fund": taken}
     assert auction(trade).rate_ppm == 90_000
     trade.done("acme", accept(trade))
+    trade.check()
+
+
+def test_a_winner_cannot_have_its_bid_taken_away_by_ranking_again() -> None:
+    """It lowers its own limit: the supplier alone decides whether to wait for it or to have others rank."""
+    trade = market(limit=NET)
+    ranked(trade, {"loan": (60_000, NET)})
+    terms = {**TERMS, "limits": [{"obligor": "mega", "limit": 1}]}
+    trade.done("loan", {"op": "programme.publish", "programme": "of-loan", "terms": terms})
+    for other in ("loan", "fund"):
+        assert trade.refused(other, rank()) == "not_party"
+    assert auction(trade).status == rules.RANKED
+    assert trade.refused("acme", accept(trade)) == "limit_exceeded"
+    trade.done("acme", rank())
+    assert auction(trade).status == rules.NO_BID
     trade.check()
 
 
