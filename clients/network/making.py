@@ -211,7 +211,7 @@ def furnish(
 
 
 def join(network: Network, node: NodeProcess, *, instead_of: str | None = None) -> Network:
-    """List a node that was made later, in place of another if named; its API is added to all profiles.
+    """List a node that was made later, in place of another if named; all profiles have its API then.
 
     If any node of the network writes a consensus trace, this one will as well.
 
@@ -223,10 +223,13 @@ def join(network: Network, node: NodeProcess, *, instead_of: str | None = None) 
     joined.save()
     if any(known.trace.exists() for known in network.nodes):
         node.trace.touch()
+    listed = {known.api for known in joined.nodes}
+    gone = {known.api for known in network.nodes} - listed
     for path in joined.profiles.values():
         known = Profile.load(path).nodes
-        if node.api not in known:
-            _write_nodes(path, [*known, node.api])
+        nodes = [api for api in known if api not in gone]
+        if node.api not in nodes:
+            _write_nodes(path, [*nodes, node.api])
     return joined
 
 
