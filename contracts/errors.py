@@ -100,6 +100,7 @@ REMEDIES: dict[str, str] = {
     "exceeds_gross": "Use an amount up to what the invoice still allows.",
     "exceeds_outstanding": "Use an amount up to what is outstanding.",
     "below_paid": "Confirm at least what has been paid.",
+    "exceeds_contested": "Withdraw the dispute and contest the whole amount that you will not pay.",
     "unknown_credit": "Issue the credit note first.",
     # money
     "bank_entry_used": "A bank entry is consumed once.",

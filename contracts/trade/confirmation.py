@@ -2,7 +2,8 @@
 
 `contracts.trade.invoice.VALIDITY` is the table. A dispute before the confirmation is resolved by a
 confirmation (whole or lower), a rejection, or its withdrawal. After the confirmation the buyer owes already:
-a dispute only contests an amount, which stops new finance until it confirms less or withdraws.
+a dispute only contests an amount, which stops new finance until it confirms less or withdraws. It takes off
+no more than it contests: supplier, lender and insurer have seen that amount, and rely on the rest.
 """
 
 from __future__ import annotations
@@ -137,6 +138,7 @@ def confirm_one(context: Context, supplier: str, said: InvoiceConfirm | Confirme
     outstanding = said.net - invoice.paid - invoice.offset - invoice.written_off
     reduction = invoice.outstanding - outstanding
     if was_confirmed:
+        _check_contested(invoice, reduction)
         invoice = collection.before_change(context, supplier, number, invoice, reduction)
         collection.rescheduled(context, supplier, number, invoice, said.due_date)
     confirmed = invoice._replace(
@@ -186,6 +188,18 @@ def _check_net(invoice: Invoice, net: int) -> None:
             field="net",
             found=Money(net, invoice.currency),
             expected=f"at least {Money(least, invoice.currency)}",
+        )
+
+
+def _check_contested(invoice: Invoice, reduction: int) -> None:
+    """Refuse to take more off what was confirmed than is in dispute: others hold the buyer to the rest."""
+    if reduction > invoice.contested:
+        raise refuse(
+            "exceeds_contested",
+            "more taken off than is in dispute",
+            field="net",
+            found=Money(reduction, invoice.currency),
+            expected=f"at most {Money(invoice.contested, invoice.currency)}",
         )
 
 

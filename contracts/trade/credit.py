@@ -280,9 +280,10 @@ def _buyers_credit(context: Context, supplier: str, number: str) -> CreditNote:
 def _check_fits(invoice: Invoice, over: int, amount: int, lines: tuple[tuple[str, int], ...]) -> None:
     """Refuse to credit more money or units than the invoice bills and was not credited yet.
 
-    `over` is what was credited beyond what it owed: it is no part of `Invoice.credited`.
+    `over` is what was credited beyond what it owed: it is no part of `Invoice.credited`. What was written off
+    is not credited: the buyer has not paid it, and would have it off what else it owes.
     """
-    most = max(0, invoice.gross - invoice.credited - over)
+    most = max(0, invoice.gross - invoice.credited - invoice.written_off - over)
     if amount > most:
         raise refuse(
             "exceeds_gross",

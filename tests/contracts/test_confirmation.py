@@ -155,3 +155,27 @@ def test_the_most_confirmations_with_the_longest_numbers_fit_a_transaction() -> 
     numbers = [f"{number:064}" for number in range(MAX_CONFIRMED_AT_ONCE)]
     transaction = trade.transaction("mega", said(numbers, 10**15))
     assert len(transaction.envelope) < MAX_TRANSACTION_BYTES
+
+
+def test_a_buyer_takes_no_more_off_what_it_confirmed_than_it_contests() -> None:
+    """A lender has bought it on the buyer's word: a cent in dispute is not all of it."""
+    trade = TradeLedger()
+    trade.financed_invoice()
+    net = 1_000_000_00
+    dispute = {**DISPUTE, "invoice": "INV1", "amount": 1}
+    trade.done("mega", dispute)
+    assert trade.refused("mega", confirm("INV1", 1)) == "exceeds_contested"
+    assert trade.refused("mega", confirm("INV1", net - 2)) == "exceeds_contested"
+    trade.done("mega", confirm("INV1", net - 1))
+    trade.done("mega", {**dispute, "amount": 200_000_00})
+    trade.done("mega", confirm("INV1", net - 1 - 200_000_00))
+    assert state(trade, "INV1") == ("Confirmed", 0)
+    trade.check()
+
+
+def test_before_it_confirmed_a_buyer_owes_what_it_says() -> None:
+    trade = TradeLedger()
+    trade.done("acme", invoice("I", 1_000))
+    trade.done("mega", {**DISPUTE, "amount": 1})
+    trade.done("mega", confirm("I", 1))
+    trade.check()

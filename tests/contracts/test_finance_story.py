@@ -269,6 +269,23 @@ def test_a_supplier_declares_and_writes_off_what_it_holds_itself() -> None:
     trade.check()
 
 
+def test_what_was_written_off_is_not_credited_to_the_buyer() -> None:
+    """Invariant 1: it has not paid it, and would set it off against what else it owes."""
+    trade = TradeLedger()
+    trade.confirmed_invoice("INV1", 1_000_00)
+    advance_to(trade)
+    place = {"supplier": "acme", "invoice": "INV1"}
+    trade.done("acme", {"op": "default.declare", **place}, {"op": "default.write_off", **place})
+    note = {"op": "credit.issue", "credit": "C", "invoice": "INV1", "amount": 400_00, "date": "2012-03-01"}
+    assert trade.refused("acme", note) == "exceeds_gross"
+    trade.done("bank", payment("INV1", 300_00, "IN 1", date=LATER))
+    assert trade.refused("acme", note) == "exceeds_gross", "300.00 were paid, and can be credited"
+    trade.done("acme", {**note, "amount": 300_00})
+    trade.done("mega", {"op": "credit.accept", "credit": "C", "supplier": "acme"})
+    assert (stored(trade).written_off, stored(trade).credited) == (700_00, 0)
+    trade.check()
+
+
 def test_a_disputed_invoice_is_not_in_default() -> None:
     trade = financed()
     dispute = {"op": "invoice.dispute", **HOLDER, "amount": 1_00, "reason": "damaged"}

@@ -45,6 +45,7 @@ def invoice_confirm(world: World, signer: str, operation: Operation) -> None:
     assert bill.issued <= due <= bill.due, "a later due date than the supplier's"
     place = (operation["supplier"], operation["invoice"])
     if bill.state == CONFIRMED:
+        assert less <= bill.contested, "more is taken off than was contested"
         lending.changed(world, place, less)
     bill.credited += less
     bill.state, bill.contested, bill.due = CONFIRMED, 0, due
@@ -95,7 +96,9 @@ def _void(bill: Bill, state: str) -> None:
 
 def credit_issue(world: World, signer: str, operation: Operation) -> None:
     bill, amount = world.bill(operation, signer), operation["amount"]
-    assert amount <= bill.gross - bill.credited - bill.credited_over, "more is credited than was billed"
+    assert amount <= bill.gross - bill.credited - bill.credited_over - bill.given_up, (
+        "more is credited than is owed"
+    )
     world.credits[signer, operation["credit"]] = (operation["invoice"], amount, amount)
 
 
@@ -104,7 +107,9 @@ def credit_accept(world: World, signer: str, operation: Operation) -> None:
     invoice, amount, _ = world.credits[note]
     place = (operation["supplier"], invoice)
     bill = _of_buyer(world, signer, {**operation, "invoice": invoice})
-    assert amount <= bill.gross - bill.credited - bill.credited_over, "more is credited than was billed"
+    assert amount <= bill.gross - bill.credited - bill.credited_over - bill.given_up, (
+        "more is credited than is owed"
+    )
     taken = min(amount, bill.owed) if bill.approval is None else 0
     if taken:
         lending.changed(world, place, taken)
