@@ -44,6 +44,7 @@ ARRANGEMENT, CERTIFICATE = "arrangement", "certificate"
 PURCHASED, PLEDGED, OUTSIDE = "purchased", "pledged", "outside"
 
 TRANSFERRED, CREDITED = "transferred from trade payables", "credit notes"
+PROMISED, CANCELLED = "transferred to certificates", "cancelled by the supplier"
 
 
 _Change = tuple[str, str, str, str]
@@ -107,7 +108,8 @@ def ias7(source: Source, buyer: str = "", since: int = 0, until: int | None = No
             "stands in rows of its own; `outside` are the comparable trade payables.",
             "Paid to suppliers is what the finance provider has paid and not got back: at most the carrying "
             "amount, without a reserve that is kept back; on a pledge the supplier has a loan: nothing.",
-            "Credit notes count where the claim lasted until the invoice was paid, or stands.",
+            "Credit notes count where the claim lasted until the invoice was paid, or stands; discounts for "
+            "early payment are credit notes.",
         ),
         (
             Sheet.of(
@@ -187,6 +189,9 @@ def _is_sold(found: leaf.Leaf) -> bool:
 def _changes(source: Source, since: int, until: int) -> dict[_Change, tuple[int, int]]:
     """(documents, minor units) of each change, of the records between two business days."""
     claims = _claims(source)
+    approved: dict[str, set[str]] = defaultdict(set)
+    for supplier, number in source.kinds["approved"]:
+        approved[supplier].add(number)
     sums: dict[_Change, tuple[int, int]] = {}
 
     def add(key: _Change, amount: int) -> None:
@@ -194,28 +199,63 @@ def _changes(source: Source, since: int, until: int) -> dict[_Change, tuple[int,
         sums[key] = (count + 1, total + amount)
 
     for (supplier, buyer), records in source.histories.items():
-        turns: dict[str, int] = {}
-        """How often each invoice has been financed so far."""
-        taken = _taken(records)
+        walk = _Walk(approved[supplier], claims[supplier], records)
         for day, kind, number, currency, *rest in records:
-            counts = since <= day <= until
-            if kind == "approve" and counts:
-                add((buyer, ARRANGEMENT, currency, TRANSFERRED), rest[0])
-            elif kind == "finance":
-                turns[number] = turn = turns.get(number, 0) + 1
-                claim = claims[supplier, number][turn - 1]
-                if counts and (supplier, number) not in source.kinds["approved"]:
-                    add((buyer, claim.basis, currency, TRANSFERRED), rest[0])
-            elif kind == "certificate" and counts:
-                add((buyer, CERTIFICATE, currency, TRANSFERRED), rest[0])
-            elif kind == "credit" and counts and rest[3] in turns:
-                credited, turn = rest[3], turns[rest[3]]
-                claim = claims[supplier, credited][turn - 1]
-                if (supplier, credited) not in source.kinds["approved"] and claim.lasts(
-                    taken[credited, turn]
-                ):
-                    add((buyer, claim.basis, currency, CREDITED), -rest[2])
+            for basis, change, amount in walk.take(kind, number, rest):
+                if since <= day <= until:
+                    add((buyer, basis, currency, change), amount)
     return sums
+
+
+class _Walk:
+    """The invoices of one relationship while its records are run through."""
+
+    def __init__(
+        self, approved: set[str], claims: dict[str, list[_Claim]], records: tuple[codec.Value, ...]
+    ) -> None:
+        """`approved`: invoices that are approved at the end; `claims`: the financings of each invoice."""
+        self._approved_ever = approved
+        self._claims = claims
+        self._approved: set[str] = set()
+        """Invoices approved so far."""
+        self._open: dict[str, int] = defaultdict(int)
+        """What is outstanding on each invoice since its confirmation."""
+        self._taken = _taken(records)
+        self._turns: dict[str, int] = {}
+        """How often each invoice has been financed so far."""
+
+    def take(self, kind: str, number: str, rest: list[codec.Value]) -> Iterator[tuple[str, str, int]]:
+        """(basis, change, minor units) of what a record says."""
+        if kind == "confirm":
+            self._open[number] = rest[3]
+        elif kind == "payment":
+            self._open[number] -= rest[3]
+        elif kind == "approve":
+            self._approved.add(number)
+            yield ARRANGEMENT, TRANSFERRED, self._open[number]
+        elif kind == "finance":
+            self._turns[number] = turn = self._turns.get(number, 0) + 1
+            if number not in self._approved_ever:
+                yield self._claims[number][turn - 1].basis, TRANSFERRED, rest[0]
+        elif kind == "certificate":
+            self._open[number] -= rest[0]
+            if number in self._approved:
+                yield ARRANGEMENT, PROMISED, -rest[0]
+            yield CERTIFICATE, TRANSFERRED, rest[0]
+        elif kind == "cancel" and number in self._approved:
+            yield ARRANGEMENT, CANCELLED, -rest[2]
+        elif kind == "credit":
+            yield from self._credited(rest[3], rest[2])
+
+    def _credited(self, number: str, amount: int) -> Iterator[tuple[str, str, int]]:
+        self._open[number] -= amount
+        if number in self._approved:
+            yield ARRANGEMENT, CREDITED, -amount
+        elif number in self._turns and number not in self._approved_ever:
+            turn = self._turns[number]
+            claim = self._claims[number][turn - 1]
+            if claim.lasts(self._taken[number, turn]):
+                yield claim.basis, CREDITED, -amount
 
 
 class _Claim(NamedTuple):
@@ -241,14 +281,14 @@ class _Claim(NamedTuple):
         return not lien.replaced_by and (not lien.repaid or (not lien.reserve_left and lien.repaid <= taken))
 
 
-def _claims(source: Source) -> dict[tuple[str, str], list[_Claim]]:
-    """The financings of each (supplier, invoice) that have a record, in their order."""
-    found: dict[tuple[str, str], list[_Claim]] = defaultdict(list)
+def _claims(source: Source) -> dict[str, dict[str, list[_Claim]]]:
+    """The financings that have a record, of each invoice of each supplier, in their order."""
+    found: dict[str, dict[str, list[_Claim]]] = defaultdict(lambda: defaultdict(list))
     for kind in ("deal", "lien"):
         for (supplier, number, *_), value in sorted(source.kinds[kind].items()):
             lien = Lien._make(value)
             if lien.funded and not lien.paid_for:  # what took another's place was paid for there
-                found[supplier, number].append(_Claim(lien, kind == "lien"))
+                found[supplier][number].append(_Claim(lien, kind == "lien"))
     return found
 
 

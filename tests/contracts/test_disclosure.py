@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import test_early_payment as early
 import test_finance_story as story
 import test_payables as payables
 from cash_ledger import account_number, mint, open_account
-from certificate_ledger import advance, held, on_leaf, reserve
+from certificate_ledger import advance, held, issue, on_leaf, reserve
 from certificate_ledger import attested as collected
 from disclosed_ledger import book_of, owed, row, rows, scoped, scoped_source, source_of
 from trade_ledger import TradeLedger, confirm, fund, invoice, payment, publish
@@ -221,6 +222,41 @@ def test_ias7_names_non_cash_changes_of_the_period() -> None:
     assert row(ias7(source), "changes", change=CREDITED)["amount"] == -30_000_00
     later = ias7(source, since=day_from_iso("2012-03-02"))
     assert later.sheet("changes").rows == ()
+
+
+APPROVED = {
+    "paid in part before": (-400_00, {}),
+    "certificated": (0, {"transferred to certificates": -1_000_00}),
+    "paid early": (0, {CREDITED: -19_000_00}),
+    "cancelled": (0, {"cancelled by the supplier": -payables.NET}),
+}
+"""What happens to an approved invoice: how much less was transferred, and the other changes."""
+
+
+@pytest.mark.parametrize("what", APPROVED)
+def test_ias7_follows_an_approved_invoice_until_nothing_is_carried(what: str) -> None:
+    """What was transferred and not taken off again without cash is what is carried, or was paid."""
+    trade = payables.programme(standing=False)
+    if what == "paid in part before":
+        trade.done("bank", payment("INV1", 400_00, "P1"))
+    trade.done("mega", payables.approve("INV1"))
+    if what == "certificated":
+        promise = issue(amount=1_000_00, invoice="INV1", maturity=payables.DUE)
+        trade.done("mega", promise)
+        trade.done("acme", on_leaf("accept"))
+    elif what == "paid early":
+        trade.done("mega", early.offer(("2012-03-03", 20_000)))
+        trade.done("acme", early.accept(payables.NET - 19_000_00))
+        trade.done("mega", early.PAY)
+    elif what == "cancelled":
+        trade.done("acme", {"op": "invoice.cancel", "invoice": "INV1"})
+    less, others = APPROVED[what]
+    found = ias7(source_of(trade))
+    changes = {entry["change"]: entry["amount"] for entry in rows(found, "changes", basis="arrangement")}
+    assert changes == {TRANSFERRED: payables.NET + less, **others}
+    carried = sum(entry["carrying"] for entry in rows(found, "liabilities", basis="arrangement"))
+    paid = payables.NET - 19_000_00 if what == "paid early" else 0
+    assert sum(changes.values()) == carried + paid
 
 
 @pytest.mark.parametrize("is_paid", [False, True])
