@@ -21,7 +21,7 @@ REMEDIES: dict[str, str] = {
     "wrong_role": "Sign with the profile of an organisation that has the role: `tally organisation list`.",
     "not_party": "Only the organisation named in the document may do this.",
     "same_approver": "Supplier's and buyer's keys must be enrolled by different organisations.",
-    "same_party": "Supplier and buyer must be two organisations.",
+    "same_party": "The two parties must be two organisations.",
     "unknown_organisation": "Use the id of one that has the role: `tally organisation list` shows them.",
     "key_exists": "A key is enrolled once; make a fresh one.",
     "last_key": "Add another key first, or ask the operator.",

@@ -37,7 +37,9 @@ def record(
     with open_session(profile) as session:
         recorded = submitted(session, make(session), screen, receipt)
         now = None if stands is None else _looked_up(screen, session, stands)
-    more = {"now": now.view} if now is not None and now.view else {}
+    more: dict[str, Any] = {}
+    if now is not None:
+        more = {**({"now": now.view} if now.view else {}), "next": now.next}
     show_recorded(screen, recorded, sentence, receipt, facts=() if now is None else now.facts, more=more)
     if now is not None and now.next:
         screen.note(f"Next {now.next}")

@@ -4,7 +4,7 @@
 
 It is read from a node after the receipt was verified, and is not proved; the commands that `Standing.next`
 names are those of the party that it names. Whatever the node says is quoted there (`_quoted`): who types
-such a command runs this one and no other.
+such a command runs this one and no other. With `--json` both are in the answer, as `now` and `next`.
 """
 
 from __future__ import annotations
@@ -112,6 +112,10 @@ def _next_of_shipment(session: Session, found: dict[str, Any]) -> str:
     return _next_of_order(session.order(found["supplier"], found["buyer"], found["order"]))
 
 
+_BESIDE = {"written_off": "written off", "contested": "contested", "unapplied": "paid too much"}
+"""What stands beside what is outstanding on an invoice, where there is any."""
+
+
 def of_invoice(session: Session, supplier: str, number: str) -> Standing:
     """An invoice on all its axes, with what it owes."""
     found = session.invoice(supplier, number)
@@ -121,11 +125,7 @@ def of_invoice(session: Session, supplier: str, number: str) -> Standing:
         ("now", ", ".join(word for word in status if word)),
         ("outstanding", f"{money(found['outstanding'], currency)}, due {found['due_date']}"),
         *([("held by", found["finance"]["lender"])] if _is_held(found) else []),
-        *(
-            (words, money(found[name], currency))
-            for name, words in (("contested", "contested"), ("unapplied", "paid too much"))
-            if found[name]
-        ),
+        *((words, money(found[name], currency)) for name, words in _BESIDE.items() if found[name]),
     ]
     return Standing(tuple(facts), _next_of_invoice(found), found)
 
@@ -148,9 +148,9 @@ def _next_of_invoice(found: dict[str, Any]) -> str:
             return ""
     if found["unapplied"]:
         return f"{supplier} pays back what was too much: tally payment refund {number} --bank BANK"
-    if not found["outstanding"]:
+    if not found["outstanding"] and not found["written_off"]:
         return _credits(supplier) if found["credit_due"] else ""
-    is_late = found["maturity"] == "Overdue"
+    is_late = found["maturity"] == "Overdue" or found["written_off"]
     pays = f"pays what was due on {due}" if is_late else f"pays by {due}"
     paid = (
         f"{buyer} {pays}: tally payment make {number} -s {supplier} --bank BANK, "
@@ -158,10 +158,21 @@ def _next_of_invoice(found: dict[str, Any]) -> str:
     )
     if found["credit_due"]:
         return f"{_credits(supplier)}; {paid}"
+    if found["title"] == "Reserved" and found["finance"] and found["finance"]["lender"]:
+        return f"{_next_of_offer(found)}; {paid}"
     is_whole = found["cash"] == "Open" and not found["contested"]
     if found["title"] == "Free" and found["maturity"] == "NotDue" and is_whole:
         return f"{supplier} may sell it: tally match invoice {number}; {paid}"
     return paid
+
+
+def _next_of_offer(found: dict[str, Any]) -> str:
+    """What becomes of a lender's offer on an invoice."""
+    supplier, number = _quoted(found, "supplier", "invoice")
+    lender, until = _quoted(found["finance"], "lender", "expires")
+    if found["finance"]["stage"] == "Offered":
+        return f"{supplier} accepts the offer of {lender} by {until}: tally finance accept {number}"
+    return f"{lender} pays for it by {until}: tally finance settle {number} -s {supplier} --bank BANK"
 
 
 def of_credit(session: Session, supplier: str, number: str) -> Standing:
@@ -218,11 +229,17 @@ def _next_of_auction(found: dict[str, Any]) -> str:
     match found["status"]:
         case "Open" | "Commit":
             bid = f"tally auction bid {number} AMOUNT -s {supplier} --rate RATE --programme PROGRAMME"
-            opened = f"opened until {reveal_by}: tally auction reveal {number} -s {supplier}"
-            return f"lenders bid until {bid_by}: {bid}; bids are {opened}"
+            opened = f"tally auction reveal {number} -s {supplier}"
+            return (
+                f"lenders bid until {bid_by}: {bid}; after that, until {reveal_by}, they open bids: {opened}"
+            )
+        case "Reveal" if found["revealed"] < len(found["bidders"]):
+            opened = f"tally auction reveal {number} -s {supplier}"
+            ranked = f"tally auction rank {number} -s {supplier}"
+            return f"other bidders open theirs by {reveal_by}: {opened}; then bids are ranked: {ranked}"
         case "Reveal":
             ranked = f"tally auction rank {number} -s {supplier}"
-            return f"once all bids are open, or after {reveal_by}, they are ranked: {ranked}"
+            return f"bids are ranked: {ranked}"
         case "Ranked":
             return f"{supplier} accepts by {accept_by}: tally auction accept {number}"
         case "Accepted" | "Agreed":
@@ -257,6 +274,38 @@ def _next_of_demand(found: dict[str, Any]) -> str:
         )
     contests = f"tally recourse contest {number} --lender {lender} --reason WHY"
     return f"{supplier} meets it: {pays}; or contests it: {contests}"
+
+
+def of_settlement(session: Session, lender: str, number: str) -> Standing:
+    """A settlement, with how long the title is reserved for it."""
+    found = session.view(f"/settlements/{segments(lender=lender)}/{segment(number)}")
+    facts = (
+        ("now", found["status"]),
+        ("about", f"{found['invoice']} of {found['supplier']}"),
+        ("amount", f"{money(found['amount'], found['currency'])} at {found['bank']}"),
+        *([("title reserved to", found["reserved_until"])] if found["reserved_until"] else []),
+    )
+    return Standing(facts, _next_of_settlement(found), found)
+
+
+def _next_of_settlement(found: dict[str, Any]) -> str:
+    lender, bank, supplier = _quoted(found, "lender", "bank", "supplier")
+    number, invoice = _quoted(found, "settlement", "invoice")
+    pays_out = "tally cash settlement payout-file FILE --date DAY"
+    match found["status"]:
+        case "Created":
+            return f"{supplier} accepts the offer: tally finance accept {invoice}"
+        case "AssetHeld":
+            reference = f"tally cash settlement show {number} --lender {lender}"
+            held = f"tally cash settlement held {number} --lender {lender} …"
+            return f"{lender} pays {bank} under its reference: {reference}; {bank} attests that: {held}"
+        case "CashHeld":
+            moves = f"tally finance fund {invoice} -s {supplier} …"
+            return f"{bank} pays {supplier}: {pays_out}; then it attests that, and the title moves: {moves}"
+        case "Expired" if found["entry"]:
+            back = f"tally cash settlement returned {number} --lender {lender} …"
+            return f"{bank} pays {lender} back: {pays_out}; then it attests that: {back}"
+    return ""
 
 
 def moment(time_ms: int) -> str:
@@ -388,7 +437,8 @@ def of_leaf(session: Session, obligor: str, certificate: str, number: int) -> St
         ("of", f"{found['holder']}, {money(found['live'], currency)} left, due {found['maturity']}"),
         *([("pieces", ", ".join(pieces))] if pieces else []),
         *([("offered to", _offered(found))] if found["offered_to"] else []),
-        *([("pledged to", _pledged(found))] if found["lender"] else []),
+        *([("pledged to", _pledged(found))] if found["lender"] and found["repay"] else []),
+        *([("written off", money(found["written_off"], currency))] if found["written_off"] else []),
     ]
     return Standing(tuple(facts), _next_of_leaf(found), found)
 
@@ -403,7 +453,7 @@ def _offered(found: dict[str, Any]) -> str:
 
 
 def _pledged(found: dict[str, Any]) -> str:
-    return f"{found['lender']}, which {money(found['repay'] or 0, found['currency'])} frees"
+    return f"{found['lender']}, which {money(found['repay'], found['currency'])} frees"
 
 
 def _next_of_leaf(found: dict[str, Any]) -> str:

@@ -134,7 +134,7 @@ def leaf_sentence(view: View) -> str:
     said = [f"{view['status']}, {left} of {holder}", f"due {view['maturity']}"]
     if view["offered_to"]:
         said.append(f"offered to {view['offered_to']} until {view['expires']}")
-    if view["lender"]:
+    if view["lender"] and (view["live"] or view["written_off"]):
         said.append(f"pledged to {view['lender']}")
     if view["frozen"]:
         said.append("stopped by an authority")

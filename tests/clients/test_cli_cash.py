@@ -197,7 +197,13 @@ def test_payout_accounts_blocks_and_declined_redemptions(tally: Tally) -> None:
     assert refused["error"]["code"] == "custody_not_open"
     tally.run("bank", "cash", "unblock", *of)
     tally.run("acme", "cash", "redeem", "R-2", "100.00 EUR", "--bank", "bank")
+    (waits,) = tally.run("bank", "cash", "redemptions", "--bank", "bank", "--status", "requested")[
+        "redemptions"
+    ]
+    assert (waits["redemption"], waits["client"], waits["amount"]) == ("R-2", "acme", 100_00)
     tally.run("bank", "cash", "paid", "R-2", "--client", "acme", "--entry", "B-2", "--date", DAY)
+    listed = tally.text("acme", "cash", "redemptions", "--client", "acme")
+    assert [word in listed for word in ("typo", "Paid", "Declined")] == [True] * 3
     tally.run("bank", "cash", "close", *of)
     (account,) = tally.run("acme", "cash", "accounts", "--bank", "bank", "--client", "acme")["deposits"]
     assert (account["status"], account["available"], account["payout"]) == ("Closed", 0, "P-acme")
@@ -291,10 +297,20 @@ def test_a_settlement_whose_cash_a_bank_holds_by_commands(tally: Tally, tmp_path
     assert unknown["error"]["code"] == "unknown_settlement"
     paid_out = offered(tally, tmp_path)
     parties = ["--supplier", "acme", "--bank", "bank"]
-    tally.run("fund", "cash", "settlement", "create", "S-1", story.INVOICE, *parties)
-    tally.run("acme", "finance", "accept", story.INVOICE)
+    made = tally.run("fund", "cash", "settlement", "create", "S-1", story.INVOICE, *parties)["now"]
+    assert (made["status"], made["invoice"]) == ("Created", story.INVOICE)
+    assert tally.run("acme", "finance", "accept", story.INVOICE)["next"] == (
+        "fund pays the bank that holds its cash, under the reference of: "
+        "tally cash settlement show S-1 --lender fund"
+    )
     booked = ["--account", "bank own", "--date", DAY, "--entry"]
-    tally.run("bank", "cash", "settlement", "held", *of, *booked, "IN")
+    held = tally.run("bank", "cash", "settlement", "held", *of, *booked, "IN")["now"]
+    assert (held["status"], held["entry"]) == ("CashHeld", "IN")
+    (listed,) = tally.run("bank", "cash", "settlement", "list", "--bank", "bank", "--status", "cashheld")[
+        "settlements"
+    ]
+    assert (listed["settlement"], listed["lender"], listed["amount"]) == ("S-1", "fund", paid_out)
+    assert "CashHeld" in tally.text("fund", "cash", "settlement", "list", "--bank", "bank")
     early = tally.run("bank", "cash", "settlement", "returned", *of, *booked, "BACK", code=REFUSED)
     assert early["error"]["code"] == "wrong_state"
     tally.run("bank", "finance", "fund", story.INVOICE, "--supplier", "acme", *booked, "OUT")

@@ -96,6 +96,7 @@ def test_a_pledge_is_taken_let_go_repaid_or_attested_by_a_bank(tally: Tally) -> 
     tally.run("acme", "certificate", "pledge", *leaf(2), *offer)
     booked = ["--account", "DE75", "--entry", "4711", "--date", DAY]
     tally.run("bank", "certificate", "fund", *leaf(2), *booked)
+    assert "pledged to fund" in tally.text("acme", "certificate", "tree", *WHOLE)
     tally.run("fund", "certificate", "release", *leaf(2))
     unoffered = tally.run("bank", "certificate", "fund", *leaf(2), *booked, code=USAGE)
     assert unoffered["error"]["code"] == "no_offer"

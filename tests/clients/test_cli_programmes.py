@@ -55,7 +55,8 @@ def test_a_buyer_approves_a_file_and_its_suppliers_are_paid(tally: Tally, tmp_pa
     tally.run("fund", "programme", "publish", str(file))
     tally.run("acme", "programme", "enrol", "of-anchor", "--bank", "bank", "--standing")
     money = ["--programme", "of-anchor", "--amount", "1,500.00"]
-    tally.run("fund", "payables", "reserve", *money, "--bank", "bank")
+    kept = tally.run("fund", "payables", "reserve", *money, "--bank", "bank")["now"]
+    assert kept["payables"]["set_aside"] == {"bank": "bank", "amount": 1_500_00}
     bill(tally, ONE, "2,000.00")
     rows = tmp_path / "approvals.csv"
     rows.write_text(
@@ -87,7 +88,9 @@ def test_a_buyer_approves_a_file_and_its_suppliers_are_paid(tally: Tally, tmp_pa
         "acme", "payables", "list", "--programme", "of-anchor"
     )
     put_off = [NUMBER, "--supplier", "acme", "--bank", "bank", "--due"]
-    tally.run("anchor", "payables", "extend", *put_off, "2024-05-23")
+    assert (
+        tally.run("anchor", "payables", "extend", *put_off, "2024-05-23")["now"]["due_date"] == "2024-05-23"
+    )
     late = tally.run("anchor", "payables", "extend", *put_off, "2024-07-23", code=REFUSED)
     assert late["error"]["code"] == "extension_out_of_range"
     assert tally.run("anchor", "invoice", "show", "acme", NUMBER)["due_date"] == "2024-05-23"
@@ -95,7 +98,7 @@ def test_a_buyer_approves_a_file_and_its_suppliers_are_paid(tally: Tally, tmp_pa
     assert taken["error"]["code"] == "already_financed"
     tally.run("fund", "finance", "settle", ONE, "--supplier", "acme", "--bank", "bank")
     back = ["--programme", "of-anchor", "--amount", "511.80"]
-    tally.run("fund", "payables", "release", *back)
+    assert tally.run("fund", "payables", "release", *back)["now"]["payables"]["set_aside"] is None
     tally.run("acme", "programme", "leave", "of-anchor")
     assert tally.run("acme", "programme", "suppliers", "of-anchor")["enrolments"] == []
 

@@ -11,7 +11,8 @@ from local_node import ROLES
 from local_sessions import Channel
 from local_tally import DAY, Tally
 
-from clients.cli.exits import REFUSED
+from clients.cli.amounts import money
+from clients.cli.exits import REFUSED, USAGE
 from clients.verification.verifier import verify_data
 from ledger.blocks.genesis import read_genesis
 
@@ -62,7 +63,8 @@ def test_a_claim_is_offered_bought_and_in_both_books(tally: Tally, tmp_path: Pat
     terms = ["--bank", "bank", "--programme", "second"]
     wrong = tally.run("loan", "resale", "buy", *SALE, "--price", "799.99", *terms, code=REFUSED)
     assert wrong["error"]["code"] == "amount_mismatch"
-    tally.run("loan", "resale", "buy", *SALE, "--price", "800.00", *terms)
+    now = tally.run("loan", "resale", "buy", *SALE, "--price", "800.00", *terms)["now"]
+    assert (now["invoice"], now["finance"]["lender"]) == (story.INVOICE, "loan")
     kept, genesis = tmp_path / "S1.resale", tally.channel.network.genesis_path
     shown = tally.run("loan", "resale", "show", *SALE, "--out", str(kept))
     assert (shown["status"], shown["proved"]) == ("Sold", True)
@@ -100,3 +102,24 @@ def test_a_bank_attests_the_price_and_either_side_ends_an_offer(tally: Tally) ->
     ]
     missing = tally.run("loan", "resale", "show", "S/9", "--seller", "fund", code=REFUSED)
     assert missing["error"]["code"] == "unknown_resale"
+
+
+def test_what_a_lender_has_given_up_is_paid_where_no_amount_is_named(tally: Tally) -> None:
+    """The buyer owes it as before, and is told so; then nothing is owed, which is said too."""
+    tally.open("anchor")
+    tally.mint("anchor", "2,000.00 EUR", "IN-anchor", "C-anchor")
+    place = [story.INVOICE, "--supplier", "acme"]
+    owed = tally.run("acme", "invoice", "show", "acme", story.INVOICE)["outstanding"]
+    tally.run("registrar", "date", "advance", "2024-12-01")
+    tally.run("fund", "claim", "default", *place)
+    given_up = tally.run("fund", "claim", "write-off", *place)
+    assert (given_up["now"]["outstanding"], given_up["now"]["written_off"]) == (0, owed)
+    assert given_up["next"].startswith("anchor pays what was due on ")
+    shown = tally.text("fund", "invoice", "show", "acme", story.INVOICE)
+    assert [line.split() for line in shown.splitlines() if "written" in line] == [
+        ["written", "off", *money(owed, "EUR").split()]
+    ]
+    now = tally.run("anchor", "payment", "make", *place, "--bank", "bank")["now"]
+    assert (now["paid"], now["written_off"]) == (owed, 0)
+    nothing = tally.run("anchor", "payment", "make", *place, "--bank", "bank", code=USAGE)
+    assert nothing["error"]["code"] == "nothing_outstanding"

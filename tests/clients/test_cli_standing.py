@@ -103,7 +103,9 @@ def test_money_shows_what_is_on_the_account_and_how_it_is_paid_out(tally: Tally,
 
 def test_programs_read_what_stands_now(tally: Tally) -> None:
     bill = f"invoice submit R-J --buyer anchor --issued {DAY} --due 2024-05-01".split()
-    now = tally.run("acme", *bill, "--line", "1:1:42.00 EUR")["now"]
+    told = tally.run("acme", *bill, "--line", "1:1:42.00 EUR")
+    now = told["now"]
+    assert told["next"].endswith("tally invoice confirm R-J -s acme")
     assert (now["invoice"], now["validity"], now["outstanding"]) == ("R-J", "Submitted", 4_200)
 
 
@@ -130,6 +132,7 @@ class Told:
         return lambda *_: self.view
 
 
+OFFERED = {"stage": "Offered", "lender": "fund", "expires": "2024-03-10"}
 INVOICE = {
     "supplier": "acme",
     "buyer": "anchor",
@@ -142,6 +145,7 @@ INVOICE = {
     "maturity": "NotDue",
     "outstanding": 100,
     "contested": 0,
+    "written_off": 0,
     "unapplied": 0,
     "credit_due": False,
     "finance": None,
@@ -163,6 +167,9 @@ INVOICE = {
         ({"validity": "Cancelled"}, ""),
         ({"outstanding": 0, "cash": "Settled"}, ""),
         ({"outstanding": 0, "cash": "Settled", "unapplied": 5}, "payment refund"),
+        ({"outstanding": 0, "cash": "WrittenOff", "written_off": 5, "maturity": None}, "payment make"),
+        ({"title": "Reserved", "finance": OFFERED}, "finance accept R; anchor"),
+        ({"title": "Reserved", "finance": OFFERED | {"stage": "Accepted"}}, "finance settle R -s acme"),
     ],
 )
 def test_what_comes_next_of_an_invoice_follows_from_how_it_stands(
@@ -176,6 +183,9 @@ def test_what_comes_next_of_an_invoice_follows_from_how_it_stands(
 def test_a_day_that_has_passed_is_not_one_to_pay_by() -> None:
     late = of_invoice(Told(**INVOICE | {"maturity": "Overdue"}), "acme", "R").next  # type: ignore[arg-type]
     assert late.startswith("anchor pays what was due on 2024-05-01: tally payment make R")
+    given_up = INVOICE | {"maturity": None, "written_off": 5, "outstanding": 0}
+    late = of_invoice(Told(**given_up), "acme", "R").next  # type: ignore[arg-type]
+    assert late.startswith("anchor pays what was due on 2024-05-01: ")
     today = of_invoice(Told(**INVOICE | {"maturity": "Matured"}), "acme", "R").next  # type: ignore[arg-type]
     assert today.startswith("anchor pays by 2024-05-01: ")
 
@@ -215,7 +225,7 @@ AUCTION = {
     [
         ("Open", "auction bid", "2024-03-02"),
         ("Commit", "auction reveal", "2024-03-03"),
-        ("Reveal", "auction rank", "2024-03-03"),
+        ("Reveal", "auction reveal", "2024-03-03"),
         ("Ranked", "auction accept", "2024-03-04"),
         ("Accepted", "auction pay", "2024-03-05"),
         ("Agreed", "auction pay", "2024-03-05"),
@@ -231,6 +241,12 @@ def test_what_comes_next_of_an_auction_is_its_phase_with_the_last_day(
     step = of_auction(Told(**AUCTION, status=status), "acme", "A").next  # type: ignore[arg-type]
     assert (named in step) if named else (step == "")
     assert until in step
+
+
+def test_bids_are_ranked_once_all_that_were_made_are_open() -> None:
+    view = AUCTION | {"status": "Reveal", "revealed": 1}
+    step = of_auction(Told(**view), "acme", "A").next  # type: ignore[arg-type]
+    assert step == "bids are ranked: tally auction rank A -s acme"
 
 
 LINE = {"quantity": 10, "shipped": 0, "accepted": 0, "invoiced": 0}

@@ -12,8 +12,17 @@ from local_node import ROLES
 from local_sessions import Channel
 from local_tally import DAY, Tally, Typed, command_of
 
-from clients.cli.standing import Standing, of_certificate, of_claim, of_exchange, of_leaf, of_policy
+from clients.cli.standing import (
+    Standing,
+    of_certificate,
+    of_claim,
+    of_exchange,
+    of_leaf,
+    of_policy,
+    of_settlement,
+)
 from contracts.cash.exchange import STATUS as EXCHANGE_LIFE
+from contracts.cash.settlement import STATUS as SETTLEMENT_LIFE
 from contracts.certificates.leaf import STATUS as LEAF_LIFE
 from contracts.insurance.insurance_claim import CLAIM as CLAIM_LIFE
 from contracts.insurance.policy import LIFE as POLICY_LIFE
@@ -98,6 +107,9 @@ def test_a_certificate_is_paid_late_in_parts_and_to_the_last_cent(tally: Tally, 
     typed("anchor", f"certificate issue C-1 '900.00 EUR' --payee acme --maturity {MATURITY}")
     typed("acme", "certificate accept C-1 --obligor anchor")
     typed("acme", "certificate split C-1 500.00 400.00 --obligor anchor")
+    lent = "--lender fund --advance 300.00 --repay 310.00 --expires 2024-03-10"
+    _, step = typed("acme", f"certificate pledge C-1 --obligor anchor --leaf 1 {lent}")
+    typed(*command_of(step, BANK="bank"))
     tally.run("registrar", "date", "advance", MATURITY)
     shown, step = typed("anchor", "certificate redeem C-1 --bank bank --amount 90.00")
     assert "left  810.00 EUR, due 2024-05-03" in shown
@@ -109,12 +121,15 @@ def test_a_certificate_is_paid_late_in_parts_and_to_the_last_cent(tally: Tally, 
     assert pays.startswith("anchor pays what was due on 2024-05-03: ")
     shown, step = typed(*command_of(gives_up))
     assert "WrittenOff" in shown
+    assert "written off  360.00 EUR" in shown
     shown, step = typed(*command_of(step, BANK="bank"))
     assert "left  0.00 EUR" in shown
     assert "paid  900.00 EUR" in shown
     assert step == ""
     tree = tally.run("acme", "certificate", "tree", "C-1", "--obligor", "anchor")
     assert (tree["totals"]["live"], tree["totals"]["written_off"]) == (0, 0)
+    assert "pledged" not in tally.text("acme", "certificate", "tree", "C-1", "--obligor", "anchor")
+    assert "pledged" not in tally.text("acme", "certificate", "show", "C-1", "-O", "anchor", "-l", "1")
 
 
 def test_each_step_of_a_claim_names_the_next_one(tally: Tally, typed: Typed) -> None:
@@ -212,6 +227,40 @@ def test_what_comes_next_of_an_exchange_is_its_quote_or_its_answer(status: str, 
     assert ("2024-03-01 00:00:00 UTC" in step) is (status == "Quoted")
 
 
+SETTLEMENT = {
+    "lender": "fund",
+    "settlement": "S",
+    "bank": "bank",
+    "supplier": "acme",
+    "invoice": "I",
+    "currency": "EUR",
+    "amount": 90,
+    "entry": None,
+    "reserved_until": "2024-03-10",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"status": "Created"}, ["finance accept"]),
+        ({"status": "AssetHeld"}, ["settlement show", "settlement held"]),
+        ({"status": "CashHeld"}, ["settlement payout-file", "finance fund"]),
+        ({"status": "Settled", "entry": "E"}, []),
+        ({"status": "Expired"}, []),
+        ({"status": "Expired", "entry": "E"}, ["settlement payout-file", "settlement returned"]),
+        ({"status": "Returned", "entry": "E"}, []),
+    ],
+)
+def test_what_comes_next_of_a_settlement_moves_title_or_cash(
+    changes: dict[str, Any], named: list[str]
+) -> None:
+    assert changes["status"] in SETTLEMENT_LIFE.states
+    step = of_settlement(Told(**SETTLEMENT | changes), "fund", "S").next  # type: ignore[arg-type]
+    assert len(named) == (len(parts_of(step)) if step else 0)
+    assert all(name in part for name, part in zip(named, parts_of(step), strict=False))
+
+
 POLICY = {
     "insurer": "cover",
     "assured": "acme",
@@ -299,6 +348,7 @@ LEAF = {
     "holder": "acme",
     "amount": 100,
     "live": 100,
+    "written_off": 0,
     "offered_to": None,
     "expires": None,
     "price": None,
@@ -401,6 +451,7 @@ def _lie(view: dict[str, Any]) -> dict[str, Any]:
     ("of", "view", "states"),
     [
         (of_exchange, EXCHANGE, ["Requested", "Quoted"]),
+        (of_settlement, SETTLEMENT, ["Created", "AssetHeld", "CashHeld"]),
         (of_policy, POLICY, ["Quoted", "Bound", "Suspended"]),
         (of_claim, CLAIM, ["Notified", "Waiting", "Filed", "Rejected", "Accepted", "Paid"]),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from shlex import quote as quoted
 from typing import Annotated, Any
@@ -15,10 +16,12 @@ from clients.cli.exits import DONE, REFUSED
 from clients.cli.options import (
     BankEntry,
     BookingDay,
+    HowMany,
     Json,
     OutFile,
     ProfileFile,
     ReceiptFile,
+    checked_word,
     load_profile,
     open_session,
     save,
@@ -30,6 +33,7 @@ from clients.sdk import Session
 from clients.sdk.conversation import segment, segments
 from clients.wording import counted
 from contracts.cash.cash_views import line_view
+from contracts.cash.redemption import STATUS
 
 BankOption = Annotated[str, typer.Option("--bank", "-b", help="Organisation id of the settlement bank.")]
 Client = Annotated[str, typer.Argument(metavar="CLIENT", help="Organisation id of the client.")]
@@ -335,6 +339,45 @@ def decline(
         as_json=json,
         stands=lambda session: _of_redemption(session, client, number),
     )
+
+
+@app.command(
+    epilog=examples(
+        "tally cash redemptions --bank bank --status requested",
+        "tally cash redemptions --client acme --json",
+    )
+)
+def redemptions(
+    bank: Annotated[str | None, typer.Option("--bank", "-b", help="Only at this bank.")] = None,
+    client: Annotated[str | None, typer.Option(help="Only of this client.")] = None,
+    status: Annotated[str | None, typer.Option(help="requested, paid, declined.")] = None,
+    limit: HowMany = 100,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """List what clients have asked to be paid out, as a node tells it (not proved)."""
+    screen = Screen(json)
+    wanted = checked_word(status, STATUS.states)
+    with open_session(profile) as session:
+        told = session.pages("/redemptions", "redemptions", client=client, bank=bank, status=wanted)
+        found = list(islice(told, limit))
+    if screen.answer({"redemptions": found}):
+        return
+    screen.table(
+        ("redemption", "client", "bank", "date", "amount", "to", "status", "reason"),
+        [
+            (
+                *(entry[name] for name in ("redemption", "client", "bank", "requested")),
+                money(entry["amount"], entry["currency"]),
+                entry["payout"],
+                entry["status"],
+                entry["reason"] or "",
+            )
+            for entry in found
+        ],
+        right=("amount",),
+    )
+    screen.count(len(found), "redemption", limit)
 
 
 @app.command(

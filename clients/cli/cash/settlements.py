@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,20 +15,24 @@ from clients.cli.options import (
     BankEntry,
     BookedAccount,
     BookingDay,
+    HowMany,
     Json,
     LenderOption,
     ProfileFile,
     ReceiptFile,
     SupplierOption,
+    checked_word,
     load_profile,
     open_session,
 )
 from clients.cli.recording import record
 from clients.cli.screen import FAINT, GOOD, Screen, examples
+from clients.cli.standing import of_settlement
 from clients.pain001 import CreditTransfer, settlement_reference
 from clients.sdk import Session
 from clients.sdk.conversation import segment, segments
 from clients.wording import counted
+from contracts.cash.settlement import STATUS
 from ledger.money import Money
 
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="Number of the settlement.")]
@@ -56,7 +61,14 @@ def create(
         "invoice": invoice,
         "bank": bank,
     }
-    record(profile, lambda _: operation, f"Settlement {number}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Settlement {number}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_settlement(session, session.profile.organisation, number),
+    )
 
 
 def _attested(
@@ -92,7 +104,14 @@ def held(
     def make(session: Session) -> Any:
         return _attested("settlement.attest", number, lender, account, entry, date, session)
 
-    record(profile, make, f"Cash of settlement {number} held", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Cash of settlement {number} held",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_settlement(session, lender, number),
+    )
 
 
 @app.command(
@@ -115,7 +134,14 @@ def returned(
     def make(session: Session) -> Any:
         return _attested("settlement.return", number, lender, account, entry, date, session)
 
-    record(profile, make, f"Cash of settlement {number} returned", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Cash of settlement {number} returned",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_settlement(session, lender, number),
+    )
 
 
 @app.command(
@@ -263,3 +289,43 @@ def show(number: Number, lender: LenderOption, profile: ProfileFile = None, json
             ("held as", f"{found['entry']} on {found['account']}" if found["entry"] else "not held"),
         ]
     )
+
+
+@app.command(
+    name="list",
+    epilog=examples(
+        "tally cash settlement list --bank bank --status cashheld",
+        "tally cash settlement list --bank bank --json",
+    ),
+)
+def list_settlements(
+    bank: Annotated[str, typer.Option("--bank", "-b", help="Settlement bank that holds the cash.")],
+    status: Annotated[
+        str | None, typer.Option(help="created, assetheld, cashheld, settled, expired, returned.")
+    ] = None,
+    limit: HowMany = 100,
+    profile: ProfileFile = None,
+    json: Json = False,
+) -> None:
+    """List the settlements of a bank, as a node tells them (not proved)."""
+    screen = Screen(json)
+    wanted = checked_word(status, STATUS.states)
+    with open_session(profile) as session:
+        told = session.pages("/settlements", "settlements", bank=bank, status=wanted)
+        found = list(islice(told, limit))
+    if screen.answer({"settlements": found}):
+        return
+    screen.table(
+        ("settlement", "lender", "invoice", "supplier", "amount", "reserved to", "status"),
+        [
+            (
+                *(entry[name] for name in ("settlement", "lender", "invoice", "supplier")),
+                money(entry["amount"], entry["currency"]),
+                entry["reserved_until"] or "",
+                entry["status"],
+            )
+            for entry in found
+        ],
+        right=("amount",),
+    )
+    screen.count(len(found), "settlement", limit)

@@ -146,10 +146,15 @@ def branches(found: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]
     yield from below(None, "")
 
 
+def _is_owed(entry: dict[str, Any]) -> bool:
+    """Whether a leaf is still to be paid; a pledge on one that is paid secures nothing."""
+    return bool(entry["live"] or entry["written_off"])
+
+
 def _remarks(entry: dict[str, Any]) -> str:
     said = [
         f"offered to {entry['offered_to']}" if entry["offered_to"] else "",
-        f"pledged to {entry['lender']}" if entry["lender"] else "",
+        f"pledged to {entry['lender']}" if entry["lender"] and _is_owed(entry) else "",
         "stopped" if entry["frozen"] else "",
     ]
     return ", ".join(part for part in said if part)

@@ -186,7 +186,7 @@ def accept(
         supplier = session.profile.organisation
         operation = {"op": "finance.accept", "invoice": number, "quote": named or standing.quote}
         recorded = submitted(session, operation, screen, receipt)
-    expires = iso_from_day(standing.expires)
+    expires, then = iso_from_day(standing.expires), _paid_out(standing, supplier, number)
     lender = f"{standing.lender}, revision {standing.revision} of {standing.programme}"
     show_recorded(
         screen,
@@ -194,12 +194,19 @@ def accept(
         f"Offer on {number} accepted",
         receipt,
         facts=[("lender", lender), *_price_facts(standing), ("to be paid by", expires)],
-        more={"offer": {**_price_document(standing), "expires": expires}},
+        more={"offer": {**_price_document(standing), "expires": expires}, "next": then},
     )
-    screen.note(
-        f"Next {standing.lender} pays: tally finance settle {quoted(number)} -s {supplier} --bank BANK, "
-        f"or a bank attests it: tally finance fund {quoted(number)} -s {supplier} …"
-    )
+    screen.note(f"Next {then}")
+
+
+def _paid_out(accepted: Lien, supplier: str, number: str) -> str:
+    """How the lender of an accepted offer pays for it: by a bank that holds the cash, if it has said so."""
+    lender = accepted.lender
+    if accepted.settlement:
+        reference = f"tally cash settlement show {quoted(accepted.settlement)} --lender {lender}"
+        return f"{lender} pays the bank that holds its cash, under the reference of: {reference}"
+    attested = f"or a bank attests it: tally finance fund {quoted(number)} -s {supplier} …"
+    return f"{lender} pays: tally finance settle {quoted(number)} -s {supplier} --bank BANK, {attested}"
 
 
 @app.command(

@@ -25,6 +25,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record, recorded_document
 from clients.cli.screen import BAD, GOOD, Screen, examples
+from clients.cli.standing import Standing, of_deposit, of_invoice
 from clients.cli.trade.importing import directory_of, send, show_files
 from clients.importers import ImportContext, import_file, timeline, together
 from clients.sdk import Session
@@ -139,11 +140,28 @@ def finance(
         paid_out = found["price"]["paid_out"]
         return {"op": "payables.finance", "programme": programme, "invoice": number, "paid_out": paid_out}
 
-    record(profile, make, f"{number} financed", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"{number} financed",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_invoice(session, session.profile.organisation, number),
+    )
 
 
 def _currency_of(session: Session, programme: str) -> str:
     return str(session.programme(programme)["terms"]["currency"])
+
+
+def _of_pool(session: Session, programme: str) -> Standing:
+    """What is set aside for a programme, with the deposit that it is a part of."""
+    found = session.programme(programme)
+    currency, aside = found["terms"]["currency"], found["payables"]["set_aside"]
+    if aside is None:
+        return Standing((("set aside", "nothing"),), view=found)
+    kept = of_deposit(session, aside["bank"], session.profile.organisation, currency)
+    return Standing((("set aside", money(aside["amount"], currency)), *kept.facts), view=found)
 
 
 Amount = Annotated[str, typer.Option(help="Amount in the programme's currency, such as 250,000.00.")]
@@ -169,7 +187,14 @@ def reserve(
         aside = read_amount(amount, "--amount", _currency_of(session, programme)).amount
         return {"op": "payables.reserve", "programme": programme, "bank": bank, "amount": aside}
 
-    record(profile, make, f"Money for {programme} set aside", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Money for {programme} set aside",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: _of_pool(session, programme),
+    )
 
 
 @app.command(
@@ -190,7 +215,14 @@ def release(
         back = read_amount(amount, "--amount", _currency_of(session, programme)).amount
         return {"op": "payables.release", "programme": programme, "amount": back}
 
-    record(profile, make, f"Money of {programme} taken back", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Money of {programme} taken back",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: _of_pool(session, programme),
+    )
 
 
 @app.command(
@@ -220,7 +252,14 @@ def extend(
         where = {"supplier": supplier, "invoice": number, "bank": bank}
         return {"op": "payables.extend", **where, "due_date": day, "charge": cost}
 
-    record(profile, make, f"{number} put off to {day}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"{number} put off to {day}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_invoice(session, supplier, number),
+    )
 
 
 @app.command(

@@ -26,7 +26,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record
 from clients.cli.screen import GOOD, Screen, examples
-from clients.cli.standing import Standing
+from clients.cli.standing import Standing, of_invoice
 from clients.sdk import Session
 from clients.sdk.questions import ask
 
@@ -84,6 +84,12 @@ def offer(
     )
 
 
+def _of_claim(session: Session, seller: str, number: str) -> Standing:
+    """The invoice that was offered, with who holds it now."""
+    terms = _terms(session, seller, number)
+    return of_invoice(session, terms["supplier"], terms["invoice"])
+
+
 def _to_be_bought(session: Session, number: str, to: str, price: str) -> Standing:
     offered = f"{quoted(number)} --seller {session.profile.organisation} --price {quoted(price)}"
     return Standing(next=f"{to} buys it: tally resale buy {offered} --bank BANK --programme PROGRAMME")
@@ -112,7 +118,14 @@ def buy(
         place = {"op": "resale.settle", "seller": seller, "resale": number}
         return {**place, "price": agreed, "bank": bank, "programme": programme}
 
-    record(profile, make, f"Claim {number} of {seller} bought", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Claim {number} of {seller} bought",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: _of_claim(session, seller, number),
+    )
 
 
 @app.command(
@@ -146,7 +159,14 @@ def fund(
         booked = {"account": account, "entry": entry, "date": day, "amount": paid}
         return {**place, **booked, "programme": programme, **({} if payee is None else {"payee": payee})}
 
-    record(profile, make, f"Payment for claim {number} of {seller}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Payment for claim {number} of {seller}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: _of_claim(session, seller, number),
+    )
 
 
 @app.command(
@@ -167,7 +187,14 @@ def withdraw(
     """Take your offer back, or decline one that is made to you (either lender)."""
     whose = load_profile(profile).organisation if seller is None else seller
     operation = {"op": "resale.withdraw", "seller": whose, "resale": number}
-    record(profile, lambda _: operation, f"Offer {number} of {whose} ended", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Offer {number} of {whose} ended",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: _of_claim(session, whose, number),
+    )
 
 
 @app.command(

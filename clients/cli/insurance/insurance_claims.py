@@ -348,7 +348,7 @@ def claim(
     document = {**view, "proved": True, "height": found.height, "file": None if out is None else str(out)}
     if screen.answer(document):
         return
-    currency = view["currency"]
+    currency, today = view["currency"], view["indemnity_today"]
     screen.line(f"{number} of {whose}: {claim_sentence(view)}", GOOD)
     sums = ("limit", "loss", "indemnity", "paid", "recovered", "ceded", "to_cede")
     screen.facts(
@@ -358,7 +358,7 @@ def claim(
             ("filed", view["filed"] or "not yet"),
             *([("may be filed from", view["file_from"])] if view["file_from"] else []),
             *((name.replace("_", " "), money(view[name], currency)) for name in sums),
-            ("if decided today", money(view["indemnity_today"] or 0, currency)),
+            *([] if today is None else [("if decided today", money(today, currency))]),
             ("reason", view["reason"] or "none"),
             ("proved at height", found.height),
         ]

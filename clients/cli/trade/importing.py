@@ -350,12 +350,15 @@ def _show_sent(screen: Screen, sent: Sent, receipts: Path, *, is_dry: bool, with
         screen.line("Nothing was sent: --dry-run.")
         return
     if not sent.recorded:
-        reason = f" {withheld} documents that are right wait too; --partial sends them." if withheld else ""
+        waiting = f"{counted(withheld, 'right document')} must wait too" if withheld else ""
+        reason = f" {waiting}; --partial sends what is right." if withheld else ""
         screen.line("Nothing was sent." + reason)
         return
     applied = sum(recorded.is_applied for recorded in sent.recorded)
     if applied:
-        screen.line(f"{applied} documents recorded, receipts verified and kept in {receipts}", GOOD)
+        screen.line(
+            f"{counted(applied, 'document')} recorded, receipts verified and kept in {receipts}", GOOD
+        )
     else:
         screen.line(f"No document is recorded; the proofs of the refusals are kept in {receipts}", BAD)
     codes = Counter(recorded.refusals[0].code for recorded in sent.recorded if not recorded.is_applied)

@@ -276,7 +276,7 @@ def invoice_facts(found: dict[str, Any]) -> list[tuple[str, object]]:
     ]
     facts += [
         (name.replace("_", " "), money(found[name], currency))
-        for name in ("paid", "credited", "contested")
+        for name in ("written_off", "paid", "credited", "contested")
         if found[name]
     ]
     if found["unapplied"]:

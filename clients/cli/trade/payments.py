@@ -83,7 +83,7 @@ def make(
     supplier: SupplierOption,
     bank: DepositBank,
     amount: Annotated[
-        str | None, typer.Option(help="How much; all that is outstanding if not given.")
+        str | None, typer.Option(help="How much; all that you owe if not given, written off or not.")
     ] = None,
     profile: ProfileFile = None,
     receipt: ReceiptFile = None,
@@ -94,7 +94,12 @@ def make(
     def operation(session: Session) -> dict[str, Any]:
         known = session.invoice(supplier, number)
         currency = known["currency"]
-        paid = known["outstanding"] if amount is None else read_amount(amount, "--amount", currency).amount
+        owed = known["outstanding"] + known["written_off"]
+        paid = owed if amount is None else read_amount(amount, "--amount", currency).amount
+        if not paid:
+            raise UsageProblem(
+                "nothing is owed on the invoice", code="nothing_outstanding", field="INVOICE", found=number
+            )
         return {
             "op": "payment.make",
             "invoice": number,
