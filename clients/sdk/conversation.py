@@ -496,8 +496,8 @@ class Conversation:
         deadline = self.clock() + self.deadline_s
         while True:
             reply = yield from self.ask(call)
-            height = reply.headers.get(HEIGHT_HEADER, "")
-            if not height.isdecimal() or int(height) >= self.seen_height or self.clock() >= deadline:
+            height = height_of(reply)
+            if height is None or height >= self.seen_height or self.clock() >= deadline:
                 return _told(reply, path)
             self.nodes.leave(reply.node)
             yield Pause(FIRST_PAUSE_S)
@@ -574,6 +574,12 @@ def recorded_of(outcome: ProvedOutcome, receipt: bytes) -> Recorded:
         ),
         receipt,
     )
+
+
+def height_of(reply: Reply) -> int | None:
+    """The height that a view is of, as its node says; None if it says none that a ledger can have."""
+    given = reply.headers.get(HEIGHT_HEADER, "")
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 20 else None
 
 
 def _is_raw_block(entry: codec.Value) -> bool:

@@ -6,22 +6,35 @@ never stands under the name that was asked for.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 
-from clients.errors import BrokenAnswer, Unavailable
-from clients.sdk.transport import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, Nodes, Reply, problem_of
+from clients.errors import BrokenAnswer, NodeProblem, Unavailable
+from clients.sdk.transport import (
+    ANSWER_TIMEOUT_S,
+    CONNECT_TIMEOUT_S,
+    PLAIN,
+    Nodes,
+    Reply,
+    check_plain,
+    problem_of,
+)
 from ledger.blocks.genesis import GenesisBlock
 from ledger.errors import TallyError
-from ledger.limits import MAX_EXPORT_BYTES, MAX_PROOF_BYTES
+from ledger.limits import MAX_EXPORT_BYTES
 from ledger.proofs.export import Nothing, ProvedExport, verify
 
 Took = Callable[[int], None]
 """Called with the bytes that have arrived since the last call."""
 
 PART_SUFFIX = ".part"
+MAX_PROBLEM_BYTES = 65_536
+LEAST_BYTES_S = 1_024
+"""On average, once `GRACE_S` is over: slower than any line that an export can be fetched over."""
+GRACE_S = 60.0
 _TIMEOUT = httpx.Timeout(4 * ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
 """A node that is busy with other things rests between two pieces."""
 
@@ -70,13 +83,12 @@ def checked(file: Path, genesis: GenesisBlock) -> ProvedExport:
 
 
 def _download(client: httpx.Client, node: str, path: str, part: Path, took: Took) -> None:
-    with client.stream("GET", node + path, timeout=_TIMEOUT) as response:
+    began = time.monotonic()
+    size_bytes = 0
+    with client.stream("GET", node + path, headers=PLAIN, timeout=_TIMEOUT) as response:
+        check_plain(response, node)
         if response.status_code != 200:
-            body = b""
-            for chunk in response.iter_bytes():
-                body = (body + chunk)[:MAX_PROOF_BYTES]
-            raise problem_of(Reply(node, response.status_code, response.headers, body))
-        size_bytes = 0
+            raise _problem(response, node)
         with part.open("wb") as file:
             for chunk in response.iter_bytes():
                 size_bytes += len(chunk)
@@ -84,5 +96,19 @@ def _download(client: httpx.Client, node: str, path: str, part: Path, took: Took
                     raise BrokenAnswer(
                         "an export without end", found=node, expected=f"at most {MAX_EXPORT_BYTES} bytes"
                     )
+                late_s = time.monotonic() - began - GRACE_S
+                if size_bytes < late_s * LEAST_BYTES_S:
+                    raise BrokenAnswer("an export that comes too slowly", found=node)
                 file.write(chunk)
                 took(len(chunk))
+
+
+def _problem(response: httpx.Response, node: str) -> NodeProblem:
+    """What a node answers instead, as far as it is short and comes at once."""
+    until = time.monotonic() + ANSWER_TIMEOUT_S
+    body = b""
+    for chunk in response.iter_bytes():
+        body += chunk
+        if len(body) > MAX_PROBLEM_BYTES or time.monotonic() > until:
+            break
+    return problem_of(Reply(node, response.status_code, response.headers, body[:MAX_PROBLEM_BYTES]))

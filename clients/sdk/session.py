@@ -32,7 +32,15 @@ from clients.sdk.events import SILENCE_S, EventReader
 from clients.sdk.exports import Took, fetch
 from clients.sdk.outcome import Recorded
 from clients.sdk.statements import VerifiedStatement
-from clients.sdk.transport import CONNECT_TIMEOUT_S, MOST_PAUSE_S, AsyncTransport, Call, SyncTransport
+from clients.sdk.transport import (
+    CONNECT_TIMEOUT_S,
+    MOST_PAUSE_S,
+    PLAIN,
+    AsyncTransport,
+    Call,
+    SyncTransport,
+    check_plain,
+)
 from clients.sdk.verified import BlockEvent, VerifiedAnswer, VerifiedHistory, VerifiedPrices, VerifiedQuote
 from clients.trust import keep_changes, load_trust
 from contracts.answer import Argument
@@ -450,13 +458,13 @@ class Session(_Base):
             call.method,
             node + call.path,
             params=dict(call.query) or None,
-            headers={"accept": call.accept},
+            headers={"accept": call.accept, **PLAIN},
             timeout=_EVENT_TIMEOUT,
         ) as response:
             response.raise_for_status()
-            for line in response.iter_lines():
-                event = reader.feed(line)
-                if event is not None:
+            check_plain(response, node)
+            for chunk in response.iter_bytes():
+                for event in reader.feed(chunk):
                     yield event
 
 
@@ -575,13 +583,13 @@ class AsyncSession(_Base):
             call.method,
             node + call.path,
             params=dict(call.query) or None,
-            headers={"accept": call.accept},
+            headers={"accept": call.accept, **PLAIN},
             timeout=_EVENT_TIMEOUT,
         ) as response:
             response.raise_for_status()
-            async for line in response.aiter_lines():
-                event = reader.feed(line)
-                if event is not None:
+            check_plain(response, node)
+            async for chunk in response.aiter_bytes():
+                for event in reader.feed(chunk):
                     yield event
 
 

@@ -11,6 +11,9 @@ sent what came of it, so that the sync and the async client run the very same co
 | no connection, cut off, silent for too long | the next node at once; after a whole round, wait |
 | any other 5xx | done: the caller raises it |
 
+An answer that has begun has half of the time that is left, so that another node has its turn; if there is no
+other, all of it. None comes compressed: a small answer could then be one of any size.
+
 The wait after a round is the shortest Retry-After that a node of it gave; if none did, it
 doubles from `FIRST_PAUSE_S` to `MOST_PAUSE_S`, with jitter. Every attempt carries the same bytes, so a
 call that arrives twice is one transaction. The first node that worked is kept until it fails.
@@ -43,6 +46,9 @@ MAX_ANSWER_BYTES = MAX_PROOF_BYTES
 MAX_CONNECTIONS = 100
 
 PASSING_STATUS = (429, 502, 503, 504)
+PLAIN = {"accept-encoding": "identity"}
+"""The header of every request."""
+
 MISDIRECTED = 421
 """The node does not hold what is asked for, such as a block before the snapshot that it began from."""
 
@@ -66,6 +72,8 @@ class Send:
 
     node: str
     call: Call
+    most_s: float
+    """Until the answer is whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +139,8 @@ def exchange(nodes: Nodes, call: Call, deadline: float, clock: Callable[[], floa
         misdirected: Reply | None = None
         for _ in nodes.urls:
             node = nodes.current
-            came = yield Send(node, call)
+            left_s = (deadline - clock()) / (1 if len(nodes.urls) == 1 else 2)
+            came = yield Send(node, call, max(left_s, call.answer_timeout_s))
             if isinstance(came, Reply) and came.status == MISDIRECTED:
                 misdirected = came
             elif isinstance(came, Reply):
@@ -192,15 +201,56 @@ def _timeout(call: Call) -> httpx.Timeout:
 
 
 def _headers(call: Call) -> dict[str, str]:
-    headers = {"accept": call.accept}
+    headers = {"accept": call.accept, **PLAIN}
     if call.body is not None:
         headers["content-type"] = call.content_type
     return headers
 
 
-def _check_size(size_bytes: int, node: str) -> None:
-    if size_bytes > MAX_ANSWER_BYTES:
-        raise BrokenAnswer(f"{node} answers without end", expected=f"at most {MAX_ANSWER_BYTES} bytes")
+def check_plain(response: httpx.Response, node: str) -> None:
+    """Refuse what would grow when it is read.
+
+    Raises:
+        BrokenAnswer: it is compressed.
+    """
+    found = response.headers.get("content-encoding", "identity")
+    if found.lower() != "identity":
+        raise BrokenAnswer(f"{node} answers compressed", found=ascii(found)[:80], expected="plain bytes")
+
+
+class _TooSlow(Exception):
+    """The answer is not whole in the time that it has."""
+
+
+class _Body:
+    """What has come of an answer, within its bounds."""
+
+    def __init__(self, response: httpx.Response, step: Send) -> None:
+        check_plain(response, step.node)
+        self._node = step.node
+        self._until = time.monotonic() + step.most_s
+        self._chunks: list[bytes] = []
+        self._size_bytes = 0
+
+    def take(self, chunk: bytes) -> None:
+        """One more piece.
+
+        Raises:
+            BrokenAnswer: too many.
+            _TooSlow: too late.
+        """
+        self._size_bytes += len(chunk)
+        if self._size_bytes > MAX_ANSWER_BYTES:
+            raise BrokenAnswer(
+                f"{self._node} answers without end", expected=f"at most {MAX_ANSWER_BYTES} bytes"
+            )
+        if time.monotonic() > self._until:
+            raise _TooSlow
+        self._chunks.append(chunk)
+
+    def whole(self) -> bytes:
+        """All of it."""
+        return b"".join(self._chunks)
 
 
 class SyncTransport:
@@ -236,14 +286,11 @@ class SyncTransport:
                 headers=_headers(call),
                 timeout=_timeout(call),
             ) as response:
-                chunks: list[bytes] = []
-                size_bytes = 0
+                body = _Body(response, step)
                 for chunk in response.iter_bytes():
-                    size_bytes += len(chunk)
-                    _check_size(size_bytes, step.node)
-                    chunks.append(chunk)
-                return Reply(step.node, response.status_code, response.headers, b"".join(chunks))
-        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+                    body.take(chunk)
+                return Reply(step.node, response.status_code, response.headers, body.whole())
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, _TooSlow) as error:
             return _unreachable(step.node, error)
 
     def close(self) -> None:
@@ -276,22 +323,22 @@ class AsyncTransport:
     async def _send(self, step: Send) -> Reply | Unreachable:
         call = step.call
         try:
-            async with self.client.stream(
-                call.method,
-                step.node + call.path,
-                params=dict(call.query) or None,
-                content=call.body,
-                headers=_headers(call),
-                timeout=_timeout(call),
-            ) as response:
-                chunks: list[bytes] = []
-                size_bytes = 0
+            async with (
+                asyncio.timeout(step.most_s),
+                self.client.stream(
+                    call.method,
+                    step.node + call.path,
+                    params=dict(call.query) or None,
+                    content=call.body,
+                    headers=_headers(call),
+                    timeout=_timeout(call),
+                ) as response,
+            ):
+                body = _Body(response, step)
                 async for chunk in response.aiter_bytes():
-                    size_bytes += len(chunk)
-                    _check_size(size_bytes, step.node)
-                    chunks.append(chunk)
-                return Reply(step.node, response.status_code, response.headers, b"".join(chunks))
-        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+                    body.take(chunk)
+                return Reply(step.node, response.status_code, response.headers, body.whole())
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, TimeoutError, _TooSlow) as error:
             return _unreachable(step.node, error)
 
     async def close(self) -> None:
@@ -304,6 +351,8 @@ def _unreachable(node: str, error: Exception) -> Unreachable:
         return Unreachable(node, "is no address that can be looked up", was_sent=False)
     if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError | httpx.PoolTimeout):
         return Unreachable(node, "does not take connections", was_sent=False)
+    if isinstance(error, _TooSlow | TimeoutError):
+        return Unreachable(node, "is too slow", was_sent=True)
     if isinstance(error, httpx.TimeoutException):
         return Unreachable(node, "is silent", was_sent=True)
     return Unreachable(node, f"broke off ({type(error).__name__})", was_sent=True)
