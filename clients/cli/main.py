@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import cache
 from io import TextIOWrapper
 
@@ -25,6 +24,7 @@ from clients.cli.exits import DONE, INTERRUPTED, SUMMARY, USAGE, UsageProblem, e
 from clients.cli.groups import Areas
 from clients.cli.screen import Screen, asks_for_json, examples
 from clients.sdk import OutcomeUnknown
+from clients.sdk.outcome import looked_up_later
 from ledger.errors import TallyError
 
 app = typer.Typer(
@@ -112,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except TallyError as error:
         if isinstance(error, OutcomeUnknown) and error.transactions and error.remedy == OutcomeUnknown.remedy:
-            error.remedy = _looked_up_later(error)
+            error.remedy = looked_up_later(error.transactions)
         screen.error(error)
         return exit_code_of(error)
     except TyperException as error:
@@ -128,18 +128,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if code == INTERRUPTED:
         screen.note("Interrupted.")
     return code if isinstance(code, int) else DONE
-
-
-def _looked_up_later(error: OutcomeUnknown) -> str:
-    """What to do for whoever does not hold the bytes: the same command again would sign others."""
-    last_ms = max(transaction.valid_until_ms for transaction in error.transactions)
-    until = datetime.fromtimestamp(last_ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    looks = [f"`tally receipt {transaction.id.hex()}`" for transaction in error.transactions]
-    others = f", and so for {len(looks) - 1} others" if len(looks) > 1 else ""
-    return (
-        f"Do not do it again yet: it may still be recorded, by blocks of up to {until}. Look with "
-        f"{looks[0]}{others}: if there is no receipt at a later block, there never will be one."
-    )
 
 
 def _show_refused_by_system(error: OSError, screen: Screen) -> None:

@@ -28,7 +28,7 @@ from clients.sdk import told
 from clients.sdk.books import VerifiedBook, read_book
 from clients.sdk.certificates import VerifiedCertificate, read_certificate
 from clients.sdk.histories import read_history, read_party_history
-from clients.sdk.outcome import NotAdmitted, OutcomeUnknown, Recorded, RefusedOperation
+from clients.sdk.outcome import NotAdmitted, OutcomeUnknown, Recorded, RefusedOperation, looked_up_later
 from clients.sdk.recording import Recording, in_bundles
 from clients.sdk.statements import VerifiedStatement, read_statement
 from clients.sdk.transport import (
@@ -160,6 +160,8 @@ class Conversation:
             NotAdmitted: no node takes one of them in; the others are carried through first.
             OutcomeUnknown: no outcome for some before the deadline; holds their bytes.
             Unavailable: no node could be reached at all, so nothing was sent.
+            BrokenAnswer, VerificationError: what a node answers is worth nothing; it may be recorded all the
+                same, and the remedy says how to look.
         """
         recorded: dict[bytes, Recorded] = {}
         problems: dict[bytes, NodeProblem] = {}
@@ -174,6 +176,11 @@ class Conversation:
                 later = [transaction for rest in bundles[number + 1 :] for transaction in rest]
                 left = (*recording.waiting.values(), *later)
                 raise OutcomeUnknown(error.message, left, tuple(recorded.values())) from None
+            except (BrokenAnswer, VerificationError) as error:
+                sent = [transaction for transaction in bundle if transaction.id in recording.waiting]
+                if sent:
+                    error.remedy = f"{looked_up_later(sent)} {error.remedy}".rstrip()
+                raise
         if problems:
             places = {
                 index: problems[transaction.id]

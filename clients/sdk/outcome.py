@@ -9,8 +9,9 @@ OutcomeUnknown       sent, and no outcome before the deadline: hold on to the by
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from clients.errors import NodeProblem
@@ -143,3 +144,15 @@ class OutcomeUnknown(TallyError):
         super().__init__(message, found=f"{len(transactions)} without an outcome")
         self.transactions = transactions
         self.recorded = recorded
+
+
+def looked_up_later(transactions: Sequence[Transaction]) -> str:
+    """What to do for whoever does not hold the bytes: the same command again would sign others."""
+    last_ms = max(transaction.valid_until_ms for transaction in transactions)
+    until = datetime.fromtimestamp(last_ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    others = f", and so for {len(transactions) - 1} others" if len(transactions) > 1 else ""
+    return (
+        f"Do not do it again yet: it may still be recorded, by blocks of up to {until}. Look with "
+        f"`tally receipt {transactions[0].id.hex()}`{others}: if there is no receipt at a later block, there "
+        "never will be one."
+    )

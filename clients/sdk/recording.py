@@ -3,6 +3,7 @@ r"""Bringing one bundle of signed transactions onto the ledger, however often th
     waiting --receipt proves it--> recorded
        |  \--refused for good----> problems
        \---turned away, or no outcome: the same bytes again, until the deadline
+       \---a node failed: the same bytes to the others; that it took them in is not ruled out
 
 Only a receipt ends the waiting: what a node says of an outcome moves nothing to `recorded`.
 """
@@ -106,7 +107,7 @@ class Recording:
             VerificationError: a receipt that proves nothing.
         """
         nodes, clock = self._conversation.nodes, self._conversation.clock
-        attempts = 0
+        attempts = failures = 0
         while self.waiting:
             left = list(self.waiting.values())
             try:
@@ -115,6 +116,13 @@ class Recording:
                 error.was_sent = error.was_sent or attempts > 0
                 raise
             attempts += 1
+            if reply.status >= 500:
+                failures += 1
+                if failures == len(nodes.urls):
+                    problem = problem_of(reply)
+                    raise Unavailable(f"{reply.node} fails: {problem.message}", was_sent=True)
+                nodes.leave(reply.node)
+                continue
             if reply.status not in (200, 202):
                 self._problems.update(dict.fromkeys(self.waiting, problem_of(reply)))
                 return

@@ -464,8 +464,7 @@ class Session(_Base):
             response.raise_for_status()
             check_plain(response, node)
             for chunk in response.iter_bytes():
-                for event in reader.feed(chunk):
-                    yield event
+                yield from reader.feed(chunk)
 
 
 class AsyncSession(_Base):

@@ -338,8 +338,11 @@ def test_forged_receipt_is_not_believed(channel: Channel) -> None:
         forge = _with_receipt(lambda receipt: receipt[:-1] + bytes([receipt[-1] ^ 1]))
         channel.nodes["n1"].misbehave = rewriting(forge, "/transactions")
         async with channel.session("anchor") as session:
-            with pytest.raises(VerificationError, match="http://n1"):
+            with pytest.raises(VerificationError, match="http://n1") as caught:
                 await session.submit(order("PO-1"))
+            channel.nodes["n1"].misbehave = None
+            recorded = await session.receipt(bytes.fromhex(caught.value.remedy.split("`")[1].split()[-1]))
+        assert recorded.is_applied, "as the remedy says, it was recorded"
 
     _run(scenario)
 
@@ -369,6 +372,33 @@ def test_what_other_contracts_wrote_is_refused_with_the_release_that_can_read_it
     _run(scenario)
 
 
+def _after_recording(status: int) -> Callable[..., Any]:
+    """A node that takes in what it is sent, and fails to say so."""
+
+    async def misbehave(request: httpx.Request, ask: Any) -> httpx.Response:
+        await ask()
+        return httpx.Response(status, content=b"{}", request=request)
+
+    return misbehave
+
+
+def test_a_node_that_fails_is_not_taken_to_have_refused(channel: Channel) -> None:
+    async def scenario() -> None:
+        channel.nodes["n1"].misbehave = _after_recording(500)
+        async with channel.session("anchor") as session:
+            assert (await session.submit(order("PO-1"))).is_applied, "the next node says what became of it"
+            for node in channel.nodes.values():
+                node.misbehave = _after_recording(500)
+            with pytest.raises(OutcomeUnknown, match="fails") as caught:
+                await session.submit(order("PO-2"))
+            for node in channel.nodes.values():
+                node.misbehave = None
+            (recorded,) = await session.record(caught.value.transactions)
+        assert recorded.is_applied
+
+    _run(scenario)
+
+
 def test_missing_receipt_is_fetched(channel: Channel) -> None:
     async def scenario() -> None:
         channel.nodes["n1"].misbehave = times(1, rewriting(_with_receipt(lambda _: None)))
@@ -388,8 +418,9 @@ def test_answer_that_is_none_is_named_as_such(channel: Channel, content: bytes) 
     async def scenario() -> None:
         channel.nodes["n1"].misbehave = answer_with(200, content=content)
         async with channel.session("anchor") as session:
-            with pytest.raises(BrokenAnswer, match="http://n1"):
+            with pytest.raises(BrokenAnswer, match="http://n1") as caught:
                 await session.submit(order("PO-1"))
+        assert "may still be recorded" in caught.value.remedy
 
     _run(scenario)
 

@@ -1,4 +1,4 @@
-"""A node that means harm, over real sockets: what it answers ends in a typed error, in time and in little memory."""
+"""A node that means harm, over real sockets: its answers end in typed errors, in time, in little memory."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from clients.cli.exits import DONE, REFUSED, USAGE, UsageProblem
 from clients.cli.options import Json, ProfileFile, load_profile, open_session
 from clients.cli.recording import recorded_document
 from clients.cli.screen import BAD, FAINT, GOOD, Screen, examples
-from clients.errors import NodeProblem
+from clients.errors import BrokenAnswer, NodeProblem
 from clients.importers import (
     KINDS,
     BankBook,
@@ -47,6 +47,7 @@ from clients.wording import counted
 from contracts.errors import REMEDIES
 from ledger.blocks.genesis import GenesisBlock
 from ledger.blocks.transaction import Transaction
+from ledger.errors import VerificationError
 
 CHUNK = 100
 """Documents sent in one bundle."""
@@ -239,6 +240,7 @@ def send(screen: Screen, session: Session, entries: Sequence[Entry], receipts: P
 
     Raises:
         OutcomeUnknown, Unavailable, NotAdmitted: what came before is recorded, and in the index.
+        BrokenAnswer, VerificationError: the same; the others may be recorded too.
     """
     sent = Sent()
     try:
@@ -266,16 +268,23 @@ def send(screen: Screen, session: Session, entries: Sequence[Entry], receipts: P
                 sent.entries += chunk
                 advance(len(chunk))
     except (OutcomeUnknown, NotAdmitted) as error:
-        error.remedy = (
-            f"{len(sent.recorded)} documents are recorded: see {receipts / 'index.csv'}, which also has the "
-            "ids of those without an outcome, for tally receipt."
-        )
+        error.remedy = _what_is_recorded(sent, receipts)
+        raise
+    except (BrokenAnswer, VerificationError) as error:
+        error.remedy = f"{_what_is_recorded(sent, receipts)} {error.remedy}"
         raise
     except OSError as error:
         raise UsageProblem(
             f"cannot write receipts to {receipts}", code="file_unwritable", found=error.strerror
         ) from None
     return sent
+
+
+def _what_is_recorded(sent: Sent, receipts: Path) -> str:
+    return (
+        f"{len(sent.recorded)} documents are recorded: see {receipts / 'index.csv'}, which also has the "
+        "ids of those without an outcome, for tally receipt."
+    )
 
 
 def _save_receipts(recorded: Sequence[Recorded], receipts: Path) -> dict[bytes, str]:
