@@ -17,7 +17,7 @@ Imports ledger and contracts (their models have the last word); no network, no c
 """
 
 from clients.importers.errors import ImportProblem
-from clients.importers.files import LAYOUTS, import_bytes, import_file, is_bank_file
+from clients.importers.files import LAYOUTS, Content, import_bytes, import_file
 from clients.importers.imported import (
     KINDS,
     BankBook,
@@ -41,6 +41,7 @@ __all__ = [
     "Billed",
     "BilledLine",
     "Conditional",
+    "Content",
     "Directory",
     "Entry",
     "ImportContext",
@@ -50,7 +51,6 @@ __all__ = [
     "TradeBook",
     "import_bytes",
     "import_file",
-    "is_bank_file",
     "timeline",
     "together",
 ]

@@ -79,9 +79,13 @@ class ImportProblem(TallyError):
 
 
 def from_error(error: TallyError, *, file: str, line: int = 0, column: str = "") -> ImportProblem:
-    """A refusal of a value by the ledger's own types, with the place in the file where it stands."""
+    """A refusal of a value by the ledger's own types, with the place in the file where it stands.
+
+    A remedy that any such error has is for whoever writes programs.
+    """
     if isinstance(error, ImportProblem):
         return error.at(file, line, column)
+    is_own = error.remedy != type(error).remedy or not remedy_of(error.code)
     return ImportProblem(
         error.code,
         error.message,
@@ -90,7 +94,7 @@ def from_error(error: TallyError, *, file: str, line: int = 0, column: str = "")
         column=column,
         found=error.found,
         expected=error.expected,
-        remedy=error.remedy,
+        remedy=error.remedy if is_own else "",
     )
 
 

@@ -79,32 +79,45 @@ _XML_STARTS = (b"<", b"\xfe\xff", b"\xff\xfe", b"\x00")
 """Also the marks of UTF-16 and UTF-32, so that the XML reader says what is wrong with them."""
 
 
-def is_bank_file(path: Path) -> bool:
-    """Whether a file may be a bank's statement, which is read beside the bank's book on the ledger."""
-    try:
-        with path.open("rb") as file:
-            return MARK in _beginning(file.read(_MAX_FILE_BYTES))
-    except OSError:
-        return False
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is in a file, read once: a pipe has nothing for whoever reads it again."""
 
+    name: str
+    data: bytes
+    problem: ImportProblem | None = None
+    """Why it cannot be read."""
 
-def import_file(path: Path | str, kind: str = "auto", context: ImportContext | None = None) -> Imported:
-    """Read a file and import it; see `import_bytes`."""
-    place = Path(path)
-    try:
-        with place.open("rb") as stream:
-            data = stream.read(_MAX_FILE_BYTES + 1)
-    except OSError as error:
-        return _nothing(
-            place.name,
-            ImportProblem(
+    @classmethod
+    def of(cls, path: Path) -> Content:
+        """The content of a file, as far as a file may be long."""
+        try:
+            with path.open("rb") as stream:
+                return cls(path.name, stream.read(_MAX_FILE_BYTES + 1))
+        except OSError as error:
+            problem = ImportProblem(
                 "file_unreadable",
                 f"cannot read {path}",
                 found=error.strerror,
                 expected="a file that can be read",
-            ),
-        )
-    return import_bytes(data, place.name, kind, context)
+            )
+            return cls(path.name, b"", problem)
+
+    @property
+    def is_bank_file(self) -> bool:
+        """Whether it may be a bank's statement, which is read beside the bank's book on the ledger."""
+        return MARK in _beginning(self.data)
+
+    def imported(self, kind: str, context: ImportContext | None) -> Imported:
+        """What comes out of it; see `import_bytes`."""
+        if self.problem is not None:
+            return _nothing(self.name, self.problem)
+        return import_bytes(self.data, self.name, kind, context)
+
+
+def import_file(path: Path | str, kind: str = "auto", context: ImportContext | None = None) -> Imported:
+    """Read a file and import it; see `import_bytes`."""
+    return Content.of(Path(path)).imported(kind, context)
 
 
 def import_bytes(

@@ -463,6 +463,15 @@ def test_a_dry_run_reads_and_sends_nothing(tally: Any, tmp_path: Path, supplier:
     assert ran.document["files"][0]["operations"] == 2
 
 
+def test_a_pipe_is_read_once_and_whole(tally: Any, supplier: str) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as pipe:
+        pipe.write(INVOICES)
+    ran = tally("import", f"/dev/fd/{reading}", "--dry-run", "--profile", supplier, "--json")
+    os.close(reading)
+    assert ran.document["files"][0]["operations"] == 2
+
+
 def test_problems_are_shown_one_a_line_and_nothing_is_sent(tally: Any, tmp_path: Path, supplier: str) -> None:
     file = tmp_path / "invoices.csv"
     file.write_text(BAD_INVOICES)

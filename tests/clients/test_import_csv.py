@@ -17,6 +17,7 @@ from clients.importers import (
     timeline,
 )
 from contracts import registry
+from ledger.errors import Malformed
 
 ORDERS = """order,supplier,buyer,currency,order_date,line,item,quantity,unit_price
 PO/1,acme,bigco,EUR,2024-01-05,1,"Bolts, M8",1000,0.0125
@@ -157,7 +158,9 @@ def test_a_bad_cell_is_refused_with_its_line_column_and_code(
     header, first, _ = INVOICES.splitlines()
     one = first.replace("565.00", "15.00")
     target = "15.00" if good == "565.00" else good
-    assert only_problem(f"{header}\n\n{one.replace(target, bad, 1)}\n") == (code, 3, column)
+    text = f"{header}\n\n{one.replace(target, bad, 1)}\n"
+    assert only_problem(text) == (code, 3, column)
+    assert imported(text).errors[0].remedy not in ("", Malformed.remedy), "nobody here writes a program"
 
 
 def test_all_bad_lines_are_reported_and_their_documents_withheld() -> None:

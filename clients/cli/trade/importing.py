@@ -31,12 +31,11 @@ from clients.importers import (
     BankBook,
     Billed,
     BilledLine,
+    Content,
     Directory,
     Entry,
     ImportContext,
     Imported,
-    import_file,
-    is_bank_file,
     timeline,
     together,
 )
@@ -125,7 +124,8 @@ def import_files(
         )
     known = load_profile(profile)
     book = BankBook()
-    if any(is_bank_file(file) for file in files):
+    contents = [Content.of(file) for file in files]
+    if any(content.is_bank_file for content in contents):
         with open_session(profile) as session:
             book = bank_book(session, bank or known.organisation)
     context = ImportContext(
@@ -144,8 +144,8 @@ def import_files(
     with open_session(profile) as reading, screen.progress("reading", len(files)) as advance:
         context = replace(context, trade=LedgerTrade(reading))
         imports = []
-        for file in files:
-            imports.append(import_file(file, kind, context))
+        for content in contents:
+            imports.append(content.imported(kind, context))
             advance(1)
     has_problems = any(not imported.is_clean for imported in imports)
     entries = together(timeline(imports)) if together_ else timeline(imports)
