@@ -130,7 +130,7 @@ REMEDIES: dict[str, str] = {
     "unknown_redemption": "The client asks for the redemption first.",
     "exceeds_unapplied": "Pay back at most what the invoice shows as unapplied.",
     "payer_mismatch": "The payer must be the buyer of the invoice.",
-    "amount_mismatch": "Use the amount of the agreed offer.",
+    "amount_mismatch": "Use the amount that is expected, such as that of the agreed offer.",
     # finance
     "unknown_programme": "Publish the programme first.",
     "programme_of_other_lender": "Use another programme id.",

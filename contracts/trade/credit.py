@@ -10,14 +10,15 @@ supplier.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from contracts.context import Context
 from contracts.errors import refuse
 from contracts.fields import (
     MAX_LINES,
+    Amount,
     CreditNumber,
     Date,
     InvoiceNumber,
@@ -95,11 +96,19 @@ class CreditIssue(Operation):
     op: Literal["credit.issue"]
     credit: CreditNumber
     invoice: InvoiceNumber
-    amount: PositiveAmount = Field(description="minor units of the invoice's currency")
+    amount: Amount = Field(
+        description="minor units of the invoice's currency; 0 for units once all that it bills is credited"
+    )
     date: Date = Field(description="day of issue; ISO text YYYY-MM-DD")
     lines: Annotated[tuple[CreditedLine, ...], Field(max_length=MAX_LINES)] = Field(
         (), description="units that are no longer billed, such as those returned; none for a price credit"
     )
+
+    @model_validator(mode="after")
+    def _grants_something(self) -> Self:
+        if not self.amount and not self.lines:
+            raise ValueError("an amount above zero, or units of lines")
+        return self
 
 
 class CreditAccept(Operation):
@@ -291,6 +300,14 @@ def _check_fits(invoice: Invoice, over: int, amount: int, lines: tuple[tuple[str
             field="amount",
             found=Money(amount, invoice.currency),
             expected=f"at most {Money(most, invoice.currency)}",
+        )
+    if not amount and most:
+        raise refuse(
+            "amount_mismatch",
+            "units without their price",
+            field="amount",
+            found=Money(0, invoice.currency),
+            expected=f"above zero, at most {Money(most, invoice.currency)}",
         )
     if not lines:
         return

@@ -132,7 +132,7 @@ def credits_are_applied_once(kinds: Kinds) -> None:
         is_decided = note.status in (credit.ACCEPTED, credit.APPLIED)
         if not 0 <= note.applied <= note.amount or (note.applied and not is_decided):
             raise InvariantBroken(1, f"{supplier} {number}: {note.applied} applied of {note.amount}")
-        if (note.status == credit.APPLIED) != (note.applied == note.amount):
+        if note.amount and (note.status == credit.APPLIED) != (note.applied == note.amount):
             raise InvariantBroken(1, f"{supplier} {number}: {credit.LIFE.states[note.status]}")
         reduced[supplier, note.buyer, note.currency] += note.applied
         granted[supplier, note.invoice] += note.amount if is_decided else 0

@@ -22,8 +22,9 @@ from ways_ledger import ways_of
 
 from contracts.finance.pricer import requote
 from contracts.trade import relationship_views, trade_views
+from contracts.trade.order import Order
 from contracts.trade.units import canonical_unit, sscc_with_check_digit
-from ledger.errors import Refusal
+from ledger.errors import Malformed, Refusal
 from ledger.identifiers import is_gs1
 
 PARTIES = {"supplier": "acme", "buyer": "mega"}
@@ -470,4 +471,32 @@ def test_a_credit_is_not_set_off_against_what_a_lender_has_bought_or_another_cur
     assert trade.refused("mega", {**apply, "invoice": "E"}) == "currency_mismatch"
     trade.done("acme", invoice("N", 500, buyer="nova"))
     assert trade.refused("mega", {**apply, "invoice": "N"}) == "not_party"
+    trade.check()
+
+
+def test_goods_that_went_back_after_their_price_was_credited_are_credited_as_units() -> None:
+    """An order of which more is billed than kept gets no new finance: there is a way out of that."""
+    trade = TradeLedger({"return_days": 400})
+    trade.order()
+    trade.deliver("S1")
+    trade.done("acme", invoice("I", 10_000_00, order="PO1", quantity=100))
+    trade.done("mega", confirm("I", 10_000_00))
+    trade.done("bank", payment("I", 10_000_00, "E1"))
+    note = {"op": "credit.issue", "credit": "C1", "invoice": "I", "amount": 10_000_00, "date": "2012-03-01"}
+    back = [{"line": "1", "quantity": 100}]
+    units = {**note, "credit": "C2", "lines": back}
+    assert trade.refused("acme", {**units, "amount": 0}) == "amount_mismatch"
+    trade.done("acme", note)
+    trade.done("mega", {"op": "credit.accept", "credit": "C1", "supplier": "acme"})
+    place = {"shipment": "S1", "supplier": "acme", "date": "2012-02-28"}
+    trade.done("mega", {"op": "goods.return", **place, "lines": back, "reason": "spoilt"})
+    assert trade.refused("acme", {**units, "amount": 1}) == "exceeds_gross"
+    with pytest.raises(Malformed, match="above zero, or units"):
+        trade.submit("acme", {**units, "amount": 0, "lines": []})
+    trade.done("acme", {**units, "amount": 0})
+    trade.check()
+    before = dict(trade.state.data)
+    trade.done("mega", {"op": "credit.accept", "credit": "C2", "supplier": "acme"})
+    assert Order._make(trade.entry("order", "acme", "mega", "PO1") or ()).overbilled == 0
+    trade.check_step(before)
     trade.check()

@@ -54,7 +54,8 @@ def issue(
     json: Json = False,
 ) -> None:
     """Grant a credit on an invoice (supplier)."""
-    credited = read_amount(amount, "--amount")
+    least = 0 if line else 1
+    credited = read_amount(amount, "--amount", least=least)
 
     def make(session: Session) -> dict[str, Any]:
         billed = session.invoice(session.profile.organisation, invoice)
@@ -62,7 +63,7 @@ def issue(
             "op": "credit.issue",
             "credit": number,
             "invoice": invoice,
-            "amount": read_amount(amount, "--amount", billed["currency"]).amount,
+            "amount": read_amount(amount, "--amount", billed["currency"], least=least).amount,
             "date": read_day(date, "--date"),
             "lines": read_quantities(line or [], ("quantity",), "--line"),
         }
