@@ -8,7 +8,7 @@ lender alone can. So the money of a sold receivable is asked for where its owner
 
 A payment that a bank attests on another account than the one expected is taken, since the money is there, and
 recorded as `astray` in the history of the relationship: *the seller collects*. What is expected on the day of
-its booking is the account of the redirection that stands, else the supplier's payee account, else nothing.
+its booking is the account of the redirection that stood, else the supplier's payee account, else nothing.
 """
 
 from __future__ import annotations
@@ -56,6 +56,12 @@ class Redirection(NamedTuple):
     """Business day, 0 before."""
     seen: int
     """Business day on which the buyer said so, 0 before."""
+    ended: int = 0
+    """Business day on which the lender ended it, 0 before."""
+
+    def stood_on(self, day: int) -> bool:
+        """Whether the buyer was to pay to its account on a business day."""
+        return 0 < self.agreed <= day and (self.status in STANDING or day < self.ended)
 
 
 class RedirectionPropose(Operation):
@@ -121,10 +127,10 @@ def read_redirection(state: Reader, supplier: str, buyer: str, currency: str) ->
 def expected_account(state: Reader, supplier: str, buyer: str, currency: str, day: int) -> str:
     """Where a buyer is to pay a supplier's invoices on a business day; empty if nobody has said.
 
-    Of a day before the redirection that stands it is the supplier's payee account.
+    That of the newest redirection if it stood on that day, else the supplier's payee account.
     """
     found = read_redirection(state, supplier, buyer, currency)
-    if found is not None and found.status in STANDING and found.agreed <= day:
+    if found is not None and found.stood_on(day):
         return found.account
     return payee.account_of(state, supplier, currency, day)
 
@@ -178,7 +184,7 @@ def end(context: Context, operation: RedirectionEnd) -> None:
     """Ended by its lender."""
     supplier, buyer, currency = operation.supplier, operation.buyer, operation.currency
     found = _lenders(context, supplier, buyer, currency)
-    ended = found._replace(status=STATUS.after(found.status, operation.op))
+    ended = found._replace(status=STATUS.after(found.status, operation.op), ended=context.day)
     _step(context, (supplier, buyer, currency), ended)
 
 

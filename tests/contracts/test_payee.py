@@ -210,3 +210,20 @@ def test_a_payment_that_was_booked_before_a_change_is_not_astray() -> None:
     trade.done("bank", payment("B", 500, "E4", date="2012-03-07", account=LENDERS))
     assert len(astray(trade)) == 2
     trade.check()
+
+
+def test_a_payment_that_was_booked_before_a_redirection_ended_is_not_astray() -> None:
+    trade = with_account()
+    trade.confirmed_invoice("A", 2_000)
+    place = {"currency": "USD", "account": LENDERS}
+    trade.done("acme", {"op": "redirection.propose", "buyer": "mega", "lender": "loan", **place})
+    trade.done("loan", {"op": "redirection.agree", "supplier": "acme", "buyer": "mega", **place})
+    to_day(trade, "2012-03-07")
+    trade.done("loan", {"op": "redirection.end", **PLACE, "reason": "paid off"})
+    trade.done("bank", payment("A", 500, "E1", date="2012-03-06", account=LENDERS))
+    trade.done("bank", payment("A", 500, "E2", date="2012-03-07", account=OLD))
+    assert astray(trade) == []
+    trade.done("bank", payment("A", 500, "E3", date="2012-03-06", account=OLD))
+    trade.done("bank", payment("A", 500, "E4", date="2012-03-07", account=LENDERS))
+    assert [(record[7], record[6]) for record in astray(trade)] == [(LENDERS, OLD), (OLD, LENDERS)]
+    trade.check()
