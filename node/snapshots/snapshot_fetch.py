@@ -6,7 +6,9 @@
         no answer in time, not there, not ready: asked again, of somebody else if it can be
         a chunk that is wrong: asked again, and whoever sent it is asked nothing any more
 
-Questions go to whoever has the fewest, the peers that were named first before others.
+Questions go to whoever has the fewest, the peers that were named first before others. Who was not ready
+comes after those who were, until a chunk of it is right: otherwise a peer that is never ready, and so has no
+question in hand, would be asked every one.
 """
 
 from __future__ import annotations
@@ -47,6 +49,8 @@ class SnapshotFetch:
         self._number = number
         self._aside: dict[str, float] = {}
         self._without: set[str] = set()
+        self._not_ready: Counter[str] = Counter()
+        """How often in a row, by peer."""
         self._progress_s = now_s
 
     @property
@@ -78,7 +82,7 @@ class SnapshotFetch:
             if not_before_s > now_s:
                 self._waiting.append((not_before_s, ask))
                 continue
-            peer = min(free, key=load.__getitem__)
+            peer = min(free, key=lambda peer: (self._not_ready[peer], load[peer]))
             load[peer] += 1
             self._number += 1
             self._asked[self._number] = _Asked(peer, ask, now_s + SNAPSHOT_ANSWER_S)
@@ -101,6 +105,7 @@ class SnapshotFetch:
             self._aside[peer] = now_s + SNAPSHOT_ASIDE_S
             self._waiting.appendleft((now_s, asked.ask))
         else:
+            self._not_ready[peer] += 1
             self._waiting.append((now_s + SNAPSHOT_NOT_READY_S, asked.ask))
             self._progress_s = now_s
         return None
@@ -114,6 +119,7 @@ class SnapshotFetch:
         """The chunk was right; what is to be asked next because of it."""
         asked = self._asked.pop(number)
         self.chunks[asked.peer] += 1
+        del self._not_ready[asked.peer]
         self._progress_s = now_s
         self._waiting.extend((now_s, ask) for ask in follow)
 

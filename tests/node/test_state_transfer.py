@@ -562,6 +562,30 @@ def test_a_chunk_that_is_not_ready_is_asked_for_again_later() -> None:
     assert [again for _, _, again in fetch.to_ask(["a"], 1.0)] == [ask]
 
 
+def test_a_peer_that_is_never_ready_keeps_no_question_from_the_others() -> None:
+    fetch = SnapshotFetch(asks(6), 0, 0.0)
+    for step in range(12):
+        for peer, number, _ in fetch.to_ask(["never", "good"], float(step)):
+            if peer == "never":
+                fetch.answered(peer, number, NOT_READY, float(step))
+            else:
+                assert fetch.answered(peer, number, GIVEN, float(step)) is not None
+                fetch.accepted(number, [], float(step))
+    assert fetch.is_through
+
+
+def test_a_peer_that_was_not_ready_once_is_one_of_all_again() -> None:
+    fetch = SnapshotFetch(asks(3), 0, 0.0)
+    ((_, number, _), (_, other, _), _) = fetch.to_ask(["a", "b"], 0.0)
+    fetch.answered("a", number, NOT_READY, 0.0)
+    fetch.answered("b", other, NOT_READY, 0.0)
+    ((first, number, _), (second, other, _)) = fetch.to_ask(["a", "b"], 1.0)
+    assert {first, second} == {"a", "b"}
+    assert fetch.answered(first, number, GIVEN, 1.0) is not None
+    fetch.accepted(number, asks(1), 1.0)
+    assert [peer for peer, _, _ in fetch.to_ask(["a", "b"], 1.0)] == [first]
+
+
 def test_questions_and_answers_are_read_back() -> None:
     for ask in (Ask(MANIFEST, 7, 3), Ask(STATE, 5, 0, 64), Ask(RECORDS, 9, 0, 128, b"a", b"b")):
         assert read_ask(codec.decode(codec.encode(ask.to_value(3)))) == (3, ask)
