@@ -46,8 +46,10 @@ def status_at(api: str) -> dict[str, Any]:
     """
     try:
         stands = httpx.get(f"{api}/v1/status", timeout=5).json()
-        return {"node": str(stands["node"]), "term": int(stands["term"]), **stands}
-    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        if not (type(stands) is dict and (type(stands.get("node")), type(stands.get("term"))) == (str, int)):
+            raise ValueError("not the status of a node")
+        return dict(stands)
+    except (httpx.HTTPError, ValueError, RecursionError) as error:
         raise NetworkError(
             "no node answers there",
             code="no_leader",
@@ -109,7 +111,9 @@ def order_hand_over(status: dict[str, Any], api: str, profile: Profile, to: str 
     try:
         answer = httpx.post(url, json=hand_over_body(status, profile, to), timeout=10)
         said = answer.json()
-    except (httpx.HTTPError, ValueError) as error:
+        if type(said) is not dict or (answer.status_code == 200 and type(said.get("leader")) is not str):
+            raise ValueError("not the answer of a node")
+    except (httpx.HTTPError, ValueError, RecursionError) as error:
         raise NetworkError(
             "the leader does not answer",
             code="no_leader",
@@ -118,7 +122,9 @@ def order_hand_over(status: dict[str, Any], api: str, profile: Profile, to: str 
         ) from None
     if answer.status_code != 200:
         raise NetworkError(
-            said.get("detail", "refused"), code=said.get("code", "refused"), remedy=said.get("remedy", "")
+            str(said.get("detail", "refused")),
+            code=str(said.get("code", "refused")),
+            remedy=str(said.get("remedy", "")),
         )
     return str(said["leader"])
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from local_sessions import Channel
 
-from clients.errors import BrokenAnswer, Unavailable
+from clients import network
+from clients.errors import BrokenAnswer, NetworkError, Unavailable
 from clients.profile import Profile
 from clients.sdk import AsyncSession, Session
 from clients.sdk import exports as sdk_exports
@@ -189,3 +190,17 @@ def test_an_export_ends_whatever_comes_instead(
         ):
             session.export(folder / "whole.export")
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[]", b"null", b"{}", b"[" * 100_000, b'{"node": [], "term": 1}', b'{"node": "n1", "term": 1e999}'],
+)
+def test_what_stands_at_an_address_and_is_no_node_cannot_be_ordered(channel: Channel, body: bytes) -> None:
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body)
+    with node(saying(head, body)) as url:
+        with pytest.raises(NetworkError) as no_status:
+            network.status_at(url)
+        with pytest.raises(NetworkError) as no_answer:
+            network.order_hand_over({"node": "n1", "term": 1}, url, channel.profile("anchor"))
+    assert no_status.value.code == no_answer.value.code == "no_leader"
