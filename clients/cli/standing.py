@@ -36,6 +36,10 @@ class Standing:
 Stands = Callable[[Session], Standing]
 
 
+SHOWN_STEPS = 4
+"""How many of those that may move beside one another are named."""
+
+
 def _quoted(found: dict[str, Any], *names: str) -> list[str]:
     """Parts of a view as a shell takes them: one word each, whatever is in them."""
     return [quoted(found[name]) for name in names]
@@ -208,6 +212,39 @@ def of_deposit(session: Session, bank: str, client: str, currency: str) -> Stand
         *held,
     )
     return Standing(facts, "", found)
+
+
+def of_request(session: Session, supplier: str, number: str) -> Standing:
+    """A request for finance, with how many of those that were asked have answered."""
+    found = session.request(supplier, number)
+    asked = found["answers"]
+    answered = sum(answer["status"] != "Asked" for answer in asked)
+    facts = (
+        ("now", found["status"]),
+        ("about", f"{found['invoice']} of {supplier}, {money(found['outstanding'], found['currency'])}"),
+        ("answered", f"{answered} of {len(asked)}"),
+    )
+    return Standing(facts, _next_of_request(found), found)
+
+
+def _next_of_request(found: dict[str, Any]) -> str:
+    """Each lender that was asked moves by itself: it answers, and what it has quoted it offers."""
+    if found["status"] != "Open":
+        return ""
+    supplier, number, invoice, until = _quoted(found, "supplier", "request", "invoice", "expires")
+    steps = []
+    for answer in found["answers"][:SHOWN_STEPS]:
+        lender, programme = _quoted(answer, "lender", "programme")
+        quote = f"tally request quote {number} -s {supplier} --programme {programme}"
+        priced = f"tally quote {programme} {supplier} {invoice} --out FILE"
+        if answer["offers"]:
+            return f"{supplier} accepts the offer of {lender}: tally finance accept {invoice}"
+        match answer["status"]:
+            case "Asked":
+                steps.append(f"{lender} answers by {until}: {quote}")
+            case "Quoted":
+                steps.append(f"{lender} prices it to offer that: {priced}")
+    return "; ".join(steps)
 
 
 def of_auction(session: Session, supplier: str, number: str) -> Standing:

@@ -53,7 +53,8 @@ def test_a_buyer_approves_a_file_and_its_suppliers_are_paid(tally: Tally, tmp_pa
     file = tmp_path / "of-anchor.json"
     file.write_text(json.dumps(OF_ANCHOR))
     tally.run("fund", "programme", "publish", str(file))
-    tally.run("acme", "programme", "enrol", "of-anchor", "--bank", "bank", "--standing")
+    part = tally.run("acme", "programme", "enrol", "of-anchor", "--bank", "bank", "--standing")
+    assert part["next"] == "anchor approves invoices: tally payables approve FILE --programme of-anchor"
     money = ["--programme", "of-anchor", "--amount", "1,500.00"]
     kept = tally.run("fund", "payables", "reserve", *money, "--bank", "bank")["now"]
     assert kept["payables"]["set_aside"] == {"bank": "bank", "amount": 1_500_00}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from shlex import quote
@@ -32,7 +33,9 @@ MATURITY = "2024-05-03"
 
 @pytest.fixture
 def channel(tmp_path: Path) -> Iterator[Channel]:
-    made = Channel(tmp_path, ("n1",), {**ROLES, "bolt": ["supplier"], "cover": ["insurer"]})
+    made = Channel(
+        tmp_path, ("n1",), {**ROLES, "bolt": ["supplier"], "loan": ["lender"], "cover": ["insurer"]}
+    )
     yield made
     made.close()
 
@@ -176,6 +179,65 @@ def test_each_step_of_a_claim_names_the_next_one(tally: Tally, typed: Typed) -> 
     assert "RecoveriesShared" in shown
     assert "ceded      715.50 EUR" in shown
     assert step == ""
+
+
+def test_each_step_of_a_request_names_the_next_one(tally: Tally, typed: Typed, tmp_path: Path) -> None:
+    """Two are asked: one declines, the other quotes, prices and offers, and the supplier accepts."""
+    for lender, name in (("fund", "p1"), ("loan", "p2")):
+        file = tmp_path / f"{name}.json"
+        limits = [{"obligor": "anchor", "limit": "5,000.00 EUR"}]
+        terms = {"currency": "EUR", "limits": limits, "discount_rate_ppm": 72_000, "fee_ppm": 0}
+        file.write_text(json.dumps({"programme": name, "terms": terms}))
+        typed(lender, f"programme publish {file}")
+    typed(
+        "acme", f"invoice submit 'I 1' --buyer anchor --issued {DAY} --due 2024-05-01 --line '1:1:90.00 EUR'"
+    )
+    typed("anchor", "invoice confirm 'I 1' -s acme")
+    asked = "--invoice 'I 1' --programme p1 --programme p2 --until 2024-03-10"
+    shown, step = typed("acme", f"request open Q {asked}")
+    assert "answered  0 of 2" in shown
+    quotes, other = parts_of(step)
+    shown, step = typed(*command_of(quotes))
+    assert "answered  1 of 2" in shown
+    prices, other = parts_of(step)
+    shown, step = typed("loan", f"{command_of(other)[1].replace('quote', 'decline')} --reason no")
+    assert "answered  2 of 2" in shown
+    assert parts_of(step) == [prices]
+    kept = tmp_path / "I.quote"
+    typed(*command_of(prices, FILE=str(kept)))
+    typed("fund", f"finance offer {kept} --expires 2024-03-10")
+    place = ["Q", "-s", "acme", "--programme", "p1", "--advance", "10.00"]
+    told = tally.run("fund", "request", "quote", *place)
+    assert told["next"] == "acme accepts the offer of fund: tally finance accept 'I 1'"
+    _, step = typed("acme", "finance accept 'I 1'")
+    assert step.startswith("Next fund pays: ")
+    ended = tally.run("acme", "invoice", "show", "acme", "I 1")
+    assert ended["finance"]["stage"] == "Accepted"
+
+
+def test_who_must_approve_agree_or_see_an_account_is_named(tally: Tally, typed: Typed) -> None:
+    deposits(tally)
+    _, step = typed("acme", "cash nominate 'NEW 1' --bank bank --currency EUR")
+    assert step.startswith("Next bank approves it: ")
+    typed(*command_of(step))
+    account = "DE89370400440532013000"
+    _, step = typed("acme", f"redirection propose {account} --buyer anchor -c EUR --lender fund")
+    assert step.startswith("Next fund agrees to it: ")
+    _, step = typed(*command_of(step))
+    assert step.startswith("Next anchor says that it has seen it: ")
+    typed(*command_of(step))
+
+
+def test_an_order_that_is_closed_or_cancelled_shows_what_is_left_of_it(typed: Typed) -> None:
+    for number in ("PO-1", "PO-2"):
+        typed("anchor", f"order issue {number} -s acme --date {DAY} --line '1:10:5.00 EUR:unit'")
+    typed("acme", f"shipment create S-1 --order PO-1 --buyer anchor --line 1:10 --date {DAY}")
+    typed("anchor", f"shipment receive S-1 -s acme --date {DAY} --line 1:8:2")
+    shown, step = typed("anchor", "order close PO-1 -s acme")
+    assert "8 accepted, 0 billed" in shown
+    assert step.startswith("Next acme bills what was accepted: ")
+    shown, step = typed("acme", "order cancel PO-2 -s acme -b anchor --reason no")
+    assert ("Cancelled" in shown, step) == (True, "")
 
 
 def deposits(tally: Tally) -> None:

@@ -153,7 +153,20 @@ def nominate(
     """Nominate another payout account (client); the bank approves, and it is used after a wait."""
     code = read_currency(currency, "--currency")
     operation = {"op": "custody.nominate", "bank": bank, "currency": code, "payout": payout}
-    record(profile, lambda _: operation, "Payout account nominated", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        "Payout account nominated",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: _to_be_approved(session, bank, code, payout),
+    )
+
+
+def _to_be_approved(session: Session, bank: str, currency: str, payout: str) -> Standing:
+    client = session.profile.organisation
+    approved = f"tally cash approve {client} --currency {currency} --payout {quoted(payout)}"
+    return replace(of_deposit(session, bank, client, currency), next=f"{bank} approves it: {approved}")
 
 
 @app.command(epilog=examples("tally cash approve acme --currency EUR --payout DE99…"))

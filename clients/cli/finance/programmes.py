@@ -15,6 +15,7 @@ from clients.cli.options import CommonBank, Json, ProfileFile, ReceiptFile, open
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
 from clients.cli.standing import Standing
+from clients.sdk import Session
 from clients.wording import counted
 from contracts.finance.eligibility import Rules
 from contracts.pricing import ProgrammeTerms
@@ -281,7 +282,22 @@ def enrol(
 ) -> None:
     """Take part in a buyer's payables programme, or change how (supplier)."""
     operation = {"op": "programme.enrol", "programme": name, "bank": bank, "standing": standing}
-    record(profile, lambda _: operation, f"Enrolled in {name}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Enrolled in {name}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: _of_enrolment(session, name),
+    )
+
+
+def _of_enrolment(session: Session, name: str) -> Standing:
+    """What a supplier takes part in, and who approves its invoices."""
+    found = session.programme(name)
+    buyer = quoted(found["payables"]["buyer"])
+    approves = f"tally payables approve FILE --programme {quoted(name)}"
+    return Standing((), f"{buyer} approves invoices: {approves}", found)
 
 
 @app.command(epilog=examples("tally programme leave of-anchor --profile net/profiles/acme.json"))

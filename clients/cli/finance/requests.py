@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import islice
-from shlex import quote as quoted
 from typing import Annotated, Any
 
 import typer
@@ -23,7 +22,7 @@ from clients.cli.options import (
 )
 from clients.cli.recording import record
 from clients.cli.screen import Screen, examples
-from clients.cli.standing import Standing
+from clients.cli.standing import of_request
 from clients.sdk import Session
 
 Number = Annotated[
@@ -66,9 +65,7 @@ def open_request(
         f"Request {number}",
         receipt=receipt,
         as_json=json,
-        stands=lambda session: Standing(
-            next=f"they answer; see what: tally request show {session.profile.organisation} {quoted(number)}"
-        ),
+        stands=lambda session: of_request(session, session.profile.organisation, number),
     )
 
 
@@ -107,7 +104,14 @@ def quote(
             }
         return {"op": "request.quote", **where, **amounts}
 
-    record(profile, make, f"Quote on {number}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        make,
+        f"Quote on {number}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_request(session, supplier, number),
+    )
 
 
 @app.command(
@@ -127,7 +131,14 @@ def decline(
     """Decline a request, with a reason (lender)."""
     where = {"supplier": supplier, "request": number, "programme": programme}
     operation = {"op": "request.decline", **where, "reason": reason}
-    record(profile, lambda _: operation, f"Request {number} declined", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Request {number} declined",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_request(session, supplier, number),
+    )
 
 
 @app.command(epilog=examples("tally request withdraw R-1 --profile net/profiles/acme.json"))
@@ -136,7 +147,14 @@ def withdraw(
 ) -> None:
     """Take your request back (supplier)."""
     operation = {"op": "request.withdraw", "request": number}
-    record(profile, lambda _: operation, f"Request {number} withdrawn", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Request {number} withdrawn",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_request(session, session.profile.organisation, number),
+    )
 
 
 @app.command(epilog=examples("tally request show acme R-1"))

@@ -256,7 +256,14 @@ def close(
 ) -> None:
     """Close an order (buyer): nothing more is shipped, what was accepted may still be billed."""
     operation = {"op": "order.close", "order": number, "supplier": supplier}
-    record(profile, lambda _: operation, f"Order {number} closed", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Order {number} closed",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_order(session, supplier, session.profile.organisation, number),
+    )
 
 
 @app.command(epilog=examples("tally order cancel PO-1 -s acme -b anchor --reason 'not needed any more'"))
@@ -277,7 +284,14 @@ def cancel(
         "buyer": buyer,
         "reason": reason,
     }
-    record(profile, lambda _: operation, f"Order {number} cancelled", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Order {number} cancelled",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: of_order(session, supplier, buyer, number),
+    )
 
 
 @app.command(epilog=examples("tally order show acme anchor PO-1"))

@@ -13,6 +13,7 @@ from clients.cli.options import Json, ProfileFile, ReceiptFile, SupplierOption, 
 from clients.cli.recording import record
 from clients.cli.screen import GOOD, Screen, examples
 from clients.cli.standing import Standing
+from clients.sdk import Session
 from clients.sdk.questions import answers
 from contracts.context import business_day
 from contracts.parties import payee as payees
@@ -176,7 +177,20 @@ def propose(
         "lender": lender,
         "account": account,
     }
-    record(profile, lambda _: operation, f"Redirection of {buyer}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Redirection of {buyer}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda session: _to_be_agreed(session, lender, buyer, (currency, account)),
+    )
+
+
+def _to_be_agreed(session: Session, lender: str, buyer: str, said: tuple[str, str]) -> Standing:
+    currency, account = said
+    place = f"-s {session.profile.organisation} --buyer {buyer} --currency {currency}"
+    return Standing(next=f"{lender} agrees to it: tally redirection agree {quoted(account)} {place}")
 
 
 @redirection.command(
@@ -199,7 +213,20 @@ def agree(
         "currency": read_currency(currency, "--currency"),
         "account": account,
     }
-    record(profile, lambda _: operation, f"Redirection of {buyer}", receipt=receipt, as_json=json)
+    record(
+        profile,
+        lambda _: operation,
+        f"Redirection of {buyer}",
+        receipt=receipt,
+        as_json=json,
+        stands=lambda _: _to_be_seen(buyer, supplier, (currency, account)),
+    )
+
+
+def _to_be_seen(buyer: str, supplier: str, said: tuple[str, str]) -> Standing:
+    currency, account = said
+    seen = f"tally redirection acknowledge {quoted(account)} -s {supplier} --currency {currency}"
+    return Standing(next=f"{buyer} says that it has seen it: {seen}")
 
 
 @redirection.command(
