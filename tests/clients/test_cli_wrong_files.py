@@ -232,6 +232,24 @@ def test_what_is_recorded_is_said_even_if_its_receipt_cannot_be_written(tally: T
     assert error["code"] == "duplicate_number", "the refusal is told, whatever became of its proof"
 
 
+def test_what_is_recorded_of_an_import_is_said_even_if_its_receipts_cannot_be_written(
+    tally: Tally, tmp_path: Path
+) -> None:
+    file, receipts = tmp_path / "invoices.csv", tmp_path / "receipts"
+    file.write_text(
+        "invoice,supplier,buyer,currency,issue_date,due_date,line,quantity,amount,gross\n"
+        "UNWRITTEN-2,acme,anchor,EUR,2024-03-01,2024-05-01,1,1,5.00,5.00\n"
+    )
+    for height in range(1_000):
+        (receipts / f"{height}-0.receipt").mkdir(parents=True)
+    given = ["import", str(file), "--receipts", str(receipts)]
+    error = tally.run("acme", *given, code=USAGE)["error"]
+    assert error["code"] == "receipt_unwritten"
+    assert "1 document is recorded" in error["message"]
+    identity = error["remedy"].split()[-1]
+    assert tally.run("acme", "receipt", identity), "it is proved"
+
+
 def test_an_interrupt_while_the_command_starts_is_no_stack_trace() -> None:
     """Modules take most of a short command's time: that is when a hasty Ctrl-C meets it."""
     program = (

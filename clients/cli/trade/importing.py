@@ -42,7 +42,7 @@ from clients.importers import (
 from clients.sdk import NotAdmitted, OutcomeUnknown, Recorded, Session
 from clients.sdk.conversation import segment
 from clients.trust import load_genesis
-from clients.wording import counted
+from clients.wording import counted, counted_are
 from contracts.errors import REMEDIES
 from ledger.blocks.genesis import GenesisBlock
 from ledger.blocks.transaction import Transaction
@@ -243,6 +243,7 @@ def send(screen: Screen, session: Session, entries: Sequence[Entry], receipts: P
         BrokenAnswer, VerificationError: the same; the others may be recorded too.
     """
     sent = Sent()
+    signed: list[Transaction] = []
     try:
         receipts.mkdir(parents=True, exist_ok=True)
         with (
@@ -262,9 +263,9 @@ def send(screen: Screen, session: Session, entries: Sequence[Entry], receipts: P
                     recorded = error.recorded
                     raise
                 finally:
+                    sent.recorded += recorded
                     index.writerows(_index_rows(chunk, signed, recorded, receipts))
                     file.flush()
-                    sent.recorded += recorded
                 sent.entries += chunk
                 advance(len(chunk))
     except (OutcomeUnknown, NotAdmitted) as error:
@@ -274,10 +275,26 @@ def send(screen: Screen, session: Session, entries: Sequence[Entry], receipts: P
         error.remedy = f"{_what_is_recorded(sent, receipts)} {error.remedy}"
         raise
     except OSError as error:
-        raise UsageProblem(
-            f"cannot write receipts to {receipts}", code="file_unwritable", found=error.strerror
-        ) from None
+        raise _unwritten(receipts, error, sent, signed) from None
     return sent
+
+
+def _unwritten(receipts: Path, error: OSError, sent: Sent, signed: Sequence[Transaction]) -> UsageProblem:
+    """What the disk does not take; `signed` was sent before, and stands as it stands."""
+    if not signed:
+        return UsageProblem(
+            f"cannot write receipts to {receipts}", code="file_unwritable", found=error.strerror
+        )
+    looks = ", ".join(transaction.id.hex() for transaction in signed)
+    return UsageProblem(
+        f"{counted_are(len(sent.recorded), 'document')} recorded, but not all receipts can be written "
+        f"to {receipts}",
+        code="receipt_unwritten",
+        field="--receipts",
+        found=error.strerror,
+        remedy="Do not import it again before you have looked: `tally receipt ID --out FILE`, for each of "
+        f"{looks}",
+    )
 
 
 def _what_is_recorded(sent: Sent, receipts: Path) -> str:
