@@ -73,9 +73,12 @@ def read_part(model: type[PartT], value: Any, what: str, code: str) -> PartT:
         raise Malformed(what, code=code, field=where, found=found, expected=complaint(first["msg"])) from None
 
 
+_EXPECTED = {"Extra inputs are not permitted": "no field of this name", "Field required": "a value"}
+
+
 def complaint(message: str) -> str:
     """What a model says of a value, in the form of our errors: what was expected."""
-    return message.removeprefix("Value error, ").removeprefix("Input should be ")
+    return _EXPECTED.get(message) or message.removeprefix("Value error, ").removeprefix("Input should be ")
 
 
 class Operation(Part):

@@ -48,6 +48,7 @@ from contracts.trade import (
 )
 from ledger.codec import Value
 from ledger.errors import Malformed
+from ledger.identifiers import NAME_FORM, NAME_PATTERN
 from ledger.money import MAX_AMOUNT
 
 
@@ -311,7 +312,8 @@ def _malformed(error: ValidationError, name: str, index: int) -> Malformed:
         code = "amount_overflow"
     expected = complaint(first["msg"])
     if kind == "string_pattern_mismatch":
-        expected = "visible characters in the form that the operation table gives for this field"
+        is_name = first["ctx"]["pattern"] == NAME_PATTERN
+        expected = NAME_FORM if is_name else "visible characters in the form of the operation table"
     return Malformed(
         f"{name} is not well formed",
         code=code,

@@ -33,6 +33,8 @@ NAME_PATTERN = "^[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?$"
 """Ids that people choose for organisations, nodes and programmes: they stand in paths and URLs."""
 
 _IDENTIFIER = re.compile(IDENTIFIER_PATTERN[1:-1])
+NAME_FORM = f"1 to {MAX_NAME_BYTES} of a-z 0-9 . _ - , a letter or digit at both ends"
+"""The same in words."""
 _NAME = re.compile(NAME_PATTERN[1:-1])
 _ALPHANUMERIC = re.compile(r"[0-9A-Z]+")
 _LEI = re.compile(r"[0-9A-Z]{18}[0-9]{2}")
@@ -73,7 +75,7 @@ def checked_name(text: str, field: str) -> str:
             code="name",
             field=field,
             found=ascii(text[:40]),
-            expected=f"1 to {MAX_NAME_BYTES} of a-z 0-9 . _ - , a letter or digit at both ends",
+            expected=NAME_FORM,
             remedy="Use the id as the ledger has it.",
         )
     return text

@@ -41,6 +41,18 @@ def test_every_operation_is_documented_with_its_units(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"buyer": "Mega"}, "1 to 64 of a-z 0-9 . _ - , a letter or digit at both ends"),
+        ({"invoice": " A"}, "visible characters in the form of the operation table"),
+        ({"surprise": 1}, "no field of this name"),
+    ],
+)
+def test_what_was_expected_is_said_in_words_of_the_field(change: dict[str, Any], expected: str) -> None:
+    assert malformed({**invoice("I", 100), **change}).expected == expected
+
+
+@pytest.mark.parametrize(
     ("change", "code", "field"),
     [
         ({"op": "invoice.submitt"}, "unknown_operation", "operations[3].op"),
