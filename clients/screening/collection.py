@@ -60,7 +60,7 @@ def find_elsewhere(trade: Trade, facts: Facts) -> Iterator[Finding]:
             f"pay to {stands.account} of {stands.lender}",
             (bill.supplier, bill.buyer),
             (bill.number,),
-            Money(bill.gross - bill.reduced, bill.currency),
+            Money(bill.left, bill.currency),
             (
                 bill.place,
                 Entry(("lien", bill.supplier, bill.number)),
@@ -91,8 +91,7 @@ def _is_missed(bill: Bill, day: int) -> bool:
 
 def _finding(bill: Bill, later: list[Bill], day: int) -> Finding:
     assert bill.financed is not None, "only a financed invoice is missed"
-    paid = sum(payment.amount for payment in bill.payments)
-    left = Money(bill.gross - bill.reduced - paid, bill.currency)
+    left = Money(bill.left, bill.currency)
     places = [payment.place for other in later[:LATER_PAID] for payment in other.payments[-1:]]
     return Finding(
         MISSING,

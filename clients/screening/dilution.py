@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from clients.screening.finding import ALARM, Finding
-from clients.screening.trade import Bill, Trade
+from clients.screening.trade import Bill, Change, Trade
 from ledger.dates import iso_from_day
 from ledger.money import PPM, Money, Rate
 
@@ -45,18 +45,13 @@ def _trend(day: int, supplier: str, currency: str, bills: list[Bill]) -> Finding
     turn, start = day - RECENT_DAYS, day - RECENT_DAYS - BEFORE_DAYS
     recent = [bill for bill in bills if turn < bill.came]
     before = [bill for bill in bills if start < bill.came <= turn]
-    notes = [
-        change
-        for bill in bills
-        for change in bill.reductions
-        if turn < change.day and change.place != bill.confirmed
-    ]
+    notes = [change for bill in bills for change in _notes(bill) if turn < change.day]
     if len(recent) < LEAST_INVOICES or len(notes) < LEAST_NOTES:
         return None
     lost = sum(change.amount for change in notes)
     ratio_ppm = lost * PPM // max(1, sum(bill.gross for bill in recent))
     lost_before = sum(
-        change.amount for bill in bills for change in bill.reductions if start < change.day <= turn
+        change.amount for bill in bills for change in _notes(bill) if start < change.day <= turn
     )
     before_ppm = lost_before * PPM // max(1, sum(bill.gross for bill in before))
     if ratio_ppm < max(LEAST_PPM, GROWTH * before_ppm):
@@ -76,5 +71,10 @@ def _trend(day: int, supplier: str, currency: str, bills: list[Bill]) -> Finding
     )
 
 
+def _notes(bill: Bill) -> list[Change]:
+    """The credit notes of an invoice: what its buyer never confirmed is none."""
+    return [change for change in bill.reductions if change.place != bill.confirmed]
+
+
 def _is_among(bill: Bill, turn: int) -> bool:
-    return any(turn < change.day and change.place != bill.confirmed for change in bill.reductions)
+    return any(turn < change.day for change in _notes(bill))

@@ -46,9 +46,10 @@ def _finding(supplier: str, buyer: str, bills: list[Bill], ties: list[_Tie]) -> 
     stakes: dict[str, int] = {}
     for bill in bills:
         if not bill.settled and not bill.gone:
-            stakes[bill.currency] = stakes.get(bill.currency, 0) + bill.gross - bill.reduced
+            stakes[bill.currency] = stakes.get(bill.currency, 0) + bill.left
     currency = max(sorted(stakes), key=lambda code: stakes[code], default="")
-    open_now = f"{Money(stakes[currency], currency)} is open" if currency else "nothing is open"
+    amounts = " and ".join(str(Money(stakes[code], code)) for code in sorted(stakes))
+    open_now = f"{amounts} {'is' if len(stakes) == 1 else 'are'} open" if amounts else "nothing is open"
     evidence = dict.fromkeys(entry for tie in ties for entry in tie.evidence)
     return Finding(
         CHECK,

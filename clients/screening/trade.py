@@ -97,6 +97,11 @@ class Bill:
         return sum(change.amount for change in self.reductions)
 
     @property
+    def left(self) -> int:
+        """Neither credited nor paid; minor units, never below zero."""
+        return max(0, self.gross - self.reduced - sum(payment.amount for payment in self.payments))
+
+    @property
     def gone(self) -> int:
         """Business day on which nothing was left to pay without anybody having paid; 0 if that never came."""
         if self.ended is not None:

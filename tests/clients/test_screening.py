@@ -14,6 +14,7 @@ from contracts.trade.invoice import ASSIGNED, CONFIRMED, FREE, RESERVED, Invoice
 from contracts.trade.order import OrderLine
 from contracts.trade.redirection import AGREED, PROPOSED, Redirection
 from ledger import codec
+from ledger.money import Money
 
 DAY = 19_800
 Record = tuple[Any, ...]
@@ -311,6 +312,18 @@ def test_a_tie_that_both_say_is_a_note_and_one_that_only_the_register_knows_an_a
     assert found(trade, affiliated(own[0])) == [], "a parent of one is no tie"
 
 
+def test_what_is_open_among_related_parties_is_said_by_currency_less_what_was_paid() -> None:
+    dollars = (*billed("B", 70_000)[:3], "USD", *billed("B", 70_000)[4:])
+    part = (*paid("A", 40_000, DAY + 9)[:8], 0, *paid("A", 40_000, DAY + 9)[9:])
+    parent = Affiliation("", "PARENT", "", DAY, "x")
+    facts = affiliated(("acme", "register", parent), ("mega", "register", parent))
+    (finding,) = found(told(billed("A", 100_000), part), facts)
+    assert finding.says.endswith("1 invoice, 600.00 EUR is open")
+    assert finding.at_stake == Money(60_000, "EUR")
+    (finding,) = found(told(billed("A", 100_000), dollars, part), facts)
+    assert finding.says.endswith("2 invoices, 600.00 EUR and 700.00 USD are open")
+
+
 def test_one_address_or_one_account_is_a_tie_however_it_is_written() -> None:
     trade = told(billed("A", 100_000))
     first, second = (Affiliation("", "", address, DAY, "x") for address in ("1, Quay St.", "1 quay st"))
@@ -351,6 +364,20 @@ def test_dilution_that_grows_is_found_and_what_was_always_so_is_not() -> None:
     assert len(finding.evidence) == 4
     assert found(quarters(20, 20, 20, 20)) == []
     assert found(quarters(0, 0, 0, 4)) == [], "too little to ask"
+
+
+def test_what_a_buyer_does_not_confirm_is_credited_in_neither_of_the_compared_ratios() -> None:
+    records = []
+    for place in range(10):
+        old, new = DAY + 9 * place, DAY + 270 + 9 * place
+        gross = 100_000 + 5_000 * place
+        short = (old, "confirm", f"O{place}", "EUR", gross // 2, old + 60, gross // 2, gross // 2, 0, 0)
+        records += [billed(f"O{place}", gross, old), short]
+        records += [billed(f"N{place}", gross, new), confirmed(f"N{place}", gross, new, due=new + 60)]
+        if place < 4:
+            records.append(credited(f"C{place}", f"N{place}", gross * 40 // 100, new + 1))
+    (finding,) = [one for one in found(told(*records, day=DAY + 359)) if one.check == "dilution_trend"]
+    assert "after 0 % in the 360 days before" in finding.says
 
 
 # all of them
