@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from contracts.cash import cash_views
 from contracts.finance import programme_views
+from contracts.finance.programme import read_programme
 from contracts.parties import party_views
 from contracts.reverse_factoring import payables_views as of_payables
 from node.api import answers, cash_forms, party_forms, programme_forms
@@ -78,6 +79,8 @@ async def list_enrolments(
 ) -> Response:
     """Suppliers that have enrolled, with their bank and whether they have a standing request."""
     chain = chain_of(request)
+    if read_programme(chain, programme) is None:
+        return answers.view(chain, None, "unknown_programme", programme=programme)
     found = of_payables.enrolments(chain, programme, limit=limit, after=answers.key_after(after))
     return answers.page(chain, "enrolments", found)
 
@@ -96,6 +99,8 @@ async def list_approvals(
 ) -> Response:
     """Approved invoices with the price of today, of one supplier if asked for."""
     chain = chain_of(request)
+    if read_programme(chain, programme) is None:
+        return answers.view(chain, None, "unknown_programme", programme=programme)
     found = of_payables.approvals(
         chain, programme, supplier=supplier, limit=limit, after=answers.key_after(after)
     )

@@ -142,6 +142,8 @@ def test_pages_lead_through_the_whole_list(client: ApiClient, channel: str) -> N
         ("/relationships?party=nobody", "unknown_organisation"),
         ("/organisations/nobody", "unknown_organisation"),
         ("/programmes/none", "unknown_programme"),
+        ("/programmes/none/enrolments", "unknown_programme"),
+        ("/programmes/none/approvals", "unknown_programme"),
     ],
 )
 def test_what_is_not_there_is_404_with_its_own_code(
