@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 
 from clients.errors import BrokenAnswer, NodeProblem, Unavailable
+from clients.sdk.deadlines import begun
 from clients.sdk.transport import (
     ANSWER_TIMEOUT_S,
     CONNECT_TIMEOUT_S,
@@ -85,7 +86,7 @@ def checked(file: Path, genesis: GenesisBlock) -> ProvedExport:
 def _download(client: httpx.Client, node: str, path: str, part: Path, took: Took) -> None:
     began = time.monotonic()
     size_bytes = 0
-    with client.stream("GET", node + path, headers=PLAIN, timeout=_TIMEOUT) as response:
+    with begun(client, began + GRACE_S, "GET", node + path, headers=PLAIN, timeout=_TIMEOUT) as response:
         check_plain(response, node)
         if response.status_code != 200:
             raise _problem(response, node)

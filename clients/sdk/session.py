@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +29,7 @@ from clients.profile import Profile
 from clients.sdk.books import VerifiedBook
 from clients.sdk.certificates import VerifiedCertificate
 from clients.sdk.conversation import DEADLINE_S, Conversation, OperationLike, segment, segments
+from clients.sdk.deadlines import begun
 from clients.sdk.events import SILENCE_S, EventReader
 from clients.sdk.exports import Took, fetch
 from clients.sdk.outcome import Recorded
@@ -454,7 +456,9 @@ class Session(_Base):
 
     def _stream(self, node: str, call: Call) -> Iterator[BlockEvent]:
         reader = EventReader()
-        with self._transport.client.stream(
+        with begun(
+            self._transport.client,
+            time.monotonic() + SILENCE_S,
             call.method,
             node + call.path,
             params=dict(call.query) or None,
@@ -572,19 +576,22 @@ class AsyncSession(_Base):
                     after = event.height
                     yield event
                 reason = "ended the stream"
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, TimeoutError) as error:
                 reason = type(error).__name__
             await asyncio.sleep(failures.pause_s(node, reason))
 
     async def _stream(self, node: str, call: Call) -> AsyncIterator[BlockEvent]:
         reader = EventReader()
-        async with self._transport.client.stream(
-            call.method,
-            node + call.path,
-            params=dict(call.query) or None,
-            headers={"accept": call.accept, **PLAIN},
-            timeout=_EVENT_TIMEOUT,
-        ) as response:
+        async with AsyncExitStack() as answers:
+            stream = self._transport.client.stream(
+                call.method,
+                node + call.path,
+                params=dict(call.query) or None,
+                headers={"accept": call.accept, **PLAIN},
+                timeout=_EVENT_TIMEOUT,
+            )
+            async with asyncio.timeout(SILENCE_S):
+                response = await answers.enter_async_context(stream)
             response.raise_for_status()
             check_plain(response, node)
             async for chunk in response.aiter_bytes():

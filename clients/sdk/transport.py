@@ -1,4 +1,4 @@
-"""Carrying one call to an answer, over several nodes; the only module that imports httpx.
+"""Carrying one call to an answer, over several nodes.
 
 The decisions are a generator without I/O (`exchange`): it yields what to do next and is
 sent what came of it, so that the sync and the async client run the very same code.
@@ -32,6 +32,7 @@ from typing import TypeVar
 import httpx
 
 from clients.errors import BrokenAnswer, NodeProblem, Unavailable
+from clients.sdk.deadlines import TooSlow, bounded_client, ends_by
 from ledger.limits import MAX_PROOF_BYTES
 
 T = TypeVar("T")
@@ -218,10 +219,6 @@ def check_plain(response: httpx.Response, node: str) -> None:
         raise BrokenAnswer(f"{node} answers compressed", found=ascii(found)[:80], expected="plain bytes")
 
 
-class _TooSlow(Exception):
-    """The answer is not whole in the time that it has."""
-
-
 class _Body:
     """What has come of an answer, within its bounds."""
 
@@ -237,7 +234,7 @@ class _Body:
 
         Raises:
             BrokenAnswer: too many.
-            _TooSlow: too late.
+            TooSlow: too late.
         """
         self._size_bytes += len(chunk)
         if self._size_bytes > MAX_ANSWER_BYTES:
@@ -245,7 +242,7 @@ class _Body:
                 f"{self._node} answers without end", expected=f"at most {MAX_ANSWER_BYTES} bytes"
             )
         if time.monotonic() > self._until:
-            raise _TooSlow
+            raise TooSlow
         self._chunks.append(chunk)
 
     def whole(self) -> bytes:
@@ -258,7 +255,7 @@ class SyncTransport:
 
     def __init__(self, client: httpx.Client | None = None) -> None:
         limits = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS)
-        self.client = client or httpx.Client(limits=limits, trust_env=False)
+        self.client = client or bounded_client(limits)
 
     def run(self, steps: Steps[T]) -> T:
         """Carry the steps out and give what they return."""
@@ -278,19 +275,22 @@ class SyncTransport:
     def _send(self, step: Send) -> Reply | Unreachable:
         call = step.call
         try:
-            with self.client.stream(
-                call.method,
-                step.node + call.path,
-                params=dict(call.query) or None,
-                content=call.body,
-                headers=_headers(call),
-                timeout=_timeout(call),
-            ) as response:
+            with (
+                ends_by(time.monotonic() + step.most_s),
+                self.client.stream(
+                    call.method,
+                    step.node + call.path,
+                    params=dict(call.query) or None,
+                    content=call.body,
+                    headers=_headers(call),
+                    timeout=_timeout(call),
+                ) as response,
+            ):
                 body = _Body(response, step)
                 for chunk in response.iter_bytes():
                     body.take(chunk)
                 return Reply(step.node, response.status_code, response.headers, body.whole())
-        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, _TooSlow) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, TooSlow) as error:
             return _unreachable(step.node, error)
 
     def close(self) -> None:
@@ -338,7 +338,7 @@ class AsyncTransport:
                 async for chunk in response.aiter_bytes():
                     body.take(chunk)
                 return Reply(step.node, response.status_code, response.headers, body.whole())
-        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, TimeoutError, _TooSlow) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, TimeoutError, TooSlow) as error:
             return _unreachable(step.node, error)
 
     async def close(self) -> None:
@@ -351,7 +351,7 @@ def _unreachable(node: str, error: Exception) -> Unreachable:
         return Unreachable(node, "is no address that can be looked up", was_sent=False)
     if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError | httpx.PoolTimeout):
         return Unreachable(node, "does not take connections", was_sent=False)
-    if isinstance(error, _TooSlow | TimeoutError):
+    if isinstance(error, TooSlow | TimeoutError):
         return Unreachable(node, "is too slow", was_sent=True)
     if isinstance(error, httpx.TimeoutException):
         return Unreachable(node, "is silent", was_sent=True)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from clients.errors import BrokenAnswer, NetworkError, Unavailable
 from clients.profile import Profile
 from clients.sdk import AsyncSession, Session
 from clients.sdk import exports as sdk_exports
+from clients.sdk import session as sdk_session
 from clients.sdk.conversation import height_of
 from clients.sdk.events import MAX_EVENT_BYTES
 from clients.sdk.transport import AsyncTransport, Call, Nodes, Reply, SyncTransport, exchange
@@ -81,6 +83,8 @@ def dripping(first: bytes, drop: bytes) -> Answer:
 
 DRIPPING_BODY = dripping(CHUNKED % (b"200 OK", b""), chunk(b" "))
 DRIPPING_HEAD = dripping(b"HTTP/1.1 200 OK\r\n", b"a: b\r\n")
+NEVER_FINAL = dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n")
+HEADLESS = [DRIPPING_HEAD, NEVER_FINAL]
 
 
 def asked(urls: list[str], deadline_s: float, transport: SyncTransport | AsyncTransport) -> Reply:
@@ -96,7 +100,7 @@ def asked(urls: list[str], deadline_s: float, transport: SyncTransport | AsyncTr
     [
         (DRIPPING_BODY, SyncTransport),
         (DRIPPING_BODY, AsyncTransport),
-        (DRIPPING_HEAD, AsyncTransport),
+        *product(HEADLESS, (SyncTransport, AsyncTransport)),
     ],
 )
 def test_an_answer_that_drips_leaves_time_for_another_node(
@@ -106,12 +110,14 @@ def test_an_answer_that_drips_leaves_time_for_another_node(
         assert asked([slow, good], 2, transport()).node == good
 
 
+@pytest.mark.parametrize("answer", [DRIPPING_BODY, *HEADLESS])
 @pytest.mark.parametrize("transport", [SyncTransport, AsyncTransport])
 def test_if_there_is_no_other_node_it_ends_by_the_deadline(
+    answer: Answer,
     transport: type[SyncTransport] | type[AsyncTransport],
 ) -> None:
     began = time.monotonic()
-    with node(DRIPPING_BODY) as slow, pytest.raises(Unavailable, match="is too slow"):
+    with node(answer) as slow, pytest.raises(Unavailable, match=r"is (too slow|silent)"):
         asked([slow], 0.5, transport())
     assert time.monotonic() - began < 5
 
@@ -164,6 +170,27 @@ def test_a_stream_that_is_none_is_named_as_such(channel: Channel, answer: Answer
             asyncio.run(first(profile))
 
 
+@pytest.mark.parametrize("answer", HEADLESS)
+def test_a_stream_that_does_not_begin_is_given_up(
+    channel: Channel, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sdk_session, "SILENCE_S", 0.2)
+
+    async def first(profile: Profile) -> None:
+        async with AsyncSession(profile, deadline_s=0.5) as session:
+            async for _ in session.events():
+                return
+
+    with node(answer) as url:
+        with (
+            Session(at(channel, url), deadline_s=0.5) as session,
+            pytest.raises(Unavailable, match="streams"),
+        ):
+            next(session.events())
+        with pytest.raises(Unavailable, match="no node streams"):
+            asyncio.run(asyncio.wait_for(first(at(channel, url)), 5))
+
+
 def test_comments_of_a_stream_are_no_event_however_many(channel: Channel) -> None:
     block = b'data: {"height": 5, "hash": "", "term": 1, "time_ms": 1, "proposer": "n1", "transactions": []}'
     comments = chunk(b": ping\r\n\r\n" * (MAX_EVENT_BYTES // 8))
@@ -182,7 +209,7 @@ def test_an_export_ends_whatever_comes_instead(
     folder = tmp_path / "exports"
     folder.mkdir()
     late = dripping(CHUNKED % (b"500 No", b""), chunk(b"x"))
-    for answer in (endless, late, DRIPPING_BODY):
+    for answer in (endless, late, DRIPPING_BODY, *HEADLESS):
         with (
             node(answer) as url,
             Session(at(channel, url)) as session,
