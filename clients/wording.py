@@ -1,6 +1,8 @@
-"""Numbers of things, in words."""
+"""Numbers of things, in words, and shares in percent."""
 
 from __future__ import annotations
+
+from ledger.money import PPM, divide_half_away
 
 _VOWELS = "aeiou"
 
@@ -13,6 +15,14 @@ def counted(number: int, one: str) -> str:
 def counted_are(number: int, one: str) -> str:
     """The same with its verb: "1 payment is", "2 payments are"."""
     return f"{counted(number, one)} {'is' if number == 1 else 'are'}"
+
+
+def short_percent(ppm: int, decimals: int = 2) -> str:
+    """ "7.20 %" of parts per million: rounded half away, of one width in a column."""
+    unit = PPM // 100 // 10**decimals
+    whole = divide_half_away(abs(ppm), unit)
+    sign = "-" if ppm < 0 and whole else ""
+    return f"{sign}{whole // 10**decimals}.{whole % 10**decimals:0{decimals}d} %"
 
 
 def _several(one: str) -> str:

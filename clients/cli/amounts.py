@@ -15,7 +15,7 @@ from clients.cli.exits import UsageProblem
 from contracts.fields import MAX_QUANTITY
 from ledger.dates import day_from_iso
 from ledger.errors import TallyError
-from ledger.money import PPM, Money, Rate, currency_digits, divide_half_away
+from ledger.money import PPM, Money, Rate, currency_digits
 
 _WITH_CURRENCY = re.compile(
     r"(?:(?P<before>[A-Za-z]{3})\s*)?(?P<number>[-0-9.,]+)(?:\s*(?P<after>[A-Za-z]{3}))?"
@@ -139,13 +139,6 @@ def money(amount: int, currency: str) -> str:
 def percent(ppm: int) -> str:
     """ "7.2 %" of parts per million."""
     return str(Rate(ppm))
-
-
-def short_percent(ppm: int, decimals: int = 2) -> str:
-    """ "7.20 %" of parts per million: rounded half away, of one width in a column."""
-    unit = PPM // 100 // 10**decimals
-    sign, whole = "-" if ppm < 0 else "", divide_half_away(abs(ppm), unit)
-    return f"{sign}{whole // 10**decimals}.{whole % 10**decimals:0{decimals}d} %"
 
 
 def days(centidays: int, unit: str = "days") -> str:

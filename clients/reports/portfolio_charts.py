@@ -14,6 +14,7 @@ from clients.reports import chart
 from clients.reports.chart import Bar, Judged, Section, Series
 from clients.reports.drawing import SERIES, Drawing
 from clients.reports.portfolio_report import SHOWN_NAMES, Calibration, Distribution, Names, Part, Report
+from clients.wording import short_percent
 from contracts.holdings.vintage import AGES
 from ledger.dates import iso_from_day
 from ledger.money import PPM, Money
@@ -44,8 +45,8 @@ def charts(report: Report, part: Part) -> dict[str, Drawing]:
     note = provenance(report)
     currency = part.currency
     found = {
-        "yields": _histogram(part.yields, "yields", in_percent, "yield a year", note),
-        "discounts": _histogram(part.discounts, "discounts", in_percent, "share of the advance", note),
+        "yields": _histogram(part.yields, "yields", short_percent, "yield a year", note),
+        "discounts": _histogram(part.discounts, "discounts", short_percent, "share of the advance", note),
         "expected-lateness": _histogram(part.lateness, "expected-lateness", str, "days", note),
         "lateness": _lateness(part, note),
         "as-priced": _curve("as-priced", part.as_priced, note),
@@ -64,11 +65,6 @@ def provenance(report: Report) -> str:
         f"{report.lender}, {iso_from_day(report.day)}; {source.kind} proved at height {source.height}, "
         f"block {source.block[:16]}…"
     )
-
-
-def in_percent(ppm: int, decimals: int = 2) -> str:
-    """A share or rate as people compare it; JSON has all of its places."""
-    return f"{ppm * 100 / PPM:.{decimals}f} %"
 
 
 def _histogram(
@@ -126,7 +122,7 @@ def _ageing(part: Part, note: str) -> Drawing | None:
         Bar(
             f"{bucket.name} ({bucket.claims})",
             bucket.principal,
-            f"{Money(bucket.principal, part.currency)}, {in_percent(bucket.share_ppm, 1)}",
+            f"{Money(bucket.principal, part.currency)}, {short_percent(bucket.share_ppm, 1)}",
         )
         for bucket in part.ageing
     )
@@ -140,7 +136,7 @@ def _names(found: Names, name: str, currency: str, note: str) -> Drawing | None:
         Bar(
             group.name,
             group.principal,
-            f"{Money(group.principal, currency)}, {in_percent(group.share_ppm, 1)}",
+            f"{Money(group.principal, currency)}, {short_percent(group.share_ppm, 1)}",
         )
         for group in found.groups[:SHOWN_NAMES]
         if group.principal

@@ -12,9 +12,9 @@ from html import escape
 
 from clients.reports import portfolio_charts
 from clients.reports.drawing import DARK, LIGHT, Drawing, style
-from clients.reports.portfolio_charts import CALIBRATION, TITLES, in_percent
+from clients.reports.portfolio_charts import CALIBRATION, TITLES
 from clients.reports.portfolio_report import SHOWN_NAMES, Calibration, Names, Part, Report
-from clients.wording import counted
+from clients.wording import counted, short_percent
 from contracts.disclosure.ageing import share
 from contracts.holdings.vintage import AGES, Fared, Vintage
 from ledger.dates import iso_from_day
@@ -119,7 +119,7 @@ def _summary(report: Report) -> list[str]:
                 f"{part.totals.open:,}",
                 Money(part.totals.principal, currency).grouped,
                 f"{Money(part.overdue, currency).grouped} ({overdue})",
-                _rate(part.expected_yield_ppm),
+                _expected_yield(part),
                 _rate(part.rolling.yield_ppm),
                 _days(known.expected_centidays) if late else "–",
                 _days(known.realised_centidays) if late else "–",
@@ -156,8 +156,8 @@ def _part(report: Report, part: Part) -> list[str]:
                 f"which they were priced. {WILSON} {at}"),
         _wide("Vintages", _vintages(part), f"By month of purchase. {_vintages_say(report)} {at}"),
         _wide(TITLES["paid-back"], _beside(drawn.get("paid-back"), _paid_back(part)), "Share of the advance "
-              "that buyers and suppliers had paid so many days after the due date, of claims that reached "
-              f"that age; “of n” says that only so many have. {at}"),
+              "that buyers, suppliers and insurers had paid so many days after the due date, of claims "
+              f"that reached that age; “of n” says that only so many have. {at}"),
         _wide("Earned and lost", _months(part), "By the day on which the ledger learned of it; rates a year "
               f"on the average principal. {at}"),
     ]  # fmt: skip
@@ -187,7 +187,7 @@ def _key_figures(part: Part) -> Mapping[str, Facts]:
         ),
         "Return": (
             ("advanced in all", money(sums.advanced)),
-            ("expected yield, open claims", _rate(part.expected_yield_ppm)),
+            ("expected yield, open claims", _expected_yield(part)),
             ("realised yield, 12 months", _rate(rolling.yield_ppm)),
             ("realised loss, 12 months", _rate(rolling.loss_ppm)),
         ),
@@ -408,11 +408,15 @@ def _counted(found: Calibration) -> str:
 
 
 def _share(ppm: int) -> str:
-    return in_percent(ppm, 1)
+    return short_percent(ppm, 1)
 
 
 def _rate(ppm: int | None) -> str:
-    return "–" if ppm is None else in_percent(ppm)
+    return "–" if ppm is None else short_percent(ppm)
+
+
+def _expected_yield(part: Part) -> str:
+    return _rate(part.expected_yield_ppm if part.totals.open else None)
 
 
 def _days(centidays: int) -> str:

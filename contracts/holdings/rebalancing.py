@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from contracts.holdings.portfolio import BY, Position, expected_yield
-from contracts.market.matching import percent
+from contracts.market.matching import in_days, percent
 from ledger.dates import iso_from_day
 from ledger.money import PPM, Money, divide_down, divide_half_away
 
@@ -105,25 +105,25 @@ def advice(
     caps: Sequence[Cap],
     fund: int,
     day: int,
+    currency: str,
     leaves: Mapping[str, int] = NO_LEAVES,
 ) -> tuple[Advice, ...]:
     """What to do about every excess: let it run off, sell what yields least, look after what is overdue."""
     found: list[Advice] = []
-    currencies = {position.currency for position in held}
     for excess in excesses(held, caps, fund, leaves):
         members = [
             position for position in held if position.principal and BY[excess.by](position) == excess.name
         ]
         share = divide_half_away(excess.principal * PPM, fund) if fund else PPM
-        over = f"{percent(share)} of the fund, above the cap of {_money(excess.most, currencies)}"
-        run_off = _run_off(excess, members, over, day)
+        over = f"{percent(share)} of the fund, above the cap of {Money(excess.most, currency)}"
+        run_off = _run_off(excess, members, over, day, currency)
         if run_off.claims:
             found.append(run_off)
         kept = leaves.get(excess.name, 0) if excess.by == "obligor" else 0
         if kept:
             sold = min(kept, excess.amount)
             places: tuple[tuple[str, str], ...] = ()
-            reason = f"{over}; {_money(kept, currencies)} of certificates can be sold on the ledger"
+            reason = f"{over}; {Money(kept, currency)} of certificates can be sold on the ledger"
             found.append(Advice(SELL_LEAVES, excess.by, excess.name, sold, 0, places, reason))
         for_sale = [position for position in members if _can_be_sold(position, day)]
         if for_sale:
@@ -134,12 +134,7 @@ def advice(
     return tuple(found)
 
 
-def _money(amount: int, currencies: set[str]) -> str:
-    """An amount in the one currency of all positions; bare minor units if there is none."""
-    return str(Money(amount, min(currencies))) if currencies else str(amount)
-
-
-def _run_off(excess: Excess, members: Sequence[Position], over: str, day: int) -> Advice:
+def _run_off(excess: Excess, members: Sequence[Position], over: str, day: int, currency: str) -> Advice:
     """When what is expected to be paid has brought the principal under the cap."""
     coming = sorted(
         (max(position.expected_day, position.due_day, day), position.supplier, position.invoice, position)
@@ -153,8 +148,7 @@ def _run_off(excess: Excess, members: Sequence[Position], over: str, day: int) -
         if paid >= excess.amount:
             until = f"with nothing more bought it is back under it on {iso_from_day(expected)}"
             return Advice(RUN_OFF, excess.by, excess.name, paid, expected, tuple(claims), f"{over}; {until}")
-    brings = _money(paid, {position.currency for position in members})
-    short = f"claims that are not overdue bring {brings} when they are paid"
+    short = f"claims that are not overdue bring {Money(paid, currency)} when they are paid"
     return Advice(RUN_OFF, excess.by, excess.name, paid, 0, tuple(claims), f"{over}; {short}")
 
 
@@ -191,5 +185,5 @@ def _cure(excess: Excess, late: Sequence[Position], day: int) -> Advice:
         sum(position.principal for position in late),
         0,
         tuple((position.supplier, position.invoice) for position in late),
-        f"{len(late)} overdue, the oldest for {oldest} days: demand, declare a default or write off",
+        f"{len(late)} overdue, the oldest for {in_days(oldest)}: demand, declare a default or write off",
     )

@@ -103,7 +103,7 @@ def priced_way(programme: str, lender: str, terms: QuoteTerms) -> Way:
         lender,
         "",
         f"pays {percent(divide_down(terms.paid_out * PPM, terms.net))} of the net now; payment expected in "
-        f"{terms.tenor_days} days",
+        + in_days(terms.tenor_days),
         cash=terms.paid_out,
         later=terms.reserve,
         cost=terms.discount + terms.fee,
@@ -129,7 +129,7 @@ def payables_way(state: Reader, supplier: str, number: str, programme: str) -> W
         return way._replace(code="not_enrolled", reason=f"{supplier} does not take part in the programme")
     cost = claim.discount + claim.fee
     return way._replace(
-        reason=f"{claim.buyer} has approved it: bought whole, {claim.tenor_days} days to the due date",
+        reason=f"{claim.buyer} has approved it: bought whole, {in_days(claim.tenor_days)} to the due date",
         cash=claim.paid_out,
         cost=cost,
         cost_ppm=formulae.simple_yield(cost, claim.paid_out, claim.tenor_days),
@@ -156,7 +156,7 @@ def _early_payment(state: Reader, supplier: str, number: str, invoice: Invoice) 
         until, discount = step[0], early_payment.discount_of(offered.net, step[1])
     gained = invoice.due_day - until
     return way._replace(
-        reason=f"the buyer pays by {iso_from_day(until)}, {gained} days before the due date",
+        reason=f"the buyer pays by {iso_from_day(until)}, {in_days(gained)} before the due date",
         cash=offered.net - discount,
         cost=discount,
         cost_ppm=formulae.simple_yield(discount, offered.net - discount, gained),
@@ -214,6 +214,11 @@ def why(refusal: Refusal) -> str:
     if refusal.found is None or refusal.expected is None:
         return refusal.message
     return f"{refusal.message}: {refusal.found}, expected {refusal.expected}"
+
+
+def in_days(days: int) -> str:
+    """ "1 day", "30 days"."""
+    return f"{days} day{'' if days == 1 else 's'}"
 
 
 def percent(ppm: int) -> str:

@@ -19,7 +19,7 @@ from contracts.finance import eligibility
 from contracts.finance.eligibility import Facts, Rules
 from contracts.finance.programme import read_programme
 from contracts.holdings.allocation import Constraint, Opportunity, Room
-from contracts.market.matching import percent
+from contracts.market.matching import in_days, percent
 from contracts.pricing import ProgrammeTerms, QuoteInputs, QuoteTerms, formulae
 from contracts.trade.invoice import read_invoice
 from ledger.money import MAX_AMOUNT, PPM, divide_down
@@ -47,7 +47,7 @@ class Suited(NamedTuple):
     def reason(self) -> str:
         """Why it ranks where it does."""
         return (
-            f"yields {percent(self.terms.yield_ppm)} for {self.terms.tenor_days} days; expected loss "
+            f"yields {percent(self.terms.yield_ppm)} for {in_days(self.terms.tenor_days)}; expected loss "
             f"{percent(divide_down(self.terms.expected_loss * PPM, self.terms.paid_out))} of what is paid out"
         )
 

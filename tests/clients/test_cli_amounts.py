@@ -16,9 +16,9 @@ from clients.cli.amounts import (
     read_count,
     read_day,
     read_percent,
-    short_percent,
 )
 from clients.cli.exits import UsageProblem
+from clients.wording import short_percent
 from contracts.fields import MAX_QUANTITY
 from ledger.money import CURRENCIES, MAX_AMOUNT
 
@@ -116,6 +116,12 @@ def test_rates_and_days_are_shown_without_floats() -> None:
         "7.20 %", "9.01 %", "9.01 %", "-9.01 %", "0.00 %"
     ]  # fmt: skip
     assert short_percent(696_384, 1) == "69.6 %"
+    assert [short_percent(ppm, 1) for ppm in (500, 2_500, -400, -500)] == [
+        "0.1 %",
+        "0.3 %",
+        "0.0 %",
+        "-0.1 %",
+    ]
 
 
 @pytest.mark.parametrize("text", ["2024-02-30", "30.1.2024", "", "2024-1-1"])

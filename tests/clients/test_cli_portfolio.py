@@ -14,6 +14,7 @@ from local_sessions import Channel
 from local_tally import Tally
 
 from clients.cli.exits import USAGE
+from clients.cli.portfolio.portfolio import open_claims
 from clients.sdk import read_book
 from ledger.errors import TallyError
 
@@ -195,6 +196,11 @@ def test_certificates_stand_beside_the_claims_and_count_under_the_obligor_s_cap(
     assert capped["excess"][0]["principal"] == capped["principal"] + 500_00
     assert "sell_leaves" in {one["action"] for one in capped["advice"]}
     assert "C-9" in tally.text("fund", "portfolio", "show")
+
+
+def test_what_was_sold_to_another_lender_is_no_open_claim() -> None:
+    claims = [{"status": status} for status in ("Current", "Sold", "Closed", "WrittenOff")]
+    assert [claim["status"] for claim in open_claims(claims)] == ["Current", "WrittenOff"]
 
 
 def test_a_forged_book_and_a_wrong_option_are_refused(tally: Tally, tmp_path: Path) -> None:

@@ -161,6 +161,16 @@ def test_the_page_is_well_formed_escaped_and_needs_nothing_else(found: Report) -
     assert text.count("<svg ") == text.count("</svg>") >= 9
 
 
+def test_the_page_rounds_as_the_terminal_does_and_names_no_yield_of_nothing() -> None:
+    """1 of 400 overdue: 2,500 ppm are 0.3 %, half away from zero."""
+    late, rest = bought(JANUARY, "A", 1_00, "nova"), bought(DAY - 1, "B", 399_00)
+    assert "1.00 (0.3 %)" in page(report(basis((late, rest))))
+    over = (late, record(DAY, "collect", "A", principal=1_00), record(DAY, "end", "A"))
+    shown = page(report(basis(over)))
+    assert "<dt>expected yield, open claims</dt><dd>–</dd>" in shown
+    assert "that buyers, suppliers and insurers had paid" in shown
+
+
 def test_a_page_without_claims_or_predictions_says_so() -> None:
     empty = page(report(basis(())._replace(leaves={})))
     assert "has paid for no claim" in empty

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from auction_ledger import market, open_auction
@@ -44,6 +45,8 @@ def test_ways_are_ranked_by_the_cash_in_hand_and_the_rest_has_its_refusal() -> N
         assert (way.cash, way.later, way.cost) == (terms.paid_out, terms.reserve, terms.discount + terms.fee)
         assert way.cash + way.later + way.cost == terms.net
     assert "cheap" in found[2].reason, "an auction is compared with the best programme"
+    short = replace(requote(trade.state, "acme", "INV1", "cheap"), tenor_days=1)
+    assert matching.priced_way("cheap", "loan", short).reason.endswith("payment expected in 1 day")
 
 
 def test_an_early_payment_that_the_buyer_offers_competes_with_the_programmes() -> None:

@@ -118,15 +118,15 @@ def test_an_excess_runs_off_with_what_is_paid_first_or_is_sold_by_what_yields_le
         held("C", 100, buyer="mega", tenor_days=90, due_day=MARCH + 90),
         held("D", 100, buyer="nova"),
     ]
-    run_off, sell = rebalancing.advice(claims, [Cap("obligor", 500_000)], 400, MARCH)
+    run_off, sell = rebalancing.advice(claims, [Cap("obligor", 500_000)], 400, MARCH, "EUR")
     assert (run_off.action, run_off.day, run_off.claims) == ("run_off", MARCH + 30, (("acme", "A"),))
     assert (sell.action, sell.claims) == ("sell", (("acme", "C"),))
     late = MARCH + 95
-    (cure,) = rebalancing.advice(claims[:3], [Cap("obligor", 500_000)], 400, late)
+    (cure,) = rebalancing.advice(claims[:3], [Cap("obligor", 500_000)], 400, late, "EUR")
     assert (cure.action, cure.amount) == ("cure", 300), "the ledger sells nothing that is due"
-    run_off, *_ = rebalancing.advice(claims, [Cap("obligor", 250_000)], 400, MARCH + 60)
+    run_off, *_ = rebalancing.advice(claims, [Cap("obligor", 250_000)], 400, MARCH + 60, "EUR")
     assert (run_off.amount, run_off.day) == (100, 0), "what is overdue is not counted on"
-    assert rebalancing.advice(claims, [Cap("obligor", 750_000)], 400, MARCH) == ()
+    assert rebalancing.advice(claims, [Cap("obligor", 750_000)], 400, MARCH, "EUR") == ()
 
 
 def test_only_what_the_ledger_lets_change_hands_is_advised_to_be_sold() -> None:
@@ -137,11 +137,12 @@ def test_only_what_the_ledger_lets_change_hands_is_advised_to_be_sold() -> None:
         held("D", 100, buyer="mega", due_day=MARCH),
         held("E", 100, buyer="mega"),
     ]
-    found = {one.action: one for one in rebalancing.advice(claims, [Cap("obligor", 500_000)], 400, MARCH)}
+    cap = [Cap("obligor", 500_000)]
+    found = {one.action: one for one in rebalancing.advice(claims, cap, 400, MARCH, "EUR")}
     assert found["sell"].claims == (("acme", "E"),)
     assert found["sell"].amount == 100, "less than the excess of 300"
     assert "no more than these can be sold" in found["sell"].reason
-    others = rebalancing.advice(claims[:4], [Cap("obligor", 500_000)], 400, MARCH)
+    others = rebalancing.advice(claims[:4], cap, 400, MARCH, "EUR")
     assert "sell" not in {one.action for one in others}
 
 
@@ -152,6 +153,16 @@ def test_certificates_count_under_their_obligor_s_cap_and_can_be_sold_on_the_led
     assert (excess.name, excess.principal, excess.amount) == ("nova", 250, 50)
     assert rebalancing.eligible(claims, cap, 400, leaves) == 100 + 200 + 20
     assert rebalancing.rooms(claims, cap, 400, leaves) == {"mega": 100, "nova": 0, "titan": 180}
-    found = {one.action: one.amount for one in rebalancing.advice(claims, [cap], 400, MARCH, leaves)}
+    found = {one.action: one.amount for one in rebalancing.advice(claims, [cap], 400, MARCH, "EUR", leaves)}
     assert found == {"run_off": 100, "sell_leaves": 50, "sell": 100}
     assert Held.of(claims, leaves) == Held({"nova": 250, "titan": 20, "mega": 100}, {"acme": 200})
+
+
+def test_advice_says_its_amounts_in_their_currency_even_where_only_certificates_are_held() -> None:
+    cap = [Cap("obligor", 250_000)]
+    (one,) = rebalancing.advice([], cap, 1_000_00, MARCH, "EUR", {"nova": 400_00})
+    assert "the cap of 250.00 EUR; 400.00 EUR of certificates" in one.reason
+    (one,) = rebalancing.advice([], cap, 1_000, MARCH, "JPY", {"nova": 400})
+    assert "the cap of 250 JPY; 400 JPY of certificates" in one.reason
+    (cure,) = rebalancing.advice([held("A", 100)], cap, 100, MARCH + 61, "EUR")
+    assert "the oldest for 1 day:" in cure.reason

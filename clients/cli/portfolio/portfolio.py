@@ -205,8 +205,13 @@ def _show_groups(screen: Screen, groups: list[dict[str, Any]], by: str) -> None:
     )
 
 
+def open_claims(claims: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that are neither over nor another lender's by now."""
+    return [claim for claim in claims if claim["status"] not in ("Closed", "Sold")]
+
+
 def _show_claims(screen: Screen, claims: list[dict[str, Any]]) -> None:
-    standing = [claim for claim in claims if claim["status"] != "Closed"]
+    standing = open_claims(claims)
     shown = standing[-SHOWN_CLAIMS:] if screen.is_terminal else standing
     if len(shown) < len(standing):
         screen.note(f"The newest {len(shown)} of {len(standing)} open claims (all with --json or in a pipe):")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli.amounts import money, short_percent
+from clients.cli.amounts import money
 from clients.cli.exits import UsageProblem
 from clients.cli.options import (
     GenesisFile,
@@ -26,7 +26,7 @@ from clients.reports.drawing import Drawing
 from clients.reports.portfolio_charts import CALIBRATION, TITLES
 from clients.reports.portfolio_page import page
 from clients.reports.portfolio_report import Basis, Report, document, report
-from clients.wording import counted
+from clients.wording import counted, short_percent
 from ledger.dates import iso_from_day
 
 PAGE, SVG, PNG = ".html", ".svg", ".png"

@@ -85,7 +85,7 @@ def rebalance(
     )
     for cap in caps:
         screen.line(f"eligible by {cap.by}: {money(rebalancing.eligible(held, cap, base, leaves), code)}")
-    advice = rebalancing.advice(held, caps, base, holds.day, leaves)
+    advice = rebalancing.advice(held, caps, base, holds.day, code, leaves)
     if not advice:
         screen.line("Nothing is above its cap.", GOOD)
     _show_advice(screen, advice, plan, code)
@@ -129,7 +129,7 @@ def _document(
         "eligible": {cap.by: rebalancing.eligible(held, cap, base, leaves) for cap in caps},
         "advice": [
             one._asdict() | {"day": iso_from_day(one.day) if one.day else None}
-            for one in rebalancing.advice(held, caps, base, holds.day, leaves)
+            for one in rebalancing.advice(held, caps, base, holds.day, code, leaves)
         ],
         "room": {cap.by: rebalancing.rooms(held, cap, base, leaves) for cap in caps},
         "buy": None if plan is None else plan.as_dict(),

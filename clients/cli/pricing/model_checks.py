@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli.amounts import days, read_day, short_percent
+from clients.cli.amounts import days, read_day
 from clients.cli.exits import DONE, REFUSED, UsageProblem
 from clients.cli.options import GenesisFile, Json, ProfileFile, trusted_genesis
 from clients.cli.pricing.model_files import read_hash, read_model, read_record
@@ -16,7 +16,7 @@ from clients.cli.screen import BAD, GOOD, Screen, examples
 from clients.models.model_record import FIGURES, STATE_ROOT, Compared, compared, on_tested_rows
 from clients.models.model_report import Figures, drift, fared
 from clients.models.training_export import Training, read_training
-from clients.wording import counted
+from clients.wording import counted, short_percent
 from contracts.finance.model import CHALLENGER, CHAMPION, ROLES
 from contracts.pricing.model import shrinkage
 from contracts.pricing.training import Example

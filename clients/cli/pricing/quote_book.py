@@ -12,12 +12,12 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli.amounts import days, money, percent, short_percent
+from clients.cli.amounts import days, money, percent
 from clients.cli.exits import UsageProblem
 from clients.cli.options import Json, ProfileFile, open_session, save, unwritable
 from clients.cli.screen import FAINT, GOOD, Advance, Screen
 from clients.sdk import Session
-from clients.wording import counted
+from clients.wording import counted, short_percent
 from contracts.finance.quote import ProvedQuote
 from contracts.finance.quote_book import MAX_PAGES, ProvedRefusal, QuoteBook, Result
 from contracts.pricing.formulae import average_rate

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from clients.cli.amounts import days, money, percent, short_percent
+from clients.cli.amounts import days, money, percent
 from clients.reports.chart import Bar, Section
-from clients.wording import counted
+from clients.wording import counted, short_percent
 from contracts.finance.quote import ProvedQuote
 from contracts.pricing import QuoteTerms
 from contracts.pricing.lateness import FEATURES

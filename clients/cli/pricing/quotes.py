@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.cli.amounts import days, money, percent, short_percent
+from clients.cli.amounts import days, money, percent
 from clients.cli.exits import UsageProblem
 from clients.cli.groups import falling_back_to
 from clients.cli.options import (
@@ -30,7 +30,7 @@ from clients.sdk import Session, VerifiedQuote
 from clients.sdk.questions import Answer, answers
 from clients.verification.report import shown
 from clients.verification.verifier import verify_data
-from clients.wording import counted
+from clients.wording import counted, short_percent
 from contracts.finance import model as models
 from contracts.finance.pricer import challenge
 from contracts.finance.quote import MAX_QUOTE_BYTES, verify_quote
