@@ -197,9 +197,11 @@ class Node:
         neighbours = self.neighbourhood.neighbours()
         addresses = self.neighbourhood.addresses(neighbours)
         if (neighbours, addresses) != self._linked_with:
+            is_new = neighbours != self._linked_with[0]
             self._linked_with = (neighbours, addresses)
             self.peers.follow(neighbours, addresses)
-            log.info("neighbours", nodes=[member.node for member in neighbours.members])
+            if is_new:  # addresses may change as often as a member says others
+                log.info("neighbours", nodes=[member.node for member in neighbours.members])
 
     def _was_set_back(self) -> bool:
         """Whether the ledger is an older copy: the second mark has seen more of it (CR-76).

@@ -163,14 +163,19 @@ class Peers:
                 self._dialling[peer] = task
 
     def follow(self, membership: Members, addresses: dict[str, tuple[str, int]]) -> None:
-        """Link with these members from now on, at these addresses; links with others end."""
+        """Link with these members from now on, at these addresses; links with others end.
+
+        A link that is up proves by its key that it ends where it should: a new address is for the next one.
+        """
         members_changed = membership.members != self.membership.members
         before, self.membership = self.addresses, membership
         self.addresses = {peer: address for peer, address in addresses.items() if peer != self.node}
         if members_changed:
             self._make_contexts()
-        for peer in [peer for peer in self._dialling if before.get(peer) != self.addresses.get(peer)]:
-            self._dialling.pop(peer).cancel()
+        moved = [peer for peer in self._dialling if before.get(peer) != self.addresses.get(peer)]
+        for peer in moved:
+            if peer not in self.addresses or peer not in self._outgoing:
+                self._dialling.pop(peer).cancel()
         for peer in [peer for peer in self._incoming if membership.member(peer) is None]:
             self._incoming[peer].abort()
         self.dial()
@@ -356,9 +361,9 @@ class Peers:
         self._listeners.clear()
 
     async def _keep_dialling(self, peer: str) -> None:
-        host, port = self.addresses[peer]
         pause_ms = RECONNECT_FIRST_MS
         while True:
+            host, port = self.addresses[peer]
             is_member = self.membership.member(self.node) is not None
             link = await self._dial(peer, host, port) if is_member else None
             self._met.discard(peer)
@@ -386,8 +391,8 @@ class Peers:
                 ssl_handshake_timeout=HANDSHAKE_TIMEOUT_MS / 1_000,
             )
             await link.lost
-        except OSError as error:
-            self._problems[peer] = f"cannot connect: {error.strerror or error}"
+        except (OSError, ValueError) as error:  # ValueError: no name of a host, says whoever said it
+            self._problems[peer] = f"cannot connect: {getattr(error, 'strerror', None) or error}"
             link.was_met = isinstance(error, ssl.SSLError | ConnectionResetError)
         finally:
             link.abort()
@@ -412,7 +417,7 @@ class Peers:
                 ssl_handshake_timeout=HANDSHAKE_TIMEOUT_MS / 1_000,
             )
             await link.lost
-        except OSError:
+        except (OSError, ValueError):
             return False
         finally:
             link.abort()

@@ -177,6 +177,41 @@ def test_a_lost_link_is_dialled_again(tmp_path: Path) -> None:
     run(scenario)
 
 
+def test_a_link_that_is_up_outlasts_what_others_say_of_its_address(tmp_path: Path) -> None:
+    """A member that says of another that it is elsewhere, again and again, cuts no link."""
+    a, b = node_files(tmp_path, "a"), node_files(tmp_path, "b")
+
+    async def scenario() -> None:
+        left, right = (Node(files, membership_of(a, b)) for files in (a, b))
+        async with network(left, right):
+            await until(lambda: left.linked == ["b"] and right.linked == ["a"])
+            for port in range(1, 20):
+                left.peers.follow(membership_of(a, b), {"b": ("127.0.0.1", port)})
+                await asyncio.sleep(0)
+            assert left.peers.can_reach("b")
+            left.peers.follow(membership_of(a, b), {"b": ("127.0.0.1", right.port)})
+            left.peers._outgoing["b"].abort()
+            await until(lambda: left.linked == ["b", "b"])
+            left.peers.follow(membership_of(a, b), {})
+            await until(lambda: not left.peers.can_reach("b"))
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("host", ["a..b", "\0", "x" * 64])
+def test_what_is_no_name_of_a_host_is_a_problem_as_another_and_tried_again(tmp_path: Path, host: str) -> None:
+    a, b = node_files(tmp_path, "a"), node_files(tmp_path, "b")
+
+    async def scenario() -> None:
+        left = Node(a, membership_of(a, b))
+        async with network(left):
+            left.peers.follow(membership_of(a, b), {"b": (host, 1)})
+            await until(lambda: "cannot connect" in left.problem("b"))
+            assert not left.peers._dialling["b"].done()
+
+    run(scenario)
+
+
 def test_a_peer_that_is_back_is_dialled_as_soon_as_it_dials(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
