@@ -58,7 +58,10 @@ def auctions(
 def auction_sentence(view: View) -> str:
     """Where an auction stands, from either view."""
     sold = f"{Money(view['net'], view['currency'])} on {view['buyer']}"
-    return f"{view['status']}, {sold}, {len(view['bidders'])} bids, {view['revealed']} of them open"
+    count = len(view["bidders"])
+    bids = "no bid" if not count else "1 bid" if count == 1 else f"{count} bids"
+    opened = f", {view['revealed']} of them open" if count > 1 else ", open" if view["revealed"] else ""
+    return f"{view['status']}, {sold}, {bids}{opened}"
 
 
 def opened_bids(state: Reader, supplier: str, number: str, bidders: Iterable[str]) -> list[View]:

@@ -45,10 +45,13 @@ def early_payments(
 
 def early_sentence(view: View) -> str:
     """Where an offer stands, from its view."""
-    currency = view["currency"]
-    paid = Money(view["net"] - (view["agreed_discount"] or view["discount_today"] or 0), currency)
-    about = f"{view['invoice']} of {view['supplier']}, by {view['buyer']}"
-    return f"{view['status']}, {about}: {paid} for {Money(view['net'], currency)}"
+    about = f"{view['status']}, {view['invoice']} of {view['supplier']}, by {view['buyer']}"
+    net, discount = Money(view["net"], view["currency"]), view["agreed_discount"] or view["discount_today"]
+    return (
+        f"{about}: {net}"
+        if discount is None
+        else f"{about}: {Money(net.amount - discount, net.currency)} for {net}"
+    )
 
 
 def _early(state: Reader, supplier: str, number: str, found: EarlyPayment) -> View:

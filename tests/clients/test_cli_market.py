@@ -83,7 +83,7 @@ def test_an_invoice_is_sold_under_seal_and_the_salt_stays_with_the_lender(
     kept, genesis = tmp_path / "A1.auction", tally.channel.network.genesis_path
     tally.run("acme", "auction", "show", *PLACE, "--out", str(kept))
     report = verify_data(kept.read_bytes(), read_genesis(genesis.read_bytes()))
-    assert "Ranked, 1,000.00 EUR on anchor, 1 bids, 1 of them open" in report.summary
+    assert "Ranked, 1,000.00 EUR on anchor, 1 bid, open" in report.summary
     tally.run("acme", "auction", "accept", "A/1")
     tally.run("fund", "auction", "pay", *PLACE, "--bank", "bank")
     assert tally.run("acme", "auction", "show", *PLACE)["status"] == "Active"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from trade_ledger import TradeLedger, confirm, payment, publish
 
 from contracts.market.early_payment import LIFE, EarlyPayment, discount_of, step_on
-from contracts.market.early_views import early_payments
+from contracts.market.early_views import early_payments, early_sentence
 from contracts.pricing import formulae
 from contracts.trade.invoice import Invoice
 
@@ -104,7 +104,8 @@ def test_an_offer_is_withdrawn_or_declined_until_it_is_accepted() -> None:
         trade.done("mega", offer())
         assert trade.refused("loan", WITHDRAW) == "wrong_role"
         trade.done(by, WITHDRAW)
-        assert status(trade) == "Withdrawn"
+        (view,), _ = early_payments(trade.state)
+        assert early_sentence(view) == "Withdrawn, INV1 of acme, by mega: 1,000,000.00 USD"
     assert trade.refused("acme", accept()) == "wrong_state"
     trade.check()
 
