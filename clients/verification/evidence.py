@@ -5,7 +5,7 @@ A file proves nothing by lying somewhere: `clients.verification.verifier` checks
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -53,8 +53,10 @@ def find_files(folder: Path) -> list[Path]:
     return sorted(islice(found, MAX_FILES))
 
 
-def fetch(url: str, genesis: GenesisBlock, deadline_s: float) -> list[tuple[str, bytes]]:
-    """The files of evidence that a node keeps, each with its name.
+def fetch(url: str, genesis: GenesisBlock, deadline_s: float) -> Iterator[tuple[str, bytes]]:
+    """The files of evidence that a node keeps, each with its name, one after the other.
+
+    All of them together may be more than the memory holds, whoever says that it keeps them.
 
     Raises:
         ProfileError: not the URL of a node.
@@ -74,12 +76,10 @@ def fetch(url: str, genesis: GenesisBlock, deadline_s: float) -> list[tuple[str,
     transport = SyncTransport()
     try:
         listed = transport.run(conversation.view("/evidence"))
-        files = []
         for identity in _identities(listed, url):
             path = f"{conversation.prefix}/evidence/{identity}"
             reply = transport.run(conversation.ask(Call("GET", path, accept=FILE_MEDIA_TYPE)))
-            files.append((f"{identity}{SUFFIX}", reply.body[: MAX_EVIDENCE_BYTES + 1]))
-        return files
+            yield f"{identity}{SUFFIX}", reply.body[: MAX_EVIDENCE_BYTES + 1]
     finally:
         transport.close()
 

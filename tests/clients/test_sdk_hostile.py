@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import socket
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,6 +27,8 @@ from clients.sdk import session as sdk_session
 from clients.sdk.conversation import height_of
 from clients.sdk.events import MAX_EVENT_BYTES
 from clients.sdk.transport import AsyncTransport, Call, Nodes, Reply, SyncTransport, exchange
+from clients.verification import evidence
+from ledger.blocks.genesis import read_genesis
 
 Answer = Callable[[socket.socket], None]
 WHOLE = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
@@ -231,3 +235,30 @@ def test_what_stands_at_an_address_and_is_no_node_cannot_be_ordered(channel: Cha
         with pytest.raises(NetworkError) as no_answer:
             network.order_hand_over({"node": "n1", "term": 1}, url, channel.profile("anchor"))
     assert no_status.value.code == no_answer.value.code == "no_leader"
+
+
+def test_evidence_of_a_node_that_keeps_more_than_the_memory_holds_is_read_one_by_one(
+    channel: Channel,
+) -> None:
+    size_bytes, count = 2_000_000, 32
+    entry = {"id": "0" * 64, "kind": "two_acks", "nodes": ["n1"], "term": 1, "height": 1, "bytes": size_bytes}
+    listed = json.dumps({"evidence": [entry] * count}).encode()
+    bodies = iter([listed, *[bytes(size_bytes)] * count])
+
+    def answer(connection: socket.socket) -> None:
+        body = next(bodies)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n\r\n" % len(body))
+        connection.sendall(body)
+
+    with node(answer) as url:
+        tracemalloc.start()
+        try:
+            found = [
+                len(data)
+                for _, data in evidence.fetch(url, read_genesis(channel.network.genesis_path.read_bytes()), 5)
+            ]
+            _, peak_bytes = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert found == [size_bytes] * count
+    assert peak_bytes < 10 * size_bytes

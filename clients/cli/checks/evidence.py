@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,7 +54,7 @@ def list_(
     if (folder is None) == (api is None):
         raise UsageProblem("say where to look", code="no_source", expected="one of --dir DIR, --api URL")
     if folder is not None:
-        files = [(str(path), read_bytes(path, "evidence", MAX_PROOF_BYTES)) for path in find_files(folder)]
+        files = _read(find_files(folder))
         trusted = _trust_of(folder, genesis, profile)
     else:
         assert api is not None, "one of the two is given"
@@ -120,6 +121,11 @@ def show(
         ]
     )
     return DONE
+
+
+def _read(paths: list[Path]) -> Iterator[tuple[str, bytes]]:
+    """One file after the other: no more of them is in memory than is checked."""
+    return ((str(path), read_bytes(path, "evidence", MAX_PROOF_BYTES)) for path in paths)
 
 
 def _verified(file: Path, genesis: Path | None, profile: Path | None) -> Report:
