@@ -85,8 +85,8 @@ def find_missing(trade: Trade) -> Iterator[Finding]:
 
 
 def _is_missed(bill: Bill, day: int) -> bool:
-    is_open = not bill.settled and not bill.gone and not bill.disputed
-    return bill.financed is not None and is_open and day - bill.due >= MISSING_DAYS
+    is_missed = bill.is_open and not bill.disputed
+    return bill.financed is not None and is_missed and day - bill.due >= MISSING_DAYS
 
 
 def _finding(bill: Bill, later: list[Bill], day: int) -> Finding:

@@ -108,7 +108,7 @@ def party_keys(trade: Trade) -> list[bytes]:
 def invoice_keys(trade: Trade) -> list[bytes]:
     """State keys of the invoices that were made on an order, and of claims on those that may be held."""
     made = [invoice_key(bill.supplier, bill.number) for bill in trade.bills if bill.order]
-    held = [bill for bill in trade.bills if bill.financed is not None and not bill.settled]
+    held = [bill for bill in trade.bills if bill.financed is not None and bill.is_open]
     return [*made, *(lien_key(bill.supplier, bill.number) for bill in held)]
 
 

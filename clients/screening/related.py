@@ -45,7 +45,7 @@ def _finding(supplier: str, buyer: str, bills: list[Bill], ties: list[_Tie]) -> 
     is_disclosed = any(tie.is_disclosed for tie in ties)
     stakes: dict[str, int] = {}
     for bill in bills:
-        if not bill.settled and not bill.gone:
+        if bill.is_open:
             stakes[bill.currency] = stakes.get(bill.currency, 0) + bill.left
     currency = max(sorted(stakes), key=lambda code: stakes[code], default="")
     amounts = " and ".join(str(Money(stakes[code], code)) for code in sorted(stakes))
@@ -58,7 +58,7 @@ def _finding(supplier: str, buyer: str, bills: list[Bill], ties: list[_Tie]) -> 
         f"{', as they say themselves' if is_disclosed else ', which they do not both say'}; "
         f"{counted(len(bills), 'invoice')}, {open_now}",
         (supplier, buyer),
-        tuple(bill.number for bill in bills if not bill.settled and not bill.gone),
+        tuple(bill.number for bill in bills if bill.is_open),
         Money(stakes[currency], currency) if currency else None,
         (*evidence, bills[0].place, bills[-1].place),
     )

@@ -78,7 +78,9 @@ class Bill:
     """Credit notes, and confirmations below the gross."""
     payments: list[Payment] = field(default_factory=list)
     settled: int = 0
-    """Booking day of what settled it, 0 if it is not."""
+    """Booking day of the payment that settled it, 0 if none did."""
+    elsewhere: int = 0
+    """Owed under certificates in its place, or written off: nobody waits for it here any more."""
     disputed: bool = False
 
     @property
@@ -98,8 +100,14 @@ class Bill:
 
     @property
     def left(self) -> int:
-        """Neither credited nor paid; minor units, never below zero."""
-        return max(0, self.gross - self.reduced - sum(payment.amount for payment in self.payments))
+        """What its buyer is still to pay on it; minor units, never below zero."""
+        paid = sum(payment.amount for payment in self.payments)
+        return max(0, self.gross - self.reduced - self.elsewhere - paid)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a payment of it is waited for."""
+        return not self.settled and not self.gone and self.left > 0
 
     @property
     def gone(self) -> int:
@@ -217,5 +225,4 @@ def _change(bill: Bill, place: Place, record: codec.Value) -> None:
     elif kind in ("dispute", "undispute"):
         bill.disputed = kind == "dispute"
     elif kind in ("certificate", "write_off"):
-        # What a certificate replaces is owed under it; what is written off is no longer waited for.
-        bill.settled = bill.settled or day
+        bill.elsewhere += rest[0]

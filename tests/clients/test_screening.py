@@ -241,6 +241,23 @@ def test_a_financed_invoice_is_missed_once_the_buyer_has_paid_what_fell_due_late
 # round trips
 
 
+def test_what_a_certificate_leaves_of_an_invoice_is_missed_and_what_is_written_off_was_not_paid() -> None:
+    records = [billed("A", 100_000), confirmed("A", 100_000), financed("A", 100_000)]
+    replaced = (DAY + 5, "certificate", "A", "EUR", 40_000, DAY + 60, 0, "C-1")
+    later = []
+    for place in range(2):
+        number, amount, day = f"L{place}", 70_000 + 9_000 * place, DAY + 9 + place
+        records += [billed(number, amount, day), confirmed(number, amount, day + 1, due=day + 60)]
+        later.append((number, amount, day + 60))
+    paid_later = [paid(*one) for one in later]
+    (finding,) = found(told(*records, replaced, *paid_later, day=DAY + 95))
+    assert (finding.check, finding.at_stake) == ("payment_missing", Money(60_000, "EUR"))
+    whole = (*replaced[:4], 100_000, *replaced[5:])
+    assert found(told(*records, whole, *paid_later, day=DAY + 95)) == [], "all of it is owed elsewhere"
+    lost = [(day, "write_off", number, "EUR", amount, day, day) for number, amount, day in later]
+    assert found(told(*records, *lost, day=DAY + 95)) == [], "nothing that fell due later was paid"
+
+
 def ring(*amounts: int, days: int = 5, parties: str = "abcde") -> Trade:
     """Each bills the next, some days apart; the last one the first."""
     names = parties[: len(amounts)]
