@@ -10,6 +10,7 @@ from ledger.limits import (
     MAX_BLOCK_TRANSACTIONS,
     MAX_BUNDLE_BYTES,
     MAX_BUNDLE_TRANSACTIONS,
+    MAX_EVIDENCE_BYTES,
     MAX_MEMBERS,
     MAX_MEMBERSHIP_BYTES,
 )
@@ -174,6 +175,8 @@ MAX_PROOFS = 256
 """Proofs that nodes lied, in the store."""
 MAX_PROOFS_PER_NODE = 32
 """Of one accused node: enough to be sure, and the lies of others still find room."""
+MAX_PROOF_BYTES_PER_NODE = MAX_EVIDENCE_BYTES
+"""Of one accused node: the largest proof, or many small ones."""
 MAX_PROOF_STORE_BYTES = 128 * 1_048_576
 CLOCK_TOLD_MS = 1_000
 """How often a voter tells the others what its clock has reached: blocks are dated no finer than that."""
@@ -204,6 +207,7 @@ assert MAX_INTRODUCTION_BYTES > 2 * MAX_MEMBERSHIP_BYTES, "a membership with its
 assert MAX_STRANGER_BYTES > MAX_INTRODUCTION_BYTES + 4 * MAX_MEMBERS * MAX_ADDRESS_BYTES, (
     "a page and the addresses of three memberships fit a stranger's frame"
 )
+assert 2 * MAX_PROOF_BYTES_PER_NODE <= MAX_PROOF_STORE_BYTES, "one liar leaves room for the lies of others"
 assert PROOF_PART_BYTES < MAX_GOSSIPED_EVIDENCE_BYTES, "a part fits a frame"
 assert MAX_FRAME_BYTES > MAX_BUNDLE_BYTES, "one bundle fits one forwarding frame"
 assert MAX_FRAME_BYTES > MAX_APPEND_BYTES + MAX_BLOCK_BYTES, "a full append and one more block fit a frame"

@@ -7,8 +7,8 @@
 A proof is a file `<id>.evidence` in the folder, written whole or not at all; one that an operator puts there
 may have another name. What is kept has been verified, whoever it came from, and is verified again when the
 folder is opened. One proof of each (kind, node, term, height) is enough. A liar may make as many proofs
-against itself as it likes, so there is a bound for each accused node besides those for all together: lies of
-others still find room.
+against itself as it likes, and large ones, so each accused node has bounds of number and bytes besides those
+for all together: lies of others still find room.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ledger.faults.detector import Detector
 from ledger.faults.evidence import SUFFIX, Evidence, Proved
 from ledger.limits import MAX_EVIDENCE_BYTES
 from ledger.storage.durable import replace_file
-from node.limits import MAX_PROOF_STORE_BYTES, MAX_PROOFS, MAX_PROOFS_PER_NODE
+from node.limits import MAX_PROOF_BYTES_PER_NODE, MAX_PROOF_STORE_BYTES, MAX_PROOFS, MAX_PROOFS_PER_NODE
 
 log = structlog.get_logger(component="evidence")
 
@@ -53,6 +53,7 @@ class EvidenceStore:
         self._kept: dict[tuple[str, str, int, int], Kept] = {}
         self._bytes = 0
         self._by_node: Counter[str] = Counter()
+        self._bytes_by_node: Counter[str] = Counter()
 
     @classmethod
     def open(cls, folder: Path, trust: GenesisBlock, executor: Executor) -> Self:
@@ -134,7 +135,7 @@ class EvidenceStore:
         if not self.lacks(evidence.place):
             return False
         data = evidence.encode()
-        if len(data) > MAX_EVIDENCE_BYTES or self._bytes + len(data) > MAX_PROOF_STORE_BYTES:
+        if not self._has_room(evidence.node, len(data)):
             return False
         proved = evidence.verify(self.detector.trust, self._executor)
         file = self._folder / f"{evidence.id.hex()}{SUFFIX}"
@@ -145,7 +146,15 @@ class EvidenceStore:
         self._note(evidence, Kept(evidence.id.hex(), proved, len(data), file))
         return True
 
+    def _has_room(self, node: str, size_bytes: int) -> bool:
+        """Whether so many bytes more against a node keep its bound, and that of the store."""
+        return (
+            self._bytes_by_node[node] + size_bytes <= MAX_PROOF_BYTES_PER_NODE
+            and self._bytes + size_bytes <= MAX_PROOF_STORE_BYTES
+        )
+
     def _note(self, evidence: Evidence, kept: Kept) -> None:
         self._kept[evidence.place] = kept
         self._bytes += kept.size_bytes
         self._by_node[evidence.node] += 1
+        self._bytes_by_node[evidence.node] += kept.size_bytes

@@ -136,6 +136,20 @@ def test_one_liar_does_not_fill_the_store(store: EvidenceStore, monkeypatch: pyt
     assert store.keep(lie(store, "n3", 3)) == []
 
 
+def test_one_liar_with_large_proofs_does_not_fill_the_store(
+    store: EvidenceStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (first,) = store.keep(lie(store, "n2", 1))
+    size_bytes = len(first.encode()) + 8
+    monkeypatch.setattr(module, "MAX_PROOF_BYTES_PER_NODE", 2 * size_bytes)
+    monkeypatch.setattr(module, "MAX_PROOF_STORE_BYTES", 4 * size_bytes)
+    again = EvidenceStore.open(tmp_path / "proofs", GENESIS, KeyValue())
+    for height in range(2, 9):
+        again.keep(lie(again, "n2", height))
+    assert len(again.kept()) == 2
+    assert len(again.keep(lie(again, "n3", 1))) == 1
+
+
 def test_api_lists_proofs_and_serves_them_as_files(store: EvidenceStore) -> None:
     (made,) = store.keep(lie(store, "n2", 5))
     app = FastAPI()
