@@ -11,6 +11,7 @@ counts for the time that it showed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import structlog
@@ -43,6 +44,8 @@ class Clocks:
         self.ahead_ms: dict[str, int] = {}
         """How far each member's clock lay ahead of this node's when it was heard last; negative: behind."""
         self._differs: set[str] = set()
+        self._times: Counter[str] = Counter()
+        """How often each member's clock has begun to differ."""
 
     def own(self) -> Reading | None:
         """A reading of this node's clock; None if nobody counts it, as this node has no vote."""
@@ -111,6 +114,7 @@ class Clocks:
             self._newest.pop(node, None)
             del self.ahead_ms[node]
             self._differs.discard(node)
+            self._times.pop(node, None)
 
     def _note_difference(self, peer: str, ahead_ms: int) -> None:
         self.ahead_ms[peer] = ahead_ms
@@ -118,4 +122,7 @@ class Clocks:
             self._differs.discard(peer)
         elif peer not in self._differs:
             self._differs.add(peer)
-            log.warning("clocks_differ", peer=peer, ahead_ms=ahead_ms)
+            self._times[peer] += 1
+            times = self._times[peer]
+            if times.bit_count() == 1:  # a member may say right and wrong by turns as often as it likes
+                log.warning("clocks_differ", peer=peer, ahead_ms=ahead_ms, times=times)

@@ -107,6 +107,19 @@ def test_a_clock_that_differs_is_logged_once_until_it_is_right_again(ledger: sma
     ]
 
 
+def test_a_clock_that_is_wrong_and_right_by_turns_fills_no_log(ledger: small_ledger.Node) -> None:
+    clocks = clocks_of(ledger)
+    with capture_logs() as logged:
+        for _ in range(200):
+            for ahead_ms in (60_000, 0):
+                clocks.take("n2", reading("n2", START_MS + ahead_ms).to_value())
+        clocks.take("n3", reading("n3", START_MS + 60_000).to_value())
+    assert [(entry["peer"], entry["times"]) for entry in logged] == [
+        *[("n2", 2**power) for power in range(8)],
+        ("n3", 1),
+    ]
+
+
 @pytest.mark.parametrize("off_ms", [200_000, -200_000, 10**12, -(10**12)])
 def test_a_leader_whose_clock_is_far_off_goes_on_with_the_others(tmp_path: Path, off_ms: int) -> None:
     """Its blocks are acknowledged, and dated by the others' clocks."""
