@@ -13,12 +13,15 @@ from pydantic import BaseModel
 NAMED = {"organisation": "acme", "node": "n1", "programme": "of-loan-0"}
 """What an id names, by the word that its description begins with."""
 
+TOGETHER = {"credit.issue": {"amount": 1}}
+"""What a model asks of several fields together, which its schema does not say."""
+
 
 def least(model: type[BaseModel], date: str) -> dict[str, Any]:
     """The least form of an operation of this model; days are `date`."""
     schema = model.model_json_schema()
     made: dict[str, Any] = _value(schema, schema.get("$defs", {}), date)
-    return made
+    return made | TOGETHER.get(made["op"], {})
 
 
 def _value(schema: dict[str, Any], known: dict[str, Any], date: str) -> Any:
