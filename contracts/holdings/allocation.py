@@ -90,8 +90,9 @@ class Mandate(NamedTuple):
     """Cash to place."""
     fund: int
     """What caps are shares of: the budget, or the budget and all that is held."""
-    obligor_cap_ppm: int = PPM
-    supplier_cap_ppm: int = PPM
+    obligor_cap_ppm: int | None = None
+    """None for no cap; one of 100 % is one, as a fund may be less than what is held and bought."""
+    supplier_cap_ppm: int | None = None
     max_loss: int | None = None
     """Expected loss of what is bought, at most."""
     max_tenor_days: int | None = None
@@ -176,7 +177,7 @@ def constraints(
         (OBLIGOR_CAP, mandate.obligor_cap_ppm, obligors, held.obligors),
         (SUPPLIER_CAP, mandate.supplier_cap_ppm, suppliers, held.suppliers),
     ):
-        if cap_ppm < PPM:
+        if cap_ppm is not None:
             most = divide_down(mandate.fund * cap_ppm, PPM)
             found += [
                 Constraint(kind, name, max(0, most - holds.get(name, 0)), places)

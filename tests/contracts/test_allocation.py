@@ -162,6 +162,10 @@ def test_what_is_held_counts_under_the_caps_of_the_whole_fund() -> None:
     mandate = Mandate(1_000, 4_000, obligor_cap_ppm=250_000)
     rules = allocation.constraints(offered, mandate, Held({"mega": 700}), {})
     assert allocation.greedy(offered, rules) == (300,)
+    whole = allocation.constraints(offered, mandate._replace(obligor_cap_ppm=PPM), Held({"mega": 3_600}), {})
+    assert allocation.greedy(offered, whole) == (400,), "a cap of the whole fund is a cap"
+    free = allocation.constraints(offered, mandate._replace(obligor_cap_ppm=None), Held({"mega": 3_600}), {})
+    assert allocation.greedy(offered, free) == (1_000,)
 
 
 def test_what_a_mandate_does_not_take_at_all_says_why() -> None:

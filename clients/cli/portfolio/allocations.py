@@ -21,7 +21,7 @@ from clients.sdk import Refused, Session
 from contracts.holdings.allocation import Held, Mandate, Opportunity
 from contracts.market import prospect
 from contracts.pricing import QuoteTerms
-from ledger.money import PPM, Money
+from ledger.money import Money
 
 ObligorCap = Annotated[str | None, typer.Option(help="Share of the fund of one obligor, at most; percent.")]
 SupplierCap = Annotated[str | None, typer.Option(help="Share of the fund of one supplier, at most; percent.")]
@@ -119,8 +119,8 @@ def _fund(text: str, budget: Money, held: Held) -> int:
     return read_amount(text, "--fund", budget.currency).amount
 
 
-def _cap(text: str | None, field: str) -> int:
-    return PPM if text is None else read_percent(text, field)
+def _cap(text: str | None, field: str) -> int | None:
+    return None if text is None else read_percent(text, field)
 
 
 def _amount(text: str | None, field: str, currency: str) -> int | None:
