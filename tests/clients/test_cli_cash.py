@@ -13,7 +13,7 @@ from lxml import etree
 from test_import_advice import DESPATCH_EXAMPLE, RECEIPT_EXAMPLE
 
 from clients.cli import main
-from clients.cli.cash.exchanges import read_rate
+from clients.cli.cash.exchanges import compared, read_rate
 from clients.cli.exits import REFUSED, USAGE, UsageProblem
 from clients.pain001 import NAMESPACE
 from clients.reports.cash_report import Assumptions, report
@@ -271,6 +271,10 @@ def offered(tally: Tally, folder: Path) -> int:
     priced = tally.run("fund", "quote", "early", "acme", story.INVOICE, "--out", str(quote))
     tally.run("fund", "finance", "offer", str(quote), "--expires", "2024-03-20")
     return int(priced["terms"]["paid_out"])
+
+
+def test_what_an_exchange_cost_is_said_to_be_less_or_more_than_assumed() -> None:
+    assert [compared(ppm) for ppm in (250_000, 0, -500_000)] == ["25 % less", "0 % less", "50 % more"]
 
 
 def test_an_acceptance_names_the_price_that_stands_when_it_is_given(

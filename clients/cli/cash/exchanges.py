@@ -393,11 +393,11 @@ def show_report(
         f"assumed for correspondent banks: {correspondent_days} to {counted(correspondent_most_days, 'day')}"
     )
     count = len(document["exchanges"])
-    screen.line(f"within {aim_minutes} minutes: {document['meet_time']} of {count}")
+    screen.line(f"within {counted(aim_minutes, 'minute')}: {document['meet_time']} of {count}")
     if document["cheaper_ppm"] is not None and correspondent_cost_ppm is not None:
         screen.line(
             f"median cost {percent(document['median_cost_ppm'])}, assumed {percent(correspondent_cost_ppm)}: "
-            f"{percent(document['cheaper_ppm'])} less"
+            f"{compared(document['cheaper_ppm'])}"
         )
         screen.line(
             f"at least {percent(assumed.aim_cheaper_ppm)} cheaper: {document['meet_cost']} of {count}"
@@ -405,6 +405,11 @@ def show_report(
     screen.line("The middle of the market is as each maker stated it and signed.", FAINT)
     for source in document["sources"]:
         screen.line(source, FAINT)
+
+
+def compared(cheaper_ppm: int) -> str:
+    """ "25 % less" of what is saved, or "25 % more" of what is not."""
+    return f"{percent(abs(cheaper_ppm))} {'less' if cheaper_ppm >= 0 else 'more'}"
 
 
 def _seconds(ms: int) -> str:
