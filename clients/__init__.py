@@ -17,6 +17,7 @@ from it on. Read `trust.py` and `sdk/session.py` first.
 | `story`, `data` | the demonstration, and what it is played on |
 
     profile trust kept_models        who a client is and where the nodes are; what it trusts, and keeps of it
+    kept_files                       how what is kept is written
     recovery                         a network that goes on from one that has lost a quorum of disks
     errors start wording             what goes wrong, with remedies; where `tally` begins; numbers in words
     pain001                          payments as a file for a bank

@@ -10,10 +10,9 @@ trust; whatever else stands in it, the model is fetched again and takes its plac
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
+from clients.kept_files import keep
 from contracts.pricing.model import MAX_MODEL_BYTES
 
 MAX_KEPT_MODELS = 4
@@ -41,7 +40,7 @@ class KeptModels:
         older = [other for other in known if other != model]
         self._models = (*older, model)[-MAX_KEPT_MODELS:]
         if self._file is not None:
-            _write(self._file, model)
+            keep(self._file, model)
 
 
 def kept_model_file(genesis: Path) -> Path:
@@ -56,14 +55,3 @@ def _read(file: Path) -> tuple[bytes, ...]:
     except OSError:
         return ()
     return (data,) if 0 < len(data) <= MAX_MODEL_BYTES else ()
-
-
-def _write(file: Path, model: bytes) -> None:
-    """Whole or not at all; a folder that cannot be written keeps nothing: the model is then fetched again."""
-    draft = file.with_name(f"{file.name}.{os.getpid()}")
-    try:
-        draft.write_bytes(model)
-        draft.replace(file)
-    except OSError:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)

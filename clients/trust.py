@@ -11,10 +11,10 @@ The second file only ever grows; whoever deletes it fetches it again.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from clients.errors import ProfileError
+from clients.kept_files import keep
 from ledger.blocks.genesis import GenesisBlock, read_genesis
 from ledger.errors import TallyError
 from ledger.limits import MAX_GENESIS_BYTES, MAX_PROOF_BYTES
@@ -76,11 +76,9 @@ def keep_changes(path: Path, trust: Followed) -> None:
         data = trust.chain.encode()
         if len(data) <= known:
             return
-        draft = beside.with_name(f"{beside.name}.{os.getpid()}")
-        draft.write_bytes(data)
-        draft.replace(beside)
     except OSError:
         return
+    keep(beside, data)
 
 
 def changes_file(path: Path) -> Path:
