@@ -34,7 +34,6 @@ def signer_key(public: bytes) -> bytes:
     return state_key("key", public)
 
 
-@lru_cache(maxsize=256)
 def journal_key(organisation: str, account: str, currency: str) -> bytes:
     """State key of a cash account's balance."""
     return state_key("journal", organisation, account, currency)

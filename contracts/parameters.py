@@ -8,6 +8,7 @@ The business date stands under such a key too, and does move: see `contracts.par
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from ledger.errors import Malformed
@@ -43,6 +44,7 @@ PARAMETERS: Mapping[str, Parameter] = {
 }
 
 
+@lru_cache(maxsize=256)
 def parameter_key(name: str) -> bytes:
     """State key of a parameter."""
     return state_key("param", name)

@@ -241,14 +241,19 @@ def leave(network: Network, node: str) -> Network:
         ProfileError: a profile cannot be read or written.
     """
     gone = network.node(node)
-    if gone.is_running or network.nodes == (gone,):
+    if gone.is_running:
         raise NetworkError(
-            "the node runs" if gone.is_running else "no other node is listed",
-            code="node_running" if gone.is_running else "last_node",
+            "the node runs",
+            code="node_running",
             found=node,
-            remedy=f"Stop it first: tally node stop {node}"
-            if gone.is_running
-            else "Delete the folder if the network is over.",
+            remedy=f"Stop it first: tally node stop {node}",
+        )
+    if network.nodes == (gone,):
+        raise NetworkError(
+            "no other node is listed",
+            code="last_node",
+            found=node,
+            remedy="Delete the folder if the network is over.",
         )
     left = replace(network, nodes=tuple([known for known in network.nodes if known.id != node]))
     left.save()
